@@ -1,0 +1,22 @@
+//! Violations and alerts as data: identity, records, times, and the texts that people read.
+//!
+//! Pure: no clock, no environment, no storage. The same input gives the same bytes.
+//!
+//! | module | turns |
+//! | --- | --- |
+//! | [`fingerprint`] | rule name and group key → the alert's identity |
+//! | [`value`] | an aggregate's value → JSON, text for people |
+//! | [`time`] | nanoseconds since the epoch ↔ RFC 3339 |
+//! | [`violation`] | one episode → the line of `fluo eval --format ndjson` |
+//! | [`template`] | annotations → texts, with a default that never fails |
+//! | [`escape`] | hostile text → text that is safe to show |
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
+
+pub mod escape;
+mod filters;
+pub mod fingerprint;
+pub mod template;
+pub mod time;
+pub mod value;
+pub mod violation;

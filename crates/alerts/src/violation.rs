@@ -1,0 +1,225 @@
+//! The record of a violation: one episode of one rule and group, as `fluo eval --format ndjson` writes it.
+//!
+//! The field names and their order are a published format (`fluo.violation/v1`), and equal violations have
+//! equal bytes.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use fluo_rules::duration::Nanos;
+use fluo_rules::rule::Severity;
+use serde::ser::{SerializeMap, SerializeStruct};
+use serde::{Serialize, Serializer};
+
+use crate::fingerprint::Fingerprint;
+use crate::time;
+use crate::value::Value;
+
+/// Name and version of the record's format.
+pub const SCHEMA: &str = "fluo.violation/v1";
+
+/// The moments at which a rule's condition held for one group, at most `gap` apart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Violation {
+    /// The rule's name.
+    pub rule: String,
+    /// The rule's severity.
+    pub severity: Severity,
+    /// The rule's labels.
+    pub labels: BTreeMap<String, String>,
+    /// Key (as the rule writes it) and value of each `group_by` entry, in its order; `None` where spans have no
+    /// value.
+    pub group: Vec<(String, Option<String>)>,
+    /// Of rule and group.
+    pub fingerprint: Fingerprint,
+    /// The condition as written.
+    pub condition: String,
+    /// The first moment at which the condition held; nanoseconds since the epoch.
+    pub starts_at: i64,
+    /// The last such moment.
+    pub ends_at: i64,
+    /// Whether it may go on behind what was looked at.
+    pub ongoing: bool,
+    /// The rule's window.
+    pub window: Nanos,
+    /// The declared aggregates at the first moment, in the order of their declaration.
+    pub values: Vec<(String, Value)>,
+    /// The same at the moment at which the condition was exceeded most.
+    pub peak: Vec<(String, Value)>,
+    /// Spans that show it.
+    pub evidence: Vec<Evidence>,
+    /// One line for people.
+    pub summary: String,
+    /// Whether data of the window could not be read.
+    pub partial: bool,
+}
+
+impl Violation {
+    /// The order of records: by `starts_at`, then the rule's name, then the group's keys and values entry by
+    /// entry. Texts are ordered by their UTF-8 bytes, and a missing value is before any text. Two violations of
+    /// one evaluation are never equal in it.
+    pub fn in_order(&self, other: &Self) -> Ordering {
+        let key = |violation: &Self| violation.starts_at;
+        key(self)
+            .cmp(&key(other))
+            .then_with(|| self.rule.cmp(&other.rule))
+            .then_with(|| self.group.cmp(&other.group))
+    }
+}
+
+/// A span that shows a violation. It carries only the attributes that the rule reads: nothing else leaves the
+/// bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// 32 lower-case hexadecimal digits.
+    pub trace_id: String,
+    /// 16 lower-case hexadecimal digits.
+    pub span_id: String,
+    /// `None` where the resource has none.
+    pub service_name: Option<String>,
+    /// The span's name.
+    pub name: String,
+    /// Nanoseconds since the epoch.
+    pub end_time: i64,
+    /// End − start.
+    pub duration_ns: i64,
+    /// Key and canonical text.
+    pub attributes: BTreeMap<String, String>,
+}
+
+impl Serialize for Violation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut record = serializer.serialize_struct("Violation", 16)?;
+        record.serialize_field("schema", SCHEMA)?;
+        record.serialize_field("rule", &self.rule)?;
+        record.serialize_field("severity", self.severity.as_str())?;
+        record.serialize_field("labels", &self.labels)?;
+        record.serialize_field("group", &Pairs(&self.group))?;
+        record.serialize_field("fingerprint", &self.fingerprint)?;
+        record.serialize_field("condition", &self.condition)?;
+        record.serialize_field("starts_at", &time::format(self.starts_at))?;
+        record.serialize_field("ends_at", &time::format(self.ends_at))?;
+        record.serialize_field("ongoing", &self.ongoing)?;
+        record.serialize_field("window", &self.window.to_string())?;
+        record.serialize_field("values", &Pairs(&self.values))?;
+        record.serialize_field("peak", &Pairs(&self.peak))?;
+        record.serialize_field("evidence", &self.evidence)?;
+        record.serialize_field("summary", &self.summary)?;
+        record.serialize_field("partial", &self.partial)?;
+        record.end()
+    }
+}
+
+impl Serialize for Evidence {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut record = serializer.serialize_struct("Evidence", 7)?;
+        record.serialize_field("trace_id", &self.trace_id)?;
+        record.serialize_field("span_id", &self.span_id)?;
+        record.serialize_field("service_name", &self.service_name)?;
+        record.serialize_field("name", &self.name)?;
+        record.serialize_field("end_time", &time::format(self.end_time))?;
+        record.serialize_field("duration_ns", &self.duration_ns)?;
+        record.serialize_field("attributes", &self.attributes)?;
+        record.end()
+    }
+}
+
+/// Pairs as an object, in their own order.
+struct Pairs<'a, V>(&'a [(String, V)]);
+
+impl<V: Serialize> Serialize for Pairs<'_, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, value) in self.0 {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::fingerprint::fingerprint;
+
+    /// The violation of the command line's documentation, with a group.
+    pub(crate) fn violation() -> Violation {
+        let group = vec![
+            ("deployment.environment".to_owned(), Some("prod".to_owned())),
+            ("cloud.region".to_owned(), None),
+        ];
+        let key: Vec<_> = group.iter().map(|(key, value)| (key.as_str(), value.as_deref())).collect();
+        Violation {
+            rule: "AuthFailuresRule".to_owned(),
+            severity: Severity::Warning,
+            labels: [("team", "payments"), ("area", "login")]
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .into(),
+            fingerprint: fingerprint("AuthFailuresRule", &key),
+            group,
+            condition: "gt(count, 5)".to_owned(),
+            starts_at: 1_795_345_491_200_000_000,
+            ends_at: 1_795_345_572_000_000_000,
+            ongoing: false,
+            window: Nanos::MINUTE,
+            values: vec![
+                ("count".to_owned(), Value::Int(6)),
+                ("p99".to_owned(), Value::Duration(1_200_000_000)),
+            ],
+            peak: vec![("count".to_owned(), Value::Int(41)), ("p99".to_owned(), Value::None)],
+            evidence: vec![Evidence {
+                trace_id: "5b8efff798038103d269b633813fc60c".to_owned(),
+                span_id: "eee19b7ec3c1b174".to_owned(),
+                service_name: Some("auth-service".to_owned()),
+                name: "auth_user".to_owned(),
+                end_time: 1_795_345_491_200_000_001,
+                duration_ns: 12_000_000,
+                attributes: [("http.status_code", "401"), ("error.type", "AuthenticationError")]
+                    .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                    .into(),
+            }],
+            summary: "AuthFailuresRule: count = 6 (gt(count, 5)) in 1m".to_owned(),
+            partial: false,
+        }
+    }
+
+    #[test]
+    fn golden_line() {
+        let expected = concat!(
+            r#"{"schema":"fluo.violation/v1","rule":"AuthFailuresRule","severity":"warning","#,
+            r#""labels":{"area":"login","team":"payments"},"#,
+            r#""group":{"deployment.environment":"prod","cloud.region":null},"#,
+            r#""fingerprint":"d808beaf770a69bb27b6368b523075643ad253f5fa510b352c84ef52a0c5c01c","#,
+            r#""condition":"gt(count, 5)","starts_at":"2026-11-22T11:04:51.200Z","ends_at":"2026-11-22T11:06:12.000Z","#,
+            r#""ongoing":false,"window":"1m","values":{"count":6,"p99":1200000000},"peak":{"count":41,"p99":null},"#,
+            r#""evidence":[{"trace_id":"5b8efff798038103d269b633813fc60c","span_id":"eee19b7ec3c1b174","#,
+            r#""service_name":"auth-service","name":"auth_user","end_time":"2026-11-22T11:04:51.200000001Z","#,
+            r#""duration_ns":12000000,"attributes":{"error.type":"AuthenticationError","http.status_code":"401"}}],"#,
+            r#""summary":"AuthFailuresRule: count = 6 (gt(count, 5)) in 1m","partial":false}"#,
+        );
+        assert_eq!(serde_json::to_string(&violation()).unwrap(), expected);
+    }
+
+    #[test]
+    fn records_are_in_a_total_order() {
+        let at = |starts_at, rule: &str, value: Option<&str>| Violation {
+            starts_at,
+            rule: rule.to_owned(),
+            group: vec![("g".to_owned(), value.map(str::to_owned))],
+            ..violation()
+        };
+        let ordered = [
+            at(-1, "z", Some("z")),
+            at(0, "B", Some("a")),
+            at(0, "a", None),
+            at(0, "a", Some("")),
+            at(0, "a", Some("a")),
+            at(0, "a", Some("é")),
+            at(0, "b", None),
+        ];
+        for pair in ordered.windows(2) {
+            assert_eq!(pair[0].in_order(&pair[1]), Ordering::Less, "{pair:?}");
+            assert_eq!(pair[1].in_order(&pair[0]), Ordering::Greater, "{pair:?}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! How a command ends, and how a failure is told.
+
+use std::error::Error;
+use std::fmt::{self, Write as _};
+use std::process::ExitCode;
+
+/// What the exit status says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Status {
+    /// 0: done.
+    Done,
+    /// 1: the command found what it looks for.
+    Found,
+    /// 2: wrong usage or configuration.
+    Usage,
+    /// 3: it could not do its work.
+    Failed,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(match status {
+            Status::Done => 0,
+            Status::Found => 1,
+            Status::Usage => 2,
+            Status::Failed => 3,
+        })
+    }
+}
+
+/// Why a command could not go on: what was tried, why it failed, what to do.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) status: Status,
+    tried: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// Wrong usage or configuration.
+    pub(crate) fn usage(tried: impl Into<String>) -> Self {
+        Self { status: Status::Usage, tried: tried.into(), source: None, hint: None }
+    }
+
+    /// The work could not be done.
+    pub(crate) fn because(
+        tried: impl Into<String>,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self { status: Status::Failed, tried: tried.into(), source: Some(source.into()), hint: None }
+    }
+
+    /// Whether it is only that the reader of our output went away.
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        self.source
+            .as_deref()
+            .and_then(|source| source.downcast_ref::<std::io::Error>())
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.tried)?;
+        if let Some(source) = &self.source {
+            write!(f, ": {}", chain(source.as_ref()))?;
+        }
+        if let Some(hint) = &self.hint {
+            write!(f, "\n  help: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// An error and its causes in one line; causes that only repeat are left out.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            // Writing to a String does not fail.
+            let _ = write!(text, ": {cause_text}");
+        }
+        source = cause.source();
+    }
+    fluo_alerts::escape::plain(&text).into_owned()
+}

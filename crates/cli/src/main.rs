@@ -1,0 +1,46 @@
+//! The `fluo` binary: parses the command line, runs one command, maps how it ended to an exit status.
+//!
+//! The edge: the only place that reads the clock and the environment. Data goes to standard output, everything else
+//! to standard error.
+
+mod args;
+mod commands;
+mod exit;
+mod rule_files;
+mod spans;
+mod terminal;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Cli;
+use crate::exit::Status;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; clap knows which goes where.
+            let status = if error.use_stderr() { Status::Usage } else { Status::Done };
+            return if error.print().is_ok() { status.into() } else { Status::Failed.into() };
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return tell(&exit::Failure::because("could not start", error)),
+    };
+    match runtime.block_on(commands::run(cli.command)) {
+        Ok(status) => status.into(),
+        // Whoever reads our output has seen enough, as `head` has.
+        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(failure) => tell(&failure),
+    }
+}
+
+fn tell(failure: &exit::Failure) -> ExitCode {
+    // Where standard error is closed too, the status is all that is left to say.
+    let _ = writeln!(io::stderr(), "{failure}");
+    failure.status.into()
+}

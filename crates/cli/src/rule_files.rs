@@ -1,0 +1,80 @@
+//! Rule files from disk.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use fluo_rules::files::is_rule_file;
+use fluo_rules::{Loaded, SourceFile, load, render};
+
+use crate::exit::{Failure, Status};
+use crate::terminal;
+
+/// Folders below a rules folder; deeper is a loop of links or a mistake.
+const MAX_DEPTH: usize = 64;
+
+/// Reads the rule files that are, or lie below, the given paths.
+pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<SourceFile>, Failure> {
+    let mut files = Vec::new();
+    for path in paths {
+        let unreadable = |error| Failure::because(format!("could not read `{}`", path.display()), error);
+        if fs::metadata(path).map_err(unreadable)?.is_dir() {
+            let mut below = Vec::new();
+            walk(path, Path::new(""), 0, &mut below).map_err(unreadable)?;
+            below.sort_unstable();
+            for (name, file) in below {
+                if is_rule_file(&name) {
+                    files.push(open(&file)?);
+                }
+            }
+        } else {
+            // A file that is named is meant, whatever its name.
+            files.push(open(path)?);
+        }
+    }
+    files.dedup_by(|left, right| left.name == right.name);
+    if files.is_empty() {
+        return Err(Failure::usage("there is no rule file in what was given")
+            .hint("rule files end in .yml or .yaml; *.test.yml, silences.yml and fluo.yml are none"));
+    }
+    Ok(files)
+}
+
+/// Reads and loads rules; findings go to standard error, and an error among them ends the command.
+pub(crate) fn load_or_tell(paths: &[PathBuf]) -> Result<Loaded, Status> {
+    let files = read(paths).map_err(|failure| {
+        terminal::note(&failure.to_string());
+        failure.status
+    })?;
+    let loaded = load(&files);
+    if !loaded.findings.is_empty() {
+        let text = render::human(&loaded.findings, &files, terminal::colour_stderr());
+        terminal::note(text.trim_end());
+    }
+    if loaded.has_errors() { Err(Status::Found) } else { Ok(loaded) }
+}
+
+fn open(path: &Path) -> Result<SourceFile, Failure> {
+    let content =
+        fs::read(path).map_err(|error| Failure::because(format!("could not read `{}`", path.display()), error))?;
+    Ok(SourceFile::new(path.to_string_lossy().as_ref(), content))
+}
+
+/// All files below `path`, with their names relative to the first.
+fn walk(path: &Path, relative: &Path, depth: usize, files: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
+    if depth > MAX_DEPTH {
+        return Err(io::Error::other(format!("folders more than {MAX_DEPTH} deep")));
+    }
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let relative = relative.join(entry.file_name());
+        if fs::metadata(entry.path())?.is_dir() {
+            if !entry.file_name().to_string_lossy().starts_with('.') {
+                walk(&entry.path(), &relative, depth + 1, files)?;
+            }
+        } else {
+            files.push((relative.to_string_lossy().replace('\\', "/"), entry.path()));
+        }
+    }
+    Ok(())
+}

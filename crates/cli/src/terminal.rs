@@ -1,0 +1,56 @@
+//! Where output goes, and whether it is a terminal.
+
+use std::io::{self, IsTerminal, StdoutLock, Write};
+
+use crate::exit::Failure;
+
+/// Standard output for data.
+pub(crate) struct Output(io::BufWriter<StdoutLock<'static>>);
+
+impl Output {
+    pub(crate) fn new() -> Self {
+        Self(io::BufWriter::new(io::stdout().lock()))
+    }
+
+    /// Writes text as it is.
+    pub(crate) fn text(&mut self, text: &str) -> Result<(), Failure> {
+        self.0.write_all(text.as_bytes()).map_err(closed)
+    }
+
+    /// Writes text and a line break.
+    pub(crate) fn line(&mut self, text: &str) -> Result<(), Failure> {
+        self.text(text)?;
+        self.text("\n")
+    }
+
+    /// Writes what is still held back.
+    pub(crate) fn finish(mut self) -> Result<(), Failure> {
+        self.0.flush().map_err(closed)
+    }
+}
+
+fn closed(error: io::Error) -> Failure {
+    Failure::because("could not write to standard output", error)
+}
+
+/// A line for people on standard error.
+pub(crate) fn note(text: &str) {
+    // Where nobody can be told there is nobody to tell that either.
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Whether to colour what goes to standard output.
+pub(crate) fn colour_stdout() -> bool {
+    io::stdout().is_terminal() && wants_colour()
+}
+
+/// Whether to colour what goes to standard error.
+pub(crate) fn colour_stderr() -> bool {
+    io::stderr().is_terminal() && wants_colour()
+}
+
+/// <https://no-color.org>: present and not empty means no colour.
+fn wants_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}

@@ -1,0 +1,81 @@
+//! Holding moments → episodes. Pure.
+
+/// Moments of one group at which the condition held, at most `gap` apart.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Episode {
+    /// Which group, by the caller's numbering.
+    pub(crate) group: usize,
+    /// First holding moment.
+    pub(crate) starts_at: i64,
+    /// Last holding moment.
+    pub(crate) ends_at: i64,
+    /// The moment at which the first comparison exceeds its bound most; the earliest of equals.
+    pub(crate) peak_at: i64,
+}
+
+/// A moment at which the condition holds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Holding {
+    pub(crate) group: usize,
+    pub(crate) moment: i64,
+    /// `None` where the comparison has no value: ranks below every value.
+    pub(crate) excess: Option<f64>,
+}
+
+/// Joins holding moments, in any order and with repetitions, into episodes by group and time.
+pub(crate) fn episodes(mut holding: Vec<Holding>, gap: i64) -> Vec<Episode> {
+    holding.sort_by_key(|holding| (holding.group, holding.moment));
+    let mut episodes: Vec<(Episode, Option<f64>)> = Vec::new();
+    for Holding { group, moment, excess } in holding {
+        match episodes.last_mut() {
+            Some((episode, most))
+                if episode.group == group && moment.saturating_sub(episode.ends_at) <= gap =>
+            {
+                episode.ends_at = moment;
+                if exceeds(excess, *most) {
+                    episode.peak_at = moment;
+                    *most = excess;
+                }
+            }
+            _ => {
+                let episode = Episode { group, starts_at: moment, ends_at: moment, peak_at: moment };
+                episodes.push((episode, excess));
+            }
+        }
+    }
+    episodes.into_iter().map(|(episode, _)| episode).collect()
+}
+
+fn exceeds(one: Option<f64>, other: Option<f64>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one > other,
+        (Some(_), None) => true,
+        (None, _) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(group: usize, moment: i64, excess: f64) -> Holding {
+        Holding { group, moment, excess: Some(excess) }
+    }
+
+    #[test]
+    fn moments_at_most_the_gap_apart_are_one_episode() {
+        let holding = vec![at(0, 21, 1.0), at(0, 10, 1.0), at(1, 10, 0.0), at(0, 0, 2.0), at(0, 10, 1.0)];
+        let spans: Vec<_> = episodes(holding, 10)
+            .into_iter()
+            .map(|episode| (episode.group, episode.starts_at, episode.ends_at, episode.peak_at))
+            .collect();
+        assert_eq!(spans, [(0, 0, 10, 0), (0, 21, 21, 21), (1, 10, 10, 10)]);
+    }
+
+    #[test]
+    fn the_peak_is_the_earliest_of_the_highest() {
+        let mut holding = vec![at(0, 1, 1.0), at(0, 2, 3.0), at(0, 3, 3.0), at(0, 4, 2.0)];
+        holding.push(Holding { group: 0, moment: 0, excess: None });
+        assert_eq!(episodes(holding, 1)[0].peak_at, 2);
+    }
+}

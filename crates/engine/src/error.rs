@@ -1,0 +1,38 @@
+//! What can go wrong while rules are evaluated.
+
+use arrow::error::ArrowError;
+use datafusion::error::DataFusionError;
+use fluo_plan::PlanError;
+use fluo_spans::batch::BatchError;
+
+/// One rule could not be evaluated; others are not touched by it.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Occurs when a rule cannot be planned.
+    #[error("the rule could not be planned")]
+    Plan(#[from] PlanError),
+    /// Occurs when a plan fails while it runs.
+    #[error("the query failed")]
+    Query(#[source] Box<DataFusionError>),
+    /// Occurs when columns cannot be put together.
+    #[error("the rows could not be put together")]
+    Rows(#[from] ArrowError),
+    /// Occurs when stored spans cannot be read back.
+    #[error("spans could not be read back")]
+    Spans(#[from] BatchError),
+    /// Occurs when a rule has more groups than its `group_limit`. It is not judged then.
+    #[error("more than {limit} groups: raise `group_limit`, or group by fewer keys")]
+    GroupOverflow {
+        /// The rule's limit.
+        limit: u32,
+    },
+    /// Occurs when a column is missing or of another type than planned.
+    #[error("column `{0}` is missing or of another type than planned")]
+    Column(String),
+}
+
+impl From<DataFusionError> for EngineError {
+    fn from(source: DataFusionError) -> Self {
+        Self::Query(Box::new(source))
+    }
+}

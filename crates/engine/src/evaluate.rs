@@ -1,0 +1,469 @@
+//! One rule over one span source: matched rows → holding moments → episodes, with values and evidence.
+//!
+//! ```text
+//! exact   sliding windows over rows with copies in: an upper bound, since a copy can only make the condition truer.
+//!         Nothing holds: done, and no id was read.
+//!         Else: ids, for the windows that hold; copies out; judged again where there were any.
+//! grid    rows with ids, copies out, panes, windows.
+//! both    values at each episode's first and highest moment; evidence; whole spans of the evidence.
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, Int64Array, RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::{DataType, Decimal128Type, Field, Float64Type, Int64Type, Schema, SchemaRef};
+use datafusion::datasource::{MemTable, provider_as_source};
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::prelude::SessionContext;
+use fluo_alerts::value::Value;
+use fluo_plan::{RulePlan, TimeRange, row};
+use fluo_rules::field::{Field as RuleField, Intrinsic};
+use fluo_rules::rule::AggregateFunction;
+use fluo_spans::batch::from_batch;
+use fluo_spans::identity::{SpanKey, dedupe};
+use fluo_spans::schema::span_schema;
+use fluo_spans::span::Span;
+use futures::TryStreamExt;
+
+use crate::episodes::{Episode, Holding, episodes};
+use crate::error::EngineError;
+use crate::rows::{Group, Rows, groups_of, unique};
+use crate::source::SpanSource;
+
+/// From when to when a rule is judged; both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Range {
+    /// First moment; by default the first span's end, and for grid rules one window later, so that the edge of
+    /// the data is not taken for silence.
+    pub from: Option<i64>,
+    /// Last moment; by default the last span's end.
+    pub to: Option<i64>,
+}
+
+/// Values of the declared aggregates, by name, in the order of the rule.
+pub type Values = Vec<(String, Value)>;
+
+/// One violation as the engine sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observed {
+    /// Values of `group_by`.
+    pub group: Vec<Option<String>>,
+    /// First moment at which the condition held.
+    pub starts_at: i64,
+    /// Last moment at which it held.
+    pub ends_at: i64,
+    /// Whether the last judged moment lies before `ends_at + gap`.
+    pub ongoing: bool,
+    /// Values at `starts_at`.
+    pub values: Values,
+    /// Values at the moment at which the first comparison exceeds its bound most.
+    pub peak: Values,
+    /// The newest spans of the window at `starts_at`, newest first.
+    pub evidence: Vec<Span>,
+    /// Whether a file that could not be read may hold spans of its windows.
+    pub partial: bool,
+}
+
+/// What an evaluation of one rule found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outcome {
+    /// Violations by group and start.
+    pub violations: Vec<Observed>,
+    /// Copies of spans among those whose ids were read.
+    pub duplicates: u64,
+    /// Spans whose copies differ in what the rule reads.
+    pub id_conflicts: u64,
+}
+
+/// Evaluates a rule over all spans of a source.
+pub async fn evaluate(
+    session: &SessionContext,
+    plan: &RulePlan,
+    source: &SpanSource,
+    range: Range,
+) -> Result<Outcome, EngineError> {
+    let Some(moments) = moments(plan, source, range) else { return Ok(Outcome::default()) };
+    let evaluation = Evaluation { session, plan, source, moments };
+    if plan.judging().is_exact() { evaluation.exact().await } else { evaluation.grid().await }
+}
+
+/// The moments to judge; `None` where there is none.
+fn moments(plan: &RulePlan, source: &SpanSource, range: Range) -> Option<TimeRange> {
+    let ends = source.ends();
+    let from = range.from.or_else(|| {
+        let edge = if plan.judging().is_exact() { 0 } else { plan.rule().window.0 };
+        ends.map(|ends| ends.from.saturating_add(edge))
+    })?;
+    let to = range.to.or_else(|| ends.map(|ends| ends.to))?;
+    (from <= to).then_some(TimeRange { from, to })
+}
+
+struct Evaluation<'a> {
+    session: &'a SessionContext,
+    plan: &'a RulePlan,
+    source: &'a SpanSource,
+    moments: TimeRange,
+}
+
+/// Rows of a rule, and what removing copies told.
+struct Deduplicated {
+    batch: RecordBatch,
+    duplicates: u64,
+    id_conflicts: u64,
+}
+
+impl Evaluation<'_> {
+    fn window(&self) -> i64 {
+        self.plan.rule().window.0
+    }
+
+    fn keys(&self) -> usize {
+        self.plan.rule().group_by.len()
+    }
+
+    /// Event times of the spans in windows that end within `moments`.
+    fn read_range(&self, moments: TimeRange) -> TimeRange {
+        TimeRange { from: moments.from.saturating_sub(self.window()).saturating_add(1), to: moments.to }
+    }
+
+    async fn exact(&self) -> Result<Outcome, EngineError> {
+        let all = [self.read_range(self.moments)];
+        let with_copies = self.sliding(self.source.matched(self.plan, &all, false)?).await?;
+        if with_copies.holding.is_empty() {
+            return Ok(Outcome::default());
+        }
+        let candidates = merged(with_copies.holding.iter().map(|holding| {
+            self.read_range(TimeRange { from: holding.moment, to: holding.moment })
+        }));
+        let rows = self.rows(&candidates).await?;
+        let judged = if rows.duplicates == 0 && rows.id_conflicts == 0 {
+            with_copies
+        } else {
+            self.sliding(in_memory(&rows.batch)?).await?
+        };
+        self.outcome(rows, judged).await
+    }
+
+    async fn grid(&self) -> Result<Outcome, EngineError> {
+        let rows = self.rows(&[self.read_range(self.moments)]).await?;
+        let (groups, _) = groups_of(&rows.batch, self.keys())?;
+        let expected = self.plan.rule().expect.iter().cloned();
+        let groups: BTreeSet<Group> = groups.into_iter().chain(expected).collect();
+        self.check_groups(groups.len())?;
+        let windows = self.plan.windows(self.plan.into_panes(in_memory(&rows.batch)?)?, self.moments)?;
+        let held = LogicalPlanBuilder::from(windows)
+            .filter(datafusion::logical_expr::ident(row::HOLDS))?
+            .build()?;
+        let judged = self.holding(held).await?;
+        self.outcome(rows, judged).await
+    }
+
+    /// The moments at which an exact rule holds over the given rows.
+    async fn sliding(&self, rows: LogicalPlan) -> Result<Judged, EngineError> {
+        let judged = self.holding(self.plan.sliding(rows)?).await?;
+        self.check_groups(judged.groups.len())?;
+        Ok(judged)
+    }
+
+    fn check_groups(&self, groups: usize) -> Result<(), EngineError> {
+        let limit = self.plan.rule().group_limit;
+        if self.keys() > 0 && groups > limit as usize {
+            return Err(EngineError::GroupOverflow { limit });
+        }
+        Ok(())
+    }
+
+    /// Runs a plan of judged moments, and keeps those at which the condition holds.
+    async fn holding(&self, plan: LogicalPlan) -> Result<Judged, EngineError> {
+        let mut stream = self.session.execute_logical_plan(plan).await?.execute_stream().await?;
+        let mut judged = Judged::default();
+        let mut numbers: BTreeMap<Group, usize> = BTreeMap::new();
+        while let Some(batch) = stream.try_next().await? {
+            let (groups, places) = groups_of(&batch, self.keys())?;
+            let renumbered: Vec<usize> = groups
+                .into_iter()
+                .map(|group| {
+                    *numbers.entry(group).or_insert_with_key(|group| {
+                        judged.groups.push(group.clone());
+                        judged.groups.len() - 1
+                    })
+                })
+                .collect();
+            // Stop a runaway before it fills the memory; one more than the limit is enough to know.
+            self.check_groups(judged.groups.len())?;
+            let moments = column(&batch, row::MOMENT)?.as_primitive::<Int64Type>();
+            let holds = column(&batch, row::HOLDS)?.as_boolean();
+            let excess = column(&batch, row::EXCESS)?.as_primitive::<Float64Type>();
+            for at in 0..batch.num_rows() {
+                if holds.value(at) && moments.value(at) >= self.moments.from {
+                    judged.holding.push(Holding {
+                        group: renumbered[places[at]],
+                        moment: moments.value(at),
+                        excess: excess.is_valid(at).then(|| excess.value(at)),
+                    });
+                }
+            }
+        }
+        Ok(judged)
+    }
+
+    /// The matching rows of the given event times, each span once.
+    async fn rows(&self, ranges: &[TimeRange]) -> Result<Deduplicated, EngineError> {
+        let matched = self.source.matched(self.plan, ranges, true)?;
+        let schema: SchemaRef = Arc::new(matched.schema().as_arrow().clone());
+        let batches = self.session.execute_logical_plan(matched).await?.collect().await?;
+        let schema = batches.first().map_or(schema, RecordBatch::schema);
+        let unique = unique(&schema, &batches)?;
+        drop(batches);
+        let duplicates = unique.duplicates;
+        let id_conflicts = unique.conflicts.len() as u64;
+        if unique.conflicts.is_empty() {
+            return Ok(Deduplicated { batch: unique.batch, duplicates, id_conflicts });
+        }
+        let mut conflicts = unique.conflicts.clone();
+        conflicts.sort_unstable();
+        let winners = self.winners(&conflicts).await?;
+        let winning = SpanSource::from_spans(&winners)?.matched(self.plan, ranges, true)?;
+        let winning = self.session.execute_logical_plan(winning).await?.collect().await?;
+        let others = unique.without(&conflicts)?;
+        let all: Vec<RecordBatch> = std::iter::once(Ok(others))
+            .chain(winning.iter().map(|batch| conform(batch, &schema)))
+            .collect::<Result<_, EngineError>>()?;
+        Ok(Deduplicated { batch: arrow::compute::concat_batches(&schema, &all)?, duplicates, id_conflicts })
+    }
+
+    /// The whole spans of the given identities, each once: of differing copies the one that counts.
+    async fn winners(&self, keys: &[SpanKey]) -> Result<Vec<Span>, EngineError> {
+        let ends = merged(keys.iter().map(|(_, _, end)| TimeRange { from: *end, to: *end }));
+        let mut spans = Vec::new();
+        for (layout, plan) in self.source.whole_spans(self.plan, &ends)? {
+            let schema = span_schema(&layout);
+            for batch in self.session.execute_logical_plan(plan).await?.collect().await? {
+                let batch = conform(&batch, &schema)?;
+                let found = from_batch(&batch)?;
+                spans.extend(found.into_iter().filter(|span| keys.binary_search(&span.key()).is_ok()));
+            }
+        }
+        Ok(dedupe(spans).spans)
+    }
+
+    /// Episodes, and what is told of each.
+    async fn outcome(&self, rows: Deduplicated, judged: Judged) -> Result<Outcome, EngineError> {
+        let Deduplicated { batch, duplicates, id_conflicts } = rows;
+        let rows = Rows::new(&batch, self.keys())?;
+        drop(batch);
+        let gap = self.plan.gap().0;
+        let mut episodes = episodes(judged.holding, gap);
+        episodes.sort_by(|left, right| {
+            (left.starts_at, &judged.groups[left.group]).cmp(&(right.starts_at, &judged.groups[right.group]))
+        });
+        let groups: Vec<&Group> = episodes.iter().map(|episode| &judged.groups[episode.group]).collect();
+        let values = self.values(&rows, &groups, &episodes).await?;
+        let limit = self.plan.rule().evidence_limit as usize;
+        let evidence = groups
+            .iter()
+            .zip(&episodes)
+            .map(|(group, episode)| match rows.group(group) {
+                Some(place) => {
+                    rows.evidence(rows.window(place, episode.starts_at, self.window())?, limit)
+                }
+                None => Ok(Vec::new()),
+            })
+            .collect::<Result<Vec<Vec<SpanKey>>, _>>()?;
+        let mut keys: Vec<SpanKey> = evidence.iter().flatten().copied().collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let spans = if keys.is_empty() { Vec::new() } else { self.winners(&keys).await? };
+        let spans: BTreeMap<SpanKey, Span> = spans.into_iter().map(|span| (span.key(), span)).collect();
+        let violations = episodes
+            .iter()
+            .zip(groups)
+            .zip(evidence)
+            .map(|((episode, group), evidence)| {
+                let at = |moment: i64| values.get(&(group.clone(), moment)).cloned().unwrap_or_default();
+                Observed {
+                    group: group.clone(),
+                    starts_at: episode.starts_at,
+                    ends_at: episode.ends_at,
+                    ongoing: self.moments.to < episode.ends_at.saturating_add(gap),
+                    values: at(episode.starts_at),
+                    peak: at(episode.peak_at),
+                    evidence: evidence.iter().filter_map(|key| spans.get(key).cloned()).collect(),
+                    partial: [episode.starts_at, episode.ends_at]
+                        .iter()
+                        .any(|moment| self.source.is_partial(*moment, self.window())),
+                }
+            })
+            .collect();
+        Ok(Outcome { violations, duplicates, id_conflicts })
+    }
+
+    /// The declared aggregates at each episode's first and highest moment.
+    async fn values(
+        &self,
+        rows: &Rows,
+        groups: &[&Group],
+        episodes: &[Episode],
+    ) -> Result<BTreeMap<(Group, i64), Values>, EngineError> {
+        /// Rows that are put before the aggregates at once.
+        const ROWS_AT_ONCE: usize = 1 << 20;
+        let mut values = BTreeMap::new();
+        let mut wanted: BTreeSet<(&Group, i64)> = BTreeSet::new();
+        for (group, episode) in groups.iter().zip(episodes) {
+            wanted.extend([(*group, episode.starts_at), (*group, episode.peak_at)]);
+        }
+        let (mut indices, mut moments): (Vec<u32>, Vec<i64>) = (Vec::new(), Vec::new());
+        for (group, moment) in wanted {
+            let range = match rows.group(group) {
+                Some(place) => rows.window(place, moment, self.window())?,
+                None => 0..0,
+            };
+            if range.is_empty() {
+                values.insert((group.clone(), moment), self.values_of_nothing().await?);
+                continue;
+            }
+            moments.extend(std::iter::repeat_n(moment, range.len()));
+            indices.extend(range.map(|at| u32::try_from(at).unwrap_or(u32::MAX)));
+            if indices.len() >= ROWS_AT_ONCE {
+                let (indices, moments) = (std::mem::take(&mut indices), std::mem::take(&mut moments));
+                values.extend(self.values_at(rows, indices, moments).await?);
+            }
+        }
+        if !indices.is_empty() {
+            values.extend(self.values_at(rows, indices, moments).await?);
+        }
+        Ok(values)
+    }
+
+    async fn values_at(
+        &self,
+        rows: &Rows,
+        indices: Vec<u32>,
+        moments: Vec<i64>,
+    ) -> Result<BTreeMap<(Group, i64), Values>, EngineError> {
+        let taken = take_record_batch(&rows.batch, &UInt32Array::from(indices))?;
+        let pane = Field::new(row::PANE, DataType::Int64, false);
+        let fields: Vec<_> =
+            taken.schema().fields().iter().cloned().chain([Arc::new(pane)]).collect();
+        let columns: Vec<_> =
+            taken.columns().iter().cloned().chain([Arc::new(Int64Array::from(moments)) as _]).collect();
+        let asked = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?;
+        let plan = self.plan.at_moments(in_memory(&asked)?)?;
+        let mut values = BTreeMap::new();
+        for batch in self.session.execute_logical_plan(plan).await?.collect().await? {
+            let (groups, places) = groups_of(&batch, self.keys())?;
+            let moments = column(&batch, row::MOMENT)?.as_primitive::<Int64Type>();
+            for at in 0..batch.num_rows() {
+                values.insert((groups[places[at]].clone(), moments.value(at)), self.values_in(&batch, at)?);
+            }
+        }
+        Ok(values)
+    }
+
+    /// The values of a window without spans: a grid rule without `group_by` is judged there too.
+    async fn values_of_nothing(&self) -> Result<Values, EngineError> {
+        let nothing = self.source.matched(self.plan, &[], true)?;
+        let schema: SchemaRef = Arc::new(nothing.schema().as_arrow().clone());
+        let moment = TimeRange { from: 0, to: 0 };
+        let windows = self.plan.windows(self.plan.into_panes(in_memory(&RecordBatch::new_empty(schema))?)?, moment)?;
+        let batches = self.session.execute_logical_plan(windows).await?.collect().await?;
+        match batches.iter().find(|batch| batch.num_rows() > 0) {
+            Some(batch) => self.values_in(batch, 0),
+            None => Ok(Values::new()),
+        }
+    }
+
+    fn values_in(&self, batch: &RecordBatch, at: usize) -> Result<Values, EngineError> {
+        self.plan
+            .declared()
+            .map(|(name, function, output)| {
+                let duration =
+                    function.field() == Some(&RuleField::Intrinsic(Intrinsic::Duration))
+                        && !matches!(function, AggregateFunction::CountDistinct(_));
+                Ok((name.to_owned(), value(column(batch, output)?, at, duration)?))
+            })
+            .collect()
+    }
+}
+
+/// Moments at which the condition holds, by numbered group.
+#[derive(Default)]
+struct Judged {
+    groups: Vec<Group>,
+    holding: Vec<Holding>,
+}
+
+fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a dyn Array, EngineError> {
+    batch.column_by_name(name).map(AsRef::as_ref).ok_or_else(|| EngineError::Column(name.to_owned()))
+}
+
+fn value(column: &dyn Array, at: usize, duration: bool) -> Result<Value, EngineError> {
+    if column.is_null(at) {
+        return Ok(Value::None);
+    }
+    let integer = match column.data_type() {
+        DataType::Int64 => i128::from(column.as_primitive::<Int64Type>().value(at)),
+        DataType::Decimal128(..) => column.as_primitive::<Decimal128Type>().value(at),
+        DataType::Float64 => return Ok(Value::Float(column.as_primitive::<Float64Type>().value(at))),
+        other => return Err(EngineError::Column(format!("an aggregate of type {other}"))),
+    };
+    Ok(if duration { Value::Duration(integer) } else { Value::Int(integer) })
+}
+
+/// A plan that reads a batch.
+fn in_memory(batch: &RecordBatch) -> Result<LogicalPlan, EngineError> {
+    /// Rows that one operator takes at once, so that more than one core finds work.
+    const ROWS: usize = 1 << 16;
+    let slices = (0..batch.num_rows())
+        .step_by(ROWS)
+        .map(|start| batch.slice(start, ROWS.min(batch.num_rows() - start)))
+        .collect();
+    let table = MemTable::try_new(batch.schema(), vec![slices])?;
+    Ok(LogicalPlanBuilder::scan("rows", provider_as_source(Arc::new(table)), None)?.build()?)
+}
+
+/// A batch with the columns of `schema` by name, in its types.
+fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, EngineError> {
+    let columns = schema
+        .fields()
+        .iter()
+        .map(|field| {
+            let column = batch
+                .column_by_name(field.name())
+                .ok_or_else(|| EngineError::Column(field.name().clone()))?;
+            Ok(arrow::compute::cast(column, field.data_type())?)
+        })
+        .collect::<Result<_, EngineError>>()?;
+    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+}
+
+/// Ranges joined where they touch, and then across the smallest distances until they are few enough for a query.
+/// Reading more than is needed is harmless.
+fn merged(ranges: impl Iterator<Item = TimeRange>) -> Vec<TimeRange> {
+    const MOST: usize = 32;
+    let mut ranges: Vec<TimeRange> = ranges.collect();
+    ranges.sort_unstable_by_key(|range| (range.from, range.to));
+    let mut joined: Vec<TimeRange> = Vec::new();
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if range.from <= last.to.saturating_add(1) => last.to = last.to.max(range.to),
+            _ => joined.push(range),
+        }
+    }
+    if joined.len() <= MOST {
+        return joined;
+    }
+    let mut distances: Vec<i64> = joined.windows(2).map(|pair| pair[1].from - pair[0].to).collect();
+    distances.sort_unstable();
+    let bridged = distances[distances.len() - MOST];
+    let mut few: Vec<TimeRange> = Vec::new();
+    for range in joined {
+        match few.last_mut() {
+            Some(last) if range.from - last.to <= bridged => last.to = range.to,
+            _ => few.push(range),
+        }
+    }
+    few
+}

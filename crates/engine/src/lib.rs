@@ -1,0 +1,27 @@
+//! Runs rules over spans.
+//!
+//! | stage | input → output |
+//! | --- | --- |
+//! | [`source`] | Parquet files and decoded spans → one table a layout |
+//! | `rows` | matched rows → each span once, by group and time |
+//! | [`evaluate`] | rule, source, range → what was observed |
+//! | [`open`] | a folder → the span files in it |
+//! | `episodes` | holding moments → episodes |
+//! | [`record`] | what was observed → violation records |
+//!
+//! No clock: the range that is judged is an argument.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
+
+mod episodes;
+pub mod error;
+pub mod evaluate;
+pub mod open;
+pub mod record;
+mod rows;
+pub mod source;
+mod span_files;
+
+pub use error::EngineError;
+pub use evaluate::{Observed, Outcome, Range, Values, evaluate};
+pub use source::SpanSource;

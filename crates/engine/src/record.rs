@@ -1,0 +1,97 @@
+//! What was observed, as the record that people and programs get.
+
+use std::collections::BTreeMap;
+
+use fluo_alerts::fingerprint::fingerprint;
+use fluo_alerts::template::{Renderer, default_summary};
+use fluo_alerts::violation::{Evidence, Violation};
+use fluo_plan::keys_read;
+use fluo_rules::field::{Field, Scope};
+use fluo_rules::rule::{Conventions, Rule};
+use fluo_spans::semconv;
+use fluo_spans::span::Span;
+
+use crate::evaluate::Observed;
+
+/// The record of a violation, and why its summary's template failed, if it did.
+pub fn violation(rule: &Rule, observed: &Observed, renderer: &Renderer) -> (Violation, Option<String>) {
+    let group: Vec<(String, Option<String>)> =
+        rule.group_by.iter().map(|entry| entry.key.clone()).zip(observed.group.iter().cloned()).collect();
+    let key: Vec<(&str, Option<&str>)> =
+        group.iter().map(|(key, value)| (key.as_str(), value.as_deref())).collect();
+    let read = keys_read(rule);
+    let mut violation = Violation {
+        rule: rule.name.clone(),
+        severity: rule.severity,
+        labels: rule.labels.clone(),
+        fingerprint: fingerprint(&rule.name, &key),
+        group,
+        condition: rule.condition.text.clone(),
+        starts_at: observed.starts_at,
+        ends_at: observed.ends_at,
+        ongoing: observed.ongoing,
+        window: rule.window,
+        values: observed.values.clone(),
+        peak: observed.peak.clone(),
+        evidence: observed.evidence.iter().map(|span| evidence(rule, &read, span)).collect(),
+        summary: String::new(),
+        partial: observed.partial,
+    };
+    violation.summary = default_summary(&violation);
+    let rendered = renderer.summary(&rule.annotations, &violation);
+    violation.summary = rendered.text;
+    (violation, rendered.failure)
+}
+
+/// A span, with only those of its attributes that the rule reads.
+fn evidence(rule: &Rule, read: &[Field], span: &Span) -> Evidence {
+    let mut attributes = BTreeMap::new();
+    for field in read {
+        let Field::Attribute { scope, key } = field else { continue };
+        if rule.redact.contains(key) {
+            continue;
+        }
+        let label = match scope {
+            Scope::Span | Scope::Either => key.clone(),
+            Scope::Resource | Scope::Scope | Scope::Event => format!("{}.{key}", scope.as_str()),
+        };
+        if let Some(value) = lookup(span, *scope, key, rule.conventions) {
+            attributes.insert(label, value.to_owned());
+        }
+    }
+    Evidence {
+        trace_id: hex(&span.trace_id),
+        span_id: hex(&span.span_id),
+        service_name: span.resource.service_name.clone(),
+        name: span.name.clone(),
+        end_time: span.end_ns,
+        duration_ns: span.end_ns - span.start_ns,
+        attributes,
+    }
+}
+
+/// The value that the rule sees under `key`: of events, the first that has one.
+fn lookup<'a>(span: &'a Span, scope: Scope, key: &str, conventions: Conventions) -> Option<&'a str> {
+    let spellings: Vec<String> = match conventions {
+        Conventions::Exact => vec![key.to_owned()],
+        Conventions::Renamed => semconv::spellings(key).into_iter().map(Into::into).collect(),
+    };
+    let mut scopes = match scope {
+        Scope::Span => vec![&span.attributes],
+        Scope::Resource => vec![&span.resource.attributes],
+        Scope::Either => vec![&span.attributes, &span.resource.attributes],
+        Scope::Scope => vec![&span.scope.attributes],
+        Scope::Event => span.events.iter().map(|event| &event.attributes).collect(),
+    }
+    .into_iter();
+    scopes.find_map(|attributes| spellings.iter().find_map(|key| attributes.get(key)))
+}
+
+fn hex(id: &[u8]) -> String {
+    use std::fmt::Write as _;
+    id.iter().fold(String::with_capacity(id.len() * 2), |mut text, byte| {
+        // Writing to a String does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,142 @@
+//! Where an evaluation reads spans from: Parquet files of any layouts, or spans decoded a moment ago.
+
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::{MemTable, provider_as_source};
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use fluo_plan::{RulePlan, TimeRange};
+use fluo_spans::batch::to_batch;
+use fluo_spans::layout::Layout;
+use fluo_spans::schema::span_schema;
+use fluo_spans::span::Span;
+use object_store::ObjectMeta;
+
+use crate::error::EngineError;
+use crate::span_files::SpanFiles;
+
+/// Spans in one or more layouts.
+#[derive(Debug, Clone, Default)]
+pub struct SpanSource {
+    parts: Vec<Part>,
+    ends: Option<TimeRange>,
+    /// Event times in which spans may be missing because a file could not be read.
+    damaged: Vec<TimeRange>,
+}
+
+#[derive(Debug, Clone)]
+struct Part {
+    layout: Layout,
+    table: Arc<dyn TableProvider>,
+}
+
+/// Spans of a batch: enough to be fast, few enough to spread over cores.
+const SPANS_A_BATCH: usize = 8192;
+
+impl SpanSource {
+    /// Spans in memory.
+    pub fn from_spans(spans: &[Span]) -> Result<Self, EngineError> {
+        let mut source = Self::default();
+        source.add_spans(spans, &Layout::builtin())?;
+        Ok(source)
+    }
+
+    /// Adds spans, laid out as given.
+    pub fn add_spans(&mut self, spans: &[Span], layout: &Layout) -> Result<(), EngineError> {
+        let batches =
+            spans.chunks(SPANS_A_BATCH).map(|chunk| to_batch(chunk, 0, layout)).collect::<Result<Vec<_>, _>>()?;
+        let table = MemTable::try_new(span_schema(layout), vec![batches])?;
+        self.parts.push(Part { layout: layout.clone(), table: Arc::new(table) });
+        let ends = spans.iter().map(|span| span.end_ns);
+        if let (Some(from), Some(to)) = (ends.clone().min(), ends.max()) {
+            self.widen(TimeRange { from, to });
+        }
+        Ok(())
+    }
+
+    /// Adds Parquet files that were written in `layout` and hold spans that ended within `ends`.
+    pub fn add_files(&mut self, store: ObjectStoreUrl, files: Vec<ObjectMeta>, layout: Layout, ends: TimeRange) {
+        self.widen(ends);
+        let schema = span_schema(&layout);
+        self.parts.push(Part { layout, table: Arc::new(SpanFiles { schema, store, files }) });
+    }
+
+    /// Says that spans which ended within `range` may be missing.
+    pub fn add_damage(&mut self, range: TimeRange) {
+        self.damaged.push(range);
+    }
+
+    fn widen(&mut self, ends: TimeRange) {
+        let known = self.ends.get_or_insert(ends);
+        known.from = known.from.min(ends.from);
+        known.to = known.to.max(ends.to);
+    }
+
+    /// Ends of the first and the last span; `None` where there is no span.
+    pub fn ends(&self) -> Option<TimeRange> {
+        self.ends
+    }
+
+    /// Whether spans that ended in `(moment − window, moment]` may be missing.
+    pub(crate) fn is_partial(&self, moment: i64, window: i64) -> bool {
+        self.damaged.iter().any(|range| range.to > moment.saturating_sub(window) && range.from <= moment)
+    }
+
+    /// A rule's matching rows over all layouts (see [`RulePlan::matched`]).
+    pub(crate) fn matched(
+        &self,
+        plan: &RulePlan,
+        ranges: &[TimeRange],
+        ids: bool,
+    ) -> Result<LogicalPlan, EngineError> {
+        self.over_parts(|part, scan| Ok(plan.matched(scan, &part.layout, ranges, ids)?))
+    }
+
+    fn over_parts(
+        &self,
+        plan: impl Fn(&Part, LogicalPlan) -> Result<LogicalPlan, EngineError>,
+    ) -> Result<LogicalPlan, EngineError> {
+        let mut all: Option<LogicalPlanBuilder> = None;
+        let nothing = [Self::nothing()?];
+        let parts = if self.parts.is_empty() { &nothing[..] } else { &self.parts };
+        for part in parts {
+            let one = plan(part, part.scan()?)?;
+            all = Some(match all {
+                None => LogicalPlanBuilder::from(one),
+                Some(all) => all.union(one)?,
+            });
+        }
+        let all = all.map_or_else(|| LogicalPlanBuilder::empty(false).build(), LogicalPlanBuilder::build);
+        Ok(all?)
+    }
+
+    fn nothing() -> Result<Part, EngineError> {
+        let layout = Layout::builtin();
+        let table = MemTable::try_new(span_schema(&layout), vec![Vec::new()])?;
+        Ok(Part { layout, table: Arc::new(table) })
+    }
+
+    /// Whole selected spans, one plan a layout.
+    pub(crate) fn whole_spans(
+        &self,
+        plan: &RulePlan,
+        ranges: &[TimeRange],
+    ) -> Result<Vec<(Layout, LogicalPlan)>, EngineError> {
+        self.parts
+            .iter()
+            .map(|part| {
+                let predicate = plan.predicate(&part.layout, ranges)?;
+                let filtered = LogicalPlanBuilder::from(part.scan()?).filter(predicate)?.build()?;
+                Ok((part.layout.clone(), filtered))
+            })
+            .collect()
+    }
+}
+
+impl Part {
+    fn scan(&self) -> Result<LogicalPlan, EngineError> {
+        let source = provider_as_source(Arc::clone(&self.table));
+        Ok(LogicalPlanBuilder::scan("spans", source, None)?.build()?)
+    }
+}

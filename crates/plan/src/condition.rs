@@ -1,0 +1,132 @@
+//! Conditions as DataFusion expressions over the aggregates of a window.
+
+use arrow::datatypes::DataType;
+use datafusion::functions::core::expr_fn::coalesce;
+use datafusion::functions::math::expr_fn as math;
+use datafusion::logical_expr::{Expr, cast, ident, lit};
+use fluo_rules::expr::{Comparison, Expr as RuleExpr, ExprKind, Function};
+use fluo_rules::matcher::Value;
+
+use crate::aggregates::Planned;
+use crate::error::PlanError;
+use crate::predicate::{arithmetic, binary, extreme, literal};
+
+/// A condition over the columns of `aggregates`.
+pub(crate) struct Conditions<'a> {
+    pub(crate) aggregates: &'a [Planned],
+}
+
+impl Conditions<'_> {
+    /// Whether the condition holds: never null.
+    pub(crate) fn holds(&self, expr: &RuleExpr) -> Result<Expr, PlanError> {
+        Ok(match &expr.kind {
+            ExprKind::And(left, right) => self.holds(left)?.and(self.holds(right)?),
+            ExprKind::Or(left, right) => self.holds(left)?.or(self.holds(right)?),
+            ExprKind::Not(inner) => Expr::Not(Box::new(self.holds(inner)?)),
+            ExprKind::Literal(Value::Bool(value)) => lit(*value),
+            ExprKind::Compare(op, left, right) => self.compare(*op, left, right)?,
+            ExprKind::Between(item, low, high) => self
+                .compare(Comparison::Gte, item, low)?
+                .and(self.compare(Comparison::Lte, item, high)?),
+            ExprKind::In(item, values) => {
+                let item = self.plain(item)?;
+                let any = values.iter().map(|value| item.clone().eq(literal(value))).reduce(Expr::or);
+                coalesce(vec![any.unwrap_or_else(|| lit(false)), lit(false)])
+            }
+            other => return Err(PlanError::Misplaced(format!("{other:?}"))),
+        })
+    }
+
+    /// By how much the condition's first comparison exceeds its bound, for the moment at which it does most.
+    /// Null where it has no value; 0 for comparisons that have no direction.
+    pub(crate) fn excess(&self, expr: &RuleExpr) -> Result<Expr, PlanError> {
+        let Some((op, left, right)) = first_comparison(expr) else { return Ok(lit(0.0)) };
+        let (left, right) = (self.numeric(left)?, self.numeric(right)?);
+        Ok(match op {
+            Comparison::Gt | Comparison::Gte => left - right,
+            Comparison::Lt | Comparison::Lte => right - left,
+            Comparison::Eq | Comparison::Ne => lit(0.0),
+        })
+    }
+
+    fn compare(&self, op: Comparison, left: &RuleExpr, right: &RuleExpr) -> Result<Expr, PlanError> {
+        Ok(coalesce(vec![binary(self.plain(left)?, op, self.plain(right)?), lit(false)]))
+    }
+
+    /// A side of a comparison: an aggregate or constant in its own type, so that integers compare as integers.
+    fn plain(&self, expr: &RuleExpr) -> Result<Expr, PlanError> {
+        match &expr.kind {
+            ExprKind::Aggregate(name) => self.column(name),
+            ExprKind::Literal(value) => Ok(literal(value)),
+            _ => self.numeric(expr),
+        }
+    }
+
+    fn column(&self, name: &str) -> Result<Expr, PlanError> {
+        let planned = self.aggregates.iter().find(|planned| planned.aggregate.name == name);
+        planned
+            .map(|planned| ident(&planned.output))
+            .ok_or_else(|| PlanError::Misplaced(name.to_owned()))
+    }
+
+    /// As `f64`.
+    fn numeric(&self, expr: &RuleExpr) -> Result<Expr, PlanError> {
+        Ok(match &expr.kind {
+            ExprKind::Literal(_) | ExprKind::Aggregate(_) => cast(self.plain(expr)?, DataType::Float64),
+            ExprKind::Negate(inner) => Expr::Negative(Box::new(self.numeric(inner)?)),
+            ExprKind::Arithmetic(op, left, right) => {
+                arithmetic(*op, self.numeric(left)?, self.numeric(right)?)?
+            }
+            ExprKind::Call(function, items) => {
+                let numbers = items.iter().map(|item| self.numeric(item)).collect::<Result<Vec<_>, _>>()?;
+                match (function, numbers.first().cloned()) {
+                    (Function::Abs, Some(number)) => math::abs(number),
+                    (Function::Floor, Some(number)) => math::floor(number),
+                    (Function::Ceil, Some(number)) => math::ceil(number),
+                    (Function::Round, Some(number)) => math::round(vec![number]),
+                    (Function::Coalesce, Some(_)) => coalesce(numbers),
+                    (Function::Min | Function::Max, _) => extreme(*function, numbers)?,
+                    _ => return Err(PlanError::Misplaced(format!("{function:?}"))),
+                }
+            }
+            other => return Err(PlanError::Misplaced(format!("{other:?}"))),
+        })
+    }
+}
+
+/// The leftmost comparison of a condition.
+fn first_comparison(expr: &RuleExpr) -> Option<(Comparison, &RuleExpr, &RuleExpr)> {
+    match &expr.kind {
+        ExprKind::Compare(op, left, right) => Some((*op, left, right)),
+        ExprKind::Not(inner) => first_comparison(inner),
+        ExprKind::And(left, right) | ExprKind::Or(left, right) => {
+            first_comparison(left).or_else(|| first_comparison(right))
+        }
+        _ => None,
+    }
+}
+
+/// The names of the aggregates that an expression uses, leftmost first.
+pub fn named_aggregates(expr: &RuleExpr) -> Vec<&str> {
+    let mut names = Vec::new();
+    collect(expr, &mut names);
+    names
+}
+
+fn collect<'a>(expr: &'a RuleExpr, names: &mut Vec<&'a str>) {
+    match &expr.kind {
+        ExprKind::Aggregate(name) if !names.contains(&name.as_str()) => names.push(name),
+        ExprKind::Aggregate(_) | ExprKind::Literal(_) | ExprKind::Field(_) => {}
+        ExprKind::Not(inner) | ExprKind::Negate(inner) | ExprKind::In(inner, _) => collect(inner, names),
+        ExprKind::Regex { item, .. } => collect(item, names),
+        ExprKind::And(left, right)
+        | ExprKind::Or(left, right)
+        | ExprKind::Compare(_, left, right)
+        | ExprKind::Arithmetic(_, left, right) => {
+            collect(left, names);
+            collect(right, names);
+        }
+        ExprKind::Between(item, low, high) => [item, low, high].into_iter().for_each(|one| collect(one, names)),
+        ExprKind::Call(_, items) => items.iter().for_each(|item| collect(item, names)),
+    }
+}

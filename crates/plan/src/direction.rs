@@ -1,0 +1,175 @@
+//! Which way a condition moves when spans are added to its window: the decision between *exact* and *grid*.
+//!
+//! A condition that more spans can only make truer may be judged at every moment and reported at once: nothing that
+//! arrives later takes it back. That is so for `and`/`or` of comparisons *increasing* `>` *constant* and
+//! *decreasing* `<` *constant*. Everything else is judged on a grid, behind the watermark. Being told "grid" of a
+//! condition that is monotone costs a minute; the reverse would cost a false alert, so every case not listed is grid.
+
+use std::ops::Range;
+
+use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind};
+use fluo_rules::field::{Field, Intrinsic};
+use fluo_rules::matcher::Value;
+use fluo_rules::rule::{AggregateFunction, Rule};
+
+/// At which moments a rule is judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judging {
+    /// At the end of every matching span.
+    Exact,
+    /// At multiples of the grid step.
+    Grid(Reason),
+}
+
+/// Why a rule is judged on the grid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// It says `every`.
+    Every,
+    /// It says `for`.
+    For,
+    /// Its condition is not monotone.
+    Condition {
+        /// What is not, as the end of "… ".
+        because: String,
+        /// Where in the condition's text.
+        at: Range<usize>,
+    },
+}
+
+impl Judging {
+    /// Decides for a rule.
+    pub fn of(rule: &Rule) -> Self {
+        if rule.every.is_some() {
+            return Self::Grid(Reason::Every);
+        }
+        if rule.hold_for.0 > 0 {
+            return Self::Grid(Reason::For);
+        }
+        match monotone(rule, &rule.condition.expr) {
+            Ok(()) => Self::Exact,
+            Err(reason) => Self::Grid(reason),
+        }
+    }
+
+    /// Whether every moment is judged.
+    pub fn is_exact(&self) -> bool {
+        *self == Self::Exact
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Constant,
+    Increasing,
+    Decreasing,
+}
+
+fn because(expr: &Expr, because: impl Into<String>) -> Reason {
+    Reason::Condition { because: because.into(), at: expr.at.clone() }
+}
+
+/// Whether more spans can only make a boolean truer.
+fn monotone(rule: &Rule, expr: &Expr) -> Result<(), Reason> {
+    match &expr.kind {
+        ExprKind::And(left, right) | ExprKind::Or(left, right) => {
+            monotone(rule, left)?;
+            monotone(rule, right)
+        }
+        ExprKind::Literal(Value::Bool(_)) => Ok(()),
+        ExprKind::Compare(op, left, right) => {
+            let (op, moving, constant) =
+                if constant(left).is_some() { (op.mirrored(), right, left) } else { (*op, left, right) };
+            if self::constant(constant).is_none() {
+                return Err(because(constant, "the bound is not a constant"));
+            }
+            let direction = direction(rule, moving)?;
+            match (op, direction) {
+                (_, Direction::Constant)
+                | (Comparison::Gt | Comparison::Gte, Direction::Increasing)
+                | (Comparison::Lt | Comparison::Lte, Direction::Decreasing) => Ok(()),
+                (Comparison::Eq | Comparison::Ne, _) => {
+                    Err(because(expr, "one more span can make an equality false"))
+                }
+                (_, Direction::Increasing) => {
+                    Err(because(expr, "a span that is still to come can lift the value above the bound"))
+                }
+                (_, Direction::Decreasing) => {
+                    Err(because(expr, "a span that is still to come can push the value below the bound"))
+                }
+            }
+        }
+        ExprKind::Not(_) => Err(because(expr, "`not` turns the direction around")),
+        ExprKind::Between(..) => Err(because(expr, "one more span can lift the value out of the range")),
+        _ => Err(because(expr, "it is not a comparison with a constant")),
+    }
+}
+
+/// Which way a number moves when spans are added.
+fn direction(rule: &Rule, expr: &Expr) -> Result<Direction, Reason> {
+    if constant(expr).is_some() {
+        return Ok(Direction::Constant);
+    }
+    match &expr.kind {
+        ExprKind::Aggregate(name) => {
+            let Some(aggregate) = rule.aggregate(name) else {
+                return Err(because(expr, format!("`{name}` is not known")));
+            };
+            match aggregate.function {
+                AggregateFunction::Count
+                | AggregateFunction::CountDistinct(_)
+                | AggregateFunction::Rate { .. }
+                | AggregateFunction::Max(_)
+                | AggregateFunction::Sum(Field::Intrinsic(Intrinsic::Duration)) => Ok(Direction::Increasing),
+                AggregateFunction::Min(_) => Ok(Direction::Decreasing),
+                AggregateFunction::Sum(_) => {
+                    Err(because(expr, format!("`{name}` sums an attribute, which may be negative")))
+                }
+                AggregateFunction::Avg(_) => Err(because(expr, format!("`{name}` is an average"))),
+                AggregateFunction::Stddev(_) => Err(because(expr, format!("`{name}` is a deviation"))),
+                AggregateFunction::Percentile { .. } => {
+                    Err(because(expr, format!("`{name}` is a percentile")))
+                }
+            }
+        }
+        ExprKind::Arithmetic(Arithmetic::Add, left, right) => match (constant(left), constant(right)) {
+            (None, Some(_)) => direction(rule, left),
+            (Some(_), None) => direction(rule, right),
+            _ => Err(because(expr, "it adds two values that move")),
+        },
+        ExprKind::Arithmetic(Arithmetic::Multiply, left, right) => match (constant(left), constant(right)) {
+            (None, Some(factor)) if factor > 0.0 => direction(rule, left),
+            (Some(factor), None) if factor > 0.0 => direction(rule, right),
+            _ => Err(because(expr, "it multiplies by something other than a positive constant")),
+        },
+        ExprKind::Arithmetic(Arithmetic::Divide, left, right) => match constant(right) {
+            Some(divisor) if divisor > 0.0 => direction(rule, left),
+            Some(_) => Err(because(expr, "it divides by a constant that is not positive")),
+            None => Err(because(expr, "it divides by an aggregate")),
+        },
+        ExprKind::Arithmetic(Arithmetic::Subtract, ..) => Err(because(expr, "it subtracts")),
+        ExprKind::Negate(_) => Err(because(expr, "it negates")),
+        _ => Err(because(expr, "it is more than an aggregate with constants")),
+    }
+}
+
+/// The value of an expression of constants.
+#[expect(clippy::cast_precision_loss, reason = "only the sign of a factor matters")]
+fn constant(expr: &Expr) -> Option<f64> {
+    match &expr.kind {
+        ExprKind::Literal(Value::Number(number)) => Some(number.as_f64()),
+        ExprKind::Literal(Value::Duration(nanos)) => Some(nanos.0 as f64),
+        ExprKind::Negate(inner) => constant(inner).map(|value| -value),
+        ExprKind::Arithmetic(op, left, right) => {
+            let (left, right) = (constant(left)?, constant(right)?);
+            let value = match op {
+                Arithmetic::Add => left + right,
+                Arithmetic::Subtract => left - right,
+                Arithmetic::Multiply => left * right,
+                Arithmetic::Divide => left / right,
+            };
+            value.is_finite().then_some(value)
+        }
+        _ => None,
+    }
+}

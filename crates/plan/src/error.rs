@@ -1,0 +1,29 @@
+//! What can go wrong between a checked rule and its plan.
+
+use datafusion::error::DataFusionError;
+
+/// Planning failed. None of these is the rule author's mistake: those are findings of the loader.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// Occurs when a pattern that was checked at load does not compile.
+    #[error("the pattern `{pattern}` does not compile")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// Why.
+        #[source]
+        source: Box<regex::Error>,
+    },
+    /// Occurs when a checked expression has a form that its place does not allow.
+    #[error("`{0}` cannot stand here")]
+    Misplaced(String),
+    /// Occurs when DataFusion refuses a plan.
+    #[error("DataFusion refused the plan")]
+    DataFusion(#[from] Box<DataFusionError>),
+}
+
+impl From<DataFusionError> for PlanError {
+    fn from(source: DataFusionError) -> Self {
+        Self::DataFusion(Box::new(source))
+    }
+}

@@ -1,0 +1,208 @@
+//! The test of a field's text against a rule's matcher: where "values compare by meaning" is decided.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use arrow::array::BooleanArray;
+use arrow::datatypes::DataType;
+use datafusion::common::{Result, plan_err};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use fluo_rules::matcher::{Matcher, Number, Test, Value};
+use fluo_spans::text;
+use regex::Regex;
+
+use super::text_column::TextColumn;
+use crate::error::PlanError;
+
+/// Tests that one value (one element, where it is an array) must all satisfy.
+#[derive(Debug, Clone)]
+pub(crate) struct ValueTest {
+    pub(crate) tests: Vec<Compiled>,
+    /// Whether a JSON array's elements are tested one by one. Not so for the span's own fields.
+    pub(crate) arrays: bool,
+    /// The result where there is no value.
+    pub(crate) missing: bool,
+}
+
+/// A test, its pattern compiled.
+#[derive(Debug, Clone)]
+pub(crate) enum Compiled {
+    /// Any test but a pattern.
+    Plain(Test),
+    /// A pattern that must be found, or must not.
+    Pattern {
+        /// The pattern.
+        regex: Regex,
+        /// Must not be found.
+        negated: bool,
+    },
+}
+
+impl ValueTest {
+    /// Compiles a matcher. Patterns were checked when the rule was loaded.
+    pub(crate) fn new(matcher: &Matcher, arrays: bool) -> Result<Self, PlanError> {
+        let missing = matcher.tests.iter().all(|test| *test == Test::Exists(false));
+        let tests = matcher
+            .tests
+            .iter()
+            .map(|test| match test {
+                Test::Matches(pattern) => Self::pattern(pattern, false),
+                other => Ok(Compiled::Plain(other.clone())),
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { tests, arrays, missing })
+    }
+
+    /// A regular expression that must (or, negated, must not) be found.
+    pub(crate) fn regex(pattern: &str, negated: bool, arrays: bool) -> Result<Self, PlanError> {
+        Ok(Self { tests: vec![Self::pattern(pattern, negated)?], arrays, missing: false })
+    }
+
+    fn pattern(pattern: &str, negated: bool) -> Result<Compiled, PlanError> {
+        let regex = Regex::new(pattern).map_err(|source| PlanError::Pattern {
+            pattern: pattern.to_owned(),
+            source: Box::new(source),
+        })?;
+        Ok(Compiled::Pattern { regex, negated })
+    }
+
+    /// Whether a field's value, if it has one, satisfies the tests.
+    pub(super) fn holds_for(&self, value: Option<&str>) -> bool {
+        value.map_or(self.missing, |value| self.holds(value))
+    }
+
+    /// Whether the text of a field satisfies the tests.
+    fn holds(&self, value: &str) -> bool {
+        let presence_only =
+            self.tests.iter().all(|test| matches!(test, Compiled::Plain(Test::Exists(_))));
+        if self.arrays && !presence_only && let Some(elements) = text::array(value) {
+            return elements.iter().any(|element| self.tests.iter().all(|test| test.holds(element)));
+        }
+        self.tests.iter().all(|test| test.holds(value))
+    }
+
+    /// The call of this test over a field's candidate columns: the first that has a value is tested.
+    pub(crate) fn call(self, candidates: Vec<Expr>) -> Expr {
+        ScalarUDF::new_from_impl(ValueTestFunction::new(self)).call(candidates)
+    }
+}
+
+impl Compiled {
+    fn holds(&self, value: &str) -> bool {
+        let test = match self {
+            Self::Pattern { regex, negated } => return regex.is_match(value) != *negated,
+            Self::Plain(test) => test,
+        };
+        match test {
+            Test::Eq(expected) => equals(value, expected),
+            Test::Ne(expected) => !equals(value, expected),
+            Test::Gt(bound) => compare(value, bound).is_some_and(std::cmp::Ordering::is_gt),
+            Test::Gte(bound) => compare(value, bound).is_some_and(std::cmp::Ordering::is_ge),
+            Test::Lt(bound) => compare(value, bound).is_some_and(std::cmp::Ordering::is_lt),
+            Test::Lte(bound) => compare(value, bound).is_some_and(std::cmp::Ordering::is_le),
+            Test::In(values) => values.iter().any(|expected| equals(value, expected)),
+            Test::NotIn(values) => !values.iter().any(|expected| equals(value, expected)),
+            Test::Contains(part) => value.contains(part.as_str()),
+            Test::StartsWith(part) => value.starts_with(part.as_str()),
+            Test::EndsWith(part) => value.ends_with(part.as_str()),
+            Test::Matches(_) => false, // compiled to `Pattern` above
+            Test::Exists(exists) => *exists,
+        }
+    }
+}
+
+/// Equality by the type of the rule's constant.
+fn equals(value: &str, expected: &Value) -> bool {
+    match expected {
+        Value::Text(expected) => value == expected,
+        Value::Bool(expected) => value == if *expected { "true" } else { "false" },
+        Value::Number(_) => compare(value, expected).is_some_and(std::cmp::Ordering::is_eq),
+        Value::Duration(_) => false, // an attribute has no unit
+    }
+}
+
+/// Numeric order of a text and a rule's number: integers as integers, else as `f64`.
+fn compare(value: &str, bound: &Value) -> Option<std::cmp::Ordering> {
+    let Value::Number(bound) = bound else { return None };
+    if let (Number::Int(bound), Some(value)) = (bound, text::integer(value)) {
+        return Some(value.cmp(bound));
+    }
+    text::number(value)?.partial_cmp(&bound.as_f64())
+}
+
+/// Numeric order of two texts, by the same rule.
+pub(super) fn compare_texts(left: &str, right: &str) -> Option<std::cmp::Ordering> {
+    if let (Some(left), Some(right)) = (text::integer(left), text::integer(right)) {
+        return Some(left.cmp(&right));
+    }
+    text::number(left)?.partial_cmp(&text::number(right)?)
+}
+
+#[derive(Debug)]
+struct ValueTestFunction {
+    test: Arc<ValueTest>,
+    /// Tells this function from others: the tests in words.
+    identity: String,
+    signature: Signature,
+}
+
+impl ValueTestFunction {
+    fn new(test: ValueTest) -> Self {
+        let identity = test.to_string();
+        Self { test: Arc::new(test), identity, signature: Signature::variadic_any(Volatility::Immutable) }
+    }
+}
+
+impl fmt::Display for ValueTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "value_test{:?}{}", self.tests, if self.arrays { "" } else { " plain" })
+    }
+}
+
+impl PartialEq for ValueTestFunction {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity == other.identity
+    }
+}
+
+impl Eq for ValueTestFunction {}
+
+impl Hash for ValueTestFunction {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity.hash(state);
+    }
+}
+
+impl ScalarUDFImpl for ValueTestFunction {
+    fn name(&self) -> &str {
+        &self.identity
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        if let Some(other) = arguments.iter().find(|data_type| !TextColumn::accepts(data_type)) {
+            return plan_err!("a value test reads text, not {other}");
+        }
+        Ok(DataType::Boolean)
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let mut results: Vec<Option<bool>> = vec![None; arguments.number_rows];
+        for candidate in ColumnarValue::values_to_arrays(&arguments.args)? {
+            let tested = TextColumn::new(&candidate)?.map(|value| self.test.holds(value));
+            for (result, tested) in results.iter_mut().zip(tested) {
+                *result = result.or(tested);
+            }
+        }
+        let missing = self.test.missing;
+        let results: BooleanArray =
+            results.into_iter().map(|result| Some(result.unwrap_or(missing))).collect();
+        Ok(ColumnarValue::Array(Arc::new(results)))
+    }
+}

@@ -1,0 +1,31 @@
+//! Rules as DataFusion plans, and as SQL that people can read and run.
+//!
+//! | stage | input → output |
+//! | --- | --- |
+//! | [`direction`] | rule → exact or grid, and why |
+//! | [`fields`] | field, layout → columns |
+//! | `predicate` | selector, `where` → expression over span columns |
+//! | `aggregates`, `condition` | aggregates, condition → expressions over rows and windows |
+//! | [`rule_plan`] | rule → logical plans |
+//! | [`sql`] | rule → one SQL statement |
+//!
+//! Pure: no I/O, no clock. The engine runs what is planned here.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
+
+mod aggregates;
+mod condition;
+pub mod direction;
+pub mod error;
+pub mod fields;
+mod functions;
+mod predicate;
+mod reads;
+pub mod rule_plan;
+pub mod sql;
+pub mod summary;
+
+pub use condition::named_aggregates;
+pub use error::PlanError;
+pub use reads::keys_read;
+pub use rule_plan::{RulePlan, TimeRange, row};

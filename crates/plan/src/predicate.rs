@@ -1,0 +1,414 @@
+//! Selectors and `where` expressions as DataFusion expressions over the span columns.
+//!
+//! Constants become literals of the expression API or constants inside a function of [`crate::functions`]; no text
+//! of a rule is ever pasted into SQL. A comparison with no value is false: SQL's null does the same below `and`
+//! and `or`, and [`Polarity`] makes it false where a `not` above would turn null into neither.
+
+use arrow::datatypes::DataType;
+use datafusion::functions::core::expr_fn::coalesce;
+use datafusion::functions::math::expr_fn as math;
+use datafusion::functions::string::expr_fn as string;
+use datafusion::functions::unicode::expr_fn as unicode;
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, cast, lit, when};
+use fluo_rules::expr::{Arithmetic, Comparison, Expr as RuleExpr, ExprKind, Function};
+use fluo_rules::field::Field;
+use fluo_rules::matcher::{Matcher, Number, Test, Value};
+use fluo_rules::rule::Selector;
+
+use crate::error::PlanError;
+use crate::fields::{Fields, Located, first};
+use crate::functions::{Compared, EventValue, ValueTest};
+
+/// Whether a null in this place counts as false by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Polarity {
+    /// Only `and` and `or` above: null acts as false.
+    Positive,
+    /// Below a `not`: null must be made false.
+    Negated,
+}
+
+/// A value inside an expression.
+enum Operand {
+    Located(Located),
+    Number(Expr),
+    Literal(Value),
+}
+
+impl Fields<'_> {
+    /// Whether a span is selected.
+    pub fn selector(&self, selector: &Selector) -> Result<Expr, PlanError> {
+        self.select(selector, Polarity::Positive)
+    }
+
+    /// Whether a `where` expression is true of a span; null counts as false.
+    pub fn filter(&self, filter: &RuleExpr) -> Result<Expr, PlanError> {
+        self.boolean(filter, Polarity::Positive)
+    }
+
+    /// A field's value as a number: nanoseconds of the duration, or the number that an attribute's text stands for.
+    pub fn number(&self, field: &Field) -> Expr {
+        self.numeric_of(self.locate(field))
+    }
+
+    fn select(&self, selector: &Selector, polarity: Polarity) -> Result<Expr, PlanError> {
+        match selector {
+            Selector::All(all) => {
+                let all = all.iter().map(|one| self.select(one, polarity)).collect::<Result<Vec<_>, _>>()?;
+                Ok(all.into_iter().reduce(Expr::and).unwrap_or_else(|| lit(true)))
+            }
+            Selector::Any(any) => {
+                let any = any.iter().map(|one| self.select(one, polarity)).collect::<Result<Vec<_>, _>>()?;
+                Ok(any.into_iter().reduce(Expr::or).unwrap_or_else(|| lit(false)))
+            }
+            Selector::Not(inner) => Ok(Expr::Not(Box::new(self.select(inner, Polarity::Negated)?))),
+            Selector::Match(field, matcher) => Ok(settle(self.matches(field, matcher)?, polarity)),
+            Selector::Event { name, attributes } => {
+                let mut tests = Vec::with_capacity(attributes.len() + 1);
+                if let Some(name) = name {
+                    tests.push((EventValue::Name, ValueTest::new(name, false)?));
+                }
+                for (key, matcher) in attributes {
+                    let value = EventValue::Attribute(self.spellings(key));
+                    tests.push((value, ValueTest::new(matcher, true)?));
+                }
+                Ok(self.event_test(tests))
+            }
+            Selector::Where(expr) => self.boolean(expr, polarity),
+        }
+    }
+
+    fn matches(&self, field: &Field, matcher: &Matcher) -> Result<Expr, PlanError> {
+        match self.locate(field) {
+            Located::Attribute(candidates) => Ok(self.value_test(ValueTest::new(matcher, true)?, candidates)),
+            Located::Text(text) => {
+                let tests = matcher.tests.iter().map(|test| match test {
+                    // Spelled in SQL's own operators, because files and pages are pruned by them.
+                    Test::Eq(Value::Text(value)) => Ok(text.clone().eq(lit(value.as_str()))),
+                    Test::In(values) if values.iter().all(|value| matches!(value, Value::Text(_))) => {
+                        let values = values.iter().filter_map(|value| match value {
+                            Value::Text(value) => Some(lit(value.as_str())),
+                            _ => None,
+                        });
+                        Ok(text.clone().in_list(values.collect(), false))
+                    }
+                    other => {
+                        let test = ValueTest::new(&Matcher { tests: vec![other.clone()] }, false)?;
+                        Ok(self.value_test(test, vec![text.clone()]))
+                    }
+                });
+                all(tests)
+            }
+            Located::Duration(nanos) => {
+                all(matcher.tests.iter().map(|test| duration_test(&nanos, test)))
+            }
+            Located::Bool(bool) => all(matcher.tests.iter().map(|test| match test {
+                Test::Eq(Value::Bool(value)) => Ok(bool.clone().eq(lit(*value))),
+                Test::Ne(Value::Bool(value)) => Ok(bool.clone().not_eq(lit(*value))),
+                Test::Exists(exists) => Ok(lit(*exists)),
+                other => Err(PlanError::Misplaced(format!("{field} {other:?}"))),
+            })),
+        }
+    }
+
+    fn boolean(&self, expr: &RuleExpr, polarity: Polarity) -> Result<Expr, PlanError> {
+        match &expr.kind {
+            ExprKind::And(left, right) => {
+                Ok(self.boolean(left, polarity)?.and(self.boolean(right, polarity)?))
+            }
+            ExprKind::Or(left, right) => Ok(self.boolean(left, polarity)?.or(self.boolean(right, polarity)?)),
+            ExprKind::Not(inner) => Ok(Expr::Not(Box::new(self.boolean(inner, Polarity::Negated)?))),
+            _ => Ok(settle(self.test(expr)?, polarity)),
+        }
+    }
+
+    /// A boolean that is no connective.
+    fn test(&self, expr: &RuleExpr) -> Result<Expr, PlanError> {
+        match &expr.kind {
+            ExprKind::Literal(Value::Bool(value)) => Ok(lit(*value)),
+            ExprKind::Compare(op, left, right) => {
+                self.compare(*op, self.operand(left)?, self.operand(right)?)
+            }
+            ExprKind::Between(item, low, high) => {
+                if let (
+                    Operand::Located(Located::Attribute(candidates)),
+                    ExprKind::Literal(low @ Value::Number(_)),
+                    ExprKind::Literal(high @ Value::Number(_)),
+                ) = (self.operand(item)?, &low.kind, &high.kind)
+                {
+                    // One element of an array must lie between both.
+                    let tests = vec![Test::Gte(low.clone()), Test::Lte(high.clone())];
+                    return Ok(self.value_test(ValueTest::new(&Matcher { tests }, true)?, candidates));
+                }
+                let above = self.compare(Comparison::Gte, self.operand(item)?, self.operand(low)?)?;
+                Ok(above.and(self.compare(Comparison::Lte, self.operand(item)?, self.operand(high)?)?))
+            }
+            ExprKind::Regex { item, pattern, negated } => {
+                let (candidates, arrays) = texts(self.operand(item)?)?;
+                Ok(self.value_test(ValueTest::regex(pattern, *negated, arrays)?, candidates))
+            }
+            ExprKind::In(item, values) => match self.operand(item)? {
+                operand @ (Operand::Number(_) | Operand::Located(Located::Duration(_) | Located::Bool(_))) => {
+                    let operand = operand.into_expr();
+                    Ok(values
+                        .iter()
+                        .map(|value| operand.clone().eq(literal(value)))
+                        .reduce(Expr::or)
+                        .unwrap_or_else(|| lit(false)))
+                }
+                operand => {
+                    let (candidates, arrays) = texts(operand)?;
+                    let matcher = Matcher { tests: vec![Test::In(values.clone())] };
+                    Ok(self.value_test(ValueTest::new(&matcher, arrays)?, candidates))
+                }
+            },
+            ExprKind::Call(function @ (Function::Contains | Function::StartsWith | Function::EndsWith), items) => {
+                let [item, part] = items.as_slice() else {
+                    return Err(PlanError::Misplaced(format!("{function:?} of {} arguments", items.len())));
+                };
+                let (candidates, arrays) = texts(self.operand(item)?)?;
+                let ExprKind::Literal(Value::Text(part)) = &part.kind else {
+                    let (text, part) = (first(candidates), first(texts(self.operand(part)?)?.0));
+                    return Ok(match function {
+                        Function::StartsWith => string::starts_with(text, part),
+                        Function::EndsWith => string::ends_with(text, part),
+                        _ => string::contains(text, part),
+                    });
+                };
+                let test = match function {
+                    Function::StartsWith => Test::StartsWith(part.clone()),
+                    Function::EndsWith => Test::EndsWith(part.clone()),
+                    _ => Test::Contains(part.clone()),
+                };
+                Ok(self.value_test(ValueTest::new(&Matcher { tests: vec![test] }, arrays)?, candidates))
+            }
+            ExprKind::Field(field) => match self.locate(field) {
+                Located::Bool(bool) => Ok(bool),
+                _ => Err(PlanError::Misplaced(field.to_string())),
+            },
+            other => Err(PlanError::Misplaced(format!("{other:?}"))),
+        }
+    }
+
+    fn compare(&self, op: Comparison, left: Operand, right: Operand) -> Result<Expr, PlanError> {
+        use crate::fields::Located::{Attribute, Bool, Duration, Text};
+        use Operand::{Literal, Located, Number};
+        match (left, right) {
+            (Literal(left), right @ (Located(_) | Number(_))) => {
+                self.compare(op.mirrored(), right, Literal(left))
+            }
+            (Located(Text(text)), Literal(Value::Text(value))) if matches!(op, Comparison::Eq) => {
+                Ok(text.eq(lit(value)))
+            }
+            (Located(located @ (Attribute(_) | Text(_))), Literal(value)) => {
+                let (candidates, arrays) = texts(Located(located))?;
+                let matcher = Matcher { tests: vec![test_of(op, value)] };
+                Ok(self.value_test(ValueTest::new(&matcher, arrays)?, candidates))
+            }
+            (left @ Located(Duration(_) | Bool(_)), right)
+            | (left @ (Number(_) | Literal(_)), right @ (Number(_) | Literal(_) | Located(Duration(_) | Bool(_)))) => {
+                Ok(binary(left.into_expr(), op, right.into_expr()))
+            }
+            (left, right) => Ok(self.compare_values(op, left.into_compared(), right.into_compared())),
+        }
+    }
+
+    fn operand(&self, expr: &RuleExpr) -> Result<Operand, PlanError> {
+        match &expr.kind {
+            ExprKind::Literal(value) => Ok(Operand::Literal(value.clone())),
+            ExprKind::Field(field) => Ok(Operand::Located(self.locate(field))),
+            ExprKind::Negate(inner) => Ok(Operand::Number(Expr::Negative(Box::new(self.numeric(inner)?)))),
+            ExprKind::Arithmetic(op, left, right) => {
+                Ok(Operand::Number(arithmetic(*op, self.numeric(left)?, self.numeric(right)?)?))
+            }
+            ExprKind::Call(function, items) => self.call(*function, items),
+            _ => Ok(Operand::Located(Located::Bool(self.boolean(expr, Polarity::Negated)?))),
+        }
+    }
+
+    fn numeric(&self, expr: &RuleExpr) -> Result<Expr, PlanError> {
+        Ok(match self.operand(expr)? {
+            Operand::Located(located) => self.numeric_of(located),
+            Operand::Number(number) => number,
+            Operand::Literal(value) => cast(literal(&value), DataType::Float64),
+        })
+    }
+
+    fn numeric_of(&self, located: Located) -> Expr {
+        match located {
+            Located::Attribute(candidates) => self.number_of(first(candidates)),
+            Located::Text(text) => self.number_of(text),
+            Located::Duration(expr) | Located::Bool(expr) => cast(expr, DataType::Float64),
+        }
+    }
+
+    fn call(&self, function: Function, items: &[RuleExpr]) -> Result<Operand, PlanError> {
+        let number = |at: usize| match items.get(at) {
+            Some(item) => self.numeric(item),
+            None => Err(PlanError::Misplaced(format!("{function:?} of nothing"))),
+        };
+        let text = || match items.first() {
+            Some(item) => Ok(first(texts(self.operand(item)?)?.0)),
+            None => Err(PlanError::Misplaced(format!("{function:?} of nothing"))),
+        };
+        Ok(match function {
+            Function::Abs => Operand::Number(math::abs(number(0)?)),
+            Function::Floor => Operand::Number(math::floor(number(0)?)),
+            Function::Ceil => Operand::Number(math::ceil(number(0)?)),
+            Function::Round => Operand::Number(math::round(vec![number(0)?])),
+            Function::Min | Function::Max => {
+                let numbers = (0..items.len()).map(number).collect::<Result<Vec<_>, _>>()?;
+                Operand::Number(extreme(function, numbers)?)
+            }
+            Function::Coalesce => {
+                let operands = items.iter().map(|item| self.operand(item)).collect::<Result<Vec<_>, _>>()?;
+                let texts_only = operands.iter().all(|operand| {
+                    matches!(
+                        operand,
+                        Operand::Located(Located::Attribute(_) | Located::Text(_))
+                            | Operand::Literal(Value::Text(_) | Value::Bool(_))
+                    )
+                });
+                if texts_only {
+                    let candidates = operands.into_iter().map(texts).collect::<Result<Vec<_>, _>>()?;
+                    Operand::Located(Located::Attribute(
+                        candidates.into_iter().flat_map(|(candidates, _)| candidates).collect(),
+                    ))
+                } else {
+                    let numbers = (0..items.len()).map(number).collect::<Result<Vec<_>, _>>()?;
+                    Operand::Number(coalesce(numbers))
+                }
+            }
+            Function::Lower => Operand::Located(Located::Text(string::lower(text()?))),
+            Function::Upper => Operand::Located(Located::Text(string::upper(text()?))),
+            Function::Length => {
+                Operand::Number(cast(unicode::character_length(text()?), DataType::Float64))
+            }
+            Function::Contains | Function::StartsWith | Function::EndsWith => {
+                return Err(PlanError::Misplaced(format!("{function:?}")));
+            }
+        })
+    }
+}
+
+impl Operand {
+    /// As one expression of DataFusion.
+    fn into_expr(self) -> Expr {
+        match self {
+            Self::Located(Located::Attribute(candidates)) => first(candidates),
+            Self::Located(Located::Text(expr) | Located::Duration(expr) | Located::Bool(expr))
+            | Self::Number(expr) => expr,
+            Self::Literal(value) => literal(&value),
+        }
+    }
+
+    fn into_compared(self) -> Compared {
+        let arrays = matches!(self, Self::Located(Located::Attribute(_)));
+        Compared { expr: self.into_expr(), arrays }
+    }
+}
+
+/// The candidates of a text operand, and whether they may be arrays.
+fn texts(operand: Operand) -> Result<(Vec<Expr>, bool), PlanError> {
+    match operand {
+        Operand::Located(Located::Attribute(candidates)) => Ok((candidates, true)),
+        Operand::Located(Located::Text(text)) => Ok((vec![text], false)),
+        Operand::Literal(Value::Text(text)) => Ok((vec![lit(text)], false)),
+        Operand::Literal(Value::Bool(bool)) => Ok((vec![lit(bool.to_string())], false)),
+        other => Err(PlanError::Misplaced(other.into_expr().to_string())),
+    }
+}
+
+fn settle(test: Expr, polarity: Polarity) -> Expr {
+    match polarity {
+        Polarity::Positive => test,
+        Polarity::Negated => coalesce(vec![test, lit(false)]),
+    }
+}
+
+fn all(tests: impl Iterator<Item = Result<Expr, PlanError>>) -> Result<Expr, PlanError> {
+    let tests = tests.collect::<Result<Vec<_>, _>>()?;
+    Ok(tests.into_iter().reduce(Expr::and).unwrap_or_else(|| lit(true)))
+}
+
+fn duration_test(nanos: &Expr, test: &Test) -> Result<Expr, PlanError> {
+    let bound = |value: &Value| match value {
+        Value::Duration(bound) => Ok(lit(bound.0)),
+        other => Err(PlanError::Misplaced(format!("duration against {other:?}"))),
+    };
+    let nanos = nanos.clone();
+    Ok(match test {
+        Test::Eq(value) => nanos.eq(bound(value)?),
+        Test::Ne(value) => nanos.not_eq(bound(value)?),
+        Test::Gt(value) => nanos.gt(bound(value)?),
+        Test::Gte(value) => nanos.gt_eq(bound(value)?),
+        Test::Lt(value) => nanos.lt(bound(value)?),
+        Test::Lte(value) => nanos.lt_eq(bound(value)?),
+        Test::In(values) => nanos.in_list(values.iter().map(bound).collect::<Result<_, _>>()?, false),
+        Test::NotIn(values) => nanos.in_list(values.iter().map(bound).collect::<Result<_, _>>()?, true),
+        Test::Exists(exists) => lit(*exists),
+        other => return Err(PlanError::Misplaced(format!("duration {other:?}"))),
+    })
+}
+
+fn test_of(op: Comparison, value: Value) -> Test {
+    match op {
+        Comparison::Eq => Test::Eq(value),
+        Comparison::Ne => Test::Ne(value),
+        Comparison::Lt => Test::Lt(value),
+        Comparison::Lte => Test::Lte(value),
+        Comparison::Gt => Test::Gt(value),
+        Comparison::Gte => Test::Gte(value),
+    }
+}
+
+/// `left op right` in SQL's own operators.
+pub(crate) fn binary(left: Expr, op: Comparison, right: Expr) -> Expr {
+    let op = match op {
+        Comparison::Eq => Operator::Eq,
+        Comparison::Ne => Operator::NotEq,
+        Comparison::Lt => Operator::Lt,
+        Comparison::Lte => Operator::LtEq,
+        Comparison::Gt => Operator::Gt,
+        Comparison::Gte => Operator::GtEq,
+    };
+    Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))
+}
+
+/// A constant as a literal; durations in nanoseconds.
+pub(crate) fn literal(value: &Value) -> Expr {
+    match value {
+        Value::Text(text) => lit(text.as_str()),
+        Value::Number(Number::Int(int)) => lit(*int),
+        Value::Number(Number::Float(float)) => lit(*float),
+        Value::Bool(bool) => lit(*bool),
+        Value::Duration(nanos) => lit(nanos.0),
+    }
+}
+
+/// Arithmetic on `f64`. Division by zero, and results beyond the finite numbers, are no value.
+pub(crate) fn arithmetic(op: Arithmetic, left: Expr, right: Expr) -> Result<Expr, PlanError> {
+    let result = match op {
+        Arithmetic::Add => left + right,
+        Arithmetic::Subtract => left - right,
+        Arithmetic::Multiply => left * right,
+        Arithmetic::Divide => {
+            left / datafusion::functions::core::expr_fn::nullif(right, lit(0.0))
+        }
+    };
+    Ok(when(math::abs(result.clone()).lt_eq(lit(f64::MAX)), result).end()?)
+}
+
+/// The smallest or largest of numbers; none where one has no value (SQL's `least` would leave it out).
+pub(crate) fn extreme(function: Function, numbers: Vec<Expr>) -> Result<Expr, PlanError> {
+    let present = numbers.iter().cloned().map(Expr::is_not_null).reduce(Expr::and);
+    let extreme = if function == Function::Min {
+        datafusion::functions::core::expr_fn::least(numbers)
+    } else {
+        datafusion::functions::core::expr_fn::greatest(numbers)
+    };
+    match present {
+        Some(present) => Ok(when(present, extreme).end()?),
+        None => Err(PlanError::Misplaced(format!("{function:?} of nothing"))),
+    }
+}

@@ -1,0 +1,66 @@
+//! Which fields a rule reads: for the columns of a query, and because evidence shows nothing else.
+
+use fluo_rules::expr::{Expr, ExprKind};
+use fluo_rules::field::{Field, Scope};
+use fluo_rules::rule::{Rule, Selector};
+
+/// The fields that a rule reads, each once, in the order in which the rule names them.
+pub fn keys_read(rule: &Rule) -> Vec<Field> {
+    let mut fields = Vec::new();
+    selector(&rule.selector, &mut fields);
+    rule.group_by.iter().for_each(|group| add(&group.field, &mut fields));
+    for aggregate in &rule.aggregates {
+        if let Some(field) = aggregate.function.field() {
+            add(field, &mut fields);
+        }
+        if let Some(filter) = &aggregate.filter {
+            expression(filter, &mut fields);
+        }
+    }
+    fields
+}
+
+fn add(field: &Field, fields: &mut Vec<Field>) {
+    if !fields.contains(field) {
+        fields.push(field.clone());
+    }
+}
+
+fn selector(selector: &Selector, fields: &mut Vec<Field>) {
+    match selector {
+        Selector::All(inner) | Selector::Any(inner) => {
+            inner.iter().for_each(|one| self::selector(one, fields));
+        }
+        Selector::Not(inner) => self::selector(inner, fields),
+        Selector::Match(field, _) => add(field, fields),
+        Selector::Event { name, attributes } => {
+            if name.is_some() {
+                add(&Field::attribute(Scope::Event, "name"), fields);
+            }
+            for (key, _) in attributes {
+                add(&Field::Attribute { scope: Scope::Event, key: key.clone() }, fields);
+            }
+        }
+        Selector::Where(expr) => expression(expr, fields),
+    }
+}
+
+fn expression(expr: &Expr, fields: &mut Vec<Field>) {
+    match &expr.kind {
+        ExprKind::Field(field) => add(field, fields),
+        ExprKind::Literal(_) | ExprKind::Aggregate(_) => {}
+        ExprKind::Not(inner) | ExprKind::Negate(inner) | ExprKind::In(inner, _) => expression(inner, fields),
+        ExprKind::Regex { item, .. } => expression(item, fields),
+        ExprKind::And(left, right)
+        | ExprKind::Or(left, right)
+        | ExprKind::Compare(_, left, right)
+        | ExprKind::Arithmetic(_, left, right) => {
+            expression(left, fields);
+            expression(right, fields);
+        }
+        ExprKind::Between(item, low, high) => {
+            [item, low, high].into_iter().for_each(|one| expression(one, fields));
+        }
+        ExprKind::Call(_, items) => items.iter().for_each(|item| expression(item, fields)),
+    }
+}

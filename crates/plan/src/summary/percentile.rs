@@ -1,0 +1,229 @@
+//! Percentiles: exact nearest rank up to [`EXACT_LIMIT`] values, a sketch within 1 % beyond.
+//!
+//! The sketch is DDSketch (Masson, Rim, Lee, VLDB 2019): counts in buckets whose bounds grow by a constant factor.
+//! Both forms are functions of the values as a set with repetition, so neither order nor threads matter.
+
+use std::collections::BTreeMap;
+
+use super::exact_sum::take;
+
+/// Most values that are kept as they are.
+pub const EXACT_LIMIT: usize = 100_000;
+
+/// Relative error of the sketch.
+const ACCURACY: f64 = 0.01;
+
+/// Values of which a percentile is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Percentile {
+    /// All of them.
+    Exact(Vec<f64>),
+    /// Their counts by bucket.
+    Sketch(Box<Sketch>),
+}
+
+impl Default for Percentile {
+    fn default() -> Self {
+        Self::Exact(Vec::new())
+    }
+}
+
+/// Counts of values by bucket.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Sketch {
+    negative: BTreeMap<i32, u64>,
+    zeros: u64,
+    positive: BTreeMap<i32, u64>,
+}
+
+impl Percentile {
+    /// Adds a finite value.
+    pub fn add(&mut self, value: f64) {
+        match self {
+            Self::Exact(values) => {
+                values.push(value);
+                self.sketch_if_many();
+            }
+            Self::Sketch(sketch) => sketch.add(value, 1),
+        }
+    }
+
+    /// Adds all values of another.
+    pub fn merge(&mut self, other: Self) {
+        match (&mut *self, other) {
+            (Self::Exact(own), Self::Exact(others)) => {
+                own.extend(others);
+                self.sketch_if_many();
+            }
+            (Self::Sketch(own), Self::Sketch(others)) => own.merge(&others),
+            (Self::Sketch(own), Self::Exact(others)) => others.iter().for_each(|&value| own.add(value, 1)),
+            (Self::Exact(own), Self::Sketch(mut others)) => {
+                own.iter().for_each(|&value| others.add(value, 1));
+                *self = Self::Sketch(others);
+            }
+        }
+    }
+
+    fn sketch_if_many(&mut self) {
+        if let Self::Exact(values) = self
+            && values.len() > EXACT_LIMIT
+        {
+            let mut sketch = Sketch::default();
+            values.iter().for_each(|&value| sketch.add(value, 1));
+            *self = Self::Sketch(Box::new(sketch));
+        }
+    }
+
+    /// The value of which at least `p` percent are not larger; none over nothing.
+    pub fn value(&mut self, p: f64) -> Option<f64> {
+        match self {
+            Self::Exact(values) => {
+                values.sort_by(f64::total_cmp);
+                let rank = nearest_rank(p, values.len() as u64)?;
+                values.get(usize::try_from(rank - 1).ok()?).copied()
+            }
+            Self::Sketch(sketch) => sketch.value(p),
+        }
+    }
+
+    /// A form that [`Percentile::decode`] reads.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Exact(values) => {
+                std::iter::once(0).chain(values.iter().flat_map(|value| value.to_le_bytes())).collect()
+            }
+            Self::Sketch(sketch) => {
+                let mut bytes = vec![1];
+                bytes.extend(sketch.zeros.to_le_bytes());
+                bytes.extend((sketch.negative.len() as u64).to_le_bytes());
+                for (bucket, count) in sketch.negative.iter().chain(&sketch.positive) {
+                    bytes.extend(bucket.to_le_bytes());
+                    bytes.extend(count.to_le_bytes());
+                }
+                bytes
+            }
+        }
+    }
+
+    pub(super) fn decode(mut bytes: &[u8]) -> Option<Self> {
+        if take::<1>(&mut bytes)? == [0] {
+            let (values, []) = bytes.as_chunks::<8>() else { return None };
+            return Some(Self::Exact(values.iter().map(|value| f64::from_le_bytes(*value)).collect()));
+        }
+        let mut sketch = Sketch { zeros: u64::from_le_bytes(take(&mut bytes)?), ..Sketch::default() };
+        let negatives = u64::from_le_bytes(take(&mut bytes)?);
+        for at in 0.. {
+            if bytes.is_empty() {
+                break;
+            }
+            let bucket = i32::from_le_bytes(take(&mut bytes)?);
+            let count = u64::from_le_bytes(take(&mut bytes)?);
+            let side = if at < negatives { &mut sketch.negative } else { &mut sketch.positive };
+            side.insert(bucket, count);
+        }
+        Some(Self::Sketch(Box::new(sketch)))
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Exact(values) => values.capacity() * size_of::<f64>(),
+            Self::Sketch(sketch) => (sketch.negative.len() + sketch.positive.len()) * 32,
+        }
+    }
+}
+
+impl Sketch {
+    fn add(&mut self, value: f64, count: u64) {
+        if value == 0.0 {
+            self.zeros += count;
+        } else {
+            let side = if value < 0.0 { &mut self.negative } else { &mut self.positive };
+            *side.entry(bucket(value.abs())).or_default() += count;
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.zeros += other.zeros;
+        for (bucket, count) in &other.negative {
+            *self.negative.entry(*bucket).or_default() += count;
+        }
+        for (bucket, count) in &other.positive {
+            *self.positive.entry(*bucket).or_default() += count;
+        }
+    }
+
+    fn value(&self, p: f64) -> Option<f64> {
+        let total = self.negative.values().chain(self.positive.values()).sum::<u64>() + self.zeros;
+        let mut rank = nearest_rank(p, total)?;
+        let ascending = (self.negative.iter().rev().map(|(bucket, count)| (-middle(*bucket), *count)))
+            .chain([(0.0, self.zeros)])
+            .chain(self.positive.iter().map(|(bucket, count)| (middle(*bucket), *count)));
+        for (value, count) in ascending {
+            if rank <= count {
+                return Some(value);
+            }
+            rank -= count;
+        }
+        None
+    }
+}
+
+/// Growth of the buckets' bounds.
+fn growth() -> f64 {
+    (1.0 + ACCURACY) / (1.0 - ACCURACY)
+}
+
+/// The bucket of a positive value: the least power of [`growth`] that is not smaller.
+#[expect(clippy::cast_possible_truncation, reason = "logarithms of f64 to this base lie within ±40,000")]
+fn bucket(value: f64) -> i32 {
+    (value.ln() / growth().ln()).ceil() as i32
+}
+
+/// The value that is within [`ACCURACY`] of all in the bucket.
+fn middle(bucket: i32) -> f64 {
+    2.0 * growth().powi(bucket) / (growth() + 1.0)
+}
+
+/// `⌈p/100 · n⌉`, at least 1, without rounding surprises: `p` is taken to nine decimals. None where `n` is 0.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "p is above 0 and at most 100")]
+fn nearest_rank(p: f64, n: u64) -> Option<u64> {
+    const SCALE: u128 = 100_000_000_000;
+    let scaled = (p * 1e9).round() as u128;
+    let rank = (scaled * u128::from(n)).div_ceil(SCALE).max(1);
+    (n > 0).then(|| u64::try_from(rank).unwrap_or(n).min(n))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(values: impl IntoIterator<Item = f64>) -> Percentile {
+        let mut percentile = Percentile::default();
+        values.into_iter().for_each(|value| percentile.add(value));
+        percentile
+    }
+
+    #[test]
+    fn nearest_rank_has_no_rounding_surprise() {
+        for (p, n, rank) in [(99.9, 1000, 999), (50.0, 2, 1), (50.0, 3, 2), (100.0, 7, 7), (0.1, 5, 1), (99.0, 101, 100)] {
+            assert_eq!(nearest_rank(p, n), Some(rank), "p{p} of {n}");
+        }
+        assert_eq!(nearest_rank(99.0, 0), None);
+    }
+
+    #[test]
+    fn beyond_the_limit_within_one_percent_and_whatever_the_order() {
+        let values = || (1..=150_000_i32).map(|i| f64::from(i) * 1.7 - 10_000.0);
+        let mut forwards = of(values());
+        let mut backwards = of(values().rev().take(75_000));
+        backwards.merge(Percentile::decode(&of(values().take(75_000)).encode()).unwrap());
+        assert_eq!(forwards, backwards);
+        for p in [1.0, 50.0, 99.0, 99.9] {
+            let exact = values().nth(usize::try_from(nearest_rank(p, 150_000).unwrap()).unwrap() - 1).unwrap();
+            let estimate = forwards.value(p).unwrap();
+            assert!((estimate - exact).abs() <= 0.0101 * exact.abs(), "p{p}: {estimate} for {exact}");
+        }
+        assert_eq!(Percentile::decode(&forwards.encode()), Some(forwards));
+    }
+}

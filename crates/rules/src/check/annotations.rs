@@ -1,0 +1,25 @@
+//! `annotations:`: texts for people, each a template that must parse.
+
+use std::collections::BTreeMap;
+
+use super::{Report, shape};
+use crate::template;
+use crate::yaml::{Entry, locate};
+
+/// The value of `annotations`.
+pub(super) fn annotations(report: &mut Report, entry: &Entry) -> Option<BTreeMap<String, String>> {
+    let errors = report.errors();
+    let texts = shape::text_map(report, entry);
+    for inner in entry.value.entries().unwrap_or_default() {
+        let Some(text) = inner.value.scalar_text(&report.text()).map(str::to_owned) else { continue };
+        for problem in template::check(&text) {
+            let place = locate(&report.text(), &inner.value.at, &text, &problem.at);
+            let finding = match place {
+                Some(place) if inner.value.alias.is_none() => report.add(problem.code, place, problem.message),
+                _ => report.value(problem.code, inner, problem.message),
+            };
+            finding.hint = problem.hint;
+        }
+    }
+    texts.filter(|_| report.errors() == errors)
+}

@@ -1,0 +1,68 @@
+//! Expressions in YAML scalars: read by [`crate::expr`], their problems brought to the file's bytes.
+
+use super::Report;
+use super::shape;
+use crate::diagnostic::Code;
+use crate::expr::{self, Context, Expr, Problem};
+use crate::field::Field;
+use crate::yaml::{Entry, Node, locate};
+
+/// An expression's text: of a scalar that YAML took for a number or boolean, its spelling.
+pub(super) fn source(report: &mut Report, entry: &Entry) -> Option<String> {
+    let text = shape::some_text(report, entry)?;
+    if text.len() > expr::MAX_BYTES {
+        let message = format!("`{}` is {} bytes long; an expression has at most 16 KiB", entry.key, text.len());
+        report.value(Code::ExprTooLong, entry, message);
+        return None;
+    }
+    Some(text)
+}
+
+/// A `where`.
+pub(super) fn filter(report: &mut Report, entry: &Entry) -> Option<Expr> {
+    let text = source(report, entry)?;
+    parse(report, entry, &text, Context::Where)
+}
+
+/// A `TraceQL` spanset filter: `{ span.http.status_code = 401 }`.
+pub(super) fn spanset(report: &mut Report, entry: &Entry) -> Option<Expr> {
+    let text = source(report, entry)?;
+    accept(report, entry, &text, expr::parse_spanset(&text))
+}
+
+/// The expression `text`, which is the value of `entry`.
+pub(super) fn parse(report: &mut Report, entry: &Entry, text: &str, context: Context<'_>) -> Option<Expr> {
+    accept(report, entry, text, expr::parse(text, context))
+}
+
+fn accept(report: &mut Report, entry: &Entry, text: &str, parsed: Result<Expr, Vec<Problem>>) -> Option<Expr> {
+    match parsed {
+        Ok(expr) => Some(expr),
+        Err(problems) => {
+            for problem in problems {
+                add(report, &entry.value, text, problem);
+            }
+            None
+        }
+    }
+}
+
+/// A field's name, which is the text of `node`.
+pub(super) fn field(report: &mut Report, node: &Node, text: &str) -> Option<Field> {
+    match expr::parse_field(text) {
+        Ok(field) => Some(field),
+        Err(problem) => {
+            add(report, node, text, problem);
+            None
+        }
+    }
+}
+
+fn add(report: &mut Report, node: &Node, text: &str, problem: Problem) {
+    let Problem { code, at, message, hint } = problem;
+    match locate(&report.text(), &node.at, text, &at) {
+        Some(bytes) if node.alias.is_none() => report.add(code, bytes, message),
+        _ => report.at(code, node, message),
+    }
+    .hint = hint;
+}

@@ -1,0 +1,109 @@
+//! `group_by` and `expect`.
+
+use super::{Report, expression, shape};
+use crate::diagnostic::Code;
+use crate::expr::nearest::nearest;
+use crate::field::{Field, Intrinsic, Scope};
+use crate::matcher::Number;
+use crate::rule::GroupKey;
+use crate::yaml::{Entry, Node, Yaml};
+
+/// The value of `group_by`.
+pub(super) fn group_by(report: &mut Report, entry: &Entry) -> Option<Vec<GroupKey>> {
+    let names = shape::texts(report, entry)?;
+    let Yaml::List(items) = &entry.value.value else { return None };
+    let mut keys: Vec<GroupKey> = Vec::new();
+    let mut sound = true;
+    for (name, item) in names.into_iter().zip(items) {
+        let Some(field) = expression::field(report, item, &name) else {
+            sound = false;
+            continue;
+        };
+        if matches!(field, Field::Intrinsic(Intrinsic::EventName) | Field::Attribute { scope: Scope::Event, .. }) {
+            let message = format!("`{name}` cannot be a group key: a span may have many events");
+            report.at(Code::NotGroupable, item, message);
+            sound = false;
+        } else if keys.iter().any(|key| key.key == name) {
+            report.at(Code::Conflict, item, format!("`{name}` is a group key already"));
+            sound = false;
+        } else {
+            keys.push(GroupKey { key: name, field });
+        }
+    }
+    sound.then_some(keys)
+}
+
+/// The value of `expect`: groups, each with one value per group key.
+pub(super) fn expect(report: &mut Report, entry: &Entry, keys: &[GroupKey]) -> Option<Vec<Vec<Option<String>>>> {
+    let items = shape::list(report, entry, "a list of groups")?;
+    if keys.is_empty() {
+        report
+            .add(Code::BadExpectation, entry.key_at.clone(), "`expect` lists groups, and the rule has no `group_by`")
+            .hint("without `group_by` the one group always exists");
+        return None;
+    }
+    let mut groups: Vec<Vec<Option<String>>> = Vec::new();
+    let mut sound = true;
+    for item in items {
+        match group(report, item, keys) {
+            Some(group) if groups.contains(&group) => {
+                report.at(Code::BadExpectation, item, "this group is listed already");
+                sound = false;
+            }
+            Some(group) => groups.push(group),
+            None => sound = false,
+        }
+    }
+    sound.then_some(groups)
+}
+
+fn group(report: &mut Report, item: &Node, keys: &[GroupKey]) -> Option<Vec<Option<String>>> {
+    let Some(entries) = item.entries() else {
+        if let ([_], false) = (keys, matches!(item.value, Yaml::List(_))) {
+            return value(report, item).map(|value| vec![value]);
+        }
+        let names: Vec<_> = keys.iter().map(|key| format!("{}: …", key.key)).collect();
+        let message = format!("a group of several keys is a mapping, not {}", item.describe());
+        report.at(Code::BadExpectation, item, message).hint(format!("write `{{{}}}`", names.join(", ")));
+        return None;
+    };
+    let errors = report.errors();
+    for entry in entries.iter().filter(|entry| keys.iter().all(|key| key.key != entry.key)) {
+        let message = format!("`{}` is no key of `group_by`", entry.key);
+        let near = nearest(&entry.key, keys.iter().map(|key| key.key.as_str()));
+        report.add(Code::BadExpectation, entry.key_at.clone(), message).did_you_mean(near);
+    }
+    let values: Vec<Option<Option<String>>> = keys
+        .iter()
+        .map(|key| match item.get(&key.key) {
+            Some(entry) => value(report, &entry.value),
+            None => {
+                let message = format!("this group has no value for `{}`", key.key);
+                report.at(Code::BadExpectation, item, message).hint(format!("`{}: null` stands for a missing value", key.key));
+                None
+            }
+        })
+        .collect();
+    if report.errors() > errors {
+        return None;
+    }
+    values.into_iter().collect()
+}
+
+/// One value of a group, as the text that spans are grouped by; nothing stands for a missing one.
+fn value(report: &mut Report, node: &Node) -> Option<Option<String>> {
+    match &node.value {
+        Yaml::Null => Some(None),
+        Yaml::Bool(value) => Some(Some(value.to_string())),
+        Yaml::Number(Number::Int(value)) => Some(Some(value.to_string())),
+        // The spelling: group values are texts, and `1.10` is not `1.1`.
+        Yaml::Text(_) | Yaml::Number(_) | Yaml::Unusable(_) => {
+            node.scalar_text(&report.text()).map(|text| Some(text.to_owned()))
+        }
+        Yaml::List(_) | Yaml::Map(_) => {
+            let message = format!("a group's value must be text, not {}", node.describe());
+            report.at(Code::BadExpectation, node, message);
+            None
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Findings of one file, as they are made.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::diagnostic::{Code, Finding, Level, Place, Related};
+use crate::position::Lines;
+use crate::yaml::{Entry, Node};
+
+/// Collects what is wrong with one file.
+#[derive(Debug)]
+pub(crate) struct Report {
+    file: Arc<str>,
+    text: Arc<str>,
+    lines: Lines,
+    findings: Vec<Finding>,
+}
+
+impl Report {
+    pub(crate) fn new(file: Arc<str>, text: Arc<str>) -> Self {
+        let lines = Lines::of(&text);
+        Self { file, text, lines, findings: Vec::new() }
+    }
+
+    /// The file as named to the loader.
+    pub(crate) fn file(&self) -> &Arc<str> {
+        &self.file
+    }
+
+    /// The file's text.
+    pub(crate) fn text(&self) -> Arc<str> {
+        Arc::clone(&self.text)
+    }
+
+    /// These bytes with their lines and columns.
+    pub(crate) fn place(&self, bytes: Range<usize>) -> Place {
+        let start = self.lines.position(&self.text, bytes.start);
+        let end = self.lines.position(&self.text, bytes.end);
+        Place { file: Arc::clone(&self.file), bytes, start, end }
+    }
+
+    /// A finding about these bytes.
+    pub(crate) fn add(&mut self, code: Code, bytes: Range<usize>, message: impl Into<String>) -> &mut Finding {
+        let place = self.place(bytes);
+        self.findings.push_mut(Finding { code, message: message.into(), place, hint: None, related: Vec::new() })
+    }
+
+    /// A finding about a value; where an alias brought it here, the alias is the second place.
+    pub(crate) fn at(&mut self, code: Code, node: &Node, message: impl Into<String>) -> &mut Finding {
+        let alias = node.alias.clone().map(|alias| self.place(alias));
+        let bytes = if node.alias.is_some() { node.at.clone() } else { node.extent() };
+        let finding = self.add(code, bytes, message);
+        if let Some(place) = alias {
+            finding.related.push(Related { place, message: "used here".to_owned() });
+        }
+        finding
+    }
+
+    /// A finding about an entry's value, or about its key where there is no value to point at.
+    pub(crate) fn value(&mut self, code: Code, entry: &Entry, message: impl Into<String>) -> &mut Finding {
+        if entry.value.extent().is_empty() {
+            self.add(code, entry.key_at.clone(), message)
+        } else {
+            self.at(code, &entry.value, message)
+        }
+    }
+
+    /// How many errors there are so far.
+    pub(crate) fn errors(&self) -> usize {
+        self.findings.iter().filter(|finding| finding.level() == Level::Error).count()
+    }
+
+    /// Everything that was found.
+    pub(crate) fn into_findings(self) -> Vec<Finding> {
+        self.findings
+    }
+}
+
+impl Finding {
+    /// Says what to do about it.
+    pub(crate) fn hint(&mut self, hint: impl Into<String>) -> &mut Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// "Did you mean", where there is something near.
+    pub(crate) fn did_you_mean(&mut self, nearest: Option<&str>) -> &mut Self {
+        if let Some(nearest) = nearest {
+            self.hint = Some(format!("did you mean `{nearest}`?"));
+        }
+        self
+    }
+
+    /// Names a second place.
+    pub(crate) fn also(&mut self, place: Place, message: impl Into<String>) -> &mut Self {
+        self.related.push(Related { place, message: message.into() });
+        self
+    }
+}

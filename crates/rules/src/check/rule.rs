@@ -1,0 +1,267 @@
+//! One item of a rule list → [`Rule`].
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::aggregation::Aggregation;
+use super::{Report, aggregation, annotations, condition, groups, selector, shape, timing, unsupported};
+use crate::diagnostic::Code;
+use crate::duration::Nanos;
+use crate::keys::{CONVENTIONS, SEVERITIES, Shape, Table};
+use crate::rule::{Conventions, Realert, Rule, Selector, Severity, Source};
+use crate::yaml::{Entry, Node};
+
+/// A rule's item, read.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    /// Its name and where that stands, where it has one.
+    pub(crate) name: Option<(String, Range<usize>)>,
+    /// The rule, unless something is wrong with it.
+    pub(crate) rule: Option<Rule>,
+    /// The names in `inhibit`, with their places.
+    pub(crate) inhibits: Vec<(String, Range<usize>)>,
+}
+
+/// Reads a rule: `node` with defaults merged in, written at `range`.
+pub(crate) fn rule(report: &mut Report, node: &Node, range: Range<usize>) -> Checked {
+    let errors = report.errors();
+    let entries = node.entries().unwrap_or_default();
+    shape::known_keys(report, entries, Table::Rule, "the rule");
+
+    let name_entry = node.get("name");
+    let name = name_entry.and_then(|entry| shape::some_text(report, entry));
+    if name_entry.is_none() {
+        missing(report, node, "name", "every rule needs a `name`");
+    }
+    let kind = rule_kind(report, node);
+    let values = Values::read(report, node);
+    let aggregation = node.get("aggregation").map_or_else(Aggregation::absent, |entry| aggregation::aggregation(report, entry));
+    let group_by = node.get("group_by").map(|entry| groups::group_by(report, entry));
+    let group_by = group_by.unwrap_or_else(|| Some(Vec::new()));
+    let expect = match (node.get("expect"), &group_by) {
+        (Some(entry), Some(keys)) => groups::expect(report, entry, keys),
+        _ => Some(Vec::new()),
+    };
+    let condition = match (node.get("condition"), &kind) {
+        (Some(entry), Kind::Span(_)) => condition::condition(report, entry, &aggregation).map(|condition| (entry, condition)),
+        (None, Kind::Span(_)) => {
+            missing(report, node, "condition", "the rule has no `condition`");
+            None
+        }
+        // What the names in it mean depends on the kind of rule.
+        (_, Kind::Other) => None,
+    };
+    if let Some(every) = values.every {
+        node.get("every").into_iter().for_each(|entry| timing::warn_of_gaps(report, entry, every, values.window));
+    }
+    if let (Some((entry, condition)), Some([_, ..]), Some([])) = (&condition, group_by.as_deref(), expect.as_deref()) {
+        condition::warn_of_vanishing_groups(report, entry, condition, &aggregation.aggregates);
+    }
+    let inhibits = inhibits(report, node, name.as_deref());
+
+    let sound = report.errors() == errors;
+    let named = name.clone().zip(name_entry.map(|entry| entry.value.at.clone()));
+    let rule = match (sound, name, kind, group_by, expect, condition) {
+        (true, Some(name), Kind::Span(Some(selector)), Some(group_by), Some(expect), Some((_, condition))) => {
+            let place = report.place(name_entry.map_or(range.start, |entry| entry.key_at.start)..range.end);
+            let source = Source { file: Arc::clone(report.file()), line: place.start.line, text: report.text(), range };
+            Some(Rule {
+                name,
+                description: values.description,
+                severity: values.severity,
+                enabled: values.enabled,
+                labels: values.labels,
+                annotations: values.annotations,
+                conventions: values.conventions,
+                selector,
+                window: values.window,
+                every: values.every,
+                group_by,
+                group_limit: values.group_limit,
+                expect,
+                lookback: values.lookback,
+                aggregates: aggregation.aggregates,
+                evidence_limit: aggregation.evidence_limit,
+                condition,
+                hold_for: values.hold_for,
+                keep_firing_for: values.keep_firing_for,
+                realert: values.realert,
+                inhibit: inhibits.iter().map(|(name, _)| name.clone()).collect(),
+                notification_limit: values.notification_limit,
+                redact: values.redact,
+                eval_delay: values.eval_delay,
+                allowed_lateness: values.allowed_lateness,
+                source,
+            })
+        }
+        _ => None,
+    };
+    Checked { name: named, rule, inhibits }
+}
+
+/// Reads `defaults` for what can be wrong in them by themselves. What depends on the rest of a rule is found
+/// in the rules.
+pub(crate) fn defaults(report: &mut Report, node: &Node) {
+    for entry in node.entries().unwrap_or_default() {
+        if entry.key == "name" {
+            let message = "`name` is a rule's own, and cannot be a default";
+            report.add(Code::Conflict, entry.key_at.clone(), message);
+        } else if Table::Defaults.key(&entry.key).is_none() {
+            shape::unknown_key(report, entry, Table::Defaults, "`defaults`");
+        }
+    }
+    rule_kinds(node).into_iter().filter(|entry| entry.key != "span").for_each(|entry| unsupported::rule_kind(report, entry));
+    if let Some(entry) = node.get("span") {
+        selector::selector(report, entry);
+    }
+    if let Some(entry) = node.get("aggregation") {
+        aggregation::aggregation(report, entry);
+    }
+    if let Some(entry) = node.get("group_by") {
+        groups::group_by(report, entry);
+    }
+    Values::read(report, node);
+}
+
+fn missing(report: &mut Report, node: &Node, key: &str, message: &str) {
+    // The first line stands for the rule: a rule underlined as a whole hides what is wrong.
+    let start = node.extent().start;
+    let first = node.entries().unwrap_or_default().iter().map(|entry| entry.key_at.clone());
+    let place = first.filter(|at| at.start >= start).min_by_key(|at| at.start).unwrap_or(start..start);
+    let hint = match key {
+        "span" => "`span` says which spans the rule is about: `span: {service_name: auth-service}`",
+        "condition" => "`condition` says what makes a window a violation: `condition: count > 5`",
+        _ => "`name` is the rule's identity, such as `name: checkout-error-ratio`",
+    };
+    report.add(Code::MissingKey, place, message).hint(hint);
+}
+
+/// What kind of rule it is.
+enum Kind {
+    /// `span:`, if it could be read.
+    Span(Option<Selector>),
+    /// One that is refused, or none.
+    Other,
+}
+
+/// The keys that say what a rule is about.
+fn rule_kinds(node: &Node) -> Vec<&Entry> {
+    ["span", "trace", "sql", "slo"].into_iter().filter_map(|key| node.get(key)).collect()
+}
+
+fn rule_kind(report: &mut Report, node: &Node) -> Kind {
+    let kinds = rule_kinds(node);
+    for second in kinds.iter().skip(1) {
+        let message = format!("a rule is about `{}` or `{}`, not both", kinds[0].key, second.key);
+        let place = report.place(kinds[0].key_at.clone());
+        report.add(Code::Conflict, second.key_at.clone(), message).also(place, "the other one");
+    }
+    let selector = node.get("span").map(|entry| selector::selector(report, entry));
+    kinds.iter().filter(|entry| entry.key != "span").for_each(|entry| unsupported::rule_kind(report, entry));
+    if kinds.is_empty() {
+        missing(report, node, "span", "the rule has no `span`");
+    }
+    selector.map_or(Kind::Other, Kind::Span)
+}
+
+fn inhibits(report: &mut Report, node: &Node, name: Option<&str>) -> Vec<(String, Range<usize>)> {
+    let Some(entry) = node.get("inhibit") else { return Vec::new() };
+    let names = shape::texts(report, entry).unwrap_or_default();
+    let crate::yaml::Yaml::List(items) = &entry.value.value else { return Vec::new() };
+    for item in items {
+        if name.is_some() && item.scalar_text(&report.text()) == name {
+            report.at(Code::Conflict, item, "a rule cannot make itself redundant");
+        }
+    }
+    names.into_iter().zip(items.iter().map(|item| item.at.clone())).collect()
+}
+
+/// The keys that stand for themselves, with their defaults.
+struct Values {
+    description: Option<String>,
+    severity: Severity,
+    enabled: bool,
+    labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+    conventions: Conventions,
+    window: Nanos,
+    every: Option<Nanos>,
+    group_limit: u32,
+    lookback: Nanos,
+    hold_for: Nanos,
+    keep_firing_for: Nanos,
+    realert: Realert,
+    notification_limit: u32,
+    redact: Vec<String>,
+    eval_delay: Option<Nanos>,
+    allowed_lateness: Option<Nanos>,
+}
+
+impl Values {
+    /// Where a value cannot be read, its default takes the place: the rule is given up anyway.
+    fn read(report: &mut Report, node: &Node) -> Self {
+        for key in ["settle", "max_trace_duration"] {
+            if let Some(entry) = node.get(key) {
+                unsupported::trace_timing(report, entry);
+            }
+        }
+        let mut duration = |key| duration(report, node, key);
+        let window = duration("window").unwrap_or(Nanos::MINUTE);
+        let every = duration("every");
+        let lookback = duration("lookback").unwrap_or(Nanos(7 * Nanos::DAY.0));
+        let hold_for = duration("for").unwrap_or_default();
+        let keep_firing_for = duration("keep_firing_for").unwrap_or_default();
+        let eval_delay = duration("eval_delay");
+        let allowed_lateness = duration("allowed_lateness");
+        Self {
+            description: node.get("description").and_then(|entry| shape::text(report, entry)),
+            severity: severity(report, node),
+            enabled: node.get("enabled").and_then(|entry| shape::boolean(report, entry)).unwrap_or(true),
+            labels: node.get("labels").and_then(|entry| shape::text_map(report, entry)).unwrap_or_default(),
+            annotations: node.get("annotations").and_then(|entry| annotations::annotations(report, entry)).unwrap_or_default(),
+            conventions: conventions(report, node),
+            window,
+            every,
+            group_limit: integer(report, node, "group_limit").unwrap_or(10_000),
+            lookback,
+            hold_for,
+            keep_firing_for,
+            realert: node.get("realert").and_then(|entry| timing::realert(report, entry)).unwrap_or(timing::DEFAULT_REALERT),
+            notification_limit: integer(report, node, "notification_limit").unwrap_or(50),
+            redact: node.get("redact").and_then(|entry| shape::texts(report, entry)).unwrap_or_default(),
+            eval_delay,
+            allowed_lateness,
+        }
+    }
+}
+
+fn duration(report: &mut Report, node: &Node, key: &str) -> Option<Nanos> {
+    let entry = node.get(key)?;
+    match Table::Rule.key(key).map(|key| key.shape) {
+        Some(Shape::Duration { zero: true }) => shape::duration(report, entry),
+        _ => shape::positive_duration(report, entry),
+    }
+}
+
+fn integer(report: &mut Report, node: &Node, key: &str) -> Option<u32> {
+    let entry = node.get(key)?;
+    match Table::Rule.key(key).map(|key| key.shape) {
+        Some(Shape::Integer { min, max }) => shape::integer(report, entry, min, max),
+        _ => None,
+    }
+}
+
+fn severity(report: &mut Report, node: &Node) -> Severity {
+    let word = node.get("severity").and_then(|entry| shape::word(report, entry, SEVERITIES));
+    match word {
+        Some("info") => Severity::Info,
+        Some("critical") => Severity::Critical,
+        _ => Severity::Warning,
+    }
+}
+
+fn conventions(report: &mut Report, node: &Node) -> Conventions {
+    let word = node.get("semantic_conventions").and_then(|entry| shape::word(report, entry, CONVENTIONS));
+    if word == Some("exact") { Conventions::Exact } else { Conventions::Renamed }
+}

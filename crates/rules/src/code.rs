@@ -1,0 +1,108 @@
+//! The table of all finding codes. One line of it is one kind of mistake; the manual's table is printed from it.
+//!
+//! `E…` keeps the rule from being evaluated, `W…` does not. The hundreds say where to look: 1 the file,
+//! 2 the rule, 3 expressions, 4 templates, 9 what this version does not do.
+
+use std::fmt;
+
+use crate::diagnostic::Level;
+
+/// Declares the enum, its stable texts and the list of all codes from one table.
+macro_rules! codes {
+    ($($variant:ident $text:literal $meaning:literal,)*) => {
+        /// What kind of mistake a finding is about.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $(#[doc = concat!($text, ": ", $meaning)] $variant,)*
+        }
+
+        impl Code {
+            /// Every code, ordered by text within its level.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The stable text: `E0103`.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)*
+                }
+            }
+
+            /// What it means, in one sentence.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $meaning,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    YamlSyntax "E0101" "The file is not YAML.",
+    DuplicateKey "E0102" "A mapping has the same key twice.",
+    UnknownKey "E0103" "A key that does not exist there.",
+    WrongType "E0104" "A value of another shape than the key takes.",
+    MissingKey "E0105" "A key that must be there is not.",
+    InvalidValue "E0106" "A value outside those that the key takes.",
+    FileTooLarge "E0107" "A file of more than 1 MiB.",
+    TooDeep "E0108" "Values nested more than 64 deep.",
+    TooManyAliases "E0109" "YAML aliases that expand to too much.",
+    TooManyRules "E0110" "More than 10,000 rules loaded together.",
+    NotText "E0111" "The file is not UTF-8.",
+    BadMerge "E0112" "A merge key (`<<`) whose value is not a mapping or a list of mappings.",
+    DuplicateRule "E0201" "Two rules of one name.",
+    BadDuration "E0202" "A duration that cannot be read.",
+    BadNumber "E0203" "A number that cannot be read, or is out of range.",
+    BadName "E0204" "A name that is not an identifier.",
+    NotGroupable "E0205" "A group key that a span has more than one value for.",
+    NotAggregatable "E0206" "A field that the aggregate cannot work on.",
+    BadExpectation "E0207" "An entry of `expect` that does not fit `group_by`.",
+    NoAggregate "E0208" "A condition that depends on no aggregate.",
+    Conflict "E0209" "Two keys that exclude each other.",
+    DurationUnit "E0210" "A duration compared with a plain number, or the reverse.",
+    ExprSyntax "E0301" "An expression that does not parse.",
+    UnknownName "E0302" "An expression names something that does not exist.",
+    TypeMismatch "E0303" "Operands of types that do not go together.",
+    UnitMismatch "E0304" "A duration and a plain number in one comparison or sum.",
+    UnknownFunction "E0305" "An expression calls a function that does not exist.",
+    WrongArguments "E0306" "A function with arguments that it does not take.",
+    BadPattern "E0307" "A regular expression that does not parse.",
+    ExprTooLong "E0308" "An expression of more than 16 KiB.",
+    ExprTooDeep "E0309" "An expression nested more than 64 deep.",
+    TemplateSyntax "E0401" "An annotation that is not a template.",
+    TemplateName "E0402" "A template that uses a variable, filter, test or function that does not exist.",
+    NotSupportedYet "E0901" "Part of the language that this version does not evaluate.",
+    EveryBeyondWindow "W0201" "`every` longer than `window`: spans in between are never judged.",
+    GroupVanishes "W0202" "A condition that holds for few spans, in a rule whose groups vanish with their spans.",
+    NumberLikeText "W0203" "A plain scalar that is read as a number and was perhaps meant as text.",
+    NoRules "W0204" "A rule file without rules.",
+    UnknownRule "W0205" "`inhibit` names a rule that is not loaded.",
+}
+
+impl Code {
+    /// The level: part of the code, so that one code cannot be an error here and a warning there.
+    pub fn level(self) -> Level {
+        if self.as_str().starts_with('E') { Level::Error } else { Level::Warning }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_well_formed_distinct_and_in_order() {
+        let texts: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert!(texts.is_sorted() && texts.windows(2).all(|pair| pair[0] != pair[1]), "{texts:?}");
+        for text in texts {
+            let (level, number) = text.split_at(1);
+            assert!(matches!(level, "E" | "W") && number.len() == 4 && number.parse::<u16>().is_ok(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The functions: their names, how many arguments they take, and what each becomes in the tree.
+
+use std::ops::Range;
+
+use super::nearest::nearest;
+use super::{Comparison, Context, Function, Problem, unsupported};
+use crate::diagnostic::Code;
+
+/// What a called name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Callable {
+    /// The function form of a comparison.
+    Compare(Comparison),
+    /// `and(a, b, …)`
+    And,
+    /// `or(a, b, …)`
+    Or,
+    /// `between(x, low, high)`
+    Between,
+    /// A function of values.
+    Value(Function),
+}
+
+/// Name, meaning, fewest and most arguments.
+const FUNCTIONS: [(&str, Callable, usize, usize); 22] = [
+    ("gt", Callable::Compare(Comparison::Gt), 2, 2),
+    ("gte", Callable::Compare(Comparison::Gte), 2, 2),
+    ("lt", Callable::Compare(Comparison::Lt), 2, 2),
+    ("lte", Callable::Compare(Comparison::Lte), 2, 2),
+    ("eq", Callable::Compare(Comparison::Eq), 2, 2),
+    ("neq", Callable::Compare(Comparison::Ne), 2, 2),
+    ("and", Callable::And, 2, usize::MAX),
+    ("or", Callable::Or, 2, usize::MAX),
+    ("between", Callable::Between, 3, 3),
+    ("abs", Callable::Value(Function::Abs), 1, 1),
+    ("floor", Callable::Value(Function::Floor), 1, 1),
+    ("ceil", Callable::Value(Function::Ceil), 1, 1),
+    ("round", Callable::Value(Function::Round), 1, 1),
+    ("min", Callable::Value(Function::Min), 2, usize::MAX),
+    ("max", Callable::Value(Function::Max), 2, usize::MAX),
+    ("coalesce", Callable::Value(Function::Coalesce), 2, usize::MAX),
+    ("lower", Callable::Value(Function::Lower), 1, 1),
+    ("upper", Callable::Value(Function::Upper), 1, 1),
+    ("contains", Callable::Value(Function::Contains), 2, 2),
+    ("starts_with", Callable::Value(Function::StartsWith), 2, 2),
+    ("ends_with", Callable::Value(Function::EndsWith), 2, 2),
+    ("length", Callable::Value(Function::Length), 1, 1),
+];
+
+impl Function {
+    /// As written in expressions.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Abs => "abs",
+            Self::Floor => "floor",
+            Self::Ceil => "ceil",
+            Self::Round => "round",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Coalesce => "coalesce",
+            Self::Lower => "lower",
+            Self::Upper => "upper",
+            Self::Contains => "contains",
+            Self::StartsWith => "starts_with",
+            Self::EndsWith => "ends_with",
+            Self::Length => "length",
+        }
+    }
+}
+
+/// What `name`, called with `given` arguments, stands for.
+pub(super) fn resolve(
+    name: &str,
+    name_at: &Range<usize>,
+    call_at: &Range<usize>,
+    given: usize,
+    context: Context<'_>,
+) -> Result<Callable, Problem> {
+    if unsupported::EARLIER_WINDOWS.contains(&name) {
+        return Err(match context {
+            Context::Condition { .. } => unsupported::earlier_windows(name, call_at.clone()),
+            Context::Where => Problem::new(
+                Code::UnknownFunction,
+                name_at.clone(),
+                format!("`{name}` is about windows; it works in `condition` only"),
+            ),
+        });
+    }
+    let Some((_, callable, fewest, most)) = FUNCTIONS.iter().find(|(known, ..)| *known == name) else {
+        let known =
+            FUNCTIONS.iter().map(|(known, ..)| *known).chain(unsupported::EARLIER_WINDOWS).chain(["not"]);
+        let hint = match name {
+            "ge" => "did you mean `gte`?".to_owned(),
+            "le" => "did you mean `lte`?".to_owned(),
+            "ne" => "did you mean `neq`?".to_owned(),
+            "count" | "sum" | "avg" | "count_distinct" | "stddev" | "rate" | "percentile" => {
+                "aggregates over spans are declared under `aggregation` and named here".to_owned()
+            }
+            _ => nearest(name, known).map_or_else(
+                || "functions are listed under \"Expressions\" in the manual".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            ),
+        };
+        return Err(Problem::new(
+            Code::UnknownFunction,
+            name_at.clone(),
+            format!("unknown function `{name}`"),
+        )
+        .hint(hint));
+    };
+    if (*fewest..=*most).contains(&given) {
+        return Ok(*callable);
+    }
+    let wanted = match (*fewest, *most) {
+        (1, 1) => "one argument".to_owned(),
+        (fewest, usize::MAX) => format!("at least {fewest} arguments"),
+        (fewest, _) => format!("{fewest} arguments"),
+    };
+    let problem =
+        Problem::new(Code::WrongArguments, call_at.clone(), format!("`{name}` takes {wanted}, not {given}"));
+    Err(match name {
+        "between" => problem.hint("write `between(x, low, high)`"),
+        "min" | "max" if given == 1 => {
+            problem.hint("the smallest or largest over spans is an aggregate, declared under `aggregation`")
+        }
+        _ => problem,
+    })
+}

@@ -1,0 +1,221 @@
+//! What words mean: fields of a span, aggregates of a window, and the words of kind and status.
+
+use std::ops::Range;
+
+use super::lexer::{self, TokenKind};
+use super::nearest::nearest;
+use super::{Context, MAX_BYTES, Problem};
+use crate::diagnostic::Code;
+use crate::field::{Field, Intrinsic, Scope};
+use crate::rule::Aggregate;
+
+/// The intrinsics that stand without a scope.
+const INTRINSICS: [Intrinsic; 9] = [
+    Intrinsic::Name,
+    Intrinsic::Kind,
+    Intrinsic::Status,
+    Intrinsic::StatusMessage,
+    Intrinsic::Duration,
+    Intrinsic::TraceId,
+    Intrinsic::SpanId,
+    Intrinsic::ServiceName,
+    Intrinsic::Root,
+];
+
+/// Words before a dot or a bracket.
+const SCOPES: [(&str, Scope); 4] =
+    [("span", Scope::Span), ("resource", Scope::Resource), ("scope", Scope::Scope), ("event", Scope::Event)];
+
+/// The words of one of the two intrinsics that have words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Words {
+    Kind,
+    Status,
+}
+
+impl Words {
+    pub(super) fn all(self) -> &'static [&'static str] {
+        match self {
+            Self::Kind => &["unspecified", "internal", "server", "client", "producer", "consumer"],
+            Self::Status => &["unset", "ok", "error"],
+        }
+    }
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Kind => "kind",
+            Self::Status => "status",
+        }
+    }
+
+    /// What to say of a word that is none of them.
+    pub(super) fn unknown(self, word: &str, at: Range<usize>) -> Problem {
+        let hint = nearest(word, self.all().iter().copied()).map_or_else(
+            || format!("it is one of {}", self.all().join(", ")),
+            |near| format!("did you mean `{near}`?"),
+        );
+        Problem::new(Code::UnknownName, at, format!("`{word}` is not a {} of spans", self.as_str()))
+            .hint(hint)
+    }
+}
+
+/// Whether `word` cannot name an aggregate, because expressions read it as an operator or a constant.
+pub fn is_reserved(word: &str) -> bool {
+    matches!(word, "and" | "or" | "not" | "in" | "true" | "false")
+}
+
+/// Reads a field as `group_by` entries and aggregates have it: an intrinsic if so named, an attribute with its
+/// scope (`span.http.route`), or else an attribute of the span or its resource (`http.route`).
+pub fn parse_field(text: &str) -> Result<Field, Problem> {
+    let whole = 0..text.len();
+    if text.len() > MAX_BYTES {
+        return Err(Problem::new(
+            Code::ExprTooLong,
+            whole,
+            format!("a field of more than {MAX_BYTES} bytes"),
+        ));
+    }
+    let name = text.trim();
+    if name.is_empty() {
+        return Err(Problem::new(Code::ExprSyntax, whole, "a field is missing"));
+    }
+    if let Some(field) = indexed_field(name) {
+        return Ok(field);
+    }
+    // Nothing can be subtracted here: unlike in expressions, a dash belongs to the name.
+    let belongs = |c: char| lexer::in_word(c) || matches!(c, '-' | '/' | ':');
+    let start = text.len() - text.trim_start().len();
+    if let Some((offset, c)) = name.char_indices().find(|(_, c)| !belongs(*c)) {
+        let at = start + offset..start + offset + c.len_utf8();
+        return Err(Problem::new(Code::ExprSyntax, at, format!("`{name}` is not a field"))
+            .hint(format!("any key can be written in quotes: `any[{name:?}]`")));
+    }
+    match scoped(name) {
+        Some(("", _)) => Err(no_key(start..start + name.len())),
+        Some((key, scope)) => Ok(Field::attribute(scope, key)),
+        None => Ok(intrinsic(name).unwrap_or_else(|| Field::attribute(Scope::Either, name))),
+    }
+}
+
+/// `span["weird key!"]` and nothing else.
+fn indexed_field(text: &str) -> Option<Field> {
+    let tokens = lexer::tokens(text).ok()?;
+    let kinds: Vec<&TokenKind> = tokens.iter().map(|token| &token.kind).collect();
+    match kinds.as_slice() {
+        [
+            TokenKind::Word(scope),
+            TokenKind::Symbol("["),
+            TokenKind::Text(key),
+            TokenKind::Symbol("]"),
+            TokenKind::End,
+        ] => Some(Field::attribute(index_scope(scope)?, key.as_str())),
+        _ => None,
+    }
+}
+
+fn index_scope(word: &str) -> Option<Scope> {
+    if word == "any" {
+        return Some(Scope::Either);
+    }
+    SCOPES.iter().find(|(name, _)| *name == word).map(|(_, scope)| *scope)
+}
+
+/// The field `scope["key"]`.
+pub(super) fn index(scope: &str, key: &str, at: Range<usize>) -> Result<Field, Problem> {
+    index_scope(scope).map(|scope| Field::attribute(scope, key)).ok_or_else(|| {
+        Problem::new(Code::UnknownName, at, format!("`{scope}` has no keys")).hint(
+            "keys stand behind `span`, `resource`, `event`, `scope`, or `any` (the span, else the resource)",
+        )
+    })
+}
+
+fn intrinsic(word: &str) -> Option<Field> {
+    INTRINSICS.into_iter().find(|intrinsic| intrinsic.as_str() == word).map(Field::Intrinsic)
+}
+
+/// Key and scope of a word that starts with a scope.
+fn scoped(word: &str) -> Option<(&str, Scope)> {
+    if let Some(key) = word.strip_prefix('.') {
+        return Some((key, Scope::Either));
+    }
+    SCOPES.iter().find_map(|(name, scope)| Some((word.strip_prefix(name)?.strip_prefix('.')?, *scope)))
+}
+
+fn no_key(at: Range<usize>) -> Problem {
+    Problem::new(Code::ExprSyntax, at, "a key is missing behind the dot").hint("write `span.http.route`")
+}
+
+/// What a word stands for.
+pub(super) enum Meaning {
+    Field(Field),
+    Aggregate(String),
+}
+
+/// The meaning of a word, apart from the words of kind and status.
+pub(super) fn resolve(word: &str, at: &Range<usize>, context: Context<'_>) -> Result<Meaning, Problem> {
+    match context {
+        Context::Where => field(word, at).map(Meaning::Field),
+        Context::Condition { aggregates } => aggregate(word, at, aggregates).map(Meaning::Aggregate),
+    }
+}
+
+fn field(word: &str, at: &Range<usize>) -> Result<Field, Problem> {
+    if let Some(field) = intrinsic(word) {
+        return Ok(field);
+    }
+    match scoped(word) {
+        Some(("", _)) => return Err(no_key(at.clone())),
+        Some((key, scope)) => return Ok(Field::attribute(scope, key)),
+        None => {}
+    }
+    let unknown = Problem::new(Code::UnknownName, at.clone(), format!("unknown name `{word}`"));
+    let intrinsics = INTRINSICS.iter().map(|intrinsic| intrinsic.as_str());
+    Err(unknown.hint(
+        if let Some(words) = [Words::Status, Words::Kind].iter().find(|words| words.all().contains(&word)) {
+            format!("compare it: `{} = {word}`", words.as_str())
+        } else if let Some(near) = nearest(word, intrinsics) {
+            format!("did you mean `{near}`?")
+        } else if matches!(word, "nil" | "null" | "none") {
+            "whether a key is there is asked with `exists:` under `attributes:`".to_owned()
+        } else if word == Aggregate::COUNT {
+            "aggregates can be compared in `condition`, not where spans are selected".to_owned()
+        } else if word.contains('.') {
+            format!("an attribute is written `span.{word}`, or `.{word}` for the span's, else the resource's")
+        } else {
+            format!("an attribute is written `span.{word}` or `.{word}`, a text \"{word}\"")
+        },
+    ))
+}
+
+fn aggregate(word: &str, at: &Range<usize>, aggregates: &[Aggregate]) -> Result<String, Problem> {
+    let names = || {
+        let declared = aggregates.iter().map(|aggregate| aggregate.name.as_str());
+        declared.chain(
+            (!aggregates.iter().any(|aggregate| aggregate.name == Aggregate::COUNT))
+                .then_some(Aggregate::COUNT),
+        )
+    };
+    if names().any(|name| name == word) {
+        return Ok(word.to_owned());
+    }
+    if intrinsic(word).is_some() || scoped(word).is_some() {
+        let message = format!("`{word}` is a field of one span; a condition is about a window of spans");
+        let example = match word {
+            "duration" => "`slow: {p99: duration}`".to_owned(),
+            "status" | "kind" => format!("`matching: {{count: {{where: \"{word} = …\"}}}}`"),
+            _ => format!("`different: {{count_distinct: {word}}}`"),
+        };
+        return Err(Problem::new(Code::UnknownName, at.clone(), message)
+            .hint(format!("declare an aggregate over it: {example} under `aggregation`")));
+    }
+    let hint = nearest(word, names()).map_or_else(
+        || {
+            format!(
+                "the rule's aggregates are {}",
+                names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+            )
+        },
+        |near| format!("did you mean `{near}`?"),
+    );
+    Err(Problem::new(Code::UnknownName, at.clone(), format!("unknown aggregate `{word}`")).hint(hint))
+}

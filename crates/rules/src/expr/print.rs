@@ -1,0 +1,170 @@
+//! Checked tree → text, in infix form with the fewest parentheses; it parses back to the same tree.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::{Arithmetic, Comparison, Expr, ExprKind};
+use crate::field::{Field, Intrinsic};
+use crate::matcher::{Number, Value};
+
+/// How tightly an expression's outermost operator binds, loosest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Level {
+    Or,
+    And,
+    Not,
+    Compare,
+    Add,
+    Multiply,
+    Unary,
+    Operand,
+}
+
+fn level(expr: &Expr) -> Level {
+    match &expr.kind {
+        ExprKind::Or(..) => Level::Or,
+        ExprKind::And(..) => Level::And,
+        ExprKind::Not(_) => Level::Not,
+        ExprKind::Compare(..) | ExprKind::Regex { .. } | ExprKind::In(..) => Level::Compare,
+        ExprKind::Arithmetic(Arithmetic::Add | Arithmetic::Subtract, ..) => Level::Add,
+        ExprKind::Arithmetic(Arithmetic::Multiply | Arithmetic::Divide, ..) => Level::Multiply,
+        ExprKind::Negate(_) => Level::Unary,
+        ExprKind::Literal(_)
+        | ExprKind::Field(_)
+        | ExprKind::Aggregate(_)
+        | ExprKind::Between(..)
+        | ExprKind::Call(..) => Level::Operand,
+    }
+}
+
+impl Display for Expr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            ExprKind::Literal(value) => write!(f, "{value}"),
+            ExprKind::Field(field) => write!(f, "{field}"),
+            ExprKind::Aggregate(name) => f.write_str(name),
+            ExprKind::Not(operand) => {
+                f.write_str("not ")?;
+                operand_of(f, operand, Level::Not)
+            }
+            ExprKind::And(left, right) => between_operands(f, left, "and", right, Level::And, Level::Not),
+            ExprKind::Or(left, right) => between_operands(f, left, "or", right, Level::Or, Level::And),
+            ExprKind::Compare(comparison, left, right) => {
+                beside(f, left, right)?;
+                write!(f, " {} ", comparison.as_str())?;
+                beside(f, right, left)
+            }
+            ExprKind::Regex { item, pattern, negated } => {
+                operand_of(f, item, Level::Add)?;
+                write!(f, " {} {pattern:?}", if *negated { "!~" } else { "=~" })
+            }
+            ExprKind::In(item, values) => {
+                operand_of(f, item, Level::Add)?;
+                f.write_str(" in [")?;
+                for (index, value) in values.iter().enumerate() {
+                    f.write_str(if index == 0 { "" } else { ", " })?;
+                    constant_beside(f, value, item)?;
+                }
+                f.write_str("]")
+            }
+            ExprKind::Between(item, low, high) => write!(f, "between({item}, {low}, {high})"),
+            ExprKind::Negate(operand) => {
+                f.write_str("-")?;
+                // `-5` is the constant; its negation is another tree.
+                if matches!(operand.kind, ExprKind::Literal(_)) {
+                    write!(f, "({operand})")
+                } else {
+                    operand_of(f, operand, Level::Unary)
+                }
+            }
+            ExprKind::Arithmetic(operator, left, right) => {
+                let (own, tighter) = match operator {
+                    Arithmetic::Add | Arithmetic::Subtract => (Level::Add, Level::Multiply),
+                    Arithmetic::Multiply | Arithmetic::Divide => (Level::Multiply, Level::Unary),
+                };
+                between_operands(f, left, operator.as_str(), right, own, tighter)
+            }
+            ExprKind::Call(function, arguments) => {
+                write!(f, "{}(", function.as_str())?;
+                for (index, argument) in arguments.iter().enumerate() {
+                    write!(f, "{}{argument}", if index == 0 { "" } else { ", " })?;
+                }
+                f.write_str(")")
+            }
+        }
+    }
+}
+
+/// In parentheses where its operator binds more loosely than `loosest`.
+fn operand_of(f: &mut Formatter<'_>, operand: &Expr, loosest: Level) -> fmt::Result {
+    if level(operand) < loosest { write!(f, "({operand})") } else { write!(f, "{operand}") }
+}
+
+fn between_operands(
+    f: &mut Formatter<'_>,
+    left: &Expr,
+    operator: &str,
+    right: &Expr,
+    left_loosest: Level,
+    right_loosest: Level,
+) -> fmt::Result {
+    operand_of(f, left, left_loosest)?;
+    write!(f, " {operator} ")?;
+    operand_of(f, right, right_loosest)
+}
+
+/// One side of a comparison.
+fn beside(f: &mut Formatter<'_>, side: &Expr, other: &Expr) -> fmt::Result {
+    match &side.kind {
+        ExprKind::Literal(value) => constant_beside(f, value, other),
+        _ => operand_of(f, side, Level::Add),
+    }
+}
+
+/// A constant; the words of kind and status stand without quotes.
+fn constant_beside(f: &mut Formatter<'_>, value: &Value, other: &Expr) -> fmt::Result {
+    match (value, &other.kind) {
+        (Value::Text(word), ExprKind::Field(Field::Intrinsic(Intrinsic::Kind | Intrinsic::Status))) => {
+            f.write_str(word)
+        }
+        _ => write!(f, "{value}"),
+    }
+}
+
+impl Comparison {
+    /// As written in expressions.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Eq => "=",
+            Self::Ne => "!=",
+            Self::Lt => "<",
+            Self::Lte => "<=",
+            Self::Gt => ">",
+            Self::Gte => ">=",
+        }
+    }
+}
+
+impl Arithmetic {
+    /// As written in expressions.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Add => "+",
+            Self::Subtract => "-",
+            Self::Multiply => "*",
+            Self::Divide => "/",
+        }
+    }
+}
+
+/// As written in expressions: texts in quotes, a float always with a point or an exponent.
+impl Display for Value {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "{text:?}"),
+            Self::Number(Number::Int(int)) => write!(f, "{int}"),
+            Self::Number(Number::Float(float)) => write!(f, "{float:?}"),
+            Self::Bool(bool) => write!(f, "{bool}"),
+            Self::Duration(nanos) => write!(f, "{nanos}"),
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! What expressions mean: text → tree.
+
+use super::super::{Type, parse_field, parse_spanset, type_of};
+use super::{aggregates, dump, parse_condition, parse_where};
+use crate::field::{Field, Intrinsic, Scope};
+
+#[test]
+fn conditions() {
+    let cases = [
+        ("the origin's rule", "gt(count, 5)", "(> $count Int((5)))"),
+        ("its infix form", "count > 5", "(> $count Int((5)))"),
+        ("all comparisons", "gte(count, 1)", "(>= $count Int((1)))"),
+        ("a constant on the left stays there", "5 < count", "(< Int((5)) $count)"),
+        (
+            "single and double equals",
+            "eq(count, 1) or count = 1 or count == 1",
+            "(or (or (= $count Int((1))) (= $count Int((1)))) (= $count Int((1))))",
+        ),
+        ("ratio and percentage", "errors / total > 5%", "(> (/ $errors $total) Float((0.05)))"),
+        (
+            "and binds tighter than or",
+            "count > 1 or count > 2 and count > 3",
+            "(or (> $count Int((1))) (and (> $count Int((2))) (> $count Int((3)))))",
+        ),
+        (
+            "symbols mean the words",
+            "count > 1 || count > 2 && !(count > 3)",
+            "(or (> $count Int((1))) (and (> $count Int((2))) (not (> $count Int((3))))))",
+        ),
+        (
+            "function forms of the words",
+            "or(count > 1, and(count > 2, not(count > 3)))",
+            "(or (> $count Int((1))) (and (> $count Int((2))) (not (> $count Int((3))))))",
+        ),
+        (
+            "and of three folds left",
+            "and(count > 1, count > 2, count > 3)",
+            "(and (and (> $count Int((1))) (> $count Int((2)))) (> $count Int((3))))",
+        ),
+        (
+            "not is looser than a comparison",
+            "not count > 1 and count < 9",
+            "(and (not (> $count Int((1)))) (< $count Int((9))))",
+        ),
+        (
+            "product before sum, left to right",
+            "count - 1 - 2 * 3 / 4 > 0",
+            "(> (- (- $count Int((1))) (/ (* Int((2)) Int((3))) Int((4)))) Int((0)))",
+        ),
+        ("parentheses", "(count - 1) * 2 > 0", "(> (* (- $count Int((1))) Int((2))) Int((0)))"),
+        ("a negative constant", "count > -5", "(> $count Int((-5)))"),
+        ("minus without spaces", "count-5 > 0", "(> (- $count Int((5))) Int((0)))"),
+        ("unary minus binds tightest", "-count * 2 < -(5)", "(< (* (neg $count) Int((2))) (neg Int((5))))"),
+        ("the smallest integer", "count > -9223372036854775808", "(> $count Int((-9223372036854775808)))"),
+        (
+            "an integer beyond 64 bits",
+            "count > 9223372036854775808",
+            "(> $count Float((9.223372036854776e18)))",
+        ),
+        (
+            "forms of numbers",
+            "count in [1_000, .5, 1.50, 2e3, 2.5E-1, 12.5%]",
+            "(in $count [Number(Int(1000)), Number(Float(0.5)), Number(Float(1.5)), Number(Float(2000.0)), Number(Float(0.25)), Number(Float(0.125))])",
+        ),
+        (
+            "durations",
+            "p99 > 1.5s and slowest < 1h30m",
+            "(and (> $p99 Duration(Nanos(1500000000))) (< $slowest Duration(Nanos(5400000000000))))",
+        ),
+        (
+            "a duration divided by one is a number",
+            "busy / 1m > 0.5",
+            "(> (/ $busy Duration(Nanos(60000000000))) Float((0.5)))",
+        ),
+        (
+            "a duration times a number is one",
+            "p99 * 2 < 2 * slowest + 1s",
+            "(< (* $p99 Int((2))) (+ (* Int((2)) $slowest) Duration(Nanos(1000000000))))",
+        ),
+        ("a quoted number", "count >= '5'", "(>= $count Int((5)))"),
+        ("between", "between(count, 1, 2)", "(between $count Int((1)) Int((2)))"),
+        (
+            "functions",
+            "max(abs(amount), floor(rps), 1) > coalesce(amount, 0)",
+            "(> (Max (Abs $amount) (Floor $rps) Int((1))) (Coalesce $amount Int((0))))",
+        ),
+        ("a constant division by zero is legal", "count > 1 / 0", "(> $count (/ Int((1)) Int((0))))"),
+        ("line breaks", "count\n  > 5\r\n\tand\ncount < 9", "(and (> $count Int((5))) (< $count Int((9))))"),
+    ];
+    for (scenario, text, expected) in cases {
+        assert_eq!(dump(&parse_condition(text)), expected, "{scenario}: {text}");
+    }
+}
+
+#[test]
+fn filters() {
+    let cases = [
+        ("an intrinsic", "name = \"GET /\"", "(= Name Text(\"GET /\"))"),
+        ("words of status", "status = error", "(= Status Text(\"error\"))"),
+        ("words of kind, on the left", "server != kind", "(!= Text(\"server\") Kind)"),
+        (
+            "words in a function form",
+            "eq(status, error) or neq(kind, client)",
+            "(or (= Status Text(\"error\")) (!= Kind Text(\"client\")))",
+        ),
+        ("words in quotes", "status = 'error'", "(= Status Text(\"error\"))"),
+        (
+            "words in lists",
+            "status in [error, unset] and kind in (server)",
+            "(and (in Status [Text(\"error\"), Text(\"unset\")]) (in Kind [Text(\"server\")]))",
+        ),
+        (
+            "scoped attributes",
+            "span.http.route = \"/\" and resource.k8s.pod.name = 'a' and event.exception.type = 'x' and scope.x = 'y'",
+            "(and (and (and (= Span<http.route> Text(\"/\")) (= Resource<k8s.pod.name> Text(\"a\"))) (= Event<exception.type> Text(\"x\"))) (= Scope<x> Text(\"y\")))",
+        ),
+        ("an unscoped attribute", ".http.status_code >= 500", "(>= Either<http.status_code> Int((500)))"),
+        (
+            "keys in brackets",
+            "span[\"weird key!\"] = 1 and any['a-b'] = 2",
+            "(and (= Span<weird key!> Int((1))) (= Either<a-b> Int((2))))",
+        ),
+        (
+            "columns of their own",
+            "resource.service.name = 'a' or scope.name = 'b' or event.name = 'c' or .service.name = 'd'",
+            "(or (or (or (= ServiceName Text(\"a\")) (= ScopeName Text(\"b\"))) (= EventName Text(\"c\"))) (= ServiceName Text(\"d\")))",
+        ),
+        (
+            "an attribute named like an intrinsic",
+            ".name = 'a' and span.duration > 3",
+            "(and (= Either<name> Text(\"a\")) (> Span<duration> Int((3))))",
+        ),
+        ("root alone", "root and not root", "(and Root (not Root))"),
+        ("root compared", "root = true", "(= Root Bool(true))"),
+        ("an attribute's truth", ".cached == false", "(= Either<cached> Bool(false))"),
+        ("a duration", "duration > 500ms", "(> Duration Duration(Nanos(500000000)))"),
+        (
+            "equality keeps a quoted number a text",
+            ".http.status_code = \"401\"",
+            "(= Either<http.status_code> Text(\"401\"))",
+        ),
+        (
+            "order reads a quoted number",
+            ".http.status_code > \"401\"",
+            "(> Either<http.status_code> Int((401)))",
+        ),
+        (
+            "order reads a quoted number on the left",
+            "between('1.5', .a, .b)",
+            "(between Float((1.5)) Either<a> Either<b>)",
+        ),
+        ("attributes in arithmetic", ".a + 1 > .b / 2", "(> (+ Either<a> Int((1))) (/ Either<b> Int((2))))"),
+        ("two attributes", ".a = .b", "(= Either<a> Either<b>)"),
+        (
+            "regular expressions",
+            "name =~ \"^GET /(a|b)\\\\d+\" and .x !~ 'y'",
+            "(and (=~ Name /^GET /(a|b)\\d+/) (!~ Either<x> /y/))",
+        ),
+        ("a regular expression on words", "kind =~ \"server|consumer\"", "(=~ Kind /server|consumer/)"),
+        (
+            "lists of an attribute mix",
+            ".code in [401, \"x\", true]",
+            "(in Either<code> [Number(Int(401)), Text(\"x\"), Bool(true)])",
+        ),
+        (
+            "texts",
+            "contains(lower(name), 'x') and starts_with(.a, 'b') and length(upper(.c)) > 3",
+            "(and (and (Contains (Lower Name) Text(\"x\")) (StartsWith Either<a> Text(\"b\"))) (> (Length (Upper Either<c>)) Int((3))))",
+        ),
+        (
+            "coalesce of attributes",
+            "coalesce(.a, span.b) = 'x'",
+            "(= (Coalesce Either<a> Span<b>) Text(\"x\"))",
+        ),
+        (
+            "escapes",
+            r#"name = "a\"b\\c\n\u{e9}" or name = 'it\'s'"#,
+            r#"(or (= Name Text("a\"b\\c\né")) (= Name Text("it's")))"#,
+        ),
+        ("keys in any script", "span.größe = 'x'", "(= Span<größe> Text(\"x\"))"),
+        ("a constant", "true", "Bool(true)"),
+    ];
+    for (scenario, text, expected) in cases {
+        assert_eq!(dump(&parse_where(text)), expected, "{scenario}: {text}");
+    }
+}
+
+#[test]
+fn nodes_know_where_they_stand() {
+    let text = "not (status = error)  and gt(.größe, 5)";
+    let expr = parse_where(text);
+    let super::ExprKind::And(left, right) = &expr.kind else { panic!("{expr}") };
+    assert_eq!(&text[expr.at.clone()], text);
+    assert_eq!(&text[left.at.clone()], "not (status = error)");
+    assert_eq!(&text[right.at.clone()], "gt(.größe, 5)");
+}
+
+#[test]
+fn spanset_filters_of_traceql() {
+    let cases = [
+        (
+            "{ resource.service.name = \"auth-service\" && span.http.status_code = 401 }",
+            "(and (= ServiceName Text(\"auth-service\")) (= Span<http.status_code> Int((401))))",
+        ),
+        (
+            "{status=error&&duration>500ms}",
+            "(and (= Status Text(\"error\")) (> Duration Duration(Nanos(500000000))))",
+        ),
+        (" { } ", "Bool(true)"),
+    ];
+    for (text, expected) in cases {
+        let expr = parse_spanset(text).unwrap_or_else(|problems| panic!("{text}: {problems:?}"));
+        assert_eq!(dump(&expr), expected, "{text}");
+    }
+}
+
+#[test]
+fn fields() {
+    let attribute = Field::attribute;
+    let cases = [
+        ("an intrinsic", "service_name", Field::Intrinsic(Intrinsic::ServiceName)),
+        ("a bare key", "deployment.environment", attribute(Scope::Either, "deployment.environment")),
+        ("a bare key with a dash", "http-status", attribute(Scope::Either, "http-status")),
+        ("unscoped", ".name", attribute(Scope::Either, "name")),
+        ("scoped", "resource.k8s.pod.name", attribute(Scope::Resource, "k8s.pod.name")),
+        ("the service", "resource.service.name", Field::Intrinsic(Intrinsic::ServiceName)),
+        ("the service, bare", "service.name", Field::Intrinsic(Intrinsic::ServiceName)),
+        ("an event's name", "event.name", Field::Intrinsic(Intrinsic::EventName)),
+        ("in brackets", "span[\"weird key!\"]", attribute(Scope::Span, "weird key!")),
+        ("in any scope's brackets", "any['a b']", attribute(Scope::Either, "a b")),
+        ("a word that starts like a scope", "spanner.x", attribute(Scope::Either, "spanner.x")),
+        ("white space around", " duration ", Field::Intrinsic(Intrinsic::Duration)),
+    ];
+    for (scenario, text, expected) in cases {
+        assert_eq!(parse_field(text), Ok(expected), "{scenario}: {text}");
+    }
+    for (scenario, text, offender) in [
+        ("empty", "", ""),
+        ("a space in a bare key", "weird key", " "),
+        ("a call", "lower(name)", "("),
+        ("a scope without a key", "span.", "span."),
+        ("brackets without quotes", "span[x]", "["),
+    ] {
+        let problem = parse_field(text).expect_err(scenario);
+        assert_eq!(&text[problem.at.clone()], offender, "{scenario}: {problem:?}");
+    }
+}
+
+#[test]
+fn types_of_checked_trees() {
+    let aggregates = aggregates();
+    let cases = [
+        ("count > 1", Type::Number),
+        ("p99 > 1s", Type::Duration),
+        ("p99 * 2 > 1s", Type::Duration),
+        ("busy / 1s > 1", Type::Number),
+        ("-slowest < 1s", Type::Duration),
+        ("max(p99, slowest) > 1s", Type::Duration),
+        ("coalesce(amount, 0) > 1", Type::Number),
+        ("length('a') > count", Type::Number),
+    ];
+    for (text, expected) in cases {
+        let expr = parse_condition(text);
+        assert_eq!(type_of(&expr, &aggregates), Type::Bool, "{text}");
+        let super::ExprKind::Compare(_, left, _) = &expr.kind else { panic!("{text}") };
+        assert_eq!(type_of(left, &aggregates), expected, "{text}");
+    }
+}

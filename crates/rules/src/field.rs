@@ -1,0 +1,134 @@
+//! What a rule can read of a span: its own fields, and attributes in their scopes.
+
+use std::fmt;
+
+/// Something that a span has a value for, or none.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Field {
+    /// One of the span's own fields.
+    Intrinsic(Intrinsic),
+    /// An attribute.
+    Attribute {
+        /// Where it is looked up.
+        scope: Scope,
+        /// The key as the rule spells it.
+        key: String,
+    },
+}
+
+impl Field {
+    /// The attribute `key` of `scope`. `resource.service.name`, `scope.name`, `scope.version` and
+    /// `event.name` are [`Intrinsic`]s: they have columns of their own.
+    pub fn attribute(scope: Scope, key: impl Into<String>) -> Self {
+        let key = key.into();
+        match (scope, key.as_str()) {
+            (Scope::Resource | Scope::Either, "service.name") => Self::Intrinsic(Intrinsic::ServiceName),
+            (Scope::Scope, "name") => Self::Intrinsic(Intrinsic::ScopeName),
+            (Scope::Scope, "version") => Self::Intrinsic(Intrinsic::ScopeVersion),
+            (Scope::Event, "name") => Self::Intrinsic(Intrinsic::EventName),
+            _ => Self::Attribute { scope, key },
+        }
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Intrinsic(intrinsic) => f.write_str(intrinsic.as_str()),
+            Self::Attribute { scope, key } => {
+                let bare = is_bare_key(key);
+                match (scope, bare) {
+                    (Scope::Either, true) => write!(f, ".{key}"),
+                    (Scope::Either, false) => write!(f, "any[{key:?}]"),
+                    (_, true) => write!(f, "{}.{key}", scope.as_str()),
+                    (_, false) => write!(f, "{}[{key:?}]", scope.as_str()),
+                }
+            }
+        }
+    }
+}
+
+/// Whether `key` can stand behind `span.` as it is; any other is written `span["…"]`. A dash would be a minus,
+/// and a digit first would make `.5` both a key and a number.
+pub(crate) fn is_bare_key(key: &str) -> bool {
+    key.chars().next().is_some_and(|first| !first.is_numeric())
+        && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.'))
+}
+
+/// Where an attribute is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    /// The span's attributes.
+    Span,
+    /// The resource's attributes.
+    Resource,
+    /// The instrumentation scope's attributes.
+    Scope,
+    /// The attributes of the span's events: a comparison holds when it holds for one event.
+    Event,
+    /// The span's attributes, else the resource's (unscoped names).
+    Either,
+}
+
+impl Scope {
+    /// As written before the dot.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Span => "span",
+            Self::Resource => "resource",
+            Self::Scope => "scope",
+            Self::Event => "event",
+            Self::Either => "",
+        }
+    }
+}
+
+/// A span's own fields. All are plain text except `Duration` (nanoseconds) and `Root` (boolean);
+/// their text is never read as a JSON array.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Intrinsic {
+    /// The span's name.
+    Name,
+    /// unspecified, internal, server, client, producer, consumer.
+    Kind,
+    /// unset, ok, error.
+    Status,
+    /// The status's message; no value where it is empty.
+    StatusMessage,
+    /// End − start.
+    Duration,
+    /// Lower-case hex.
+    TraceId,
+    /// Lower-case hex.
+    SpanId,
+    /// The resource attribute `service.name`; no value where it is missing.
+    ServiceName,
+    /// Whether the span has no parent.
+    Root,
+    /// Name of the instrumentation scope; no value where it is empty.
+    ScopeName,
+    /// Version of the instrumentation scope; no value where it is empty.
+    ScopeVersion,
+    /// Name of an event of the span (any event, in comparisons).
+    EventName,
+}
+
+impl Intrinsic {
+    /// As written in expressions.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Kind => "kind",
+            Self::Status => "status",
+            Self::StatusMessage => "status_message",
+            Self::Duration => "duration",
+            Self::TraceId => "trace_id",
+            Self::SpanId => "span_id",
+            Self::ServiceName => "service_name",
+            Self::Root => "root",
+            Self::ScopeName => "scope.name",
+            Self::ScopeVersion => "scope.version",
+            Self::EventName => "event.name",
+        }
+    }
+}

@@ -1,0 +1,386 @@
+//! The table of all keys of rule files: what the loader accepts and what the JSON Schema says of it.
+//!
+//! Each line is one key: its name, the shape of its value, what it means with its unit, and its default. The
+//! loader calls a key unknown when it is in no line here, and [`crate::schema`] prints these lines, so that
+//! the two cannot drift apart.
+
+/// One key.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) shape: Shape,
+    /// One or two sentences, with the unit.
+    pub(crate) doc: &'static str,
+    /// As it would be written.
+    pub(crate) default: Option<&'static str>,
+}
+
+/// What a key's value looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Any text.
+    Text,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// `true` or `false`.
+    Bool,
+    /// A duration; zero only where `zero` says so.
+    Duration { zero: bool },
+    /// A whole number from `min` to `max`.
+    Integer { min: u32, max: u32 },
+    /// A number of at least one.
+    Factor,
+    /// Percentile: above 0, at most 100.
+    Percent,
+    /// A list of texts.
+    Texts,
+    /// A mapping of text to text.
+    TextMap,
+    /// A field's name.
+    Field,
+    /// An expression.
+    Expression,
+    /// One of the mappings below.
+    Map(Table),
+    /// A list of that mapping.
+    ListOf(Table),
+    /// A duration or that mapping.
+    DurationOr(Table),
+    /// Nothing, or that mapping.
+    EmptyOr(Table),
+    /// A matcher: a scalar, a list of scalars, or operators.
+    Matcher,
+    /// A mapping of attribute key to matcher.
+    MatcherMap,
+    /// A scalar.
+    Scalar,
+    /// A list of scalars.
+    Scalars,
+    /// A mapping of aggregate name to its form.
+    Aggregates,
+    /// Groups that always exist.
+    Groups,
+    /// Part of the language that this version refuses; it has no place in the schema.
+    Later,
+}
+
+/// The mappings of a rule file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Table {
+    File,
+    Rule,
+    Defaults,
+    Selector,
+    Event,
+    Operators,
+    Aggregate,
+    CountForm,
+    PercentileForm,
+    Realert,
+}
+
+impl Table {
+    /// All of them, for what is derived from the table.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::File,
+        Self::Rule,
+        Self::Defaults,
+        Self::Selector,
+        Self::Event,
+        Self::Operators,
+        Self::Aggregate,
+        Self::CountForm,
+        Self::PercentileForm,
+        Self::Realert,
+    ];
+
+    /// Its name in the schema's `$defs`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Rule => "rule",
+            Self::Defaults => "defaults",
+            Self::Selector => "selector",
+            Self::Event => "event",
+            Self::Operators => "operators",
+            Self::Aggregate => "aggregate",
+            Self::CountForm => "count",
+            Self::PercentileForm => "percentile",
+            Self::Realert => "realert",
+        }
+    }
+
+    /// Its keys.
+    pub(crate) fn keys(self) -> &'static [Key] {
+        match self {
+            Self::File => FILE,
+            Self::Rule => RULE,
+            // `name` comes first in the table of rules, and is the one key that cannot be had in common.
+            Self::Defaults => RULE.split_first().map_or(&[], |(_, rest)| rest),
+            Self::Selector => SELECTOR,
+            Self::Event => EVENT,
+            Self::Operators => OPERATORS,
+            Self::Aggregate => AGGREGATE,
+            Self::CountForm => COUNT,
+            Self::PercentileForm => PERCENTILE,
+            Self::Realert => REALERT,
+        }
+    }
+
+    /// Keys without which the mapping means nothing.
+    pub(crate) fn required(self) -> &'static [&'static str] {
+        match self {
+            Self::Rule => &["name", "span", "condition"],
+            Self::File => &["rules"],
+            Self::PercentileForm => &["of", "p"],
+            _ => &[],
+        }
+    }
+
+    /// The key called `name`.
+    pub(crate) fn key(self, name: &str) -> Option<&'static Key> {
+        self.keys().iter().find(|key| key.name == name)
+    }
+}
+
+pub(crate) const SEVERITIES: &[&str] = &["info", "warning", "critical"];
+pub(crate) const CONVENTIONS: &[&str] = &["renamed", "exact"];
+pub(crate) const KINDS: &[&str] = &["unspecified", "internal", "server", "client", "producer", "consumer"];
+pub(crate) const STATUSES: &[&str] = &["unset", "ok", "error"];
+
+/// Most spans of evidence.
+pub(crate) const MAX_EVIDENCE: u32 = 1000;
+const MANY: u32 = 1_000_000;
+
+const fn key(name: &'static str, shape: Shape, default: Option<&'static str>, doc: &'static str) -> Key {
+    Key { name, shape, doc, default }
+}
+
+const FILE: &[Key] = &[
+    key("defaults", Shape::Map(Table::Defaults), None, "What the file's rules have in common. Maps merge key by key; the rule wins."),
+    key("rules", Shape::ListOf(Table::Rule), None, "The rules."),
+];
+
+const RULE: &[Key] = &[
+    key("name", Shape::Text, None, "The rule's identity, unique over everything loaded together."),
+    key("description", Shape::Text, None, "What the rule is about, for people."),
+    key("severity", Shape::Word(SEVERITIES), Some("warning"), "How bad a violation is."),
+    key("enabled", Shape::Bool, Some("true"), "Disabled rules are checked and not evaluated."),
+    key("labels", Shape::TextMap, None, "Labels for routing. Not part of an alert's identity."),
+    key(
+        "annotations",
+        Shape::TextMap,
+        None,
+        "Texts for people, as MiniJinja templates over rule, severity, labels, group, value, condition, window, evidence, state and trace_url(trace_id).",
+    ),
+    key(
+        "semantic_conventions",
+        Shape::Word(CONVENTIONS),
+        Some("renamed"),
+        "Whether an attribute's name also matches the names it had before and after OpenTelemetry renamed it, or only itself.",
+    ),
+    key("span", Shape::Map(Table::Selector), None, "Which spans the rule is about: all entries must hold."),
+    key("trace", Shape::Later, None, "A rule about whole traces."),
+    key("sql", Shape::Later, None, "A rule as one SQL query."),
+    key("slo", Shape::Later, None, "A service level objective, as burn-rate rules."),
+    key("window", Shape::Duration { zero: false }, Some("1m"), "Length of the window (t - window, t], a duration."),
+    key(
+        "every",
+        Shape::Duration { zero: false },
+        None,
+        "Examine the windows that end at multiples of this duration. Left out: the window, at most 1m, where the condition needs a grid at all.",
+    ),
+    key("group_by", Shape::Texts, None, "One evaluation per combination of these fields' values."),
+    key(
+        "group_limit",
+        Shape::Integer { min: 1, max: MANY },
+        Some("10000"),
+        "Most groups in one evaluation; with more the rule reports itself as overflowing.",
+    ),
+    key("expect", Shape::Groups, None, "Groups that exist at every moment, with or without spans."),
+    key("lookback", Shape::Duration { zero: false }, Some("7d"), "How far back a group counts as seen, a duration."),
+    key("aggregation", Shape::Aggregates, Some("{count: 10}"), "Named values over the spans of a window."),
+    key("condition", Shape::Expression, None, "What makes a window a violation: an expression over the aggregates."),
+    key("for", Shape::Duration { zero: true }, Some("0s"), "How long the condition must hold before the alert fires, a duration."),
+    key(
+        "keep_firing_for",
+        Shape::Duration { zero: true },
+        Some("0s"),
+        "How long the alert keeps firing after the condition stopped holding, a duration.",
+    ),
+    key("realert", Shape::DurationOr(Table::Realert), Some("4h"), "When a firing alert is told again."),
+    key("inhibit", Shape::Texts, None, "Names of rules that make this one redundant while they fire."),
+    key(
+        "notification_limit",
+        Shape::Integer { min: 1, max: MANY },
+        Some("50"),
+        "Most alerts of this rule told one by one in one evaluation; more become one notification.",
+    ),
+    key("redact", Shape::Texts, None, "Attribute keys whose values are never sent."),
+    key(
+        "eval_delay",
+        Shape::Duration { zero: true },
+        None,
+        "How long to wait for late spans before a window is taken to be complete, a duration. Left out: as configured, 60s.",
+    ),
+    key(
+        "allowed_lateness",
+        Shape::Duration { zero: true },
+        None,
+        "How far below the watermark an arriving span still re-opens its windows, a duration. Left out: as configured, 1h.",
+    ),
+    key("settle", Shape::Later, None, "Of trace rules: how long a trace must be quiet before it is judged."),
+    key("max_trace_duration", Shape::Later, None, "Of trace rules: when a trace without a root is judged."),
+];
+
+const SELECTOR: &[Key] = &[
+    key("service_name", Shape::Matcher, None, "The resource attribute service.name."),
+    key("name", Shape::Matcher, None, "The span's name."),
+    key("kind", Shape::Matcher, None, "unspecified, internal, server, client, producer or consumer."),
+    key("status", Shape::Matcher, None, "unset, ok or error."),
+    key("status_message", Shape::Matcher, None, "The status's message."),
+    key("duration", Shape::Matcher, None, "End - start; values are durations: 500ms, 1.5s, 2m, 1h30m."),
+    key("root", Shape::Bool, None, "Whether the span has no parent."),
+    key("attributes", Shape::MatcherMap, None, "Attributes of the span."),
+    key("resource", Shape::MatcherMap, None, "Attributes of the resource."),
+    key("scope", Shape::MatcherMap, None, "Attributes, name and version of the instrumentation scope."),
+    key("event", Shape::Map(Table::Event), None, "One event of the span satisfies all of this."),
+    key("where", Shape::Expression, None, "An expression over the span's fields, for what the rest cannot say."),
+    key("any", Shape::ListOf(Table::Selector), None, "Selectors of which one must hold."),
+    key("not", Shape::Map(Table::Selector), None, "A selector that must not hold."),
+];
+
+const EVENT: &[Key] = &[
+    key("name", Shape::Matcher, None, "The event's name."),
+    key("attributes", Shape::MatcherMap, None, "Attributes of the event."),
+];
+
+const OPERATORS: &[Key] = &[
+    key("eq", Shape::Scalar, None, "Equals."),
+    key("ne", Shape::Scalar, None, "Has a value, and it differs."),
+    key("gt", Shape::Scalar, None, "Greater, as numbers or durations."),
+    key("gte", Shape::Scalar, None, "Greater or equal, as numbers or durations."),
+    key("lt", Shape::Scalar, None, "Less, as numbers or durations."),
+    key("lte", Shape::Scalar, None, "Less or equal, as numbers or durations."),
+    key("in", Shape::Scalars, None, "Equals one of these."),
+    key("not_in", Shape::Scalars, None, "Has a value, and it equals none of these."),
+    key("contains", Shape::Scalar, None, "The text contains this."),
+    key("starts_with", Shape::Scalar, None, "The text starts with this."),
+    key("ends_with", Shape::Scalar, None, "The text ends with this."),
+    key("matches", Shape::Scalar, None, "This regular expression (Rust's regex crate, unanchored) is found in the text."),
+    key("exists", Shape::Bool, None, "There is, or is not, a value."),
+];
+
+const AGGREGATE: &[Key] = &[
+    key("count", Shape::EmptyOr(Table::CountForm), None, "Number of matching spans."),
+    key("count_distinct", Shape::Field, None, "Exact number of distinct values."),
+    key("sum", Shape::Field, None, "Sum of a numeric field or of duration."),
+    key("avg", Shape::Field, None, "Arithmetic mean."),
+    key("min", Shape::Field, None, "Smallest value."),
+    key("max", Shape::Field, None, "Largest value."),
+    key("stddev", Shape::Field, None, "Population standard deviation."),
+    key("percentile", Shape::Map(Table::PercentileForm), None, "Nearest-rank percentile; `p99: FIELD` is short for it."),
+    key("rate", Shape::Duration { zero: false }, None, "Matching spans per this duration, over the window."),
+    key("where", Shape::Expression, None, "Only spans for which this is true take part."),
+];
+
+const COUNT: &[Key] = &[key("where", Shape::Expression, None, "Only spans for which this is true are counted.")];
+
+const PERCENTILE: &[Key] = &[
+    key("of", Shape::Field, None, "A numeric field, or duration."),
+    key("p", Shape::Percent, None, "In percent, above 0 and at most 100."),
+];
+
+const REALERT: &[Key] = &[
+    key("every", Shape::Duration { zero: false }, Some("4h"), "Distance to the first reminder, a duration."),
+    key("backoff", Shape::Factor, Some("1"), "Factor from one distance to the next."),
+    key("max", Shape::Duration { zero: false }, Some("24h"), "Largest distance, a duration."),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code::Code;
+    use crate::load::{SourceFile, load};
+
+    /// A value that the key takes.
+    fn example(key: &Key) -> &'static str {
+        match key.shape {
+            Shape::Word(words) => words[0],
+            Shape::Bool => "true",
+            Shape::Duration { .. } | Shape::DurationOr(_) => "1m",
+            Shape::Integer { .. } => "7",
+            Shape::Factor | Shape::Percent => "2",
+            Shape::Texts | Shape::Groups => "[a]",
+            Shape::Scalars => "[1]",
+            Shape::Text | Shape::Scalar | Shape::Matcher => if matches!(key.name, "kind") { "server" } else { "1" },
+            Shape::Field => "duration",
+            Shape::Expression => if key.name == "condition" { "count > 5" } else { "duration > 1s" },
+            Shape::TextMap | Shape::MatcherMap => "{a: b}",
+            Shape::Aggregates => "{a: count}",
+            Shape::EmptyOr(_) => "{}",
+            Shape::Map(Table::PercentileForm) => "{of: duration, p: 99}",
+            Shape::Map(_) => "{}",
+            Shape::ListOf(_) => "[{}]",
+            Shape::Later => "{}",
+        }
+    }
+
+    /// A file in which the key stands where its table says.
+    fn file(table: Table, key: &Key) -> String {
+        let value = match key.name {
+            "duration" => "1s",
+            "status" => "ok",
+            // Not shorter than the default of `every`.
+            "max" if table == Table::Realert => "1d",
+            _ => example(key),
+        };
+        let entry = format!("{}: {value}", key.name);
+        let rule = |inner: &str| {
+            let common = ["name: n", "span: {}", "condition: count > 5", "group_by: [a]"];
+            let own: Vec<_> = common.iter().filter(|line| !inner.starts_with(&line[..=line.find(':').unwrap_or(0)])).collect();
+            let lines: String = own.into_iter().map(|line| format!(", {line}")).collect();
+            format!("- {{{inner}{lines}}}")
+        };
+        match table {
+            Table::File => if key.name == "rules" { "rules: []".to_owned() } else { "defaults: {}\nrules: []".to_owned() },
+            Table::Rule => rule(&entry),
+            Table::Defaults => format!("defaults: {{{entry}}}\nrules: []"),
+            Table::Selector => rule(&format!("span: {{{entry}}}")),
+            Table::Event => rule(&format!("span: {{event: {{{entry}}}}}")),
+            Table::Operators => rule(&format!("span: {{attributes: {{k: {{{entry}}}}}}}")),
+            Table::Aggregate if key.name == "where" => rule(&format!("aggregation: {{x: {{count: {{}}, {entry}}}}}")),
+            Table::Aggregate => rule(&format!("aggregation: {{x: {{{entry}}}}}")),
+            Table::CountForm => rule(&format!("aggregation: {{x: {{count: {{{entry}}}}}}}")),
+            Table::PercentileForm => rule(&format!("aggregation: {{x: {{percentile: {{{entry}, {}}}}}}}", if key.name == "of" { "p: 2" } else { "of: duration" })),
+            Table::Realert => rule(&format!("realert: {{{entry}}}")),
+        }
+    }
+
+    #[test]
+    fn every_key_is_taken_by_the_loader_and_stands_in_the_schema() {
+        let schema: serde_json::Value = serde_json::from_str(&crate::schema::schema()).unwrap();
+        for table in Table::ALL {
+            for key in table.keys() {
+                let text = file(table, key);
+                let findings = load(&[SourceFile::new("x.yml", text.clone())]).findings;
+                let harmless = |code: Code| matches!(code, Code::NoRules | Code::UnknownRule);
+                let refused = key.shape == Shape::Later;
+                assert_eq!(findings.iter().any(|finding| finding.code == Code::NotSupportedYet), refused, "{text}: {findings:#?}");
+                assert!(refused || findings.iter().all(|finding| harmless(finding.code)), "{text}: {findings:#?}");
+                let described = &schema["$defs"][table.name()]["properties"][key.name]["description"];
+                assert_eq!(described.as_str(), (!refused).then_some(key.doc), "{}.{}", table.name(), key.name);
+            }
+        }
+    }
+
+    #[test]
+    fn no_table_has_a_key_twice() {
+        for table in Table::ALL {
+            let mut names: Vec<_> = table.keys().iter().map(|key| key.name).collect();
+            names.sort_unstable();
+            assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+            assert!(table.required().iter().all(|key| table.key(key).is_some()));
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Rules: what people write down, read and checked.
+//!
+//! | stage | from | to | where |
+//! | --- | --- | --- | --- |
+//! | select | paths | those that are rule files | [`files`] |
+//! | read | bytes | nodes with places | `yaml` |
+//! | merge | nodes, `defaults` | one node a rule | `defaults` |
+//! | check | nodes | checked [`Rule`](rule::Rule)s and findings | `check`, [`expr`], [`template`] |
+//! | compare | rules of all files | unique names | [`load`](mod@load) |
+//! | show | findings | text, JSON, SARIF, workflow commands | [`render`] |
+//!
+//! Everything behind this crate reads [`rule::Rule`] and nothing else. Everything a person is told is a
+//! [`diagnostic::Finding`] with a stable [`code::Code`]; [`load()`] finds all mistakes of all files in one run.
+//! The keys of rule files stand in one table, which the loader and the JSON Schema ([`schema`]) share.
+//!
+//! This crate is pure: bytes in, values out; no file, no clock, no environment.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
+
+mod check;
+mod defaults;
+mod keys;
+mod yaml;
+
+pub mod code;
+pub mod diagnostic;
+pub mod duration;
+pub mod expr;
+pub mod field;
+pub mod files;
+pub mod load;
+pub mod matcher;
+pub mod position;
+pub mod render;
+pub mod rule;
+pub mod schema;
+pub mod template;
+
+pub use load::{Loaded, SourceFile, load};

@@ -1,0 +1,313 @@
+//! Files → rules and findings: the driver.
+//!
+//! ```text
+//!  bytes ─ text ─▶ documents ─▶ nodes ─▶ items + defaults ─▶ checked rules ─▶ names compared over all files
+//! ```
+//!
+//! One file's mistakes keep nothing of the others: every file is read to its end, and all findings of all
+//! files are given at once, sorted by file (in the order given) and place.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::check::{self, Checked, Report, known_keys};
+use crate::defaults::merged;
+use crate::diagnostic::{Code, Finding, Level, Place, Related};
+use crate::expr::nearest::nearest;
+use crate::keys::Table;
+use crate::position::Position;
+use crate::rule::Rule;
+use crate::yaml::{self, Entry, Node, Yaml};
+
+/// Largest rule file, in bytes.
+pub const MAX_FILE_BYTES: usize = 1024 * 1024;
+
+/// Most rules loaded together.
+pub const MAX_RULES: usize = 10_000;
+
+/// A rule file's name and content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFile {
+    /// As findings and violations call it: usually the path below the directory that was asked for.
+    pub name: Arc<str>,
+    /// What is in it.
+    pub content: Vec<u8>,
+}
+
+impl SourceFile {
+    /// A file of this name and content.
+    pub fn new(name: impl Into<Arc<str>>, content: impl Into<Vec<u8>>) -> Self {
+        Self { name: name.into(), content: content.into() }
+    }
+}
+
+/// What was read.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Loaded {
+    /// The rules that are sound, disabled ones included, in the order of files and places.
+    pub rules: Vec<Rule>,
+    /// Everything that is wrong or doubtful, sorted by file and place.
+    pub findings: Vec<Finding>,
+}
+
+impl Loaded {
+    /// Whether some rule could not be loaded, so that `rules` is not the whole set.
+    pub fn has_errors(&self) -> bool {
+        self.findings.iter().any(|finding| finding.level() == Level::Error)
+    }
+
+    /// Names of the files with at least one error, sorted. Rules of these keep their last good text.
+    pub fn failed_files(&self) -> Vec<Arc<str>> {
+        let errors = self.findings.iter().filter(|finding| finding.level() == Level::Error);
+        let mut files: Vec<_> = errors.map(|finding| Arc::clone(&finding.place.file)).collect();
+        files.sort();
+        files.dedup();
+        files
+    }
+}
+
+/// Reads rule files that are to be loaded together.
+pub fn load(files: &[SourceFile]) -> Loaded {
+    let mut loading = Loading::default();
+    for file in files {
+        loading.file(file);
+    }
+    loading.finish()
+}
+
+/// A rule that was read, with what it is compared with others by.
+struct Named {
+    name: String,
+    place: Place,
+}
+
+#[derive(Default)]
+struct Loading {
+    rules: Vec<Rule>,
+    findings: Vec<Finding>,
+    /// The first rule of each name, sound or not.
+    first: BTreeMap<String, Place>,
+    inhibits: Vec<Named>,
+    items: usize,
+}
+
+impl Loading {
+    fn file(&mut self, file: &SourceFile) {
+        let start = self.findings.len();
+        match text_of(file) {
+            Ok(text) => {
+                let mut report = Report::new(Arc::clone(&file.name), text.into());
+                self.documents(&mut report);
+                self.findings.extend(report.into_findings());
+            }
+            Err(finding) => self.findings.push(*finding),
+        }
+        // Within a file by place; what an alias brought in twice is said once.
+        let own = &mut self.findings[start..];
+        own.sort_by(|a, b| (a.place.bytes.start, a.place.bytes.end, a.code).cmp(&(b.place.bytes.start, b.place.bytes.end, b.code)));
+        let mut seen = start;
+        for at in start..self.findings.len() {
+            let repeated = seen > start && same(&self.findings[seen - 1], &self.findings[at]);
+            if !repeated {
+                self.findings.swap(seen, at);
+                seen += 1;
+            }
+        }
+        self.findings.truncate(seen);
+    }
+
+    fn documents(&mut self, report: &mut Report) {
+        let text = report.text();
+        let documents = match yaml::read(&text) {
+            Ok(documents) => documents,
+            Err(failure) => {
+                report.add(failure.code, failure.at, failure.message).hint = failure.hint;
+                return;
+            }
+        };
+        let mut roots = Vec::new();
+        for document in documents {
+            let (root, problems) = yaml::resolve(document, &text);
+            for problem in problems {
+                let first = problem.first.map(|first| report.place(first));
+                let finding = report.add(problem.code, problem.at, problem.message);
+                if let Some(first) = first {
+                    finding.also(first, "it stands here first");
+                }
+            }
+            roots.push(root);
+        }
+        let defaults = file_defaults(report, &roots);
+        let mut found = 0;
+        for root in &roots {
+            for item in items(report, root) {
+                found += 1;
+                self.item(report, item, defaults);
+            }
+        }
+        if found == 0 && report.errors() == 0 {
+            report.add(Code::NoRules, 0..0, "the file holds no rules");
+        }
+    }
+
+    fn item(&mut self, report: &mut Report, item: &Node, defaults: Option<&Node>) {
+        self.items += 1;
+        if self.items > MAX_RULES {
+            if self.items == MAX_RULES + 1 {
+                let message = format!("this is the rule after {MAX_RULES}, and {MAX_RULES} can be loaded together");
+                report.add(Code::TooManyRules, item.extent().start..item.extent().start, message);
+            }
+            return;
+        }
+        if item.entries().is_none() {
+            report.at(Code::WrongType, item, format!("a rule is a mapping, not {}", item.describe()));
+            return;
+        }
+        let whole = merged(item, defaults);
+        let Checked { name, rule, inhibits } = check::rule(report, &whole, item.extent());
+        let mut unique = true;
+        if let Some((name, at)) = name {
+            unique = self.register(report, &name, at);
+        }
+        let of = |report: &Report, (name, at): (String, Range<usize>)| Named { name, place: report.place(at) };
+        self.inhibits.extend(inhibits.into_iter().map(|inhibit| of(report, inhibit)));
+        self.rules.extend(rule.filter(|_| unique));
+    }
+
+    /// Whether no rule had this name before.
+    fn register(&mut self, report: &mut Report, name: &str, at: Range<usize>) -> bool {
+        let place = report.place(at.clone());
+        let Some(first) = self.first.get(name) else {
+            self.first.insert(name.to_owned(), place);
+            return true;
+        };
+        report
+            .add(Code::DuplicateRule, at, format!("a rule named `{name}` exists already"))
+            .hint("a rule's name is its identity: give this one another")
+            .also(first.clone(), "the first one is here");
+        false
+    }
+
+    fn finish(mut self) -> Loaded {
+        for Named { name, place } in std::mem::take(&mut self.inhibits) {
+            if !self.first.contains_key(&name) {
+                let near = nearest(&name, self.first.keys().map(String::as_str));
+                let mut finding = Finding {
+                    code: Code::UnknownRule,
+                    message: format!("no rule named `{name}` is loaded"),
+                    place,
+                    hint: None,
+                    related: Vec::new(),
+                };
+                finding.did_you_mean(near);
+                self.insert(finding);
+            }
+        }
+        Loaded { rules: self.rules, findings: self.findings }
+    }
+
+    /// Puts a finding behind those of its file that come before it.
+    fn insert(&mut self, finding: Finding) {
+        let own = |other: &Finding| other.place.file == finding.place.file;
+        let before = |other: &Finding| own(other) && other.place.bytes.start <= finding.place.bytes.start;
+        let at = match self.findings.iter().rposition(before) {
+            Some(at) => at + 1,
+            // The first finding of its file, or the file's only one: files without findings leave no trace of
+            // their order, and then the end is as good a place as any.
+            None => self.findings.iter().position(own).unwrap_or(self.findings.len()),
+        };
+        self.findings.insert(at, finding);
+    }
+}
+
+/// Whether two findings tell a person the same.
+fn same(a: &Finding, b: &Finding) -> bool {
+    a.code == b.code && a.place == b.place && a.message == b.message
+}
+
+/// The file's text, or why it has none.
+fn text_of(file: &SourceFile) -> Result<String, Box<Finding>> {
+    let problem = |code, message: String| {
+        let start = Position { line: 1, column: 1 };
+        let place = Place { file: Arc::clone(&file.name), bytes: 0..0, start, end: start };
+        Box::new(Finding { code, message, place, hint: None, related: Vec::<Related>::new() })
+    };
+    if file.content.len() > MAX_FILE_BYTES {
+        let message = format!("the file has {} bytes; a rule file may have 1 MiB", file.content.len());
+        return Err(problem(Code::FileTooLarge, message));
+    }
+    match std::str::from_utf8(&file.content) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(error) => {
+            // The place is known, as far as the text before it is one.
+            let valid = error.valid_up_to();
+            let before = std::str::from_utf8(&file.content[..valid]).unwrap_or_default();
+            let at = crate::position::Lines::of(before).position(before, valid);
+            let mut finding = problem(Code::NotText, "the file is not UTF-8 from here on".to_owned());
+            finding.place = Place { file: Arc::clone(&file.name), bytes: valid..valid, start: at, end: at };
+            finding.hint("save it as UTF-8");
+            Err(finding)
+        }
+    }
+}
+
+/// The `defaults` of a file: of whichever document has them.
+fn file_defaults<'a>(report: &mut Report, roots: &'a [Node]) -> Option<&'a Node> {
+    let mut all = roots.iter().filter_map(|root| root.get("defaults"));
+    let first = all.next();
+    for second in all {
+        let place = first.map(|first| report.place(first.key_at.clone()));
+        let finding = report.add(Code::Conflict, second.key_at.clone(), "a file has one `defaults`");
+        if let Some(place) = place {
+            finding.also(place, "the first one is here");
+        }
+    }
+    let entry = first?;
+    if entry.value.entries().is_none() {
+        // `defaults:` with all its lines commented out is no mistake.
+        if entry.value.value != Yaml::Null {
+            let message = format!("`defaults` takes a mapping, not {}", entry.value.describe());
+            report.value(Code::WrongType, entry, message);
+        }
+        return None;
+    }
+    check::defaults(report, &entry.value);
+    Some(&entry.value)
+}
+
+/// The rules' items of one document.
+fn items<'a>(report: &mut Report, root: &'a Node) -> &'a [Node] {
+    match &root.value {
+        Yaml::List(items) => items,
+        Yaml::Map(entries) => rules_entry(report, root, entries),
+        Yaml::Null => &[],
+        _ => {
+            let message = format!("a rule file is a list of rules, or a mapping with `rules`, not {}", root.describe());
+            report.at(Code::WrongType, root, message);
+            &[]
+        }
+    }
+}
+
+fn rules_entry<'a>(report: &mut Report, root: &'a Node, entries: &'a [Entry]) -> &'a [Node] {
+    // One rule without its dash is the commonest mistake of shape, and a key by key report of it no help.
+    let single = entries.iter().any(|entry| matches!(entry.key.as_str(), "name" | "span" | "condition"));
+    if single && root.get("rules").is_none() {
+        let first = entries.first().map_or(root.at.clone(), |entry| entry.key_at.clone());
+        let finding = report.add(Code::WrongType, first, "a rule file is a list of rules, and this is one rule");
+        finding.hint("begin it with `- `, and indent the lines that follow by two spaces");
+        return &[];
+    }
+    known_keys(report, entries, Table::File, "the file");
+    let Some(entry) = root.get("rules") else { return &[] };
+    match &entry.value.value {
+        Yaml::List(items) => items,
+        Yaml::Null => &[],
+        _ => {
+            let message = format!("`rules` takes a list of rules, not {}", entry.value.describe());
+            report.value(Code::WrongType, entry, message);
+            &[]
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The checked form of a rule: what is left when every mistake has been reported.
+//!
+//! Everything behind the loader (planning, evaluation, the reference evaluator of the tests) reads these
+//! types and nothing else; YAML, spellings and defaults are gone. A `Rule` that exists is well formed:
+//! names are resolved, units agree, regular expressions and templates parse.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::duration::Nanos;
+use crate::expr::Expr;
+use crate::field::Field;
+use crate::matcher::Matcher;
+
+/// A declared condition over spans.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// Identity; unique over everything that is loaded together.
+    pub name: String,
+    /// What the rule is about, for people.
+    pub description: Option<String>,
+    /// How bad a violation is.
+    pub severity: Severity,
+    /// Disabled rules are checked and not evaluated.
+    pub enabled: bool,
+    /// Routing labels. Not part of an alert's identity.
+    pub labels: BTreeMap<String, String>,
+    /// Texts for people: `MiniJinja` templates by name (`summary`, `runbook_url`, …).
+    pub annotations: BTreeMap<String, String>,
+    /// Whether attribute names match their renamed predecessors and successors.
+    pub conventions: Conventions,
+    /// Which spans the rule is about.
+    pub selector: Selector,
+    /// Length of the window `(t − window, t]`; at least 1 ns.
+    pub window: Nanos,
+    /// The grid step as given; `None` where the rule did not say (see [`Rule::grid_step`]).
+    pub every: Option<Nanos>,
+    /// One evaluation per combination of these values, in this order.
+    pub group_by: Vec<GroupKey>,
+    /// Most groups in one evaluation; with more the rule reports itself as overflowing.
+    pub group_limit: u32,
+    /// Groups that exist at every moment, each with one value per `group_by` entry (`None`: missing).
+    pub expect: Vec<Vec<Option<String>>>,
+    /// How far back a group counts as seen.
+    pub lookback: Nanos,
+    /// The declared aggregates in the order of the file, without the implied `count`.
+    pub aggregates: Vec<Aggregate>,
+    /// How many spans a violation carries as evidence.
+    pub evidence_limit: u32,
+    /// What makes a window a violation.
+    pub condition: Condition,
+    /// How long the condition must hold before the alert fires.
+    pub hold_for: Nanos,
+    /// How long the alert keeps firing after the condition stopped holding.
+    pub keep_firing_for: Nanos,
+    /// When a firing alert is told again.
+    pub realert: Realert,
+    /// Names of rules that make this one redundant while they fire.
+    pub inhibit: Vec<String>,
+    /// Most alerts of this rule told one by one in one evaluation.
+    pub notification_limit: u32,
+    /// Keys whose values are never sent.
+    pub redact: Vec<String>,
+    /// Distance of the watermark behind the evaluation time, where the rule sets its own.
+    pub eval_delay: Option<Nanos>,
+    /// How far below the watermark late spans re-open windows, where the rule sets its own.
+    pub allowed_lateness: Option<Nanos>,
+    /// Where the rule stands.
+    pub source: Source,
+}
+
+impl Rule {
+    /// The grid step: `every`, or the window but at most one minute.
+    pub fn grid_step(&self) -> Nanos {
+        self.every.unwrap_or(Nanos(self.window.0.min(Nanos::MINUTE.0)))
+    }
+
+    /// The aggregate called `name`: a declared one, or the implied `count`.
+    pub fn aggregate(&self, name: &str) -> Option<Aggregate> {
+        self.aggregates
+            .iter()
+            .find(|aggregate| aggregate.name == name)
+            .cloned()
+            .or_else(|| (name == Aggregate::COUNT).then(Aggregate::implied_count))
+    }
+}
+
+/// Where a rule stands, and its text as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The file as named to the loader.
+    pub file: Arc<str>,
+    /// 1-based line of the rule's name.
+    pub line: u32,
+    /// The file's whole text.
+    pub text: Arc<str>,
+    /// Bytes of `text` that are this rule.
+    pub range: Range<usize>,
+}
+
+/// How bad a violation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Worth looking at; the default.
+    #[default]
+    Warning,
+    /// Worth waking somebody.
+    Critical,
+}
+
+impl Severity {
+    /// As written in rules and payloads.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Whether attribute names follow the semantic conventions' renames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Conventions {
+    /// A name matches itself, its successors and its predecessors.
+    #[default]
+    Renamed,
+    /// A name matches itself only (`semantic_conventions: exact`).
+    Exact,
+}
+
+/// One entry of `group_by`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupKey {
+    /// As written; part of the fingerprint and of every payload.
+    pub key: String,
+    /// What it means.
+    pub field: Field,
+}
+
+/// Which spans.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Selector {
+    /// All must hold; the empty list selects every span.
+    All(Vec<Selector>),
+    /// One must hold; the empty list selects none.
+    Any(Vec<Selector>),
+    /// Must not hold.
+    Not(Box<Selector>),
+    /// A field's value satisfies the matcher.
+    Match(Field, Matcher),
+    /// One event of the span satisfies all of this.
+    Event {
+        /// The event's name.
+        name: Option<Matcher>,
+        /// The event's own attributes.
+        attributes: Vec<(String, Matcher)>,
+    },
+    /// A `where` expression is true.
+    Where(Expr),
+}
+
+/// A named value over the spans of a window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Aggregate {
+    /// The name that the condition uses.
+    pub name: String,
+    /// What is computed.
+    pub function: AggregateFunction,
+    /// Only spans for which this is true take part.
+    pub filter: Option<Expr>,
+}
+
+impl Aggregate {
+    /// Name of the aggregate that is always defined.
+    pub const COUNT: &'static str = "count";
+
+    /// `count` where the rule did not declare it.
+    pub fn implied_count() -> Self {
+        Self { name: Self::COUNT.to_owned(), function: AggregateFunction::Count, filter: None }
+    }
+}
+
+/// What an aggregate computes. Spans whose field has no (numeric) value take no part, except in `Count`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AggregateFunction {
+    /// Number of spans.
+    Count,
+    /// Exact number of distinct values.
+    CountDistinct(Field),
+    /// Sum; no value over nothing.
+    Sum(Field),
+    /// Arithmetic mean; no value over nothing.
+    Avg(Field),
+    /// Smallest value.
+    Min(Field),
+    /// Largest value.
+    Max(Field),
+    /// Population standard deviation.
+    Stddev(Field),
+    /// Nearest-rank percentile.
+    Percentile {
+        /// Over which values.
+        of: Field,
+        /// In percent, above 0 and at most 100.
+        p: f64,
+    },
+    /// Spans per `per` over the window: count × per / window.
+    Rate {
+        /// The unit of time.
+        per: Nanos,
+    },
+}
+
+impl AggregateFunction {
+    /// The field that is aggregated, where there is one.
+    pub fn field(&self) -> Option<&Field> {
+        match self {
+            Self::Count | Self::Rate { .. } => None,
+            Self::CountDistinct(field)
+            | Self::Sum(field)
+            | Self::Avg(field)
+            | Self::Min(field)
+            | Self::Max(field)
+            | Self::Stddev(field)
+            | Self::Percentile { of: field, .. } => Some(field),
+        }
+    }
+}
+
+/// A rule's condition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Condition {
+    /// As written.
+    pub text: String,
+    /// Checked: boolean, over aggregates ([`crate::expr::ExprKind::Aggregate`]) and constants.
+    pub expr: Expr,
+}
+
+/// When a firing alert is told again.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Realert {
+    /// First distance.
+    pub every: Nanos,
+    /// Factor from one distance to the next; 1 keeps it.
+    pub backoff: f64,
+    /// Largest distance.
+    pub max: Nanos,
+}

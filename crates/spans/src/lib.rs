@@ -1,0 +1,41 @@
+//! OTLP in all its encodings, as decoded spans, as Arrow: the one span schema and its names.
+//!
+//! Pure: bytes in, values out; no clock, no environment, no storage.
+//!
+//! | stage | input → output |
+//! | --- | --- |
+//! | [`decompress`] | an object's bytes → what was compressed |
+//! | [`detect`] | bytes → which encoding they are in |
+//! | [`framing`] | a length-prefixed file → its messages |
+//! | `json`, `protobuf` | one message → drafts of spans |
+//! | `draft`, `assembly` | drafts → [`span::Span`]s, and what was [set aside](set_aside) |
+//! | [`decode`] | all of the above |
+//! | [`text`] | an attribute's value → its canonical text, on which all matching is defined |
+
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed")
+)]
+
+mod assembly;
+pub mod batch;
+pub mod decode;
+pub mod decompress;
+pub mod detect;
+mod draft;
+pub mod error;
+pub mod framing;
+pub mod identity;
+mod json;
+pub mod layout;
+mod protobuf;
+pub mod schema;
+pub mod semconv;
+pub mod set_aside;
+pub mod span;
+pub mod text;
+
+pub use decode::{Decoded, Limits, decode, decode_decompressed};
+pub use decompress::decompress;
+pub use error::DecodeError;
+pub use set_aside::{Reason, SetAside};

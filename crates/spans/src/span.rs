@@ -1,0 +1,199 @@
+//! A decoded span, every attribute value in canonical text: the form between OTLP and Arrow.
+
+use std::sync::Arc;
+
+/// One span with its resource and instrumentation scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// 16 bytes, not all zero.
+    pub trace_id: [u8; 16],
+    /// 8 bytes, not all zero.
+    pub span_id: [u8; 8],
+    /// `None` at the root.
+    pub parent_span_id: Option<[u8; 8]>,
+    /// W3C trace state, as received.
+    pub trace_state: String,
+    /// Bits 0–7 W3C trace flags, 0x100 has-is-remote, 0x200 is-remote.
+    pub flags: u32,
+    /// Name of the operation.
+    pub name: String,
+    /// Role of the span.
+    pub kind: Kind,
+    /// Status code.
+    pub status: Status,
+    /// Status message; empty where there is none.
+    pub status_message: String,
+    /// Nanoseconds since the Unix epoch.
+    pub start_ns: i64,
+    /// Nanoseconds since the Unix epoch; never before `start_ns`. Event time.
+    pub end_ns: i64,
+    /// The span's own attributes.
+    pub attributes: Attributes,
+    /// Who sent it.
+    pub resource: Arc<Resource>,
+    /// Which library made it.
+    pub scope: Arc<InstrumentationScope>,
+    /// What happened during it, in the order received.
+    pub events: Vec<Event>,
+    /// Other spans it is linked to, in the order received.
+    pub links: Vec<Link>,
+    /// Attributes that the SDK dropped.
+    pub dropped_attributes: u32,
+    /// Events that the SDK dropped.
+    pub dropped_events: u32,
+    /// Links that the SDK dropped.
+    pub dropped_links: u32,
+}
+
+/// Attribute keys and values in canonical text; keys unique (the last one received won), sorted by bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
+pub struct Attributes(Vec<(String, String)>);
+
+impl Attributes {
+    /// From pairs as received: of equal keys the last wins.
+    pub fn new(mut pairs: Vec<(String, String)>) -> Self {
+        // The sort is stable: the last of a run of equal keys is the last received.
+        pairs.sort_by(|(left, _), (right, _)| left.cmp(right));
+        pairs.reverse();
+        pairs.dedup_by(|(later, _), (kept, _)| later == kept);
+        pairs.reverse();
+        Self(pairs)
+    }
+
+    /// The value of `key`.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        let at = self.0.binary_search_by(|(name, _)| name.as_str().cmp(key)).ok()?;
+        Some(self.0[at].1.as_str())
+    }
+
+    /// All pairs by key.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// The entity that produced spans.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
+pub struct Resource {
+    /// Its attribute `service.name`; `None` where it is missing. Not repeated in `attributes`.
+    pub service_name: Option<String>,
+    /// Its other attributes.
+    pub attributes: Attributes,
+}
+
+/// The library that produced spans.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
+pub struct InstrumentationScope {
+    /// Empty where it is unknown.
+    pub name: String,
+    /// Empty where it is unknown.
+    pub version: String,
+    /// Its attributes.
+    pub attributes: Attributes,
+}
+
+/// Something that happened during a span.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Nanoseconds since the Unix epoch.
+    pub time_ns: i64,
+    /// What.
+    pub name: String,
+    /// Its attributes.
+    pub attributes: Attributes,
+}
+
+/// A pointer to another span.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The other span's trace.
+    pub trace_id: [u8; 16],
+    /// The other span.
+    pub span_id: [u8; 8],
+    /// The other trace's state.
+    pub trace_state: String,
+    /// The link's attributes.
+    pub attributes: Attributes,
+}
+
+/// A span's role. Numbers as in OTLP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
+pub enum Kind {
+    /// 0, and every number that OTLP does not define
+    #[default]
+    Unspecified,
+    /// 1
+    Internal,
+    /// 2
+    Server,
+    /// 3
+    Client,
+    /// 4
+    Producer,
+    /// 5
+    Consumer,
+}
+
+impl Kind {
+    /// All, in the order of their OTLP numbers.
+    pub const ALL: [Self; 6] =
+        [Self::Unspecified, Self::Internal, Self::Server, Self::Client, Self::Producer, Self::Consumer];
+
+    /// From its OTLP number.
+    pub fn from_number(number: i64) -> Self {
+        usize::try_from(number).ok().and_then(|at| Self::ALL.get(at).copied()).unwrap_or_default()
+    }
+
+    /// As rules and columns spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unspecified => "unspecified",
+            Self::Internal => "internal",
+            Self::Server => "server",
+            Self::Client => "client",
+            Self::Producer => "producer",
+            Self::Consumer => "consumer",
+        }
+    }
+}
+
+/// A span's status. Numbers as in OTLP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
+pub enum Status {
+    /// 0, and every number that OTLP does not define
+    #[default]
+    Unset,
+    /// 1
+    Ok,
+    /// 2
+    Error,
+}
+
+impl Status {
+    /// All, in the order of their OTLP numbers.
+    pub const ALL: [Self; 3] = [Self::Unset, Self::Ok, Self::Error];
+
+    /// From its OTLP number.
+    pub fn from_number(number: i64) -> Self {
+        usize::try_from(number).ok().and_then(|at| Self::ALL.get(at).copied()).unwrap_or_default()
+    }
+
+    /// As rules and columns spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unset => "unset",
+            Self::Ok => "ok",
+            Self::Error => "error",
+        }
+    }
+}

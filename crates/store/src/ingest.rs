@@ -1,0 +1,209 @@
+//! One raw object into the layout.
+//!
+//! ```text
+//! bytes ─ decompress ─ decode ─ set aside ─ one of each span ─ by hour ─ Parquet ─ put if absent
+//!            └─ content hash: the files' names
+//! ```
+//!
+//! Invariants: an object's spans count once, whatever was redelivered, under whatever key, however
+//! compressed (I5), since the names of its files are a function of its decompressed bytes; and writing them
+//! twice is harmless (I2), since "exists" is success.
+//!
+//! *Exists* means that a whole file exists. Object stores guarantee that. A folder does as long as the
+//! machine runs (files are written beside and then linked into place), but after a power failure a name may
+//! stand for an empty file, because nothing forces its bytes to disk before the name. A file that was found
+//! there is therefore believed only if it ends as Parquet ends, and replaced otherwise.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use fluo_spans::decode::{DECODER_VERSION, Limits, decode_decompressed};
+use fluo_spans::decompress::decompress;
+use fluo_spans::identity::dedupe;
+use fluo_spans::layout::Layout;
+use fluo_spans::set_aside::SetAside;
+use fluo_spans::span::Span;
+use futures::{StreamExt, TryStreamExt, stream};
+use object_store::path::Path;
+use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+
+use crate::error::StoreError;
+use crate::list::partition;
+use crate::names::{Content, DataFileName, Hour};
+use crate::parquet_write::to_parquet;
+
+const NS_PER_MS: i64 = 1_000_000;
+
+/// How many files of one object are written at a time: an object of a minute has one or two.
+const CONCURRENT_PUTS: usize = 8;
+
+/// Bounds of ingest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IngestOptions {
+    /// Of decoding.
+    pub limits: Limits,
+    /// Spans that end later than this after their object was written are set aside, in nanoseconds.
+    /// Default ten minutes.
+    pub max_future_ns: i64,
+}
+
+impl Default for IngestOptions {
+    fn default() -> Self {
+        Self { limits: Limits::default(), max_future_ns: 600_000_000_000 }
+    }
+}
+
+/// What became of an object.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ingested {
+    /// Spans in its files.
+    pub spans: u64,
+    /// Copies of spans that it held, which are not counted in `spans`.
+    pub duplicates: u64,
+    /// Those of the copies that were not equal to the span that was kept.
+    pub id_conflicts: u64,
+    /// Its files, by hour.
+    pub files: Vec<WrittenFile>,
+    /// Bytes of the object as it came.
+    pub raw_bytes: u64,
+    /// What could not be made a span of.
+    pub set_aside: SetAside,
+}
+
+impl Ingested {
+    /// Bytes of its files.
+    pub fn parquet_bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+}
+
+/// A data file of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenFile {
+    /// Where it lies.
+    pub location: Path,
+    /// Spans in it.
+    pub rows: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// Whether it had been there before: the object was delivered again.
+    pub existed: bool,
+}
+
+/// Writes the spans of one raw object below `root`, the folder of the `date=` folders.
+///
+/// `ingested_at_ms`: when the object was written, in milliseconds since the epoch; the same on every
+/// delivery. Several objects may be ingested at once, also the same one.
+///
+/// # Errors
+///
+/// [`StoreError::Decode`] where the object as a whole cannot be read; it then wrote nothing.
+/// [`StoreError::Request`] where the store fails; some files may have been written, which is harmless.
+pub async fn ingest_object(
+    store: &dyn ObjectStore,
+    root: &Path,
+    raw: Bytes,
+    ingested_at_ms: i64,
+    layout: &Layout,
+    options: &IngestOptions,
+) -> Result<Ingested, StoreError> {
+    let (for_encoder, options) = (layout.clone(), *options);
+    let encoded = tokio::task::spawn_blocking(move || encode(&raw, ingested_at_ms, &for_encoder, &options))
+        .await
+        .map_err(StoreError::Interrupted)??;
+    let files = stream::iter(encoded.files)
+        .map(|(name, parquet)| async move {
+            let location = partition(root, name.hour()).join(name.to_string());
+            put_if_absent(store, location, parquet, name.rows).await
+        })
+        .buffered(CONCURRENT_PUTS)
+        .try_collect()
+        .await?;
+    Ok(Ingested { files, ..encoded.counts })
+}
+
+/// What [`encode`] made of an object.
+struct Encoded {
+    counts: Ingested,
+    files: Vec<(DataFileName, Bytes)>,
+}
+
+/// All of ingest that needs no store.
+fn encode(
+    raw: &[u8],
+    ingested_at_ms: i64,
+    layout: &Layout,
+    options: &IngestOptions,
+) -> Result<Encoded, StoreError> {
+    let decompressed: Cow<[u8]> = decompress(raw, &options.limits)?;
+    let content = Content::of(&decompressed);
+    let mut decoded = decode_decompressed(&decompressed, &options.limits)?;
+    decoded.set_aside_future(ingested_at_ms.saturating_mul(NS_PER_MS), options.max_future_ns);
+    let unique = dedupe(decoded.spans);
+
+    let spans = unique.spans.len() as u64;
+    let mut hours: BTreeMap<Hour, Vec<Span>> = BTreeMap::new();
+    for span in unique.spans {
+        hours.entry(Hour::of_ns(span.end_ns)).or_default().push(span);
+    }
+    let mut files = Vec::with_capacity(hours.len());
+    for spans in hours.into_values() {
+        let ends = spans.iter().map(|span| span.end_ns);
+        // No hour is without spans; zero is never taken.
+        let (first, last) = (ends.clone().min().unwrap_or(0), ends.max().unwrap_or(0));
+        let rows = spans.len() as u64;
+        let name = DataFileName::new(first..=last, rows, content, layout.number, DECODER_VERSION)?;
+        files.push((name, Bytes::from(to_parquet(spans, ingested_at_ms, layout)?)));
+    }
+    let counts = Ingested {
+        spans,
+        duplicates: unique.duplicates,
+        id_conflicts: unique.conflicts,
+        files: Vec::new(),
+        raw_bytes: raw.len() as u64,
+        set_aside: decoded.set_aside,
+    };
+    Ok(Encoded { counts, files })
+}
+
+async fn put_if_absent(
+    store: &dyn ObjectStore,
+    location: Path,
+    parquet: Bytes,
+    rows: u64,
+) -> Result<WrittenFile, StoreError> {
+    let failed = |action| {
+        let location = location.clone();
+        move |source| StoreError::Request { action, location, source }
+    };
+    let payload = PutPayload::from(parquet.clone());
+    let existed = match store.put_opts(&location, payload, PutMode::Create.into()).await {
+        Ok(_) => false,
+        Err(Error::AlreadyExists { .. }) => {
+            let whole = is_whole(store, &location).await.map_err(failed("read"))?;
+            if !whole {
+                store.put(&location, parquet.clone().into()).await.map_err(failed("replace"))?;
+            }
+            whole
+        }
+        Err(source) => return Err(failed("write")(source)),
+    };
+    Ok(WrittenFile { location, rows, bytes: parquet.len() as u64, existed })
+}
+
+/// Whether an object ends as a Parquet file does: the length of its footer, which fits, and the mark.
+async fn is_whole(store: &dyn ObjectStore, location: &Path) -> Result<bool, Error> {
+    const MARK: &[u8; 4] = b"PAR1";
+    let size = store.head(location).await?.size;
+    // Two marks and a length.
+    if size < 12 {
+        return Ok(false);
+    }
+    let tail = store.get_range(location, size - 8..size).await?;
+    let Some((length, mark)) = tail.split_first_chunk::<4>() else { return Ok(false) };
+    Ok(mark == MARK && u64::from(u32::from_le_bytes(*length)) <= size - 12)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! Objects as a collector writes them, delivered as AWS delivers them: again, in part, under other keys.
+
+use std::sync::Arc;
+
+use fluo_spans::batch::from_batch;
+use fluo_spans::set_aside::Reason;
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::*;
+use crate::list::list;
+
+/// 2026-11-22T11:00:00Z
+const HOUR_START_NS: i64 = 1_795_345_200_000_000_000;
+const INGESTED_AT_MS: i64 = HOUR_START_NS / NS_PER_MS + 60_000;
+
+/// One OTLP JSON request with a span for each (number, end after the hour's start in nanoseconds).
+fn request(spans: &[(u64, i64)]) -> Bytes {
+    let spans: Vec<String> = spans
+        .iter()
+        .map(|(number, offset)| {
+            let end = HOUR_START_NS + offset;
+            format!(
+                r#"{{"traceId":"{number:032x}","spanId":"{number:016x}","name":"login","kind":2,
+                "startTimeUnixNano":"{}","endTimeUnixNano":"{end}",
+                "attributes":[{{"key":"http.status_code","value":{{"intValue":"401"}}}}]}}"#,
+                end - 1_000
+            )
+        })
+        .collect();
+    let resource = r#""resource":{"attributes":[{"key":"service.name","value":{"stringValue":"auth"}}]}"#;
+    Bytes::from(format!(
+        r#"{{"resourceSpans":[{{{resource},"scopeSpans":[{{"spans":[{}]}}]}}]}}"#,
+        spans.join(",")
+    ))
+}
+
+async fn ingest(store: &dyn ObjectStore, raw: Bytes, ingested_at_ms: i64) -> Result<Ingested, StoreError> {
+    let layout = Layout::builtin();
+    ingest_object(store, &Path::from("spans"), raw, ingested_at_ms, &layout, &IngestOptions::default()).await
+}
+
+async fn stored_spans(store: &dyn ObjectStore, file: &WrittenFile) -> Vec<Span> {
+    let bytes = store.get(&file.location).await.unwrap().bytes().await.unwrap();
+    assert_eq!(bytes.len() as u64, file.bytes);
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap().build().unwrap();
+    reader.flat_map(|batch| from_batch(&batch.unwrap()).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn spans_of_two_hours_become_two_files_of_one_content() {
+    let store = InMemory::new();
+    let raw = request(&[(1, -1), (2, 0), (3, 5_000_000), (2, 0)]);
+    let ingested = ingest(&store, raw.clone(), INGESTED_AT_MS).await.unwrap();
+
+    assert_eq!((ingested.spans, ingested.duplicates, ingested.id_conflicts), (3, 1, 0));
+    assert_eq!(ingested.raw_bytes, raw.len() as u64);
+    assert!(ingested.set_aside.is_empty());
+    let content = Content::of(&raw);
+    let locations: Vec<_> = ingested.files.iter().map(|file| file.location.to_string()).collect();
+    assert_eq!(
+        locations,
+        [
+            format!(
+                "spans/date=2026-11-22/hour=10/1795345199999-1795345200000-1-{content}-l1-d{DECODER_VERSION}.parquet"
+            ),
+            format!(
+                "spans/date=2026-11-22/hour=11/1795345200000-1795345200005-2-{content}-l1-d{DECODER_VERSION}.parquet"
+            ),
+        ]
+    );
+    let spans = stored_spans(&store, &ingested.files[1]).await;
+    assert_eq!(spans.iter().map(|span| span.end_ns - HOUR_START_NS).collect::<Vec<_>>(), [0, 5_000_000]);
+    assert_eq!(spans[0].attributes.get("http.status_code"), Some("401"));
+    assert_eq!(spans[0].resource.service_name.as_deref(), Some("auth"));
+}
+
+#[tokio::test]
+async fn a_redelivered_object_writes_nothing_new_under_whatever_key_and_compression() {
+    let store = InMemory::new();
+    let raw = request(&[(1, 10), (2, 20)]);
+    let first = ingest(&store, raw.clone(), INGESTED_AT_MS).await.unwrap();
+    let compressed = Bytes::from(zstd_of(&raw));
+    let again = ingest(&store, compressed, INGESTED_AT_MS + 5_000).await.unwrap();
+
+    assert!(!first.files[0].existed);
+    assert!(again.files[0].existed);
+    assert_eq!(first.files[0].location, again.files[0].location);
+    assert_eq!(list(&store, &Path::from("spans")).await.unwrap().files.len(), 1);
+}
+
+/// One raw block in a zstd frame: no compressor is needed to say the same bytes otherwise.
+fn zstd_of(bytes: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(bytes.len()).unwrap();
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0b1010_0000];
+    frame.extend(length.to_le_bytes());
+    frame.extend(&(length << 3 | 1).to_le_bytes()[..3]);
+    frame.extend(bytes);
+    frame
+}
+
+#[tokio::test]
+async fn the_same_object_twice_at_once_is_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap());
+    let raw = request(&[(1, 10), (2, 20)]);
+    let twelve = (0..12).map(|_| {
+        let (store, raw) = (Arc::clone(&store), raw.clone());
+        tokio::spawn(async move { ingest(&store, raw, INGESTED_AT_MS).await.unwrap() })
+    });
+    let mut written = 0;
+    for ingested in twelve.collect::<Vec<_>>() {
+        written += ingested.await.unwrap().files.iter().filter(|file| !file.existed).count();
+    }
+    assert_eq!(written, 1);
+    let listing = list(&store, &Path::from("spans")).await.unwrap();
+    assert_eq!((listing.files.len(), listing.foreign.len()), (1, 0), "no staged file is left");
+}
+
+#[tokio::test]
+async fn a_file_that_a_power_failure_cut_off_is_replaced() {
+    let store = InMemory::new();
+    let raw = request(&[(1, 10)]);
+    let first = ingest(&store, raw.clone(), INGESTED_AT_MS).await.unwrap();
+    let whole = stored_spans(&store, &first.files[0]).await;
+    let location = &first.files[0].location;
+    let bytes = store.get(location).await.unwrap().bytes().await.unwrap();
+
+    let zeros = Bytes::from(vec![0; bytes.len()]);
+    for damaged in [Bytes::new(), bytes.slice(..bytes.len() / 2), zeros] {
+        store.put(location, damaged.into()).await.unwrap();
+        let again = ingest(&store, raw.clone(), INGESTED_AT_MS).await.unwrap();
+        assert!(!again.files[0].existed);
+        assert_eq!(stored_spans(&store, &again.files[0]).await, whole);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_span_is_set_aside_and_counted() {
+    let store = InMemory::new();
+    let ten_minutes = 600_000_000_000;
+    let latest = INGESTED_AT_MS * NS_PER_MS - HOUR_START_NS + ten_minutes;
+    let ingested =
+        ingest(&store, request(&[(0, 5), (1, latest), (2, latest + 1)]), INGESTED_AT_MS).await.unwrap();
+    assert_eq!(ingested.spans, 1);
+    assert_eq!(ingested.set_aside.get(Reason::EndInFuture), 1);
+    assert_eq!(ingested.set_aside.get(Reason::ZeroTraceId), 1);
+    assert_eq!(ingested.set_aside.total(), 2);
+}
+
+#[tokio::test]
+async fn an_object_without_spans_writes_no_file() {
+    let store = InMemory::new();
+    let ingested = ingest(&store, Bytes::from_static(b"{}"), INGESTED_AT_MS).await.unwrap();
+    assert_eq!(ingested, Ingested { raw_bytes: 2, ..Ingested::default() });
+    assert_eq!(list(&store, &Path::default()).await.unwrap(), crate::list::Listing::default());
+}
+
+#[tokio::test]
+async fn an_unreadable_object_is_a_permanent_error_and_writes_nothing() {
+    let store = InMemory::new();
+    let cut_off = request(&[(1, 10)]).slice(..100);
+    let error = ingest(&store, cut_off, INGESTED_AT_MS).await.unwrap_err();
+    assert_eq!(error.class(), crate::error::Class::Permanent);
+    assert!(list(&store, &Path::default()).await.unwrap().files.is_empty());
+}

@@ -1,0 +1,29 @@
+//! What lies in the bucket: the layout of span files, their names, listing, and Parquet in and out, on any
+//! `object_store` (a folder, S3 and its relatives).
+//!
+//! | stage | input → output |
+//! | --- | --- |
+//! | [`ingest`] | one raw object → data files, written so that writing twice is harmless |
+//! | [`parquet_write`] | spans → the bytes of one data file |
+//! | [`names`] | what a file holds ↔ its name; which of several files counts |
+//! | [`footer`] | a data file → its layout, rows, and when its spans ended |
+//! | [`list`] | a root → its data files, and what else lies there |
+//! | [`duckdb_view`] | a layout → SQL that shows other readers whole spans |
+//!
+//! Bytes and names are functions of their input: no clock, no environment, nothing random.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
+
+pub mod duckdb_view;
+pub mod error;
+pub mod footer;
+pub mod ingest;
+pub mod list;
+pub mod names;
+pub mod parquet_write;
+
+pub use error::{Class, StoreError};
+pub use footer::{Footer, footer};
+pub use ingest::{IngestOptions, Ingested, WrittenFile, ingest_object};
+pub use list::{DataFile, Foreign, Listing, list, list_hours, resolve_root};
+pub use names::{Content, DataFileName, Hour};

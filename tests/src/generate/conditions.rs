@@ -1,0 +1,205 @@
+//! Conditions over given aggregates: exact ones, and any.
+
+use fluo_rules::duration::Nanos;
+use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind, Function};
+use fluo_rules::field::{Field, Intrinsic};
+use fluo_rules::matcher::{Number, Value};
+use fluo_rules::rule::{Aggregate, AggregateFunction, Condition};
+use proptest::collection::vec;
+use proptest::prelude::{BoxedStrategy, Just, Strategy, prop_oneof};
+use proptest::sample::select;
+use proptest::strategy::Union;
+
+use super::expressions::{arithmetic, call, compare, literal, of, operator, rounding};
+use super::writing::written;
+
+/// A condition that makes a rule exact: `and` and `or` of comparisons that more spans can only make true.
+pub fn exact_condition(aggregates: &[Aggregate]) -> impl Strategy<Value = Condition> + use<> {
+    let leaves: Vec<BoxedStrategy<Expr>> = with_count(aggregates)
+        .iter()
+        .filter_map(|aggregate| Some(exact_comparison(aggregate, grows(&aggregate.function)?)))
+        .collect();
+    combined(Union::new(leaves).boxed(), false)
+}
+
+/// Any condition whose units agree. Some are exact by chance.
+pub fn any_condition(aggregates: &[Aggregate]) -> impl Strategy<Value = Condition> + use<> {
+    let (durations, numbers): (Vec<Aggregate>, Vec<Aggregate>) =
+        with_count(aggregates).into_iter().partition(|aggregate| is_duration(&aggregate.function));
+    let numbers = || terms(numbers.iter().map(|aggregate| reference(&aggregate.name)).collect(), &number());
+    let mut leaves = vec![
+        (3, (numbers(), operator(), number().prop_map(literal)).prop_map(comparison).boxed()),
+        (1, (number().prop_map(literal), operator(), numbers()).prop_map(comparison).boxed()),
+        (1, (numbers(), operator(), numbers()).prop_map(comparison).boxed()),
+        (1, between(numbers(), number().prop_map(literal).boxed())),
+        (
+            1,
+            (numbers(), vec(number(), 1..3))
+                .prop_map(|(item, values)| of(ExprKind::In(Box::new(item), values)))
+                .boxed(),
+        ),
+    ];
+    if !durations.is_empty() {
+        let durations = || {
+            let names = durations.iter().map(|aggregate| reference(&aggregate.name)).collect();
+            terms_of_durations(names)
+        };
+        leaves
+            .push((3, (durations(), operator(), duration().prop_map(literal)).prop_map(comparison).boxed()));
+        leaves.push((1, (durations(), operator(), durations()).prop_map(comparison).boxed()));
+        leaves.push((1, between(durations(), duration().prop_map(literal).boxed())));
+    }
+    // A condition over constants alone is none.
+    combined(Union::new_weighted(leaves).boxed(), true)
+        .prop_filter("names no aggregate", |condition| names_an_aggregate(&condition.expr))
+}
+
+fn names_an_aggregate(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Aggregate(_) => true,
+        ExprKind::Literal(_) | ExprKind::Field(_) => false,
+        ExprKind::Not(inner) | ExprKind::Negate(inner) | ExprKind::In(inner, _) => names_an_aggregate(inner),
+        ExprKind::Regex { item, .. } => names_an_aggregate(item),
+        ExprKind::And(left, right)
+        | ExprKind::Or(left, right)
+        | ExprKind::Compare(_, left, right)
+        | ExprKind::Arithmetic(_, left, right) => names_an_aggregate(left) || names_an_aggregate(right),
+        ExprKind::Between(item, low, high) => {
+            [item, low, high].into_iter().any(|expr| names_an_aggregate(expr))
+        }
+        ExprKind::Call(_, arguments) => arguments.iter().any(names_an_aggregate),
+    }
+}
+
+/// The declared aggregates, and `count` if it is not among them.
+fn with_count(aggregates: &[Aggregate]) -> Vec<Aggregate> {
+    let implied = aggregates.iter().all(|aggregate| aggregate.name != Aggregate::COUNT);
+    aggregates.iter().cloned().chain(implied.then(Aggregate::implied_count)).collect()
+}
+
+fn combined(leaf: BoxedStrategy<Expr>, negations: bool) -> impl Strategy<Value = Condition> {
+    leaf.prop_recursive(2, 4, 2, move |inner| {
+        let pair = (inner.clone(), inner.clone());
+        let both = pair.clone().prop_map(|(left, right)| of(ExprKind::And(Box::new(left), Box::new(right))));
+        let either = pair.prop_map(|(left, right)| of(ExprKind::Or(Box::new(left), Box::new(right))));
+        if negations {
+            let not = inner.prop_map(|inner| of(ExprKind::Not(Box::new(inner))));
+            prop_oneof![both, either, not].boxed()
+        } else {
+            prop_oneof![both, either].boxed()
+        }
+    })
+    .prop_map(|expr| {
+        let (text, expr) = written(&expr);
+        Condition { text, expr }
+    })
+}
+
+/// Whether more spans can only raise the value (`true`), only lower it (`false`), or both.
+fn grows(function: &AggregateFunction) -> Option<bool> {
+    match function {
+        AggregateFunction::Count
+        | AggregateFunction::CountDistinct(_)
+        | AggregateFunction::Max(_)
+        | AggregateFunction::Rate { .. } => Some(true),
+        AggregateFunction::Sum(field) if *field == Field::Intrinsic(Intrinsic::Duration) => Some(true),
+        AggregateFunction::Min(_) => Some(false),
+        _ => None,
+    }
+}
+
+/// The aggregate, scaled and shifted or not, against a constant, from either side.
+fn exact_comparison(aggregate: &Aggregate, grows: bool) -> BoxedStrategy<Expr> {
+    let name = reference(&aggregate.name);
+    let constant = if is_duration(&aggregate.function) { duration().boxed() } else { number().boxed() };
+    let positive = || literal(Value::Number(Number::Float(0.5)));
+    let scaled = prop_oneof![
+        4 => Just(name.clone()),
+        1 => Just(binary(Arithmetic::Multiply, name.clone(), positive())),
+        1 => Just(binary(Arithmetic::Multiply, positive(), name.clone())),
+        1 => Just(binary(Arithmetic::Divide, name.clone(), positive())),
+        1 => constant.clone().prop_map(move |shift| binary(Arithmetic::Add, name.clone(), literal(shift))),
+    ];
+    (scaled, constant, proptest::bool::ANY, proptest::bool::ANY)
+        .prop_map(move |(term, constant, strict, mirrored)| {
+            let operator = match (grows != mirrored, strict) {
+                (true, true) => Comparison::Gt,
+                (true, false) => Comparison::Gte,
+                (false, true) => Comparison::Lt,
+                (false, false) => Comparison::Lte,
+            };
+            let constant = literal(constant);
+            if mirrored { compare(operator, constant, term) } else { compare(operator, term, constant) }
+        })
+        .boxed()
+}
+
+/// Arithmetic over numbers: names, constants, ratios of names.
+fn terms(
+    names: Vec<Expr>,
+    constant: &(impl Strategy<Value = Value> + Clone + 'static),
+) -> BoxedStrategy<Expr> {
+    let leaf = prop_oneof![4 => select(names), 1 => constant.clone().prop_map(literal)];
+    leaf.prop_recursive(2, 4, 2, |inner| {
+        prop_oneof![
+            4 => (arithmetic(), inner.clone(), inner.clone())
+                .prop_map(|(operator, left, right)| binary(operator, left, right)),
+            1 => inner.clone().prop_map(|inner| of(ExprKind::Negate(Box::new(inner)))),
+            1 => (rounding(), inner.clone()).prop_map(|(function, inner)| call(function, vec![inner])),
+            1 => (select(vec![Function::Min, Function::Max, Function::Coalesce]), inner.clone(), inner)
+                .prop_map(|(function, left, right)| call(function, vec![left, right])),
+        ]
+    })
+    .boxed()
+}
+
+fn terms_of_durations(names: Vec<Expr>) -> BoxedStrategy<Expr> {
+    let name = select(names);
+    prop_oneof![
+        3 => name.clone(),
+        1 => (select(vec![Arithmetic::Add, Arithmetic::Subtract]), name.clone(), duration().prop_map(literal))
+            .prop_map(|(operator, left, right)| binary(operator, left, right)),
+        1 => (select(vec![Arithmetic::Multiply, Arithmetic::Divide]), name.clone(), number().prop_map(literal))
+            .prop_map(|(operator, left, right)| binary(operator, left, right)),
+        1 => (name, duration().prop_map(literal))
+            .prop_map(|(name, other)| call(Function::Coalesce, vec![name, other])),
+    ]
+    .boxed()
+}
+
+fn between(item: BoxedStrategy<Expr>, bound: BoxedStrategy<Expr>) -> BoxedStrategy<Expr> {
+    (item, bound.clone(), bound)
+        .prop_map(|(item, low, high)| of(ExprKind::Between(Box::new(item), Box::new(low), Box::new(high))))
+        .boxed()
+}
+
+fn comparison((left, operator, right): (Expr, Comparison, Expr)) -> Expr {
+    compare(operator, left, right)
+}
+
+fn binary(operator: Arithmetic, left: Expr, right: Expr) -> Expr {
+    of(ExprKind::Arithmetic(operator, Box::new(left), Box::new(right)))
+}
+
+fn reference(name: &str) -> Expr {
+    of(ExprKind::Aggregate(name.to_owned()))
+}
+
+fn is_duration(function: &AggregateFunction) -> bool {
+    !matches!(function, AggregateFunction::CountDistinct(_))
+        && function.field() == Some(&Field::Intrinsic(Intrinsic::Duration))
+}
+
+/// Thresholds that small counts, and now and then sums of statuses, come to lie around.
+fn number() -> impl Strategy<Value = Value> + Clone {
+    prop_oneof![
+        5 => (0_i64..6).prop_map(|int| Value::Number(Number::Int(int))),
+        1 => select(vec![0.05, 0.5, 1.5, 401.0]).prop_map(|float| Value::Number(Number::Float(float))),
+        1 => select(vec![-1, 10, 401, 802]).prop_map(|int| Value::Number(Number::Int(int))),
+    ]
+}
+
+fn duration() -> impl Strategy<Value = Value> + Clone {
+    select(vec![0, 1, 500_000_000, 1_500_000_000, 3_000_000_000])
+        .prop_map(|nanos| Value::Duration(Nanos(nanos)))
+}

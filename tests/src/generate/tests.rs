@@ -1,0 +1,213 @@
+//! That what is generated is worth testing with, and that the reference keeps its own promises on it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fluo_rules::expr::{Context, Expr, ExprKind, parse};
+use fluo_spans::span::Span;
+use proptest::prelude::{Strategy, prop_assert, prop_assert_eq, proptest};
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+
+use super::expressions::filter;
+use super::writing::written;
+use super::{Case, arrival, case, exact_case, grid_case};
+use crate::reference::{Givens, HoldingMoment, evaluate, holding_moments, is_exact};
+
+/// Tells spans that differ apart, and no more.
+fn hash(span: &Span) -> [u8; 32] {
+    let mut hash = [0; 32];
+    for (at, byte) in format!("{span:?}").bytes().enumerate() {
+        let slot: &mut u8 = &mut hash[at % 32];
+        *slot = slot.rotate_left(3) ^ byte;
+    }
+    hash
+}
+
+fn spellings(key: &str) -> Vec<String> {
+    let families =
+        [["http.response.status_code", "http.status_code"], ["http.request.method", "http.method"]];
+    let others =
+        families.iter().filter(|family| family.contains(&key)).flatten().filter(|name| **name != key);
+    std::iter::once(key).chain(others.copied()).map(str::to_owned).collect()
+}
+
+const GIVENS: Givens<'static> = Givens { hash: &hash, spellings: &spellings };
+
+fn samples<T>(strategy: &impl Strategy<Value = T>, count: usize) -> Vec<T> {
+    let mut runner = TestRunner::deterministic();
+    (0..count).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
+}
+
+#[test]
+fn a_good_part_of_the_cases_has_violations_and_a_good_part_has_none() {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let cases = samples(&case(), 2000);
+    for Case { rule, spans, range } in &cases {
+        let kind = if is_exact(rule) { "exact" } else { "grid" };
+        let outcome = match evaluate(rule, spans, *range, GIVENS) {
+            Err(_) => "overflow",
+            Ok(episodes) if episodes.is_empty() => "quiet",
+            Ok(episodes) => {
+                if episodes.len() > 1 {
+                    *seen.entry("several episodes").or_default() += 1;
+                }
+                if episodes.iter().any(|episode| episode.starts_at < episode.ends_at) {
+                    *seen.entry("long episodes").or_default() += 1;
+                }
+                if episodes.iter().any(|episode| episode.values != episode.peak) {
+                    *seen.entry("peaks after the start").or_default() += 1;
+                }
+                if episodes.iter().any(|episode| episode.ongoing) {
+                    *seen.entry("ongoing").or_default() += 1;
+                }
+                if episodes.iter().any(|episode| !episode.ongoing) {
+                    *seen.entry("over").or_default() += 1;
+                }
+                "violations"
+            }
+        };
+        *seen.entry(kind).or_default() += 1;
+        *seen.entry(outcome).or_default() += 1;
+    }
+    for (what, at_least) in [
+        ("exact", 600),
+        ("grid", 600),
+        ("quiet", 400),
+        ("violations", 400),
+        ("overflow", 20),
+        ("several episodes", 100),
+        ("long episodes", 100),
+        ("peaks after the start", 40),
+        ("ongoing", 100),
+        ("over", 100),
+    ] {
+        assert!(seen.get(what).is_some_and(|count| *count >= at_least), "{what}: {seen:?}");
+    }
+}
+
+#[test]
+fn universes_hold_copies_ties_and_neighbours_a_nanosecond_apart() {
+    let (mut copies, mut conflicts, mut ties, mut neighbours) = (0, 0, 0, 0);
+    for spans in samples(&super::spans::universe(), 200) {
+        assert!(spans.len() <= 40, "{} spans", spans.len());
+        let ends: BTreeSet<i64> = spans.iter().map(|span| span.end_ns).collect();
+        ties += usize::from(ends.len() < spans.len());
+        neighbours += usize::from(ends.iter().any(|end| ends.contains(&(end + 1))));
+        let pairs = || {
+            spans.iter().enumerate().flat_map(|(at, left)| spans[..at].iter().map(move |right| (left, right)))
+        };
+        let same = |left: &Span, right: &Span| {
+            (left.trace_id, left.span_id, left.end_ns) == (right.trace_id, right.span_id, right.end_ns)
+        };
+        copies += usize::from(pairs().any(|(left, right)| left == right));
+        conflicts += usize::from(pairs().any(|(left, right)| same(left, right) && left != right));
+    }
+    for (what, count) in
+        [("copies", copies), ("conflicts", conflicts), ("ties", ties), ("neighbours", neighbours)]
+    {
+        assert!(count >= 50, "{what} in {count} of 200 universes");
+    }
+}
+
+/// Every node lies within its parent, after its left neighbour.
+fn is_placed(expr: &Expr, text: &str) -> bool {
+    let children: Vec<&Expr> = match &expr.kind {
+        ExprKind::Literal(_) | ExprKind::Field(_) | ExprKind::Aggregate(_) => vec![],
+        ExprKind::Not(inner) | ExprKind::Negate(inner) | ExprKind::In(inner, _) => vec![inner],
+        ExprKind::Regex { item, .. } => vec![item],
+        ExprKind::And(left, right)
+        | ExprKind::Or(left, right)
+        | ExprKind::Compare(_, left, right)
+        | ExprKind::Arithmetic(_, left, right) => vec![left, right],
+        ExprKind::Between(item, low, high) => vec![item, low, high],
+        ExprKind::Call(_, arguments) => arguments.iter().collect(),
+    };
+    !expr.at.is_empty()
+        && text.get(expr.at.clone()).is_some()
+        && children.iter().all(|child| expr.at.start <= child.at.start && child.at.end <= expr.at.end)
+        && children.windows(2).all(|pair| pair[0].at.end < pair[1].at.start)
+        && children.iter().all(|child| is_placed(child, text))
+}
+
+fn holds_a_huge_number(span: &Span) -> bool {
+    let huge =
+        |value: &str| value.parse::<f64>().is_ok_and(|number| number.is_finite() && number.abs() >= 1e300);
+    span.attributes.iter().chain(span.resource.attributes.iter()).any(|(_, value)| huge(value))
+}
+
+/// Whether each of `subset` is in `all`, whatever its values.
+fn within(subset: &[HoldingMoment], all: &[HoldingMoment]) -> bool {
+    subset.iter().all(|moment| all.iter().any(|other| (other.at, &other.group) == (moment.at, &moment.group)))
+}
+
+proptest! {
+    #[test]
+    fn conditions_have_a_text_and_places_in_it(case in case()) {
+        prop_assert!(is_placed(&case.rule.condition.expr, &case.rule.condition.text));
+    }
+
+    /// What is generated is what the product's checker accepts, and nothing else is lost on the way.
+    #[test]
+    fn conditions_and_filters_parse_back_to_themselves(Case { rule, .. } in case(), filter in filter()) {
+        let context = Context::Condition { aggregates: &rule.aggregates };
+        prop_assert_eq!(parse(&rule.condition.text, context), Ok(rule.condition.expr));
+        prop_assert_eq!(parse(&written(&filter).0, Context::Where), Ok(filter));
+    }
+
+    #[test]
+    fn cases_are_of_the_kind_asked_for(exact in exact_case(), grid in grid_case()) {
+        prop_assert!(is_exact(&exact.rule));
+        prop_assert!(!is_exact(&grid.rule));
+    }
+
+    #[test]
+    fn order_files_and_redelivery_change_nothing(
+        (case, files) in case().prop_flat_map(|case| {
+            let spans = case.spans.clone();
+            (proptest::strategy::Just(case), arrival::redelivered_files(spans))
+        })
+    ) {
+        let arrived: Vec<Span> = files.into_iter().flatten().collect();
+        prop_assert_eq!(
+            evaluate(&case.rule, &case.spans, case.range, GIVENS),
+            evaluate(&case.rule, &arrived, case.range, GIVENS)
+        );
+    }
+
+    #[test]
+    fn episodes_are_made_of_the_holding_moments(case in case()) {
+        let episodes = evaluate(&case.rule, &case.spans, case.range, GIVENS);
+        let moments = holding_moments(&case.rule, &case.spans, case.range, GIVENS);
+        prop_assert_eq!(episodes.is_err(), moments.is_err());
+        let (Ok(episodes), Ok(moments)) = (episodes, moments) else { return Ok(()) };
+        for episode in &episodes {
+            for end in [episode.starts_at, episode.ends_at] {
+                prop_assert!(moments.iter().any(|moment| moment.at == end && moment.group == episode.group));
+            }
+        }
+        for moment in &moments {
+            let covering = episodes.iter().filter(|episode| {
+                episode.group == moment.group && (episode.starts_at..=episode.ends_at).contains(&moment.at)
+            });
+            prop_assert_eq!(covering.count(), 1);
+        }
+        prop_assert!(episodes.is_sorted_by_key(|episode| (episode.starts_at, episode.group.clone())));
+    }
+
+    /// What exact rules may be reported at once for: no span that arrives later takes a moment back.
+    #[test]
+    fn more_spans_take_no_moment_of_an_exact_rule_back(case in exact_case(), later in super::spans::universe()) {
+        // A late copy in conflict is not one more span but another version of one, and a number that becomes infinite
+        // when it is scaled is no value any more. These two do take moments back.
+        let key = |span: &Span| (span.trace_id, span.span_id, span.end_ns);
+        let known: BTreeSet<_> = case.spans.iter().map(key).collect();
+        let later = later.into_iter().filter(|span| !known.contains(&key(span)) && !holds_a_huge_number(span));
+        let all: Vec<Span> = case.spans.iter().cloned().chain(later).collect();
+        let ends = || case.spans.iter().map(|span| span.end_ns);
+        let range = crate::reference::Range { from: ends().min(), to: ends().max() };
+        let before = holding_moments(&case.rule, &case.spans, range, GIVENS);
+        let after = holding_moments(&case.rule, &all, range, GIVENS);
+        let (Ok(before), Ok(after)) = (before, after) else { return Ok(()) };
+        prop_assert!(within(&before, &after), "{before:?}\n{after:?}");
+    }
+}

@@ -1,0 +1,176 @@
+//! Writing expressions down, so that generated ones have a text, and every node its place in it.
+//!
+//! Everything is in parentheses that could be: what is written here must parse to the same tree.
+
+use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind, Function};
+use fluo_rules::matcher::{Number, Value};
+
+/// The expression's text, and the expression with every node's place in it.
+pub fn written(expr: &Expr) -> (String, Expr) {
+    let mut text = String::new();
+    let placed = write(&mut text, expr);
+    (text, placed)
+}
+
+fn write(text: &mut String, expr: &Expr) -> Expr {
+    let start = text.len();
+    let kind = match &expr.kind {
+        ExprKind::Literal(value) => {
+            write_value(text, value);
+            ExprKind::Literal(value.clone())
+        }
+        ExprKind::Field(field) => {
+            text.push_str(&field.to_string());
+            ExprKind::Field(field.clone())
+        }
+        ExprKind::Aggregate(name) => {
+            text.push_str(name);
+            ExprKind::Aggregate(name.clone())
+        }
+        ExprKind::Not(inner) => {
+            text.push_str("not ");
+            ExprKind::Not(in_parentheses(text, inner))
+        }
+        ExprKind::Negate(inner) => {
+            text.push('-');
+            ExprKind::Negate(in_parentheses(text, inner))
+        }
+        ExprKind::And(left, right) => {
+            let (left, right) = infix(text, left, "and", right);
+            ExprKind::And(left, right)
+        }
+        ExprKind::Or(left, right) => {
+            let (left, right) = infix(text, left, "or", right);
+            ExprKind::Or(left, right)
+        }
+        ExprKind::Compare(operator, left, right) => {
+            let (left, right) = infix(text, left, comparison(*operator), right);
+            ExprKind::Compare(*operator, left, right)
+        }
+        ExprKind::Arithmetic(operator, left, right) => {
+            let (left, right) = infix(text, left, arithmetic(*operator), right);
+            ExprKind::Arithmetic(*operator, left, right)
+        }
+        ExprKind::Regex { item, pattern, negated } => {
+            let item = in_parentheses(text, item);
+            text.push_str(if *negated { " !~ " } else { " =~ " });
+            text.push_str(&quoted(pattern));
+            ExprKind::Regex { item, pattern: pattern.clone(), negated: *negated }
+        }
+        ExprKind::In(item, values) => {
+            let item = in_parentheses(text, item);
+            text.push_str(" in [");
+            for (at, value) in values.iter().enumerate() {
+                if at > 0 {
+                    text.push_str(", ");
+                }
+                write_value(text, value);
+            }
+            text.push(']');
+            ExprKind::In(item, values.clone())
+        }
+        ExprKind::Between(item, low, high) => {
+            text.push_str("between(");
+            let item = Box::new(write(text, item));
+            text.push_str(", ");
+            let low = Box::new(write(text, low));
+            text.push_str(", ");
+            let high = Box::new(write(text, high));
+            text.push(')');
+            ExprKind::Between(item, low, high)
+        }
+        ExprKind::Call(function, arguments) => {
+            text.push_str(name(*function));
+            text.push('(');
+            let mut placed = Vec::new();
+            for argument in arguments {
+                if !placed.is_empty() {
+                    text.push_str(", ");
+                }
+                placed.push(write(text, argument));
+            }
+            text.push(')');
+            ExprKind::Call(*function, placed)
+        }
+    };
+    Expr { kind, at: start..text.len() }
+}
+
+fn infix(text: &mut String, left: &Expr, operator: &str, right: &Expr) -> (Box<Expr>, Box<Expr>) {
+    let left = in_parentheses(text, left);
+    text.push(' ');
+    text.push_str(operator);
+    text.push(' ');
+    (left, in_parentheses(text, right))
+}
+
+/// Names, constants and calls need no parentheses.
+fn in_parentheses(text: &mut String, expr: &Expr) -> Box<Expr> {
+    let bare = matches!(
+        expr.kind,
+        ExprKind::Literal(_)
+            | ExprKind::Field(_)
+            | ExprKind::Aggregate(_)
+            | ExprKind::Call(..)
+            | ExprKind::Between(..)
+    );
+    if bare {
+        return Box::new(write(text, expr));
+    }
+    text.push('(');
+    let placed = write(text, expr);
+    text.push(')');
+    Box::new(placed)
+}
+
+fn write_value(text: &mut String, value: &Value) {
+    match value {
+        Value::Text(word) => text.push_str(&quoted(word)),
+        Value::Number(Number::Int(int)) => text.push_str(&int.to_string()),
+        Value::Number(Number::Float(float)) => text.push_str(&format!("{float:?}")),
+        Value::Bool(bool) => text.push_str(&bool.to_string()),
+        Value::Duration(nanos) => text.push_str(&nanos.to_string()),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+fn comparison(operator: Comparison) -> &'static str {
+    match operator {
+        Comparison::Eq => "=",
+        Comparison::Ne => "!=",
+        Comparison::Lt => "<",
+        Comparison::Lte => "<=",
+        Comparison::Gt => ">",
+        Comparison::Gte => ">=",
+    }
+}
+
+fn arithmetic(operator: Arithmetic) -> &'static str {
+    match operator {
+        Arithmetic::Add => "+",
+        Arithmetic::Subtract => "-",
+        Arithmetic::Multiply => "*",
+        Arithmetic::Divide => "/",
+    }
+}
+
+fn name(function: Function) -> &'static str {
+    match function {
+        Function::Abs => "abs",
+        Function::Floor => "floor",
+        Function::Ceil => "ceil",
+        Function::Round => "round",
+        Function::Min => "min",
+        Function::Max => "max",
+        Function::Coalesce => "coalesce",
+        Function::Lower => "lower",
+        Function::Upper => "upper",
+        Function::Contains => "contains",
+        Function::StartsWith => "starts_with",
+        Function::EndsWith => "ends_with",
+        Function::Length => "length",
+    }
+}

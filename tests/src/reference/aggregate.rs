@@ -1,0 +1,172 @@
+//! Aggregates over the spans of one window.
+
+use std::collections::BTreeSet;
+
+use fluo_rules::field::{Field, Intrinsic};
+use fluo_rules::rule::{Aggregate, AggregateFunction, Rule};
+use fluo_spans::span::Span;
+use num_bigint::{BigInt, BigUint};
+
+use super::datum::Datum;
+use super::expression::{Environment, holds};
+use super::lookup::Subject;
+use super::number::{self, Number};
+use super::{Givens, RefValue};
+
+/// The aggregate's value over the window's spans, as the condition sees it; `None` where it has none.
+pub(super) fn value(
+    aggregate: &Aggregate,
+    rule: &Rule,
+    window: &[&Span],
+    givens: Givens<'_>,
+) -> Option<Datum> {
+    let spans = taking_part(aggregate, rule, window, givens);
+    let number = match &aggregate.function {
+        AggregateFunction::Count => integer(spans.len()),
+        AggregateFunction::CountDistinct(field) => {
+            let texts: BTreeSet<String> =
+                spans.iter().filter_map(|span| subject(span, rule, givens).canonical_text(field)).collect();
+            integer(texts.len())
+        }
+        AggregateFunction::Rate { per } => {
+            let count_times_per = BigInt::from(spans.len()) * per.0;
+            let window = BigUint::from(rule.window.0.unsigned_abs());
+            number::nearest_quotient(&count_times_per, &window).map(Number::Float)
+        }
+        AggregateFunction::Sum(field) => sum(&numbers(field, &spans, rule, givens)),
+        AggregateFunction::Avg(field) => {
+            number::mean(&numbers(field, &spans, rule, givens)).map(Number::Float)
+        }
+        AggregateFunction::Stddev(field) => {
+            number::stddev(&numbers(field, &spans, rule, givens)).map(Number::Float)
+        }
+        AggregateFunction::Min(field) => as_reported(field, ascending(field, &spans, rule, givens).first()),
+        AggregateFunction::Max(field) => as_reported(field, ascending(field, &spans, rule, givens).last()),
+        AggregateFunction::Percentile { of, p } => {
+            let ascending = ascending(of, &spans, rule, givens);
+            as_reported(of, nearest_rank(*p, ascending.len()).and_then(|rank| ascending.get(rank - 1)))
+        }
+    }?;
+    Some(if is_duration(&aggregate.function) { Datum::Duration(number) } else { Datum::Number(number) })
+}
+
+/// The value as it is reported.
+pub(super) fn reported(value: Option<&Datum>) -> RefValue {
+    match value {
+        Some(Datum::Number(Number::Int(int)) | Datum::Duration(Number::Int(int))) => RefValue::Int(*int),
+        Some(Datum::Number(Number::Float(float)) | Datum::Duration(Number::Float(float))) => {
+            RefValue::Float(*float)
+        }
+        _ => RefValue::None,
+    }
+}
+
+/// The window's spans that satisfy the aggregate's `where`.
+pub(super) fn taking_part<'a>(
+    aggregate: &Aggregate,
+    rule: &Rule,
+    window: &[&'a Span],
+    givens: Givens<'_>,
+) -> Vec<&'a Span> {
+    let passes = |span: &Span| match &aggregate.filter {
+        None => true,
+        Some(filter) => holds(filter, &Environment::Span(subject(span, rule, givens))),
+    };
+    window.iter().copied().filter(|span| passes(span)).collect()
+}
+
+/// The span as the rule sees it.
+pub(super) fn subject<'a>(span: &'a Span, rule: &Rule, givens: Givens<'a>) -> Subject<'a> {
+    Subject { span, event: None, conventions: rule.conventions, givens }
+}
+
+fn is_duration(function: &AggregateFunction) -> bool {
+    !matches!(function, AggregateFunction::CountDistinct(_))
+        && function.field() == Some(&Field::Intrinsic(Intrinsic::Duration))
+}
+
+fn integer(count: usize) -> Option<Number> {
+    i128::try_from(count).ok().map(Number::Int)
+}
+
+/// The field's numbers; spans that have none take no part.
+fn numbers(field: &Field, spans: &[&Span], rule: &Rule, givens: Givens<'_>) -> Vec<Number> {
+    spans
+        .iter()
+        .filter_map(|span| match subject(span, rule, givens).value(field)? {
+            Datum::Duration(nanos) => Some(nanos),
+            other => other.number(),
+        })
+        .collect()
+}
+
+fn ascending(field: &Field, spans: &[&Span], rule: &Rule, givens: Givens<'_>) -> Vec<Number> {
+    let mut numbers = numbers(field, spans, rule, givens);
+    numbers.sort_by(|left, right| left.as_f64().total_cmp(&right.as_f64()).then(left.compare(*right)));
+    numbers
+}
+
+/// One of the field's numbers: durations are whole nanoseconds, attributes' numbers are `f64`.
+fn as_reported(field: &Field, number: Option<&Number>) -> Option<Number> {
+    match field {
+        Field::Intrinsic(Intrinsic::Duration) => number.copied(),
+        _ => number.map(|number| Number::Float(number.as_f64())),
+    }
+}
+
+/// Integers only give an exact integer, anything else a sum that is rounded once.
+fn sum(numbers: &[Number]) -> Option<Number> {
+    if numbers.is_empty() {
+        return None;
+    }
+    let integers: Option<Vec<i128>> = numbers
+        .iter()
+        .map(|number| match number {
+            Number::Int(int) => Some(*int),
+            Number::Float(_) => None,
+        })
+        .collect();
+    match integers {
+        Some(integers) => Some(Number::Int(integers.iter().sum())),
+        None => number::sum(numbers).map(Number::Float),
+    }
+}
+
+/// ⌈p ∕ 100 · n⌉, from 1, of `p` as it is written.
+///
+/// 55 % of 20 values is the 11th, not the 12th, although `0.55 * 20.0` is a little above 11, and 99.9 % of 1000
+/// the 999th, although the `f64` 99.9 is a little above 99.9. So the calculation is with the shortest decimal that
+/// means `p`, in integers.
+fn nearest_rank(p: f64, n: usize) -> Option<usize> {
+    let decimal = p.to_string();
+    let (whole, fraction) = decimal.split_once('.').unwrap_or((&decimal, ""));
+    let digits: BigUint = format!("{whole}{fraction}").parse().ok()?;
+    let hundred_percent = BigUint::from(10_u8).pow(u32::try_from(fraction.len()).ok()?) * 100_u8;
+    let rank = (digits * n + &hundred_percent - 1_u8) / hundred_percent;
+    usize::try_from(rank).ok().filter(|rank| (1..=n).contains(rank))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_ranks_are_of_the_percentage_as_written() {
+        for (p, n, expected) in [
+            (50.0, 1, Some(1)),
+            (50.0, 2, Some(1)),
+            (50.0, 3, Some(2)),
+            (55.0, 20, Some(11)),
+            (7.0, 100, Some(7)),
+            (99.9, 1000, Some(999)),
+            (99.9, 1001, Some(1000)),
+            (99.0, 40, Some(40)),
+            (0.1, 40, Some(1)),
+            (1e-7, 3, Some(1)),
+            (100.0, 7, Some(7)),
+            (99.0, 0, None),
+        ] {
+            assert_eq!(nearest_rank(p, n), expected, "p{p} of {n}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Which rules are exact, to the letter of the rule language's section 6.
+
+use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind};
+use fluo_rules::field::{Field, Intrinsic};
+use fluo_rules::matcher::Value;
+use fluo_rules::rule::{AggregateFunction, Rule};
+
+/// Whether the rule is judged at every moment (the ends of its matching spans) rather than on a grid.
+///
+/// It is if its condition is built with `and` and `or` from comparisons of the form *increasing* `>`/`>=`
+/// *constant* or *decreasing* `<`/`<=` *constant* (or the same with the sides swapped), it has no `every`, and its
+/// `for` is zero.
+pub fn is_exact(rule: &Rule) -> bool {
+    rule.every.is_none() && rule.hold_for.0 <= 0 && only_gains(rule, &rule.condition.expr)
+}
+
+/// Whether more spans can make the condition true and never false.
+fn only_gains(rule: &Rule, expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::And(left, right) | ExprKind::Or(left, right) => {
+            only_gains(rule, left) && only_gains(rule, right)
+        }
+        ExprKind::Compare(Comparison::Gt | Comparison::Gte, left, right) => {
+            (moves(rule, left, Direction::Up) && is_constant(right))
+                || (is_constant(left) && moves(rule, right, Direction::Down))
+        }
+        ExprKind::Compare(Comparison::Lt | Comparison::Lte, left, right) => {
+            (moves(rule, left, Direction::Down) && is_constant(right))
+                || (is_constant(left) && moves(rule, right, Direction::Up))
+        }
+        _ => false,
+    }
+}
+
+/// Where more spans can move a value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Up,
+    Down,
+}
+
+fn moves(rule: &Rule, expr: &Expr, direction: Direction) -> bool {
+    match &expr.kind {
+        ExprKind::Aggregate(name) => rule
+            .aggregate(name)
+            .is_some_and(|aggregate| aggregate_direction(&aggregate.function) == Some(direction)),
+        ExprKind::Arithmetic(Arithmetic::Add, left, right) => {
+            (moves(rule, left, direction) && is_constant(right))
+                || (is_constant(left) && moves(rule, right, direction))
+        }
+        ExprKind::Arithmetic(Arithmetic::Multiply, left, right) => {
+            (moves(rule, left, direction) && is_positive(right))
+                || (is_positive(left) && moves(rule, right, direction))
+        }
+        ExprKind::Arithmetic(Arithmetic::Divide, left, right) => {
+            moves(rule, left, direction) && is_positive(right)
+        }
+        _ => false,
+    }
+}
+
+fn aggregate_direction(function: &AggregateFunction) -> Option<Direction> {
+    match function {
+        AggregateFunction::Count
+        | AggregateFunction::CountDistinct(_)
+        | AggregateFunction::Rate { .. }
+        | AggregateFunction::Max(_) => Some(Direction::Up),
+        AggregateFunction::Sum(Field::Intrinsic(Intrinsic::Duration)) => Some(Direction::Up),
+        AggregateFunction::Min(_) => Some(Direction::Down),
+        AggregateFunction::Sum(_)
+        | AggregateFunction::Avg(_)
+        | AggregateFunction::Stddev(_)
+        | AggregateFunction::Percentile { .. } => None,
+    }
+}
+
+/// A literal, or arithmetic of literals.
+fn is_constant(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Literal(_) => true,
+        ExprKind::Negate(inner) => is_constant(inner),
+        ExprKind::Arithmetic(_, left, right) => is_constant(left) && is_constant(right),
+        _ => false,
+    }
+}
+
+fn is_positive(expr: &Expr) -> bool {
+    is_constant(expr) && constant(expr).is_some_and(|value| value > 0.0)
+}
+
+/// The constant's number or nanoseconds; only its sign matters here.
+#[expect(clippy::cast_precision_loss, reason = "rounding to nearest keeps the sign")]
+fn constant(expr: &Expr) -> Option<f64> {
+    let value = match &expr.kind {
+        ExprKind::Literal(Value::Number(number)) => number.as_f64(),
+        ExprKind::Literal(Value::Duration(nanos)) => nanos.0 as f64,
+        ExprKind::Negate(inner) => -constant(inner)?,
+        ExprKind::Arithmetic(operator, left, right) => {
+            let (left, right) = (constant(left)?, constant(right)?);
+            match operator {
+                Arithmetic::Add => left + right,
+                Arithmetic::Subtract => left - right,
+                Arithmetic::Multiply => left * right,
+                Arithmetic::Divide => left / right,
+            }
+        }
+        _ => return None,
+    };
+    value.is_finite().then_some(value)
+}

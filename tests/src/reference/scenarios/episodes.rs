@@ -1,0 +1,152 @@
+//! How moments join into episodes, and what an episode says.
+
+use fluo_rules::duration::Nanos;
+use fluo_rules::expr::{Arithmetic, Comparison, ExprKind};
+use fluo_rules::field::{Field, Intrinsic};
+use fluo_rules::matcher::Value;
+use fluo_rules::rule::{Aggregate, AggregateFunction, Rule, Selector};
+use fluo_spans::span::{Span, Status};
+
+use super::build::{
+    MINUTE_START, SECOND, aggregate, any_span, auth_failures, compare, expr, failure, failures, field, float,
+    int, more_than, named, not, text, violations, violations_in,
+};
+use crate::reference::{Episode, RefValue};
+
+fn bounds(episodes: &[Episode]) -> Vec<(i64, i64)> {
+    episodes
+        .iter()
+        .map(|episode| (episode.starts_at - MINUTE_START, episode.ends_at - MINUTE_START))
+        .collect()
+}
+
+#[test]
+fn moments_at_most_a_gap_apart_are_one_episode() {
+    let two =
+        Rule { condition: super::build::condition(more_than(aggregate("count"), 1)), ..auth_failures() };
+    let minute = 60 * SECOND;
+    for (scenario, ends, expected) in [
+        ("exactly a window apart", vec![0, 1, minute, minute + 1], vec![(1, minute + 1)]),
+        ("a nanosecond more", vec![0, 1, minute + 2, minute + 3], vec![(1, 1), (minute + 3, minute + 3)]),
+    ] {
+        assert_eq!(bounds(&violations(&two, &failures(&ends))), expected, "{scenario}");
+    }
+}
+
+#[test]
+fn grid_moments_join_over_one_step() {
+    // Not exact, and holds at the grid points 0, 20, 40 (first span) and 100 … (second span).
+    let rule = Rule { every: Some(Nanos(20 * SECOND)), ..any_span(vec![], more_than(aggregate("count"), 0)) };
+    let spans = [failure(1, 0), failure(2, 81 * SECOND)];
+    let episodes = violations_in(&rule, &spans, Some(0), Some(200 * SECOND));
+    assert_eq!(bounds(&episodes), [(0, 40 * SECOND), (100 * SECOND, 140 * SECOND)]);
+}
+
+#[test]
+fn an_episode_is_ongoing_until_a_gap_has_passed() {
+    let spans = failures(&[0, 1, 2, 3, 4, 5]);
+    for (to, expected) in [(5, true), (5 + 60 * SECOND - 1, true), (5 + 60 * SECOND, false)] {
+        assert_eq!(violations_in(&auth_failures(), &spans, None, Some(to))[0].ongoing, expected, "to {to}");
+    }
+}
+
+#[test]
+fn the_peak_is_where_the_first_comparison_exceeds_most() {
+    let of = |kind, left, right| compare(kind, left, right);
+    let count = || aggregate("count");
+    // Counts 1, 2, 3, 2 at 0, 10, 20, 70 s.
+    let spans = failures(&[0, 10 * SECOND, 20 * SECOND, 70 * SECOND]);
+    for (scenario, condition, expected) in [
+        ("greater", of(Comparison::Gt, count(), int(0)), 3),
+        ("mirrored", of(Comparison::Lt, int(0), count()), 3),
+        ("neither more nor less", of(Comparison::Ne, count(), int(0)), 1),
+        (
+            "only the first one",
+            expr(ExprKind::And(
+                Box::new(of(Comparison::Lt, count(), int(9))),
+                Box::new(of(Comparison::Gt, count(), int(0))),
+            )),
+            1,
+        ),
+        (
+            "a value beats none",
+            expr(ExprKind::Or(
+                Box::new(of(
+                    Comparison::Gt,
+                    ratio(
+                        int(1),
+                        expr(ExprKind::Arithmetic(Arithmetic::Subtract, Box::new(count()), Box::new(int(1)))),
+                    ),
+                    float(0.9),
+                )),
+                Box::new(of(Comparison::Gt, count(), int(0))),
+            )),
+            2,
+        ),
+    ] {
+        let rule = Rule { every: Some(Nanos(10 * SECOND)), ..any_span(vec![], condition) };
+        let episodes = violations_in(&rule, &spans, Some(0), Some(30 * SECOND));
+        assert_eq!(episodes.len(), 1, "{scenario}");
+        assert_eq!(episodes[0].values, [("count".to_owned(), RefValue::Int(1))], "{scenario}");
+        assert_eq!(episodes[0].peak, [("count".to_owned(), RefValue::Int(expected))], "{scenario}");
+    }
+}
+
+fn ratio(left: fluo_rules::expr::Expr, right: fluo_rules::expr::Expr) -> fluo_rules::expr::Expr {
+    expr(ExprKind::Arithmetic(Arithmetic::Divide, Box::new(left), Box::new(right)))
+}
+
+#[test]
+fn values_are_the_declared_aggregates_in_their_order() {
+    let errors = Aggregate {
+        filter: Some(compare(
+            Comparison::Eq,
+            field(Field::Intrinsic(Intrinsic::Status)),
+            expr(ExprKind::Literal(Value::Text("error".to_owned()))),
+        )),
+        ..named("errors", AggregateFunction::Count)
+    };
+    let slowest = named("slowest", AggregateFunction::Max(Field::Intrinsic(Intrinsic::Duration)));
+    let rule = any_span(vec![slowest, errors], more_than(aggregate("count"), 1));
+    let ok = Span { status: Status::Ok, ..failure(2, 1) };
+    let episodes = violations(&rule, &[failure(1, 0), ok]);
+    assert_eq!(
+        episodes[0].values,
+        [("slowest".to_owned(), RefValue::Int(12_000_000)), ("errors".to_owned(), RefValue::Int(1))]
+    );
+}
+
+#[test]
+fn evidence_is_the_newest_spans_of_the_first_named_aggregate() {
+    let slow = Aggregate {
+        filter: Some(not(compare(Comparison::Eq, field(Field::Intrinsic(Intrinsic::Name)), text("ping")))),
+        ..named("slow", AggregateFunction::Count)
+    };
+    let rule = Rule {
+        evidence_limit: 2,
+        ..any_span(
+            vec![slow],
+            expr(ExprKind::And(
+                Box::new(more_than(aggregate("slow"), 2)),
+                Box::new(more_than(aggregate("count"), 3)),
+            )),
+        )
+    };
+    let ping = Span { name: "ping".to_owned(), ..failure(9, 5) };
+    // Two end together: the larger id is named first.
+    let spans = [failure(1, 0), failure(3, 2), failure(2, 2), failure(4, 1), ping, failure(7, 6)];
+    let episode = &violations(&rule, &spans)[0];
+    assert_eq!(episode.starts_at, MINUTE_START + 2);
+    assert_eq!(episode.evidence, [([3; 16], [3; 8], MINUTE_START + 2), ([2; 16], [2; 8], MINUTE_START + 2)]);
+}
+
+#[test]
+fn evidence_is_of_what_the_rule_selects() {
+    let rule = Rule { evidence_limit: 100, ..auth_failures() };
+    let mut spans = failures(&[0, 1, 2, 3, 4, 5]);
+    spans.push(Span { name: "other".to_owned(), attributes: super::build::attributes(&[]), ..failure(8, 3) });
+    assert_eq!(violations(&rule, &spans)[0].evidence.len(), 6);
+    let everything = Rule { selector: Selector::All(vec![]), ..rule };
+    // Now the sixth span is the one at 4 ns.
+    assert_eq!(bounds(&violations(&everything, &spans)), [(4, 5)]);
+}
