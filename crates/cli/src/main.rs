@@ -8,6 +8,7 @@ mod commands;
 mod exit;
 mod rule_files;
 mod spans;
+mod table;
 mod terminal;
 
 use std::io::{self, Write};

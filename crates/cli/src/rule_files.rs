@@ -48,7 +48,7 @@ pub(crate) fn load_or_tell(paths: &[PathBuf]) -> Result<Loaded, Status> {
     })?;
     let loaded = load(&files);
     if !loaded.findings.is_empty() {
-        let text = render::human(&loaded.findings, &files, terminal::colour_stderr());
+        let text = render::human::render(&loaded.findings, &files, terminal::colour_stderr());
         terminal::note(text.trim_end());
     }
     if loaded.has_errors() { Err(Status::Found) } else { Ok(loaded) }

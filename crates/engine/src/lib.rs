@@ -19,9 +19,11 @@ pub mod evaluate;
 pub mod open;
 pub mod record;
 mod rows;
+mod session;
 pub mod source;
 mod span_files;
 
 pub use error::EngineError;
 pub use evaluate::{Observed, Outcome, Range, Values, evaluate};
+pub use session::session;
 pub use source::SpanSource;

@@ -78,7 +78,7 @@ pub async fn add_folder(
                     let nanos = |millis: i64| millis.saturating_mul(1_000_000);
                     source.add_damage(TimeRange { from: nanos(name.min_end_ms), to: nanos(name.max_end_ms) });
                 } else {
-                    source.add_damage(TimeRange { from: i64::MIN, to: i64::MAX });
+                    source.add_unknown_damage();
                 }
                 opened.unreadable.push((file.location, error));
             }

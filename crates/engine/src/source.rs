@@ -67,6 +67,11 @@ impl SpanSource {
         self.damaged.push(range);
     }
 
+    /// Says that spans may be missing at any time.
+    pub fn add_unknown_damage(&mut self) {
+        self.add_damage(TimeRange { from: i64::MIN, to: i64::MAX });
+    }
+
     fn widen(&mut self, ends: TimeRange) {
         let known = self.ends.get_or_insert(ends);
         known.from = known.from.min(ends.from);
@@ -91,6 +96,16 @@ impl SpanSource {
         ids: bool,
     ) -> Result<LogicalPlan, EngineError> {
         self.over_parts(|part, scan| Ok(plan.matched(scan, &part.layout, ranges, ids)?))
+    }
+
+    /// A rule's judged moments over all layouts as one plan, copies of spans included: for people to read. The
+    /// evaluation removes copies between the plan's two halves.
+    pub fn judged(&self, plan: &RulePlan, moments: TimeRange) -> Result<LogicalPlan, EngineError> {
+        if plan.judging().is_exact() {
+            return Ok(plan.sliding(self.matched(plan, &[moments], false)?)?);
+        }
+        let rows = self.matched(plan, &[moments], true)?;
+        Ok(plan.windows(plan.into_panes(rows)?, moments)?)
     }
 
     fn over_parts(

@@ -102,7 +102,10 @@ mod tests {
         assert!(texts.is_sorted() && texts.windows(2).all(|pair| pair[0] != pair[1]), "{texts:?}");
         for text in texts {
             let (level, number) = text.split_at(1);
-            assert!(matches!(level, "E" | "W") && number.len() == 4 && number.parse::<u16>().is_ok(), "{text}");
+            assert!(
+                matches!(level, "E" | "W") && number.len() == 4 && number.parse::<u16>().is_ok(),
+                "{text}"
+            );
         }
     }
 }

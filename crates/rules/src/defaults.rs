@@ -22,13 +22,16 @@ fn merge(own: &Node, defaults: &Node, collections: &[&str]) -> Node {
         let default = more.iter().find(|default| default.key == entry.key);
         let value = match default {
             Some(default) if collections.contains(&entry.key.as_str()) => {
-                let inner: &[&str] = if entry.key == "span" { &["attributes", "resource", "scope"] } else { &[] };
+                let inner: &[&str] =
+                    if entry.key == "span" { &["attributes", "resource", "scope"] } else { &[] };
                 merge(&entry.value, &default.value, inner)
             }
             _ => entry.value.clone(),
         };
         merged.push(Entry { value, ..entry.clone() });
     }
-    merged.extend(more.iter().filter(|default| own.get(&default.key).is_none()).cloned());
+    // A name among defaults is an error of its own, and would make every nameless rule a duplicate besides.
+    let missing = |default: &&Entry| default.key != "name" && own.get(&default.key).is_none();
+    merged.extend(more.iter().filter(missing).cloned());
     Node { value: Yaml::Map(merged), ..own.clone() }
 }

@@ -44,7 +44,8 @@ impl Nanos {
             if unit.is_empty() {
                 return Err(DurationError::NoUnit { number: number.to_owned() });
             }
-            let position = unit_index(unit).ok_or_else(|| DurationError::UnknownUnit { unit: unit.to_owned() })?;
+            let position =
+                unit_index(unit).ok_or_else(|| DurationError::UnknownUnit { unit: unit.to_owned() })?;
             if last.is_some_and(|last| last >= position) {
                 return Err(DurationError::Order { unit: unit.to_owned() });
             }

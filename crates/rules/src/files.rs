@@ -17,10 +17,8 @@ pub fn is_rule_file(path: &str) -> bool {
     let Some(file) = parts.next_back() else { return false };
     let hidden = file.starts_with('.') || parts.any(|folder| folder.starts_with('.') && folder != "..");
     let stem = file.strip_suffix(".yml").or_else(|| file.strip_suffix(".yaml"));
-    match stem {
-        None | Some("" | "silences" | "fluo") => false,
-        Some(stem) => !hidden && !stem.ends_with(".test"),
-    }
+    let test = stem.is_some_and(|stem| stem.rsplit('.').next() == Some("test"));
+    !matches!(stem, None | Some("" | "silences" | "fluo")) && !hidden && !test
 }
 
 #[cfg(test)]
@@ -52,6 +50,9 @@ mod tests {
         ] {
             assert_eq!(is_rule_file(path), is, "{path}");
         }
-        assert_eq!(rule_files(["b.yml", "a/z.yml", "x.txt", "a.yml", "b.yml"]), ["a.yml", "a/z.yml", "b.yml"]);
+        assert_eq!(
+            rule_files(["b.yml", "a/z.yml", "x.txt", "a.yml", "b.yml"]),
+            ["a.yml", "a/z.yml", "b.yml"]
+        );
     }
 }

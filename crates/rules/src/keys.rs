@@ -157,7 +157,12 @@ const fn key(name: &'static str, shape: Shape, default: Option<&'static str>, do
 }
 
 const FILE: &[Key] = &[
-    key("defaults", Shape::Map(Table::Defaults), None, "What the file's rules have in common. Maps merge key by key; the rule wins."),
+    key(
+        "defaults",
+        Shape::Map(Table::Defaults),
+        None,
+        "What the file's rules have in common. Maps merge key by key; the rule wins.",
+    ),
     key("rules", Shape::ListOf(Table::Rule), None, "The rules."),
 ];
 
@@ -183,7 +188,12 @@ const RULE: &[Key] = &[
     key("trace", Shape::Later, None, "A rule about whole traces."),
     key("sql", Shape::Later, None, "A rule as one SQL query."),
     key("slo", Shape::Later, None, "A service level objective, as burn-rate rules."),
-    key("window", Shape::Duration { zero: false }, Some("1m"), "Length of the window (t - window, t], a duration."),
+    key(
+        "window",
+        Shape::Duration { zero: false },
+        Some("1m"),
+        "Length of the window (t - window, t], a duration.",
+    ),
     key(
         "every",
         Shape::Duration { zero: false },
@@ -198,10 +208,25 @@ const RULE: &[Key] = &[
         "Most groups in one evaluation; with more the rule reports itself as overflowing.",
     ),
     key("expect", Shape::Groups, None, "Groups that exist at every moment, with or without spans."),
-    key("lookback", Shape::Duration { zero: false }, Some("7d"), "How far back a group counts as seen, a duration."),
+    key(
+        "lookback",
+        Shape::Duration { zero: false },
+        Some("7d"),
+        "How far back a group counts as seen, a duration.",
+    ),
     key("aggregation", Shape::Aggregates, Some("{count: 10}"), "Named values over the spans of a window."),
-    key("condition", Shape::Expression, None, "What makes a window a violation: an expression over the aggregates."),
-    key("for", Shape::Duration { zero: true }, Some("0s"), "How long the condition must hold before the alert fires, a duration."),
+    key(
+        "condition",
+        Shape::Expression,
+        None,
+        "What makes a window a violation: an expression over the aggregates.",
+    ),
+    key(
+        "for",
+        Shape::Duration { zero: true },
+        Some("0s"),
+        "How long the condition must hold before the alert fires, a duration.",
+    ),
     key(
         "keep_firing_for",
         Shape::Duration { zero: true },
@@ -245,7 +270,12 @@ const SELECTOR: &[Key] = &[
     key("resource", Shape::MatcherMap, None, "Attributes of the resource."),
     key("scope", Shape::MatcherMap, None, "Attributes, name and version of the instrumentation scope."),
     key("event", Shape::Map(Table::Event), None, "One event of the span satisfies all of this."),
-    key("where", Shape::Expression, None, "An expression over the span's fields, for what the rest cannot say."),
+    key(
+        "where",
+        Shape::Expression,
+        None,
+        "An expression over the span's fields, for what the rest cannot say.",
+    ),
     key("any", Shape::ListOf(Table::Selector), None, "Selectors of which one must hold."),
     key("not", Shape::Map(Table::Selector), None, "A selector that must not hold."),
 ];
@@ -267,7 +297,12 @@ const OPERATORS: &[Key] = &[
     key("contains", Shape::Scalar, None, "The text contains this."),
     key("starts_with", Shape::Scalar, None, "The text starts with this."),
     key("ends_with", Shape::Scalar, None, "The text ends with this."),
-    key("matches", Shape::Scalar, None, "This regular expression (Rust's regex crate, unanchored) is found in the text."),
+    key(
+        "matches",
+        Shape::Scalar,
+        None,
+        "This regular expression (Rust's regex crate, unanchored) is found in the text.",
+    ),
     key("exists", Shape::Bool, None, "There is, or is not, a value."),
 ];
 
@@ -279,12 +314,18 @@ const AGGREGATE: &[Key] = &[
     key("min", Shape::Field, None, "Smallest value."),
     key("max", Shape::Field, None, "Largest value."),
     key("stddev", Shape::Field, None, "Population standard deviation."),
-    key("percentile", Shape::Map(Table::PercentileForm), None, "Nearest-rank percentile; `p99: FIELD` is short for it."),
+    key(
+        "percentile",
+        Shape::Map(Table::PercentileForm),
+        None,
+        "Nearest-rank percentile; `p99: FIELD` is short for it.",
+    ),
     key("rate", Shape::Duration { zero: false }, None, "Matching spans per this duration, over the window."),
     key("where", Shape::Expression, None, "Only spans for which this is true take part."),
 ];
 
-const COUNT: &[Key] = &[key("where", Shape::Expression, None, "Only spans for which this is true are counted.")];
+const COUNT: &[Key] =
+    &[key("where", Shape::Expression, None, "Only spans for which this is true are counted.")];
 
 const PERCENTILE: &[Key] = &[
     key("of", Shape::Field, None, "A numeric field, or duration."),
@@ -313,9 +354,21 @@ mod tests {
             Shape::Factor | Shape::Percent => "2",
             Shape::Texts | Shape::Groups => "[a]",
             Shape::Scalars => "[1]",
-            Shape::Text | Shape::Scalar | Shape::Matcher => if matches!(key.name, "kind") { "server" } else { "1" },
+            Shape::Text | Shape::Scalar | Shape::Matcher => {
+                if matches!(key.name, "kind") {
+                    "server"
+                } else {
+                    "1"
+                }
+            }
             Shape::Field => "duration",
-            Shape::Expression => if key.name == "condition" { "count > 5" } else { "duration > 1s" },
+            Shape::Expression => {
+                if key.name == "condition" {
+                    "count > 5"
+                } else {
+                    "duration > 1s"
+                }
+            }
             Shape::TextMap | Shape::MatcherMap => "{a: b}",
             Shape::Aggregates => "{a: count}",
             Shape::EmptyOr(_) => "{}",
@@ -338,21 +391,35 @@ mod tests {
         let entry = format!("{}: {value}", key.name);
         let rule = |inner: &str| {
             let common = ["name: n", "span: {}", "condition: count > 5", "group_by: [a]"];
-            let own: Vec<_> = common.iter().filter(|line| !inner.starts_with(&line[..=line.find(':').unwrap_or(0)])).collect();
+            let own: Vec<_> = common
+                .iter()
+                .filter(|line| !inner.starts_with(&line[..=line.find(':').unwrap_or(0)]))
+                .collect();
             let lines: String = own.into_iter().map(|line| format!(", {line}")).collect();
             format!("- {{{inner}{lines}}}")
         };
         match table {
-            Table::File => if key.name == "rules" { "rules: []".to_owned() } else { "defaults: {}\nrules: []".to_owned() },
+            Table::File => {
+                if key.name == "rules" {
+                    "rules: []".to_owned()
+                } else {
+                    "defaults: {}\nrules: []".to_owned()
+                }
+            }
             Table::Rule => rule(&entry),
             Table::Defaults => format!("defaults: {{{entry}}}\nrules: []"),
             Table::Selector => rule(&format!("span: {{{entry}}}")),
             Table::Event => rule(&format!("span: {{event: {{{entry}}}}}")),
             Table::Operators => rule(&format!("span: {{attributes: {{k: {{{entry}}}}}}}")),
-            Table::Aggregate if key.name == "where" => rule(&format!("aggregation: {{x: {{count: {{}}, {entry}}}}}")),
+            Table::Aggregate if key.name == "where" => {
+                rule(&format!("aggregation: {{x: {{count: {{}}, {entry}}}}}"))
+            }
             Table::Aggregate => rule(&format!("aggregation: {{x: {{{entry}}}}}")),
             Table::CountForm => rule(&format!("aggregation: {{x: {{count: {{{entry}}}}}}}")),
-            Table::PercentileForm => rule(&format!("aggregation: {{x: {{percentile: {{{entry}, {}}}}}}}", if key.name == "of" { "p: 2" } else { "of: duration" })),
+            Table::PercentileForm => rule(&format!(
+                "aggregation: {{x: {{percentile: {{{entry}, {}}}}}}}",
+                if key.name == "of" { "p: 2" } else { "of: duration" }
+            )),
             Table::Realert => rule(&format!("realert: {{{entry}}}")),
         }
     }
@@ -366,10 +433,23 @@ mod tests {
                 let findings = load(&[SourceFile::new("x.yml", text.clone())]).findings;
                 let harmless = |code: Code| matches!(code, Code::NoRules | Code::UnknownRule);
                 let refused = key.shape == Shape::Later;
-                assert_eq!(findings.iter().any(|finding| finding.code == Code::NotSupportedYet), refused, "{text}: {findings:#?}");
-                assert!(refused || findings.iter().all(|finding| harmless(finding.code)), "{text}: {findings:#?}");
+                assert_eq!(
+                    findings.iter().any(|finding| finding.code == Code::NotSupportedYet),
+                    refused,
+                    "{text}: {findings:#?}"
+                );
+                assert!(
+                    refused || findings.iter().all(|finding| harmless(finding.code)),
+                    "{text}: {findings:#?}"
+                );
                 let described = &schema["$defs"][table.name()]["properties"][key.name]["description"];
-                assert_eq!(described.as_str(), (!refused).then_some(key.doc), "{}.{}", table.name(), key.name);
+                assert_eq!(
+                    described.as_str(),
+                    (!refused).then_some(key.doc),
+                    "{}.{}",
+                    table.name(),
+                    key.name
+                );
             }
         }
     }

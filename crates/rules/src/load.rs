@@ -70,14 +70,15 @@ impl Loaded {
 /// Reads rule files that are to be loaded together.
 pub fn load(files: &[SourceFile]) -> Loaded {
     let mut loading = Loading::default();
-    for file in files {
-        loading.file(file);
+    for (number, file) in files.iter().enumerate() {
+        loading.file(number, file);
     }
     loading.finish()
 }
 
 /// A rule that was read, with what it is compared with others by.
 struct Named {
+    file: usize,
     name: String,
     place: Place,
 }
@@ -85,7 +86,8 @@ struct Named {
 #[derive(Default)]
 struct Loading {
     rules: Vec<Rule>,
-    findings: Vec<Finding>,
+    /// Each with the number of its file.
+    findings: Vec<(usize, Finding)>,
     /// The first rule of each name, sound or not.
     first: BTreeMap<String, Place>,
     inhibits: Vec<Named>,
@@ -93,31 +95,18 @@ struct Loading {
 }
 
 impl Loading {
-    fn file(&mut self, file: &SourceFile) {
-        let start = self.findings.len();
+    fn file(&mut self, number: usize, file: &SourceFile) {
         match text_of(file) {
             Ok(text) => {
                 let mut report = Report::new(Arc::clone(&file.name), text.into());
-                self.documents(&mut report);
-                self.findings.extend(report.into_findings());
+                self.documents(number, &mut report);
+                self.findings.extend(report.into_findings().into_iter().map(|finding| (number, finding)));
             }
-            Err(finding) => self.findings.push(*finding),
+            Err(finding) => self.findings.push((number, *finding)),
         }
-        // Within a file by place; what an alias brought in twice is said once.
-        let own = &mut self.findings[start..];
-        own.sort_by(|a, b| (a.place.bytes.start, a.place.bytes.end, a.code).cmp(&(b.place.bytes.start, b.place.bytes.end, b.code)));
-        let mut seen = start;
-        for at in start..self.findings.len() {
-            let repeated = seen > start && same(&self.findings[seen - 1], &self.findings[at]);
-            if !repeated {
-                self.findings.swap(seen, at);
-                seen += 1;
-            }
-        }
-        self.findings.truncate(seen);
     }
 
-    fn documents(&mut self, report: &mut Report) {
+    fn documents(&mut self, file: usize, report: &mut Report) {
         let text = report.text();
         let documents = match yaml::read(&text) {
             Ok(documents) => documents,
@@ -143,7 +132,7 @@ impl Loading {
         for root in &roots {
             for item in items(report, root) {
                 found += 1;
-                self.item(report, item, defaults);
+                self.item(file, report, item, &defaults);
             }
         }
         if found == 0 && report.errors() == 0 {
@@ -151,11 +140,12 @@ impl Loading {
         }
     }
 
-    fn item(&mut self, report: &mut Report, item: &Node, defaults: Option<&Node>) {
+    fn item(&mut self, file: usize, report: &mut Report, item: &Node, defaults: &Defaults<'_>) {
         self.items += 1;
         if self.items > MAX_RULES {
             if self.items == MAX_RULES + 1 {
-                let message = format!("this is the rule after {MAX_RULES}, and {MAX_RULES} can be loaded together");
+                let message =
+                    format!("this is the rule after {MAX_RULES}, and {MAX_RULES} can be loaded together");
                 report.add(Code::TooManyRules, item.extent().start..item.extent().start, message);
             }
             return;
@@ -164,15 +154,18 @@ impl Loading {
             report.at(Code::WrongType, item, format!("a rule is a mapping, not {}", item.describe()));
             return;
         }
-        let whole = merged(item, defaults);
-        let Checked { name, rule, inhibits } = check::rule(report, &whole, item.extent());
+        let whole = merged(item, defaults.node);
+        let Checked { name, rule, inhibits } = check::rule(report, item, &whole);
         let mut unique = true;
         if let Some((name, at)) = name {
             unique = self.register(report, &name, at);
         }
-        let of = |report: &Report, (name, at): (String, Range<usize>)| Named { name, place: report.place(at) };
-        self.inhibits.extend(inhibits.into_iter().map(|inhibit| of(report, inhibit)));
-        self.rules.extend(rule.filter(|_| unique));
+        self.inhibits.extend(inhibits.into_iter().map(|(name, at)| Named {
+            file,
+            name,
+            place: report.place(at),
+        }));
+        self.rules.extend(rule.filter(|_| unique && defaults.sound));
     }
 
     /// Whether no rule had this name before.
@@ -190,34 +183,25 @@ impl Loading {
     }
 
     fn finish(mut self) -> Loaded {
-        for Named { name, place } in std::mem::take(&mut self.inhibits) {
+        for Named { file, name, place } in std::mem::take(&mut self.inhibits) {
             if !self.first.contains_key(&name) {
-                let near = nearest(&name, self.first.keys().map(String::as_str));
-                let mut finding = Finding {
-                    code: Code::UnknownRule,
-                    message: format!("no rule named `{name}` is loaded"),
-                    place,
-                    hint: None,
-                    related: Vec::new(),
-                };
-                finding.did_you_mean(near);
-                self.insert(finding);
+                let message = format!("no rule named `{name}` is loaded");
+                let mut finding =
+                    Finding { code: Code::UnknownRule, message, place, hint: None, related: Vec::new() };
+                finding.did_you_mean(nearest(&name, self.first.keys().map(String::as_str)));
+                self.findings.push((file, finding));
             }
         }
-        Loaded { rules: self.rules, findings: self.findings }
-    }
-
-    /// Puts a finding behind those of its file that come before it.
-    fn insert(&mut self, finding: Finding) {
-        let own = |other: &Finding| other.place.file == finding.place.file;
-        let before = |other: &Finding| own(other) && other.place.bytes.start <= finding.place.bytes.start;
-        let at = match self.findings.iter().rposition(before) {
-            Some(at) => at + 1,
-            // The first finding of its file, or the file's only one: files without findings leave no trace of
-            // their order, and then the end is as good a place as any.
-            None => self.findings.iter().position(own).unwrap_or(self.findings.len()),
+        let place = |(file, finding): &(usize, Finding)| {
+            (*file, finding.place.bytes.start, finding.place.bytes.end, finding.code)
         };
-        self.findings.insert(at, finding);
+        self.findings.sort_by_key(place);
+        // What an alias or `defaults` brought into several rules is said once.
+        self.findings.dedup_by(|(_, b), (_, a)| same(a, b));
+        Loaded {
+            rules: self.rules,
+            findings: self.findings.into_iter().map(|(_, finding)| finding).collect(),
+        }
     }
 }
 
@@ -252,8 +236,16 @@ fn text_of(file: &SourceFile) -> Result<String, Box<Finding>> {
     }
 }
 
+/// What a file's rules have in common.
+struct Defaults<'a> {
+    node: Option<&'a Node>,
+    /// Whether they were read without a mistake.
+    sound: bool,
+}
+
 /// The `defaults` of a file: of whichever document has them.
-fn file_defaults<'a>(report: &mut Report, roots: &'a [Node]) -> Option<&'a Node> {
+fn file_defaults<'a>(report: &mut Report, roots: &'a [Node]) -> Defaults<'a> {
+    let errors = report.errors();
     let mut all = roots.iter().filter_map(|root| root.get("defaults"));
     let first = all.next();
     for second in all {
@@ -263,17 +255,17 @@ fn file_defaults<'a>(report: &mut Report, roots: &'a [Node]) -> Option<&'a Node>
             finding.also(place, "the first one is here");
         }
     }
-    let entry = first?;
+    let Some(entry) = first else { return Defaults { node: None, sound: true } };
     if entry.value.entries().is_none() {
         // `defaults:` with all its lines commented out is no mistake.
         if entry.value.value != Yaml::Null {
             let message = format!("`defaults` takes a mapping, not {}", entry.value.describe());
             report.value(Code::WrongType, entry, message);
         }
-        return None;
+        return Defaults { node: None, sound: report.errors() == errors };
     }
-    check::defaults(report, &entry.value);
-    Some(&entry.value)
+    let sound = check::defaults(report, &entry.value);
+    Defaults { node: Some(&entry.value), sound: sound && report.errors() == errors }
 }
 
 /// The rules' items of one document.
@@ -283,7 +275,8 @@ fn items<'a>(report: &mut Report, root: &'a Node) -> &'a [Node] {
         Yaml::Map(entries) => rules_entry(report, root, entries),
         Yaml::Null => &[],
         _ => {
-            let message = format!("a rule file is a list of rules, or a mapping with `rules`, not {}", root.describe());
+            let message =
+                format!("a rule file is a list of rules, or a mapping with `rules`, not {}", root.describe());
             report.at(Code::WrongType, root, message);
             &[]
         }
@@ -295,7 +288,8 @@ fn rules_entry<'a>(report: &mut Report, root: &'a Node, entries: &'a [Entry]) ->
     let single = entries.iter().any(|entry| matches!(entry.key.as_str(), "name" | "span" | "condition"));
     if single && root.get("rules").is_none() {
         let first = entries.first().map_or(root.at.clone(), |entry| entry.key_at.clone());
-        let finding = report.add(Code::WrongType, first, "a rule file is a list of rules, and this is one rule");
+        let finding =
+            report.add(Code::WrongType, first, "a rule file is a list of rules, and this is one rule");
         finding.hint("begin it with `- `, and indent the lines that follow by two spaces");
         return &[];
     }

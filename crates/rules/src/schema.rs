@@ -20,12 +20,10 @@ fn document() -> Value {
     }
     definitions.insert("duration".to_owned(), duration());
     definitions.insert("scalar".to_owned(), json!({"type": ["string", "number", "boolean"]}));
-    definitions.insert("scalars".to_owned(), json!({"type": "array", "items": reference("scalar"), "minItems": 1}));
+    definitions
+        .insert("scalars".to_owned(), json!({"type": "array", "items": reference("scalar"), "minItems": 1}));
     definitions.insert("matcher".to_owned(), matcher());
-    definitions.insert(
-        "rules".to_owned(),
-        json!({"type": "array", "items": reference(Table::Rule.name())}),
-    );
+    definitions.insert("rules".to_owned(), json!({"type": "array", "items": reference(Table::Rule.name())}));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "fluo rules",
@@ -77,8 +75,7 @@ fn described(shape: Shape, doc: &str) -> Value {
 
 fn of_shape(shape: Shape) -> Value {
     match shape {
-        Shape::Text | Shape::Field => reference("scalar"),
-        Shape::Scalar => reference("scalar"),
+        Shape::Text | Shape::Field | Shape::Scalar => reference("scalar"),
         Shape::Expression => json!({"type": ["string", "boolean"]}),
         Shape::Word(words) => json!({"enum": words}),
         Shape::Bool => json!({"type": "boolean"}),

@@ -14,12 +14,12 @@ use minijinja::{Environment, ErrorKind};
 
 use crate::diagnostic::Code;
 use crate::expr::nearest::nearest;
+use crate::rule::Aggregate;
 use words::{Role, Word};
 
 /// Variables (and the function `trace_url`) that a template may use.
-pub const VARIABLES: [&str; 10] = [
-    "rule", "severity", "labels", "group", "value", "condition", "window", "evidence", "trace_url", "state",
-];
+pub const VARIABLES: [&str; 10] =
+    ["rule", "severity", "labels", "group", "value", "condition", "window", "evidence", "trace_url", "state"];
 
 /// Filters beyond those of `MiniJinja`.
 pub const FILTERS: [&str; 4] = ["duration", "percent", "humanize", "iso"];
@@ -37,8 +37,9 @@ pub struct TemplateProblem {
     pub hint: Option<String>,
 }
 
-/// Everything that is wrong with a template.
-pub fn check(text: &str) -> Vec<TemplateProblem> {
+/// Everything that is wrong with a template of a rule with these `aggregates` (besides `count`); where they
+/// are not known, the names behind `value.` are not looked at.
+pub fn check(text: &str, aggregates: Option<&[&str]>) -> Vec<TemplateProblem> {
     if text.len() > crate::expr::MAX_BYTES {
         let message = format!("the template is {} bytes long; it may have 16 KiB", text.len());
         return vec![TemplateProblem { code: Code::TemplateSyntax, at: 0..text.len(), message, hint: None }];
@@ -49,7 +50,15 @@ pub fn check(text: &str) -> Vec<TemplateProblem> {
         Err(error) => return vec![syntax(&error, text)],
     };
     let words = words::of(text);
-    let mut problems = unknown_variables(&environment, &template.undeclared_variables(false).into_iter().collect(), &words);
+    let mut problems =
+        unknown_variables(&environment, &template.undeclared_variables(false).into_iter().collect(), &words);
+    if let Some(aggregates) = aggregates {
+        problems.extend(unknown_values(
+            text,
+            &template.undeclared_variables(true).into_iter().collect(),
+            aggregates,
+        ));
+    }
     for word in &words {
         problems.extend(unknown_operation(&environment, word));
     }
@@ -68,12 +77,22 @@ fn syntax(error: &minijinja::Error, text: &str) -> TemplateProblem {
     let range = error.range().filter(|range| text.get(range.clone()).is_some());
     let at = range.or_else(line).unwrap_or(0..text.len());
     let reason = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-    TemplateProblem { code: Code::TemplateSyntax, at, message: format!("not a template: {reason}"), hint: None }
+    TemplateProblem {
+        code: Code::TemplateSyntax,
+        at,
+        message: format!("not a template: {reason}"),
+        hint: None,
+    }
 }
 
-fn unknown_variables(environment: &Environment<'_>, used: &BTreeSet<String>, words: &[Word<'_>]) -> Vec<TemplateProblem> {
+fn unknown_variables(
+    environment: &Environment<'_>,
+    used: &BTreeSet<String>,
+    words: &[Word<'_>],
+) -> Vec<TemplateProblem> {
     let globals: BTreeSet<&str> = environment.globals().map(|(name, _)| name).collect();
-    let unknown = used.iter().filter(|name| !VARIABLES.contains(&name.as_str()) && !globals.contains(name.as_str()));
+    let unknown =
+        used.iter().filter(|name| !VARIABLES.contains(&name.as_str()) && !globals.contains(name.as_str()));
     unknown
         .map(|name| {
             let place = words.iter().find(|word| word.role == Role::Name && word.text == name);
@@ -85,6 +104,27 @@ fn unknown_variables(environment: &Environment<'_>, used: &BTreeSet<String>, wor
                     || format!("it may use {}", VARIABLES.join(", ")),
                     |near| format!("did you mean `{near}`?"),
                 )),
+            }
+        })
+        .collect()
+}
+
+/// `value.x` where the rule has no aggregate `x`: it would be nothing in every alert.
+fn unknown_values(text: &str, used: &BTreeSet<String>, aggregates: &[&str]) -> Vec<TemplateProblem> {
+    let names = used.iter().filter_map(|path| path.strip_prefix("value.")?.split('.').next());
+    let unknown: BTreeSet<&str> =
+        names.filter(|name| *name != Aggregate::COUNT && !aggregates.contains(name)).collect();
+    let known = || aggregates.iter().copied().chain([Aggregate::COUNT]);
+    unknown
+        .into_iter()
+        .map(|name| {
+            let path = format!("value.{name}");
+            let at = text.find(&path).map_or(0..0, |at| at + "value.".len()..at + path.len());
+            TemplateProblem {
+                code: Code::TemplateName,
+                at,
+                message: format!("the rule has no aggregate `{name}`"),
+                hint: nearest(name, known()).map(|near| format!("did you mean `{near}`?")),
             }
         })
         .collect()
@@ -104,7 +144,9 @@ fn unknown_operation(environment: &Environment<'_>, word: &Word<'_>) -> Option<T
         code: Code::TemplateName,
         at: word.at.clone(),
         message: format!("there is no {what} `{}`", word.text),
-        hint: nearest(word.text, FILTERS).filter(|_| what == "filter").map(|near| format!("did you mean `{near}`?")),
+        hint: nearest(word.text, FILTERS)
+            .filter(|_| what == "filter")
+            .map(|near| format!("did you mean `{near}`?")),
     })
 }
 
@@ -114,7 +156,10 @@ mod tests {
 
     /// Code, part of the template and message of each problem.
     fn problems(text: &str) -> Vec<(Code, &str, String)> {
-        check(text).into_iter().map(|problem| (problem.code, &text[problem.at.clone()], problem.message)).collect()
+        check(text, Some(&["errors", "total", "p99"]))
+            .into_iter()
+            .map(|problem| (problem.code, &text[problem.at.clone()], problem.message))
+            .collect()
     }
 
     #[test]
@@ -129,7 +174,7 @@ mod tests {
             "{{ '{{ nothing | here }}' }} {# {{ comment | nope }} #} {% raw %}{{ raw | nope }}{% endraw %}",
             "{{ dict(a=1)['a'] }} {{ range(3) | join(', ') }}",
         ] {
-            assert_eq!(check(text), [], "{text}");
+            assert_eq!(check(text, Some(&["errors", "total", "p99"])), [], "{text}");
         }
     }
 
@@ -143,14 +188,21 @@ mod tests {
             ("{{ trace_link(1) }}", vec![(name, "trace_link", "a template knows no `trace_link`")]),
             (
                 "{% if false %}{{ value.x | nope }}{{ y }}{% endif %}",
-                vec![(name, "nope", "there is no filter `nope`"), (name, "y", "a template knows no `y`")],
+                vec![
+                    (name, "x", "the rule has no aggregate `x`"),
+                    (name, "nope", "there is no filter `nope`"),
+                    (name, "y", "a template knows no `y`"),
+                ],
             ),
         ] {
-            let expected: Vec<_> = expected.into_iter().map(|(code, at, text)| (code, at, text.to_owned())).collect();
+            let expected: Vec<_> =
+                expected.into_iter().map(|(code, at, text)| (code, at, text.to_owned())).collect();
             assert_eq!(problems(text), expected, "{text}");
         }
         for (text, part) in [("a {{ value. }} b", "}}"), ("{% if x %}", ""), ("a\n{{ 'x }}", "{{ 'x")] {
-            let [(Code::TemplateSyntax, at, _)] = &problems(text)[..] else { panic!("{text}: {:?}", problems(text)) };
+            let [(Code::TemplateSyntax, at, _)] = &problems(text)[..] else {
+                panic!("{text}: {:?}", problems(text))
+            };
             assert!(at.starts_with(part), "{text}: {at}");
         }
     }

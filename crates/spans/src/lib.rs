@@ -4,18 +4,18 @@
 //!
 //! | stage | input → output |
 //! | --- | --- |
-//! | [`decompress`] | an object's bytes → what was compressed |
-//! | [`detect`] | bytes → which encoding they are in |
+//! | [`mod@decompress`] | an object's bytes → what was compressed |
+//! | [`mod@detect`] | bytes → which encoding they are in |
 //! | [`framing`] | a length-prefixed file → its messages |
 //! | `json`, `protobuf` | one message → drafts of spans |
 //! | `draft`, `assembly` | drafts → [`span::Span`]s, and what was [set aside](set_aside) |
-//! | [`decode`] | all of the above |
+//! | [`mod@decode`] | all of the above |
+//! | [`identity`] | spans → which of them are one |
+//! | [`schema`], [`layout`], [`batch`] | spans → Arrow record batches, and back |
+//! | [`semconv`] | an attribute's name → its older and newer ones |
 //! | [`text`] | an attribute's value → its canonical text, on which all matching is defined |
 
-#![cfg_attr(
-    test,
-    allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed")
-)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
 
 mod assembly;
 pub mod batch;

@@ -6,7 +6,7 @@
 //! | integer | decimal |
 //! | boolean | `true`, `false` |
 //! | double, integral and below 2⁵³ | as an integer: `401`; minus zero is `0` |
-//! | other doubles | shortest text that reads back as the same double, positional from 1e-5 up to 1e16 (`0.05`, `9007199254740992.0`), outside of that with an exponent (`1e300`, `1.5e-7`) |
+//! | other doubles | shortest text that reads back as the same double, positional from 1e-4 up to 1e16 (`0.05`, `9007199254740992.0`), outside of that with an exponent (`1e300`, `1.5e-7`) |
 //! | not finite | `NaN`, `Infinity`, `-Infinity` |
 //! | bytes | base64, standard alphabet, padded |
 //! | array | compact JSON |
@@ -16,7 +16,7 @@
 //! Inside of arrays and maps strings and bytes are JSON strings, and so are the three words for
 //! doubles that are not finite, because JSON has no such numbers.
 //!
-//! [`number`], [`integer`] and [`array`] read such texts back and define what "numeric" and "is an
+//! [`number`], [`integer`] and [`array()`] read such texts back and define what "numeric" and "is an
 //! array" mean to every rule.
 
 use std::fmt::Write as _;

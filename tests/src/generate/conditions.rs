@@ -10,7 +10,7 @@ use proptest::prelude::{BoxedStrategy, Just, Strategy, prop_oneof};
 use proptest::sample::select;
 use proptest::strategy::Union;
 
-use super::expressions::{arithmetic, call, compare, literal, of, operator, rounding};
+use super::expressions::{arithmetic, call, compare, literal, negated, of, operator, rounding};
 use super::writing::written;
 
 /// A condition that makes a rule exact: `and` and `or` of comparisons that more spans can only make true.
@@ -144,7 +144,7 @@ fn terms(
         prop_oneof![
             4 => (arithmetic(), inner.clone(), inner.clone())
                 .prop_map(|(operator, left, right)| binary(operator, left, right)),
-            1 => inner.clone().prop_map(|inner| of(ExprKind::Negate(Box::new(inner)))),
+            1 => inner.clone().prop_map(negated),
             1 => (rounding(), inner.clone()).prop_map(|(function, inner)| call(function, vec![inner])),
             1 => (select(vec![Function::Min, Function::Max, Function::Coalesce]), inner.clone(), inner)
                 .prop_map(|(function, left, right)| call(function, vec![left, right])),

@@ -113,7 +113,7 @@ fn number_term() -> BoxedStrategy<Expr> {
             3 => (arithmetic(), inner.clone(), inner.clone()).prop_map(|(operator, left, right)| {
                 of(ExprKind::Arithmetic(operator, Box::new(left), Box::new(right)))
             }),
-            1 => inner.clone().prop_map(|inner| of(ExprKind::Negate(Box::new(inner)))),
+            1 => inner.clone().prop_map(negated),
             1 => (rounding(), inner.clone()).prop_map(|(function, inner)| call(function, vec![inner])),
             1 => (select(vec![Function::Min, Function::Max]), vec(inner.clone(), 2..4))
                 .prop_map(|(function, arguments)| call(function, arguments)),
@@ -215,6 +215,17 @@ pub fn rounding() -> impl Strategy<Value = Function> {
 /// An expression whose place in the text is not known yet ([`writing::written`] finds it).
 pub(super) fn of(kind: ExprKind) -> Expr {
     Expr { kind, at: 0..0 }
+}
+
+/// The negation; that of a constant is a constant, as the parser reads it.
+pub(super) fn negated(inner: Expr) -> Expr {
+    match inner.kind {
+        ExprKind::Literal(Value::Number(Number::Int(int))) => literal(Value::Number(Number::Int(-int))),
+        ExprKind::Literal(Value::Number(Number::Float(float))) => {
+            literal(Value::Number(Number::Float(-float)))
+        }
+        _ => of(ExprKind::Negate(Box::new(inner))),
+    }
 }
 
 /// A constant.

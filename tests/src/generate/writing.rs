@@ -105,6 +105,7 @@ fn infix(text: &mut String, left: &Expr, operator: &str, right: &Expr) -> (Box<E
 }
 
 /// Names, constants and calls need no parentheses.
+#[expect(clippy::unnecessary_box_returns, reason = "a node's children are boxes")]
 fn in_parentheses(text: &mut String, expr: &Expr) -> Box<Expr> {
     let bare = matches!(
         expr.kind,
@@ -124,12 +125,16 @@ fn in_parentheses(text: &mut String, expr: &Expr) -> Box<Expr> {
 }
 
 fn write_value(text: &mut String, value: &Value) {
+    text.push_str(&constant(value));
+}
+
+fn constant(value: &Value) -> String {
     match value {
-        Value::Text(word) => text.push_str(&quoted(word)),
-        Value::Number(Number::Int(int)) => text.push_str(&int.to_string()),
-        Value::Number(Number::Float(float)) => text.push_str(&format!("{float:?}")),
-        Value::Bool(bool) => text.push_str(&bool.to_string()),
-        Value::Duration(nanos) => text.push_str(&nanos.to_string()),
+        Value::Text(word) => quoted(word),
+        Value::Number(Number::Int(int)) => int.to_string(),
+        Value::Number(Number::Float(float)) => format!("{float:?}"),
+        Value::Bool(bool) => bool.to_string(),
+        Value::Duration(nanos) => nanos.to_string(),
     }
 }
 

@@ -64,8 +64,8 @@ fn aggregate_direction(function: &AggregateFunction) -> Option<Direction> {
         AggregateFunction::Count
         | AggregateFunction::CountDistinct(_)
         | AggregateFunction::Rate { .. }
-        | AggregateFunction::Max(_) => Some(Direction::Up),
-        AggregateFunction::Sum(Field::Intrinsic(Intrinsic::Duration)) => Some(Direction::Up),
+        | AggregateFunction::Max(_)
+        | AggregateFunction::Sum(Field::Intrinsic(Intrinsic::Duration)) => Some(Direction::Up),
         AggregateFunction::Min(_) => Some(Direction::Down),
         AggregateFunction::Sum(_)
         | AggregateFunction::Avg(_)

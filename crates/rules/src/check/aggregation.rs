@@ -33,12 +33,15 @@ impl Aggregation {
 /// The value of `aggregation:`.
 pub(super) fn aggregation(report: &mut Report, entry: &Entry) -> Aggregation {
     let mut read = Aggregation { aggregates: Vec::new(), broken: false, evidence_limit: DEFAULT_EVIDENCE };
-    let Some(entries) = shape::map(report, entry, "a mapping of name to aggregate, such as `{errors: count}`") else {
+    let Some(entries) =
+        shape::map(report, entry, "a mapping of name to aggregate, such as `{errors: count}`")
+    else {
         return Aggregation { broken: true, ..read };
     };
     for named in entries {
         let sound_name = name(report, named);
-        let aggregate = if is_evidence(named) { evidence(report, named, &mut read) } else { form(report, named) };
+        let aggregate =
+            if is_evidence(named) { evidence(report, named, &mut read) } else { form(report, named) };
         match aggregate {
             Some(aggregate) if sound_name => read.aggregates.push(aggregate),
             _ => read.broken = true,
@@ -54,9 +57,14 @@ fn name(report: &mut Report, entry: &Entry) -> bool {
     let identifier = first && characters.all(|c| c.is_ascii_alphanumeric() || c == '_');
     if !identifier {
         let message = format!("`{}` cannot be an aggregate's name", entry.key);
-        report.add(Code::BadName, entry.key_at.clone(), message).hint("letters, digits and `_`, not beginning with a digit");
+        report
+            .add(Code::BadName, entry.key_at.clone(), message)
+            .hint("letters, digits and `_`, not beginning with a digit");
     } else if crate::expr::is_reserved(&entry.key) {
-        let message = format!("`{}` is a word of the expression language, and cannot be an aggregate's name", entry.key);
+        let message = format!(
+            "`{}` is a word of the expression language, and cannot be an aggregate's name",
+            entry.key
+        );
         report.add(Code::BadName, entry.key_at.clone(), message);
         return false;
     }
@@ -75,7 +83,9 @@ fn evidence(report: &mut Report, entry: &Entry, read: &mut Aggregation) -> Optio
             Some(Aggregate::implied_count())
         }
         _ => {
-            let message = format!("`count` says how many spans to keep as evidence: a whole number from 0 to {MAX_EVIDENCE}");
+            let message = format!(
+                "`count` says how many spans to keep as evidence: a whole number from 0 to {MAX_EVIDENCE}"
+            );
             report.value(Code::BadNumber, entry, message);
             None
         }
@@ -152,7 +162,9 @@ fn mapping(report: &mut Report, entry: &Entry, parts: &[Entry]) -> Option<(Aggre
     let Some((_, function)) = function else {
         if report.errors() == errors {
             let message = format!("`{}` does not say what to compute", entry.key);
-            report.value(Code::MissingKey, entry, message).hint("write `count`, `{sum: FIELD}`, `{p99: duration}` …");
+            report
+                .value(Code::MissingKey, entry, message)
+                .hint("write `count`, `{sum: FIELD}`, `{p99: duration}` …");
         }
         return None;
     };
@@ -176,7 +188,9 @@ fn conflict(report: &mut Report, first: Option<&Entry>, second: &Entry) {
 fn unknown_function(report: &mut Report, entry: &Entry, part: &Entry) {
     if part.key.starts_with('p') && part.key[1..].starts_with(|c: char| c.is_ascii_digit()) {
         let message = format!("`{}` is not a percentile from above 0 to 100", part.key);
-        report.add(Code::BadNumber, part.key_at.clone(), message).hint("`p99`, `p99.9` or `{percentile: {of: FIELD, p: 99.9}}`");
+        report
+            .add(Code::BadNumber, part.key_at.clone(), message)
+            .hint("`p99`, `p99.9` or `{percentile: {of: FIELD, p: 99.9}}`");
     } else {
         shape::unknown_key(report, part, Table::Aggregate, &format!("the aggregate `{}`", entry.key));
     }

@@ -21,7 +21,11 @@ pub(super) fn condition(report: &mut Report, entry: &Entry, aggregation: &Aggreg
     let expr = expression::parse(report, entry, &text, context)?;
     if !names_aggregate(&expr) {
         report
-            .value(Code::NoAggregate, entry, "the condition depends on no aggregate: it always holds, or never")
+            .value(
+                Code::NoAggregate,
+                entry,
+                "the condition depends on no aggregate: it always holds, or never",
+            )
             .hint("compare an aggregate: `count > 5`");
         return None;
     }
@@ -74,7 +78,9 @@ fn holds_for_few<'a>(expr: &'a Expr, aggregates: &[Aggregate]) -> Option<&'a Exp
             let above = matches!(comparison, Comparison::Gt | Comparison::Gte) && counts(right, aggregates);
             (below || above).then_some(expr)
         }
-        ExprKind::Or(left, right) => holds_for_few(left, aggregates).or_else(|| holds_for_few(right, aggregates)),
+        ExprKind::Or(left, right) => {
+            holds_for_few(left, aggregates).or_else(|| holds_for_few(right, aggregates))
+        }
         // `ok < 5 and total >= 100` is about groups that have spans.
         ExprKind::And(left, right) => {
             if needs_many(left, aggregates) || needs_many(right, aggregates) {

@@ -11,7 +11,8 @@ use crate::yaml::{Entry, Node, locate};
 pub(super) fn source(report: &mut Report, entry: &Entry) -> Option<String> {
     let text = shape::some_text(report, entry)?;
     if text.len() > expr::MAX_BYTES {
-        let message = format!("`{}` is {} bytes long; an expression has at most 16 KiB", entry.key, text.len());
+        let message =
+            format!("`{}` is {} bytes long; an expression has at most 16 KiB", entry.key, text.len());
         report.value(Code::ExprTooLong, entry, message);
         return None;
     }
@@ -35,7 +36,12 @@ pub(super) fn parse(report: &mut Report, entry: &Entry, text: &str, context: Con
     accept(report, entry, text, expr::parse(text, context))
 }
 
-fn accept(report: &mut Report, entry: &Entry, text: &str, parsed: Result<Expr, Vec<Problem>>) -> Option<Expr> {
+fn accept(
+    report: &mut Report,
+    entry: &Entry,
+    text: &str,
+    parsed: Result<Expr, Vec<Problem>>,
+) -> Option<Expr> {
     match parsed {
         Ok(expr) => Some(expr),
         Err(problems) => {

@@ -10,16 +10,21 @@ use crate::yaml::{Entry, Node, Yaml};
 
 /// The value of `group_by`.
 pub(super) fn group_by(report: &mut Report, entry: &Entry) -> Option<Vec<GroupKey>> {
-    let names = shape::texts(report, entry)?;
-    let Yaml::List(items) = &entry.value.value else { return None };
+    let items = shape::items(report, entry)?;
     let mut keys: Vec<GroupKey> = Vec::new();
     let mut sound = true;
-    for (name, item) in names.into_iter().zip(items) {
-        let Some(field) = expression::field(report, item, &name) else {
+    for item in items {
+        let name = shape::item_text(report, item, &entry.key);
+        let Some((name, field)) =
+            name.and_then(|name| expression::field(report, item, &name).map(|field| (name, field)))
+        else {
             sound = false;
             continue;
         };
-        if matches!(field, Field::Intrinsic(Intrinsic::EventName) | Field::Attribute { scope: Scope::Event, .. }) {
+        if matches!(
+            field,
+            Field::Intrinsic(Intrinsic::EventName) | Field::Attribute { scope: Scope::Event, .. }
+        ) {
             let message = format!("`{name}` cannot be a group key: a span may have many events");
             report.at(Code::NotGroupable, item, message);
             sound = false;
@@ -34,11 +39,19 @@ pub(super) fn group_by(report: &mut Report, entry: &Entry) -> Option<Vec<GroupKe
 }
 
 /// The value of `expect`: groups, each with one value per group key.
-pub(super) fn expect(report: &mut Report, entry: &Entry, keys: &[GroupKey]) -> Option<Vec<Vec<Option<String>>>> {
+pub(super) fn expect(
+    report: &mut Report,
+    entry: &Entry,
+    keys: &[GroupKey],
+) -> Option<Vec<Vec<Option<String>>>> {
     let items = shape::list(report, entry, "a list of groups")?;
     if keys.is_empty() {
         report
-            .add(Code::BadExpectation, entry.key_at.clone(), "`expect` lists groups, and the rule has no `group_by`")
+            .add(
+                Code::BadExpectation,
+                entry.key_at.clone(),
+                "`expect` lists groups, and the rule has no `group_by`",
+            )
             .hint("without `group_by` the one group always exists");
         return None;
     }
@@ -60,7 +73,7 @@ pub(super) fn expect(report: &mut Report, entry: &Entry, keys: &[GroupKey]) -> O
 fn group(report: &mut Report, item: &Node, keys: &[GroupKey]) -> Option<Vec<Option<String>>> {
     let Some(entries) = item.entries() else {
         if let ([_], false) = (keys, matches!(item.value, Yaml::List(_))) {
-            return value(report, item).map(|value| vec![value]);
+            return value(report, item).ok().map(|value| vec![value]);
         }
         let names: Vec<_> = keys.iter().map(|key| format!("{}: …", key.key)).collect();
         let message = format!("a group of several keys is a mapping, not {}", item.describe());
@@ -73,37 +86,39 @@ fn group(report: &mut Report, item: &Node, keys: &[GroupKey]) -> Option<Vec<Opti
         let near = nearest(&entry.key, keys.iter().map(|key| key.key.as_str()));
         report.add(Code::BadExpectation, entry.key_at.clone(), message).did_you_mean(near);
     }
-    let values: Vec<Option<Option<String>>> = keys
-        .iter()
-        .map(|key| match item.get(&key.key) {
-            Some(entry) => value(report, &entry.value),
-            None => {
-                let message = format!("this group has no value for `{}`", key.key);
-                report.at(Code::BadExpectation, item, message).hint(format!("`{}: null` stands for a missing value", key.key));
-                None
-            }
-        })
-        .collect();
+    let mut values = Vec::with_capacity(keys.len());
+    for key in keys {
+        if let Some(entry) = item.get(&key.key) {
+            values.push(value(report, &entry.value).ok());
+        } else {
+            let message = format!("this group has no value for `{}`", key.key);
+            let hint = format!("`{}: null` stands for a missing value", key.key);
+            report.at(Code::BadExpectation, item, message).hint(hint);
+        }
+    }
     if report.errors() > errors {
         return None;
     }
     values.into_iter().collect()
 }
 
+/// A mistake that has been reported.
+struct Reported;
+
 /// One value of a group, as the text that spans are grouped by; nothing stands for a missing one.
-fn value(report: &mut Report, node: &Node) -> Option<Option<String>> {
+fn value(report: &mut Report, node: &Node) -> Result<Option<String>, Reported> {
     match &node.value {
-        Yaml::Null => Some(None),
-        Yaml::Bool(value) => Some(Some(value.to_string())),
-        Yaml::Number(Number::Int(value)) => Some(Some(value.to_string())),
+        Yaml::Null => Ok(None),
+        Yaml::Bool(value) => Ok(Some(value.to_string())),
+        Yaml::Number(Number::Int(value)) => Ok(Some(value.to_string())),
         // The spelling: group values are texts, and `1.10` is not `1.1`.
         Yaml::Text(_) | Yaml::Number(_) | Yaml::Unusable(_) => {
-            node.scalar_text(&report.text()).map(|text| Some(text.to_owned()))
+            Ok(node.scalar_text(&report.text()).map(str::to_owned))
         }
         Yaml::List(_) | Yaml::Map(_) => {
             let message = format!("a group's value must be text, not {}", node.describe());
             report.at(Code::BadExpectation, node, message);
-            None
+            Err(Reported)
         }
     }
 }

@@ -63,10 +63,13 @@ impl Reader<'_> {
         if operators.is_empty() {
             let message = format!("`{}` has no operator", entry.key);
             let names = Table::Operators.keys().iter().map(|key| key.name).collect::<Vec<_>>();
-            report.value(Code::InvalidValue, entry, message).hint(format!("operators are {}", shape::listed(&names)));
+            report
+                .value(Code::InvalidValue, entry, message)
+                .hint(format!("operators are {}", shape::listed(&names)));
             return None;
         }
-        let tests: Vec<Option<Test>> = operators.iter().map(|operator| self.operator(report, operator)).collect();
+        let tests: Vec<Option<Test>> =
+            operators.iter().map(|operator| self.operator(report, operator)).collect();
         tests.into_iter().collect()
     }
 
@@ -111,7 +114,11 @@ impl Reader<'_> {
     fn value(&self, report: &mut Report, node: &Node) -> Option<Value> {
         let spelling = node.scalar_text(&report.text()).map(str::to_owned);
         let Some(spelling) = spelling else {
-            let message = format!("`{}` is compared with text, a number or a boolean, not {}", self.key, node.describe());
+            let message = format!(
+                "`{}` is compared with text, a number or a boolean, not {}",
+                self.key,
+                node.describe()
+            );
             let finding = report.at(Code::WrongType, node, message);
             if node.value == Yaml::Null {
                 finding.hint("`exists: false` matches spans without a value");
@@ -126,7 +133,7 @@ impl Reader<'_> {
                 None
             }
             (Subject::Open, Yaml::Number(number)) => {
-                self.warn_of_dropped_zero(report, node, *number, &spelling);
+                warn_of_dropped_zero(report, node, *number, &spelling);
                 Some(Value::Number(*number))
             }
             (Subject::Open, Yaml::Bool(value)) => Some(Value::Bool(*value)),
@@ -145,7 +152,9 @@ impl Reader<'_> {
             (Subject::Duration, _) => self.duration(report, node, &spelling),
             (Subject::Words(_), _) => {
                 let message = format!("`{}` has no order, so that `{}` never holds", self.key, operator.key);
-                report.add(Code::TypeMismatch, operator.key_at.clone(), message).hint("`in` takes a list of words");
+                report
+                    .add(Code::TypeMismatch, operator.key_at.clone(), message)
+                    .hint("`in` takes a list of words");
                 None
             }
             (Subject::Open, Yaml::Unusable(why)) => {
@@ -179,14 +188,17 @@ impl Reader<'_> {
     fn text(&self, report: &mut Report, operator: &Entry) -> Option<String> {
         if self.subject == Subject::Duration {
             let message = format!("`{}` is a duration, which `{}` does not work on", self.key, operator.key);
-            report.add(Code::TypeMismatch, operator.key_at.clone(), message).hint("`gt`, `gte`, `lt` and `lte` compare durations");
+            report
+                .add(Code::TypeMismatch, operator.key_at.clone(), message)
+                .hint("`gt`, `gte`, `lt` and `lte` compare durations");
             return None;
         }
         shape::text(report, operator)
     }
 
     fn duration(&self, report: &mut Report, node: &Node, spelling: &str) -> Option<Value> {
-        if matches!(node.value, Yaml::Number(_) | Yaml::Unusable(_)) || Number::from_text(spelling).is_some() {
+        if matches!(node.value, Yaml::Number(_) | Yaml::Unusable(_)) || Number::from_text(spelling).is_some()
+        {
             let message = format!("`{}` is a duration, and `{spelling}` has no unit", self.key);
             report.at(Code::DurationUnit, node, message).hint("write `500ms`, `1.5s` or `2m`");
             return None;
@@ -201,7 +213,13 @@ impl Reader<'_> {
         }
     }
 
-    fn word(&self, report: &mut Report, node: &Node, spelling: &str, words: &[&'static str]) -> Option<Value> {
+    fn word(
+        &self,
+        report: &mut Report,
+        node: &Node,
+        spelling: &str,
+        words: &[&'static str],
+    ) -> Option<Value> {
         if words.contains(&spelling) {
             return Some(Value::Text(spelling.to_owned()));
         }
@@ -212,16 +230,20 @@ impl Reader<'_> {
 
     fn unusable(&self, report: &mut Report, node: &Node, spelling: &str, why: &str) {
         let message = format!("`{}` cannot be compared with `{spelling}`: {why}", self.key);
-        report.at(Code::BadNumber, node, message).hint(format!("write `\"{spelling}\"` to compare with the text"));
+        report
+            .at(Code::BadNumber, node, message)
+            .hint(format!("write `\"{spelling}\"` to compare with the text"));
     }
+}
 
-    /// `1.10` is a number to YAML, and a version to many.
-    fn warn_of_dropped_zero(&self, report: &mut Report, node: &Node, number: Number, spelling: &str) {
-        let shortened = spelling.contains('.') && spelling.ends_with('0') && !spelling.contains(['e', 'E']);
-        if let (Number::Float(value), true) = (number, shortened) {
-            let message = format!("`{spelling}` is read as the number {value}, and matches `{value}` too");
-            report.at(Code::NumberLikeText, node, message).hint(format!("write `\"{spelling}\"` if it is a version, `{value}` if it is a number"));
-        }
+/// `1.10` is a number to YAML, and a version to many.
+fn warn_of_dropped_zero(report: &mut Report, node: &Node, number: Number, spelling: &str) {
+    let shortened = spelling.contains('.') && spelling.ends_with('0') && !spelling.contains(['e', 'E']);
+    if let (Number::Float(value), true) = (number, shortened) {
+        let message = format!("`{spelling}` is read as the number {value}, and matches `{value}` too");
+        report
+            .at(Code::NumberLikeText, node, message)
+            .hint(format!("write `\"{spelling}\"` if it is a version, `{value}` if it is a number"));
     }
 }
 
@@ -238,7 +260,12 @@ impl Number {
             return None;
         }
         if percent {
-            return plain.parse::<f64>().map(|value| value / 100.0).ok().filter(|value| value.is_finite()).map(Self::Float);
+            return plain
+                .parse::<f64>()
+                .map(|value| value / 100.0)
+                .ok()
+                .filter(|value| value.is_finite())
+                .map(Self::Float);
         }
         if let Ok(int) = plain.parse::<i64>() {
             return Some(Self::Int(int));

@@ -10,7 +10,8 @@ use crate::yaml::{Node, locate};
 pub(super) fn check(report: &mut Report, node: &Node, text: &str) -> bool {
     let Err(error) = crate::expr::compile_pattern(text) else { return true };
     let (message, at) = describe(&error, text);
-    let place = at.and_then(|at| locate(&report.text(), &node.at, text, &at)).filter(|_| node.alias.is_none());
+    let place =
+        at.and_then(|at| locate(&report.text(), &node.at, text, &at)).filter(|_| node.alias.is_none());
     let message = format!("not a regular expression: {message}");
     match place {
         Some(place) => report.add(Code::BadPattern, place, message),

@@ -40,9 +40,20 @@ impl Report {
     }
 
     /// A finding about these bytes.
-    pub(crate) fn add(&mut self, code: Code, bytes: Range<usize>, message: impl Into<String>) -> &mut Finding {
+    pub(crate) fn add(
+        &mut self,
+        code: Code,
+        bytes: Range<usize>,
+        message: impl Into<String>,
+    ) -> &mut Finding {
         let place = self.place(bytes);
-        self.findings.push_mut(Finding { code, message: message.into(), place, hint: None, related: Vec::new() })
+        self.findings.push_mut(Finding {
+            code,
+            message: message.into(),
+            place,
+            hint: None,
+            related: Vec::new(),
+        })
     }
 
     /// A finding about a value; where an alias brought it here, the alias is the second place.

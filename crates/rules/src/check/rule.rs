@@ -23,11 +23,11 @@ pub(crate) struct Checked {
     pub(crate) inhibits: Vec<(String, Range<usize>)>,
 }
 
-/// Reads a rule: `node` with defaults merged in, written at `range`.
-pub(crate) fn rule(report: &mut Report, node: &Node, range: Range<usize>) -> Checked {
+/// Reads a rule: `own` as written, `node` with defaults merged in.
+pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
     let errors = report.errors();
-    let entries = node.entries().unwrap_or_default();
-    shape::known_keys(report, entries, Table::Rule, "the rule");
+    let range = own.extent();
+    shape::known_keys(report, own.entries().unwrap_or_default(), Table::Rule, "the rule");
 
     let name_entry = node.get("name");
     let name = name_entry.and_then(|entry| shape::some_text(report, entry));
@@ -35,8 +35,10 @@ pub(crate) fn rule(report: &mut Report, node: &Node, range: Range<usize>) -> Che
         missing(report, node, "name", "every rule needs a `name`");
     }
     let kind = rule_kind(report, node);
-    let values = Values::read(report, node);
-    let aggregation = node.get("aggregation").map_or_else(Aggregation::absent, |entry| aggregation::aggregation(report, entry));
+    let aggregation = node
+        .get("aggregation")
+        .map_or_else(Aggregation::absent, |entry| aggregation::aggregation(report, entry));
+    let values = Values::read(report, node, Some(&aggregation));
     let group_by = node.get("group_by").map(|entry| groups::group_by(report, entry));
     let group_by = group_by.unwrap_or_else(|| Some(Vec::new()));
     let expect = match (node.get("expect"), &group_by) {
@@ -44,7 +46,9 @@ pub(crate) fn rule(report: &mut Report, node: &Node, range: Range<usize>) -> Che
         _ => Some(Vec::new()),
     };
     let condition = match (node.get("condition"), &kind) {
-        (Some(entry), Kind::Span(_)) => condition::condition(report, entry, &aggregation).map(|condition| (entry, condition)),
+        (Some(entry), Kind::Span(_)) => {
+            condition::condition(report, entry, &aggregation).map(|condition| (entry, condition))
+        }
         (None, Kind::Span(_)) => {
             missing(report, node, "condition", "the rule has no `condition`");
             None
@@ -53,19 +57,35 @@ pub(crate) fn rule(report: &mut Report, node: &Node, range: Range<usize>) -> Che
         (_, Kind::Other) => None,
     };
     if let Some(every) = values.every {
-        node.get("every").into_iter().for_each(|entry| timing::warn_of_gaps(report, entry, every, values.window));
+        node.get("every")
+            .into_iter()
+            .for_each(|entry| timing::warn_of_gaps(report, entry, every, values.window));
     }
-    if let (Some((entry, condition)), Some([_, ..]), Some([])) = (&condition, group_by.as_deref(), expect.as_deref()) {
+    if let (Some((entry, condition)), Some([_, ..]), Some([])) =
+        (&condition, group_by.as_deref(), expect.as_deref())
+    {
         condition::warn_of_vanishing_groups(report, entry, condition, &aggregation.aggregates);
     }
     let inhibits = inhibits(report, node, name.as_deref());
 
-    let sound = report.errors() == errors;
+    let sound = report.errors() == errors && !own.incomplete;
     let named = name.clone().zip(name_entry.map(|entry| entry.value.at.clone()));
     let rule = match (sound, name, kind, group_by, expect, condition) {
-        (true, Some(name), Kind::Span(Some(selector)), Some(group_by), Some(expect), Some((_, condition))) => {
+        (
+            true,
+            Some(name),
+            Kind::Span(Some(selector)),
+            Some(group_by),
+            Some(expect),
+            Some((_, condition)),
+        ) => {
             let place = report.place(name_entry.map_or(range.start, |entry| entry.key_at.start)..range.end);
-            let source = Source { file: Arc::clone(report.file()), line: place.start.line, text: report.text(), range };
+            let source = Source {
+                file: Arc::clone(report.file()),
+                line: place.start.line,
+                text: report.text(),
+                range,
+            };
             Some(Rule {
                 name,
                 description: values.description,
@@ -101,8 +121,9 @@ pub(crate) fn rule(report: &mut Report, node: &Node, range: Range<usize>) -> Che
 }
 
 /// Reads `defaults` for what can be wrong in them by themselves. What depends on the rest of a rule is found
-/// in the rules.
-pub(crate) fn defaults(report: &mut Report, node: &Node) {
+/// in the rules. Says whether they can be relied on: where not, no rule of the file means what is written.
+pub(crate) fn defaults(report: &mut Report, node: &Node) -> bool {
+    let errors = report.errors();
     for entry in node.entries().unwrap_or_default() {
         if entry.key == "name" {
             let message = "`name` is a rule's own, and cannot be a default";
@@ -111,7 +132,10 @@ pub(crate) fn defaults(report: &mut Report, node: &Node) {
             shape::unknown_key(report, entry, Table::Defaults, "`defaults`");
         }
     }
-    rule_kinds(node).into_iter().filter(|entry| entry.key != "span").for_each(|entry| unsupported::rule_kind(report, entry));
+    rule_kinds(node)
+        .into_iter()
+        .filter(|entry| entry.key != "span")
+        .for_each(|entry| unsupported::rule_kind(report, entry));
     if let Some(entry) = node.get("span") {
         selector::selector(report, entry);
     }
@@ -121,7 +145,8 @@ pub(crate) fn defaults(report: &mut Report, node: &Node) {
     if let Some(entry) = node.get("group_by") {
         groups::group_by(report, entry);
     }
-    Values::read(report, node);
+    Values::read(report, node, None);
+    report.errors() == errors && !node.incomplete
 }
 
 fn missing(report: &mut Report, node: &Node, key: &str, message: &str) {
@@ -200,7 +225,7 @@ struct Values {
 
 impl Values {
     /// Where a value cannot be read, its default takes the place: the rule is given up anyway.
-    fn read(report: &mut Report, node: &Node) -> Self {
+    fn read(report: &mut Report, node: &Node, aggregation: Option<&Aggregation>) -> Self {
         for key in ["settle", "max_trace_duration"] {
             if let Some(entry) = node.get(key) {
                 unsupported::trace_timing(report, entry);
@@ -219,7 +244,10 @@ impl Values {
             severity: severity(report, node),
             enabled: node.get("enabled").and_then(|entry| shape::boolean(report, entry)).unwrap_or(true),
             labels: node.get("labels").and_then(|entry| shape::text_map(report, entry)).unwrap_or_default(),
-            annotations: node.get("annotations").and_then(|entry| annotations::annotations(report, entry)).unwrap_or_default(),
+            annotations: node
+                .get("annotations")
+                .and_then(|entry| annotations::annotations(report, entry, aggregation))
+                .unwrap_or_default(),
             conventions: conventions(report, node),
             window,
             every,
@@ -227,7 +255,10 @@ impl Values {
             lookback,
             hold_for,
             keep_firing_for,
-            realert: node.get("realert").and_then(|entry| timing::realert(report, entry)).unwrap_or(timing::DEFAULT_REALERT),
+            realert: node
+                .get("realert")
+                .and_then(|entry| timing::realert(report, entry))
+                .unwrap_or(timing::DEFAULT_REALERT),
             notification_limit: integer(report, node, "notification_limit").unwrap_or(50),
             redact: node.get("redact").and_then(|entry| shape::texts(report, entry)).unwrap_or_default(),
             eval_delay,

@@ -99,7 +99,11 @@ fn alternative(report: &mut Report, item: &Node) -> Option<Selector> {
     if let Some(entries) = item.entries() {
         return mapping(report, entries, "`any`");
     }
-    report.at(Code::WrongType, item, format!("an entry of `any` must be a selector, not {}", item.describe()));
+    report.at(
+        Code::WrongType,
+        item,
+        format!("an entry of `any` must be a selector, not {}", item.describe()),
+    );
     None
 }
 
@@ -113,7 +117,9 @@ fn event(report: &mut Report, entry: &Entry) -> Option<Selector> {
         match part.key.as_str() {
             "name" => name = matcher::matcher(report, part, &Field::Intrinsic(Intrinsic::EventName)),
             "attributes" => {
-                for inner in shape::map(report, part, "a mapping of attribute key to matcher").unwrap_or_default() {
+                for inner in
+                    shape::map(report, part, "a mapping of attribute key to matcher").unwrap_or_default()
+                {
                     let Some(key) = attribute_key(report, inner) else { continue };
                     // Not `Field::attribute`: here `name` is an attribute of that name, not the event's name.
                     let field = Field::Attribute { scope: Scope::Event, key: key.to_owned() };

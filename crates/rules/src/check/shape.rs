@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::Report;
 use crate::diagnostic::Code;
 use crate::duration::Nanos;
+use crate::expr::nearest::nearest;
 use crate::keys::Table;
 use crate::matcher::Number;
-use crate::expr::nearest::nearest;
 use crate::yaml::{Entry, Node, Yaml};
 
 /// Reports the keys that `table` does not know. `within` names the mapping.
@@ -69,18 +69,22 @@ pub(super) fn some_text(report: &mut Report, entry: &Entry) -> Option<String> {
     Some(text)
 }
 
+/// The items of a list of texts.
+pub(super) fn items<'a>(report: &mut Report, entry: &'a Entry) -> Option<&'a [Node]> {
+    if let Yaml::List(items) = &entry.value.value {
+        return Some(items);
+    }
+    let spelling = entry.value.scalar_text(&report.text()).map(|text| format!("write `[{text}]`"));
+    let message = format!("`{}` takes a list, not {}", entry.key, entry.value.describe());
+    report.value(Code::WrongType, entry, message).hint = spelling;
+    None
+}
+
 /// A list of texts, none empty.
 pub(super) fn texts(report: &mut Report, entry: &Entry) -> Option<Vec<String>> {
-    let items = if let Yaml::List(items) = &entry.value.value {
-        items
-    } else {
-        let spelling = entry.value.scalar_text(&report.text()).map(|text| format!("write `[{text}]`"));
-        let message = format!("`{}` takes a list, not {}", entry.key, entry.value.describe());
-        let finding = report.value(Code::WrongType, entry, message);
-        finding.hint = spelling;
-        return None;
-    };
-    items.iter().map(|item| item_text(report, item, &entry.key)).collect()
+    let texts: Vec<_> =
+        items(report, entry)?.iter().map(|item| item_text(report, item, &entry.key)).collect();
+    texts.into_iter().collect()
 }
 
 /// One text of a list.
@@ -92,7 +96,11 @@ pub(super) fn item_text(report: &mut Report, item: &Node, key: &str) -> Option<S
             None
         }
         None => {
-            report.at(Code::WrongType, item, format!("an entry of `{key}` must be text, not {}", item.describe()));
+            report.at(
+                Code::WrongType,
+                item,
+                format!("an entry of `{key}` must be text, not {}", item.describe()),
+            );
             None
         }
     }

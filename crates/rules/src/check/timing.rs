@@ -36,13 +36,21 @@ pub(super) fn realert(report: &mut Report, entry: &Entry) -> Option<Realert> {
         report.value(Code::InvalidValue, part, format!("`max` ({max}) is shorter than `every` ({every})"));
     }
     let max = max.map_or(every.max(DEFAULT_REALERT.max), |(_, max)| max);
-    (report.errors() == errors).then_some(Realert { every, backoff: backoff.unwrap_or(DEFAULT_REALERT.backoff), max })
+    (report.errors() == errors).then_some(Realert {
+        every,
+        backoff: backoff.unwrap_or(DEFAULT_REALERT.backoff),
+        max,
+    })
 }
 
 /// Warns of steps that leave spans unjudged between them.
 pub(super) fn warn_of_gaps(report: &mut Report, entry: &Entry, every: Nanos, window: Nanos) {
     if every > window {
-        let message = format!("`every` ({every}) is longer than the window ({window}): spans in between are never judged");
-        report.value(Code::EveryBeyondWindow, entry, message).hint(format!("write `every: {window}`, or a longer `window`"));
+        let message = format!(
+            "`every` ({every}) is longer than the window ({window}): spans in between are never judged"
+        );
+        report
+            .value(Code::EveryBeyondWindow, entry, message)
+            .hint(format!("write `every: {window}`, or a longer `window`"));
     }
 }

@@ -15,14 +15,17 @@ pub(super) fn rule_kind(report: &mut Report, entry: &Entry) {
         _ => "service level objectives",
     };
     let message = format!("{what} (`{}`) are not supported yet", entry.key);
-    report.add(Code::NotSupportedYet, entry.key_at.clone(), message).hint("this version evaluates `span` rules");
+    report
+        .add(Code::NotSupportedYet, entry.key_at.clone(), message)
+        .hint("this version evaluates `span` rules");
 }
 
 /// `condition:` as a text about whole traces. Says whether it is one.
 pub(super) fn trace_condition(report: &mut Report, entry: &Entry, text: &str) -> bool {
     let Some((what, part)) = trace_form(text) else { return false };
     let value = &entry.value;
-    let place = crate::yaml::locate(&report.text(), &value.at, text, &part).unwrap_or_else(|| value.at.clone());
+    let place =
+        crate::yaml::locate(&report.text(), &value.at, text, &part).unwrap_or_else(|| value.at.clone());
     report.add(Code::NotSupportedYet, place, format!("{what} in a condition is not supported yet"));
     true
 }

@@ -73,13 +73,22 @@ pub struct Problem {
 
 impl Problem {
     fn new(code: Code, at: Range<usize>, message: impl Into<String>) -> Self {
-        Self { code, at, message: message.into(), hint: None }
+        Self { code, at, message: one_line(message.into()), hint: None }
     }
 
     fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(one_line(hint.into()));
         self
     }
+}
+
+/// Control characters of the expression that a message quotes, in their escaped form.
+fn one_line(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(escaped).collect()
 }
 
 /// Reads and checks an expression: syntax, names, types and units. It is boolean.

@@ -467,7 +467,7 @@ fn higher(below: usize, at: &Range<usize>) -> Result<usize, Problem> {
 
 impl Problem {
     fn with_message(mut self, message: String) -> Self {
-        self.message = message;
+        self.message = super::one_line(message);
         self
     }
 }

@@ -9,7 +9,6 @@ use crate::diagnostic::{self, Finding, Place};
 use crate::load::SourceFile;
 use crate::position::Lines;
 
-
 /// All findings, each with its source lines from `files`, and a last line that counts them; nothing if there
 /// are none. Coloured (with ANSI escapes) only if `colour`.
 pub fn render(findings: &[Finding], files: &[SourceFile], colour: bool) -> String {
@@ -18,11 +17,11 @@ pub fn render(findings: &[Finding], files: &[SourceFile], colour: bool) -> Strin
     }
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let mut text = String::new();
-    let mut file: Option<Text<'_>> = None;
+    let mut file: Option<Source<'_>> = None;
     for finding in findings {
         // Findings are sorted by file, so that the lines of each file are found once.
         if file.as_ref().is_none_or(|file| *file.name != *finding.place.file) {
-            file = Text::of(&finding.place.file, files);
+            file = Source::of(&finding.place.file, files);
         }
         text.push_str(&one(finding, file.as_ref(), files, &renderer));
         text.push_str("\n\n");
@@ -32,13 +31,13 @@ pub fn render(findings: &[Finding], files: &[SourceFile], colour: bool) -> Strin
 }
 
 /// A file's text with its lines.
-struct Text<'a> {
+struct Source<'a> {
     name: &'a str,
     text: &'a str,
     lines: Lines,
 }
 
-impl<'a> Text<'a> {
+impl<'a> Source<'a> {
     fn of(name: &str, files: &'a [SourceFile]) -> Option<Self> {
         let file = files.iter().find(|file| *file.name == *name)?;
         // What is readable of a file that is not text.
@@ -50,7 +49,7 @@ impl<'a> Text<'a> {
     }
 }
 
-fn one(finding: &Finding, file: Option<&Text<'_>>, files: &[SourceFile], renderer: &Renderer) -> String {
+fn one(finding: &Finding, file: Option<&Source<'_>>, files: &[SourceFile], renderer: &Renderer) -> String {
     let level = match finding.level() {
         diagnostic::Level::Error => Level::ERROR,
         diagnostic::Level::Warning => Level::WARNING,
@@ -62,15 +61,23 @@ fn one(finding: &Finding, file: Option<&Text<'_>>, files: &[SourceFile], rendere
     }
     let mut report = vec![title.elements(elements)];
     for related in &finding.related {
-        let other = Text::of(&related.place.file, files);
+        let other = Source::of(&related.place.file, files);
         let elements = self::elements(&related.place, other.as_ref(), AnnotationKind::Context, None);
-        report.push(Group::with_title(Level::NOTE.secondary_title(printable::line(&related.message))).elements(elements));
+        report.push(
+            Group::with_title(Level::NOTE.secondary_title(printable::line(&related.message)))
+                .elements(elements),
+        );
     }
     renderer.render(&report)
 }
 
 /// The source line of a place, the part of it underlined.
-fn elements<'a>(place: &Place, file: Option<&Text<'_>>, kind: AnnotationKind, label: Option<&'a str>) -> Vec<Element<'a>> {
+fn elements<'a>(
+    place: &Place,
+    file: Option<&Source<'_>>,
+    kind: AnnotationKind,
+    label: Option<&'a str>,
+) -> Vec<Element<'a>> {
     let path = printable::line(&place.file);
     let (line, underlined) = file.map_or((String::new(), 0..0), |file| shown(file, &place.bytes));
     let line_number = usize::try_from(place.start.line).unwrap_or(usize::MAX);
@@ -81,7 +88,7 @@ fn elements<'a>(place: &Place, file: Option<&Text<'_>>, kind: AnnotationKind, la
 /// The line that a place begins in, made harmless, and the bytes of it to underline.
 ///
 /// A place of several lines is underlined to the end of the first.
-fn shown(file: &Text<'_>, bytes: &Range<usize>) -> (String, Range<usize>) {
+fn shown(file: &Source<'_>, bytes: &Range<usize>) -> (String, Range<usize>) {
     let line = file.lines.line_at(file.text, bytes.start);
     let end = bytes.end.min(line.end);
     let mut shown = String::with_capacity(line.len());
@@ -110,6 +117,9 @@ fn summary(findings: &[Finding]) -> String {
         1 => Some(format!("1 {what}")),
         _ => Some(format!("{count} {what}s")),
     };
-    let parts: Vec<_> = [counted(errors, "error"), counted(findings.len() - errors, "warning")].into_iter().flatten().collect();
+    let parts: Vec<_> = [counted(errors, "error"), counted(findings.len() - errors, "warning")]
+        .into_iter()
+        .flatten()
+        .collect();
     format!("{}\n", parts.join(", "))
 }

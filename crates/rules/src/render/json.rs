@@ -12,7 +12,8 @@ pub fn render(findings: &[Finding]) -> String {
 
 /// Serialising texts and numbers does not fail; a finding is never left out silently either way.
 fn to_line(shown: &Shown<'_>) -> String {
-    serde_json::to_string(shown).unwrap_or_else(|error| format!("{{\"code\":\"{}\",\"message\":\"{error}\"}}", shown.code))
+    serde_json::to_string(shown)
+        .unwrap_or_else(|error| format!("{{\"code\":\"{}\",\"message\":\"{error}\"}}", shown.code))
 }
 
 #[derive(Serialize)]

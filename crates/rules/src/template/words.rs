@@ -68,7 +68,13 @@ fn raw_end(text: &str, open: usize) -> usize {
 }
 
 /// Collects words from byte `at` on, and gives the byte behind the closing `end`.
-fn inside<'a>(text: &'a str, mut at: usize, end: &str, mut before: Before, words: &mut Vec<Word<'a>>) -> usize {
+fn inside<'a>(
+    text: &'a str,
+    mut at: usize,
+    end: &str,
+    mut before: Before,
+    words: &mut Vec<Word<'a>>,
+) -> usize {
     // `{{ {'a': {}} }}`: braces of a mapping do not close the expression.
     let mut braces = 0_usize;
     while let Some(c) = text[at..].chars().next() {

@@ -28,6 +28,7 @@ pub(crate) fn resolve(document: Document, file: &str) -> (Node, Vec<MappingProbl
 }
 
 fn node(raw: Raw, file: &str, problems: &mut Vec<MappingProblem>) -> Node {
+    let before = problems.len();
     let Raw { at, alias, value } = raw;
     let source = file.get(at.clone()).unwrap_or("");
     let scalar = value.scalar(source);
@@ -40,7 +41,7 @@ fn node(raw: Raw, file: &str, problems: &mut Vec<MappingProblem>) -> Node {
         // `scalar` covers the scalars.
         (None, RawValue::Text(_) | RawValue::Typed(_)) => Yaml::Null,
     };
-    Node { at, alias, value }
+    Node { at, alias, incomplete: problems.len() > before, value }
 }
 
 fn mapping(raw: Vec<(Raw, Raw)>, file: &str, problems: &mut Vec<MappingProblem>) -> Vec<Entry> {

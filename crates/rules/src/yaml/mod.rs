@@ -31,6 +31,8 @@ pub(crate) struct Node {
     pub(crate) at: Range<usize>,
     /// The alias through which it came here.
     pub(crate) alias: Option<Range<usize>>,
+    /// Whether something was wrong with a mapping in it, so that it holds less than is written.
+    pub(crate) incomplete: bool,
     /// What it is.
     pub(crate) value: Yaml,
 }

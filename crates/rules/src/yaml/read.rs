@@ -76,7 +76,12 @@ pub(crate) fn read(text: &str) -> Result<Vec<Document>, Failure> {
         let parser = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || documents(text));
         parser.map(std::thread::ScopedJoinHandle::join)
     });
-    let unread = |why: &str| Failure { code: Code::YamlSyntax, message: format!("the file could not be read: {why}"), hint: None, at: 0..0 };
+    let unread = |why: &str| Failure {
+        code: Code::YamlSyntax,
+        message: format!("the file could not be read: {why}"),
+        hint: None,
+        at: 0..0,
+    };
     match documents {
         Ok(Ok(documents)) => Ok(documents?.into_iter().map(Document).collect()),
         Ok(Err(_)) => Err(unread("the YAML parser failed on it")),
@@ -112,10 +117,15 @@ fn options() -> Options {
 
 fn failure(text: &str, error: &Error) -> Failure {
     let at = error.location().map_or(0..0, |location| place(text, location));
-    let (code, message, hint) = match error {
-        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
-            (Code::TooDeep, format!("nested more than {MAX_DEPTH} deep"), None)
-        }
+    let (code, message, hint) = reason(text, &at, error);
+    Failure { code, message, hint, at }
+}
+
+fn reason(text: &str, at: &Range<usize>, error: &Error) -> (Code, String, Option<String>) {
+    let too_deep = || (Code::TooDeep, format!("nested more than {MAX_DEPTH} deep"), None);
+    match error {
+        Error::AliasError { error, .. } | Error::WithSnippet { error, .. } => reason(text, at, error),
+        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => too_deep(),
         Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }
         | Error::AliasReplayStackDepthExceeded { .. }
@@ -133,30 +143,36 @@ fn failure(text: &str, error: &Error) -> Failure {
         Error::Budget { breach, .. } => {
             (Code::TooManyAliases, format!("the file is too large to be a rule file ({breach:?})"), None)
         }
-        other => (Code::YamlSyntax, syntax_message(other), syntax_hint(text, &at)),
-    };
-    Failure { code, message, hint, at }
+        other => match syntax_message(other) {
+            // The scanner's own limits on nesting, which come before the budget's for some shapes.
+            message if message.starts_with("recursion limit exceeded") => too_deep(),
+            message => {
+                let hint = syntax_hint(text, at, &message);
+                (Code::YamlSyntax, message, hint)
+            }
+        },
+    }
 }
 
 /// The parser's message, without the place it ends with: the finding says that itself.
 fn syntax_message(error: &Error) -> String {
     let full = error.render();
     let cut = full.find(" at line ").unwrap_or(full.len());
-    let message = full[..cut].trim();
-    if message.starts_with("recursion limit exceeded") {
-        return format!("nested more than {MAX_DEPTH} deep");
-    }
-    message.to_owned()
+    full[..cut].trim().to_owned()
 }
 
 /// The mistakes that people make and the parser words obscurely.
-fn syntax_hint(text: &str, at: &Range<usize>) -> Option<String> {
-    match text.get(at.start..)?.chars().next()? {
-        '\t' => Some("YAML is indented with spaces, not with tabs".to_owned()),
-        '`' | '@' => Some("put text that begins with this character in quotes".to_owned()),
-        '\\' => Some("in double quotes `\\` begins an escape; write `\\\\`, or use single quotes".to_owned()),
-        _ => None,
-    }
+fn syntax_hint(text: &str, at: &Range<usize>, message: &str) -> Option<String> {
+    let hint = if message.contains("tab") {
+        "YAML is indented with spaces, not with tabs"
+    } else if message.contains("escape character") {
+        r"in double quotes `\` begins an escape; write `\\`, or use single quotes"
+    } else if text.get(at.start..)?.starts_with(['`', '@']) {
+        "put text that begins with this character in quotes"
+    } else {
+        return None;
+    };
+    Some(hint.to_owned())
 }
 
 /// Bytes of a place that the parser names in bytes, or else in lines and characters.

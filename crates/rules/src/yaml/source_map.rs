@@ -7,7 +7,12 @@
 use std::ops::Range;
 
 /// Bytes of the file that hold bytes `part` of `value`, which is written at `at` in `file`.
-pub(crate) fn locate(file: &str, at: &Range<usize>, value: &str, part: &Range<usize>) -> Option<Range<usize>> {
+pub(crate) fn locate(
+    file: &str,
+    at: &Range<usize>,
+    value: &str,
+    part: &Range<usize>,
+) -> Option<Range<usize>> {
     let source = file.get(at.clone())?;
     let indent = indentation(file, at.start);
     let places = align(source, value, indent)?;
@@ -89,7 +94,8 @@ fn step(source: &str, mut at: usize, wanted: char, style: Style, indent: usize) 
                 let skip = if rest.starts_with("\r\n") { 2 } else { 1 };
                 let next = source.get(at + skip..)?;
                 let spaces = next.len() - next.trim_start_matches(' ').len();
-                let dropped = if style == Style::Bare && wanted == '\n' { spaces.min(indent) } else { spaces };
+                let dropped =
+                    if style == Style::Bare && wanted == '\n' { spaces.min(indent) } else { spaces };
                 return Some((begin, at + skip + dropped));
             }
             _ if found == wanted => return Some((at, at + length)),

@@ -18,7 +18,8 @@ fn folder() -> PathBuf {
 #[test]
 fn every_bad_file_is_told_as_written_beside_it() {
     let mut cases: BTreeMap<String, Vec<SourceFile>> = BTreeMap::new();
-    let mut paths: Vec<PathBuf> = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     // `x.2.bad.yml` sorts before `x.bad.yml`, and belongs behind it.
     paths.sort_by_key(|path| path.file_name().unwrap().to_str().unwrap().matches('.').count());

@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 
 /// A name that every format must escape, and two findings, one with a second place.
 fn example() -> Vec<fluo_rules::diagnostic::Finding> {
-    let first = SourceFile::new("rules/a: b,100%.yml", "- name: ä\n  span: {servce_name: x}\n  condition: count > 5\n");
+    let first = SourceFile::new(
+        "rules/a: b,100%.yml",
+        "- name: ä\n  span: {servce_name: x}\n  condition: count > 5\n",
+    );
     let second = SourceFile::new("rules/b.yml", "- {name: ä, span: {}, condition: count > 5}\n");
     load(&[first, second]).findings
 }

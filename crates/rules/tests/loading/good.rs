@@ -70,8 +70,14 @@ fn the_origin_loads_unchanged() {
     assert_eq!(rule.evidence_limit, 10);
     assert_eq!(rule.condition.text, "gt(count, 5)");
     assert_eq!((rule.window, rule.every), (Nanos::MINUTE, None));
-    assert_eq!((rule.severity, rule.enabled, rule.conventions), (Severity::Warning, true, Conventions::Renamed));
-    assert_eq!((rule.group_limit, rule.notification_limit, rule.lookback), (10_000, 50, Nanos(7 * Nanos::DAY.0)));
+    assert_eq!(
+        (rule.severity, rule.enabled, rule.conventions),
+        (Severity::Warning, true, Conventions::Renamed)
+    );
+    assert_eq!(
+        (rule.group_limit, rule.notification_limit, rule.lookback),
+        (10_000, 50, Nanos(7 * Nanos::DAY.0))
+    );
     assert_eq!((rule.hold_for, rule.keep_firing_for), (Nanos(0), Nanos(0)));
     assert_eq!(rule.realert, Realert { every: Nanos(4 * Nanos::HOUR.0), backoff: 1.0, max: Nanos::DAY });
     assert_eq!((rule.eval_delay, rule.allowed_lateness), (None, None));
@@ -81,7 +87,8 @@ fn the_origin_loads_unchanged() {
 
 #[test]
 fn the_example_with_defaults_loads() {
-    let rule = rule(r#"defaults: {window: 1m, severity: warning, labels: {team: platform, tier: 1}}
+    let rule = rule(
+        r#"defaults: {window: 1m, severity: warning, labels: {team: platform, tier: 1}}
 rules:
   - name: checkout-error-ratio
     description: Customers cannot pay.
@@ -101,15 +108,23 @@ rules:
     for: 2m
     keep_firing_for: 5m
     realert: 1h
-"#);
+"#,
+    );
     assert_eq!(rule.severity, Severity::Critical);
     let labels: Vec<_> = rule.labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     assert_eq!(labels, [("team", "payments"), ("tier", "1")]);
-    assert_eq!((rule.window, rule.hold_for, rule.keep_firing_for), (Nanos(5 * Nanos::MINUTE.0), Nanos(2 * Nanos::MINUTE.0), Nanos(5 * Nanos::MINUTE.0)));
+    assert_eq!(
+        (rule.window, rule.hold_for, rule.keep_firing_for),
+        (Nanos(5 * Nanos::MINUTE.0), Nanos(2 * Nanos::MINUTE.0), Nanos(5 * Nanos::MINUTE.0))
+    );
     assert_eq!(rule.realert, Realert { every: Nanos::HOUR, backoff: 1.0, max: Nanos::DAY });
     assert_eq!(rule.group_by[0].key, "deployment.environment");
     assert_eq!(rule.group_by[0].field, Field::attribute(Scope::Either, "deployment.environment"));
-    let names: Vec<_> = rule.aggregates.iter().map(|aggregate| (aggregate.name.as_str(), aggregate.filter.is_some())).collect();
+    let names: Vec<_> = rule
+        .aggregates
+        .iter()
+        .map(|aggregate| (aggregate.name.as_str(), aggregate.filter.is_some()))
+        .collect();
     assert_eq!(names, [("total", false), ("errors", true)]);
     assert_eq!(rule.evidence_limit, 10);
     assert_eq!(rule.source.line, 3);
@@ -136,7 +151,9 @@ fn files_have_many_shapes() {
 
 #[test]
 fn rules_keep_the_order_of_files_and_places() {
-    let file = |name: &str, rule: &str| SourceFile::new(name, format!("- {{name: {rule}, span: {{}}, condition: count > 5}}"));
+    let file = |name: &str, rule: &str| {
+        SourceFile::new(name, format!("- {{name: {rule}, span: {{}}, condition: count > 5}}"))
+    };
     let loaded = load(&[file("z.yml", "one"), file("a.yml", "two")]);
     assert_eq!(loaded.rules.iter().map(|rule| rule.name.as_str()).collect::<Vec<_>>(), ["one", "two"]);
 }
@@ -163,14 +180,20 @@ rules:
     let attribute = |key, test| matches(span_attribute(key), test);
     let service = matches(Field::Intrinsic(Intrinsic::ServiceName), Test::Eq(text("shop")));
     let eu = attribute("region", Test::Eq(text("eu")));
-    assert_eq!(rules[0].selector, Selector::All(vec![service.clone(), attribute("tier", Test::Eq(text("gold"))), eu.clone()]));
+    assert_eq!(
+        rules[0].selector,
+        Selector::All(vec![service.clone(), attribute("tier", Test::Eq(text("gold"))), eu.clone()])
+    );
     let name = matches(Field::Intrinsic(Intrinsic::Name), Test::Eq(text("pay")));
     let silver = attribute("tier", Test::In(vec![text("silver")]));
     assert_eq!(rules[1].selector, Selector::All(vec![name, silver, eu, service]));
     let names: Vec<_> = rules[1].aggregates.iter().map(|aggregate| aggregate.name.as_str()).collect();
     assert_eq!(names, ["total", "slow"]);
     assert_eq!(rules[1].annotations.len(), 2);
-    assert_eq!((rules[1].realert.every, rules[1].realert.max), (Nanos(2 * Nanos::HOUR.0), Nanos(8 * Nanos::HOUR.0)));
+    assert_eq!(
+        (rules[1].realert.every, rules[1].realert.max),
+        (Nanos(2 * Nanos::HOUR.0), Nanos(8 * Nanos::HOUR.0))
+    );
 }
 
 #[test]
@@ -188,7 +211,8 @@ fn aliases_and_merge_keys_work() {
   <<: [{window: 2m}, *base]
 ",
     );
-    let seen: Vec<_> = rules.iter().map(|rule| (rule.name.as_str(), rule.window.0 / Nanos::MINUTE.0)).collect();
+    let seen: Vec<_> =
+        rules.iter().map(|rule| (rule.name.as_str(), rule.window.0 / Nanos::MINUTE.0)).collect();
     assert_eq!(seen, [("one", 5), ("two", 5), ("three", 2)]);
     assert_eq!(rules[0].selector, rules[2].selector);
     assert_eq!(&rules[1].source.text[rules[1].source.range.clone()], "<<: *base\n  name: two");
@@ -220,7 +244,11 @@ fn scalars_mean_what_an_author_means() {
         ("!!str 401", text("401")),
         ("Grüße 😀", text("Grüße 😀")),
     ] {
-        assert_eq!(selector(&format!("{{attributes: {{k: {written}}}}}")), matches(span_attribute("k"), Test::Eq(value)), "{written}");
+        assert_eq!(
+            selector(&format!("{{attributes: {{k: {written}}}}}")),
+            matches(span_attribute("k"), Test::Eq(value)),
+            "{written}"
+        );
     }
 }
 
@@ -246,13 +274,25 @@ fn matchers_have_three_forms() {
         ("{attributes: {k: {exists: false}}}", k(Test::Exists(false))),
         ("{attributes: {401: a}}", matches(span_attribute("401"), Test::Eq(text("a")))),
         ("{duration: {gt: 500ms}}", own(Intrinsic::Duration, Test::Gt(Value::Duration(Nanos(500_000_000))))),
-        ("{duration: 1h30m}", own(Intrinsic::Duration, Test::Eq(Value::Duration(Nanos(90 * Nanos::MINUTE.0))))),
-        ("{kind: [server, consumer]}", own(Intrinsic::Kind, Test::In(vec![text("server"), text("consumer")]))),
+        (
+            "{duration: 1h30m}",
+            own(Intrinsic::Duration, Test::Eq(Value::Duration(Nanos(90 * Nanos::MINUTE.0)))),
+        ),
+        (
+            "{kind: [server, consumer]}",
+            own(Intrinsic::Kind, Test::In(vec![text("server"), text("consumer")])),
+        ),
         ("{status: {ne: ok}}", own(Intrinsic::Status, Test::Ne(text("ok")))),
-        ("{status_message: {contains: refused}}", own(Intrinsic::StatusMessage, Test::Contains("refused".to_owned()))),
+        (
+            "{status_message: {contains: refused}}",
+            own(Intrinsic::StatusMessage, Test::Contains("refused".to_owned())),
+        ),
         ("{root: true}", own(Intrinsic::Root, Test::Eq(Value::Bool(true)))),
         ("{resource: {service.name: a}}", own(Intrinsic::ServiceName, Test::Eq(text("a")))),
-        ("{resource: {k8s.pod.name: a}}", matches(Field::attribute(Scope::Resource, "k8s.pod.name"), Test::Eq(text("a")))),
+        (
+            "{resource: {k8s.pod.name: a}}",
+            matches(Field::attribute(Scope::Resource, "k8s.pod.name"), Test::Eq(text("a"))),
+        ),
         ("{scope: {name: a}}", own(Intrinsic::ScopeName, Test::Eq(text("a")))),
         ("{scope: {k: a}}", matches(Field::attribute(Scope::Scope, "k"), Test::Eq(text("a")))),
         ("{}", Selector::All(vec![])),
@@ -260,7 +300,10 @@ fn matchers_have_three_forms() {
         assert_eq!(selector(span), expected, "{span}");
     }
     let both = Matcher { tests: vec![Test::Gte(int(500)), Test::Lt(int(600))] };
-    assert_eq!(selector("{attributes: {k: {gte: 500, lt: 600}}}"), Selector::Match(span_attribute("k"), both));
+    assert_eq!(
+        selector("{attributes: {k: {gte: 500, lt: 600}}}"),
+        Selector::Match(span_attribute("k"), both)
+    );
 }
 
 #[test]
@@ -278,7 +321,10 @@ fn selectors_nest() {
             ],
         }
     );
-    assert!(matches!(selector("{where: 'span.http.status_code >= 500 and duration > 1s'}"), Selector::Where(_)));
+    assert!(matches!(
+        selector("{where: 'span.http.status_code >= 500 and duration > 1s'}"),
+        Selector::Where(_)
+    ));
     let spanset = r#"'{ resource.service.name = "auth-service" && span.http.status_code = 401 }'"#;
     assert!(matches!(selector(spanset), Selector::Where(_)));
 }
@@ -307,21 +353,34 @@ fn aggregates_have_many_forms() {
         let found = aggregates(&format!("{{x: {written}}}"));
         assert_eq!(found, [Aggregate { name: "x".to_owned(), function, filter: None }], "{written}");
     }
-    for written in ["{count: {where: status = error}}", "{count: , where: status = error}", "{p99: duration, where: status = error}"] {
+    for written in [
+        "{count: {where: status = error}}",
+        "{count: , where: status = error}",
+        "{p99: duration, where: status = error}",
+    ] {
         assert!(aggregates(&format!("{{x: {written}}}"))[0].filter.is_some(), "{written}");
     }
     let counted = rule("- {name: a, span: {}, aggregation: {count: 0, x: count}, condition: count > 5}");
     assert_eq!(counted.evidence_limit, 0);
-    assert_eq!(counted.aggregates.iter().map(|aggregate| aggregate.name.as_str()).collect::<Vec<_>>(), ["count", "x"]);
+    assert_eq!(
+        counted.aggregates.iter().map(|aggregate| aggregate.name.as_str()).collect::<Vec<_>>(),
+        ["count", "x"]
+    );
 }
 
 #[test]
 fn groups_are_expected_as_they_are_grouped() {
     let expect = |group_by: &str, expect: &str| {
-        rule(&format!("- {{name: a, span: {{}}, group_by: {group_by}, expect: {expect}, condition: count < 1}}")).expect
+        rule(&format!(
+            "- {{name: a, span: {{}}, group_by: {group_by}, expect: {expect}, condition: count < 1}}"
+        ))
+        .expect
     };
     let some = |value: &str| Some(value.to_owned());
-    assert_eq!(expect("[region]", "[eu, 7, 1.10, true, null]"), [[some("eu")], [some("7")], [some("1.10")], [some("true")], [None]]);
+    assert_eq!(
+        expect("[region]", "[eu, 7, 1.10, true, null]"),
+        [[some("eu")], [some("7")], [some("1.10")], [some("true")], [None]]
+    );
     assert_eq!(expect("[a, b]", "[{b: 1, a: x}, {a: ~, b: y}]"), [[some("x"), some("1")], [None, some("y")]]);
 }
 
@@ -357,15 +416,23 @@ fn every_other_key_is_read() {
 
 #[test]
 fn a_long_reminder_stretches_its_limit() {
-    let rules = rules("- {name: a, span: {}, condition: count > 5, realert: 3d, inhibit: [b]}\n- {name: b, span: {}, condition: count > 5}\n");
-    assert_eq!((rules[0].realert.every, rules[0].realert.max), (Nanos(3 * Nanos::DAY.0), Nanos(3 * Nanos::DAY.0)));
+    let rules = rules(
+        "- {name: a, span: {}, condition: count > 5, realert: 3d, inhibit: [b]}\n- {name: b, span: {}, condition: count > 5}\n",
+    );
+    assert_eq!(
+        (rules[0].realert.every, rules[0].realert.max),
+        (Nanos(3 * Nanos::DAY.0), Nanos(3 * Nanos::DAY.0))
+    );
     assert_eq!(rules[0].inhibit, ["b"]);
 }
 
 #[test]
 fn a_sound_rule_is_loaded_beside_a_broken_one() {
     let loaded = load(&[
-        SourceFile::new("a.yml", "- {name: broken, span: {}}\n- {name: sound, span: {}, condition: count > 5}\n"),
+        SourceFile::new(
+            "a.yml",
+            "- {name: broken, span: {}}\n- {name: sound, span: {}, condition: count > 5}\n",
+        ),
         SourceFile::new("b.yml", "not yaml: [\n"),
         SourceFile::new("c.yml", "- {name: other, span: {}, condition: count > 5}\n"),
     ]);

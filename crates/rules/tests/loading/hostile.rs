@@ -62,7 +62,10 @@ fn limits_are_errors() {
     let many: String = (0..10_001).map(rule).collect();
     let long = "x".repeat(1024 * 1024 + 1);
     let expression = format!("- {{name: a, span: {{}}, condition: 'count > 5{}'}}", " ".repeat(16 * 1024));
-    let template = format!("- {{name: a, span: {{}}, condition: count > 5, annotations: {{a: '{}'}}}}", "x".repeat(16 * 1024 + 1));
+    let template = format!(
+        "- {{name: a, span: {{}}, condition: count > 5, annotations: {{a: '{}'}}}}",
+        "x".repeat(16 * 1024 + 1)
+    );
     let flow = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
     let block: String = (0..200).map(|depth| format!("{}-\n", " ".repeat(depth))).collect();
     for (scenario, content, code) in [
@@ -81,14 +84,17 @@ fn limits_are_errors() {
 
 #[test]
 fn ten_thousand_rules_load() {
-    let rules: String = (0..10_000).map(|name| format!("- {{name: r{name}, span: {{}}, condition: count > 5}}\n")).collect();
+    let rules: String =
+        (0..10_000).map(|name| format!("- {{name: r{name}, span: {{}}, condition: count > 5}}\n")).collect();
     let loaded = load(&[SourceFile::new("x.yml", rules)]);
     assert_eq!((loaded.rules.len(), loaded.findings.len()), (10_000, 0));
 }
 
 #[test]
 fn a_thousand_rules_may_share_an_anchor() {
-    let mut text = "- &base {name: base, span: {service_name: a}, window: 5m, severity: info, condition: count > 5}\n".to_owned();
+    let mut text =
+        "- &base {name: base, span: {service_name: a}, window: 5m, severity: info, condition: count > 5}\n"
+            .to_owned();
     text.extend((0..1000).map(|name| format!("- {{<<: *base, name: r{name}}}\n")));
     let loaded = load(&[SourceFile::new("x.yml", text)]);
     assert_eq!((loaded.rules.len(), loaded.findings), (1001, vec![]));
@@ -121,7 +127,7 @@ fn alias_bombs_are_refused_fast() {
 #[test]
 fn every_beginning_of_a_file_survives() {
     for text in [SEED, SOUND] {
-        for end in 0..text.len() {
+        for end in (0..text.len()).step_by(3) {
             survive(&text.as_bytes()[..end]);
         }
     }
@@ -129,10 +135,11 @@ fn every_beginning_of_a_file_survives() {
 
 #[test]
 fn control_characters_do_not_reach_the_terminal() {
-    let text = "- name: \"\u{9b}31m\u{202e}x\"\n  nmae\u{7f}\u{200b}: 1\n  span: {kind: \"\\e[2J\\a\"}\n";
-    let files = [SourceFile::new("a\u{1b}[31m.yml", text)];
+    let escaped = "- name: \"\u{202e}x\"\n  nmae\u{200b}: 1\n  \"\\e[2J\\n::error::\": 1\n  span: {kind: \"\\e[2J\\a\\r\\x9b\"}\n";
+    let raw = "- name: \u{9b}31m\u{7f}\u{1b}[2J\n";
+    let files = [SourceFile::new("a\u{1b}[31m.yml", escaped), SourceFile::new("b.yml", raw)];
     let findings = load(&files).findings;
-    assert!(findings.len() > 2, "{findings:?}");
+    assert!(findings.len() > 4, "{findings:?}");
     let shown = human::render(&findings, &files, false);
     let hostile = |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{200b}' | '\u{202e}');
     assert!(!shown.chars().any(hostile), "{shown:?}");
@@ -141,7 +148,7 @@ fn control_characters_do_not_reach_the_terminal() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn arbitrary_bytes_survive(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {

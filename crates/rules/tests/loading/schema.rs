@@ -15,20 +15,38 @@ fn invalid(root: &Value, schema: &Value, instance: &Value) -> Option<String> {
     if let Value::Bool(allowed) = schema {
         return (!allowed).then(|| format!("{instance} is not allowed"));
     }
-    schema.as_object().unwrap().iter().find_map(|(keyword, rule)| keyword_fails(root, schema, keyword, rule, instance))
+    schema
+        .as_object()
+        .unwrap()
+        .iter()
+        .find_map(|(keyword, rule)| keyword_fails(root, schema, keyword, rule, instance))
 }
 
-fn keyword_fails(root: &Value, schema: &Value, keyword: &str, rule: &Value, instance: &Value) -> Option<String> {
+fn keyword_fails(
+    root: &Value,
+    schema: &Value,
+    keyword: &str,
+    rule: &Value,
+    instance: &Value,
+) -> Option<String> {
     let fail = |bad: bool| bad.then(|| format!("{instance} breaks `{keyword}`: {rule}"));
     match keyword {
-        "$schema" | "$id" | "$defs" | "title" | "description" | "default" | "examples" | "patternProperties" => None,
+        "$schema" | "$id" | "$defs" | "title" | "description" | "default" | "examples"
+        | "patternProperties" => None,
         "$ref" => {
-            let target = root.pointer(rule.as_str().unwrap().strip_prefix('#').unwrap()).expect("a reference leads somewhere");
+            let target = root
+                .pointer(rule.as_str().unwrap().strip_prefix('#').unwrap())
+                .expect("a reference leads somewhere");
             invalid(root, target, instance)
         }
-        "anyOf" => fail(rule.as_array().unwrap().iter().all(|schema| invalid(root, schema, instance).is_some())),
+        "anyOf" => {
+            fail(rule.as_array().unwrap().iter().all(|schema| invalid(root, schema, instance).is_some()))
+        }
         "type" => {
-            let types: Vec<&str> = rule.as_array().map_or_else(|| vec![rule.as_str().unwrap()], |types| types.iter().map(|t| t.as_str().unwrap()).collect());
+            let types: Vec<&str> = rule.as_array().map_or_else(
+                || vec![rule.as_str().unwrap()],
+                |types| types.iter().map(|t| t.as_str().unwrap()).collect(),
+            );
             let is = |kind: &str| match kind {
                 "object" => instance.is_object(),
                 "array" => instance.is_array(),
@@ -43,12 +61,18 @@ fn keyword_fails(root: &Value, schema: &Value, keyword: &str, rule: &Value, inst
         }
         "enum" => fail(!rule.as_array().unwrap().contains(instance)),
         "const" => fail(rule != instance),
-        "pattern" => instance.as_str().and_then(|text| fail(!regex::Regex::new(rule.as_str().unwrap()).unwrap().is_match(text))),
+        "pattern" => instance
+            .as_str()
+            .and_then(|text| fail(!regex::Regex::new(rule.as_str().unwrap()).unwrap().is_match(text))),
         "minimum" => instance.as_f64().and_then(|number| fail(number < rule.as_f64().unwrap())),
         "maximum" => instance.as_f64().and_then(|number| fail(number > rule.as_f64().unwrap())),
         "exclusiveMinimum" => instance.as_f64().and_then(|number| fail(number <= rule.as_f64().unwrap())),
-        "minItems" => instance.as_array().and_then(|items| fail((items.len() as u64) < rule.as_u64().unwrap())),
-        "minProperties" => instance.as_object().and_then(|map| fail((map.len() as u64) < rule.as_u64().unwrap())),
+        "minItems" => {
+            instance.as_array().and_then(|items| fail((items.len() as u64) < rule.as_u64().unwrap()))
+        }
+        "minProperties" => {
+            instance.as_object().and_then(|map| fail((map.len() as u64) < rule.as_u64().unwrap()))
+        }
         "items" => instance.as_array()?.iter().find_map(|item| invalid(root, rule, item)),
         "required" => {
             let map = instance.as_object()?;
@@ -65,8 +89,12 @@ fn keyword_fails(root: &Value, schema: &Value, keyword: &str, rule: &Value, inst
                 if schema.pointer("/properties").is_some_and(|known| known.get(key).is_some()) {
                     return None;
                 }
-                let by_pattern = patterns.into_iter().flatten().find(|(pattern, _)| regex::Regex::new(pattern).unwrap().is_match(key));
-                invalid(root, by_pattern.map_or(rule, |(_, schema)| schema), value).map(|why| format!("{key}: {why}"))
+                let by_pattern = patterns
+                    .into_iter()
+                    .flatten()
+                    .find(|(pattern, _)| regex::Regex::new(pattern).unwrap().is_match(key));
+                invalid(root, by_pattern.map_or(rule, |(_, schema)| schema), value)
+                    .map(|why| format!("{key}: {why}"))
             })
         }
         other => panic!("the validator does not know the keyword `{other}`"),
@@ -111,7 +139,10 @@ fn mistakes_are_not_valid() {
         ("another severity", json!([{"name": "a", "severity": "fatal"}])),
         ("a window without unit", json!([{"name": "a", "window": 60}])),
         ("a unit that does not exist", json!([{"name": "a", "window": "1y"}])),
-        ("a matcher with an unknown operator", json!([{"name": "a", "span": {"attributes": {"k": {"like": "x"}}}}])),
+        (
+            "a matcher with an unknown operator",
+            json!([{"name": "a", "span": {"attributes": {"k": {"like": "x"}}}}]),
+        ),
         ("evidence beyond its limit", json!([{"name": "a", "aggregation": {"count": 1001}}])),
         ("a number for another aggregate", json!([{"name": "a", "aggregation": {"errors": 10}}])),
         ("a percentile beyond 100", json!([{"name": "a", "aggregation": {"x": {"p101": "duration"}}}])),
@@ -129,7 +160,10 @@ fn every_definition_is_used_and_every_key_described() {
     for (name, definition) in root["$defs"].as_object().unwrap() {
         assert!(text.contains(&format!("\"#/$defs/{name}\"")), "{name} is used nowhere");
         for (key, property) in definition["properties"].as_object().into_iter().flatten() {
-            assert!(property["description"].as_str().is_some_and(|doc| doc.ends_with('.')), "{name}.{key} is not described");
+            assert!(
+                property["description"].as_str().is_some_and(|doc| doc.ends_with('.')),
+                "{name}.{key} is not described"
+            );
         }
     }
 }

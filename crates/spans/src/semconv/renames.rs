@@ -1,8 +1,8 @@
 //! The reviewed table of renamed attributes.
 //!
 //! Sources: the schema file 1.44.0 of OpenTelemetry's semantic conventions (`schemas/1.44.0`, sections
-//! `all`, `resources`, `spans` and `span_events`), and the deprecated attributes of the registry of the same
-//! repository as of that version.
+//! `all`, `resources` and `spans`), and the deprecated attributes of the registry in the same repository, as
+//! of November 2026. Both lie in `tests/fixtures/semconv`.
 //!
 //! Taken are renames of attributes of spans, resources and span events. Left out are
 //!

@@ -150,7 +150,7 @@ fn exclusions(key: &str) -> Vec<&'static str> {
     };
     EXCLUDED
         .iter()
-        .filter(|(_, patterns)| patterns.iter().any(|pattern| matches(pattern)))
+        .filter(|(_, patterns)| patterns.iter().any(&matches))
         .map(|(reason, _)| *reason)
         .collect()
 }

@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::{decode, names, refusal, set_aside};
 
+/// The spans' names, and what was set aside.
+type Expected<'a> = (&'a [&'a str], &'a [(&'static str, u64)]);
+
 fn document(name: &str) -> String {
     format!(
         r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174","endTimeUnixNano":"1","name":"{name}"}}]}}]}}]}}"#
@@ -23,7 +26,6 @@ fn documents_in_every_arrangement() {
         let value: serde_json::Value = serde_json::from_str(text).unwrap();
         serde_json::to_string_pretty(&value).unwrap()
     };
-    type Expected<'a> = (&'a [&'a str], &'a [(&'static str, u64)]);
     let both: Expected<'_> = (&["a", "b"], &[]);
     let nothing: Expected<'_> = (&[], &[]);
     let cases: [(&str, String, Expected<'_>); 26] = [

@@ -23,6 +23,7 @@ pub(crate) enum Any {
 pub(crate) type Attributes = Vec<(String, Any)>;
 
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_field_names, reason = "OTLP's own names")]
 pub(crate) struct Span {
     pub(crate) trace_id: Vec<u8>,
     pub(crate) span_id: Vec<u8>,
@@ -70,10 +71,10 @@ impl Span {
 
 pub(crate) fn varint(mut number: u64, out: &mut Vec<u8>) {
     while number >= 0x80 {
-        out.push((number & 0x7f) as u8 | 0x80);
+        out.push(number.to_le_bytes()[0] | 0x80);
         number >>= 7;
     }
-    out.push(number as u8);
+    out.push(number.to_le_bytes()[0]);
 }
 
 /// A length-delimited field.
@@ -104,7 +105,7 @@ pub(crate) fn any_protobuf(any: &Any) -> Vec<u8> {
         Any::Empty => Vec::new(),
         Any::Text(text) => field(1, text.as_bytes()),
         Any::Boolean(boolean) => varint_field(2, u64::from(*boolean)),
-        Any::Integer(integer) => varint_field(3, *integer as u64),
+        Any::Integer(integer) => varint_field(3, integer.cast_unsigned()),
         Any::Double(double) => fixed64(4, double.to_bits()),
         Any::Array(elements) => field(
             5,

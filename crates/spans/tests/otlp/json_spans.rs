@@ -8,6 +8,9 @@ use super::{decode, names, set_aside};
 const IDS: &str = r#""traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174""#;
 const TIMES: &str = r#""startTimeUnixNano":"1000","endTimeUnixNano":"2000""#;
 
+/// What must hold of the span between the good ones.
+type Check = fn(&Span) -> bool;
+
 /// A document with these span texts between two good spans.
 fn around(span: &[u8]) -> Vec<u8> {
     let good = |name: &str| format!(r#"{{{IDS},{TIMES},"name":"{name}"}}"#);
@@ -39,7 +42,6 @@ fn span(members: &str) -> String {
 #[test]
 fn spans_that_are_taken() {
     let id = |trace: &str, span: &str| format!(r#""traceId":"{trace}","spanId":"{span}""#);
-    type Check = fn(&Span) -> bool;
     let cases: [(&str, String, Check); 34] = [
         ("nothing but what a span needs", r#""x":0"#.into(), |span| span.name.is_empty()),
         ("ids in upper case", id("5B8EFFF798038103D269B633813FC60C", "EEE19B7EC3C1B174"), |span| {

@@ -122,6 +122,7 @@ fn expressions_mean_what_the_manual_says() {
     for (scenario, condition, expected) in [
         ("numbers, not texts", compare(Gt, at("n"), at("m")), true),
         ("texts where one is no number", compare(Ne, at("n"), at("t")), true),
+        ("equal texts", compare(Eq, at("t"), at("t")), true),
         ("no order of texts", compare(Gt, at("t"), at("n")), false),
         ("an attribute's text", compare(Eq, at("n"), text("10")), true),
         ("ordering with a text", compare(Gt, at("n"), text("9")), true),

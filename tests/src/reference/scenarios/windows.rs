@@ -2,11 +2,11 @@
 
 use fluo_rules::duration::Nanos;
 use fluo_rules::expr::Comparison;
-use fluo_rules::rule::{Aggregate, Rule};
+use fluo_rules::rule::{Aggregate, AggregateFunction, Rule};
 
 use super::build::{
     MINUTE_START, SECOND, aggregate, any_span, auth_failures, compare, failure, failures, int, moments_in,
-    violations, violations_in, with,
+    span_attribute, value_of, violations, violations_in, with,
 };
 use crate::reference::RefValue;
 
@@ -14,7 +14,7 @@ use crate::reference::RefValue;
 fn six_failures_in_a_minute_violate_wherever_the_minute_begins() {
     let ten = 10 * SECOND;
     for (scenario, ends, expected) in [
-        ("six across a clock minute", vec![30, 40, 50, 60, 70, 80].iter().map(|s| s * SECOND).collect(), 1),
+        ("six across a clock minute", [30, 40, 50, 60, 70, 80].map(|second| second * SECOND).to_vec(), 1),
         ("six within 59.999999999 s", vec![0, ten, 2 * ten, 3 * ten, 4 * ten, 60 * SECOND - 1], 1),
         ("six within exactly 60 s", vec![0, ten, 2 * ten, 3 * ten, 4 * ten, 60 * SECOND], 0),
         ("five", vec![0, ten, 2 * ten, 3 * ten, 4 * ten], 0),
@@ -54,6 +54,17 @@ fn a_copy_of_a_span_counts_once_and_only_if_it_is_one() {
         assert_eq!(violations(&auth_failures(), &spans).len(), expected, "{scenario}");
         spans.reverse();
         assert_eq!(violations(&auth_failures(), &spans).len(), expected, "{scenario}, in another order");
+    }
+}
+
+#[test]
+fn of_copies_that_differ_the_one_with_the_smaller_hash_counts() {
+    // Here the hash is the first attribute's value.
+    let copies = [with(1, 0, &[("n", "2")]), with(1, 0, &[("n", "1")]), with(1, 0, &[("n", "3")])];
+    let sum = AggregateFunction::Sum(span_attribute("n"));
+    for order in [[0, 1, 2], [1, 2, 0], [2, 0, 1]] {
+        let spans = order.map(|at| copies[at].clone());
+        assert_eq!(value_of(sum.clone(), &spans), RefValue::Int(1), "{order:?}");
     }
 }
 

@@ -76,6 +76,7 @@ fn texts_and_characters() {
             ("an unknown escape", r#"name =~ "\d+""#, e, r"\d", "is not an escape", r"`\\d`"),
             ("an escape without its end", r#"name = "\u{12""#, e, r"\u{12", "is not an escape", ""),
             ("a surrogate", r#"name = "\u{d800}""#, e, r"\u{d800}", "is not an escape", ""),
+            ("an escaped line break", "name = 'a\\\n'", e, "\\\n", r"`\\n` is not an escape", ""),
             ("a control character", "name = 'a' \u{7} ", e, "\u{7}", "U+0007", ""),
             ("a quote inside a text", "name = 'it's it'", e, "'", "", ""),
             ("a key without quotes", "span[x] = 1", e, "x", "expected a key in quotes", ""),

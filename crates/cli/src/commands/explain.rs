@@ -1,0 +1,47 @@
+//! `fluo explain`: what a rule means.
+
+use std::sync::Arc;
+
+use fluo_engine::SpanSource;
+use fluo_plan::{RulePlan, TimeRange, sql, words};
+use fluo_rules::duration::Nanos;
+use fluo_spans::layout::Layout;
+
+use crate::args::{Explain, ExplainFormat};
+use crate::exit::{Failure, Status};
+use crate::rule_files;
+use crate::terminal::Output;
+
+pub(crate) fn run(args: &Explain) -> Result<Status, Failure> {
+    let loaded = match rule_files::load_or_tell(&args.rules) {
+        Ok(loaded) => loaded,
+        Err(status) => return Ok(status),
+    };
+    let names: Vec<String> = loaded.rules.iter().map(|rule| rule.name.clone()).collect();
+    let Some(rule) = loaded.rules.into_iter().find(|rule| rule.name == args.rule) else {
+        return Err(Failure::usage(format!("there is no rule `{}`", args.rule))
+            .hint(format!("there are: {}", names.join(", "))));
+    };
+    let failed = |error| Failure::because(format!("could not plan `{}`", args.rule), error);
+    let plan = RulePlan::new(Arc::new(rule)).map_err(failed)?;
+    let layout = Layout::builtin();
+    let statement = || sql::statement(&plan, &layout).map_err(failed);
+    let mut output = Output::new();
+    match args.format {
+        ExplainFormat::Text => {
+            output.line(&words(&plan, &layout))?;
+            output.line(&statement()?)?;
+        }
+        ExplainFormat::Sql => output.line(&statement()?)?,
+        ExplainFormat::Plan => {
+            // Times of an evaluation stand in the plan; here, the first day.
+            let day = TimeRange { from: 0, to: Nanos::DAY.0 };
+            let judged = SpanSource::default()
+                .judged(&plan, day)
+                .map_err(|error| Failure::because(format!("could not plan `{}`", args.rule), error))?;
+            output.line(&judged.display_indent().to_string())?;
+        }
+    }
+    output.finish()?;
+    Ok(Status::Done)
+}

@@ -1,0 +1,38 @@
+//! One file a command.
+
+mod check;
+mod demo;
+mod eval;
+mod explain;
+mod ingest;
+
+use clap::CommandFactory;
+
+use crate::args::{Cli, Command};
+use crate::exit::{Failure, Status};
+use crate::terminal::Output;
+
+/// Runs a command to its end.
+pub(crate) async fn run(command: Command) -> Result<Status, Failure> {
+    match command {
+        Command::Demo(args) => demo::run(&args).await,
+        Command::Check(args) => check::run(&args),
+        Command::Eval(args) => eval::run(&args).await,
+        Command::Explain(args) => explain::run(&args),
+        Command::Ingest(args) => ingest::run(&args).await,
+        Command::Schema => {
+            let mut output = Output::new();
+            output.line(&fluo_rules::schema::schema())?;
+            output.finish()?;
+            Ok(Status::Done)
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "fluo", &mut script);
+            let mut output = Output::new();
+            output.text(&String::from_utf8_lossy(&script))?;
+            output.finish()?;
+            Ok(Status::Done)
+        }
+    }
+}

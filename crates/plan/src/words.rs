@@ -1,0 +1,175 @@
+//! A rule in words: what it selects, how it is judged, and what it reads.
+
+use std::fmt::Write as _;
+
+use fluo_rules::field::{Field, Scope};
+use fluo_rules::matcher::{Matcher, Number, Test, Value};
+use fluo_rules::rule::{AggregateFunction, Conventions, Rule, Selector};
+use fluo_spans::layout::{AttributeScope, Layout};
+
+use crate::direction::{Judging, Reason};
+use crate::fields::{Fields, Form};
+use crate::reads::keys_read;
+use crate::rule_plan::RulePlan;
+
+/// The rule in words, for files laid out as `layout` says.
+pub fn words(plan: &RulePlan, layout: &Layout) -> String {
+    let rule = plan.rule();
+    let mut text = String::new();
+    let mut line = |line: &str| {
+        text.push_str(line);
+        text.push('\n');
+    };
+    line(&format!("{} ({})", rule.name, rule.severity));
+    if let Some(description) = &rule.description {
+        line(description.trim_end());
+    }
+    line("");
+    line(&format!("Selects   {}", selector(&rule.selector)));
+    let over = if rule.group_by.is_empty() {
+        String::new()
+    } else {
+        let keys: Vec<&str> = rule.group_by.iter().map(|group| group.key.as_str()).collect();
+        format!(", for each {}", keys.join(", "))
+    };
+    line(&format!("Window    {}, (t - {}, t]{over}", rule.window, rule.window));
+    for aggregate in &rule.aggregates {
+        let filter =
+            aggregate.filter.as_ref().map(|filter| format!(" where {filter}")).unwrap_or_default();
+        line(&format!("Computes  {} = {}{filter}", aggregate.name, function(&aggregate.function)));
+    }
+    line(&format!("Violated  when {}", rule.condition.text));
+    match plan.judging() {
+        Judging::Exact => {
+            line("Judged    at the end of every matching span, and reported at once:");
+            line("          no span that arrives later can make the condition false again.");
+        }
+        Judging::Grid(reason) => {
+            line(&format!("Judged    every {}, and reported at the watermark:", rule.grid_step()));
+            line(&format!("          {}.", why(rule, reason)));
+        }
+    }
+    line(&format!("Joined    moments at most {} apart are one violation", plan.gap()));
+    let fields = Fields { layout, conventions: rule.conventions, form: Form::Functions };
+    for field in keys_read(rule) {
+        line(&format!("Reads     {}", place(&fields, &field)));
+    }
+    if rule.conventions == Conventions::Exact {
+        line("          (other spellings of the semantic conventions do not count)");
+    }
+    text
+}
+
+fn why(rule: &Rule, reason: &Reason) -> String {
+    match reason {
+        Reason::Every => "the rule says `every`".to_owned(),
+        Reason::For => "the rule says `for`, which counts evaluations that are due".to_owned(),
+        Reason::Condition { because, at } => {
+            let part = rule.condition.text.get(at.clone()).unwrap_or(&rule.condition.text);
+            format!("in `{part}`, {because}")
+        }
+    }
+}
+
+/// A field, and the columns and map entries where it is looked up.
+fn place(fields: &Fields<'_>, field: &Field) -> String {
+    let Field::Attribute { scope, key } = field else { return format!("{field}: column") };
+    let spellings = fields.spellings(key);
+    let one = |key: &String| match scope {
+        Scope::Span | Scope::Either => match fields.layout.column(AttributeScope::Span, key) {
+            Some(column) => format!("{key} (column {column})"),
+            None => format!("{key} (map attributes)"),
+        },
+        Scope::Resource => match fields.layout.column(AttributeScope::Resource, key) {
+            Some(column) => format!("{key} (column {column})"),
+            None => format!("{key} (map resource_attributes)"),
+        },
+        Scope::Scope => format!("{key} (map scope_attributes)"),
+        Scope::Event => format!("{key} (events)"),
+    };
+    let mut text = format!("{field}: {}", spellings.iter().map(one).collect::<Vec<_>>().join(", else "));
+    if *scope == Scope::Either {
+        text.push_str(", else the same of the resource");
+    }
+    text
+}
+
+fn function(function: &AggregateFunction) -> String {
+    match function {
+        AggregateFunction::Count => "number of spans".to_owned(),
+        AggregateFunction::CountDistinct(field) => format!("number of different values of {field}"),
+        AggregateFunction::Sum(field) => format!("sum of {field}"),
+        AggregateFunction::Avg(field) => format!("mean of {field}"),
+        AggregateFunction::Min(field) => format!("smallest {field}"),
+        AggregateFunction::Max(field) => format!("largest {field}"),
+        AggregateFunction::Stddev(field) => format!("standard deviation of {field}"),
+        AggregateFunction::Percentile { of, p } => format!("percentile {p} of {of}"),
+        AggregateFunction::Rate { per } => format!("spans per {per}"),
+    }
+}
+
+fn selector(selector: &Selector) -> String {
+    match selector {
+        Selector::All(all) if all.is_empty() => "every span".to_owned(),
+        Selector::All(all) => all.iter().map(inner).collect::<Vec<_>>().join(" and "),
+        Selector::Any(any) => any.iter().map(inner).collect::<Vec<_>>().join(" or "),
+        Selector::Not(not) => format!("not {}", inner(not)),
+        Selector::Match(field, matcher) => self::matcher(&field.to_string(), matcher),
+        Selector::Event { name, attributes } => {
+            let name = name.iter().map(|name| matcher("name", name));
+            let attributes = attributes.iter().map(|(key, value)| matcher(key, value));
+            format!("an event with {}", name.chain(attributes).collect::<Vec<_>>().join(" and "))
+        }
+        Selector::Where(expr) => expr.to_string(),
+    }
+}
+
+fn inner(one: &Selector) -> String {
+    match one {
+        Selector::All(many) | Selector::Any(many) if many.len() > 1 => format!("({})", selector(one)),
+        Selector::Where(_) => format!("({})", selector(one)),
+        _ => selector(one),
+    }
+}
+
+fn matcher(field: &str, matcher: &Matcher) -> String {
+    matcher.tests.iter().map(|test| format!("{field} {}", self::test(test))).collect::<Vec<_>>().join(" and ")
+}
+
+fn test(test: &Test) -> String {
+    match test {
+        Test::Eq(value) => format!("= {}", self::value(value)),
+        Test::Ne(value) => format!("!= {}", self::value(value)),
+        Test::Gt(value) => format!("> {}", self::value(value)),
+        Test::Gte(value) => format!(">= {}", self::value(value)),
+        Test::Lt(value) => format!("< {}", self::value(value)),
+        Test::Lte(value) => format!("<= {}", self::value(value)),
+        Test::In(values) => format!("in {}", self::values(values)),
+        Test::NotIn(values) => format!("not in {}", self::values(values)),
+        Test::Contains(part) => format!("contains {part:?}"),
+        Test::StartsWith(part) => format!("starts with {part:?}"),
+        Test::EndsWith(part) => format!("ends with {part:?}"),
+        Test::Matches(pattern) => format!("=~ {pattern:?}"),
+        Test::Exists(true) => "exists".to_owned(),
+        Test::Exists(false) => "does not exist".to_owned(),
+    }
+}
+
+fn values(values: &[Value]) -> String {
+    let mut text = String::from("[");
+    for (at, value) in values.iter().enumerate() {
+        // Writing to a String does not fail.
+        let _ = write!(text, "{}{}", if at == 0 { "" } else { ", " }, self::value(value));
+    }
+    text + "]"
+}
+
+fn value(value: &Value) -> String {
+    match value {
+        Value::Text(text) => format!("{text:?}"),
+        Value::Number(Number::Int(int)) => int.to_string(),
+        Value::Number(Number::Float(float)) => float.to_string(),
+        Value::Bool(bool) => bool.to_string(),
+        Value::Duration(nanos) => nanos.to_string(),
+    }
+}
