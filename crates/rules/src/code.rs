@@ -46,7 +46,7 @@ codes! {
     InvalidValue "E0106" "A value outside those that the key takes.",
     FileTooLarge "E0107" "A file of more than 1 MiB.",
     TooDeep "E0108" "Values nested more than 64 deep.",
-    TooManyAliases "E0109" "YAML aliases that expand to too much.",
+    TooManyAliases "E0109" "YAML aliases or `defaults` that expand to too much.",
     TooManyRules "E0110" "More than 10,000 rules loaded together.",
     NotText "E0111" "The file is not UTF-8.",
     BadMerge "E0112" "A merge key (`<<`) whose value is not a mapping or a list of mappings.",

@@ -371,11 +371,9 @@ mod tests {
             }
             Shape::TextMap | Shape::MatcherMap => "{a: b}",
             Shape::Aggregates => "{a: count}",
-            Shape::EmptyOr(_) => "{}",
             Shape::Map(Table::PercentileForm) => "{of: duration, p: 99}",
-            Shape::Map(_) => "{}",
             Shape::ListOf(_) => "[{}]",
-            Shape::Later => "{}",
+            Shape::EmptyOr(_) | Shape::Map(_) | Shape::Later => "{}",
         }
     }
 
@@ -391,12 +389,11 @@ mod tests {
         let entry = format!("{}: {value}", key.name);
         let rule = |inner: &str| {
             let common = ["name: n", "span: {}", "condition: count > 5", "group_by: [a]"];
-            let own: Vec<_> = common
-                .iter()
+            let own: Vec<&str> = common
+                .into_iter()
                 .filter(|line| !inner.starts_with(&line[..=line.find(':').unwrap_or(0)]))
                 .collect();
-            let lines: String = own.into_iter().map(|line| format!(", {line}")).collect();
-            format!("- {{{inner}{lines}}}")
+            format!("- {{{}}}", [vec![inner], own].concat().join(", "))
         };
         match table {
             Table::File => {

@@ -26,6 +26,12 @@ pub const MAX_FILE_BYTES: usize = 1024 * 1024;
 /// Most rules loaded together.
 pub const MAX_RULES: usize = 10_000;
 
+/// Most names that are compared with those of all rules, which takes a while where there are 10,000.
+const MAX_SUGGESTIONS: usize = 20;
+
+/// Most bytes that a file's `defaults` may add to its rules, counted for each rule.
+const MAX_DEFAULTS_BYTES: usize = 64 * 1024 * 1024;
+
 /// A rule file's name and content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceFile {
@@ -128,14 +134,21 @@ impl Loading {
             roots.push(root);
         }
         let defaults = file_defaults(report, &roots);
-        let mut found = 0;
-        for root in &roots {
-            for item in items(report, root) {
-                found += 1;
-                self.item(file, report, item, &defaults);
-            }
+        let items: Vec<&Node> = roots.iter().flat_map(|root| items(report, root)).collect();
+        let weight = defaults.node.map_or(0, Node::weight);
+        if weight.saturating_mul(items.len()) > MAX_DEFAULTS_BYTES {
+            let message = format!(
+                "`defaults` of this size, in {} rules, expand to more than a file may hold",
+                items.len()
+            );
+            let place = defaults.node.map_or(0..0, |node| node.at.start..node.at.start);
+            report.add(Code::TooManyAliases, place, message);
+            return;
         }
-        if found == 0 && report.errors() == 0 {
+        for item in &items {
+            self.item(file, report, item, &defaults);
+        }
+        if items.is_empty() && report.errors() == 0 {
             report.add(Code::NoRules, 0..0, "the file holds no rules");
         }
     }
@@ -183,12 +196,16 @@ impl Loading {
     }
 
     fn finish(mut self) -> Loaded {
+        let mut suggestions = 0;
         for Named { file, name, place } in std::mem::take(&mut self.inhibits) {
             if !self.first.contains_key(&name) {
                 let message = format!("no rule named `{name}` is loaded");
                 let mut finding =
                     Finding { code: Code::UnknownRule, message, place, hint: None, related: Vec::new() };
-                finding.did_you_mean(nearest(&name, self.first.keys().map(String::as_str)));
+                suggestions += 1;
+                if suggestions <= MAX_SUGGESTIONS {
+                    finding.did_you_mean(nearest(&name, self.first.keys().map(String::as_str)));
+                }
                 self.findings.push((file, finding));
             }
         }

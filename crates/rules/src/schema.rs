@@ -1,6 +1,6 @@
 //! The JSON Schema (draft 2020-12) of rule files, for editors: `fluo schema`.
 //!
-//! Printed from the table of keys ([`crate::keys`]) that the loader reads by. It is a help while typing, and
+//! Printed from the table of keys (`keys`) that the loader reads by. It is a help while typing, and
 //! looser than the loader where a schema cannot say it (durations are texts of a pattern; expressions and
 //! templates are any text): what the loader accepts, the schema accepts.
 

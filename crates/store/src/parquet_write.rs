@@ -29,7 +29,8 @@ const ZSTD_LEVEL: i32 = 3;
 const BATCH_ROWS: usize = 16 * 1024;
 const BATCH_BYTES: usize = 64 << 20;
 
-/// Identifiers: random, so that statistics over them say nothing and would only make footers larger.
+/// Identifiers: random, so that statistics over them say nothing and would only make footers larger. (The
+/// writer makes no dictionaries of them; ADR 0001 says what that costs.)
 const ID_COLUMNS: [&str; 3] = [columns::TRACE_ID, columns::SPAN_ID, columns::PARENT_SPAN_ID];
 
 /// The bytes of a data file with these spans, which it sorts.
@@ -92,8 +93,7 @@ fn properties(layout: &Layout) -> Result<WriterProperties, StoreError> {
             sorting.push(SortingColumn { column_idx: index, descending: false, nulls_first: true });
         }
     }
-    // Every span id occurs once: a dictionary of them would be built only to be given up.
-    properties = properties.set_column_dictionary_enabled(ColumnPath::from(columns::SPAN_ID), false);
+    // Times are nearly unique, so that a dictionary would be built only to be given up; neighbours are close.
     for time in [columns::START_TIME, columns::END_TIME, columns::DURATION_NS] {
         let path = ColumnPath::from(time);
         properties = properties
@@ -198,6 +198,27 @@ mod tests {
             let is_plain = !path.contains('.') && !ID_COLUMNS.contains(&path.as_str());
             assert_eq!(has_statistics, is_plain, "{path}");
             assert_eq!(sorting.contains(&index), path == "service_name" || path == "end_time", "{path}");
+        }
+    }
+
+    #[test]
+    fn columns_are_encoded_so_that_common_readers_know_them() {
+        let parquet = Bytes::from(to_parquet(shuffled(), 1, &Layout::builtin()).unwrap());
+        let builder = ParquetRecordBatchReaderBuilder::try_new(parquet).unwrap();
+        for column in builder.metadata().row_group(0).columns() {
+            let path = column.column_path().string();
+            let encodings: Vec<Encoding> = column.encodings().collect();
+            let wanted = match path.as_str() {
+                columns::START_TIME | columns::END_TIME | columns::DURATION_NS => {
+                    Encoding::DELTA_BINARY_PACKED
+                }
+                id if id.ends_with("trace_id") || id.ends_with("span_id") => Encoding::PLAIN,
+                _ => Encoding::RLE_DICTIONARY,
+            };
+            assert!(encodings.contains(&wanted), "{path}: {encodings:?}");
+            let known =
+                [Encoding::PLAIN, Encoding::RLE, Encoding::RLE_DICTIONARY, Encoding::DELTA_BINARY_PACKED];
+            assert!(encodings.iter().all(|encoding| known.contains(encoding)), "{path}: {encodings:?}");
         }
     }
 

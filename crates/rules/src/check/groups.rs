@@ -1,5 +1,7 @@
 //! `group_by` and `expect`.
 
+use std::collections::BTreeSet;
+
 use super::{Report, expression, shape};
 use crate::diagnostic::Code;
 use crate::expr::nearest::nearest;
@@ -8,9 +10,17 @@ use crate::matcher::Number;
 use crate::rule::GroupKey;
 use crate::yaml::{Entry, Node, Yaml};
 
+/// Most keys of a group.
+const MAX_KEYS: usize = 32;
+
 /// The value of `group_by`.
 pub(super) fn group_by(report: &mut Report, entry: &Entry) -> Option<Vec<GroupKey>> {
     let items = shape::items(report, entry)?;
+    if items.len() > MAX_KEYS {
+        let message = format!("`group_by` has {} keys; it may have {MAX_KEYS}", items.len());
+        report.value(Code::InvalidValue, entry, message);
+        return None;
+    }
     let mut keys: Vec<GroupKey> = Vec::new();
     let mut sound = true;
     for item in items {
@@ -56,10 +66,11 @@ pub(super) fn expect(
         return None;
     }
     let mut groups: Vec<Vec<Option<String>>> = Vec::new();
+    let mut listed = BTreeSet::new();
     let mut sound = true;
     for item in items {
         match group(report, item, keys) {
-            Some(group) if groups.contains(&group) => {
+            Some(group) if !listed.insert(group.clone()) => {
                 report.at(Code::BadExpectation, item, "this group is listed already");
                 sound = false;
             }
@@ -68,6 +79,14 @@ pub(super) fn expect(
         }
     }
     sound.then_some(groups)
+}
+
+/// Reports more expected groups than there may be.
+pub(super) fn check_limit(report: &mut Report, entry: &Entry, groups: usize, limit: u32) {
+    if usize::try_from(limit).is_ok_and(|limit| groups > limit) {
+        let message = format!("`expect` lists {groups} groups, and `group_limit` is {limit}");
+        report.add(Code::BadExpectation, entry.key_at.clone(), message);
+    }
 }
 
 fn group(report: &mut Report, item: &Node, keys: &[GroupKey]) -> Option<Vec<Option<String>>> {
@@ -81,7 +100,8 @@ fn group(report: &mut Report, item: &Node, keys: &[GroupKey]) -> Option<Vec<Opti
         return None;
     };
     let errors = report.errors();
-    for entry in entries.iter().filter(|entry| keys.iter().all(|key| key.key != entry.key)) {
+    let unknown = entries.iter().filter(|entry| keys.iter().all(|key| key.key != entry.key));
+    for entry in unknown {
         let message = format!("`{}` is no key of `group_by`", entry.key);
         let near = nearest(&entry.key, keys.iter().map(|key| key.key.as_str()));
         report.add(Code::BadExpectation, entry.key_at.clone(), message).did_you_mean(near);

@@ -14,12 +14,13 @@ pub(crate) struct Report {
     text: Arc<str>,
     lines: Lines,
     findings: Vec<Finding>,
+    errors: usize,
 }
 
 impl Report {
     pub(crate) fn new(file: Arc<str>, text: Arc<str>) -> Self {
         let lines = Lines::of(&text);
-        Self { file, text, lines, findings: Vec::new() }
+        Self { file, text, lines, findings: Vec::new(), errors: 0 }
     }
 
     /// The file as named to the loader.
@@ -47,6 +48,7 @@ impl Report {
         message: impl Into<String>,
     ) -> &mut Finding {
         let place = self.place(bytes);
+        self.errors += usize::from(code.level() == Level::Error);
         self.findings.push_mut(Finding {
             code,
             message: message.into(),
@@ -78,7 +80,7 @@ impl Report {
 
     /// How many errors there are so far.
     pub(crate) fn errors(&self) -> usize {
-        self.findings.iter().filter(|finding| finding.level() == Level::Error).count()
+        self.errors
     }
 
     /// Everything that was found.

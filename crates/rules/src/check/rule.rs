@@ -30,7 +30,7 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
     shape::known_keys(report, own.entries().unwrap_or_default(), Table::Rule, "the rule");
 
     let name_entry = node.get("name");
-    let name = name_entry.and_then(|entry| shape::some_text(report, entry));
+    let name = name_entry.and_then(|entry| rule_name(report, entry));
     if name_entry.is_none() {
         missing(report, node, "name", "every rule needs a `name`");
     }
@@ -45,6 +45,9 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         (Some(entry), Some(keys)) => groups::expect(report, entry, keys),
         _ => Some(Vec::new()),
     };
+    if let (Some(entry), Some(groups)) = (node.get("expect"), &expect) {
+        groups::check_limit(report, entry, groups.len(), values.group_limit);
+    }
     let condition = match (node.get("condition"), &kind) {
         (Some(entry), Kind::Span(_)) => {
             condition::condition(report, entry, &aggregation).map(|condition| (entry, condition))
@@ -148,6 +151,25 @@ pub(crate) fn defaults(report: &mut Report, node: &Node) -> bool {
     Values::read(report, node, None);
     report.errors() == errors && !node.incomplete
 }
+
+/// A name is printed in subjects, chat messages and file names.
+fn rule_name(report: &mut Report, entry: &Entry) -> Option<String> {
+    let name = shape::some_text(report, entry)?;
+    let wrong = if name.chars().any(char::is_control) {
+        "has a control character or line break in it"
+    } else if name.trim() != name {
+        "begins or ends with white space"
+    } else if name.len() > MAX_NAME_BYTES {
+        "is longer than 200 bytes"
+    } else {
+        return Some(name);
+    };
+    report.value(Code::BadName, entry, format!("the rule's name {wrong}"));
+    None
+}
+
+/// Longest name of a rule, in bytes.
+const MAX_NAME_BYTES: usize = 200;
 
 fn missing(report: &mut Report, node: &Node, key: &str, message: &str) {
     // The first line stands for the rule: a rule underlined as a whole hides what is wrong.

@@ -1,13 +1,26 @@
 //! For a terminal: the source line, the mistake underlined, what to do.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use annotate_snippets::{AnnotationKind, Element, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 
 use super::printable;
 use crate::diagnostic::{self, Finding, Place};
 use crate::load::SourceFile;
 use crate::position::Lines;
+
+/// Longest line, in bytes, that is shown whole: a line may be as long as the file.
+const WHOLE: usize = 200;
+
+/// Characters that are shown before and behind the mistake in a longer line.
+const AROUND: usize = 60;
+
+/// Most characters of the mistake itself that are shown.
+const LONGEST: usize = 200;
+
+/// Wider than any line that is left after that: the renderer's own cutting would count bytes for columns.
+const WIDTH: usize = 10_000;
 
 /// All findings, each with its source lines from `files`, and a last line that counts them; nothing if there
 /// are none. Coloured (with ANSI escapes) only if `colour`.
@@ -15,99 +28,125 @@ pub fn render(findings: &[Finding], files: &[SourceFile], colour: bool) -> Strin
     if findings.is_empty() {
         return String::new();
     }
-    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() }.term_width(WIDTH);
+    let mut sources = Sources { files, read: BTreeMap::new() };
     let mut text = String::new();
-    let mut file: Option<Source<'_>> = None;
     for finding in findings {
-        // Findings are sorted by file, so that the lines of each file are found once.
-        if file.as_ref().is_none_or(|file| *file.name != *finding.place.file) {
-            file = Source::of(&finding.place.file, files);
-        }
-        text.push_str(&one(finding, file.as_ref(), files, &renderer));
+        text.push_str(&one(finding, &mut sources, &renderer));
         text.push_str("\n\n");
     }
     text.push_str(&summary(findings));
     text
 }
 
+/// The files' texts, their lines found once and only where a finding needs them.
+struct Sources<'a> {
+    files: &'a [SourceFile],
+    read: BTreeMap<String, Option<Source<'a>>>,
+}
+
 /// A file's text with its lines.
 struct Source<'a> {
-    name: &'a str,
     text: &'a str,
     lines: Lines,
 }
 
-impl<'a> Source<'a> {
-    fn of(name: &str, files: &'a [SourceFile]) -> Option<Self> {
-        let file = files.iter().find(|file| *file.name == *name)?;
-        // What is readable of a file that is not text.
-        let text = match std::str::from_utf8(&file.content) {
-            Ok(text) => text,
-            Err(error) => std::str::from_utf8(&file.content[..error.valid_up_to()]).ok()?,
-        };
-        Some(Self { name: &file.name, text, lines: Lines::of(text) })
+impl<'a> Sources<'a> {
+    fn get(&mut self, name: &str) -> Option<&Source<'a>> {
+        if !self.read.contains_key(name) {
+            let file = self.files.iter().find(|file| *file.name == *name);
+            self.read.insert(name.to_owned(), file.map(Source::of));
+        }
+        self.read.get(name)?.as_ref()
     }
 }
 
-fn one(finding: &Finding, file: Option<&Source<'_>>, files: &[SourceFile], renderer: &Renderer) -> String {
+impl<'a> Source<'a> {
+    /// Of a file that is not text, what is readable before that.
+    fn of(file: &'a SourceFile) -> Self {
+        let text = match std::str::from_utf8(&file.content) {
+            Ok(text) => text,
+            Err(error) => file
+                .content
+                .get(..error.valid_up_to())
+                .and_then(|valid| std::str::from_utf8(valid).ok())
+                .unwrap_or(""),
+        };
+        Self { text, lines: Lines::of(text) }
+    }
+}
+
+fn one(finding: &Finding, sources: &mut Sources<'_>, renderer: &Renderer) -> String {
     let level = match finding.level() {
         diagnostic::Level::Error => Level::ERROR,
         diagnostic::Level::Warning => Level::WARNING,
     };
     let title = level.primary_title(printable::line(&finding.message)).id(finding.code.as_str());
-    let mut elements = elements(&finding.place, file, AnnotationKind::Primary, None);
+    let mut elements = source_line(&finding.place, sources, AnnotationKind::Primary);
     if let Some(hint) = &finding.hint {
         elements.push(Level::HELP.message(printable::line(hint)).into());
     }
     let mut report = vec![title.elements(elements)];
     for related in &finding.related {
-        let other = Source::of(&related.place.file, files);
-        let elements = self::elements(&related.place, other.as_ref(), AnnotationKind::Context, None);
-        report.push(
-            Group::with_title(Level::NOTE.secondary_title(printable::line(&related.message)))
-                .elements(elements),
-        );
+        let title = Level::NOTE.secondary_title(printable::line(&related.message));
+        let elements = source_line(&related.place, sources, AnnotationKind::Context);
+        report.push(Group::with_title(title).elements(elements));
     }
     renderer.render(&report)
 }
 
-/// The source line of a place, the part of it underlined.
-fn elements<'a>(
-    place: &Place,
-    file: Option<&Source<'_>>,
-    kind: AnnotationKind,
-    label: Option<&'a str>,
-) -> Vec<Element<'a>> {
+/// Where a place is, and its source line with the part of it underlined.
+fn source_line(place: &Place, sources: &mut Sources<'_>, kind: AnnotationKind) -> Vec<Element<'static>> {
+    let number = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
     let path = printable::line(&place.file);
-    let (line, underlined) = file.map_or((String::new(), 0..0), |file| shown(file, &place.bytes));
-    let line_number = usize::try_from(place.start.line).unwrap_or(usize::MAX);
-    let annotation = kind.span(underlined).label(label);
-    vec![Snippet::source(line).line_start(line_number).path(path).fold(false).annotation(annotation).into()]
+    let line = number(place.start.line);
+    let origin = |path| Origin::path(path).line(line).char_column(number(place.start.column));
+    let Some(source) = sources.get(&place.file) else { return vec![origin(path).into()] };
+    let shown = Shown::of(source, &place.bytes);
+    let snippet =
+        Snippet::source(shown.line).line_start(line).fold(false).annotation(kind.span(shown.underlined));
+    // Of a line without its beginning the snippet would count wrong columns.
+    if shown.beheaded { vec![origin(path).into(), snippet.into()] } else { vec![snippet.path(path).into()] }
 }
 
-/// The line that a place begins in, made harmless, and the bytes of it to underline.
-///
-/// A place of several lines is underlined to the end of the first.
-fn shown(file: &Source<'_>, bytes: &Range<usize>) -> (String, Range<usize>) {
-    let line = file.lines.line_at(file.text, bytes.start);
-    let end = bytes.end.min(line.end);
-    let mut shown = String::with_capacity(line.len());
-    let mut underlined = 0..0;
-    let source = file.text.get(line.clone()).unwrap_or("");
-    for (at, c) in source.char_indices() {
-        let at = line.start + at;
-        if at == bytes.start {
-            underlined = shown.len()..shown.len();
+/// The line that a place begins in, made harmless.
+struct Shown {
+    line: String,
+    /// Bytes of `line`. A place of several lines is underlined to the end of the first.
+    underlined: Range<usize>,
+    /// Whether the line's beginning was left out.
+    beheaded: bool,
+}
+
+impl Shown {
+    /// Of a long line, the part around the mistake.
+    fn of(source: &Source<'_>, bytes: &Range<usize>) -> Self {
+        let text = source.text;
+        let line = source.lines.line_at(text, bytes.start);
+        let start = bytes.start.clamp(line.start, line.end);
+        let end = bytes.end.clamp(start, line.end);
+        let part = |range: Range<usize>| text.get(range).unwrap_or("");
+        let (around, longest) = if line.len() <= WHOLE { (WHOLE, WHOLE) } else { (AROUND, LONGEST) };
+        let before = part(line.start..start);
+        let first = before.char_indices().rev().nth(around - 1).map_or(0, |(at, _)| at);
+        let mistake = part(start..end);
+        let kept = mistake.char_indices().nth(longest).map_or(mistake.len(), |(at, _)| at);
+        let behind = part(end..line.end);
+        let last = behind.char_indices().nth(around).map_or(behind.len(), |(at, _)| at);
+
+        let mut shown = if first > 0 { "…".to_owned() } else { String::new() };
+        shown.push_str(&printable::line(&before[first..]));
+        let underlined = shown.len();
+        shown.push_str(&printable::line(&mistake[..kept]));
+        let underlined = underlined..shown.len();
+        if kept == mistake.len() {
+            shown.push_str(&printable::line(&behind[..last]));
         }
-        shown.push(printable::visible(c).unwrap_or(c));
-        if at >= bytes.start && at < end {
-            underlined.end = shown.len();
+        if kept < mistake.len() || last < behind.len() {
+            shown.push('…');
         }
+        Self { line: shown, underlined, beheaded: first > 0 }
     }
-    if bytes.start >= line.end {
-        underlined = shown.len()..shown.len();
-    }
-    (shown, underlined)
 }
 
 fn summary(findings: &[Finding]) -> String {

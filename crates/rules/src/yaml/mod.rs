@@ -102,6 +102,17 @@ impl Node {
         }
     }
 
+    /// About how many bytes it takes to hold it, aliases expanded.
+    pub(crate) fn weight(&self) -> usize {
+        let inner = match &self.value {
+            Yaml::Text(text) => text.len(),
+            Yaml::List(items) => items.iter().map(Self::weight).sum(),
+            Yaml::Map(entries) => entries.iter().map(|entry| entry.key.len() + entry.value.weight()).sum(),
+            Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Unusable(_) => 0,
+        };
+        size_of::<Self>() + inner
+    }
+
     /// The bytes from its beginning to the end of the last value in it, aliases counted where they stand.
     pub(crate) fn extent(&self) -> Range<usize> {
         let own = self.alias.clone().unwrap_or_else(|| self.at.clone());

@@ -16,6 +16,7 @@ use serde_yaml::{
 use super::Yaml;
 use super::scalar;
 use crate::diagnostic::Code;
+use crate::position::Lines;
 
 /// Deepest nesting of lists and mappings, aliases expanded.
 pub(crate) const MAX_DEPTH: usize = 64;
@@ -23,6 +24,9 @@ pub(crate) const MAX_DEPTH: usize = 64;
 /// Most parser events that aliases may add: enough for a thousand rules that merge a mapping of twenty
 /// keys, and refused in a few hundredths of a second where it is an attack.
 const MAX_ALIAS_EVENTS: usize = 50_000;
+
+/// Most text in scalars, counted each time that an alias repeats it.
+const MAX_SCALAR_BYTES: usize = 8 * 1024 * 1024;
 
 /// A node before its mappings were looked at.
 #[derive(Debug)]
@@ -101,6 +105,7 @@ fn options() -> Options {
     serde_yaml::options! {
         budget: serde_yaml::budget! {
             max_depth: MAX_DEPTH,
+            max_total_scalar_bytes: MAX_SCALAR_BYTES,
             // One anchor that every rule of a file merges is how defaults were written before `defaults`.
             enforce_alias_anchor_ratio: false,
         },
@@ -130,7 +135,10 @@ fn reason(text: &str, at: &Range<usize>, error: &Error) -> (Code, String, Option
         | Error::AliasExpansionLimitExceeded { .. }
         | Error::AliasReplayStackDepthExceeded { .. }
         | Error::Budget {
-            breach: BudgetBreach::RecordedAnchorEvents { .. } | BudgetBreach::RecordedAnchorBytes { .. },
+            breach:
+                BudgetBreach::RecordedAnchorEvents { .. }
+                | BudgetBreach::RecordedAnchorBytes { .. }
+                | BudgetBreach::ScalarBytes { .. },
             ..
         } => (
             Code::TooManyAliases,
@@ -180,20 +188,12 @@ fn place(text: &str, location: Location) -> Range<usize> {
     let span = location.span();
     let start = match span.byte_offset() {
         Some(offset) => usize::try_from(offset).unwrap_or(text.len()),
-        None => offset_of(text, location.line(), location.column()),
+        None => Lines::of(text).byte_at(text, location.line(), location.column()),
     };
     let start = text.floor_char_boundary(start.min(text.len()));
     let length = span.byte_len().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
     let end = text.ceil_char_boundary(start.saturating_add(length).min(text.len()));
     start..end
-}
-
-fn offset_of(text: &str, line: u64, column: u64) -> usize {
-    let lines = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
-    let start = text.match_indices('\n').take(lines).map(|(at, _)| at + 1).last().unwrap_or(0);
-    let columns = usize::try_from(column.saturating_sub(1)).unwrap_or(usize::MAX);
-    let rest = &text[start..];
-    start + rest.char_indices().nth(columns).map_or(rest.len(), |(at, _)| at)
 }
 
 impl<'de> Deserialize<'de> for Raw {

@@ -83,6 +83,29 @@ fn limits_are_errors() {
 }
 
 #[test]
+fn defaults_are_no_way_around_the_limits() {
+    let labels: String = (0..10_000).map(|label| format!("l{label}: x, ")).collect();
+    let rules: String = (0..1000).map(|name| format!("  - {{name: r{name}}}\n")).collect();
+    let content =
+        format!("defaults: {{span: {{}}, condition: count > 5, labels: {{{labels}}}}}\nrules:\n{rules}");
+    assert_eq!(codes(&content), [Code::TooManyAliases]);
+}
+
+#[test]
+fn a_finding_in_a_very_long_line_shows_the_part_around_it() {
+    let text = format!(
+        "- {{name: a, span: {{}}, condition: count > 5, labels: {{a: '{}', a: b}}}}\n",
+        "é".repeat(100_000)
+    );
+    let files = [SourceFile::new("x.yml", text)];
+    let shown = human::render(&load(&files).findings, &files, false);
+    assert!(
+        shown.contains(" --> x.yml:1:100061\n") && shown.contains("a: b}}") && shown.len() < 2000,
+        "{shown}"
+    );
+}
+
+#[test]
 fn ten_thousand_rules_load() {
     let rules: String =
         (0..10_000).map(|name| format!("- {{name: r{name}, span: {{}}, condition: count > 5}}\n")).collect();

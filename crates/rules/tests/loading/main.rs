@@ -1,5 +1,10 @@
 //! Rule files through the loader and out again: what loads, what does not and how it is told, what happens to
 //! hostile bytes, and that the JSON Schema knows what the loader knows.
+#![allow(
+    clippy::format_collect,
+    clippy::format_push_string,
+    reason = "test files are small and read better built so"
+)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed")]
 
 mod bad;

@@ -1,0 +1,130 @@
+//! Engine against reference: episodes, values, evidence, whatever the layout, the files and their order.
+
+use std::sync::Arc;
+
+use fluo_alerts::value::Value;
+use fluo_engine::{EngineError, Observed, Outcome, Range, SpanSource, evaluate, session};
+use fluo_plan::RulePlan;
+use fluo_rules::rule::Rule;
+use fluo_spans::layout::{AttributeScope, Layout};
+use fluo_spans::semconv;
+use fluo_spans::span::Span;
+use fluo_tests::generate::{self, Case, arrival};
+use fluo_tests::reference::{self, Episode, Givens, RefValue};
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+
+/// The given facts that the reference takes from outside: hashes and spellings.
+pub(crate) fn with_givens<T>(run: impl FnOnce(Givens<'_>) -> T) -> T {
+    let spellings = |key: &str| semconv::spellings(key).into_iter().map(Into::into).collect::<Vec<String>>();
+    run(Givens { hash: &Span::content_hash, spellings: &spellings })
+}
+
+/// Layouts as unlike each other as they can be: the built-in one, none promoted, all keys of these spans promoted.
+pub(crate) fn layouts(spans: &[Span]) -> [Layout; 3] {
+    let keys = spans.iter().flat_map(|span| {
+        let own = span.attributes.iter().map(|(key, _)| (AttributeScope::Span, key.to_owned()));
+        let resource = span.resource.attributes.iter().map(|(key, _)| (AttributeScope::Resource, key.to_owned()));
+        own.chain(resource).collect::<Vec<_>>()
+    });
+    [Layout::builtin(), Layout::new(2, [] as [(AttributeScope, &str); 0]), Layout::new(3, keys)]
+}
+
+/// Spans that arrived in files, each file in the next layout.
+fn source(files: &[Vec<Span>], first_layout: usize) -> SpanSource {
+    let all: Vec<Span> = files.iter().flatten().cloned().collect();
+    let layouts = layouts(&all);
+    let mut source = SpanSource::default();
+    for (at, file) in files.iter().enumerate() {
+        source.add_spans(file, &layouts[(first_layout + at) % layouts.len()]).unwrap();
+    }
+    source
+}
+
+fn judged(rule: &Rule, source: &SpanSource, range: reference::Range) -> Result<Outcome, EngineError> {
+    let plan = RulePlan::new(Arc::new(rule.clone()))?;
+    let range = Range { from: range.from, to: range.to };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(evaluate(&session(), &plan, source, range))
+}
+
+fn same_value(expected: RefValue, found: Value) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "compared within a relative error")]
+    let number = |value: Value| match value {
+        Value::None => None,
+        Value::Int(int) | Value::Duration(int) => Some(int as f64),
+        Value::Float(float) => Some(float),
+    };
+    #[expect(clippy::cast_precision_loss, reason = "compared within a relative error")]
+    let expected = match expected {
+        RefValue::None => None,
+        RefValue::Int(int) => Some(int as f64),
+        RefValue::Float(float) => Some(float),
+    };
+    match (expected, number(found)) {
+        (None, None) => true,
+        (Some(expected), Some(found)) => (expected - found).abs() <= 1e-12 * expected.abs().max(1e-300),
+        _ => false,
+    }
+}
+
+fn same_values(expected: &[(String, RefValue)], found: &[(String, Value)]) -> bool {
+    expected.len() == found.len()
+        && expected.iter().zip(found).all(|((name, value), (found_name, found))| {
+            name == found_name && same_value(*value, *found)
+        })
+}
+
+fn same(expected: &Episode, found: &Observed) -> bool {
+    let evidence: Vec<_> = found.evidence.iter().map(Span::key).collect();
+    expected.group == found.group
+        && expected.starts_at == found.starts_at
+        && expected.ends_at == found.ends_at
+        && expected.ongoing == found.ongoing
+        && same_values(&expected.values, &found.values)
+        && same_values(&expected.peak, &found.peak)
+        && expected.evidence == evidence
+}
+
+fn check(case: &Case, files: &[Vec<Span>], first_layout: usize) -> Result<(), TestCaseError> {
+    let expected = with_givens(|givens| reference::evaluate(&case.rule, &case.spans, case.range, givens));
+    let found = judged(&case.rule, &source(files, first_layout), case.range);
+    match (expected, found) {
+        (Err(_), Err(EngineError::GroupOverflow { .. })) => Ok(()),
+        (Ok(expected), Ok(found)) => {
+            let agree = expected.len() == found.violations.len()
+                && expected.iter().zip(&found.violations).all(|(expected, found)| same(expected, found));
+            prop_assert!(agree, "expected {expected:#?}\nfound {:#?}", found.violations);
+            Ok(())
+        }
+        (expected, found) => {
+            prop_assert!(false, "expected {expected:?}, found {found:?}");
+            Ok(())
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn exact_rules_agree_with_the_reference(case in generate::exact_case()) {
+        check(&case, std::slice::from_ref(&case.spans), 0)?;
+    }
+
+    #[test]
+    fn grid_rules_agree_with_the_reference(case in generate::grid_case()) {
+        check(&case, std::slice::from_ref(&case.spans), 0)?;
+    }
+
+    #[test]
+    fn files_redeliveries_order_and_layouts_change_nothing(
+        (case, files) in generate::case().prop_flat_map(|case| {
+            let files = arrival::redelivered_files(case.spans.clone());
+            (Just(case), files)
+        }),
+        first_layout in 0_usize..3,
+    ) {
+        check(&case, &files, first_layout)?;
+    }
+}

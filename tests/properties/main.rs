@@ -1,0 +1,5 @@
+//! The engine is held to the naive reference evaluator on random spans and rules.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed")]
+
+mod engine;
+mod printed_sql;
