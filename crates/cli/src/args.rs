@@ -43,9 +43,13 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
-    /// Where to leave the raw objects, span files and violations [default: a new folder `fluo-demo`]
+    /// Where to leave the raw objects, span files, violations and report [default: a new folder `fluo-demo`]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// When the story begins, to the minute: RFC 3339, or relative to now as -2h. The same start gives the same
+    /// files [default: twenty minutes ago]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) start: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@
 
 mod args;
 mod commands;
+mod demo;
 mod exit;
 mod rule_files;
 mod spans;

@@ -72,9 +72,9 @@ fn evidence(rule: &Rule, read: &[Field], span: &Span) -> Evidence {
 
 /// The value that the rule sees under `key`: of events, the first that has one.
 fn lookup<'a>(span: &'a Span, scope: Scope, key: &str, conventions: Conventions) -> Option<&'a str> {
-    let spellings: Vec<String> = match conventions {
-        Conventions::Exact => vec![key.to_owned()],
-        Conventions::Renamed => semconv::spellings(key).into_iter().map(Into::into).collect(),
+    let spellings: Vec<String> = match (conventions, scope) {
+        (Conventions::Exact, _) | (_, Scope::Scope) => vec![key.to_owned()],
+        (Conventions::Renamed, _) => semconv::spellings(key),
     };
     let mut scopes = match scope {
         Scope::Span => vec![&span.attributes],

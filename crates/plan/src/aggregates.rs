@@ -123,8 +123,7 @@ impl Planned {
     }
 
     /// The value people see, from the column that one of the above gave.
-    pub(crate) fn finished(&self, window: Nanos) -> Expr {
-        let raw = ident(&self.output);
+    pub(crate) fn finished(&self, raw: Expr, window: Nanos) -> Expr {
         match &self.aggregate.function {
             AggregateFunction::Count => coalesce(vec![cast(raw, DataType::Int64), lit(0_i64)]),
             AggregateFunction::Rate { per } => {

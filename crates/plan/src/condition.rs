@@ -40,7 +40,9 @@ impl Conditions<'_> {
     /// By how much the condition's first comparison exceeds its bound, for the moment at which it does most.
     /// Null where it has no value; 0 for comparisons that have no direction.
     pub(crate) fn excess(&self, expr: &RuleExpr) -> Result<Expr, PlanError> {
-        let Some((op, left, right)) = first_comparison(expr) else { return Ok(lit(0.0)) };
+        let Some(ExprKind::Compare(op, left, right)) = first_comparison(expr).map(|expr| &expr.kind) else {
+            return Ok(lit(0.0));
+        };
         let (left, right) = (self.numeric(left)?, self.numeric(right)?);
         Ok(match op {
             Comparison::Gt | Comparison::Gte => left - right,
@@ -94,10 +96,10 @@ impl Conditions<'_> {
     }
 }
 
-/// The leftmost comparison of a condition.
-fn first_comparison(expr: &RuleExpr) -> Option<(Comparison, &RuleExpr, &RuleExpr)> {
+/// The leftmost comparison of a condition; `between` and `in` are comparisons, without direction.
+fn first_comparison(expr: &RuleExpr) -> Option<&RuleExpr> {
     match &expr.kind {
-        ExprKind::Compare(op, left, right) => Some((*op, left, right)),
+        ExprKind::Compare(..) | ExprKind::Between(..) | ExprKind::In(..) => Some(expr),
         ExprKind::Not(inner) => first_comparison(inner),
         ExprKind::And(left, right) | ExprKind::Or(left, right) => {
             first_comparison(left).or_else(|| first_comparison(right))

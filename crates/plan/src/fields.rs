@@ -54,12 +54,12 @@ impl Fields<'_> {
     pub fn spellings(&self, key: &str) -> Vec<String> {
         match self.conventions {
             Conventions::Exact => vec![key.to_owned()],
-            Conventions::Renamed => semconv::spellings(key).into_iter().map(Into::into).collect(),
+            Conventions::Renamed => semconv::spellings(key),
         }
     }
 
-    /// The field's value.
-    pub(crate) fn locate(&self, field: &Field) -> Located {
+    /// The field's value over the columns of the span files.
+    pub(crate) fn look_up(&self, field: &Field) -> Located {
         let text = |column: &str| Located::Text(ident(column));
         match field {
             Field::Intrinsic(intrinsic) => match intrinsic {
@@ -81,7 +81,11 @@ impl Fields<'_> {
                 Located::Attribute(vec![self.event_values(value)])
             }
             Field::Attribute { scope, key } => {
-                let spellings = self.spellings(key);
+                // The conventions rename attributes of spans, resources and events, not of instrumentation scopes.
+                let spellings = match scope {
+                    Scope::Scope => vec![key.clone()],
+                    _ => self.spellings(key),
+                };
                 let scopes: &[Scope] = match scope {
                     Scope::Either => &[Scope::Span, Scope::Resource],
                     scope => std::slice::from_ref(scope),
@@ -94,9 +98,18 @@ impl Fields<'_> {
         }
     }
 
+    /// The field's value in this form: printed SQL looks attributes up once, under the field's name.
+    pub(crate) fn locate(&self, field: &Field) -> Located {
+        match (self.form, self.look_up(field)) {
+            (Form::Sql, Located::Attribute(_)) => Located::Attribute(vec![ident(field.to_string())]),
+            (_, located) => located,
+        }
+    }
+
     /// The field's canonical text: group keys and distinct values.
     pub(crate) fn text(&self, field: &Field) -> Expr {
         match self.locate(field) {
+            Located::Attribute(candidates) if self.form == Form::Sql => spelled::first(candidates),
             Located::Attribute(candidates) => first(candidates),
             Located::Text(text) => cast(text, DataType::Utf8),
             Located::Duration(nanos) => cast(nanos, DataType::Utf8),
@@ -108,7 +121,7 @@ impl Fields<'_> {
     pub(crate) fn value_test(&self, test: ValueTest, candidates: Vec<Expr>) -> Expr {
         match self.form {
             Form::Functions => test.call(candidates),
-            Form::Sql => spelled::value_test(&test, first(candidates)),
+            Form::Sql => spelled::value_test(&test, candidates),
         }
     }
 

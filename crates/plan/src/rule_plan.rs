@@ -65,8 +65,10 @@ pub struct TimeRange {
 pub struct RulePlan {
     rule: Arc<Rule>,
     judging: Judging,
-    /// The declared aggregates, then the implied `count` where the condition uses it.
+    /// The declared aggregates (`count` where there is none), then the implied `count` where the condition uses it.
     aggregates: Vec<Planned>,
+    /// How many of them are declared.
+    declared: usize,
     /// Name of the first aggregate that the condition names.
     evidence: Aggregate,
 }
@@ -76,6 +78,10 @@ impl RulePlan {
     pub fn new(rule: Arc<Rule>) -> Result<Self, PlanError> {
         let named = named_aggregates(&rule.condition.expr);
         let mut aggregates = rule.aggregates.clone();
+        if aggregates.is_empty() {
+            aggregates.push(Aggregate::implied_count());
+        }
+        let declared = aggregates.len();
         for name in &named {
             if !aggregates.iter().any(|aggregate| aggregate.name == *name) {
                 let implied = rule.aggregate(name);
@@ -91,6 +97,7 @@ impl RulePlan {
                 .enumerate()
                 .map(|(at, aggregate)| Planned::new(at, aggregate))
                 .collect(),
+            declared,
             evidence,
             rule,
         })
@@ -122,7 +129,7 @@ impl RulePlan {
 
     /// Columns of the aggregates that the rule declares, with their names, in order.
     pub fn declared(&self) -> impl Iterator<Item = (&str, &AggregateFunction, &str)> {
-        self.aggregates[..self.rule.aggregates.len()].iter().map(|planned| {
+        self.aggregates[..self.declared].iter().map(|planned| {
             (planned.aggregate.name.as_str(), &planned.aggregate.function, planned.output.as_str())
         })
     }
@@ -198,7 +205,9 @@ impl RulePlan {
             .iter()
             .filter(|planned| used.contains(&planned.aggregate.name.as_str()))
             .collect();
-        let mut windows = Vec::new();
+        // Equal window expressions stand once: DataFusion's optimizer panics on repetitions.
+        let mut windows: Vec<Expr> = Vec::new();
+        let mut finished: Vec<Expr> = Vec::new();
         for planned in &used {
             let Some(Expr::AggregateFunction(function)) = planned.sliding() else {
                 return Err(PlanError::Misplaced(planned.aggregate.name.clone()));
@@ -208,8 +217,18 @@ impl RulePlan {
             window.params.order_by.clone_from(&order);
             window.params.window_frame = frame.clone();
             window.params.distinct = function.params.distinct;
-            windows.push(Expr::from(window).alias(&planned.output));
+            let window = Expr::from(window);
+            let at = windows.iter().position(|known| *known == window).unwrap_or_else(|| {
+                windows.push(window);
+                windows.len() - 1
+            });
+            finished.push(planned.finished(ident(sliding_column(at)), self.rule.window));
         }
+        let mut windows: Vec<Expr> = windows
+            .into_iter()
+            .enumerate()
+            .map(|(at, window)| window.alias(sliding_column(at)))
+            .collect();
         if !groups.is_empty() {
             windows.push(
                 row_number().partition_by(groups.clone()).order_by(order).build()?.alias(FIRST),
@@ -220,7 +239,7 @@ impl RulePlan {
             .cloned()
             .chain([ident(row::END).alias(row::MOMENT)])
             .chain((!groups.is_empty()).then(|| ident(FIRST)))
-            .chain(used.iter().map(|planned| planned.finished(self.rule.window)))
+            .chain(finished)
             .collect();
         let conditions = Conditions { aggregates: &self.aggregates };
         let condition = &self.rule.condition.expr;
@@ -333,7 +352,8 @@ impl RulePlan {
     fn judged(&self, states: LogicalPlan) -> Result<LogicalPlan, PlanError> {
         let keys: Vec<Expr> = self.groups().chain([ident(row::MOMENT)]).collect();
         let merged: Vec<Expr> = self.aggregates.iter().map(Planned::merged).collect();
-        let finished = self.aggregates.iter().map(|planned| planned.finished(self.rule.window));
+        let finished =
+            self.aggregates.iter().map(|planned| planned.finished(ident(&planned.output), self.rule.window));
         let finished: Vec<Expr> = keys.iter().cloned().chain(finished).collect();
         let conditions = Conditions { aggregates: &self.aggregates };
         let condition = &self.rule.condition.expr;
@@ -354,6 +374,11 @@ impl RulePlan {
     fn standing_groups(&self) -> Vec<Vec<Option<String>>> {
         if self.rule.group_by.is_empty() { vec![Vec::new()] } else { self.rule.expect.clone() }
     }
+}
+
+/// Column of the `at`th different sliding aggregate.
+fn sliding_column(at: usize) -> String {
+    format!("sliding_{at}")
 }
 
 /// A moment as a literal of the type of the time columns.

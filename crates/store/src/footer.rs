@@ -39,7 +39,8 @@ pub async fn footer(store: &dyn ObjectStore, location: &Path, size: u64) -> Resu
     let unreadable = |source| StoreError::Unreadable { location: location.clone(), source };
     let metadata = ParquetMetaDataReader::new().load_and_finish(object, size).await.map_err(unreadable)?;
     let file = metadata.file_metadata();
-    let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata()).map_err(unreadable)?;
+    let schema =
+        parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata()).map_err(unreadable)?;
     let foreign = || StoreError::NotSpans { location: location.clone() };
     let layout = Layout::from_schema(&schema).ok_or_else(foreign)?;
     let end = file

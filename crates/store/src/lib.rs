@@ -6,8 +6,8 @@
 //! | [`ingest`] | one raw object → data files, written so that writing twice is harmless |
 //! | [`parquet_write`] | spans → the bytes of one data file |
 //! | [`names`] | what a file holds ↔ its name; which of several files counts |
-//! | [`footer`] | a data file → its layout, rows, and when its spans ended |
-//! | [`list`] | a root → its data files, and what else lies there |
+//! | [`mod@footer`] | a data file → its layout, rows, and when its spans ended |
+//! | [`mod@list`] | a root → its data files, and what else lies there |
 //! | [`duckdb_view`] | a layout → SQL that shows other readers whole spans |
 //!
 //! Bytes and names are functions of their input: no clock, no environment, nothing random.

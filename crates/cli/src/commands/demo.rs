@@ -1,7 +1,38 @@
-//! `fluo demo`.
+//! `fluo demo`: an incident in a simulated shop, and the alert that tells of it.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use fluo_alerts::time;
+use fluo_rules::duration::Nanos;
+
 use crate::args::Demo;
+use crate::demo::{self, folder};
 use crate::exit::{Failure, Status};
-pub(crate) async fn run(_args: &Demo) -> Result<Status, Failure> {
-    let _ = super::ingest::quietly(&[], std::path::Path::new("x")).await?;
+use crate::terminal::{self, Output};
+
+pub(crate) async fn run(args: &Demo) -> Result<Status, Failure> {
+    let start = start(args.start.as_deref())?;
+    let out = args.out.clone().unwrap_or_else(|| PathBuf::from(folder::DEFAULT));
+    folder::prepare(&out)?;
+    let story = demo::play(&out, start).await?;
+    let mut output = Output::new();
+    output.text(&demo::tell(&story, Path::new(&out), terminal::colour_stdout()))?;
+    output.finish()?;
     Ok(Status::Done)
+}
+
+/// The whole minute at which the story begins: as given, or so that it has just ended.
+fn start(given: Option<&str>) -> Result<i64, Failure> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
+    let now = i64::try_from(now).unwrap_or(i64::MAX);
+    let start = match given {
+        Some(text) => time::parse(text, now).map_err(|error| Failure::usage(error.to_string()))?,
+        None => now.saturating_sub(demo::LENGTH.0),
+    };
+    // A day at either end leaves room for windows before, and for ends behind.
+    if start < Nanos::DAY.0 || start > i64::MAX - Nanos::DAY.0 {
+        return Err(Failure::usage("--start lies outside the years 1970 to 2262"));
+    }
+    Ok(start - start.rem_euclid(Nanos::MINUTE.0))
 }

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use crate::args::{Ingest, SummaryFormat};
 use crate::exit::{Failure, Status, chain};
 use crate::spans::{data_files, in_words, read};
-use crate::terminal::{self, Output};
+use crate::terminal::Output;
 
 /// What became of all objects: `fluo.ingest/v1`.
 #[derive(Debug, Serialize)]
@@ -164,13 +164,4 @@ fn by_reason<S: serde::Serializer>(set_aside: &SetAside, serializer: S) -> Resul
     let reasons: Map<String, Value> =
         set_aside.iter().map(|(reason, count)| (reason.as_str().to_owned(), count.into())).collect();
     reasons.serialize(serializer)
-}
-
-/// Where a whole run could not even start, for `fluo demo`.
-pub(crate) async fn quietly(sources: &[PathBuf], root: &Path) -> Result<(u64, usize), Failure> {
-    let summary = ingest(sources, root).await?;
-    if let Some(failed) = summary.failed_objects.first() {
-        terminal::note(&format!("warning: {} was not read: {}", failed.object, failed.reason));
-    }
-    Ok((summary.spans, summary.files))
 }

@@ -9,7 +9,9 @@ use datafusion::functions::regex::expr_fn::regexp_like;
 use datafusion::functions::string::expr_fn::{contains, ends_with, starts_with};
 use datafusion::functions::unicode::expr_fn::translate;
 use datafusion::functions_nested::array_any_match::array_any_match;
+use datafusion::functions_nested::array_has::array_has;
 use datafusion::functions_nested::array_transform::array_transform;
+use datafusion::functions_nested::make_array::make_array;
 use datafusion::functions_nested::string::{array_to_string, string_to_array};
 use datafusion::logical_expr::{Expr, ident, lambda, lambda_var, lit, try_cast, when};
 use fluo_rules::expr::Comparison;
@@ -22,30 +24,50 @@ use crate::predicate::{binary, literal};
 const ELEMENT: &str = "element";
 const EVENT: &str = "event";
 
-/// The test of a text.
-pub(crate) fn value_test(test: &ValueTest, text: Expr) -> Expr {
+/// The test of the first candidate that has a value. An attribute is tested element by element, in the list that
+/// [`elements`] makes of it.
+pub(crate) fn value_test(test: &ValueTest, candidates: Vec<Expr>) -> Expr {
+    let presence_only = test.tests.iter().all(|test| matches!(test, Compiled::Plain(Test::Exists(_))));
+    let list = match candidates.as_slice() {
+        [Expr::Column(column)] if test.arrays && !presence_only => Some(ident(elements_column(&column.name))),
+        _ => None,
+    };
+    let text = first(candidates);
     if test.missing {
         return text.is_null();
     }
     let tests = |text: &Expr| {
         test.tests.iter().map(|test| one_test(test, text)).reduce(Expr::and).unwrap_or_else(|| lit(true))
     };
-    let presence_only = test.tests.iter().all(|test| matches!(test, Compiled::Plain(Test::Exists(_))));
     if !test.arrays || presence_only {
         return tests(&text);
     }
-    let any = array_any_match(elements(text.clone()), lambda([ELEMENT], tests(&lambda_var(ELEMENT))));
-    either(text.clone(), any, tests(&text))
+    let list = list.unwrap_or_else(|| elements(text));
+    match test.tests.as_slice() {
+        [Compiled::Plain(Test::Eq(Value::Text(value)))] => array_has(list, lit(value.as_str())),
+        _ => array_any_match(list, lambda([ELEMENT], tests(&lambda_var(ELEMENT)))),
+    }
 }
 
-/// `array` where the text is an array, else `plain`.
-fn either(text: Expr, array: Expr, plain: Expr) -> Expr {
-    let is_array = text.like(lit("[%"));
-    when(is_array.clone(), array.clone()).otherwise(plain.clone()).unwrap_or(plain)
+/// The column that holds an attribute's elements.
+pub(crate) fn elements_column(field: &str) -> String {
+    format!("{field}[]")
 }
 
-fn elements(text: Expr) -> Expr {
-    string_to_array(translate(text, lit("[]\""), lit("")), lit(","), lit(datafusion::common::ScalarValue::Utf8(None)))
+/// The elements of a text: those of the array that it is, else itself.
+pub(crate) fn elements(text: Expr) -> Expr {
+    let bare = translate(text.clone(), lit("[]\""), lit(""));
+    let split = string_to_array(bare, lit(","), lit(datafusion::common::ScalarValue::Utf8(None)));
+    let itself = make_array(vec![text.clone()]);
+    when(text.clone().like(lit("[%")), split.clone())
+        .when(text.is_not_null(), itself)
+        .end()
+        .unwrap_or(split)
+}
+
+/// The first of several texts that is not null.
+pub(crate) fn first(mut candidates: Vec<Expr>) -> Expr {
+    if candidates.len() == 1 { candidates.swap_remove(0) } else { coalesce(candidates) }
 }
 
 fn one_test(test: &Compiled, text: &Expr) -> Expr {
@@ -110,7 +132,7 @@ pub(crate) fn compare_values(op: Comparison, left: Expr, right: Expr) -> Expr {
 
 /// Whether one event satisfies all tests.
 pub(crate) fn event_test(tests: &[(EventValue, ValueTest)]) -> Expr {
-    let tests = tests.iter().map(|(value, test)| value_test(test, of_event(value)));
+    let tests = tests.iter().map(|(value, test)| value_test(test, vec![of_event(value)]));
     let all = tests.reduce(Expr::and).unwrap_or_else(|| lit(true));
     array_any_match(ident(columns::EVENTS), lambda([EVENT], all))
 }
@@ -123,13 +145,12 @@ pub(crate) fn event_values(value: &EventValue) -> Expr {
 }
 
 fn of_event(value: &EventValue) -> Expr {
-    let event = || lambda_var(EVENT);
+    // Only printed: the lambda's parameter is named as a column is.
+    let event = || ident(EVENT);
     match value {
         EventValue::Name => get_field(event(), "name"),
         EventValue::Attribute(spellings) => {
-            let mut candidates: Vec<Expr> =
-                spellings.iter().map(|key| get_field(get_field(event(), "attributes"), key.as_str())).collect();
-            if candidates.len() == 1 { candidates.swap_remove(0) } else { coalesce(candidates) }
+            first(spellings.iter().map(|key| get_field(get_field(event(), "attributes"), key.as_str())).collect())
         }
     }
 }

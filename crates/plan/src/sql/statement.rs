@@ -14,8 +14,11 @@ use fluo_spans::schema::columns;
 use crate::aggregates::Planned;
 use crate::condition::Conditions;
 use crate::error::PlanError;
-use crate::fields::{Fields, Form};
+use crate::fields::{Fields, Form, Located};
+use crate::reads::keys_read;
 use crate::rule_plan::RulePlan;
+
+use super::spelled;
 
 /// The rule as SQL over the table `spans`, whose files are laid out as `layout` says.
 ///
@@ -76,7 +79,8 @@ impl Writer<'_> {
         self.plan.rule().group_by.iter().map(|group| quoted(&group.key)).collect()
     }
 
-    /// `matching`: the selected spans, each once, reduced to what the rule reads.
+    /// `read`, where the rule reads attributes, and `matching`: the selected spans, each once, reduced to what the
+    /// rule reads.
     fn matching(&self) -> Result<String, PlanError> {
         let rule = self.plan.rule();
         let mut columns = vec![sql(&cast(ident(columns::END_TIME), DataType::Int64).alias(END))?];
@@ -88,13 +92,42 @@ impl Writer<'_> {
                 columns.push(sql(&input)?);
             }
         }
-        let condition = sql(&self.fields.selector(&rule.selector)?)?;
+        let condition = match sql(&self.fields.selector(&rule.selector)?)? {
+            everything if everything == "true" => String::new(),
+            condition => format!("  WHERE {}\n", condition.replace(" AND ", "\n    AND ")),
+        };
+        let selected = format!("{}{condition}", columns.join(","));
+        let (read, table) = self.read(&selected)?;
         Ok(format!(
-            "matching AS (\n  SELECT DISTINCT ON (trace_id, span_id, end_time)\n    {}\n  FROM spans\n  WHERE {}\n  \
+            "{read}matching AS (\n  SELECT DISTINCT ON (trace_id, span_id, end_time)\n    {}\n  FROM {table}\n{condition}  \
              ORDER BY trace_id, span_id, end_time\n)",
             columns.join(",\n    "),
-            condition.replace(" AND ", "\n    AND "),
         ))
+    }
+
+    /// The attributes that `using` names: looked up under all their spellings, and cut into elements.
+    fn read(&self, using: &str) -> Result<(String, &'static str), PlanError> {
+        let mut texts = Vec::new();
+        let mut lists = Vec::new();
+        for field in keys_read(self.plan.rule()) {
+            let name = field.to_string();
+            let Located::Attribute(candidates) = self.fields.look_up(&field) else { continue };
+            texts.push(sql(&crate::fields::first(candidates).alias(&name))?);
+            let list = spelled::elements_column(&name);
+            if using.contains(&quoted(&list)) {
+                lists.push(sql(&spelled::elements(ident(&name)).alias(list))?);
+            }
+        }
+        if texts.is_empty() {
+            return Ok((String::new(), "spans"));
+        }
+        let mut text = format!("read AS (\n  SELECT *,\n    {}\n  FROM spans\n),\n", texts.join(",\n    "));
+        if lists.is_empty() {
+            return Ok((text, "read"));
+        }
+        // An attribute may be an array, as the text of JSON: then one element that matches is enough.
+        let _ = write!(text, "elements AS (\n  SELECT *,\n    {}\n  FROM read\n),\n", lists.join(",\n    "));
+        Ok((text, "elements"))
     }
 
     fn exact(&self) -> Result<String, PlanError> {
@@ -129,7 +162,7 @@ impl Writer<'_> {
         let mut columns = groups.clone();
         columns.push("moment".to_owned());
         for planned in shown {
-            columns.push(sql(&planned.finished(rule.window))?);
+            columns.push(sql(&planned.finished(ident(&planned.output), rule.window))?);
         }
         let holds = sql(&Conditions { aggregates: self.aggregates }.holds(&rule.condition.expr)?)?;
         let mut order = vec!["moment".to_owned()];

@@ -77,12 +77,12 @@ impl ExactSum {
 
     /// The sum, rounded once to nearest.
     pub fn to_f64(&self) -> f64 {
-        quotient(self.big(), self.exponent, &BigInt::from(1))
+        Quotient::of(self.big(), self.exponent, &BigInt::from(1)).to_f64()
     }
 
     /// The sum divided by `count`, rounded once to nearest.
     pub fn mean(&self, count: u64) -> f64 {
-        quotient(self.big(), self.exponent, &BigInt::from(count))
+        Quotient::of(self.big(), self.exponent, &BigInt::from(count)).to_f64()
     }
 
     /// The population standard deviation of `count` numbers with this sum and these squares.
@@ -94,7 +94,7 @@ impl ExactSum {
         let own = self.big();
         let scaled = ((&count * squares.big()) << squares.exponent.abs_diff(common))
             - ((&own * &own) << (2 * self.exponent).abs_diff(common));
-        quotient(scaled, common, &(&count * &count)).sqrt()
+        Quotient::of(scaled, common, &(&count * &count)).sqrt()
     }
 
     /// Appends a form that [`ExactSum::decode`] reads.
@@ -148,30 +148,49 @@ fn shift_left(value: i128, by: i32) -> Option<i128> {
     (value.unsigned_abs().leading_zeros() > by.saturating_add(1)).then(|| value << by)
 }
 
-/// `numerator × 2^exponent ÷ denominator`, rounded to nearest once (subnormal results: at most twice).
-fn quotient(numerator: BigInt, exponent: i32, denominator: &BigInt) -> f64 {
-    let (sign, magnitude) = numerator.into_parts();
-    let denominator = denominator.magnitude();
-    if sign == Sign::NoSign || denominator.bits() == 0 {
-        return 0.0;
+/// `value × 2^exponent`, where `value` has been rounded to nearest once.
+struct Quotient {
+    value: f64,
+    exponent: i64,
+}
+
+impl Quotient {
+    /// `numerator × 2^exponent ÷ denominator`
+    fn of(numerator: BigInt, exponent: i32, denominator: &BigInt) -> Self {
+        let (sign, magnitude) = numerator.into_parts();
+        let denominator = denominator.magnitude();
+        if sign == Sign::NoSign || denominator.bits() == 0 {
+            return Self { value: 0.0, exponent: 0 };
+        }
+        // 66 bits of quotient hold a rounding bit beyond the 53; what is left decides ties as one sticky bit.
+        let shift = (66 + denominator.bits()).saturating_sub(magnitude.bits());
+        let scaled = magnitude << shift;
+        let whole = &scaled / denominator;
+        let exact = &whole * denominator == scaled;
+        // The top 64 bits, with everything below them folded into the lowest.
+        let cut = whole.bits().saturating_sub(64);
+        let top = &whole >> cut;
+        let exact = exact && &top << cut == whole;
+        let top = top.iter_u64_digits().next().unwrap_or(0) | u64::from(!exact);
+        #[expect(clippy::cast_precision_loss, reason = "this is the one rounding")]
+        let rounded = top as f64;
+        Self {
+            value: if sign == Sign::Minus { -rounded } else { rounded },
+            exponent: i64::from(exponent) + cut.cast_signed() - shift.cast_signed(),
+        }
     }
-    // 66 bits of quotient hold a rounding bit beyond the 53; what is left decides ties as one sticky bit.
-    let shift = (66 + denominator.bits()).saturating_sub(magnitude.bits());
-    let scaled = magnitude << shift;
-    let whole = &scaled / denominator;
-    let sticky = &whole * denominator != scaled;
-    let whole = if sticky { whole | num_bigint::BigUint::from(1_u8) } else { whole };
-    let bits = whole.bits();
-    // The top 64 bits, with everything below them folded into the lowest.
-    let cut = bits.saturating_sub(64);
-    let top = (&whole >> cut).iter_u64_digits().next().unwrap_or(0);
-    let lost = (&whole >> cut) << cut != whole;
-    let top = if lost { top | 1 } else { top };
-    let exponent = i64::from(exponent) + cut.cast_signed() - shift.cast_signed();
-    #[expect(clippy::cast_precision_loss, reason = "this is the one rounding")]
-    let rounded = top as f64;
-    let value = scale(rounded, exponent);
-    if sign == Sign::Minus { -value } else { value }
+
+    /// As a double; a subnormal one is rounded again.
+    fn to_f64(&self) -> f64 {
+        scale(self.value, self.exponent)
+    }
+
+    /// The square root, also where the square itself is beyond the doubles.
+    fn sqrt(&self) -> f64 {
+        let odd = self.exponent.rem_euclid(2);
+        let value = if odd == 1 { self.value * 2.0 } else { self.value };
+        scale(value.sqrt(), (self.exponent - odd) / 2)
+    }
 }
 
 /// `value × 2^exponent`, in steps that neither overflow nor vanish before the last.
@@ -240,6 +259,14 @@ mod tests {
         numbers.iter().for_each(|&number| squares.add_square(number));
         assert_eq!(total.stddev(&squares, 4).to_bits(), 1.25_f64.sqrt().to_bits());
         assert_eq!(total.mean(4).to_bits(), 1_000_000_002.5_f64.to_bits());
+    }
+
+    #[test]
+    fn deviation_may_lie_within_the_doubles_where_its_square_does_not() {
+        let numbers = [1e308, -1e308];
+        let (total, mut squares) = (sum(&numbers), ExactSum::default());
+        numbers.iter().for_each(|&number| squares.add_square(number));
+        assert_eq!(total.stddev(&squares, 2).to_bits(), 1e308_f64.to_bits());
     }
 
     #[test]

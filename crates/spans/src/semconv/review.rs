@@ -148,11 +148,7 @@ fn exclusions(key: &str) -> Vec<&'static str> {
         Some(prefix) => key.starts_with(prefix),
         None => *pattern == key,
     };
-    EXCLUDED
-        .iter()
-        .filter(|(_, patterns)| patterns.iter().any(&matches))
-        .map(|(reason, _)| *reason)
-        .collect()
+    EXCLUDED.iter().filter(|(_, patterns)| patterns.iter().any(&matches)).map(|(reason, _)| *reason).collect()
 }
 
 fn is_taken(old: &str) -> bool {

@@ -1,0 +1,117 @@
+//! The demo's folder as the bucket that the collector writes to and the evaluator reads from.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use bytes::Bytes;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use fluo_engine::SpanSource;
+use fluo_plan::TimeRange;
+use fluo_spans::layout::Layout;
+use fluo_store::{DataFileName, IngestOptions, Ingested, ingest_object};
+use futures::{StreamExt, TryStreamExt, stream};
+use object_store::local::LocalFileSystem;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+
+use super::collector::Object;
+use crate::exit::Failure;
+use crate::spans::in_words;
+
+/// Raw objects in, span files out.
+pub(crate) struct Bucket {
+    folder: PathBuf,
+    store: Arc<LocalFileSystem>,
+    /// The folder of the `date=` folders.
+    spans: object_store::path::Path,
+    layout: Layout,
+    /// Every span file, and when its spans ended.
+    files: Vec<(ObjectMeta, TimeRange)>,
+}
+
+impl Bucket {
+    /// Over a folder that exists.
+    pub(crate) fn open(folder: &Path) -> Result<Self, Failure> {
+        let cannot = |error| Failure::because(format!("could not open `{}`", folder.display()), error);
+        let absolute = folder.canonicalize().map_err(cannot)?;
+        let root = object_store::path::Path::from_absolute_path(&absolute)
+            .map_err(|error| Failure::because(format!("could not open `{}`", folder.display()), error))?;
+        Ok(Self {
+            folder: absolute,
+            store: Arc::new(LocalFileSystem::new()),
+            spans: root.join("spans"),
+            layout: Layout::builtin(),
+            files: Vec::new(),
+        })
+    }
+
+    /// What an object in the bucket sets off: it is there, and the ingest function turns it into Parquet. Returns how
+    /// many spans came.
+    pub(crate) async fn receive(&mut self, objects: &[Object]) -> Result<u64, Failure> {
+        let at_once = std::thread::available_parallelism().map_or(1, usize::from);
+        let bucket = &*self;
+        let ingested: Vec<Ingested> = stream::iter(objects)
+            .map(|object| bucket.receive_one(object))
+            .buffered(at_once)
+            .try_collect()
+            .await?;
+        let mut spans = 0;
+        for ingested in ingested {
+            spans += ingested.spans;
+            for file in ingested.files {
+                let unreadable =
+                    |error| Failure::because(format!("could not read `{}`", file.location), error);
+                let meta = self.store.head(&file.location).await.map_err(unreadable)?;
+                if let Some(name) = file.location.filename().and_then(DataFileName::parse) {
+                    let nanos = |millis: i64| millis.saturating_mul(1_000_000);
+                    self.files
+                        .push((meta, TimeRange { from: nanos(name.min_end_ms), to: nanos(name.max_end_ms) }));
+                }
+            }
+        }
+        Ok(spans)
+    }
+
+    async fn receive_one(&self, object: &Object) -> Result<Ingested, Failure> {
+        let cannot_write = |error| Failure::because(format!("could not write `{}`", object.key), error);
+        let path = self.folder.join(&object.key);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(cannot_write)?;
+        }
+        fs::write(&path, &object.bytes).map_err(cannot_write)?;
+        // A file's modification time is its ingest time: this is the moment at which the collector wrote it.
+        let written = Duration::from_millis(object.written_ms.unsigned_abs());
+        let file = File::options().write(true).open(&path).map_err(cannot_write)?;
+        file.set_modified(UNIX_EPOCH + written).map_err(cannot_write)?;
+        let bytes = Bytes::copy_from_slice(&object.bytes);
+        let (store, options) = (self.store.as_ref() as &dyn ObjectStore, IngestOptions::default());
+        let ingested = ingest_object(store, &self.spans, bytes, object.written_ms, &self.layout, &options)
+            .await
+            .map_err(|error| Failure::because(format!("could not ingest `{}`", object.key), error))?;
+        if !ingested.set_aside.is_empty() {
+            let why = in_words(&ingested.set_aside);
+            return Err(Failure::because(format!("`{}` held broken spans", object.key), why));
+        }
+        Ok(ingested)
+    }
+
+    /// The files that may hold spans which ended at `from` or later, of those that are there by now.
+    pub(crate) fn source(&self, from: i64) -> SpanSource {
+        let needed = || self.files.iter().filter(|(_, ends)| ends.to >= from);
+        let ends = needed()
+            .map(|(_, ends)| *ends)
+            .reduce(|all, one| TimeRange { from: all.from.min(one.from), to: all.to.max(one.to) });
+        let mut source = SpanSource::default();
+        if let Some(ends) = ends {
+            let files = needed().map(|(meta, _)| meta.clone()).collect();
+            source.add_files(ObjectStoreUrl::local_filesystem(), files, self.layout.clone(), ends);
+        }
+        source
+    }
+
+    /// How many span files there are.
+    pub(crate) fn files(&self) -> usize {
+        self.files.len()
+    }
+}

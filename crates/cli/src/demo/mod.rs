@@ -1,0 +1,187 @@
+//! `fluo demo`: the whole story of the product in one go, offline. Only the shop, its collectors and their clocks are
+//! simulated; ingest, rules, evaluation and alerts are the real ones.
+//!
+//! | stage | input → output |
+//! | --- | --- |
+//! | [`shop`], [`incident`] | who there is; what goes wrong, and when |
+//! | [`requests`], [`trace`], [`traffic`] | customers → spans |
+//! | [`otlp`], [`collector`] | spans → objects in the bucket, with the moments at which they are there |
+//! | [`bucket`] | objects → span files |
+//! | [`rules`], [`watch`] | span files → alerts, minute by minute |
+//! | [`series`] | span files → a rule's value over time |
+//! | [`story`] | all of it together |
+//! | [`telling`], [`report`], [`readme`] | the story → a terminal, a page, a note beside the files |
+//!
+//! The same start gives the same bytes.
+
+mod bucket;
+mod collector;
+pub(crate) mod folder;
+mod incident;
+mod otlp;
+mod random;
+mod readme;
+mod report;
+mod requests;
+mod rules;
+mod series;
+mod shop;
+mod story;
+mod telling;
+mod trace;
+mod traffic;
+mod watch;
+
+use std::path::Path;
+
+use datafusion::prelude::SessionContext;
+use fluo_alerts::violation::Violation;
+use fluo_engine::{Range, SpanSource, session};
+use fluo_plan::{RulePlan, TimeRange};
+use fluo_rules::duration::Nanos;
+use fluo_spans::layout::Layout;
+use fluo_store::duckdb_view::duckdb_view;
+
+use self::bucket::Bucket;
+use self::collector::{Object, collect};
+use self::incident::{Incident, MINUTES};
+use self::random::Random;
+use self::rules::{ALARMS, RULES, planned};
+use self::series::series;
+use self::story::{Alarm, RuleAtWork, Story};
+use self::traffic::traffic;
+use self::watch::{Watched, violations, watch};
+use crate::exit::Failure;
+
+pub(crate) use self::telling::tell;
+
+/// Every run draws the same numbers.
+const SEED: u64 = 20;
+
+/// How far apart the points of the rule's chart are.
+const CHART_STEP: Nanos = Nanos(5_000_000_000);
+
+/// How long the story goes on.
+pub(crate) const LENGTH: Nanos = Nanos(MINUTES * Nanos::MINUTE.0);
+
+/// Lets the story happen in `folder`, beginning at `start`, a whole minute in nanoseconds since the epoch.
+pub(crate) async fn play(folder: &Path, start: i64) -> Result<Story, Failure> {
+    let end = start + LENGTH.0;
+    let incident = Incident::new(start);
+    let mut random = Random::new(SEED);
+    let spans = traffic(start, &incident, &mut random);
+    let objects = collect(&spans, end, &mut random)
+        .map_err(|error| Failure::because("could not compress an object", error))?;
+    drop(spans);
+
+    for file in RULES.iter().chain(&ALARMS) {
+        folder::write(folder, file.path, file.text)?;
+    }
+    folder::write(folder, "spans.sql", &duckdb_view(&Layout::builtin(), "spans"))?;
+    let rules = planned(&RULES)?;
+    let session = session();
+    let mut bucket = Bucket::open(folder)?;
+    let watched = watch(&session, &rules, &mut bucket, &objects, (start, MINUTES)).await?;
+
+    let source = bucket.source(start);
+    leave_violations(folder, &session, &rules, &source).await?;
+    let moments = TimeRange { from: start, to: end };
+    let subject = rules.first().map(RulePlan::rule).ok_or_else(|| Failure::usage("the demo has no rule"))?;
+    let rule = RuleAtWork {
+        name: subject.name.clone(),
+        text: subject.source.text.to_string(),
+        condition: subject.condition.text.clone(),
+        window: subject.window.to_string(),
+        series: series(&session, subject, CHART_STEP, &source, moments).await?,
+    };
+    let alarms = alarms(&session, &source, moments).await?;
+    let story = put_together(start, incident, watched, rule, alarms, &objects);
+    let story = Story { span_files: bucket.files(), rules: rules.len(), ..story };
+    folder::write(folder, "report.html", &report::page(&story))?;
+    folder::write(folder, "README.md", &readme::readme(&story))?;
+    Ok(story)
+}
+
+/// `violations.ndjson`: what `fluo eval --format ndjson` finds in the whole folder.
+async fn leave_violations(
+    folder: &Path,
+    session: &SessionContext,
+    rules: &[RulePlan],
+    source: &SpanSource,
+) -> Result<(), Failure> {
+    let mut all = Vec::new();
+    for plan in rules {
+        all.extend(violations(session, plan, source, Range::default()).await?);
+    }
+    all.sort_by(Violation::in_order);
+    let mut text = String::new();
+    for violation in &all {
+        let line = serde_json::to_string(violation)
+            .map_err(|error| Failure::because("could not write JSON", error))?;
+        text.push_str(&line);
+        text.push('\n');
+    }
+    folder::write(folder, "violations.ndjson", &text)
+}
+
+/// What the rule is compared with. The alarms know of every request the moment it ends: no delay counts against them.
+async fn alarms(
+    session: &SessionContext,
+    source: &SpanSource,
+    moments: TimeRange,
+) -> Result<Vec<Alarm>, Failure> {
+    let mut alarms = Vec::new();
+    for plan in planned(&ALARMS)? {
+        let rule = plan.rule();
+        let range = Range { from: Some(moments.from), to: Some(moments.to) };
+        let first = violations(session, &plan, source, range).await?.into_iter().next();
+        alarms.push(Alarm {
+            name: rule.name.clone(),
+            description: format!(
+                "{} ({} in {})",
+                rule.description.as_deref().unwrap_or_default().trim().trim_end_matches('.'),
+                rule.condition.text,
+                rule.window
+            ),
+            told_at: first.map(|violation| violation.starts_at),
+            series: series(session, rule, rule.grid_step(), source, moments).await?,
+        });
+    }
+    Ok(alarms)
+}
+
+fn put_together(
+    start: i64,
+    incident: Incident,
+    watched: Watched,
+    rule: RuleAtWork,
+    alarms: Vec<Alarm>,
+    objects: &[Object],
+) -> Story {
+    let Watched { minutes, mut alerts } = watched;
+    let of_rule = alerts.iter().position(|alert| alert.violation.rule == rule.name);
+    let alert = of_rule.map(|at| alerts.remove(at));
+    // The newest span of the evidence is the one with which the condition began to hold.
+    let decisive = alert.as_ref().and_then(|alert| alert.violation.evidence.first());
+    let in_bucket_at = decisive.and_then(|span| {
+        let holds = |object: &&Object| object.span_ids.iter().any(|id| hex(*id) == span.span_id);
+        objects.iter().find(holds).map(Object::written)
+    });
+    Story {
+        start,
+        end: start + LENGTH.0,
+        incident,
+        minutes,
+        rule,
+        alert,
+        others: alerts,
+        in_bucket_at,
+        alarms,
+        span_files: 0,
+        rules: 0,
+    }
+}
+
+fn hex(id: [u8; 8]) -> String {
+    format!("{:016x}", u64::from_be_bytes(id))
+}

@@ -1,0 +1,67 @@
+//! The rules that the demo judges, and the alarms that it compares them with: text that is part of the program.
+
+use std::sync::Arc;
+
+use fluo_plan::RulePlan;
+use fluo_rules::{SourceFile, load, render};
+
+use crate::exit::{Failure, chain};
+
+/// A rule file below the demo's folder.
+pub(crate) struct RuleFile {
+    /// Relative to the demo's folder.
+    pub(crate) path: &'static str,
+    pub(crate) text: &'static str,
+}
+
+/// The rule that the story is about comes first; the others have nothing to tell of this incident, and must not.
+pub(crate) const RULES: [RuleFile; 3] = [
+    RuleFile {
+        path: "rules/auth-failures.yml",
+        text: include_str!("../../../../rules/auth/auth-failures.yml"),
+    },
+    RuleFile {
+        path: "rules/server-error-ratio.yml",
+        text: include_str!("../../../../rules/http/server-error-ratio.yml"),
+    },
+    RuleFile {
+        path: "rules/checkout-error-ratio.yml",
+        text: include_str!("../../../../rules/payments/checkout-error-ratio.yml"),
+    },
+];
+
+/// What a dashboard would alarm on.
+pub(crate) const ALARMS: [RuleFile; 1] =
+    [RuleFile { path: "comparison/error-rate-alarms.yml", text: include_str!("error-rate-alarms.yml") }];
+
+/// Loads and plans rule files.
+pub(crate) fn planned(files: &[RuleFile]) -> Result<Vec<RulePlan>, Failure> {
+    let files: Vec<SourceFile> = files.iter().map(|file| SourceFile::new(file.path, file.text)).collect();
+    let loaded = load(&files);
+    if loaded.has_errors() {
+        let findings = render::human::render(&loaded.findings, &files, false);
+        return Err(Failure::because("the demo's own rules do not load", findings));
+    }
+    loaded
+        .rules
+        .into_iter()
+        .map(|rule| {
+            let name = rule.name.clone();
+            RulePlan::new(Arc::new(rule))
+                .map_err(|error| Failure::because(format!("could not plan `{name}`"), chain(&error)))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_story_is_told_by_the_rule_that_it_is_about() {
+        let rules = planned(&RULES).unwrap();
+        assert_eq!(rules[0].rule().name, "AuthFailuresRule");
+        assert!(rules[0].judging().is_exact(), "reported at once");
+        assert_eq!(planned(&ALARMS).unwrap().len(), 2);
+    }
+}

@@ -1,0 +1,140 @@
+//! What the demo saw, put together: the terminal's text and the report are two tellings of it.
+
+use fluo_alerts::time;
+
+use super::incident::{Change, Incident};
+use super::series::Series;
+use super::watch::{Alert, Minute};
+
+/// All that is told.
+pub(crate) struct Story {
+    /// Nanoseconds since the epoch.
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+    pub(crate) incident: Incident,
+    pub(crate) minutes: Vec<Minute>,
+    pub(crate) rule: RuleAtWork,
+    /// The alert of that rule; `None` where it never fired.
+    pub(crate) alert: Option<Alert>,
+    /// Alerts of all other rules, and later ones of the same.
+    pub(crate) others: Vec<Alert>,
+    /// When the last span that the alert needed was in the bucket.
+    pub(crate) in_bucket_at: Option<i64>,
+    pub(crate) alarms: Vec<Alarm>,
+    pub(crate) span_files: usize,
+    /// How many rules were judged.
+    pub(crate) rules: usize,
+}
+
+/// The rule that the story is about.
+pub(crate) struct RuleAtWork {
+    pub(crate) name: String,
+    pub(crate) text: String,
+    pub(crate) condition: String,
+    pub(crate) window: String,
+    /// Its value every few seconds.
+    pub(crate) series: Series,
+}
+
+/// What the rule is compared with.
+pub(crate) struct Alarm {
+    pub(crate) name: String,
+    pub(crate) description: String,
+    /// When it first went off.
+    pub(crate) told_at: Option<i64>,
+    /// Its value every minute.
+    pub(crate) series: Series,
+}
+
+/// A way to learn of the incident, and how long it took.
+pub(crate) struct Detection<'a> {
+    pub(crate) by: &'a str,
+    pub(crate) what: String,
+    pub(crate) told_at: Option<i64>,
+}
+
+impl Story {
+    /// What happened between two evaluations.
+    pub(crate) fn changes(&self, after: i64, to: i64) -> Vec<Change> {
+        self.incident.changes().into_iter().filter(|change| change.at > after && change.at <= to).collect()
+    }
+
+    /// Every alert, in the order in which they were told.
+    pub(crate) fn alerts(&self) -> impl Iterator<Item = &Alert> {
+        self.alert.iter().chain(&self.others)
+    }
+
+    /// The rule first, then what it is compared with.
+    pub(crate) fn detections(&self) -> Vec<Detection<'_>> {
+        let rule = Detection {
+            by: &self.rule.name,
+            what: format!("{} in {}, evaluated every minute", self.rule.condition, self.rule.window),
+            told_at: self.alert.as_ref().map(|alert| alert.told_at),
+        };
+        let alarms = self.alarms.iter().map(|alarm| Detection {
+            by: &alarm.name,
+            what: alarm.description.trim_end_matches('.').to_owned(),
+            told_at: alarm.told_at,
+        });
+        std::iter::once(rule).chain(alarms).collect()
+    }
+
+    /// How the time between the mistake and the alert went by: what happened, and when.
+    pub(crate) fn path(&self) -> Vec<(String, i64)> {
+        let mut path = vec![("the first pod gets a wrong token".to_owned(), self.incident.began())];
+        if let Some(alert) = &self.alert {
+            let values: Vec<String> = alert
+                .violation
+                .values
+                .iter()
+                .map(|(name, value)| format!("{name} = {}", value.human()))
+                .collect();
+            path.push((
+                format!("{} within {}", values.join(", "), self.rule.window),
+                alert.violation.starts_at,
+            ));
+            path.extend(self.in_bucket_at.map(|at| ("its object is in the bucket".to_owned(), at)));
+            path.push(("the next evaluation tells".to_owned(), alert.told_at));
+        }
+        path
+    }
+}
+
+/// `11:04:51`
+pub(crate) fn clock(at: i64) -> String {
+    time::format(at).get(11..19).unwrap_or_default().to_owned()
+}
+
+/// `11:04`
+pub(crate) fn minute(at: i64) -> String {
+    time::format(at).get(11..16).unwrap_or_default().to_owned()
+}
+
+/// `2m 05s`
+pub(crate) fn elapsed(nanos: i64) -> String {
+    let seconds = (nanos + 500_000_000).div_euclid(1_000_000_000);
+    if seconds < 60 { format!("{seconds}s") } else { format!("{}m {:02}s", seconds / 60, seconds % 60) }
+}
+
+/// `2.1 %`
+pub(crate) fn percent(ratio: f64) -> String {
+    format!("{:.1} %", ratio * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_for_people() {
+        assert_eq!(
+            (clock(1_795_345_491_200_000_000).as_str(), minute(60_000_000_000).as_str()),
+            ("11:04:51", "00:01")
+        );
+        let cases =
+            [(0, "0s"), (59_400_000_000, "59s"), (59_500_000_000, "1m 00s"), (125_000_000_000, "2m 05s")];
+        for (nanos, expected) in cases {
+            assert_eq!(elapsed(nanos), expected);
+        }
+    }
+}

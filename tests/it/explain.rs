@@ -1,0 +1,96 @@
+//! `fluo explain`: what it says of a rule, and that the SQL it prints is SQL.
+
+use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
+use fluo_tests::otlp::Encoding;
+use fluo_tests::program::repository;
+use tempfile::TempDir;
+
+use crate::fluo;
+use crate::incident::{ingest, six_failures, text, write};
+use crate::library::rule_names;
+
+/// A session as anybody has it: DataFusion's defaults, and the dialect that knows lambdas.
+fn plain_session() -> SessionContext {
+    let dialect = ("datafusion.sql_parser.dialect", "duckdb");
+    SessionContext::new_with_config(SessionConfig::new().set_str(dialect.0, dialect.1))
+}
+
+/// Real spans and the incident's, as Parquet.
+fn store(folder: &TempDir) -> String {
+    let store = folder.path().join("store");
+    let fixtures = repository().join("tests/fixtures/collector");
+    let incident = write(folder.path(), "incident", Encoding::Protobuf, &six_failures());
+    ingest(&[&fixtures, &incident], &store);
+    text(&store.join("spans")).to_owned()
+}
+
+#[tokio::test]
+async fn the_sql_of_every_rule_in_the_library_runs_in_plain_datafusion() {
+    let folder = TempDir::new().unwrap();
+    let store = store(&folder);
+    let session = plain_session();
+    session.register_parquet("spans", &store, ParquetReadOptions::default()).await.unwrap();
+    let names = rule_names();
+    assert!(names.len() >= 20, "the library has {} rules", names.len());
+    for name in names {
+        let sql = fluo(&["explain", &name, "--rules", "rules", "--format", "sql"]).expect(0);
+        let result = match session.sql(&sql).await {
+            Ok(frame) => frame.collect().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = result {
+            panic!("{name}: {error}\n{sql}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_origins_sql_gives_the_moments_at_which_it_holds() {
+    let folder = TempDir::new().unwrap();
+    let store = store(&folder);
+    let session = plain_session();
+    session.register_parquet("spans", &store, ParquetReadOptions::default()).await.unwrap();
+    let sql = fluo(&["explain", "AuthFailuresRule", "--rules", "rules", "--format", "sql"]).expect(0);
+    let rows = session.sql(&sql).await.unwrap().collect().await.unwrap();
+    let table = datafusion::arrow::util::pretty::pretty_format_batches(&rows).unwrap().to_string();
+    // Once, at the sixth failure, 80 s past noon.
+    let expected = "\
++---------------------+-------+
+| moment              | count |
++---------------------+-------+
+| 1714564880000000000 | 6     |
++---------------------+-------+";
+    assert_eq!(table, expected, "{sql}");
+}
+
+#[test]
+fn words_say_what_is_read_when_it_is_judged_and_why() {
+    let said = fluo(&["explain", "AuthFailuresRule", "--rules", "rules"]).expect(0);
+    for part in [
+        "at the end of every matching span, and reported at once",
+        "no span that arrives later can make the condition false again",
+        "http.status_code (column attr_http_status_code), else http.response.status_code",
+        "SELECT",
+    ] {
+        assert!(said.contains(part), "`{part}` is not in\n{said}");
+    }
+    let said = fluo(&["explain", "checkout-error-ratio", "--rules", "rules"]).expect(0);
+    assert!(!said.contains("reported at once"), "a ratio waits for the watermark:\n{said}");
+    assert!(said.contains("watermark"), "{said}");
+}
+
+#[test]
+fn plan_is_datafusions_logical_plan() {
+    let plan = fluo(&["explain", "AuthFailuresRule", "--rules", "rules", "--format", "plan"]).expect(0);
+    for node in ["WindowAggr", "TableScan: spans"] {
+        assert!(plan.contains(node), "no {node} in\n{plan}");
+    }
+}
+
+#[test]
+fn a_rule_that_is_not_there_is_told_with_those_that_are() {
+    let ended = fluo(&["explain", "AuthFailureRule", "--rules", "rules"]);
+    assert_eq!((ended.status, ended.stdout.as_str()), (2, ""));
+    assert!(ended.stderr.contains("there is no rule `AuthFailureRule`"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("AuthFailuresRule"), "{}", ended.stderr);
+}

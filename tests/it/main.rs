@@ -1,0 +1,26 @@
+//! The `fluo` binary from outside: what its users see, scenario by scenario.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed")]
+
+mod check;
+mod damage;
+mod docs;
+mod eval;
+mod explain;
+mod hostile;
+mod incident;
+mod ingest;
+mod library;
+mod origin;
+
+use fluo_tests::program::{Ended, Program};
+
+/// The binary under test, in the repository's root.
+fn binary() -> Program {
+    Program::new(env!("CARGO_BIN_EXE_fluo"))
+}
+
+/// Runs `fluo` in the repository's root.
+fn fluo(arguments: &[&str]) -> Ended {
+    binary().run(arguments)
+}
