@@ -16,9 +16,7 @@ const NOON: u64 = 1_714_564_800_000_000_000;
 fn store() -> TempDir {
     let folder = TempDir::new().unwrap();
     let span = |number: u64, service: &str, end: u64| {
-        Span::new(number, service, "auth_user", end)
-            .with("http.status_code", 401)
-            .with("shop.cart", "c-7")
+        Span::new(number, service, "auth_user", end).with("http.status_code", 401).with("shop.cart", "c-7")
     };
     let spans = [
         span(1, "auth-service", NOON + 1),
@@ -49,13 +47,15 @@ fn columns_and_map_entries_are_there() {
              FROM {FILES} ORDER BY end_time"
         ),
     );
-    let row = |service: &str, hour: &str| json!([service, "auth_user", "server", "401", "c-7", "12000000", hour]);
+    let row =
+        |service: &str, hour: &str| json!([service, "auth_user", "server", "401", "c-7", "12000000", hour]);
     assert_eq!(json!(rows), json!([row("auth-service", "12"), row("auth-service", "12"), row("cart", "13")]));
 }
 
 #[test]
 fn a_promoted_attribute_is_in_its_column_only() {
-    let rows = duckdb(store().path(), &format!("SELECT DISTINCT attributes['http.status_code'] FROM {FILES}"));
+    let rows =
+        duckdb(store().path(), &format!("SELECT DISTINCT attributes['http.status_code'] FROM {FILES}"));
     assert_eq!(rows, [[Value::Null]]);
 }
 
@@ -73,7 +73,10 @@ fn ids_show_as_hex_and_are_found_by_it() {
 
 #[test]
 fn nanoseconds_survive() {
-    let rows = duckdb(store().path(), &format!("SELECT count(*) FROM {FILES} WHERE end_time > '2024-05-01 12:00:00.000000001Z'"));
+    let rows = duckdb(
+        store().path(),
+        &format!("SELECT count(*) FROM {FILES} WHERE end_time > '2024-05-01 12:00:00.000000001Z'"),
+    );
     assert_eq!(rows, [["2"]]);
 }
 

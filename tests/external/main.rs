@@ -1,7 +1,7 @@
 //! fluo's files in other programs' hands. Not part of `cargo test`: `.ci/run` installs what is needed and runs it with
 //! `cargo test -p fluo-cli --test external`.
 //!
-//! `FLUO_TEST_PYTHON` names a Python that has the package `duckdb`. Without it every test here fails: a reader that
+//! `FLUO_TEST_PYTHON` names a Python that has the packages of `requirements.txt`. Without it every test here fails: a reader that
 //! was not tried is not a reader that works.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed")]
@@ -32,7 +32,7 @@ for statement in connection.extract_statements(sys.argv[1]):
 print(json.dumps([[None if value is None else str(value) for value in row] for row in rows]))
 ";
     let python = std::env::var_os("FLUO_TEST_PYTHON")
-        .expect("FLUO_TEST_PYTHON names a Python with the package duckdb; .ci/run installs one");
+        .expect("FLUO_TEST_PYTHON names a Python with the packages of requirements.txt; .ci/run makes one");
     let rows = Program::new(python).within(folder).run(&["-c", SCRIPT, sql]).expect(0);
     serde_json::from_str(&rows).unwrap()
 }

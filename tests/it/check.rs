@@ -7,16 +7,15 @@ use tempfile::TempDir;
 
 use crate::{binary, fluo};
 
-/// Seven different mistakes.
+/// Eight mistakes, of seven codes.
 const MISTAKES: &str = r#"- name: checkout-errors
   severty: critical
   span: {servce_name: checkout, kind: srever, attributes: {http.status_code: {matches: "5(\\d"}}}
   window: 90
-  aggregation:
-    errors: {count: {where: "status = error and duration > 500"}}
-  condition: errors / totl > 5%
+  aggregation: {total: count}
+  condition: count / totl > 5%
 - name: no-condition
-  span: {}
+  span: {where: status = error and duration > 500}
 "#;
 
 /// Code, line, column and end column, and what the hint must contain.
@@ -26,9 +25,9 @@ const EXPECTED: &[(&str, u64, u64, u64, &str)] = &[
     ("E0106", 3, 39, 45, "did you mean `server`?"),
     ("E0307", 3, 90, 91, ""),
     ("E0210", 4, 11, 13, "write `90s` for seconds"),
-    ("E0304", 6, 60, 63, "give it a unit: `500ms`, `500s`"),
-    ("E0302", 7, 23, 27, ""),
-    ("E0105", 8, 3, 21, ""),
+    ("E0302", 6, 22, 26, "did you mean `total`?"),
+    ("E0105", 7, 3, 7, "count > 5"),
+    ("E0304", 8, 47, 50, "give it a unit: `500ms`, `500s`"),
 ];
 
 /// The output of a check of the mistakes, which ends with status 1.
@@ -126,8 +125,7 @@ fn sound_rules_end_with_0_in_every_format() {
     for (format, expected) in [("human", ""), ("json", "[]\n"), ("github", "")] {
         assert_eq!(fluo(&["check", "rules", "--format", format]).expect(0), expected, "{format}");
     }
-    let log: Value =
-        serde_json::from_str(&fluo(&["check", "rules", "--format", "sarif"]).expect(0)).unwrap();
+    let log: Value = serde_json::from_str(&fluo(&["check", "rules", "--format", "sarif"]).expect(0)).unwrap();
     assert_eq!(log["runs"][0]["results"], json!([]));
 }
 
@@ -137,7 +135,10 @@ fn mistakes_in_several_files_are_told_together() {
     fs::create_dir(folder.path().join("b")).unwrap();
     let files = [
         ("a.yml", "- name: twice\n  span: {}\n  condition: count > 1\n"),
-        ("b/c.yaml", "- name: twice\n  span: {}\n  condition: count > 1\n- name: d\n  spn: {}\n  condition: count > 1\n"),
+        (
+            "b/c.yaml",
+            "- name: twice\n  span: {}\n  condition: count > 1\n- name: d\n  spn: {}\n  condition: count > 1\n",
+        ),
         ("b/a.test.yml", "not: a rule\n"),
         (".hidden.yml.swp", "not: a rule\n"),
         ("silences.yml", "not: a rule\n"),
@@ -150,7 +151,11 @@ fn mistakes_in_several_files_are_told_together() {
     let places: Vec<_> = findings
         .iter()
         .map(|finding| {
-            (finding["code"].as_str().unwrap(), finding["file"].as_str().unwrap(), finding["line"].as_u64().unwrap())
+            (
+                finding["code"].as_str().unwrap(),
+                finding["file"].as_str().unwrap(),
+                finding["line"].as_u64().unwrap(),
+            )
         })
         .collect();
     assert_eq!(places, [("E0201", "./b/c.yaml", 1), ("E0105", "./b/c.yaml", 4), ("E0103", "./b/c.yaml", 5)]);

@@ -17,10 +17,8 @@ fn two_files(folder: &Path) -> (PathBuf, [PathBuf; 2]) {
         .zip(&noon)
         .map(|(number, span)| crate::incident::failed_login(number, span.end + 2 * HOUR))
         .collect();
-    let objects = [
-        write(folder, "noon", Encoding::Protobuf, &noon),
-        write(folder, "two", Encoding::Protobuf, &two),
-    ];
+    let objects =
+        [write(folder, "noon", Encoding::Protobuf, &noon), write(folder, "two", Encoding::Protobuf, &two)];
     let store = folder.join("store");
     let files = ingest(&objects.each_ref().map(PathBuf::as_path), &store);
     (store, files.try_into().unwrap())
@@ -50,7 +48,6 @@ const DAMAGES: &[(&str, fn(&mut Vec<u8>))] = &[
         bytes[from..].fill(0xff);
     }),
     ("it is something else", |bytes| *bytes = b"<html>503 Slow Down</html>".to_vec()),
-    ("its pages are overwritten", |bytes| bytes[4..2_000].fill(0xa5)),
 ];
 
 #[test]
@@ -65,6 +62,18 @@ fn a_damaged_data_file_costs_its_own_hour_and_is_told() {
         assert_eq!(found, [(AT_NOON.to_owned(), false)], "{scenario}: {told}");
         assert!(told.contains(two.file_name().unwrap().to_str().unwrap()), "{scenario}: {told}");
     }
+}
+
+#[test]
+fn damage_inside_a_file_is_told_with_the_rule_that_met_it() {
+    let folder = TempDir::new().unwrap();
+    let (store, [_, two]) = two_files(folder.path());
+    let mut bytes = fs::read(&two).unwrap();
+    bytes[4..2_000].fill(0xa5);
+    fs::write(&two, bytes).unwrap();
+    let (found, told) = judged(&[&store]);
+    assert_eq!(found, [], "what was not judged is not half told");
+    assert!(told.contains("error: AuthFailuresRule was not judged: "), "{told}");
 }
 
 #[test]

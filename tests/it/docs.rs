@@ -23,7 +23,9 @@ fn manual() -> Vec<(PathBuf, Vec<Block>)> {
 fn blocks_of(kind: &str) -> Vec<(String, Block)> {
     let mut found = Vec::new();
     for (page, blocks) in manual() {
-        let of_kind = blocks.into_iter().filter(|block| block.info == kind || block.info.starts_with(&format!("{kind} ")));
+        let of_kind = blocks
+            .into_iter()
+            .filter(|block| block.info == kind || block.info.starts_with(&format!("{kind} ")));
         found.extend(of_kind.map(|block| (format!("{}:{}", page.display(), block.line), block)));
     }
     assert!(!found.is_empty(), "the manual has no block `{kind}`");
@@ -61,7 +63,8 @@ fn mistakes_that_are_shown_are_found() {
 #[test]
 fn every_code_that_is_listed_exists_and_the_reverse() {
     let page = fs::read_to_string(repository().join("docs/findings.md")).unwrap();
-    let listed: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let listed: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     let log: Value = serde_json::from_str(&fluo(&["check", "rules", "--format", "sarif"]).expect(0)).unwrap();
     let rules = log["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
     let codes: Vec<&str> = rules.iter().map(|rule| rule["id"].as_str().unwrap()).collect();
@@ -88,7 +91,14 @@ fn commands_that_are_shown_end_as_they_say() {
         for block in blocks.iter().filter(|block| block.info == "sh") {
             for step in block.steps() {
                 let (status, output) = run(&step, scratch.path());
-                assert_eq!(status, step.status, "{}:{}: {}\n{output}", page.display(), step.line, step.command);
+                assert_eq!(
+                    status,
+                    step.status,
+                    "{}:{}: {}\n{output}",
+                    page.display(),
+                    step.line,
+                    step.command
+                );
             }
         }
     }

@@ -9,14 +9,13 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::fluo;
-use crate::incident::{
-    NOON, RULE, SECOND, failed_login, ingest, ndjson, records, six_failures, text, write,
-};
+use crate::incident::{NOON, RULE, SECOND, failed_login, ingest, ndjson, records, six_failures, text, write};
 
-/// The incident's one violation, whole. Evidence has only the attributes that the rule reads: no `user.id`.
+/// The incident's one violation, whole. Evidence has only the attributes that the rule reads: no `user.id`. The
+/// fingerprint is that of `printf '\0\0\0\0\0\0\0\20AuthFailuresRule' | sha256sum`.
 const LINE: &str = concat!(
     r#"{"schema":"fluo.violation/v1","rule":"AuthFailuresRule","severity":"warning","labels":{},"group":{},"#,
-    r#""fingerprint":"FINGERPRINT","#,
+    r#""fingerprint":"0e0c766189953fe896d57e7b73477bb21f3fdb6cea91c770afc985765520d558","#,
     r#""condition":"gt(count, 5)","starts_at":"2024-05-01T12:01:20.000Z","ends_at":"2024-05-01T12:01:20.000Z","#,
     r#""ongoing":true,"window":"1m","values":{"count":6},"peak":{"count":6},"evidence":["#,
 );
@@ -89,7 +88,8 @@ fn busy_minutes() -> Vec<Span> {
 
 fn rules(folder: &TempDir) -> PathBuf {
     let rules = folder.path().join("rules.yml");
-    fs::write(&rules, RULES.replace("span.error.type exists", "span.error.type = \"AuthenticationError\"")).unwrap();
+    fs::write(&rules, RULES.replace("span.error.type exists", "span.error.type = \"AuthenticationError\""))
+        .unwrap();
     rules
 }
 
@@ -134,7 +134,13 @@ fn violations_are_sorted_by_start_rule_and_group() {
         .iter()
         .map(|violation| {
             // Times of one length order as texts do.
-            let starts_at = violation["starts_at"].as_str().unwrap().replace('Z', "000000").chars().take(29).collect::<String>();
+            let starts_at = violation["starts_at"]
+                .as_str()
+                .unwrap()
+                .replace('Z', "000000")
+                .chars()
+                .take(29)
+                .collect::<String>();
             (starts_at, violation["rule"].to_string(), violation["group"].to_string())
         })
         .collect();
@@ -160,7 +166,11 @@ fn a_range_bounds_the_moments_and_not_the_windows() {
     };
     let once = |ongoing| vec![(Some(6), Some(ongoing))];
     assert_eq!(found(&[]), once(false), "everything");
-    assert_eq!(found(&["--from", "2024-05-01T12:01:20Z"]), once(false), "from the very moment: its window is whole");
+    assert_eq!(
+        found(&["--from", "2024-05-01T12:01:20Z"]),
+        once(false),
+        "from the very moment: its window is whole"
+    );
     assert_eq!(found(&["--from", "2024-05-01T12:01:20.000000001Z"]), [], "from behind it");
     assert_eq!(found(&["--to", "2024-05-01T12:01:19.999999999Z"]), [], "up to before it");
     assert_eq!(found(&["--to", "2024-05-01T12:01:20Z"]), once(true), "up to the very moment");
@@ -191,9 +201,8 @@ fn the_exit_status_tells_of_a_violation_where_asked() {
 fn every_format_says_the_same() {
     let folder = TempDir::new().unwrap();
     let object = write(folder.path(), "object", Encoding::Json, &six_failures());
-    let eval = |format| {
-        fluo(&["eval", "--rules", RULE, "--spans", text(&object), "--format", format]).expect(0)
-    };
+    let eval =
+        |format| fluo(&["eval", "--rules", RULE, "--spans", text(&object), "--format", format]).expect(0);
     let lines = eval("ndjson");
     assert_eq!(eval("json"), format!("[{}]\n", lines.trim_end()));
     let table = "\
@@ -242,7 +251,11 @@ fn wrong_usage_is_told_and_nothing_is_printed() {
         ("no spans", vec!["--rules", RULE], 2),
         ("no rules", vec!["--spans", object], 2),
         ("a time that is none", vec!["--rules", RULE, "--spans", object, "--from", "yesterday"], 2),
-        ("an end before the beginning", vec!["--rules", RULE, "--spans", object, "--from", "now", "--to", "-1h"], 2),
+        (
+            "an end before the beginning",
+            vec!["--rules", RULE, "--spans", object, "--from", "now", "--to", "-1h"],
+            2,
+        ),
         ("a folder without spans", vec!["--rules", RULE, "--spans", empty], 2),
         ("a folder without rules", vec!["--rules", empty, "--spans", object], 2),
         ("spans that are not there", vec!["--rules", RULE, "--spans", "no/such/folder"], 3),

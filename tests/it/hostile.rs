@@ -41,7 +41,7 @@ fn a_terminal_sees_no_escape_and_no_line_that_is_not_ours() {
 #[test]
 fn json_keeps_the_value_and_escapes_it() {
     let line = eval("ndjson");
-    assert_eq!(line.chars().find(|&c| c.is_control() && c != '\n'), None, "{line:?}");
+    assert_eq!(line.chars().find(|&c| c.is_ascii_control() && c != '\n'), None, "{line:?}");
     assert_eq!(line.lines().count(), 1);
     assert_eq!(records(&line)[0]["group"]["user.id"], HOSTILE);
 }

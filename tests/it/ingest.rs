@@ -30,11 +30,11 @@ fn summary(sources: &[&Path], store: &Path, status: i32) -> Value {
 fn one_broken_span_among_ten_thousand_costs_one_span() {
     for (scenario, reason, damage) in [
         ("no trace id", "missing trace id", (|span: &mut Span| span.trace_id.clear()) as fn(&mut Span)),
-        ("a span id of zeros", "missing span id", |span| span.span_id.fill(0)),
-        ("no end", "missing end", |span| span.end = 0),
+        ("a span id of zeros", "all-zero span id", |span| span.span_id.fill(0)),
+        ("no end", "missing end time", |span| span.end = 0),
         ("an end before the start", "end before start", |span| span.start = span.end + 1),
-        ("an end beyond what 64 bits hold", "end out of range", |span| span.end = u64::MAX),
-        ("an end in a year to come", "end in the future", |span| {
+        ("an end beyond what 64 bits hold", "end time out of range", |span| span.end = u64::MAX),
+        ("an end in a year to come", "end time in the future", |span| {
             span.end += 100 * 365 * 24 * HOUR;
         }),
     ] {

@@ -4,6 +4,7 @@
 
 mod check;
 mod damage;
+mod demo;
 mod docs;
 mod eval;
 mod explain;

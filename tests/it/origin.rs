@@ -139,8 +139,9 @@ const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "of another service",
         spans: |hour, first| {
-            six(hour, first, |number, end| {
-                Span { service_name: "cart".to_owned(), ..failed_login(number, end) }
+            six(hour, first, |number, end| Span {
+                service_name: "cart".to_owned(),
+                ..failed_login(number, end)
             })
         },
         again: 0,
@@ -240,7 +241,8 @@ fn what_a_real_sdk_sent_counts_as_what_it_is() {
     let fixtures = repository().join("tests/fixtures");
     for fixture in ["plain_auth_401.pb", "plain_auth_401.otlp.json"] {
         let violations = violations(rule.to_str().unwrap(), &[&fixtures.join(fixture)]);
-        let counts: Vec<_> = violations.iter().map(|violation| violation["values"]["count"].clone()).collect();
+        let counts: Vec<_> =
+            violations.iter().map(|violation| violation["values"]["count"].clone()).collect();
         assert_eq!(counts, [1], "{fixture}");
     }
 }

@@ -115,7 +115,8 @@ pub fn pages(folder: &Path) -> io::Result<Vec<(PathBuf, String)>> {
 mod tests {
     use super::*;
 
-    const PAGE: &str = "Text\n\n```sh\n# a remark\nfluo check rules\nfluo check bad \\\n  --format json  # exit 1\n\n```\n";
+    const PAGE: &str =
+        "Text\n\n```sh\n# a remark\nfluo check rules\nfluo check bad \\\n  --format json  # exit 1\n\n```\n";
 
     #[test]
     fn blocks_know_their_line_and_their_kind() {

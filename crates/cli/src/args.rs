@@ -47,7 +47,7 @@ pub(crate) struct Demo {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// When the story begins, to the minute: RFC 3339, or relative to now as -2h. The same start gives the same
-    /// files [default: twenty minutes ago]
+    /// files [default: so that it ends now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) start: Option<String>,
 }

@@ -148,10 +148,7 @@ impl Evaluation<'_> {
 
     async fn grid(&self) -> Result<Outcome, EngineError> {
         let rows = self.rows(&[self.read_range(self.moments)]).await?;
-        let (groups, _) = groups_of(&rows.batch, self.keys())?;
-        let expected = self.plan.rule().expect.iter().cloned();
-        let groups: BTreeSet<Group> = groups.into_iter().chain(expected).collect();
-        self.check_groups(groups.len())?;
+        self.check_groups(&groups_of(&rows.batch, self.keys())?.0)?;
         let windows = self.plan.windows(self.plan.into_panes(in_memory(&rows.batch)?)?, self.moments)?;
         let held = LogicalPlanBuilder::from(windows)
             .filter(datafusion::logical_expr::ident(row::HOLDS))?
@@ -163,14 +160,16 @@ impl Evaluation<'_> {
     /// The moments at which an exact rule holds over the given rows.
     async fn sliding(&self, rows: LogicalPlan) -> Result<Judged, EngineError> {
         let judged = self.holding(self.plan.sliding(rows)?).await?;
-        self.check_groups(judged.groups.len())?;
+        self.check_groups(&judged.groups)?;
         Ok(judged)
     }
 
-    fn check_groups(&self, groups: usize) -> Result<(), EngineError> {
-        let limit = self.plan.rule().group_limit;
-        if self.keys() > 0 && groups > limit as usize {
-            return Err(EngineError::GroupOverflow { limit });
+    /// Groups that were found, and those that are expected, count against the limit.
+    fn check_groups(&self, found: &[Group]) -> Result<(), EngineError> {
+        let rule = self.plan.rule();
+        let all: BTreeSet<&Group> = found.iter().chain(&rule.expect).collect();
+        if self.keys() > 0 && all.len() > rule.group_limit as usize {
+            return Err(EngineError::GroupOverflow { limit: rule.group_limit });
         }
         Ok(())
     }
@@ -192,7 +191,9 @@ impl Evaluation<'_> {
                 })
                 .collect();
             // Stop a runaway before it fills the memory; one more than the limit is enough to know.
-            self.check_groups(judged.groups.len())?;
+            if self.keys() > 0 && judged.groups.len() > self.plan.rule().group_limit as usize {
+                self.check_groups(&judged.groups)?;
+            }
             let moments = column(&batch, row::MOMENT)?.as_primitive::<Int64Type>();
             let holds = column(&batch, row::HOLDS)?.as_boolean();
             let excess = column(&batch, row::EXCESS)?.as_primitive::<Float64Type>();

@@ -2,7 +2,7 @@
 //! grid (spans into panes, panes into windows).
 
 use arrow::datatypes::DataType;
-use datafusion::functions::core::expr_fn::{coalesce, nullif};
+use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::functions_aggregate::count::count_distinct;
 use datafusion::functions_aggregate::expr_fn::{count, max, min, sum};
 use datafusion::logical_expr::{Expr, cast, ident, lit, when};
@@ -41,7 +41,8 @@ impl Planned {
         let filter = self.aggregate.filter.as_ref().map(|filter| fields.filter(filter)).transpose()?;
         let value = match &self.aggregate.function {
             AggregateFunction::Count | AggregateFunction::Rate { .. } => {
-                return Ok(filter.map(|filter| nullif(filter, lit(false)).alias(&self.input)));
+                let counted = filter.map(|filter| when(filter, lit(true)).end()).transpose()?;
+                return Ok(counted.map(|counted| counted.alias(&self.input)));
             }
             AggregateFunction::CountDistinct(field) => fields.text(field),
             function => match function.field() {
@@ -136,6 +137,18 @@ impl Planned {
             _ => raw,
         }
         .alias(&self.output)
+    }
+
+    /// Whether its value is an integer (counts, nanoseconds) in an integer's type.
+    pub(crate) fn is_integer(&self) -> bool {
+        match &self.aggregate.function {
+            AggregateFunction::Count | AggregateFunction::CountDistinct(_) => true,
+            AggregateFunction::Sum(field)
+            | AggregateFunction::Min(field)
+            | AggregateFunction::Max(field)
+            | AggregateFunction::Percentile { of: field, .. } => is_duration(field),
+            AggregateFunction::Avg(_) | AggregateFunction::Stddev(_) | AggregateFunction::Rate { .. } => false,
+        }
     }
 
     fn statistic(&self) -> Statistic {

@@ -5,7 +5,7 @@ use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::functions::math::expr_fn as math;
 use datafusion::logical_expr::{Expr, cast, ident, lit};
 use fluo_rules::expr::{Comparison, Expr as RuleExpr, ExprKind, Function};
-use fluo_rules::matcher::Value;
+use fluo_rules::matcher::{Number, Value};
 
 use crate::aggregates::Planned;
 use crate::error::PlanError;
@@ -29,9 +29,10 @@ impl Conditions<'_> {
                 .compare(Comparison::Gte, item, low)?
                 .and(self.compare(Comparison::Lte, item, high)?),
             ExprKind::In(item, values) => {
-                let item = self.plain(item)?;
-                let any = values.iter().map(|value| item.clone().eq(literal(value))).reduce(Expr::or);
-                coalesce(vec![any.unwrap_or_else(|| lit(false)), lit(false)])
+                let item = self.numeric(item)?;
+                let equal = |value| item.clone().eq(cast(literal(value), DataType::Float64));
+                let any = values.iter().map(equal).reduce(Expr::or);
+                Expr::IsTrue(Box::new(any.unwrap_or_else(|| lit(false))))
             }
             other => return Err(PlanError::Misplaced(format!("{other:?}"))),
         })
@@ -52,10 +53,27 @@ impl Conditions<'_> {
     }
 
     fn compare(&self, op: Comparison, left: &RuleExpr, right: &RuleExpr) -> Result<Expr, PlanError> {
-        Ok(coalesce(vec![binary(self.plain(left)?, op, self.plain(right)?), lit(false)]))
+        let (left, right) = if self.is_integer(left) && self.is_integer(right) {
+            (self.plain(left)?, self.plain(right)?)
+        } else {
+            (self.numeric(left)?, self.numeric(right)?)
+        };
+        Ok(Expr::IsTrue(Box::new(binary(left, op, right))))
     }
 
-    /// A side of a comparison: an aggregate or constant in its own type, so that integers compare as integers.
+    /// Whether an operand is an integer as it stands; two of these are compared as integers, all others as `f64`.
+    fn is_integer(&self, expr: &RuleExpr) -> bool {
+        match &expr.kind {
+            ExprKind::Literal(Value::Number(Number::Int(_)) | Value::Duration(_)) => true,
+            ExprKind::Aggregate(name) => self
+                .aggregates
+                .iter()
+                .any(|planned| planned.aggregate.name == *name && planned.is_integer()),
+            _ => false,
+        }
+    }
+
+    /// An aggregate or constant in its own type.
     fn plain(&self, expr: &RuleExpr) -> Result<Expr, PlanError> {
         match &expr.kind {
             ExprKind::Aggregate(name) => self.column(name),

@@ -322,7 +322,7 @@ fn texts(operand: Operand) -> Result<(Vec<Expr>, bool), PlanError> {
 fn settle(test: Expr, polarity: Polarity) -> Expr {
     match polarity {
         Polarity::Positive => test,
-        Polarity::Negated => coalesce(vec![test, lit(false)]),
+        Polarity::Negated => Expr::IsTrue(Box::new(test)),
     }
 }
 

@@ -45,12 +45,15 @@ pub fn duckdb_view(layout: &Layout, root: &str) -> String {
         let _ = writeln!(sql, "    coalesce({column}, {}[{}]) AS {column},", map_of(*scope), literal(key));
     }
     for scope in [AttributeScope::Span, AttributeScope::Resource] {
+        // A resource's service name is a column of every layout.
+        let fixed = (scope == AttributeScope::Resource).then_some((c::SERVICE_NAME, "service.name"));
+        let promoted = layout.columns.iter().filter(|promoted| promoted.scope == scope);
+        let promoted = promoted.map(|Promoted { column, key, .. }| (column.as_str(), key.as_str()));
         let entries = list(
-            layout
-                .columns
-                .iter()
-                .filter(|promoted| promoted.scope == scope)
-                .map(|Promoted { column, key, .. }| format!("{{'k': {}, 'v': {column}}}", literal(key))),
+            fixed
+                .into_iter()
+                .chain(promoted)
+                .map(|(column, key)| format!("{{'k': {}, 'v': {column}}}", literal(key))),
         );
         let map = map_of(scope);
         let whole = if entries.is_empty() {
@@ -111,7 +114,7 @@ SELECT
     coalesce(attr_it_s, attributes['it''s']) AS attr_it_s,
     coalesce(res_host_name, resource_attributes['host.name']) AS res_host_name,
     map_concat(attributes, map_from_entries([entry for entry in [{'k': 'http.route', 'v': attr_http_route}, {'k': 'it''s', 'v': attr_it_s}] if entry.v IS NOT NULL])) AS attributes,
-    map_concat(resource_attributes, map_from_entries([entry for entry in [{'k': 'host.name', 'v': res_host_name}] if entry.v IS NOT NULL])) AS resource_attributes
+    map_concat(resource_attributes, map_from_entries([entry for entry in [{'k': 'service.name', 'v': service_name}, {'k': 'host.name', 'v': res_host_name}] if entry.v IS NOT NULL])) AS resource_attributes
 FROM stored;
 ";
         assert_eq!(sql, expected);

@@ -151,8 +151,6 @@ impl Listing {
             Some("hidden")
         } else if !is_parquet(file_name) {
             Some("not a .parquet file")
-        } else if object.size == 0 {
-            Some("empty")
         } else {
             None
         };
@@ -232,16 +230,16 @@ mod tests {
             "spans/parquet",
         ])
         .await;
+        // No data is in an empty file either, but some may have been meant to be: reading it will tell.
         store.put(&Path::from("spans/empty.parquet"), "".into()).await.unwrap();
         let listing = list(&store, &Path::from("spans")).await.unwrap();
-        assert_eq!(locations(&listing), ["spans/a.PARQUET"]);
+        assert_eq!(locations(&listing), ["spans/a.PARQUET", "spans/empty.parquet"]);
         let foreign: Vec<_> = listing.foreign.iter().map(|it| (it.location.as_ref(), it.reason)).collect();
         assert_eq!(
             foreign,
             [
                 ("spans/.tmp/a.parquet", "hidden"),
                 ("spans/_SUCCESS", "hidden"),
-                ("spans/empty.parquet", "empty"),
                 ("spans/notes.txt", "not a .parquet file"),
                 ("spans/parquet", "not a .parquet file"),
             ]

@@ -97,14 +97,8 @@ pub enum Encoding {
 
 impl Encoding {
     /// All there are.
-    pub const ALL: [Self; 6] = [
-        Self::Json,
-        Self::Protobuf,
-        Self::GzipJson,
-        Self::GzipProtobuf,
-        Self::ZstdJson,
-        Self::ZstdProtobuf,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Json, Self::Protobuf, Self::GzipJson, Self::GzipProtobuf, Self::ZstdJson, Self::ZstdProtobuf];
 
     /// One `ExportTraceServiceRequest` with these spans.
     pub fn write(self, spans: &[Span]) -> Vec<u8> {
@@ -132,6 +126,10 @@ impl Encoding {
 }
 
 /// Compressed as gzip.
+///
+/// # Panics
+///
+/// Never: writing to memory does not fail.
 #[expect(clippy::expect_used, reason = "writing to memory does not fail")]
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());

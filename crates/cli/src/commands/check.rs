@@ -5,8 +5,8 @@ use fluo_rules::{load, render};
 
 use crate::args::{Check, CheckFormat};
 use crate::exit::{Failure, Status};
-use crate::terminal::{self, Output};
 use crate::rule_files;
+use crate::terminal::{self, Output};
 
 pub(crate) fn run(args: &Check) -> Result<Status, Failure> {
     let files = rule_files::read(&args.paths)?;
@@ -14,9 +14,11 @@ pub(crate) fn run(args: &Check) -> Result<Status, Failure> {
     let findings = &loaded.findings;
     let mut output = Output::new();
     match args.format {
-        CheckFormat::Human => output.text(&render::human::render(findings, &files, terminal::colour_stdout()))?,
-        CheckFormat::Json => output.line(&render::json::render(findings))?,
-        CheckFormat::Sarif => output.line(&render::sarif::render(findings))?,
+        CheckFormat::Human => {
+            output.text(&render::human::render(findings, &files, terminal::colour_stdout()))?
+        }
+        CheckFormat::Json => output.text(&render::json::render(findings))?,
+        CheckFormat::Sarif => output.text(&render::sarif::render(findings))?,
         CheckFormat::Github => output.text(&render::github::render(findings))?,
     }
     output.finish()?;

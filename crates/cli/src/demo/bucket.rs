@@ -19,6 +19,13 @@ use super::collector::Object;
 use crate::exit::Failure;
 use crate::spans::in_words;
 
+/// What came since the last time.
+pub(crate) struct Arrival {
+    pub(crate) spans: u64,
+    /// A moment not after the first of their ends; `None` where nothing came.
+    pub(crate) first_end: Option<i64>,
+}
+
 /// Raw objects in, span files out.
 pub(crate) struct Bucket {
     folder: PathBuf,
@@ -46,9 +53,8 @@ impl Bucket {
         })
     }
 
-    /// What an object in the bucket sets off: it is there, and the ingest function turns it into Parquet. Returns how
-    /// many spans came.
-    pub(crate) async fn receive(&mut self, objects: &[Object]) -> Result<u64, Failure> {
+    /// What an object in the bucket sets off: it is there, and the ingest function turns it into Parquet.
+    pub(crate) async fn receive(&mut self, objects: &[Object]) -> Result<Arrival, Failure> {
         let at_once = std::thread::available_parallelism().map_or(1, usize::from);
         let bucket = &*self;
         let ingested: Vec<Ingested> = stream::iter(objects)
@@ -56,21 +62,23 @@ impl Bucket {
             .buffered(at_once)
             .try_collect()
             .await?;
-        let mut spans = 0;
+        let mut arrival = Arrival { spans: 0, first_end: None };
         for ingested in ingested {
-            spans += ingested.spans;
+            arrival.spans += ingested.spans;
             for file in ingested.files {
                 let unreadable =
                     |error| Failure::because(format!("could not read `{}`", file.location), error);
                 let meta = self.store.head(&file.location).await.map_err(unreadable)?;
                 if let Some(name) = file.location.filename().and_then(DataFileName::parse) {
                     let nanos = |millis: i64| millis.saturating_mul(1_000_000);
-                    self.files
-                        .push((meta, TimeRange { from: nanos(name.min_end_ms), to: nanos(name.max_end_ms) }));
+                    let ends = TimeRange { from: nanos(name.min_end_ms), to: nanos(name.max_end_ms) };
+                    arrival.first_end =
+                        Some(arrival.first_end.map_or(ends.from, |first| first.min(ends.from)));
+                    self.files.push((meta, ends));
                 }
             }
         }
-        Ok(spans)
+        Ok(arrival)
     }
 
     async fn receive_one(&self, object: &Object) -> Result<Ingested, Failure> {

@@ -21,8 +21,8 @@ const SECOND: i64 = 1_000 * MILLISECOND;
 /// How often an SDK's batch processor exports: its default.
 const EXPORT: i64 = 5 * SECOND;
 
-/// How often a collector writes: `sending_queue: {batch: {flush_timeout: 15s}}`.
-const FLUSH: i64 = 15 * SECOND;
+/// How often a collector writes: `sending_queue: {batch: {flush_timeout: 20s}}`.
+const FLUSH: i64 = 20 * SECOND;
 
 /// An object as the collector leaves it in the bucket.
 #[derive(Debug)]

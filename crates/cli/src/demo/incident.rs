@@ -10,11 +10,11 @@ use super::shop::Service;
 const SECOND: i64 = 1_000_000_000;
 
 /// How long the story goes on.
-pub(crate) const MINUTES: i64 = 20;
+pub(crate) const MINUTES: i64 = 16;
 
 /// When each pod of auth-service gets the wrong token, and when the right one; seconds since the story's start.
 const ROLLOUT: [(i64, i64); 3] =
-    [(8 * 60 + 12, 14 * 60 + 31), (9 * 60 + 19, 14 * 60 + 52), (10 * 60 + 27, 15 * 60 + 14)];
+    [(5 * 60 + 12, 10 * 60 + 31), (6 * 60 + 19, 10 * 60 + 52), (7 * 60 + 27, 11 * 60 + 14)];
 
 /// The incident on the clock of one demo.
 #[derive(Debug, Clone, Copy)]

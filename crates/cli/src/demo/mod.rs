@@ -66,12 +66,14 @@ pub(crate) const LENGTH: Nanos = Nanos(MINUTES * Nanos::MINUTE.0);
 
 /// Lets the story happen in `folder`, beginning at `start`, a whole minute in nanoseconds since the epoch.
 pub(crate) async fn play(folder: &Path, start: i64) -> Result<Story, Failure> {
+    let t0 = std::time::Instant::now();
     let end = start + LENGTH.0;
     let incident = Incident::new(start);
     let mut random = Random::new(SEED);
     let spans = traffic(start, &incident, &mut random);
     let objects = collect(&spans, end, &mut random)
         .map_err(|error| Failure::because("could not compress an object", error))?;
+    crate::terminal::note(&format!("{:?}", t0.elapsed()));
     drop(spans);
 
     for file in RULES.iter().chain(&ALARMS) {
@@ -83,8 +85,10 @@ pub(crate) async fn play(folder: &Path, start: i64) -> Result<Story, Failure> {
     let mut bucket = Bucket::open(folder)?;
     let watched = watch(&session, &rules, &mut bucket, &objects, (start, MINUTES)).await?;
 
+    crate::terminal::note(&format!("{:?}", t0.elapsed()));
     let source = bucket.source(start);
-    leave_violations(folder, &session, &rules, &source).await?;
+    let found = leave_violations(folder, &session, &rules, &source).await?;
+    crate::terminal::note(&format!("{:?}", t0.elapsed()));
     let moments = TimeRange { from: start, to: end };
     let subject = rules.first().map(RulePlan::rule).ok_or_else(|| Failure::usage("the demo has no rule"))?;
     let rule = RuleAtWork {
@@ -95,20 +99,22 @@ pub(crate) async fn play(folder: &Path, start: i64) -> Result<Story, Failure> {
         series: series(&session, subject, CHART_STEP, &source, moments).await?,
     };
     let alarms = alarms(&session, &source, moments).await?;
+    crate::terminal::note(&format!("{:?}", t0.elapsed()));
     let story = put_together(start, incident, watched, rule, alarms, &objects);
-    let story = Story { span_files: bucket.files(), rules: rules.len(), ..story };
+    let whole = found.into_iter().find(|violation| violation.rule == story.rule.name);
+    let story = Story { span_files: bucket.files(), rules: rules.len(), whole, ..story };
     folder::write(folder, "report.html", &report::page(&story))?;
     folder::write(folder, "README.md", &readme::readme(&story))?;
     Ok(story)
 }
 
-/// `violations.ndjson`: what `fluo eval --format ndjson` finds in the whole folder.
+/// Writes `violations.ndjson`: what `fluo eval --format ndjson` finds in the whole folder.
 async fn leave_violations(
     folder: &Path,
     session: &SessionContext,
     rules: &[RulePlan],
     source: &SpanSource,
-) -> Result<(), Failure> {
+) -> Result<Vec<Violation>, Failure> {
     let mut all = Vec::new();
     for plan in rules {
         all.extend(violations(session, plan, source, Range::default()).await?);
@@ -121,7 +127,8 @@ async fn leave_violations(
         text.push_str(&line);
         text.push('\n');
     }
-    folder::write(folder, "violations.ndjson", &text)
+    folder::write(folder, "violations.ndjson", &text)?;
+    Ok(all)
 }
 
 /// What the rule is compared with. The alarms know of every request the moment it ends: no delay counts against them.
@@ -133,18 +140,14 @@ async fn alarms(
     let mut alarms = Vec::new();
     for plan in planned(&ALARMS)? {
         let rule = plan.rule();
-        let range = Range { from: Some(moments.from), to: Some(moments.to) };
-        let first = violations(session, &plan, source, range).await?.into_iter().next();
+        let series = series(session, rule, rule.grid_step(), source, moments).await?;
+        let description = rule.description.as_deref().unwrap_or_default().trim();
         alarms.push(Alarm {
             name: rule.name.clone(),
-            description: format!(
-                "{} ({} in {})",
-                rule.description.as_deref().unwrap_or_default().trim().trim_end_matches('.'),
-                rule.condition.text,
-                rule.window
-            ),
-            told_at: first.map(|violation| violation.starts_at),
-            series: series(session, rule, rule.grid_step(), source, moments).await?,
+            description: description.trim_end_matches('.').to_owned(),
+            condition: format!("{} in {}", rule.condition.text, rule.window),
+            told_at: series.first_holding(),
+            series,
         });
     }
     Ok(alarms)
@@ -175,6 +178,7 @@ fn put_together(
         rule,
         alert,
         others: alerts,
+        whole: None,
         in_bucket_at,
         alarms,
         span_files: 0,

@@ -9,12 +9,13 @@ pub(crate) fn readme(story: &Story) -> String {
         || format!("`{rule}` did not fire."),
         |alert| format!("`{rule}` told of it at {}.", clock(alert.told_at)),
     );
+    let minutes = story.minutes.len();
     let (began, ended) = (clock(story.incident.began()), clock(story.incident.ended()));
     format!(
         "\
 # A fluo demo
 
-Twenty minutes of a simulated shop. From {began} to {ended} UTC some or all pods of its auth-service had a wrong
+{minutes} minutes of a simulated shop. From {began} to {ended} UTC some or all pods of its auth-service had a wrong
 token, and turned customers away who knew their password. {fired}
 
 | here | is |

@@ -14,19 +14,15 @@ pub(crate) struct RuleFile {
     pub(crate) text: &'static str,
 }
 
-/// The rule that the story is about comes first; the others have nothing to tell of this incident, and must not.
-pub(crate) const RULES: [RuleFile; 3] = [
+/// The rule that the story is about comes first; the other has nothing to tell of this incident, and must not.
+pub(crate) const RULES: [RuleFile; 2] = [
     RuleFile {
         path: "rules/auth-failures.yml",
         text: include_str!("../../../../rules/auth/auth-failures.yml"),
     },
     RuleFile {
-        path: "rules/server-error-ratio.yml",
-        text: include_str!("../../../../rules/http/server-error-ratio.yml"),
-    },
-    RuleFile {
-        path: "rules/checkout-error-ratio.yml",
-        text: include_str!("../../../../rules/payments/checkout-error-ratio.yml"),
+        path: "rules/server-error-burst.yml",
+        text: include_str!("../../../../rules/http/server-error-burst.yml"),
     },
 ];
 

@@ -19,15 +19,31 @@ use crate::exit::Failure;
 pub(crate) struct Series {
     /// The right side.
     pub(crate) threshold: f64,
-    /// Nanoseconds since the epoch, and the value where there was one; in order of time.
-    pub(crate) points: Vec<(i64, Option<f64>)>,
+    /// In order of time.
+    pub(crate) points: Vec<Point>,
+}
+
+/// One moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Point {
+    /// Nanoseconds since the epoch.
+    pub(crate) at: i64,
+    /// `None` where there is no value: a share of nothing.
+    pub(crate) value: Option<f64>,
+    /// Whether the whole condition held.
+    pub(crate) holds: bool,
 }
 
 impl Series {
     /// The highest value at the moments in `(after, to]`.
     pub(crate) fn highest(&self, after: i64, to: i64) -> Option<f64> {
-        let within = self.points.iter().filter(|(moment, _)| *moment > after && *moment <= to);
-        within.filter_map(|(_, value)| *value).reduce(f64::max)
+        let within = self.points.iter().filter(|point| point.at > after && point.at <= to);
+        within.filter_map(|point| point.value).reduce(f64::max)
+    }
+
+    /// The first moment at which the condition held.
+    pub(crate) fn first_holding(&self) -> Option<i64> {
+        self.points.iter().find(|point| point.holds).map(|point| point.at)
     }
 }
 
@@ -45,7 +61,7 @@ pub(crate) async fn series(
     let plan = RulePlan::new(Arc::new(on_grid)).map_err(|error| failed(error.into()))?;
     let threshold = threshold(&rule.condition.expr).unwrap_or(0.0);
     let mut points = run(session, &plan, source, moments, threshold).await.map_err(failed)?;
-    points.sort_by_key(|(moment, _)| *moment);
+    points.sort_by_key(|point| point.at);
     Ok(Series { threshold, points })
 }
 
@@ -55,18 +71,21 @@ async fn run(
     source: &SpanSource,
     moments: TimeRange,
     threshold: f64,
-) -> Result<Vec<(i64, Option<f64>)>, EngineError> {
+) -> Result<Vec<Point>, EngineError> {
     let judged = source.judged(plan, moments)?;
     let column = |name: &str| EngineError::Column(name.to_owned());
     let mut points = Vec::new();
     for batch in session.execute_logical_plan(judged).await?.collect().await? {
-        let moments = batch.column_by_name(row::MOMENT).ok_or_else(|| column(row::MOMENT))?;
-        let excess = batch.column_by_name(row::EXCESS).ok_or_else(|| column(row::EXCESS))?;
-        let moments = moments.as_primitive_opt::<Int64Type>().ok_or_else(|| column(row::MOMENT))?;
-        let excess = excess.as_primitive_opt::<Float64Type>().ok_or_else(|| column(row::EXCESS))?;
-        points.extend((0..batch.num_rows()).map(|at| {
-            let value = excess.is_valid(at).then(|| excess.value(at) + threshold);
-            (moments.value(at), value)
+        let find = |name: &str| batch.column_by_name(name).ok_or_else(|| column(name));
+        let moments =
+            find(row::MOMENT)?.as_primitive_opt::<Int64Type>().ok_or_else(|| column(row::MOMENT))?;
+        let excess =
+            find(row::EXCESS)?.as_primitive_opt::<Float64Type>().ok_or_else(|| column(row::EXCESS))?;
+        let holds = find(row::HOLDS)?.as_boolean_opt().ok_or_else(|| column(row::HOLDS))?;
+        points.extend((0..batch.num_rows()).map(|at| Point {
+            at: moments.value(at),
+            value: excess.is_valid(at).then(|| excess.value(at) + threshold),
+            holds: holds.is_valid(at) && holds.value(at),
         }));
     }
     Ok(points)

@@ -1,6 +1,8 @@
 //! What the demo saw, put together: the terminal's text and the report are two tellings of it.
 
 use fluo_alerts::time;
+use fluo_alerts::value::Value;
+use fluo_alerts::violation::Violation;
 
 use super::incident::{Change, Incident};
 use super::series::Series;
@@ -18,6 +20,8 @@ pub(crate) struct Story {
     pub(crate) alert: Option<Alert>,
     /// Alerts of all other rules, and later ones of the same.
     pub(crate) others: Vec<Alert>,
+    /// The rule's first violation as it is known in the end.
+    pub(crate) whole: Option<Violation>,
     /// When the last span that the alert needed was in the bucket.
     pub(crate) in_bucket_at: Option<i64>,
     pub(crate) alarms: Vec<Alarm>,
@@ -40,6 +44,8 @@ pub(crate) struct RuleAtWork {
 pub(crate) struct Alarm {
     pub(crate) name: String,
     pub(crate) description: String,
+    /// With its window.
+    pub(crate) condition: String,
     /// When it first went off.
     pub(crate) told_at: Option<i64>,
     /// Its value every minute.
@@ -50,6 +56,7 @@ pub(crate) struct Alarm {
 pub(crate) struct Detection<'a> {
     pub(crate) by: &'a str,
     pub(crate) what: String,
+    pub(crate) condition: String,
     pub(crate) told_at: Option<i64>,
 }
 
@@ -68,12 +75,14 @@ impl Story {
     pub(crate) fn detections(&self) -> Vec<Detection<'_>> {
         let rule = Detection {
             by: &self.rule.name,
-            what: format!("{} in {}, evaluated every minute", self.rule.condition, self.rule.window),
+            what: "Logins that failed, counted at every failure".to_owned(),
+            condition: format!("{} in {}", self.rule.condition, self.rule.window),
             told_at: self.alert.as_ref().map(|alert| alert.told_at),
         };
         let alarms = self.alarms.iter().map(|alarm| Detection {
             by: &alarm.name,
-            what: alarm.description.trim_end_matches('.').to_owned(),
+            what: alarm.description.clone(),
+            condition: alarm.condition.clone(),
             told_at: alarm.told_at,
         });
         std::iter::once(rule).chain(alarms).collect()
@@ -83,21 +92,19 @@ impl Story {
     pub(crate) fn path(&self) -> Vec<(String, i64)> {
         let mut path = vec![("the first pod gets a wrong token".to_owned(), self.incident.began())];
         if let Some(alert) = &self.alert {
-            let values: Vec<String> = alert
-                .violation
-                .values
-                .iter()
-                .map(|(name, value)| format!("{name} = {}", value.human()))
-                .collect();
-            path.push((
-                format!("{} within {}", values.join(", "), self.rule.window),
-                alert.violation.starts_at,
-            ));
+            let reached = format!("{} within {}", values(&alert.violation.values), self.rule.window);
+            path.push((reached, alert.violation.starts_at));
             path.extend(self.in_bucket_at.map(|at| ("its object is in the bucket".to_owned(), at)));
             path.push(("the next evaluation tells".to_owned(), alert.told_at));
         }
         path
     }
+}
+
+/// `count = 6, total = 20`
+pub(crate) fn values(values: &[(String, Value)]) -> String {
+    let one = |(name, value): &(String, Value)| format!("{name} = {}", value.human());
+    values.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// `11:04:51`

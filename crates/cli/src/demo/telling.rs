@@ -5,7 +5,7 @@ use std::path::Path;
 use fluo_alerts::escape;
 use fluo_alerts::violation::Evidence;
 
-use super::story::{Story, clock, elapsed, minute, percent};
+use super::story::{Story, clock, elapsed, minute, percent, values};
 use super::watch::Alert;
 
 /// How many spans of the evidence are shown.
@@ -142,14 +142,14 @@ fn alert(story: &Story, paint: Paint) -> Vec<String> {
     let Some(Alert { violation, told_at, resolved_at, .. }) = &story.alert else {
         return vec![paint.bad(&format!("{} did not fire.", story.rule.name))];
     };
-    let values: Vec<String> =
-        violation.values.iter().map(|(name, value)| format!("{name} = {}", value.human())).collect();
+    let peak = story.whole.as_ref().map(|whole| values(&whole.peak));
     let mut lines = vec![
         paint.bad(&format!("ALERT  {}", escape::plain(&violation.summary))),
         format!("  told      {}, once", clock(*told_at)),
         format!("  since     {}", clock(violation.starts_at)),
-        format!("  values    {}", values.join(", ")),
+        format!("  values    {}", values(&violation.values)),
         format!("  resolved  {}", resolved_at.map_or_else(|| "not by the end of the demo".to_owned(), clock)),
+        format!("  peak      {}", peak.unwrap_or_default()),
         format!("  evidence  {} spans, the newest:", violation.evidence.len()),
     ];
     lines.extend(violation.evidence.iter().take(EVIDENCE).map(|span| format!("    {}", evidence(span))));
@@ -177,7 +177,7 @@ fn detection(story: &Story, paint: Paint) -> Vec<String> {
         let took = detection.told_at.map_or_else(|| "never".to_owned(), |told| elapsed(told - began));
         let took = format!("{took:>8}");
         let took = if at == 0 && detection.told_at.is_some() { paint.good(&took) } else { took };
-        lines.push(format!("  {:<width$}  {took}  {}", detection.by, detection.what));
+        lines.push(format!("  {:<width$}  {took}  {}", detection.by, detection.condition));
     }
     lines.push(paint.faint("  (the alarms look every minute too, and see every request the moment it ends)"));
     lines.push(String::new());
@@ -191,11 +191,13 @@ fn detection(story: &Story, paint: Paint) -> Vec<String> {
 }
 
 fn afterwards(story: &Story, folder: &Path, paint: Paint) -> Vec<String> {
-    let quoted = folder.display();
+    let folder = escape::plain(&folder.to_string_lossy()).into_owned();
     vec![
-        paint.head(&format!("In {quoted}: the objects, the span files, the violations, a report. Next:")),
-        format!("  open {quoted}/report.html"),
-        format!("  fluo eval --rules {quoted}/rules --spans {quoted}"),
-        format!("  fluo explain {} --rules {quoted}/rules", story.rule.name),
+        paint.head(&format!(
+            "{folder} holds the objects, the span files, the violations and README.md. Next:"
+        )),
+        format!("  look at {folder}/report.html in a browser"),
+        format!("  fluo eval --rules {folder}/rules --spans {folder}"),
+        format!("  fluo explain {} --rules {folder}/rules", story.rule.name),
     ]
 }

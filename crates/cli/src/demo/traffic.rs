@@ -1,4 +1,4 @@
-//! Twenty minutes of customers: when they come, and what they do.
+//! Customers: when they come, and what they do.
 
 use super::incident::{Incident, MINUTES};
 use super::random::Random;

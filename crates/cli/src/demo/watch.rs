@@ -8,7 +8,7 @@ use datafusion::prelude::SessionContext;
 use fluo_alerts::template::Renderer;
 use fluo_alerts::violation::Violation;
 use fluo_engine::{Range, SpanSource, evaluate, record};
-use fluo_plan::RulePlan;
+use fluo_plan::{RulePlan, TimeRange};
 use fluo_rules::duration::Nanos;
 
 use super::bucket::Bucket;
@@ -31,12 +31,20 @@ pub(crate) struct Minute {
 /// What people are told, once.
 #[derive(Debug)]
 pub(crate) struct Alert {
-    /// As it was told: what was known then.
+    /// As it was first seen.
     pub(crate) violation: Violation,
     pub(crate) told_at: i64,
     pub(crate) resolved_at: Option<i64>,
+}
+
+/// A violation that is followed from one evaluation to the next.
+struct Followed {
+    violation: Violation,
     /// The last holding moment known by now.
     ends_at: i64,
+    /// `None` while `for` runs.
+    told_at: Option<i64>,
+    resolved_at: Option<i64>,
 }
 
 /// Everything that was seen.
@@ -54,19 +62,49 @@ pub(crate) async fn watch(
     objects: &[Object],
     (start, minutes): (i64, i64),
 ) -> Result<Watched, Failure> {
-    let mut watched = Watched { minutes: Vec::new(), alerts: Vec::new() };
+    let mut seen = Vec::new();
+    let mut followed = Vec::new();
     let mut left = objects;
     for minute in 1..=minutes {
         let at = start + minute * Nanos::MINUTE.0;
         let (arrived, later) = left.split_at(left.partition_point(|object| object.written() <= at));
         left = later;
-        let spans = bucket.receive(arrived).await?;
-        watched.minutes.push(Minute { at, objects: arrived.len(), spans });
+        let t0 = std::time::Instant::now();
+        let arrival = bucket.receive(arrived).await?;
+        crate::terminal::note(&format!("  ingest {:?}", t0.elapsed()));
+        seen.push(Minute { at, objects: arrived.len(), spans: arrival.spans });
         for plan in rules {
-            evaluate_at(session, plan, bucket, (start, at), &mut watched.alerts).await?;
+            let moments = moments(plan, at, start, arrival.first_end);
+            evaluate_at(session, plan, bucket, moments, at, &mut followed).await?;
+        crate::terminal::note(&format!("  rule {:?}", t0.elapsed()));
         }
     }
-    Ok(watched)
+    let mut alerts: Vec<Alert> = followed
+        .into_iter()
+        .filter_map(|Followed { violation, told_at, resolved_at, .. }| {
+            Some(Alert { violation, told_at: told_at?, resolved_at })
+        })
+        .collect();
+    alerts.sort_by_key(|alert| alert.told_at);
+    Ok(Watched { minutes: seen, alerts })
+}
+
+/// The watermark of an evaluation.
+fn watermark(plan: &RulePlan, at: i64) -> i64 {
+    at - plan.rule().eval_delay.unwrap_or(EVAL_DELAY).0
+}
+
+/// The moments that an evaluation judges: those since the one before, and those whose windows the spans that have just
+/// arrived touch, of which the first ended at `first_end`. Not before the first whole window of a grid rule: the edge
+/// of the data is no silence.
+fn moments(plan: &RulePlan, at: i64, start: i64, first_end: Option<i64>) -> TimeRange {
+    let (to, first) = if plan.judging().is_exact() {
+        (at, start)
+    } else {
+        (watermark(plan, at), start + plan.rule().window.0)
+    };
+    let since = to - Nanos::MINUTE.0 + 1;
+    TimeRange { from: first_end.map_or(since, |end| end.min(since)).max(first), to }
 }
 
 /// One rule at one minute.
@@ -74,50 +112,45 @@ async fn evaluate_at(
     session: &SessionContext,
     plan: &RulePlan,
     bucket: &Bucket,
-    (start, at): (i64, i64),
-    alerts: &mut Vec<Alert>,
+    moments: TimeRange,
+    at: i64,
+    followed: &mut Vec<Followed>,
 ) -> Result<(), Failure> {
     let rule = plan.rule();
-    let watermark = at - rule.eval_delay.unwrap_or(EVAL_DELAY).0;
-    let to = if plan.judging().is_exact() { at } else { watermark };
-    // Nothing is judged again behind what is still open, or what a late span may still touch: the lateness of this
-    // simulation is known. Windows that begin before the first span would be taken for silence.
-    let open = alerts.iter().filter(|alert| alert.violation.rule == rule.name && alert.resolved_at.is_none());
-    let open_since = open.map(|alert| alert.violation.starts_at).min();
-    let recent = to - 2 * Nanos::MINUTE.0 - rule.window.0;
-    let first = start + if plan.judging().is_exact() { 0 } else { rule.window.0 };
-    let from = open_since.unwrap_or(recent).min(recent).max(first);
-    if from <= to {
-        let source = bucket.source(from - rule.window.0);
-        let range = Range { from: Some(from), to: Some(to) };
+    if moments.from <= moments.to {
+        let source = bucket.source(moments.from - rule.window.0);
+        let range = Range { from: Some(moments.from), to: Some(moments.to) };
         for violation in violations(session, plan, &source, range).await? {
-            told(alerts, violation, plan, at);
+            follow(followed, violation, plan);
         }
     }
-    let closes = plan.gap().0 + rule.keep_firing_for.0;
-    for alert in alerts.iter_mut().filter(|alert| alert.violation.rule == rule.name) {
-        if alert.resolved_at.is_none() && watermark >= alert.ends_at + closes {
-            alert.resolved_at = Some(at);
+    let watermark = watermark(plan, at);
+    let of_rule = |one: &&mut Followed| one.violation.rule == rule.name && one.resolved_at.is_none();
+    for one in followed.iter_mut().filter(of_rule) {
+        if one.told_at.is_none() && one.ends_at - one.violation.starts_at >= rule.hold_for.0 {
+            one.told_at = Some(at);
+        }
+        if watermark >= one.ends_at + reach(plan) {
+            one.resolved_at = Some(at);
         }
     }
     Ok(())
 }
 
-/// Tells of a violation unless it has been told of.
-fn told(alerts: &mut Vec<Alert>, violation: Violation, plan: &RulePlan, at: i64) {
-    let rule = plan.rule();
-    let reach = plan.gap().0 + rule.keep_firing_for.0;
-    let known = alerts.iter_mut().find(|alert| {
-        alert.violation.fingerprint == violation.fingerprint && violation.starts_at < alert.ends_at + reach
-    });
+/// How long after its last holding moment an alert still takes in new ones.
+fn reach(plan: &RulePlan) -> i64 {
+    plan.gap().0 + plan.rule().keep_firing_for.0
+}
+
+/// Takes a violation as what goes on, or as a new one.
+fn follow(followed: &mut Vec<Followed>, violation: Violation, plan: &RulePlan) {
     let ends_at = violation.ends_at;
+    let known = followed.iter_mut().find(|one| {
+        one.violation.fingerprint == violation.fingerprint && violation.starts_at <= one.ends_at + reach(plan)
+    });
     match known {
-        Some(alert) => alert.ends_at = alert.ends_at.max(ends_at),
-        None if ends_at - violation.starts_at >= rule.hold_for.0 => {
-            alerts.push(Alert { violation, told_at: at, resolved_at: None, ends_at });
-        }
-        // Pending: `for` has not run out.
-        None => {}
+        Some(one) => one.ends_at = one.ends_at.max(ends_at),
+        None => followed.push(Followed { violation, ends_at, told_at: None, resolved_at: None }),
     }
 }
 

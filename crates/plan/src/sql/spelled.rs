@@ -112,7 +112,7 @@ fn equals(text: Expr, value: &Value) -> Expr {
 fn differs(text: Expr, values: &[Value]) -> Expr {
     let present = text.clone().is_not_null();
     values.iter().fold(present, |all, value| {
-        all.and(Expr::Not(Box::new(coalesce(vec![equals(text.clone(), value), lit(false)]))))
+        all.and(Expr::IsNotTrue(Box::new(equals(text.clone(), value))))
     })
 }
 

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::{Expr, cast, ident};
 use datafusion::sql::unparser::Unparser;
-use datafusion::sql::unparser::dialect::DefaultDialect;
 use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::rule::AggregateFunction;
 use fluo_spans::layout::Layout;
@@ -18,6 +17,7 @@ use crate::fields::{Fields, Form, Located};
 use crate::reads::keys_read;
 use crate::rule_plan::RulePlan;
 
+use super::dialect::Printed;
 use super::spelled;
 
 /// The rule as SQL over the table `spans`, whose files are laid out as `layout` says.
@@ -55,7 +55,7 @@ struct Writer<'a> {
 /// An expression as SQL.
 fn sql(expr: &Expr) -> Result<String, PlanError> {
     // `like` and the rest print without a schema: columns are named, not resolved.
-    let printer = Unparser::new(&DefaultDialect {}).with_pretty(true);
+    let printer = Unparser::new(&Printed).with_pretty(true);
     let (expr, alias) = match expr {
         Expr::Alias(alias) => (alias.expr.as_ref(), Some(alias.name.as_str())),
         expr => (expr, None),

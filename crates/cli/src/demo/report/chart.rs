@@ -27,6 +27,8 @@ pub(super) struct Chart<'a> {
     pub(super) value: fn(f64) -> String,
     /// A time that is shaded: the incident.
     pub(super) shaded: (i64, i64),
+    /// A time that is underlined: the violation.
+    pub(super) underlined: Option<(i64, i64)>,
     /// Moments with a flag: when, what, and whether it is the one that counts.
     pub(super) flags: &'a [(i64, String, bool)],
 }
@@ -48,13 +50,14 @@ impl Chart<'_> {
         self.axes(&mut svg);
         self.line(&mut svg);
         self.threshold(&mut svg);
+        self.violation(&mut svg);
         self.flags(&mut svg);
         svg.push_str("</svg>");
         svg
     }
 
     fn highest(&self) -> f64 {
-        let values = self.series.points.iter().filter_map(|(_, value)| *value);
+        let values = self.series.points.iter().filter_map(|point| point.value);
         // Room above the line, and a scale even where nothing is.
         values.fold(self.series.threshold, f64::max).max(f64::MIN_POSITIVE) * 1.15
     }
@@ -102,21 +105,21 @@ impl Chart<'_> {
     fn line(&self, svg: &mut String) {
         let mut path = String::new();
         let mut last: Option<f64> = None;
-        for (at, value) in &self.series.points {
-            let x = self.x(*at);
-            match (last, value) {
+        for point in &self.series.points {
+            let x = self.x(point.at);
+            match (last, point.value) {
                 (None, Some(value)) => {
-                    let _ = write!(path, "M{x:.1} {:.1}", self.y(*value));
+                    let _ = write!(path, "M{x:.1} {:.1}", self.y(value));
                 }
                 (Some(_), Some(value)) => {
-                    let _ = write!(path, "H{x:.1}V{:.1}", self.y(*value));
+                    let _ = write!(path, "H{x:.1}V{:.1}", self.y(value));
                 }
                 (Some(_), None) => {
                     let _ = write!(path, "H{x:.1}");
                 }
                 (None, None) => {}
             }
-            last = *value;
+            last = point.value;
         }
         let _ = write!(svg, r#"<path class="value" d="{path}"/>"#);
     }
@@ -127,6 +130,17 @@ impl Chart<'_> {
             svg,
             r#"<line class="threshold" x1="{LEFT}" y1="{y:.1}" x2="{:.1}" y2="{y:.1}"/>"#,
             WIDTH - RIGHT
+        );
+    }
+
+    fn violation(&self, svg: &mut String) {
+        let Some((from, to)) = self.underlined else { return };
+        let (from, to) = (self.x(from), self.x(to));
+        let _ = write!(
+            svg,
+            r#"<rect class="violation" x="{from:.1}" y="{:.1}" width="{:.1}" height="5"/>"#,
+            HEIGHT - BOTTOM,
+            to - from
         );
     }
 
@@ -162,6 +176,7 @@ fn nice_step(highest: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demo::series::Point;
 
     fn chart<'a>(series: &'a Series, flags: &'a [(i64, String, bool)]) -> Chart<'a> {
         Chart {
@@ -170,6 +185,7 @@ mod tests {
             series,
             value: |value| format!("{value:.0}"),
             shaded: (60_000_000_000, 120_000_000_000),
+            underlined: None,
             flags,
         }
     }
@@ -178,12 +194,9 @@ mod tests {
     fn the_line_is_broken_where_there_is_no_value() {
         let series = Series {
             threshold: 5.0,
-            points: vec![
-                (0, Some(0.0)),
-                (60_000_000_000, None),
-                (120_000_000_000, Some(8.0)),
-                (180_000_000_000, Some(2.0)),
-            ],
+            points: [(0, Some(0.0)), (1, None), (2, Some(8.0)), (3, Some(2.0))]
+                .map(|(minute, value)| Point { at: minute * 60_000_000_000, value, holds: false })
+                .to_vec(),
         };
         let svg = chart(&series, &[(0, "<flag>".to_owned(), true)]).svg();
         let path = svg.split("class=\"value\" d=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();

@@ -7,11 +7,11 @@ use std::fmt::Write as _;
 
 use fluo_alerts::time;
 use fluo_alerts::value::Value;
-use fluo_alerts::violation::{Evidence, Violation};
+use fluo_alerts::violation::Evidence;
 
 use self::chart::Chart;
 use self::markup::{Escaped, Lines};
-use super::story::{Story, clock, elapsed, percent};
+use super::story::{Story, clock, elapsed, percent, values};
 use super::watch::Alert;
 
 /// The whole document.
@@ -53,24 +53,21 @@ fn headline(story: &Story) -> String {
 
 fn alert(story: &Story) -> String {
     let Some(Alert { violation, told_at, resolved_at, .. }) = &story.alert else { return String::new() };
+    let peak = story.whole.as_ref().map(|whole| values(&whole.peak));
     let resolved = resolved_at.map_or_else(|| "not by the end".to_owned(), clock);
     format!(
         "<section class=\"card\"><h2 class=\"alert\">{}</h2><dl>\
          <dt>told</dt><dd>{}, once</dd><dt>holds since</dt><dd>{}</dd><dt>resolved</dt><dd>{resolved}</dd>\
-         <dt>severity</dt><dd>{}</dd><dt>values</dt><dd>{}</dd>\
+         <dt>severity</dt><dd>{}</dd><dt>values</dt><dd>{}</dd><dt>peak</dt><dd>{}</dd>\
          <dt>fingerprint</dt><dd class=\"mono\">{}</dd></dl></section>\n",
         Escaped(&violation.summary),
         clock(*told_at),
         clock(violation.starts_at),
         violation.severity,
-        Escaped(&values(violation)),
+        Escaped(&values(&violation.values)),
+        Escaped(&peak.unwrap_or_default()),
         Escaped(&violation.fingerprint.to_string()),
     )
-}
-
-fn values(violation: &Violation) -> String {
-    let one = |(name, value): &(String, Value)| format!("{name} = {}", value.human());
-    violation.values.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 fn detection(story: &Story) -> String {
@@ -90,11 +87,12 @@ fn detection(story: &Story) -> String {
         });
         let _ = writeln!(
             html,
-            "<tr{}><td><strong>{}</strong><br><span class=\"faint\">{}</span></td><td class=\"number\">{}</td>\
-             <td class=\"bar\">{bar}</td></tr>",
+            "<tr{}><td><strong>{}</strong><br><span class=\"faint\">{}: <code>{}</code></span></td>\
+             <td class=\"number\">{}</td><td class=\"bar\">{bar}</td></tr>",
             if at == 0 { " class=\"first\"" } else { "" },
             Escaped(detection.by),
             Escaped(&detection.what),
+            Escaped(&detection.condition),
             took.map_or_else(|| "never".to_owned(), elapsed),
         );
     }
@@ -103,7 +101,7 @@ fn detection(story: &Story) -> String {
     for (what, at) in story.path() {
         let _ = writeln!(
             html,
-            "<tr><td class=\"number\">{}</td><td class=\"number\">+{}</td><td style=\"width:80%\">{}</td></tr>",
+            "<tr><td class=\"time\">{}</td><td class=\"time\">+{}</td><td>{}</td></tr>",
             clock(at),
             elapsed(at - last),
             Escaped(&what)
@@ -128,10 +126,12 @@ fn charts(story: &Story) -> String {
         series: &story.rule.series,
         value: |value| format!("{value:.0}"),
         shaded,
+        underlined: story.whole.as_ref().map(|whole| (whole.starts_at, whole.ends_at)),
         flags: &flags,
     };
     let mut html = "<h2>What each of them saw</h2>\n\
-        <p class=\"faint\">Shaded: some or all pods had the wrong token. Dashed: the threshold.</p>\n"
+        <p class=\"faint\">Shaded: some or all pods had the wrong token. Dashed: the threshold. \
+        The bar on the time axis: the violation.</p>\n"
         .to_owned();
     let caption = format!(
         "{}: matching spans in the {} before each moment; violated when {}",
@@ -147,9 +147,11 @@ fn charts(story: &Story) -> String {
             series: &alarm.series,
             value: percent,
             shaded,
+            underlined: None,
             flags: &flags,
         };
-        figure(&mut html, &format!("{}: {}", alarm.name, alarm.description), &chart);
+        let caption = format!("{}: {}; goes off when {}", alarm.name, alarm.description, alarm.condition);
+        figure(&mut html, &caption, &chart);
     }
     html
 }
@@ -190,7 +192,7 @@ fn method(story: &Story) -> String {
     format!(
         "<h2>How this was measured</h2>\n<p>The shop, its customers, its collectors and the clock are simulated; \
          decoding, storing, judging and alerting are what runs in production. An object counts as stored when the \
-         collector has written it (a pod exports every 5 seconds, a collector writes every 15), and ingest takes no \
+         collector has written it (a pod exports every 5 seconds, a collector writes every 20), and ingest takes no \
          time. {} rules were evaluated at every full minute over what was stored by then. The alarms are favoured: \
          they see every request the moment it ends.</p>\n<p>It is one incident, not a benchmark. The more of the \
          traffic an incident touches, the sooner an error rate shows it; logins are a twelfth of this shop's \

@@ -1,0 +1,59 @@
+//! Writes the spans that `docs/performance.md` measures on: one Parquet file a minute, as ingest would write them.
+//!
+//! Twenty services; one span in two hundred of `auth-service` is a failed login (401, `AuthenticationError`), and in
+//! one minute in the middle there are many. One span in a hundred is delivered twice, in the file of the next minute.
+//! The same arguments give the same bytes.
+
+mod shop;
+
+use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
+
+use clap::Parser;
+use fluo_spans::layout::Layout;
+use fluo_spans::span::Span;
+use fluo_store::parquet_write::to_parquet;
+use fluo_store::{Content, DataFileName, Hour};
+
+/// Spans for measuring.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Spans in all, redelivered ones not counted
+    #[arg(long, default_value_t = 10_000_000)]
+    spans: u64,
+    /// Minutes that they are spread over, one file each
+    #[arg(long, default_value_t = 60)]
+    minutes: u64,
+    /// The folder in which `spans/` is made
+    #[arg(long)]
+    out: PathBuf,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args = Args::parse();
+    let layout = Layout::builtin();
+    let a_minute = args.spans / args.minutes;
+    let mut again: Vec<Span> = Vec::new();
+    for minute in 0..args.minutes {
+        let mut spans = shop::minute(minute, args.minutes, a_minute);
+        let redelivered = std::mem::take(&mut again);
+        again = spans.iter().step_by(100).cloned().collect();
+        spans.extend(redelivered);
+        // Redelivered spans of the hour before go to a file of their own hour, as ingest does it.
+        let hours: std::collections::BTreeSet<Hour> =
+            spans.iter().map(|span| Hour::of_ns(span.end_ns)).collect();
+        for hour in hours {
+            let of_hour: Vec<Span> =
+                spans.iter().filter(|span| Hour::of_ns(span.end_ns) == hour).cloned().collect();
+            let ends = of_hour.iter().map(|span| span.end_ns);
+            let ends = ends.clone().min().unwrap_or(0)..=ends.max().unwrap_or(0);
+            let content = Content::of(format!("{minute} of {} with {}", args.minutes, args.spans).as_bytes());
+            let name = DataFileName::new(ends, of_hour.len() as u64, content, layout.number, 1)?;
+            let folder = args.out.join("spans").join(hour.partition().trim_start_matches("spans/"));
+            fs::create_dir_all(&folder)?;
+            fs::write(folder.join(name.to_string()), to_parquet(of_hour, 0, &layout)?)?;
+        }
+    }
+    Ok(())
+}

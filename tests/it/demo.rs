@@ -1,0 +1,177 @@
+//! The demo: the same story in every run, and an alert that comes when it can and not before.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use fluo_spans::span::Span;
+use fluo_spans::{Limits, decode};
+use fluo_tests::program::Ended;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::binary;
+
+const START: &str = "2024-05-01T12:00:00Z";
+const START_NS: i64 = 1_714_564_800_000_000_000;
+const MINUTE: i64 = 60_000_000_000;
+
+/// Runs a command in `folder`.
+fn fluo(folder: &Path, arguments: &[&str]) -> Ended {
+    binary().within(folder).run(arguments)
+}
+
+/// Lets the demo leave its files in `demo/` of `folder`.
+fn demo(folder: &Path) -> String {
+    fluo(folder, &["demo", "--out", "demo", "--start", START]).expect(0)
+}
+
+/// Every file below `folder`, by its path in it.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+                found.insert(name, fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+/// A failed login, and when its object was written.
+struct Failure {
+    span: Span,
+    written: i64,
+}
+
+/// The spans that the rule's prose means, straight from the objects; in order of their ends.
+fn failures(demo: &Path) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    for (name, bytes) in files(&demo.join("raw")) {
+        let modified = fs::metadata(demo.join("raw").join(&name)).unwrap().modified().unwrap();
+        let written = i64::try_from(modified.duration_since(UNIX_EPOCH).unwrap().as_nanos()).unwrap();
+        let decoded = decode(&bytes, &Limits::default()).unwrap();
+        assert!(decoded.set_aside.is_empty(), "{name}");
+        failures.extend(decoded.spans.into_iter().filter(is_failure).map(|span| Failure { span, written }));
+    }
+    failures.sort_by_key(|failure| failure.span.end_ns);
+    failures
+}
+
+fn is_failure(span: &Span) -> bool {
+    span.resource.service_name.as_deref() == Some("auth-service")
+        && span.attributes.get("http.status_code") == Some("401")
+        && span.attributes.get("error.type") == Some("AuthenticationError")
+}
+
+/// The end of the first of these with which there are more than five within a minute.
+fn sixth_within_a_minute(failures: &[&Failure]) -> Option<i64> {
+    let ends: Vec<i64> = failures.iter().map(|failure| failure.span.end_ns).collect();
+    ends.windows(6).find(|six| six[5] - six[0] < MINUTE).map(|six| six[5])
+}
+
+/// `12:06` of the minute `at`.
+fn clock(at: i64) -> String {
+    format!("12:{:02}", (at - START_NS) / MINUTE)
+}
+
+#[test]
+fn the_same_start_gives_the_same_bytes_also_over_a_former_demo() {
+    let (new, former) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let left_over = former.path().join("demo/raw/left-over.json");
+    fs::create_dir_all(left_over.parent().unwrap()).unwrap();
+    fs::write(left_over, "not OTLP").unwrap();
+    fs::write(former.path().join("demo/.fluo-demo"), "").unwrap();
+    assert_eq!(demo(new.path()), demo(former.path()));
+    let (new, former) = (files(new.path()), files(former.path()));
+    assert_eq!(new.keys().collect::<Vec<_>>(), former.keys().collect::<Vec<_>>());
+    for (name, bytes) in &new {
+        assert!(former[name] == *bytes, "{name} differs");
+    }
+    let count = |suffix: &str| new.keys().filter(|name| name.ends_with(suffix)).count();
+    assert!(count(".json.gz") > 20 && count(".binpb.zst") > 20, "both encodings are there");
+    assert_eq!(count(".parquet"), count(".json.gz") + count(".binpb.zst"));
+}
+
+#[test]
+fn the_alert_comes_with_the_first_evaluation_that_can_see_six_failures() {
+    let folder = TempDir::new().unwrap();
+    let told = demo(folder.path());
+    let failures = failures(&folder.path().join("demo"));
+
+    // Every minute, over the objects that were there by then.
+    let (evaluation, sixth) = (1..)
+        .map(|minute| START_NS + minute * MINUTE)
+        .find_map(|at| {
+            let there: Vec<&Failure> = failures.iter().filter(|failure| failure.written <= at).collect();
+            sixth_within_a_minute(&there).map(|sixth| (at, sixth))
+        })
+        .unwrap();
+
+    let row = told.lines().position(|line| line.contains("ALERT AuthFailuresRule")).unwrap();
+    let minute = told.lines().take(row + 1).filter(|line| line.starts_with("12:")).last().unwrap();
+    assert!(minute.starts_with(&clock(evaluation)), "told at {minute}, could be at {}", clock(evaluation));
+    assert_eq!(told.matches("ALERT AuthFailuresRule\n").count(), 1, "nobody is told twice");
+    assert_eq!(told.matches("RESOLVED AuthFailuresRule\n").count(), 1);
+    assert!(told.contains(&format!("told      {}:00", clock(evaluation))), "{told}");
+
+    let violations = fs::read_to_string(folder.path().join("demo/violations.ndjson")).unwrap();
+    let violations: Vec<Value> = violations.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [violation] = &violations[..] else { panic!("one violation: {violations:?}") };
+    assert_eq!(violation["values"]["count"], 6);
+    let evidence = violation["evidence"].as_array().unwrap();
+    assert_eq!(evidence.len(), 6);
+    let newest = failures.iter().find(|failure| failure.span.end_ns == sixth).unwrap();
+    let id = u64::from_be_bytes(newest.span.span_id);
+    assert_eq!(evidence[0]["span_id"], format!("{id:016x}"));
+}
+
+#[test]
+fn wrong_passwords_never_alert() {
+    let folder = TempDir::new().unwrap();
+    demo(folder.path());
+    let failures = failures(&folder.path().join("demo"));
+    let message = |failure: &Failure| failure.span.status_message.clone();
+    let wrong_passwords: Vec<&Failure> =
+        failures.iter().filter(|failure| message(failure) == "wrong password").collect();
+    assert!(wrong_passwords.len() > 20, "there are ordinary mistakes all the time");
+    assert_eq!(sixth_within_a_minute(&wrong_passwords), None);
+    let incident = failures.iter().find(|failure| message(failure) == "token rejected").unwrap();
+    assert!(incident.span.end_ns > START_NS + 5 * MINUTE, "five quiet minutes come first");
+
+    // What is left is what `fluo eval` finds: in the Parquet, in the raw objects, and not before the incident.
+    let eval = |spans: &str, to: &[&str]| {
+        let arguments = ["eval", "--rules", "demo/rules", "--format", "ndjson", "--spans", spans];
+        fluo(folder.path(), &[&arguments[..], to].concat()).expect(0)
+    };
+    let left = fs::read_to_string(folder.path().join("demo/violations.ndjson")).unwrap();
+    assert_eq!(eval("demo", &[]), left);
+    assert_eq!(eval("demo/raw", &[]), left);
+    assert_eq!(eval("demo", &["--to", "2024-05-01T12:05:12Z"]), "");
+}
+
+#[test]
+fn nobodys_folder_is_written_into() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("thesis.txt"), "three years").unwrap();
+    let cases =
+        [("a folder with something in it", ".", "is not empty"), ("a file", "thesis.txt", "is a file")];
+    for (scenario, out, reason) in cases {
+        let ended = fluo(folder.path(), &["demo", "--out", out]);
+        assert_eq!((ended.status, ended.stdout.as_str()), (2, ""), "{scenario}");
+        assert!(ended.stderr.contains(reason), "{scenario}: {}", ended.stderr);
+    }
+    assert_eq!(files(folder.path()).len(), 1);
+    for start in ["yesterday", "1969-12-31T00:00:00Z"] {
+        let ended = fluo(folder.path(), &["demo", "--out", "new", "--start", start]);
+        assert_eq!(ended.status, 2, "{start}: {}", ended.stderr);
+        assert!(!folder.path().join("new").exists(), "{start}");
+    }
+}
