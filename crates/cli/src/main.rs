@@ -3,10 +3,13 @@
 //! The edge: the only place that reads the clock and the environment. Data goes to standard output, everything else
 //! to standard error.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
+
 mod args;
 mod commands;
 mod demo;
 mod exit;
+mod progress;
 mod rule_files;
 mod spans;
 mod table;

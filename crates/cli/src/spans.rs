@@ -25,6 +25,10 @@ pub(crate) struct Spans {
     pub(crate) source: SpanSource,
     /// Something could not be read, and was told of.
     pub(crate) incomplete: bool,
+    /// Bytes of the files, as they lie there.
+    pub(crate) bytes: u64,
+    /// Spans in them, copies included.
+    pub(crate) spans: u64,
 }
 
 /// Opens all of `paths`. What cannot be read is told on standard error, and the rest goes on.
@@ -50,6 +54,8 @@ pub(crate) async fn open(paths: &[PathBuf]) -> Result<Spans, Failure> {
             let opened = add_folder(&mut spans.source, &store, &url, &root)
                 .await
                 .map_err(|error| Failure::because(format!("could not list `{}`", path.display()), error))?;
+            spans.bytes += opened.bytes;
+            spans.spans += opened.spans;
             for (location, error) in &opened.unreadable {
                 spans.incomplete = true;
                 terminal::note(&format!("warning: /{location} was left out: {}", chain(error)));
@@ -77,8 +83,10 @@ impl Spans {
         while let Some((file, result)) = decoded.next().await {
             let result = result.map_err(|error| Failure::because("decoding was interrupted", error))?;
             match result {
-                Ok(Decoded { spans, set_aside: aside, .. }) => {
+                Ok((Decoded { spans, set_aside: aside, .. }, bytes)) => {
                     set_aside.merge(&aside);
+                    self.bytes += bytes;
+                    self.spans += spans.len() as u64;
                     self.source
                         .add_spans(&spans, &Layout::builtin())
                         .map_err(|error| Failure::because(format!("could not hold `{}`", file.display()), error))?;
@@ -104,12 +112,13 @@ pub(crate) fn in_words(set_aside: &SetAside) -> String {
     parts.join(", ")
 }
 
-fn decode(path: &Path) -> Result<Decoded, String> {
+/// The spans of a file, and its size.
+fn decode(path: &Path) -> Result<(Decoded, u64), String> {
     let (bytes, modified_ms) = read(path).map_err(|error| error.to_string())?;
     let mut decoded = fluo_spans::decode(&bytes, &Limits::default()).map_err(|error| chain(&error))?;
     let max_future = IngestOptions::default().max_future_ns;
     decoded.set_aside_future(modified_ms.saturating_mul(1_000_000), max_future);
-    Ok(decoded)
+    Ok((decoded, bytes.len() as u64))
 }
 
 /// A file's bytes, and when it was last written in milliseconds since the epoch: its ingest time.

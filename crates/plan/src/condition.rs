@@ -9,11 +9,13 @@ use fluo_rules::matcher::{Number, Value};
 
 use crate::aggregates::Planned;
 use crate::error::PlanError;
+use crate::fields::Form;
 use crate::predicate::{arithmetic, binary, extreme, literal};
 
 /// A condition over the columns of `aggregates`.
 pub(crate) struct Conditions<'a> {
     pub(crate) aggregates: &'a [Planned],
+    pub(crate) form: Form,
 }
 
 impl Conditions<'_> {
@@ -95,7 +97,7 @@ impl Conditions<'_> {
             ExprKind::Literal(_) | ExprKind::Aggregate(_) => cast(self.plain(expr)?, DataType::Float64),
             ExprKind::Negate(inner) => Expr::Negative(Box::new(self.numeric(inner)?)),
             ExprKind::Arithmetic(op, left, right) => {
-                arithmetic(*op, self.numeric(left)?, self.numeric(right)?)?
+                arithmetic(self.form, *op, self.numeric(left)?, self.numeric(right)?)?
             }
             ExprKind::Call(function, items) => {
                 let numbers = items.iter().map(|item| self.numeric(item)).collect::<Result<Vec<_>, _>>()?;

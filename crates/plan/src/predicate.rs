@@ -16,7 +16,7 @@ use fluo_rules::matcher::{Matcher, Number, Test, Value};
 use fluo_rules::rule::Selector;
 
 use crate::error::PlanError;
-use crate::fields::{Fields, Located, first};
+use crate::fields::{Fields, Form, Located, first};
 use crate::functions::{Compared, EventValue, ValueTest};
 
 /// Whether a null in this place counts as false by itself.
@@ -219,7 +219,7 @@ impl Fields<'_> {
             ExprKind::Field(field) => Ok(Operand::Located(self.locate(field))),
             ExprKind::Negate(inner) => Ok(Operand::Number(Expr::Negative(Box::new(self.numeric(inner)?)))),
             ExprKind::Arithmetic(op, left, right) => {
-                Ok(Operand::Number(arithmetic(*op, self.numeric(left)?, self.numeric(right)?)?))
+                Ok(Operand::Number(arithmetic(self.form, *op, self.numeric(left)?, self.numeric(right)?)?))
             }
             ExprKind::Call(function, items) => self.call(*function, items),
             _ => Ok(Operand::Located(Located::Bool(self.boolean(expr, Polarity::Negated)?))),
@@ -386,8 +386,9 @@ pub(crate) fn literal(value: &Value) -> Expr {
     }
 }
 
-/// Arithmetic on `f64`. Division by zero, and results beyond the finite numbers, are no value.
-pub(crate) fn arithmetic(op: Arithmetic, left: Expr, right: Expr) -> Result<Expr, PlanError> {
+/// Arithmetic on `f64`. Division by zero, and results beyond the finite numbers, are no value; printed SQL leaves the
+/// latter out, for they would bury what a rule says.
+pub(crate) fn arithmetic(form: Form, op: Arithmetic, left: Expr, right: Expr) -> Result<Expr, PlanError> {
     let result = match op {
         Arithmetic::Add => left + right,
         Arithmetic::Subtract => left - right,
@@ -396,7 +397,10 @@ pub(crate) fn arithmetic(op: Arithmetic, left: Expr, right: Expr) -> Result<Expr
             left / datafusion::functions::core::expr_fn::nullif(right, lit(0.0))
         }
     };
-    Ok(when(math::abs(result.clone()).lt_eq(lit(f64::MAX)), result).end()?)
+    match form {
+        Form::Functions => Ok(when(math::abs(result.clone()).lt_eq(lit(f64::MAX)), result).end()?),
+        Form::Sql => Ok(result),
+    }
 }
 
 /// The smallest or largest of numbers; none where one has no value (SQL's `least` would leave it out).

@@ -241,7 +241,7 @@ impl RulePlan {
             .chain((!groups.is_empty()).then(|| ident(FIRST)))
             .chain(finished)
             .collect();
-        let conditions = Conditions { aggregates: &self.aggregates };
+        let conditions = Conditions { aggregates: &self.aggregates, form: Form::Functions };
         let condition = &self.rule.condition.expr;
         let mut judged = groups.clone();
         judged.extend([
@@ -355,7 +355,7 @@ impl RulePlan {
         let finished =
             self.aggregates.iter().map(|planned| planned.finished(ident(&planned.output), self.rule.window));
         let finished: Vec<Expr> = keys.iter().cloned().chain(finished).collect();
-        let conditions = Conditions { aggregates: &self.aggregates };
+        let conditions = Conditions { aggregates: &self.aggregates, form: Form::Functions };
         let condition = &self.rule.condition.expr;
         let outputs = self.aggregates.iter().map(|planned| ident(&planned.output));
         let judged: Vec<Expr> = keys

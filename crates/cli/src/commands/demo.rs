@@ -1,6 +1,6 @@
 //! `fluo demo`: an incident in a simulated shop, and the alert that tells of it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fluo_alerts::time;
@@ -17,7 +17,7 @@ pub(crate) async fn run(args: &Demo) -> Result<Status, Failure> {
     folder::prepare(&out)?;
     let story = demo::play(&out, start).await?;
     let mut output = Output::new();
-    output.text(&demo::tell(&story, Path::new(&out), terminal::colour_stdout()))?;
+    output.text(&demo::tell(&story, &out, terminal::colour_stdout()))?;
     output.finish()?;
     Ok(Status::Done)
 }
@@ -31,7 +31,7 @@ fn start(given: Option<&str>) -> Result<i64, Failure> {
         None => now.saturating_sub(demo::LENGTH.0),
     };
     // A day at either end leaves room for windows before, and for ends behind.
-    if start < Nanos::DAY.0 || start > i64::MAX - Nanos::DAY.0 {
+    if !(Nanos::DAY.0..i64::MAX - Nanos::DAY.0).contains(&start) {
         return Err(Failure::usage("--start lies outside the years 1970 to 2262"));
     }
     Ok(start - start.rem_euclid(Nanos::MINUTE.0))

@@ -13,6 +13,7 @@ use fluo_rules::rule::Rule;
 
 use crate::args::{Eval, EvalFormat};
 use crate::exit::{Failure, Status, chain};
+use crate::progress::Progress;
 use crate::spans::{self, Spans};
 use crate::table::violations_table;
 use crate::terminal::{self, Output};
@@ -69,12 +70,16 @@ struct Judged {
 async fn judge(session: &SessionContext, rules: Vec<Rule>, spans: &Spans, range: Range) -> Judged {
     let renderer = Renderer::new(None);
     let mut judged = Judged { violations: Vec::new(), failed: false };
-    for rule in rules.into_iter().filter(|rule| rule.enabled) {
+    let rules: Vec<Rule> = rules.into_iter().filter(|rule| rule.enabled).collect();
+    // Each rule is a pass of its own over the spans.
+    let mut progress = Progress::new("eval", spans.bytes * rules.len() as u64);
+    for rule in rules {
         let rule = Arc::new(rule);
         let outcome = match RulePlan::new(Arc::clone(&rule)) {
             Ok(plan) => evaluate(session, &plan, &spans.source, range).await,
             Err(error) => Err(error.into()),
         };
+        progress.add(spans.bytes, spans.spans);
         match outcome {
             Ok(outcome) => {
                 for observed in &outcome.violations {

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::args::{Ingest, SummaryFormat};
 use crate::exit::{Failure, Status, chain};
+use crate::progress::Progress;
 use crate::spans::{data_files, in_words, read};
 use crate::terminal::Output;
 
@@ -101,9 +102,15 @@ async fn ingest(sources: &[PathBuf], root: &Path) -> Result<Summary, Failure> {
         failed_objects: Vec::new(),
         id_conflicts: 0,
     };
+    // Sizes are for the bar alone: a file that cannot be looked at is told of when it is read.
+    let total = sources.iter().map(|source| fs::metadata(source).map_or(0, |data| data.len())).sum();
+    let mut progress = Progress::new("ingest", total);
     while let Some((source, result)) = done.next().await {
         match result {
-            Ok(ingested) => summary.add(&ingested),
+            Ok(ingested) => {
+                progress.add(ingested.raw_bytes, ingested.spans);
+                summary.add(&ingested);
+            }
             Err(reason) => {
                 let object = source.to_string_lossy().into_owned();
                 summary.failed_objects.push(FailedObject { object, reason });

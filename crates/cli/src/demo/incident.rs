@@ -37,12 +37,12 @@ impl Incident {
         Self { start }
     }
 
-    fn at(&self, seconds: i64) -> i64 {
+    fn at(self, seconds: i64) -> i64 {
         self.start + seconds * SECOND
     }
 
     /// Whether logins that this pod takes at this moment must fail.
-    pub(crate) fn token_is_wrong(&self, pod: Pod, at: i64) -> bool {
+    pub(crate) fn token_is_wrong(self, pod: Pod, at: i64) -> bool {
         pod.service == Service::Auth
             && ROLLOUT
                 .get(usize::from(pod.number))
@@ -50,17 +50,17 @@ impl Incident {
     }
 
     /// When the first pod got the wrong token.
-    pub(crate) fn began(&self) -> i64 {
+    pub(crate) fn began(self) -> i64 {
         self.at(ROLLOUT.iter().map(|(wrong, _)| *wrong).min().unwrap_or(0))
     }
 
     /// When the last pod got the right one.
-    pub(crate) fn ended(&self) -> i64 {
+    pub(crate) fn ended(self) -> i64 {
         self.at(ROLLOUT.iter().map(|(_, right)| *right).max().unwrap_or(0))
     }
 
     /// What was rolled out, in order of time.
-    pub(crate) fn changes(&self) -> Vec<Change> {
+    pub(crate) fn changes(self) -> Vec<Change> {
         let mut changes: Vec<Change> = (0_u8..)
             .zip(ROLLOUT)
             .flat_map(|(number, (wrong, right))| {

@@ -1,5 +1,6 @@
 //! `fluo demo`: the whole story of the product in one go, offline. Only the shop, its collectors and their clocks are
-//! simulated; ingest, rules, evaluation and alerts are the real ones.
+//! simulated; ingest, rules and evaluation are the real ones. What [`watch`] makes of them, an alert told once and
+//! resolved, is the evaluator's life cycle in small.
 //!
 //! | stage | input → output |
 //! | --- | --- |
@@ -66,14 +67,12 @@ pub(crate) const LENGTH: Nanos = Nanos(MINUTES * Nanos::MINUTE.0);
 
 /// Lets the story happen in `folder`, beginning at `start`, a whole minute in nanoseconds since the epoch.
 pub(crate) async fn play(folder: &Path, start: i64) -> Result<Story, Failure> {
-    let t0 = std::time::Instant::now();
     let end = start + LENGTH.0;
     let incident = Incident::new(start);
     let mut random = Random::new(SEED);
-    let spans = traffic(start, &incident, &mut random);
+    let spans = traffic(start, incident, &mut random);
     let objects = collect(&spans, end, &mut random)
         .map_err(|error| Failure::because("could not compress an object", error))?;
-    crate::terminal::note(&format!("{:?}", t0.elapsed()));
     drop(spans);
 
     for file in RULES.iter().chain(&ALARMS) {
@@ -85,10 +84,8 @@ pub(crate) async fn play(folder: &Path, start: i64) -> Result<Story, Failure> {
     let mut bucket = Bucket::open(folder)?;
     let watched = watch(&session, &rules, &mut bucket, &objects, (start, MINUTES)).await?;
 
-    crate::terminal::note(&format!("{:?}", t0.elapsed()));
     let source = bucket.source(start);
     let found = leave_violations(folder, &session, &rules, &source).await?;
-    crate::terminal::note(&format!("{:?}", t0.elapsed()));
     let moments = TimeRange { from: start, to: end };
     let subject = rules.first().map(RulePlan::rule).ok_or_else(|| Failure::usage("the demo has no rule"))?;
     let rule = RuleAtWork {
@@ -99,7 +96,6 @@ pub(crate) async fn play(folder: &Path, start: i64) -> Result<Story, Failure> {
         series: series(&session, subject, CHART_STEP, &source, moments).await?,
     };
     let alarms = alarms(&session, &source, moments).await?;
-    crate::terminal::note(&format!("{:?}", t0.elapsed()));
     let story = put_together(start, incident, watched, rule, alarms, &objects);
     let whole = found.into_iter().find(|violation| violation.rule == story.rule.name);
     let story = Story { span_files: bucket.files(), rules: rules.len(), whole, ..story };
@@ -141,10 +137,9 @@ async fn alarms(
     for plan in planned(&ALARMS)? {
         let rule = plan.rule();
         let series = series(session, rule, rule.grid_step(), source, moments).await?;
-        let description = rule.description.as_deref().unwrap_or_default().trim();
         alarms.push(Alarm {
             name: rule.name.clone(),
-            description: description.trim_end_matches('.').to_owned(),
+            description: rule.description.clone().unwrap_or_default(),
             condition: format!("{} in {}", rule.condition.text, rule.window),
             told_at: series.first_holding(),
             series,

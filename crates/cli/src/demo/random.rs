@@ -1,4 +1,4 @@
-//! Numbers that look random and are the same in every run: SplitMix64.
+//! Numbers that look random and are the same in every run: `SplitMix64`.
 //!
 //! Integers only: floating-point functions may differ in their last digit from one platform to the next, and the
 //! demo's files may not.

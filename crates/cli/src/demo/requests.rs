@@ -57,7 +57,7 @@ pub(crate) fn cart(trace: &mut Trace<'_>) {
 }
 
 /// A login. Auth-service still has an SDK that sets the old `http.status_code`, as an integer.
-pub(crate) fn login(trace: &mut Trace<'_>, incident: &Incident, right_password: bool) -> Login {
+pub(crate) fn login(trace: &mut Trace<'_>, incident: Incident, right_password: bool) -> Login {
     let (front, root) = arrive(trace, "POST", "/login", "/login".to_owned());
     let client = call_out(trace, front, root, Service::Auth, "POST", "/auth");
     trace.pass(300, 1_200);

@@ -75,7 +75,7 @@ impl Story {
     pub(crate) fn detections(&self) -> Vec<Detection<'_>> {
         let rule = Detection {
             by: &self.rule.name,
-            what: "Logins that failed, counted at every failure".to_owned(),
+            what: "failed logins, judged at each of them".to_owned(),
             condition: format!("{} in {}", self.rule.condition, self.rule.window),
             told_at: self.alert.as_ref().map(|alert| alert.told_at),
         };

@@ -73,7 +73,7 @@ fn introduction(story: &Story, paint: Paint) -> Vec<String> {
             day.get(..10).unwrap_or_default(),
         ),
         format!(
-            "Real: everything else. {} span files were written, and {} rules judged every minute.",
+            "Real: ingest, files and rules. {} span files were written, and {} rules judged every minute.",
             story.span_files, story.rules
         ),
         String::new(),
@@ -148,8 +148,8 @@ fn alert(story: &Story, paint: Paint) -> Vec<String> {
         format!("  told      {}, once", clock(*told_at)),
         format!("  since     {}", clock(violation.starts_at)),
         format!("  values    {}", values(&violation.values)),
-        format!("  resolved  {}", resolved_at.map_or_else(|| "not by the end of the demo".to_owned(), clock)),
         format!("  peak      {}", peak.unwrap_or_default()),
+        format!("  resolved  {}", resolved_at.map_or_else(|| "not by the end of the demo".to_owned(), clock)),
         format!("  evidence  {} spans, the newest:", violation.evidence.len()),
     ];
     lines.extend(violation.evidence.iter().take(EVIDENCE).map(|span| format!("    {}", evidence(span))));
@@ -173,11 +173,12 @@ fn detection(story: &Story, paint: Paint) -> Vec<String> {
     let detections = story.detections();
     let width = detections.iter().map(|detection| detection.by.len()).max().unwrap_or(0);
     let mut lines = vec![paint.head(&format!("TIME TO DETECTION, from {} on", clock(began)))];
-    for (at, detection) in detections.iter().enumerate() {
+    for (at, detection) in detections.into_iter().enumerate() {
         let took = detection.told_at.map_or_else(|| "never".to_owned(), |told| elapsed(told - began));
         let took = format!("{took:>8}");
         let took = if at == 0 && detection.told_at.is_some() { paint.good(&took) } else { took };
-        lines.push(format!("  {:<width$}  {took}  {}", detection.by, detection.condition));
+        let (by, what, condition) = (detection.by, detection.what, &detection.condition);
+        lines.push(format!("  {by:<width$}  {took}  {condition}: {what}"));
     }
     lines.push(paint.faint("  (the alarms look every minute too, and see every request the moment it ends)"));
     lines.push(String::new());

@@ -18,7 +18,7 @@ pub(crate) struct Open(usize);
 /// The spans of one request.
 pub(crate) struct Trace<'a> {
     pub(crate) random: &'a mut Random,
-    trace_id: [u8; 16],
+    id: [u8; 16],
     /// Nanoseconds since the epoch.
     pub(crate) now: i64,
     spans: Vec<Sent>,
@@ -26,8 +26,8 @@ pub(crate) struct Trace<'a> {
 
 impl<'a> Trace<'a> {
     pub(crate) fn new(random: &'a mut Random, start: i64) -> Self {
-        let trace_id = random.id();
-        Self { random, trace_id, now: start, spans: Vec::new() }
+        let id = random.id();
+        Self { random, id, now: start, spans: Vec::new() }
     }
 
     /// Lets between `low` and `high` microseconds go by.
@@ -46,7 +46,7 @@ impl<'a> Trace<'a> {
         attributes: Attributes,
     ) -> Open {
         let span = Span {
-            trace_id: self.trace_id,
+            trace_id: self.id,
             span_id: self.random.id(),
             parent: parent.map(|Open(at)| self.spans[at].span.span_id),
             name: name.into(),

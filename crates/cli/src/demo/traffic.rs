@@ -9,7 +9,7 @@ const MILLISECOND: i64 = 1_000_000;
 const SECOND: i64 = 1_000 * MILLISECOND;
 
 /// All spans of the story, by the request that made them.
-pub(crate) fn traffic(start: i64, incident: &Incident, random: &mut Random) -> Vec<Sent> {
+pub(crate) fn traffic(start: i64, incident: Incident, random: &mut Random) -> Vec<Sent> {
     let end = start + MINUTES * 60 * SECOND;
     let mut spans = Vec::new();
     // A request every quarter of a second.
@@ -34,7 +34,7 @@ fn traced(random: &mut Random, at: i64, request: impl FnOnce(&mut Trace<'_>)) ->
 }
 
 /// A customer who knows the password. Half of those who are turned away try again, once.
-fn log_in(spans: &mut Vec<Sent>, random: &mut Random, incident: &Incident, at: i64) {
+fn log_in(spans: &mut Vec<Sent>, random: &mut Random, incident: Incident, at: i64) {
     let mut trace = Trace::new(random, at);
     let outcome = requests::login(&mut trace, incident, true);
     let turned_away = trace.now;
@@ -49,12 +49,7 @@ fn log_in(spans: &mut Vec<Sent>, random: &mut Random, incident: &Incident, at: i
 
 /// Customers who do not: never less than 16 seconds apart, and so at most four a minute. They are what the rule's
 /// threshold is above.
-fn wrong_passwords(
-    spans: &mut Vec<Sent>,
-    random: &mut Random,
-    incident: &Incident,
-    (start, end): (i64, i64),
-) {
+fn wrong_passwords(spans: &mut Vec<Sent>, random: &mut Random, incident: Incident, (start, end): (i64, i64)) {
     let mut at = start + millis(random, 0, 20_000);
     while at < end {
         let mut trace = Trace::new(random, at);

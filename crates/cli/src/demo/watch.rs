@@ -1,8 +1,8 @@
 //! The evaluator's minutes: what has arrived, what each rule makes of it, and whom to tell.
 //!
-//! As in production (docs/evaluation): an evaluation every minute, over the files that are there by then. Rules that
-//! no later span can take back look up to the minute itself, all others up to the watermark. An alert is told once,
-//! and resolves at the first watermark that is `gap` and `keep_firing_for` behind the last holding moment.
+//! An evaluation every minute, over the files that are there by then. Rules that no later span can take back look up
+//! to the minute itself, all others up to the watermark. An alert is told once, and resolves at the first watermark
+//! that is `gap` and `keep_firing_for` behind the last holding moment.
 
 use datafusion::prelude::SessionContext;
 use fluo_alerts::template::Renderer;
@@ -69,14 +69,11 @@ pub(crate) async fn watch(
         let at = start + minute * Nanos::MINUTE.0;
         let (arrived, later) = left.split_at(left.partition_point(|object| object.written() <= at));
         left = later;
-        let t0 = std::time::Instant::now();
         let arrival = bucket.receive(arrived).await?;
-        crate::terminal::note(&format!("  ingest {:?}", t0.elapsed()));
         seen.push(Minute { at, objects: arrived.len(), spans: arrival.spans });
         for plan in rules {
             let moments = moments(plan, at, start, arrival.first_end);
             evaluate_at(session, plan, bucket, moments, at, &mut followed).await?;
-        crate::terminal::note(&format!("  rule {:?}", t0.elapsed()));
         }
     }
     let mut alerts: Vec<Alert> = followed

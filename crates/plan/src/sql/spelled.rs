@@ -11,7 +11,7 @@ use datafusion::functions::unicode::expr_fn::translate;
 use datafusion::functions_nested::array_any_match::array_any_match;
 use datafusion::functions_nested::array_has::array_has;
 use datafusion::functions_nested::array_transform::array_transform;
-use datafusion::functions_nested::make_array::make_array;
+use datafusion::functions_nested::repeat::array_repeat;
 use datafusion::functions_nested::string::{array_to_string, string_to_array};
 use datafusion::logical_expr::{Expr, ident, lambda, lambda_var, lit, try_cast, when};
 use fluo_rules::expr::Comparison;
@@ -58,7 +58,8 @@ pub(crate) fn elements_column(field: &str) -> String {
 pub(crate) fn elements(text: Expr) -> Expr {
     let bare = translate(text.clone(), lit("[]\""), lit(""));
     let split = string_to_array(bare, lit(","), lit(datafusion::common::ScalarValue::Utf8(None)));
-    let itself = make_array(vec![text.clone()]);
+    // A literal `[text]` would read as well, but DataFusion plans those without the parameters of a lambda around them.
+    let itself = array_repeat(text.clone(), lit(1_i64));
     when(text.clone().like(lit("[%")), split.clone())
         .when(text.is_not_null(), itself)
         .end()

@@ -164,7 +164,7 @@ impl Writer<'_> {
         for planned in shown {
             columns.push(sql(&planned.finished(ident(&planned.output), rule.window))?);
         }
-        let holds = sql(&Conditions { aggregates: self.aggregates }.holds(&rule.condition.expr)?)?;
+        let holds = sql(&Conditions { aggregates: self.aggregates, form: Form::Sql }.holds(&rule.condition.expr)?)?;
         let mut order = vec!["moment".to_owned()];
         order.extend(groups);
         Ok(format!(

@@ -67,6 +67,7 @@ pub(crate) struct Event {
 }
 
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_field_names, reason = "OTLP's own names")]
 pub(crate) struct Span {
     pub(crate) trace_id: [u8; 16],
     pub(crate) span_id: [u8; 8],

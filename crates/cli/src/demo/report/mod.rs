@@ -191,12 +191,13 @@ fn evidence(spans: &[Evidence]) -> String {
 fn method(story: &Story) -> String {
     format!(
         "<h2>How this was measured</h2>\n<p>The shop, its customers, its collectors and the clock are simulated; \
-         decoding, storing, judging and alerting are what runs in production. An object counts as stored when the \
-         collector has written it (a pod exports every 5 seconds, a collector writes every 20), and ingest takes no \
-         time. {} rules were evaluated at every full minute over what was stored by then. The alarms are favoured: \
-         they see every request the moment it ends.</p>\n<p>It is one incident, not a benchmark. The more of the \
-         traffic an incident touches, the sooner an error rate shows it; logins are a twelfth of this shop's \
-         requests. Before it, wrong passwords made the rule count up to {} a minute, and it kept quiet.</p>\n",
+         decoding, storing and judging are the very code that <code>fluo ingest</code> and <code>fluo eval</code> \
+         run. An object counts as stored when the collector has written it (a pod exports every 5 seconds, a collector \
+         writes every 30), and ingest takes no time. {} rules were evaluated at every full minute over what was \
+         stored by then. The alarms are favoured: they see every request the moment it ends.</p>\n\
+         <p>It is one incident, not a benchmark. The more of the traffic an incident touches, the sooner an error rate \
+         shows it; logins are a small part of this shop's requests. Before it, wrong passwords made the rule count up \
+         to {} a minute, and it kept quiet.</p>\n",
         story.rules,
         story
             .rule
