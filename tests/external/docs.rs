@@ -28,9 +28,10 @@ fn every_query_runs_over_what_its_page_stores_and_gives_rows() {
                     }
                 }
                 "sql duckdb" | "sql duckdb view" => {
-                    let view = match block.info.ends_with("view") {
-                        true => fs::read_to_string(folder.path().join("spans.sql")).unwrap() + ";\n",
-                        false => String::new(),
+                    let view = if block.info.ends_with("view") {
+                        fs::read_to_string(folder.path().join("spans.sql")).unwrap() + ";\n"
+                    } else {
+                        String::new()
                     };
                     let rows = duckdb(folder.path(), &(view + &block.text));
                     assert!(!rows.is_empty(), "{}:{} gives nothing", page.display(), block.line);

@@ -39,8 +39,11 @@ fn judged(spans: &[&Path]) -> (Vec<(String, bool)>, String) {
 const AT_NOON: &str = "2024-05-01T12:01:20.000Z";
 const AT_TWO: &str = "2024-05-01T14:01:20.000Z";
 
-/// Ways in which a Parquet file comes to harm.
-const DAMAGES: &[(&str, fn(&mut Vec<u8>))] = &[
+/// A way in which a file comes to harm.
+type Damage = fn(&mut Vec<u8>);
+
+/// Damages that show when a file is opened.
+const DAMAGES: &[(&str, Damage)] = &[
     ("it is empty", Vec::clear),
     ("its end is cut off", |bytes| bytes.truncate(bytes.len() / 2)),
     ("its footer is overwritten", |bytes| {

@@ -76,7 +76,7 @@ fn busy_minutes() -> Vec<Span> {
             let end = NOON + (number * 37 % 240) * SECOND + number;
             let service = ["auth-service", "cart", "checkout"][usize::try_from(number % 3).unwrap()];
             let mut span = failed_login(number, end);
-            span.service_name = service.to_owned();
+            service.clone_into(&mut span.service_name);
             span.start = end - (number * 7_919 % 50) * 1_000_000;
             if number % 4 == 0 {
                 span.attributes.retain(|(key, _)| key != "error.type");

@@ -1,6 +1,6 @@
 //! What the whole product is held to: the reference evaluator, and random spans and rules to try both on.
 //!
-//! Integration tests compare the engine with [`reference`] on what [`generate`] makes, feed the binary what [`otlp`]
+//! Integration tests compare the engine with [`mod@reference`] on what [`generate`] makes, feed the binary what [`otlp`]
 //! writes, and run what [`manual`] reads out of the documentation.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
 

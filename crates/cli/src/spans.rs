@@ -39,6 +39,7 @@ pub(crate) async fn open(paths: &[PathBuf]) -> Result<Spans, Failure> {
     let mut raw = Vec::new();
     for path in paths {
         let unreadable = |error| Failure::because(format!("could not read `{}`", path.display()), error);
+        refuse_uri(path)?;
         let absolute = path.canonicalize().map_err(|error| {
             unreadable(error).hint("--spans takes Parquet files, OTLP files, or folders of either")
         })?;
@@ -119,6 +120,15 @@ fn decode(path: &Path) -> Result<(Decoded, u64), String> {
     let max_future = IngestOptions::default().max_future_ns;
     decoded.set_aside_future(modified_ms.saturating_mul(1_000_000), max_future);
     Ok((decoded, bytes.len() as u64))
+}
+
+/// Object stores are for later: a path that names one is not a missing folder.
+pub(crate) fn refuse_uri(path: &Path) -> Result<(), Failure> {
+    match path.to_str().and_then(|path| path.split_once("://")) {
+        Some((scheme, _)) => Err(Failure::usage(format!("`{}`: {scheme}:// is not supported yet", path.display()))
+            .hint("copy the objects into a folder and name that")),
+        None => Ok(()),
+    }
 }
 
 /// A file's bytes, and when it was last written in milliseconds since the epoch: its ingest time.

@@ -10,7 +10,7 @@ use fluo_rules::matcher::{Number, Value};
 use crate::aggregates::Planned;
 use crate::error::PlanError;
 use crate::fields::Form;
-use crate::predicate::{arithmetic, binary, extreme, literal};
+use crate::predicate::{arithmetic, binary, extreme, literal, negated};
 
 /// A condition over the columns of `aggregates`.
 pub(crate) struct Conditions<'a> {
@@ -95,7 +95,7 @@ impl Conditions<'_> {
     fn numeric(&self, expr: &RuleExpr) -> Result<Expr, PlanError> {
         Ok(match &expr.kind {
             ExprKind::Literal(_) | ExprKind::Aggregate(_) => cast(self.plain(expr)?, DataType::Float64),
-            ExprKind::Negate(inner) => Expr::Negative(Box::new(self.numeric(inner)?)),
+            ExprKind::Negate(inner) => negated(self.numeric(inner)?),
             ExprKind::Arithmetic(op, left, right) => {
                 arithmetic(self.form, *op, self.numeric(left)?, self.numeric(right)?)?
             }

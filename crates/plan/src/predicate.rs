@@ -217,7 +217,7 @@ impl Fields<'_> {
         match &expr.kind {
             ExprKind::Literal(value) => Ok(Operand::Literal(value.clone())),
             ExprKind::Field(field) => Ok(Operand::Located(self.locate(field))),
-            ExprKind::Negate(inner) => Ok(Operand::Number(Expr::Negative(Box::new(self.numeric(inner)?)))),
+            ExprKind::Negate(inner) => Ok(Operand::Number(negated(self.numeric(inner)?))),
             ExprKind::Arithmetic(op, left, right) => {
                 Ok(Operand::Number(arithmetic(self.form, *op, self.numeric(left)?, self.numeric(right)?)?))
             }
@@ -401,6 +401,11 @@ pub(crate) fn arithmetic(form: Form, op: Arithmetic, left: Expr, right: Expr) ->
         Form::Functions => Ok(when(math::abs(result.clone()).lt_eq(lit(f64::MAX)), result).end()?),
         Form::Sql => Ok(result),
     }
+}
+
+/// `-number`, spelled as a product: two signs in a row would be printed as the start of a comment.
+pub(crate) fn negated(number: Expr) -> Expr {
+    lit(-1.0) * number
 }
 
 /// The smallest or largest of numbers; none where one has no value (SQL's `least` would leave it out).

@@ -52,7 +52,7 @@ fn templates_see_the_violation() {
         ("nothing is escaped for HTML here", "{{ '<b>' }}", "<b>"),
     ];
     for (scenario, template, expected) in cases {
-        assert_eq!(names::check(template), [], "{scenario}");
+        assert_eq!(names::check(template, None), [], "{scenario}");
         assert_eq!(render(template).as_deref(), Ok(expected), "{scenario}");
     }
 }

@@ -82,6 +82,12 @@ async fn judge(session: &SessionContext, rules: Vec<Rule>, spans: &Spans, range:
         progress.add(spans.bytes, spans.spans);
         match outcome {
             Ok(outcome) => {
+                if outcome.id_conflicts > 0 {
+                    terminal::note(&format!(
+                        "warning: {}: ids were used twice: {} spans have copies that differ, and one of each counts",
+                        rule.name, outcome.id_conflicts
+                    ));
+                }
                 for observed in &outcome.violations {
                     let (violation, failure) = record::violation(&rule, observed, &renderer);
                     if let Some(failure) = failure {

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use crate::args::{Ingest, SummaryFormat};
 use crate::exit::{Failure, Status, chain};
 use crate::progress::Progress;
-use crate::spans::{data_files, in_words, read};
+use crate::spans::{data_files, in_words, read, refuse_uri};
 use crate::terminal::Output;
 
 /// What became of all objects: `fluo.ingest/v1`.
@@ -48,8 +48,10 @@ struct FailedObject {
 }
 
 pub(crate) async fn run(args: &Ingest) -> Result<Status, Failure> {
+    refuse_uri(&args.spans)?;
     let mut sources = Vec::new();
     for source in &args.sources {
+        refuse_uri(source)?;
         data_files(source, &mut sources)
             .map_err(|error| Failure::because(format!("could not read `{}`", source.display()), error))?;
     }

@@ -1,7 +1,8 @@
 //! The tests of [`crate::functions`] in SQL's own functions.
 //!
-//! They differ from those in what SQL cannot say: the elements of an array are found by taking brackets and quotes
-//! away and splitting at commas, so elements that contain these are not told apart.
+//! They differ from those in what SQL cannot say, or not readably: only equality with a text looks into arrays, and finds
+//! their elements by taking brackets and quotes away and splitting at commas; results of arithmetic beyond the doubles
+//! are infinite. Lambdas stand for events alone: DataFusion plans them, but not yet in every place.
 
 use arrow::datatypes::DataType;
 use datafusion::functions::core::expr_fn::{coalesce, get_field};
@@ -9,11 +10,11 @@ use datafusion::functions::regex::expr_fn::regexp_like;
 use datafusion::functions::string::expr_fn::{contains, ends_with, starts_with};
 use datafusion::functions::unicode::expr_fn::translate;
 use datafusion::functions_nested::array_any_match::array_any_match;
-use datafusion::functions_nested::array_has::array_has;
+use datafusion::functions_nested::array_has::{array_has, array_has_any};
 use datafusion::functions_nested::array_transform::array_transform;
-use datafusion::functions_nested::repeat::array_repeat;
+use datafusion::functions_nested::make_array::make_array;
 use datafusion::functions_nested::string::{array_to_string, string_to_array};
-use datafusion::logical_expr::{Expr, ident, lambda, lambda_var, lit, try_cast, when};
+use datafusion::logical_expr::{Expr, ident, lambda, lit, try_cast, when};
 use fluo_rules::expr::Comparison;
 use fluo_rules::matcher::{Test, Value};
 use fluo_spans::schema::columns;
@@ -21,32 +22,35 @@ use fluo_spans::schema::columns;
 use crate::functions::{Compiled, EventValue, ValueTest};
 use crate::predicate::{binary, literal};
 
-const ELEMENT: &str = "element";
 const EVENT: &str = "event";
 
-/// The test of the first candidate that has a value. An attribute is tested element by element, in the list that
-/// [`elements`] makes of it.
+/// The test of the first candidate that has a value. Equality with texts looks into arrays, by the list that
+/// [`elements`] makes of an attribute.
 pub(crate) fn value_test(test: &ValueTest, candidates: Vec<Expr>) -> Expr {
-    let presence_only = test.tests.iter().all(|test| matches!(test, Compiled::Plain(Test::Exists(_))));
     let list = match candidates.as_slice() {
-        [Expr::Column(column)] if test.arrays && !presence_only => Some(ident(elements_column(&column.name))),
+        [Expr::Column(column)] if test.arrays => Some(ident(elements_column(&column.name))),
         _ => None,
     };
     let text = first(candidates);
     if test.missing {
         return text.is_null();
     }
-    let tests = |text: &Expr| {
-        test.tests.iter().map(|test| one_test(test, text)).reduce(Expr::and).unwrap_or_else(|| lit(true))
-    };
-    if !test.arrays || presence_only {
-        return tests(&text);
+    if let ([Compiled::Plain(only)], Some(list)) = (test.tests.as_slice(), list) {
+        match only {
+            Test::Eq(Value::Text(value)) => return array_has(list, lit(value.as_str())),
+            Test::In(values) => {
+                let texts = values.iter().map(|value| match value {
+                    Value::Text(text) => Some(lit(text.as_str())),
+                    _ => None,
+                });
+                if let Some(texts) = texts.collect::<Option<Vec<Expr>>>() {
+                    return array_has_any(list, make_array(texts));
+                }
+            }
+            _ => {}
+        }
     }
-    let list = list.unwrap_or_else(|| elements(text));
-    match test.tests.as_slice() {
-        [Compiled::Plain(Test::Eq(Value::Text(value)))] => array_has(list, lit(value.as_str())),
-        _ => array_any_match(list, lambda([ELEMENT], tests(&lambda_var(ELEMENT)))),
-    }
+    test.tests.iter().map(|test| one_test(test, &text)).reduce(Expr::and).unwrap_or_else(|| lit(true))
 }
 
 /// The column that holds an attribute's elements.
@@ -58,8 +62,7 @@ pub(crate) fn elements_column(field: &str) -> String {
 pub(crate) fn elements(text: Expr) -> Expr {
     let bare = translate(text.clone(), lit("[]\""), lit(""));
     let split = string_to_array(bare, lit(","), lit(datafusion::common::ScalarValue::Utf8(None)));
-    // A literal `[text]` would read as well, but DataFusion plans those without the parameters of a lambda around them.
-    let itself = array_repeat(text.clone(), lit(1_i64));
+    let itself = make_array(vec![text.clone()]);
     when(text.clone().like(lit("[%")), split.clone())
         .when(text.is_not_null(), itself)
         .end()
