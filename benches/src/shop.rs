@@ -9,9 +9,26 @@ const START_NS: u64 = 1_795_341_600_000_000_000;
 const MINUTE_NS: u64 = 60_000_000_000;
 
 const SERVICES: [&str; 20] = [
-    "auth-service", "cart", "catalogue", "checkout", "currency", "delivery", "email", "frontend", "gateway",
-    "inventory", "invoices", "orders", "payments", "prices", "recommendations", "returns", "reviews", "search",
-    "sessions", "users",
+    "auth-service",
+    "cart",
+    "catalogue",
+    "checkout",
+    "currency",
+    "delivery",
+    "email",
+    "frontend",
+    "gateway",
+    "inventory",
+    "invoices",
+    "orders",
+    "payments",
+    "prices",
+    "recommendations",
+    "returns",
+    "reviews",
+    "search",
+    "sessions",
+    "users",
 ];
 
 const ROUTES: [&str; 8] =

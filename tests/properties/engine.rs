@@ -16,15 +16,15 @@ use proptest::test_runner::TestCaseError;
 
 /// The given facts that the reference takes from outside: hashes and spellings.
 pub(crate) fn with_givens<T>(run: impl FnOnce(Givens<'_>) -> T) -> T {
-    let spellings = |key: &str| semconv::spellings(key).into_iter().map(Into::into).collect::<Vec<String>>();
-    run(Givens { hash: &Span::content_hash, spellings: &spellings })
+    run(Givens { hash: &Span::content_hash, spellings: &semconv::spellings })
 }
 
 /// Layouts as unlike each other as they can be: the built-in one, none promoted, all keys of these spans promoted.
 pub(crate) fn layouts(spans: &[Span]) -> [Layout; 3] {
     let keys = spans.iter().flat_map(|span| {
         let own = span.attributes.iter().map(|(key, _)| (AttributeScope::Span, key.to_owned()));
-        let resource = span.resource.attributes.iter().map(|(key, _)| (AttributeScope::Resource, key.to_owned()));
+        let resource =
+            span.resource.attributes.iter().map(|(key, _)| (AttributeScope::Resource, key.to_owned()));
         own.chain(resource).collect::<Vec<_>>()
     });
     [Layout::builtin(), Layout::new(2, [] as [(AttributeScope, &str); 0]), Layout::new(3, keys)]
@@ -70,9 +70,10 @@ fn same_value(expected: RefValue, found: Value) -> bool {
 
 fn same_values(expected: &[(String, RefValue)], found: &[(String, Value)]) -> bool {
     expected.len() == found.len()
-        && expected.iter().zip(found).all(|((name, value), (found_name, found))| {
-            name == found_name && same_value(*value, *found)
-        })
+        && expected
+            .iter()
+            .zip(found)
+            .all(|((name, value), (found_name, found))| name == found_name && same_value(*value, *found))
 }
 
 fn same(expected: &Episode, found: &Observed) -> bool {

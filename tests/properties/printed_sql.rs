@@ -101,14 +101,17 @@ fn blank() -> Span {
 
 #[test]
 fn equality_with_a_text_looks_into_arrays() {
-    let rule = "- {name: r, span: {attributes: {tag: b, http.status_code: ['401', '403']}}, condition: count > 0}";
+    let rule =
+        "- {name: r, span: {attributes: {tag: b, http.status_code: ['401', '403']}}, condition: count > 0}";
     let rule = fluo_rules::load(&[fluo_rules::SourceFile::new("r.yml", rule)]).rules.remove(0);
     let span = |tag: &str, status: &str, id: u8| {
-        let attributes = vec![("tag".to_owned(), tag.to_owned()), ("http.status_code".to_owned(), status.to_owned())];
+        let attributes =
+            vec![("tag".to_owned(), tag.to_owned()), ("http.status_code".to_owned(), status.to_owned())];
         Span { attributes: Attributes::new(attributes), trace_id: [id; 16], end_ns: i64::from(id), ..blank() }
     };
     let spans = [span("[\"a\",\"b\"]", "[401,500]", 1), span("[\"a\"]", "401", 2), span("b", "[500]", 3)];
-    let moments: Vec<i64> = selected(&rule, &spans, &Layout::builtin()).into_iter().map(|(_, at)| at).collect();
+    let moments: Vec<i64> =
+        selected(&rule, &spans, &Layout::builtin()).into_iter().map(|(_, at)| at).collect();
     assert_eq!(moments, [spans[0].end_ns]);
 }
 

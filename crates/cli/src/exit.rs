@@ -44,10 +44,7 @@ impl Failure {
     }
 
     /// The work could not be done.
-    pub(crate) fn because(
-        tried: impl Into<String>,
-        source: impl Into<Box<dyn Error + Send + Sync>>,
-    ) -> Self {
+    pub(crate) fn because(tried: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { status: Status::Failed, tried: tried.into(), source: Some(source.into()), hint: None }
     }
 

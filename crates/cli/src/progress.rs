@@ -20,8 +20,9 @@ impl Progress {
     pub(crate) fn new(verb: &'static str, bytes: u64) -> Self {
         let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::hidden());
         // A template that does not parse would be a mistake in this file; the plain bar does as well.
-        let style = ProgressStyle::with_template("{prefix} {bar:30} {bytes}/{total_bytes}, {msg}, {eta} left")
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style =
+            ProgressStyle::with_template("{prefix} {bar:30} {bytes}/{total_bytes}, {msg}, {eta} left")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
         Self { bar: bar.with_style(style).with_prefix(verb), started: Instant::now(), spans: 0 }
     }
 

@@ -55,8 +55,8 @@ pub(crate) fn load_or_tell(paths: &[PathBuf]) -> Result<Loaded, Status> {
 }
 
 fn open(path: &Path) -> Result<SourceFile, Failure> {
-    let content =
-        fs::read(path).map_err(|error| Failure::because(format!("could not read `{}`", path.display()), error))?;
+    let content = fs::read(path)
+        .map_err(|error| Failure::because(format!("could not read `{}`", path.display()), error))?;
     Ok(SourceFile::new(path.to_string_lossy().as_ref(), content))
 }
 

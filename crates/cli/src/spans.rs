@@ -28,7 +28,7 @@ pub(crate) struct Spans {
     /// Bytes of the files, as they lie there.
     pub(crate) bytes: u64,
     /// Spans in them, copies included.
-    pub(crate) spans: u64,
+    pub(crate) count: u64,
 }
 
 /// Opens all of `paths`. What cannot be read is told on standard error, and the rest goes on.
@@ -47,7 +47,8 @@ pub(crate) async fn open(paths: &[PathBuf]) -> Result<Spans, Failure> {
             .map_err(|error| Failure::because(format!("could not read `{}`", path.display()), error))?;
         let mut files = Vec::new();
         data_files(&absolute, &mut files).map_err(unreadable)?;
-        let (parquet, others): (Vec<PathBuf>, Vec<PathBuf>) = files.into_iter().partition(|file| is_parquet(file));
+        let (parquet, others): (Vec<PathBuf>, Vec<PathBuf>) =
+            files.into_iter().partition(|file| is_parquet(file));
         if parquet.is_empty() && others.is_empty() {
             return Err(Failure::usage(format!("there is no file in `{}`", path.display())));
         }
@@ -56,7 +57,7 @@ pub(crate) async fn open(paths: &[PathBuf]) -> Result<Spans, Failure> {
                 .await
                 .map_err(|error| Failure::because(format!("could not list `{}`", path.display()), error))?;
             spans.bytes += opened.bytes;
-            spans.spans += opened.spans;
+            spans.count += opened.spans;
             for (location, error) in &opened.unreadable {
                 spans.incomplete = true;
                 terminal::note(&format!("warning: /{location} was left out: {}", chain(error)));
@@ -87,10 +88,10 @@ impl Spans {
                 Ok((Decoded { spans, set_aside: aside, .. }, bytes)) => {
                     set_aside.merge(&aside);
                     self.bytes += bytes;
-                    self.spans += spans.len() as u64;
-                    self.source
-                        .add_spans(&spans, &Layout::builtin())
-                        .map_err(|error| Failure::because(format!("could not hold `{}`", file.display()), error))?;
+                    self.count += spans.len() as u64;
+                    self.source.add_spans(&spans, &Layout::builtin()).map_err(|error| {
+                        Failure::because(format!("could not hold `{}`", file.display()), error)
+                    })?;
                 }
                 Err(reason) => {
                     self.incomplete = true;
@@ -125,8 +126,10 @@ fn decode(path: &Path) -> Result<(Decoded, u64), String> {
 /// Object stores are for later: a path that names one is not a missing folder.
 pub(crate) fn refuse_uri(path: &Path) -> Result<(), Failure> {
     match path.to_str().and_then(|path| path.split_once("://")) {
-        Some((scheme, _)) => Err(Failure::usage(format!("`{}`: {scheme}:// is not supported yet", path.display()))
-            .hint("copy the objects into a folder and name that")),
+        Some((scheme, _)) => {
+            Err(Failure::usage(format!("`{}`: {scheme}:// is not supported yet", path.display()))
+                .hint("copy the objects into a folder and name that"))
+        }
         None => Ok(()),
     }
 }

@@ -22,19 +22,25 @@ pub(crate) fn violations_table(violations: &[Violation]) -> String {
     };
     let mut text = line(&HEAD.map(str::to_owned));
     for (violation, row) in violations.iter().zip(&rows) {
-        text.push_str(&line(row));
-        text.push_str(&format!("    {}\n", escape::plain(&violation.summary)));
-        if let Some(newest) = violation.evidence.first() {
-            text.push_str(&format!(
-                "    evidence: {} of {}, trace {} (newest of {})\n",
-                escape::plain(&newest.name),
-                escape::plain(newest.service_name.as_deref().unwrap_or("(no service.name)")),
-                newest.trace_id,
-                violation.evidence.len(),
-            ));
-        }
+        text += &line(row);
+        text += "    ";
+        text += &escape::plain(&violation.summary);
+        text += "\n";
+        text += &evidence(violation);
     }
     text
+}
+
+/// The newest span that shows it.
+fn evidence(violation: &Violation) -> String {
+    let Some(newest) = violation.evidence.first() else { return String::new() };
+    format!(
+        "    evidence: {} of {}, trace {} (newest of {})\n",
+        escape::plain(&newest.name),
+        escape::plain(newest.service_name.as_deref().unwrap_or("(no service.name)")),
+        newest.trace_id,
+        violation.evidence.len(),
+    )
 }
 
 fn row(violation: &Violation) -> [String; 6] {

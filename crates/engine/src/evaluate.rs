@@ -134,9 +134,12 @@ impl Evaluation<'_> {
         if with_copies.holding.is_empty() {
             return Ok(Outcome::default());
         }
-        let candidates = merged(with_copies.holding.iter().map(|holding| {
-            self.read_range(TimeRange { from: holding.moment, to: holding.moment })
-        }));
+        let candidates = merged(
+            with_copies
+                .holding
+                .iter()
+                .map(|holding| self.read_range(TimeRange { from: holding.moment, to: holding.moment })),
+        );
         let rows = self.rows(&candidates).await?;
         let judged = if rows.duplicates == 0 && rows.id_conflicts == 0 {
             with_copies
@@ -150,9 +153,8 @@ impl Evaluation<'_> {
         let rows = self.rows(&[self.read_range(self.moments)]).await?;
         self.check_groups(&groups_of(&rows.batch, self.keys())?.0)?;
         let windows = self.plan.windows(self.plan.into_panes(in_memory(&rows.batch)?)?, self.moments)?;
-        let held = LogicalPlanBuilder::from(windows)
-            .filter(datafusion::logical_expr::ident(row::HOLDS))?
-            .build()?;
+        let held =
+            LogicalPlanBuilder::from(windows).filter(datafusion::logical_expr::ident(row::HOLDS))?.build()?;
         let judged = self.holding(held).await?;
         self.outcome(rows, judged).await
     }
@@ -267,9 +269,7 @@ impl Evaluation<'_> {
             .iter()
             .zip(&episodes)
             .map(|(group, episode)| match rows.group(group) {
-                Some(place) => {
-                    rows.evidence(rows.window(place, episode.starts_at, self.window())?, limit)
-                }
+                Some(place) => rows.evidence(rows.window(place, episode.starts_at, self.window())?, limit),
                 None => Ok(Vec::new()),
             })
             .collect::<Result<Vec<Vec<SpanKey>>, _>>()?;
@@ -346,8 +346,7 @@ impl Evaluation<'_> {
     ) -> Result<BTreeMap<(Group, i64), Values>, EngineError> {
         let taken = take_record_batch(&rows.batch, &UInt32Array::from(indices))?;
         let pane = Field::new(row::PANE, DataType::Int64, false);
-        let fields: Vec<_> =
-            taken.schema().fields().iter().cloned().chain([Arc::new(pane)]).collect();
+        let fields: Vec<_> = taken.schema().fields().iter().cloned().chain([Arc::new(pane)]).collect();
         let columns: Vec<_> =
             taken.columns().iter().cloned().chain([Arc::new(Int64Array::from(moments)) as _]).collect();
         let asked = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?;
@@ -368,7 +367,8 @@ impl Evaluation<'_> {
         let nothing = self.source.matched(self.plan, &[], true)?;
         let schema: SchemaRef = Arc::new(nothing.schema().as_arrow().clone());
         let moment = TimeRange { from: 0, to: 0 };
-        let windows = self.plan.windows(self.plan.into_panes(in_memory(&RecordBatch::new_empty(schema))?)?, moment)?;
+        let windows =
+            self.plan.windows(self.plan.into_panes(in_memory(&RecordBatch::new_empty(schema))?)?, moment)?;
         let batches = self.session.execute_logical_plan(windows).await?.collect().await?;
         match batches.iter().find(|batch| batch.num_rows() > 0) {
             Some(batch) => self.values_in(batch, 0),
@@ -380,9 +380,8 @@ impl Evaluation<'_> {
         self.plan
             .declared()
             .map(|(name, function, output)| {
-                let duration =
-                    function.field() == Some(&RuleField::Intrinsic(Intrinsic::Duration))
-                        && !matches!(function, AggregateFunction::CountDistinct(_));
+                let duration = function.field() == Some(&RuleField::Intrinsic(Intrinsic::Duration))
+                    && !matches!(function, AggregateFunction::CountDistinct(_));
                 Ok((name.to_owned(), value(column(batch, output)?, at, duration)?))
             })
             .collect()

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`source`] | Parquet files and decoded spans → one table a layout |
 //! | `rows` | matched rows → each span once, by group and time |
-//! | [`evaluate`] | rule, source, range → what was observed |
+//! | [`mod@evaluate`] | rule, source, range → what was observed |
 //! | [`open`] | a folder → the span files in it |
 //! | `episodes` | holding moments → episodes |
 //! | [`record`] | what was observed → violation records |

@@ -12,7 +12,7 @@ use futures::{StreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 
-use crate::source::SpanSource;
+use crate::source::{SpanFile, SpanSource};
 
 /// Footers read at a time.
 const CONCURRENT_FOOTERS: usize = 16;
@@ -58,19 +58,17 @@ pub async fn add_folder(
         .buffered(CONCURRENT_FOOTERS)
         .collect()
         .await;
-    let mut by_layout: BTreeMap<Layout, (Vec<ObjectMeta>, Option<TimeRange>)> = BTreeMap::new();
+    let mut by_layout: BTreeMap<Layout, Vec<SpanFile>> = BTreeMap::new();
     for (file, footer) in footers {
         match footer {
             Ok(Footer { layout, ends, rows }) => {
                 opened.files += 1;
                 opened.spans += rows;
                 opened.bytes += file.size;
-                let (files, known) = by_layout.entry(layout).or_default();
-                files.push(object(&file));
+                // A file without rows has nothing to read, nor ends.
                 if let Some(ends) = ends {
-                    let known = known.get_or_insert(TimeRange { from: *ends.start(), to: *ends.end() });
-                    known.from = known.from.min(*ends.start());
-                    known.to = known.to.max(*ends.end());
+                    let ends = TimeRange { from: *ends.start(), to: *ends.end() };
+                    by_layout.entry(layout).or_default().push(SpanFile { object: object(&file), ends });
                 }
             }
             Err(error) => {
@@ -84,10 +82,8 @@ pub async fn add_folder(
             }
         }
     }
-    for (layout, (files, ends)) in by_layout {
-        if let Some(ends) = ends {
-            source.add_files(url.clone(), files, layout, ends);
-        }
+    for (layout, files) in by_layout {
+        source.add_files(url.clone(), files, layout);
     }
     Ok(opened)
 }

@@ -2,7 +2,7 @@
 //!
 //! "One span, once" holds here: rows with the same trace id, span id and end are one. Copies that agree in all that
 //! the rule reads are interchangeable. Where they differ, the caller finds out which copy counts and calls
-//! [`Rows::without`].
+//! [`Unique::without`].
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -121,8 +121,8 @@ pub(crate) fn unique(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Uniq
     let mut conflicts = Vec::new();
     let mut start = 0;
     for end in 1..=suspects.len() {
-        let same = end < suspects.len()
-            && ids.get(suspects[start] as usize) == ids.get(suspects[end] as usize);
+        let same =
+            end < suspects.len() && ids.get(suspects[start] as usize) == ids.get(suspects[end] as usize);
         if same {
             continue;
         }
@@ -135,8 +135,7 @@ pub(crate) fn unique(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Uniq
     }
     dropped.sort_unstable();
     let mut gone = dropped.iter().copied().peekable();
-    let kept: UInt32Array =
-        (0..index(batch.num_rows())).filter(|at| gone.next_if_eq(at).is_none()).collect();
+    let kept: UInt32Array = (0..index(batch.num_rows())).filter(|at| gone.next_if_eq(at).is_none()).collect();
     let duplicates = dropped.len() as u64;
     Ok(Unique { batch: take_record_batch(&batch, &kept)?, duplicates, conflicts })
 }

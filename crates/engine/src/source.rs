@@ -6,12 +6,15 @@ use datafusion::catalog::TableProvider;
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::prelude::SessionContext;
 use fluo_plan::{RulePlan, TimeRange};
 use fluo_spans::batch::to_batch;
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::span_schema;
 use fluo_spans::span::Span;
+use futures::TryStreamExt;
 use object_store::ObjectMeta;
+use object_store::path::Path;
 
 use crate::error::EngineError;
 use crate::span_files::SpanFiles;
@@ -25,10 +28,26 @@ pub struct SpanSource {
     damaged: Vec<TimeRange>,
 }
 
+/// Spans of one layout.
 #[derive(Debug, Clone)]
 struct Part {
     layout: Layout,
-    table: Arc<dyn TableProvider>,
+    spans: Stored,
+}
+
+#[derive(Debug, Clone)]
+enum Stored {
+    Memory(Arc<MemTable>),
+    Files { store: ObjectStoreUrl, files: Vec<SpanFile> },
+}
+
+/// A span file, and when its first and its last span ended.
+#[derive(Debug, Clone)]
+pub struct SpanFile {
+    /// Where it lies.
+    pub object: ObjectMeta,
+    /// Ends of its spans.
+    pub ends: TimeRange,
 }
 
 /// Spans of a batch: enough to be fast, few enough to spread over cores.
@@ -44,10 +63,12 @@ impl SpanSource {
 
     /// Adds spans, laid out as given.
     pub fn add_spans(&mut self, spans: &[Span], layout: &Layout) -> Result<(), EngineError> {
-        let batches =
-            spans.chunks(SPANS_A_BATCH).map(|chunk| to_batch(chunk, 0, layout)).collect::<Result<Vec<_>, _>>()?;
+        let batches = spans
+            .chunks(SPANS_A_BATCH)
+            .map(|chunk| to_batch(chunk, 0, layout))
+            .collect::<Result<Vec<_>, _>>()?;
         let table = MemTable::try_new(span_schema(layout), vec![batches])?;
-        self.parts.push(Part { layout: layout.clone(), table: Arc::new(table) });
+        self.parts.push(Part { layout: layout.clone(), spans: Stored::Memory(Arc::new(table)) });
         let ends = spans.iter().map(|span| span.end_ns);
         if let (Some(from), Some(to)) = (ends.clone().min(), ends.max()) {
             self.widen(TimeRange { from, to });
@@ -55,11 +76,42 @@ impl SpanSource {
         Ok(())
     }
 
-    /// Adds Parquet files that were written in `layout` and hold spans that ended within `ends`.
-    pub fn add_files(&mut self, store: ObjectStoreUrl, files: Vec<ObjectMeta>, layout: Layout, ends: TimeRange) {
-        self.widen(ends);
-        let schema = span_schema(&layout);
-        self.parts.push(Part { layout, table: Arc::new(SpanFiles { schema, store, files }) });
+    /// Adds Parquet files that were written in `layout`.
+    pub fn add_files(&mut self, store: ObjectStoreUrl, files: Vec<SpanFile>, layout: Layout) {
+        for file in &files {
+            self.widen(file.ends);
+        }
+        self.parts.push(Part { layout, spans: Stored::Files { store, files } });
+    }
+
+    /// Reads every file to its end, and leaves out those that cannot be read: a sound footer may stand behind damaged
+    /// pages. For when a query failed; it costs as much as reading all there is.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Query`] where a file cannot be planned to be read at all.
+    pub async fn leave_out_damaged(
+        &mut self,
+        session: &SessionContext,
+    ) -> Result<Vec<(Path, EngineError)>, EngineError> {
+        let mut damaged = Vec::new();
+        for part in &mut self.parts {
+            let Stored::Files { store, files } = &mut part.spans else { continue };
+            let mut sound = Vec::with_capacity(files.len());
+            for file in std::mem::take(files) {
+                let alone = Stored::Files { store: store.clone(), files: vec![file.clone()] };
+                let scan = Part { layout: part.layout.clone(), spans: alone }.scan()?;
+                match read_to_end(session, scan).await {
+                    Ok(()) => sound.push(file),
+                    Err(error) => {
+                        self.damaged.push(file.ends);
+                        damaged.push((file.object.location, error));
+                    }
+                }
+            }
+            *files = sound;
+        }
+        Ok(damaged)
     }
 
     /// Says that spans which ended within `range` may be missing.
@@ -129,7 +181,7 @@ impl SpanSource {
     fn nothing() -> Result<Part, EngineError> {
         let layout = Layout::builtin();
         let table = MemTable::try_new(span_schema(&layout), vec![Vec::new()])?;
-        Ok(Part { layout, table: Arc::new(table) })
+        Ok(Part { layout, spans: Stored::Memory(Arc::new(table)) })
     }
 
     /// Whole selected spans, one plan a layout.
@@ -151,7 +203,20 @@ impl SpanSource {
 
 impl Part {
     fn scan(&self) -> Result<LogicalPlan, EngineError> {
-        let source = provider_as_source(Arc::clone(&self.table));
-        Ok(LogicalPlanBuilder::scan("spans", source, None)?.build()?)
+        let table: Arc<dyn TableProvider> = match &self.spans {
+            Stored::Memory(table) => Arc::clone(table) as Arc<dyn TableProvider>,
+            Stored::Files { store, files } => Arc::new(SpanFiles {
+                schema: span_schema(&self.layout),
+                store: store.clone(),
+                files: files.iter().map(|file| file.object.clone()).collect(),
+            }),
+        };
+        Ok(LogicalPlanBuilder::scan("spans", provider_as_source(table), None)?.build()?)
     }
+}
+
+async fn read_to_end(session: &SessionContext, scan: LogicalPlan) -> Result<(), EngineError> {
+    let mut stream = session.execute_logical_plan(scan).await?.execute_stream().await?;
+    while stream.try_next().await?.is_some() {}
+    Ok(())
 }

@@ -126,12 +126,13 @@ impl Planned {
     /// The value people see, from the column that one of the above gave.
     pub(crate) fn finished(&self, raw: Expr, window: Nanos) -> Expr {
         match &self.aggregate.function {
-            AggregateFunction::Count => coalesce(vec![cast(raw, DataType::Int64), lit(0_i64)]),
+            AggregateFunction::Count | AggregateFunction::CountDistinct(_) => {
+                coalesce(vec![cast(raw, DataType::Int64), lit(0_i64)])
+            }
             AggregateFunction::Rate { per } => {
                 let count = coalesce(vec![cast(raw, DataType::Float64), lit(0.0)]);
                 count * cast(lit(per.0), DataType::Float64) / cast(lit(window.0), DataType::Float64)
             }
-            AggregateFunction::CountDistinct(_) => coalesce(vec![cast(raw, DataType::Int64), lit(0_i64)]),
             AggregateFunction::Sum(field) if is_duration(field) => cast(raw, DURATION_SUM),
             AggregateFunction::Percentile { of, .. } if is_duration(of) => cast(raw, DataType::Int64),
             _ => raw,
@@ -147,7 +148,9 @@ impl Planned {
             | AggregateFunction::Min(field)
             | AggregateFunction::Max(field)
             | AggregateFunction::Percentile { of: field, .. } => is_duration(field),
-            AggregateFunction::Avg(_) | AggregateFunction::Stddev(_) | AggregateFunction::Rate { .. } => false,
+            AggregateFunction::Avg(_) | AggregateFunction::Stddev(_) | AggregateFunction::Rate { .. } => {
+                false
+            }
         }
     }
 

@@ -27,9 +27,9 @@ impl Conditions<'_> {
             ExprKind::Not(inner) => Expr::Not(Box::new(self.holds(inner)?)),
             ExprKind::Literal(Value::Bool(value)) => lit(*value),
             ExprKind::Compare(op, left, right) => self.compare(*op, left, right)?,
-            ExprKind::Between(item, low, high) => self
-                .compare(Comparison::Gte, item, low)?
-                .and(self.compare(Comparison::Lte, item, high)?),
+            ExprKind::Between(item, low, high) => {
+                self.compare(Comparison::Gte, item, low)?.and(self.compare(Comparison::Lte, item, high)?)
+            }
             ExprKind::In(item, values) => {
                 let item = self.numeric(item)?;
                 let equal = |value| item.clone().eq(cast(literal(value), DataType::Float64));
@@ -67,10 +67,9 @@ impl Conditions<'_> {
     fn is_integer(&self, expr: &RuleExpr) -> bool {
         match &expr.kind {
             ExprKind::Literal(Value::Number(Number::Int(_)) | Value::Duration(_)) => true,
-            ExprKind::Aggregate(name) => self
-                .aggregates
-                .iter()
-                .any(|planned| planned.aggregate.name == *name && planned.is_integer()),
+            ExprKind::Aggregate(name) => {
+                self.aggregates.iter().any(|planned| planned.aggregate.name == *name && planned.is_integer())
+            }
             _ => false,
         }
     }
@@ -86,9 +85,7 @@ impl Conditions<'_> {
 
     fn column(&self, name: &str) -> Result<Expr, PlanError> {
         let planned = self.aggregates.iter().find(|planned| planned.aggregate.name == name);
-        planned
-            .map(|planned| ident(&planned.output))
-            .ok_or_else(|| PlanError::Misplaced(name.to_owned()))
+        planned.map(|planned| ident(&planned.output)).ok_or_else(|| PlanError::Misplaced(name.to_owned()))
     }
 
     /// As `f64`.
@@ -148,7 +145,15 @@ fn collect<'a>(expr: &'a RuleExpr, names: &mut Vec<&'a str>) {
             collect(left, names);
             collect(right, names);
         }
-        ExprKind::Between(item, low, high) => [item, low, high].into_iter().for_each(|one| collect(one, names)),
-        ExprKind::Call(_, items) => items.iter().for_each(|item| collect(item, names)),
+        ExprKind::Between(item, low, high) => {
+            for one in [item, low, high] {
+                collect(one, names);
+            }
+        }
+        ExprKind::Call(_, items) => {
+            for item in items {
+                collect(item, names);
+            }
+        }
     }
 }

@@ -13,7 +13,9 @@ use fluo_spans::layout::{AttributeScope, Layout};
 use fluo_spans::schema::columns;
 use fluo_spans::semconv;
 
-use crate::functions::{Compared, EventValue, ValueTest, compare_values, event_test, event_values, number_of};
+use crate::functions::{
+    Compared, EventValue, ValueTest, compare_values, event_test, event_values, number_of,
+};
 use crate::sql::spelled;
 
 /// Finds fields in the files of one layout.
@@ -90,9 +92,8 @@ impl Fields<'_> {
                     Scope::Either => &[Scope::Span, Scope::Resource],
                     scope => std::slice::from_ref(scope),
                 };
-                let candidates = scopes
-                    .iter()
-                    .flat_map(|scope| spellings.iter().map(|key| self.attribute(*scope, key)));
+                let candidates =
+                    scopes.iter().flat_map(|scope| spellings.iter().map(|key| self.attribute(*scope, key)));
                 Located::Attribute(candidates.collect())
             }
         }

@@ -21,13 +21,13 @@ pub mod fields;
 mod functions;
 mod predicate;
 mod reads;
-mod words;
 pub mod rule_plan;
 pub mod sql;
 pub mod summary;
+mod words;
 
 pub use condition::named_aggregates;
 pub use error::PlanError;
 pub use reads::keys_read;
-pub use words::words;
 pub use rule_plan::{RulePlan, TimeRange, row};
+pub use words::words;

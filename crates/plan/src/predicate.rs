@@ -99,9 +99,7 @@ impl Fields<'_> {
                 });
                 all(tests)
             }
-            Located::Duration(nanos) => {
-                all(matcher.tests.iter().map(|test| duration_test(&nanos, test)))
-            }
+            Located::Duration(nanos) => all(matcher.tests.iter().map(|test| duration_test(&nanos, test))),
             Located::Bool(bool) => all(matcher.tests.iter().map(|test| match test {
                 Test::Eq(Value::Bool(value)) => Ok(bool.clone().eq(lit(*value))),
                 Test::Ne(Value::Bool(value)) => Ok(bool.clone().not_eq(lit(*value))),
@@ -148,7 +146,8 @@ impl Fields<'_> {
                 Ok(self.value_test(ValueTest::regex(pattern, *negated, arrays)?, candidates))
             }
             ExprKind::In(item, values) => match self.operand(item)? {
-                operand @ (Operand::Number(_) | Operand::Located(Located::Duration(_) | Located::Bool(_))) => {
+                operand
+                @ (Operand::Number(_) | Operand::Located(Located::Duration(_) | Located::Bool(_))) => {
                     let operand = operand.into_expr();
                     Ok(values
                         .iter()
@@ -162,7 +161,10 @@ impl Fields<'_> {
                     Ok(self.value_test(ValueTest::new(&matcher, arrays)?, candidates))
                 }
             },
-            ExprKind::Call(function @ (Function::Contains | Function::StartsWith | Function::EndsWith), items) => {
+            ExprKind::Call(
+                function @ (Function::Contains | Function::StartsWith | Function::EndsWith),
+                items,
+            ) => {
                 let [item, part] = items.as_slice() else {
                     return Err(PlanError::Misplaced(format!("{function:?} of {} arguments", items.len())));
                 };
@@ -206,9 +208,10 @@ impl Fields<'_> {
                 Ok(self.value_test(ValueTest::new(&matcher, arrays)?, candidates))
             }
             (left @ Located(Duration(_) | Bool(_)), right)
-            | (left @ (Number(_) | Literal(_)), right @ (Number(_) | Literal(_) | Located(Duration(_) | Bool(_)))) => {
-                Ok(binary(left.into_expr(), op, right.into_expr()))
-            }
+            | (
+                left @ (Number(_) | Literal(_)),
+                right @ (Number(_) | Literal(_) | Located(Duration(_) | Bool(_))),
+            ) => Ok(binary(left.into_expr(), op, right.into_expr())),
             (left, right) => Ok(self.compare_values(op, left.into_compared(), right.into_compared())),
         }
     }
@@ -281,9 +284,7 @@ impl Fields<'_> {
             }
             Function::Lower => Operand::Located(Located::Text(string::lower(text()?))),
             Function::Upper => Operand::Located(Located::Text(string::upper(text()?))),
-            Function::Length => {
-                Operand::Number(cast(unicode::character_length(text()?), DataType::Float64))
-            }
+            Function::Length => Operand::Number(cast(unicode::character_length(text()?), DataType::Float64)),
             Function::Contains | Function::StartsWith | Function::EndsWith => {
                 return Err(PlanError::Misplaced(format!("{function:?}")));
             }
@@ -393,9 +394,7 @@ pub(crate) fn arithmetic(form: Form, op: Arithmetic, left: Expr, right: Expr) ->
         Arithmetic::Add => left + right,
         Arithmetic::Subtract => left - right,
         Arithmetic::Multiply => left * right,
-        Arithmetic::Divide => {
-            left / datafusion::functions::core::expr_fn::nullif(right, lit(0.0))
-        }
+        Arithmetic::Divide => left / datafusion::functions::core::expr_fn::nullif(right, lit(0.0)),
     };
     match form {
         Form::Functions => Ok(when(math::abs(result.clone()).lt_eq(lit(f64::MAX)), result).end()?),

@@ -8,7 +8,9 @@ use fluo_rules::rule::{Rule, Selector};
 pub fn keys_read(rule: &Rule) -> Vec<Field> {
     let mut fields = Vec::new();
     selector(&rule.selector, &mut fields);
-    rule.group_by.iter().for_each(|group| add(&group.field, &mut fields));
+    for group in &rule.group_by {
+        add(&group.field, &mut fields);
+    }
     for aggregate in &rule.aggregates {
         if let Some(field) = aggregate.function.field() {
             add(field, &mut fields);
@@ -29,7 +31,9 @@ fn add(field: &Field, fields: &mut Vec<Field>) {
 fn selector(selector: &Selector, fields: &mut Vec<Field>) {
     match selector {
         Selector::All(inner) | Selector::Any(inner) => {
-            inner.iter().for_each(|one| self::selector(one, fields));
+            for one in inner {
+                self::selector(one, fields);
+            }
         }
         Selector::Not(inner) => self::selector(inner, fields),
         Selector::Match(field, _) => add(field, fields),
@@ -59,8 +63,14 @@ fn expression(expr: &Expr, fields: &mut Vec<Field>) {
             expression(right, fields);
         }
         ExprKind::Between(item, low, high) => {
-            [item, low, high].into_iter().for_each(|one| expression(one, fields));
+            for one in [item, low, high] {
+                expression(one, fields);
+            }
         }
-        ExprKind::Call(_, items) => items.iter().for_each(|item| expression(item, fields)),
+        ExprKind::Call(_, items) => {
+            for item in items {
+                expression(item, fields);
+            }
+        }
     }
 }

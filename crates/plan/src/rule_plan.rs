@@ -16,8 +16,8 @@ use datafusion::functions_nested::range::gen_series_udf;
 use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::expr::{Sort, WindowFunction};
 use datafusion::logical_expr::{
-    Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, WindowFrame, WindowFrameBound,
-    WindowFrameUnits, cast, ident, lit,
+    Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, WindowFrame, WindowFrameBound, WindowFrameUnits,
+    cast, ident, lit,
 };
 use fluo_rules::duration::Nanos;
 use fluo_rules::rule::{Aggregate, AggregateFunction, Rule};
@@ -224,15 +224,10 @@ impl RulePlan {
             });
             finished.push(planned.finished(ident(sliding_column(at)), self.rule.window));
         }
-        let mut windows: Vec<Expr> = windows
-            .into_iter()
-            .enumerate()
-            .map(|(at, window)| window.alias(sliding_column(at)))
-            .collect();
+        let mut windows: Vec<Expr> =
+            windows.into_iter().enumerate().map(|(at, window)| window.alias(sliding_column(at))).collect();
         if !groups.is_empty() {
-            windows.push(
-                row_number().partition_by(groups.clone()).order_by(order).build()?.alias(FIRST),
-            );
+            windows.push(row_number().partition_by(groups.clone()).order_by(order).build()?.alias(FIRST));
         }
         let finished: Vec<Expr> = groups
             .iter()
@@ -255,10 +250,8 @@ impl RulePlan {
             judged.push(ident(FIRST).eq(lit(1_u64)).alias(FIRST));
             ident(row::HOLDS).or(ident(FIRST))
         };
-        let kept: Vec<Expr> = groups
-            .into_iter()
-            .chain([ident(row::MOMENT), ident(row::HOLDS), ident(row::EXCESS)])
-            .collect();
+        let kept: Vec<Expr> =
+            groups.into_iter().chain([ident(row::MOMENT), ident(row::HOLDS), ident(row::EXCESS)]).collect();
         Ok(LogicalPlanBuilder::from(rows)
             .window(windows)?
             .project(finished)?
@@ -297,8 +290,13 @@ impl RulePlan {
     ///
     /// Columns as of [`RulePlan::at_moments`].
     pub fn windows(&self, rows: LogicalPlan, moments: TimeRange) -> Result<LogicalPlan, PlanError> {
+        /// Number of a grid moment: the moment divided by the step.
+        const TICK: &str = "tick";
         let step = self.rule.grid_step().0;
-        let (first, last) = (moments.from.div_euclid(step) + i64::from(moments.from.rem_euclid(step) > 0), moments.to.div_euclid(step));
+        let (first, last) = (
+            moments.from.div_euclid(step) + i64::from(moments.from.rem_euclid(step) > 0),
+            moments.to.div_euclid(step),
+        );
         let panes = self.summed_by_pane(rows)?;
         let pane = || ident(row::PANE);
         // Moments k·step with pane ≤ k·step < pane + window.
@@ -307,7 +305,6 @@ impl RulePlan {
         let greatest = datafusion::functions::core::expr_fn::greatest(vec![from, lit(first)]);
         let least = datafusion::functions::core::expr_fn::least(vec![to, lit(last)]);
         let series = gen_series_udf().call(vec![greatest, least, lit(1_i64)]);
-        const TICK: &str = "tick";
         let states = || self.aggregates.iter().map(|planned| ident(&planned.output));
         let moment = || (ident(TICK) * lit(step)).alias(row::MOMENT);
         let expanded = LogicalPlanBuilder::from(panes)
@@ -321,9 +318,10 @@ impl RulePlan {
         } else {
             let mut all = expanded;
             for group in standing {
-                let texts = group.iter().enumerate().map(|(at, text)| {
-                    lit(ScalarValue::Utf8(text.clone())).alias(row::group(at))
-                });
+                let texts = group
+                    .iter()
+                    .enumerate()
+                    .map(|(at, text)| lit(ScalarValue::Utf8(text.clone())).alias(row::group(at)));
                 let ticks = gen_series_udf().call(vec![lit(first), lit(last), lit(1_i64)]).alias(TICK);
                 let empty = LogicalPlanBuilder::empty(true)
                     .project(texts.chain([ticks]).chain(self.aggregates.iter().map(Planned::empty_state)))?
@@ -367,7 +365,11 @@ impl RulePlan {
             ])
             .chain(outputs)
             .collect();
-        Ok(LogicalPlanBuilder::from(states).aggregate(keys, merged)?.project(finished)?.project(judged)?.build()?)
+        Ok(LogicalPlanBuilder::from(states)
+            .aggregate(keys, merged)?
+            .project(finished)?
+            .project(judged)?
+            .build()?)
     }
 
     /// Groups that exist at every moment.

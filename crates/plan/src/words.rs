@@ -34,8 +34,7 @@ pub fn words(plan: &RulePlan, layout: &Layout) -> String {
     };
     line(&format!("Window    {}, (t - {}, t]{over}", rule.window, rule.window));
     for aggregate in &rule.aggregates {
-        let filter =
-            aggregate.filter.as_ref().map(|filter| format!(" where {filter}")).unwrap_or_default();
+        let filter = aggregate.filter.as_ref().map(|filter| format!(" where {filter}")).unwrap_or_default();
         line(&format!("Computes  {} = {}{filter}", aggregate.name, function(&aggregate.function)));
     }
     line(&format!("Violated  when {}", rule.condition.text));

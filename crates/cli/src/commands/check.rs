@@ -15,7 +15,7 @@ pub(crate) fn run(args: &Check) -> Result<Status, Failure> {
     let mut output = Output::new();
     match args.format {
         CheckFormat::Human => {
-            output.text(&render::human::render(findings, &files, terminal::colour_stdout()))?
+            output.text(&render::human::render(findings, &files, terminal::colour_stdout()))?;
         }
         CheckFormat::Json => output.text(&render::json::render(findings))?,
         CheckFormat::Sarif => output.text(&render::sarif::render(findings))?,

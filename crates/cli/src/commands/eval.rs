@@ -7,17 +7,17 @@ use datafusion::prelude::SessionContext;
 use fluo_alerts::template::Renderer;
 use fluo_alerts::time;
 use fluo_alerts::violation::Violation;
-use fluo_engine::{Range, evaluate, record, session};
+use fluo_engine::{EngineError, Outcome, Range, evaluate, record, session};
 use fluo_plan::RulePlan;
 use fluo_rules::rule::Rule;
 
 use crate::args::{Eval, EvalFormat};
 use crate::exit::{Failure, Status, chain};
 use crate::progress::Progress;
+use crate::rule_files;
 use crate::spans::{self, Spans};
 use crate::table::violations_table;
 use crate::terminal::{self, Output};
-use crate::rule_files;
 
 pub(crate) async fn run(args: &Eval) -> Result<Status, Failure> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
@@ -36,9 +36,9 @@ pub(crate) async fn run(args: &Eval) -> Result<Status, Failure> {
         Ok(loaded) => loaded,
         Err(status) => return Ok(status),
     };
-    let spans = spans::open(&args.spans).await?;
+    let mut spans = spans::open(&args.spans).await?;
     let session = session();
-    let judged = judge(&session, loaded.rules, &spans, range).await;
+    let judged = judge(&session, loaded.rules, &mut spans, range).await;
     let mut output = Output::new();
     match args.format {
         EvalFormat::Table => output.text(&violations_table(&judged.violations))?,
@@ -67,7 +67,7 @@ struct Judged {
     failed: bool,
 }
 
-async fn judge(session: &SessionContext, rules: Vec<Rule>, spans: &Spans, range: Range) -> Judged {
+async fn judge(session: &SessionContext, rules: Vec<Rule>, spans: &mut Spans, range: Range) -> Judged {
     let renderer = Renderer::new(None);
     let mut judged = Judged { violations: Vec::new(), failed: false };
     let rules: Vec<Rule> = rules.into_iter().filter(|rule| rule.enabled).collect();
@@ -75,11 +75,11 @@ async fn judge(session: &SessionContext, rules: Vec<Rule>, spans: &Spans, range:
     let mut progress = Progress::new("eval", spans.bytes * rules.len() as u64);
     for rule in rules {
         let rule = Arc::new(rule);
-        let outcome = match RulePlan::new(Arc::clone(&rule)) {
-            Ok(plan) => evaluate(session, &plan, &spans.source, range).await,
-            Err(error) => Err(error.into()),
-        };
-        progress.add(spans.bytes, spans.spans);
+        let mut outcome = one(session, &rule, spans, range).await;
+        if matches!(outcome, Err(EngineError::Query(_))) && leave_out_damaged(session, spans).await {
+            outcome = one(session, &rule, spans, range).await;
+        }
+        progress.add(spans.bytes, spans.count);
         match outcome {
             Ok(outcome) => {
                 if outcome.id_conflicts > 0 {
@@ -107,6 +107,26 @@ async fn judge(session: &SessionContext, rules: Vec<Rule>, spans: &Spans, range:
     }
     judged.violations.sort_by(Violation::in_order);
     judged
+}
+
+async fn one(
+    session: &SessionContext,
+    rule: &Arc<Rule>,
+    spans: &Spans,
+    range: Range,
+) -> Result<Outcome, EngineError> {
+    evaluate(session, &RulePlan::new(Arc::clone(rule))?, &spans.source, range).await
+}
+
+/// After a query failed: leaves out files that cannot be read, tells of them, and says whether there were any.
+async fn leave_out_damaged(session: &SessionContext, spans: &mut Spans) -> bool {
+    // Where even looking fails, the query's own error is the one to tell.
+    let damaged = spans.source.leave_out_damaged(session).await.unwrap_or_default();
+    for (location, error) in &damaged {
+        spans.incomplete = true;
+        terminal::note(&format!("warning: /{location} was left out: {}", chain(error)));
+    }
+    !damaged.is_empty()
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, Failure> {

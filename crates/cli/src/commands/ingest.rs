@@ -79,9 +79,8 @@ pub(crate) async fn run(args: &Ingest) -> Result<Status, Failure> {
 
 /// Ingests files into the store at `root`, and leaves the view for DuckDB beside the spans.
 async fn ingest(sources: &[PathBuf], root: &Path) -> Result<Summary, Failure> {
-    let cannot_write = |error: std::io::Error| {
-        Failure::because(format!("could not write to `{}`", root.display()), error)
-    };
+    let cannot_write =
+        |error: std::io::Error| Failure::because(format!("could not write to `{}`", root.display()), error);
     fs::create_dir_all(root.join("spans")).map_err(cannot_write)?;
     let store = LocalFileSystem::new_with_prefix(root)
         .map_err(|error| Failure::because(format!("could not open `{}`", root.display()), error))?;
@@ -143,29 +142,23 @@ impl Summary {
 
     fn in_words(&self) -> String {
         let read = self.objects - self.failed_objects.len();
-        let mut text = format!(
-            "{} of {} objects read: {} spans ({} duplicates left out) in {} files, {} bytes of {}\n",
-            read,
-            self.objects,
-            self.spans,
-            self.duplicates,
-            self.files,
-            self.bytes.parquet,
-            self.bytes.raw,
-        );
+        let mut lines = vec![format!(
+            "{} of {} objects read: {} spans ({} duplicates left out) in {} files, {} bytes of {}",
+            read, self.objects, self.spans, self.duplicates, self.files, self.bytes.parquet, self.bytes.raw,
+        )];
         if self.id_conflicts > 0 {
-            text.push_str(&format!(
-                "{} duplicates differed from the span that was kept: ids were used twice\n",
+            lines.push(format!(
+                "{} duplicates differed from the span that was kept: ids were used twice",
                 self.id_conflicts
             ));
         }
         if !self.set_aside.is_empty() {
-            text.push_str(&format!("set aside: {}\n", in_words(&self.set_aside)));
+            lines.push(format!("set aside: {}", in_words(&self.set_aside)));
         }
         for failed in &self.failed_objects {
-            text.push_str(&format!("not read: {}: {}\n", failed.object, failed.reason));
+            lines.push(format!("not read: {}: {}", failed.object, failed.reason));
         }
-        text
+        lines.join("\n") + "\n"
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use fluo_engine::SpanSource;
+use fluo_engine::source::SpanFile;
 use fluo_plan::TimeRange;
 use fluo_spans::layout::Layout;
 use fluo_store::{DataFileName, IngestOptions, Ingested, ingest_object};
@@ -106,15 +107,10 @@ impl Bucket {
 
     /// The files that may hold spans which ended at `from` or later, of those that are there by now.
     pub(crate) fn source(&self, from: i64) -> SpanSource {
-        let needed = || self.files.iter().filter(|(_, ends)| ends.to >= from);
-        let ends = needed()
-            .map(|(_, ends)| *ends)
-            .reduce(|all, one| TimeRange { from: all.from.min(one.from), to: all.to.max(one.to) });
+        let needed = self.files.iter().filter(|(_, ends)| ends.to >= from);
+        let files = needed.map(|(meta, ends)| SpanFile { object: meta.clone(), ends: *ends }).collect();
         let mut source = SpanSource::default();
-        if let Some(ends) = ends {
-            let files = needed().map(|(meta, _)| meta.clone()).collect();
-            source.add_files(ObjectStoreUrl::local_filesystem(), files, self.layout.clone(), ends);
-        }
+        source.add_files(ObjectStoreUrl::local_filesystem(), files, self.layout.clone());
         source
     }
 

@@ -87,7 +87,7 @@ mod tests {
         for number in 0..Service::Auth.pods() {
             let pod = Pod { service: Service::Auth, number };
             assert!(!incident.token_is_wrong(pod, incident.began() - 1));
-            assert!(incident.token_is_wrong(pod, (incident.began() + incident.ended()) / 2));
+            assert!(incident.token_is_wrong(pod, incident.began().midpoint(incident.ended())));
             assert!(!incident.token_is_wrong(pod, incident.ended()));
         }
         assert!(!incident.token_is_wrong(Pod { service: Service::Cart, number: 0 }, incident.ended() - 1));

@@ -1,15 +1,15 @@
 //! `fluo demo`: the whole story of the product in one go, offline. Only the shop, its collectors and their clocks are
-//! simulated; ingest, rules and evaluation are the real ones. What [`watch`] makes of them, an alert told once and
+//! simulated; ingest, rules and evaluation are the real ones. What [`mod@watch`] makes of them, an alert told once and
 //! resolved, is the evaluator's life cycle in small.
 //!
 //! | stage | input → output |
 //! | --- | --- |
 //! | [`shop`], [`incident`] | who there is; what goes wrong, and when |
-//! | [`requests`], [`trace`], [`traffic`] | customers → spans |
+//! | [`requests`], [`trace`], [`mod@traffic`] | customers → spans |
 //! | [`otlp`], [`collector`] | spans → objects in the bucket, with the moments at which they are there |
 //! | [`bucket`] | objects → span files |
-//! | [`rules`], [`watch`] | span files → alerts, minute by minute |
-//! | [`series`] | span files → a rule's value over time |
+//! | [`rules`], [`mod@watch`] | span files → alerts, minute by minute |
+//! | [`mod@series`] | span files → a rule's value over time |
 //! | [`story`] | all of it together |
 //! | [`telling`], [`report`], [`readme`] | the story → a terminal, a page, a note beside the files |
 //!

@@ -57,7 +57,8 @@ impl Events {
         let Some(fields) = list.values().as_struct_opt() else {
             return exec_err!("a list of events was expected, not {}", array.data_type());
         };
-        let (Some(names), Some(attributes)) = (fields.column_by_name("name"), fields.column_by_name("attributes"))
+        let (Some(names), Some(attributes)) =
+            (fields.column_by_name("name"), fields.column_by_name("attributes"))
         else {
             return exec_err!("events without name or attributes: {}", array.data_type());
         };

@@ -17,7 +17,8 @@ use super::value_test::compare_texts;
 
 /// The number that a text stands for; none where it is not numeric.
 pub(crate) fn number_of(text: Expr) -> Expr {
-    ScalarUDF::new_from_impl(NumberOf { signature: Signature::any(1, Volatility::Immutable) }).call(vec![text])
+    ScalarUDF::new_from_impl(NumberOf { signature: Signature::any(1, Volatility::Immutable) })
+        .call(vec![text])
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

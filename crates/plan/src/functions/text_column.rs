@@ -27,14 +27,9 @@ impl TextColumn {
 
     pub(super) fn new(array: &ArrayRef) -> Result<Self> {
         match array.data_type() {
-            DataType::Dictionary(keys, values)
-                if **keys == DataType::Int32 && **values == DataType::Utf8 =>
-            {
+            DataType::Dictionary(keys, values) if **keys == DataType::Int32 && **values == DataType::Utf8 => {
                 let dictionary = array.as_dictionary::<Int32Type>();
-                Ok(Self {
-                    keys: Some(array.clone()),
-                    values: dictionary.values().as_string::<i32>().clone(),
-                })
+                Ok(Self { keys: Some(array.clone()), values: dictionary.values().as_string::<i32>().clone() })
             }
             data_type if Self::accepts(data_type) => {
                 Ok(Self { keys: None, values: cast(array, &DataType::Utf8)?.as_string::<i32>().clone() })

@@ -62,10 +62,8 @@ impl ValueTest {
     }
 
     fn pattern(pattern: &str, negated: bool) -> Result<Compiled, PlanError> {
-        let regex = Regex::new(pattern).map_err(|source| PlanError::Pattern {
-            pattern: pattern.to_owned(),
-            source: Box::new(source),
-        })?;
+        let regex = Regex::new(pattern)
+            .map_err(|source| PlanError::Pattern { pattern: pattern.to_owned(), source: Box::new(source) })?;
         Ok(Compiled::Pattern { regex, negated })
     }
 
@@ -76,9 +74,11 @@ impl ValueTest {
 
     /// Whether the text of a field satisfies the tests.
     fn holds(&self, value: &str) -> bool {
-        let presence_only =
-            self.tests.iter().all(|test| matches!(test, Compiled::Plain(Test::Exists(_))));
-        if self.arrays && !presence_only && let Some(elements) = text::array(value) {
+        let presence_only = self.tests.iter().all(|test| matches!(test, Compiled::Plain(Test::Exists(_))));
+        if self.arrays
+            && !presence_only
+            && let Some(elements) = text::array(value)
+        {
             return elements.iter().any(|element| self.tests.iter().all(|test| test.holds(element)));
         }
         self.tests.iter().all(|test| test.holds(value))

@@ -2,7 +2,7 @@
 //!
 //! It gives the moments at which the rule's condition holds, with group and values, over everything in the table
 //! `spans`. The expressions inside are printed from the same trees that are evaluated, never pasted from the rule's
-//! text. What SQL cannot say is noted in [`spelled`]; where copies of a span differ, the statement keeps any of them.
+//! text. What SQL cannot say is noted in `spelled`; where copies of a span differ, the statement keeps any of them.
 
 mod dialect;
 pub(crate) mod spelled;

@@ -63,10 +63,7 @@ pub(crate) fn elements(text: Expr) -> Expr {
     let bare = translate(text.clone(), lit("[]\""), lit(""));
     let split = string_to_array(bare, lit(","), lit(datafusion::common::ScalarValue::Utf8(None)));
     let itself = make_array(vec![text.clone()]);
-    when(text.clone().like(lit("[%")), split.clone())
-        .when(text.is_not_null(), itself)
-        .end()
-        .unwrap_or(split)
+    when(text.clone().like(lit("[%")), split.clone()).when(text.is_not_null(), itself).end().unwrap_or(split)
 }
 
 /// The first of several texts that is not null.
@@ -85,15 +82,17 @@ fn one_test(test: &Compiled, text: &Expr) -> Expr {
     };
     match test {
         Test::Eq(value) => equals(text, value),
-        Test::Ne(value) => differs(text, std::slice::from_ref(value)),
+        Test::Ne(value) => differs(&text, std::slice::from_ref(value)),
         Test::Gt(bound) => binary(number_of(text), Comparison::Gt, literal(bound)),
         Test::Gte(bound) => binary(number_of(text), Comparison::Gte, literal(bound)),
         Test::Lt(bound) => binary(number_of(text), Comparison::Lt, literal(bound)),
         Test::Lte(bound) => binary(number_of(text), Comparison::Lte, literal(bound)),
-        Test::In(values) => {
-            values.iter().map(|value| equals(text.clone(), value)).reduce(Expr::or).unwrap_or_else(|| lit(false))
-        }
-        Test::NotIn(values) => differs(text, values),
+        Test::In(values) => values
+            .iter()
+            .map(|value| equals(text.clone(), value))
+            .reduce(Expr::or)
+            .unwrap_or_else(|| lit(false)),
+        Test::NotIn(values) => differs(&text, values),
         Test::Contains(part) => contains(text, lit(part.as_str())),
         Test::StartsWith(part) => starts_with(text, lit(part.as_str())),
         Test::EndsWith(part) => ends_with(text, lit(part.as_str())),
@@ -113,11 +112,9 @@ fn equals(text: Expr, value: &Value) -> Expr {
 }
 
 /// Has a value, which is none of these.
-fn differs(text: Expr, values: &[Value]) -> Expr {
+fn differs(text: &Expr, values: &[Value]) -> Expr {
     let present = text.clone().is_not_null();
-    values.iter().fold(present, |all, value| {
-        all.and(Expr::IsNotTrue(Box::new(equals(text.clone(), value))))
-    })
+    values.iter().fold(present, |all, value| all.and(Expr::IsNotTrue(Box::new(equals(text.clone(), value)))))
 }
 
 /// The number that a text stands for. The pattern keeps out the words that SQL reads as numbers (`NaN`, `inf`).
@@ -153,8 +150,8 @@ fn of_event(value: &EventValue) -> Expr {
     let event = || ident(EVENT);
     match value {
         EventValue::Name => get_field(event(), "name"),
-        EventValue::Attribute(spellings) => {
-            first(spellings.iter().map(|key| get_field(get_field(event(), "attributes"), key.as_str())).collect())
-        }
+        EventValue::Attribute(spellings) => first(
+            spellings.iter().map(|key| get_field(get_field(event(), "attributes"), key.as_str())).collect(),
+        ),
     }
 }

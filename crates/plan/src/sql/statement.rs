@@ -133,8 +133,11 @@ impl Writer<'_> {
     fn exact(&self) -> Result<String, PlanError> {
         let rule = self.plan.rule();
         let used = crate::named_aggregates(&rule.condition.expr);
-        let used: Vec<&Planned> =
-            self.aggregates.iter().filter(|planned| used.contains(&planned.aggregate.name.as_str())).collect();
+        let used: Vec<&Planned> = self
+            .aggregates
+            .iter()
+            .filter(|planned| used.contains(&planned.aggregate.name.as_str()))
+            .collect();
         let groups = self.groups();
         let mut columns = groups.clone();
         columns.push(format!("{END} AS moment"));
@@ -144,7 +147,8 @@ impl Writer<'_> {
             };
             columns.push(format!("{} OVER past AS {}", sql(&sliding)?, quoted(&planned.output)));
         }
-        let partition = if groups.is_empty() { String::new() } else { format!("PARTITION BY {} ", groups.join(", ")) };
+        let partition =
+            if groups.is_empty() { String::new() } else { format!("PARTITION BY {} ", groups.join(", ")) };
         let windows = format!(
             "windows AS (\n  SELECT {}\n  FROM matching\n  -- (t - {window}, t]: a RANGE frame is closed at both ends, hence one \
              nanosecond less\n  WINDOW past AS ({partition}ORDER BY {END} RANGE BETWEEN {} PRECEDING AND CURRENT ROW)\n)",
@@ -164,7 +168,8 @@ impl Writer<'_> {
         for planned in shown {
             columns.push(sql(&planned.finished(ident(&planned.output), rule.window))?);
         }
-        let holds = sql(&Conditions { aggregates: self.aggregates, form: Form::Sql }.holds(&rule.condition.expr)?)?;
+        let holds =
+            sql(&Conditions { aggregates: self.aggregates, form: Form::Sql }.holds(&rule.condition.expr)?)?;
         let mut order = vec!["moment".to_owned()];
         order.extend(groups);
         Ok(format!(
@@ -207,7 +212,9 @@ impl Writer<'_> {
         for group in standing {
             empty.clear();
             for value in &group {
-                empty.push(sql(&datafusion::logical_expr::lit(datafusion::common::ScalarValue::Utf8(value.clone())))?);
+                empty.push(sql(&datafusion::logical_expr::lit(datafusion::common::ScalarValue::Utf8(
+                    value.clone(),
+                )))?);
             }
             for planned in self.aggregates {
                 if planned.input_of(&self.fields)?.is_some() {
@@ -224,7 +231,7 @@ impl Writer<'_> {
         let mut columns = groups.clone();
         columns.push(format!("tick * {step} AS moment"));
         for planned in self.aggregates {
-            columns.push(format!("{} AS {}", plain_aggregate(planned)?, quoted(&planned.output)));
+            columns.push(format!("{} AS {}", plain_aggregate(planned), quoted(&planned.output)));
         }
         let mut keys = groups;
         keys.push("tick".to_owned());
@@ -241,10 +248,10 @@ impl Writer<'_> {
 }
 
 /// An aggregate over rows, in SQL's own functions.
-fn plain_aggregate(planned: &Planned) -> Result<String, PlanError> {
+fn plain_aggregate(planned: &Planned) -> String {
     let input = quoted(&planned.input);
     let duration = planned.aggregate.function.field() == Some(&Field::Intrinsic(Intrinsic::Duration));
-    Ok(match &planned.aggregate.function {
+    match &planned.aggregate.function {
         AggregateFunction::Count | AggregateFunction::Rate { .. } => {
             if planned.aggregate.filter.is_some() {
                 format!("count({input})")
@@ -262,5 +269,5 @@ fn plain_aggregate(planned: &Planned) -> Result<String, PlanError> {
         AggregateFunction::Percentile { p, .. } => format!(
             "array_sort(array_agg({input}) FILTER (WHERE {input} IS NOT NULL))[greatest(1, CAST(ceil({p} * count({input}) / 100.0) AS BIGINT))]"
         ),
-    })
+    }
 }

@@ -214,7 +214,9 @@ mod tests {
 
     fn sum(numbers: &[f64]) -> ExactSum {
         let mut sum = ExactSum::default();
-        numbers.iter().for_each(|&number| sum.add(number));
+        for &number in numbers {
+            sum.add(number);
+        }
         sum
     }
 
@@ -256,7 +258,9 @@ mod tests {
     fn deviation_does_not_cancel() {
         let numbers = [1e9 + 1.0, 1e9 + 2.0, 1e9 + 3.0, 1e9 + 4.0];
         let (total, mut squares) = (sum(&numbers), ExactSum::default());
-        numbers.iter().for_each(|&number| squares.add_square(number));
+        for number in numbers {
+            squares.add_square(number);
+        }
         assert_eq!(total.stddev(&squares, 4).to_bits(), 1.25_f64.sqrt().to_bits());
         assert_eq!(total.mean(4).to_bits(), 1_000_000_002.5_f64.to_bits());
     }
@@ -265,7 +269,9 @@ mod tests {
     fn deviation_may_lie_within_the_doubles_where_its_square_does_not() {
         let numbers = [1e308, -1e308];
         let (total, mut squares) = (sum(&numbers), ExactSum::default());
-        numbers.iter().for_each(|&number| squares.add_square(number));
+        for number in numbers {
+            squares.add_square(number);
+        }
         assert_eq!(total.stddev(&squares, 2).to_bits(), 1e308_f64.to_bits());
     }
 

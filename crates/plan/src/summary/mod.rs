@@ -229,7 +229,9 @@ impl Summary {
             return Ok(());
         }
         let numbers = cast(values, &DataType::Float64)?;
-        for number in numbers.as_primitive::<Float64Type>().iter().flatten().filter(|number| number.is_finite()) {
+        for number in
+            numbers.as_primitive::<Float64Type>().iter().flatten().filter(|number| number.is_finite())
+        {
             match self {
                 Self::Moments { count, sum, squares } => {
                     *count += 1;
@@ -293,8 +295,12 @@ impl Summary {
     fn value(&mut self, statistic: Statistic) -> ScalarValue {
         let finite = |number: f64| Some(number).filter(|number| number.is_finite());
         match (self, statistic) {
-            (Self::Distinct(seen), _) => ScalarValue::Int64(Some(i64::try_from(seen.len()).unwrap_or(i64::MAX))),
-            (Self::Percentile(percentile), Statistic::Percentile(p)) => ScalarValue::Float64(percentile.value(p)),
+            (Self::Distinct(seen), _) => {
+                ScalarValue::Int64(Some(i64::try_from(seen.len()).unwrap_or(i64::MAX)))
+            }
+            (Self::Percentile(percentile), Statistic::Percentile(p)) => {
+                ScalarValue::Float64(percentile.value(p))
+            }
             (Self::Moments { count: 0, .. } | Self::Percentile(_), _) => ScalarValue::Float64(None),
             (Self::Moments { count, sum, squares }, statistic) => {
                 ScalarValue::Float64(finite(match (statistic, squares) {

@@ -1,6 +1,6 @@
 //! Percentiles: exact nearest rank up to [`EXACT_LIMIT`] values, a sketch within 1 % beyond.
 //!
-//! The sketch is DDSketch (Masson, Rim, Lee, VLDB 2019): counts in buckets whose bounds grow by a constant factor.
+//! The sketch is `DDSketch` (Masson, Rim, Lee, VLDB 2019): counts in buckets whose bounds grow by a constant factor.
 //! Both forms are functions of the values as a set with repetition, so neither order nor threads matter.
 
 use std::collections::BTreeMap;
@@ -56,9 +56,9 @@ impl Percentile {
                 self.sketch_if_many();
             }
             (Self::Sketch(own), Self::Sketch(others)) => own.merge(&others),
-            (Self::Sketch(own), Self::Exact(others)) => others.iter().for_each(|&value| own.add(value, 1)),
+            (Self::Sketch(own), Self::Exact(others)) => own.add_all(&others),
             (Self::Exact(own), Self::Sketch(mut others)) => {
-                own.iter().for_each(|&value| others.add(value, 1));
+                others.add_all(own);
                 *self = Self::Sketch(others);
             }
         }
@@ -69,7 +69,7 @@ impl Percentile {
             && values.len() > EXACT_LIMIT
         {
             let mut sketch = Sketch::default();
-            values.iter().for_each(|&value| sketch.add(value, 1));
+            sketch.add_all(values);
             *self = Self::Sketch(Box::new(sketch));
         }
     }
@@ -143,6 +143,12 @@ impl Sketch {
         }
     }
 
+    fn add_all(&mut self, values: &[f64]) {
+        for &value in values {
+            self.add(value, 1);
+        }
+    }
+
     fn merge(&mut self, other: &Self) {
         self.zeros += other.zeros;
         for (bucket, count) in &other.negative {
@@ -206,7 +212,9 @@ mod tests {
 
     #[test]
     fn nearest_rank_has_no_rounding_surprise() {
-        for (p, n, rank) in [(99.9, 1000, 999), (50.0, 2, 1), (50.0, 3, 2), (100.0, 7, 7), (0.1, 5, 1), (99.0, 101, 100)] {
+        for (p, n, rank) in
+            [(99.9, 1000, 999), (50.0, 2, 1), (50.0, 3, 2), (100.0, 7, 7), (0.1, 5, 1), (99.0, 101, 100)]
+        {
             assert_eq!(nearest_rank(p, n), Some(rank), "p{p} of {n}");
         }
         assert_eq!(nearest_rank(99.0, 0), None);
@@ -220,7 +228,8 @@ mod tests {
         backwards.merge(Percentile::decode(&of(values().take(75_000)).encode()).unwrap());
         assert_eq!(forwards, backwards);
         for p in [1.0, 50.0, 99.0, 99.9] {
-            let exact = values().nth(usize::try_from(nearest_rank(p, 150_000).unwrap()).unwrap() - 1).unwrap();
+            let exact =
+                values().nth(usize::try_from(nearest_rank(p, 150_000).unwrap()).unwrap() - 1).unwrap();
             let estimate = forwards.value(p).unwrap();
             assert!((estimate - exact).abs() <= 0.0101 * exact.abs(), "p{p}: {estimate} for {exact}");
         }

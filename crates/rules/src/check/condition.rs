@@ -13,11 +13,12 @@ pub(super) fn condition(report: &mut Report, entry: &Entry, aggregation: &Aggreg
     if unsupported::trace_condition(report, entry, &text) {
         return None;
     }
+    let context = Context::Condition { aggregates: &aggregation.aggregates };
     if aggregation.broken {
-        // Names would be unknown that are only misspelt further up.
+        // Names would be unknown that are only misspelt further up; every other mistake is told.
+        expression::mistakes(report, entry, &text, context, |code| code != Code::UnknownName);
         return None;
     }
-    let context = Context::Condition { aggregates: &aggregation.aggregates };
     let expr = expression::parse(report, entry, &text, context)?;
     if !names_aggregate(&expr) {
         report

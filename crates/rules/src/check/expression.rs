@@ -36,6 +36,20 @@ pub(super) fn parse(report: &mut Report, entry: &Entry, text: &str, context: Con
     accept(report, entry, text, expr::parse(text, context))
 }
 
+/// The mistakes of the expression `text`, those with a code that `told` is false of left out.
+pub(super) fn mistakes(
+    report: &mut Report,
+    entry: &Entry,
+    text: &str,
+    context: Context<'_>,
+    told: impl Fn(Code) -> bool,
+) {
+    let problems = expr::parse(text, context).err().unwrap_or_default();
+    for problem in problems.into_iter().filter(|problem| told(problem.code)) {
+        add(report, &entry.value, text, problem);
+    }
+}
+
 fn accept(
     report: &mut Report,
     entry: &Entry,
