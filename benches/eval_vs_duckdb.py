@@ -103,7 +103,7 @@ def main():
     args = parser.parse_args()
     files = f"{args.store}/spans/*/*/*.parquet"
     # A threshold that nothing reaches, and one that the incident's minute exceeds.
-    for kind, statements, thresholds in (("exact", EXACT, (100_000_000, 5_000)), ("grid", GRID, (0.9, 0.05))):
+    for kind, statements, thresholds in (("exact", EXACT, (100_000_000, 1_500)), ("grid", GRID, (0.9, 0.05))):
         for threshold in thresholds:
             with tempfile.TemporaryDirectory() as folder:
                 rule = pathlib.Path(folder, "rule.yml")

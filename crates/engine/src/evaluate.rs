@@ -29,7 +29,7 @@ use futures::TryStreamExt;
 
 use crate::episodes::{Episode, Holding, episodes};
 use crate::error::EngineError;
-use crate::rows::{Group, Rows, groups_of, unique};
+use crate::rows::{Group, Rows, groups_of, unique, within};
 use crate::source::SpanSource;
 
 /// From when to when a rule is judged; both ends included.
@@ -255,14 +255,22 @@ impl Evaluation<'_> {
     /// Episodes, and what is told of each.
     async fn outcome(&self, rows: Deduplicated, judged: Judged) -> Result<Outcome, EngineError> {
         let Deduplicated { batch, duplicates, id_conflicts } = rows;
-        let rows = Rows::new(&batch, self.keys())?;
-        drop(batch);
+        if judged.holding.is_empty() {
+            return Ok(Outcome { violations: Vec::new(), duplicates, id_conflicts });
+        }
         let gap = self.plan.gap().0;
         let mut episodes = episodes(judged.holding, gap);
         episodes.sort_by(|left, right| {
             (left.starts_at, &judged.groups[left.group]).cmp(&(right.starts_at, &judged.groups[right.group]))
         });
         let groups: Vec<&Group> = episodes.iter().map(|episode| &judged.groups[episode.group]).collect();
+        // Of most rows nothing is told: only those of the windows that are shown are put in order.
+        let shown = merged(episodes.iter().flat_map(|episode| {
+            [episode.starts_at, episode.peak_at]
+                .map(|moment| self.read_range(TimeRange { from: moment, to: moment }))
+        }));
+        let rows = Rows::new(&within(&batch, &shown)?, self.keys())?;
+        drop(batch);
         let values = self.values(&rows, &groups, &episodes).await?;
         let limit = self.plan.rule().evidence_limit as usize;
         let evidence = groups

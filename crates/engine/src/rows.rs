@@ -5,14 +5,15 @@
 //! [`Unique::without`].
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
-use arrow::array::{Array, AsArray, FixedSizeBinaryArray, Int64Array, RecordBatch, UInt32Array};
-use arrow::compute::{concat_batches, take_record_batch};
+use arrow::array::{
+    Array, AsArray, BooleanArray, FixedSizeBinaryArray, Int64Array, RecordBatch, UInt32Array,
+};
+use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
 use arrow::datatypes::{Int64Type, SchemaRef};
 use arrow::row::{RowConverter, SortField};
-use fluo_plan::row;
+use fluo_plan::{TimeRange, row};
 use fluo_spans::identity::SpanKey;
 use fluo_spans::schema::columns;
 
@@ -86,58 +87,60 @@ fn ends(batch: &RecordBatch) -> Result<&Int64Array, EngineError> {
 }
 
 /// Drops copies of the same span.
+///
+/// Copies end at the same nanosecond, and little else does: rows are sorted by their end, which is cheap because they
+/// come in long sorted runs, and ids are compared among rows of one end alone.
 pub(crate) fn unique(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Unique, EngineError> {
     let batch = concat_batches(schema, batches)?;
-    let ids = Ids::of(&batch)?;
-    // Ids are random in all but hostile data; against that, the hash has a random key.
-    let hasher = RandomState::new();
-    let mut first_by_hash: HashMap<u64, u32, BuildIdentity> =
-        HashMap::with_capacity_and_hasher(batch.num_rows(), BuildIdentity);
-    // Rows whose hash was seen before. Almost always none: then nothing more is to be done.
-    let mut again: Vec<(u32, u32)> = Vec::new();
-    for at in 0..batch.num_rows() {
-        let hash = hasher.hash_one(ids.get(at));
-        let index = index(at);
-        match first_by_hash.entry(hash) {
-            std::collections::hash_map::Entry::Vacant(entry) => {
-                entry.insert(index);
-            }
-            std::collections::hash_map::Entry::Occupied(entry) => again.push((index, *entry.get())),
-        }
-    }
-    drop(first_by_hash);
-    if again.is_empty() {
+    let copies = copies(&Ids::of(&batch)?);
+    if copies.is_empty() {
         return Ok(Unique { batch, duplicates: 0, conflicts: Vec::new() });
     }
-    // All rows that share a hash with another, sorted so that copies lie together.
-    let mut suspects: Vec<u32> = again.into_iter().flat_map(|(one, other)| [one, other]).collect();
-    suspects.sort_unstable();
-    suspects.dedup();
-    suspects.sort_by_key(|&at| ids.get(at as usize));
-    let suspected = take_record_batch(&batch, &UInt32Array::from(suspects.clone()))?;
+    let all: UInt32Array = copies.iter().flatten().copied().collect();
+    let suspected = take_record_batch(&batch, &all)?;
     let fields = suspected.columns().iter().map(|column| SortField::new(column.data_type().clone()));
     let rows = RowConverter::new(fields.collect())?.convert_columns(suspected.columns())?;
-    let mut dropped: Vec<u32> = Vec::new();
-    let mut conflicts = Vec::new();
-    let mut start = 0;
-    for end in 1..=suspects.len() {
-        let same =
-            end < suspects.len() && ids.get(suspects[start] as usize) == ids.get(suspects[end] as usize);
-        if same {
+    let ids = Ids::of(&batch)?;
+    let mut kept = vec![true; batch.num_rows()];
+    let (mut duplicates, mut conflicts) = (0, Vec::new());
+    let mut first = 0;
+    for span in &copies {
+        if (first + 1..first + span.len()).any(|at| rows.row(at) != rows.row(first)) {
+            conflicts.push(ids.key(span[0] as usize)?);
+        } else {
+            for &again in &span[1..] {
+                kept[again as usize] = false;
+                duplicates += 1;
+            }
+        }
+        first += span.len();
+    }
+    let batch = filter_record_batch(&batch, &BooleanArray::from(kept))?;
+    Ok(Unique { batch, duplicates, conflicts })
+}
+
+/// Rows of spans that stand more than once: one list a span, the first row first.
+fn copies(ids: &Ids<'_>) -> Vec<Vec<u32>> {
+    let mut by_end: Vec<(i64, u32)> = ids.end.values().iter().copied().zip(0..).collect();
+    by_end.sort_by_key(|(end, _)| *end);
+    let mut copies = Vec::new();
+    for same_end in by_end.chunk_by(|(left, _), (right, _)| left == right) {
+        if same_end.len() == 1 {
             continue;
         }
-        if (start + 1..end).any(|at| rows.row(at) != rows.row(start)) {
-            conflicts.push(ids.key(suspects[start] as usize)?);
-        } else {
-            dropped.extend(&suspects[start + 1..end]);
-        }
-        start = end;
+        let mut rows: Vec<u32> = same_end.iter().map(|(_, row)| *row).collect();
+        rows.sort_by_key(|&row| ids.get(row as usize));
+        let same = |left: &u32, right: &u32| ids.get(*left as usize) == ids.get(*right as usize);
+        copies.extend(rows.chunk_by(same).filter(|span| span.len() > 1).map(<[u32]>::to_vec));
     }
-    dropped.sort_unstable();
-    let mut gone = dropped.iter().copied().peekable();
-    let kept: UInt32Array = (0..index(batch.num_rows())).filter(|at| gone.next_if_eq(at).is_none()).collect();
-    let duplicates = dropped.len() as u64;
-    Ok(Unique { batch: take_record_batch(&batch, &kept)?, duplicates, conflicts })
+    copies
+}
+
+/// The rows that ended in one of the ranges.
+pub(crate) fn within(batch: &RecordBatch, ranges: &[TimeRange]) -> Result<RecordBatch, EngineError> {
+    let inside = |end: &i64| ranges.iter().any(|range| (range.from..=range.to).contains(end));
+    let kept: BooleanArray = ends(batch)?.values().iter().map(|end| Some(inside(end))).collect();
+    Ok(filter_record_batch(batch, &kept)?)
 }
 
 impl Unique {
@@ -157,36 +160,6 @@ impl Unique {
 /// Row numbers of a batch fit 32 bits: Arrow's own offsets do.
 fn index(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
-}
-
-/// Keys that are hashes already.
-#[derive(Clone, Copy)]
-struct BuildIdentity;
-
-struct Identity(u64);
-
-impl BuildHasher for BuildIdentity {
-    type Hasher = Identity;
-
-    fn build_hasher(&self) -> Identity {
-        Identity(0)
-    }
-}
-
-impl std::hash::Hasher for Identity {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
-    }
 }
 
 /// The groups of each row of a batch, and each row's place among them (sorted, `None` before any text).
