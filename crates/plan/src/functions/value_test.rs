@@ -10,6 +10,7 @@ use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+use fluo_rules::expr::compile_pattern;
 use fluo_rules::matcher::{Matcher, Number, Test, Value};
 use fluo_spans::text;
 use regex::Regex;
