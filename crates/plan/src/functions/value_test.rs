@@ -63,7 +63,7 @@ impl ValueTest {
     }
 
     fn pattern(pattern: &str, negated: bool) -> Result<Compiled, PlanError> {
-        let regex = Regex::new(pattern)
+        let regex = compile_pattern(pattern)
             .map_err(|source| PlanError::Pattern { pattern: pattern.to_owned(), source: Box::new(source) })?;
         Ok(Compiled::Pattern { regex, negated })
     }
