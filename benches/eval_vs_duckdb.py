@@ -134,8 +134,8 @@ def main():
                     result = [(line["starts_at"], line["values"]) for line in lines[:2]]
                 print(f"  {median:7.3f} s  {name:55} {result}")
             ratio = medians["fluo eval"] / best
-            print(f"  fluo / best DuckDB: {ratio:.2f}; without Python's and DuckDB's start of {bare:.3f} s: "
-                  f"{medians['fluo eval'] / (best - bare):.2f}")
+            print(f"  fluo / best DuckDB: {ratio:.2f}; to its statement without the start of Python and DuckDB "
+                  f"({bare:.3f} s): {medians['fluo eval'] / (best - bare):.2f}")
 
 
 if __name__ == "__main__":

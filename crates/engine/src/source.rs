@@ -100,7 +100,7 @@ impl SpanSource {
             let mut sound = Vec::with_capacity(files.len());
             for file in std::mem::take(files) {
                 let alone = Stored::Files { store: store.clone(), files: vec![file.clone()] };
-                let scan = Part { layout: part.layout.clone(), spans: alone }.scan()?;
+                let scan = Part { layout: part.layout.clone(), spans: alone }.scan(&[file.ends])?;
                 match read_to_end(session, scan).await {
                     Ok(()) => sound.push(file),
                     Err(error) => {
@@ -147,7 +147,7 @@ impl SpanSource {
         ranges: &[TimeRange],
         ids: bool,
     ) -> Result<LogicalPlan, EngineError> {
-        self.over_parts(|part, scan| Ok(plan.matched(scan, &part.layout, ranges, ids)?))
+        self.over_parts(ranges, |part, scan| Ok(plan.matched(scan, &part.layout, ranges, ids)?))
     }
 
     /// A rule's judged moments over all layouts as one plan, copies of spans included: for people to read. The
@@ -162,13 +162,14 @@ impl SpanSource {
 
     fn over_parts(
         &self,
+        ranges: &[TimeRange],
         plan: impl Fn(&Part, LogicalPlan) -> Result<LogicalPlan, EngineError>,
     ) -> Result<LogicalPlan, EngineError> {
         let mut all: Option<LogicalPlanBuilder> = None;
         let nothing = [Self::nothing()?];
         let parts = if self.parts.is_empty() { &nothing[..] } else { &self.parts };
         for part in parts {
-            let one = plan(part, part.scan()?)?;
+            let one = plan(part, part.scan(ranges)?)?;
             all = Some(match all {
                 None => LogicalPlanBuilder::from(one),
                 Some(all) => all.union(one)?,
@@ -194,7 +195,7 @@ impl SpanSource {
             .iter()
             .map(|part| {
                 let predicate = plan.predicate(&part.layout, ranges)?;
-                let filtered = LogicalPlanBuilder::from(part.scan()?).filter(predicate)?.build()?;
+                let filtered = LogicalPlanBuilder::from(part.scan(ranges)?).filter(predicate)?.build()?;
                 Ok((part.layout.clone(), filtered))
             })
             .collect()
@@ -202,14 +203,23 @@ impl SpanSource {
 }
 
 impl Part {
-    fn scan(&self) -> Result<LogicalPlan, EngineError> {
+    /// The spans that may have ended within one of the ranges: of files, only those that can hold such.
+    fn scan(&self, ranges: &[TimeRange]) -> Result<LogicalPlan, EngineError> {
+        let needed = |file: &&SpanFile| {
+            ranges.iter().any(|range| range.from <= file.ends.to && file.ends.from <= range.to)
+        };
         let table: Arc<dyn TableProvider> = match &self.spans {
             Stored::Memory(table) => Arc::clone(table) as Arc<dyn TableProvider>,
-            Stored::Files { store, files } => Arc::new(SpanFiles {
-                schema: span_schema(&self.layout),
-                store: store.clone(),
-                files: files.iter().map(|file| file.object.clone()).collect(),
-            }),
+            Stored::Files { store, files } => {
+                let files: Vec<ObjectMeta> =
+                    files.iter().filter(needed).map(|file| file.object.clone()).collect();
+                let schema = span_schema(&self.layout);
+                if files.is_empty() {
+                    Arc::new(MemTable::try_new(schema, vec![Vec::new()])?)
+                } else {
+                    Arc::new(SpanFiles { schema, store: store.clone(), files })
+                }
+            }
         };
         Ok(LogicalPlanBuilder::scan("spans", provider_as_source(table), None)?.build()?)
     }
