@@ -1,5 +1,6 @@
 //! Rule files from disk.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ const MAX_DEPTH: usize = 64;
 /// Reads the rule files that are, or lie below, the given paths.
 pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<SourceFile>, Failure> {
     let mut files = Vec::new();
+    let mut seen = BTreeSet::new();
     for path in paths {
         let unreadable = |error| Failure::because(format!("could not read `{}`", path.display()), error);
         if fs::metadata(path).map_err(unreadable)?.is_dir() {
@@ -24,15 +26,14 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<SourceFile>, Failure> {
             below.sort_unstable();
             for (name, file) in below {
                 if is_rule_file(&name) {
-                    files.push(open(&file)?);
+                    add(&file, &mut seen, &mut files)?;
                 }
             }
         } else {
             // A file that is named is meant, whatever its name.
-            files.push(open(path)?);
+            add(path, &mut seen, &mut files)?;
         }
     }
-    files.dedup_by(|left, right| left.name == right.name);
     if files.is_empty() {
         return Err(Failure::usage("there is no rule file in what was given")
             .hint("rule files end in .yml or .yaml; *.test.yml, silences.yml and fluo.yml are none"));
@@ -52,6 +53,15 @@ pub(crate) fn load_or_tell(paths: &[PathBuf]) -> Result<Loaded, Status> {
         terminal::note(text.trim_end());
     }
     if loaded.has_errors() { Err(Status::Found) } else { Ok(loaded) }
+}
+
+/// Reads a file, unless it was read before under whatever name.
+fn add(path: &Path, seen: &mut BTreeSet<PathBuf>, files: &mut Vec<SourceFile>) -> Result<(), Failure> {
+    let unreadable = |error| Failure::because(format!("could not read `{}`", path.display()), error);
+    if seen.insert(path.canonicalize().map_err(unreadable)?) {
+        files.push(open(path)?);
+    }
+    Ok(())
 }
 
 fn open(path: &Path) -> Result<SourceFile, Failure> {

@@ -26,6 +26,18 @@ pub enum EngineError {
         /// The rule's limit.
         limit: u32,
     },
+    /// Occurs when a span lies in too many windows. The rule is not judged then.
+    #[error("a span lies in more than {limit} windows: widen `every`, or narrow `window`")]
+    TooManyWindows {
+        /// The limit.
+        limit: i64,
+    },
+    /// Occurs when a grid has too many moments in the range. The rule is not judged then.
+    #[error("more than {limit} moments to judge: widen `every`, or narrow the range")]
+    TooManyMoments {
+        /// The limit.
+        limit: i64,
+    },
     /// Occurs when a column is missing or of another type than planned.
     #[error("column `{0}` is missing or of another type than planned")]
     Column(String),

@@ -75,6 +75,8 @@ pub struct Outcome {
     pub duplicates: u64,
     /// Spans whose copies differ in what the rule reads.
     pub id_conflicts: u64,
+    /// There was no moment to judge: the range lies outside the data, or the data is shorter than the window.
+    pub nothing_judged: bool,
 }
 
 /// Evaluates a rule over all spans of a source.
@@ -84,9 +86,35 @@ pub async fn evaluate(
     source: &SpanSource,
     range: Range,
 ) -> Result<Outcome, EngineError> {
-    let Some(moments) = moments(plan, source, range) else { return Ok(Outcome::default()) };
+    let Some(moments) = moments(plan, source, range) else {
+        return Ok(Outcome { nothing_judged: true, ..Outcome::default() });
+    };
+    check_moments(plan, moments)?;
     let evaluation = Evaluation { session, plan, source, moments };
     if plan.judging().is_exact() { evaluation.exact().await } else { evaluation.grid().await }
+}
+
+/// A grid of more moments than this in one evaluation would fill the memory before it told anything.
+const MOST_MOMENTS: i64 = 10_000_000;
+
+/// A month by the minute lies below; more windows over one span would cost more than all else.
+const MOST_WINDOWS: i64 = 50_000;
+
+/// Refuses a grid that is too fine for the range, by the groups that exist at every moment.
+fn check_moments(plan: &RulePlan, moments: TimeRange) -> Result<(), EngineError> {
+    if plan.judging().is_exact() {
+        return Ok(());
+    }
+    let step = plan.rule().grid_step().0;
+    if plan.rule().window.0 / step > MOST_WINDOWS {
+        return Err(EngineError::TooManyWindows { limit: MOST_WINDOWS });
+    }
+    let standing = i64::try_from(plan.rule().expect.len().max(1)).unwrap_or(i64::MAX);
+    let moments = moments.to.saturating_sub(moments.from) / step;
+    if moments.saturating_mul(standing) > MOST_MOMENTS {
+        return Err(EngineError::TooManyMoments { limit: MOST_MOMENTS });
+    }
+    Ok(())
 }
 
 /// The moments to judge; `None` where there is none.
@@ -256,7 +284,7 @@ impl Evaluation<'_> {
     async fn outcome(&self, rows: Deduplicated, judged: Judged) -> Result<Outcome, EngineError> {
         let Deduplicated { batch, duplicates, id_conflicts } = rows;
         if judged.holding.is_empty() {
-            return Ok(Outcome { violations: Vec::new(), duplicates, id_conflicts });
+            return Ok(Outcome { duplicates, id_conflicts, ..Outcome::default() });
         }
         let gap = self.plan.gap().0;
         let mut episodes = episodes(judged.holding, gap);
@@ -300,13 +328,14 @@ impl Evaluation<'_> {
                     values: at(episode.starts_at),
                     peak: at(episode.peak_at),
                     evidence: evidence.iter().filter_map(|key| spans.get(key).cloned()).collect(),
-                    partial: [episode.starts_at, episode.ends_at]
-                        .iter()
-                        .any(|moment| self.source.is_partial(*moment, self.window())),
+                    partial: self.source.is_partial(
+                        TimeRange { from: episode.starts_at, to: episode.ends_at },
+                        self.window(),
+                    ),
                 }
             })
             .collect();
-        Ok(Outcome { violations, duplicates, id_conflicts })
+        Ok(Outcome { violations, duplicates, id_conflicts, nothing_judged: false })
     }
 
     /// The declared aggregates at each episode's first and highest moment.
@@ -324,13 +353,19 @@ impl Evaluation<'_> {
             wanted.extend([(*group, episode.starts_at), (*group, episode.peak_at)]);
         }
         let (mut indices, mut moments): (Vec<u32>, Vec<i64>) = (Vec::new(), Vec::new());
+        let mut nothing: Option<Values> = None;
         for (group, moment) in wanted {
             let range = match rows.group(group) {
                 Some(place) => rows.window(place, moment, self.window())?,
                 None => 0..0,
             };
             if range.is_empty() {
-                values.insert((group.clone(), moment), self.values_of_nothing().await?);
+                let of_nothing = match nothing.take() {
+                    Some(known) => known,
+                    None => self.values_of_nothing().await?,
+                };
+                values.insert((group.clone(), moment), of_nothing.clone());
+                nothing = Some(of_nothing);
                 continue;
             }
             moments.extend(std::iter::repeat_n(moment, range.len()));

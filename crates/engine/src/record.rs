@@ -6,7 +6,7 @@ use fluo_alerts::fingerprint::fingerprint;
 use fluo_alerts::template::{Renderer, default_summary};
 use fluo_alerts::violation::{Evidence, Violation};
 use fluo_plan::keys_read;
-use fluo_rules::field::{Field, Scope};
+use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::rule::{Conventions, Rule};
 use fluo_spans::semconv;
 use fluo_spans::span::Span;
@@ -19,12 +19,20 @@ pub fn violation(rule: &Rule, observed: &Observed, renderer: &Renderer) -> (Viol
         rule.group_by.iter().map(|entry| entry.key.clone()).zip(observed.group.iter().cloned()).collect();
     let key: Vec<(&str, Option<&str>)> =
         group.iter().map(|(key, value)| (key.as_str(), value.as_deref())).collect();
+    // The fingerprint is that of the true values: redacted groups stay apart.
+    let fingerprint = fingerprint(&rule.name, &key);
+    let group = rule
+        .group_by
+        .iter()
+        .zip(group)
+        .map(|(entry, (key, value))| (key, value.map(|value| shown(rule, &entry.field, value))))
+        .collect();
     let read = keys_read(rule);
     let mut violation = Violation {
         rule: rule.name.clone(),
         severity: rule.severity,
         labels: rule.labels.clone(),
-        fingerprint: fingerprint(&rule.name, &key),
+        fingerprint,
         group,
         condition: rule.condition.text.clone(),
         starts_at: observed.starts_at,
@@ -48,7 +56,7 @@ fn evidence(rule: &Rule, read: &[Field], span: &Span) -> Evidence {
     let mut attributes = BTreeMap::new();
     for field in read {
         let Field::Attribute { scope, key } = field else { continue };
-        if rule.redact.contains(key) {
+        if is_redacted(rule, field) {
             continue;
         }
         let label = match scope {
@@ -62,12 +70,32 @@ fn evidence(rule: &Rule, read: &[Field], span: &Span) -> Evidence {
     Evidence {
         trace_id: hex(&span.trace_id),
         span_id: hex(&span.span_id),
-        service_name: span.resource.service_name.clone(),
-        name: span.name.clone(),
+        service_name: span
+            .resource
+            .service_name
+            .clone()
+            .map(|name| shown(rule, &Field::Intrinsic(Intrinsic::ServiceName), name)),
+        name: shown(rule, &Field::Intrinsic(Intrinsic::Name), span.name.clone()),
         end_time: span.end_ns,
         duration_ns: span.end_ns - span.start_ns,
         attributes,
     }
+}
+
+/// What stands where a value is never sent.
+const REDACTED: &str = "(redacted)";
+
+fn shown(rule: &Rule, field: &Field, value: String) -> String {
+    if is_redacted(rule, field) { REDACTED.to_owned() } else { value }
+}
+
+/// Whether `redact` names the field, under any of its spellings.
+fn is_redacted(rule: &Rule, field: &Field) -> bool {
+    rule.redact.iter().any(|redacted| match field {
+        Field::Attribute { key, .. } => semconv::spellings(redacted).contains(key),
+        Field::Intrinsic(Intrinsic::ServiceName) => redacted == "service_name" || redacted == "service.name",
+        Field::Intrinsic(intrinsic) => redacted == intrinsic.as_str(),
+    })
 }
 
 /// The value that the rule sees under `key`: of events, the first that has one.

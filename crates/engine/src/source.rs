@@ -98,14 +98,14 @@ impl SpanSource {
         for part in &mut self.parts {
             let Stored::Files { store, files } = &mut part.spans else { continue };
             let mut sound = Vec::with_capacity(files.len());
-            for file in std::mem::take(files) {
+            for file in files.iter() {
                 let alone = Stored::Files { store: store.clone(), files: vec![file.clone()] };
                 let scan = Part { layout: part.layout.clone(), spans: alone }.scan(&[file.ends])?;
                 match read_to_end(session, scan).await {
-                    Ok(()) => sound.push(file),
+                    Ok(()) => sound.push(file.clone()),
                     Err(error) => {
                         self.damaged.push(file.ends);
-                        damaged.push((file.object.location, error));
+                        damaged.push((file.object.location.clone(), error));
                     }
                 }
             }
@@ -135,9 +135,10 @@ impl SpanSource {
         self.ends
     }
 
-    /// Whether spans that ended in `(moment − window, moment]` may be missing.
-    pub(crate) fn is_partial(&self, moment: i64, window: i64) -> bool {
-        self.damaged.iter().any(|range| range.to > moment.saturating_sub(window) && range.from <= moment)
+    /// Whether spans may be missing that lie in a window which ends within `moments`.
+    pub(crate) fn is_partial(&self, moments: TimeRange, window: i64) -> bool {
+        let first = moments.from.saturating_sub(window);
+        self.damaged.iter().any(|range| range.to > first && range.from <= moments.to)
     }
 
     /// A rule's matching rows over all layouts (see [`RulePlan::matched`]).

@@ -72,7 +72,7 @@ impl Fields<'_> {
                     let value = EventValue::Attribute(self.spellings(key));
                     tests.push((value, ValueTest::new(matcher, true)?));
                 }
-                Ok(self.event_test(tests))
+                Ok(settle(self.event_test(tests), polarity))
             }
             Selector::Where(expr) => self.boolean(expr, polarity),
         }

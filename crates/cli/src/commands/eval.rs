@@ -82,6 +82,13 @@ async fn judge(session: &SessionContext, rules: Vec<Rule>, spans: &mut Spans, ra
         progress.add(spans.bytes, spans.count);
         match outcome {
             Ok(outcome) => {
+                if outcome.nothing_judged {
+                    terminal::note(&format!(
+                        "warning: {}: there was no moment to judge: the range lies outside the spans, or these are \
+                         shorter than the window of {}; --from and --to say otherwise",
+                        rule.name, rule.window
+                    ));
+                }
                 if outcome.id_conflicts > 0 {
                     terminal::note(&format!(
                         "warning: {}: ids were used twice: {} spans have copies that differ, and one of each counts",

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use fluo_alerts::escape;
 use fluo_spans::SetAside;
 use fluo_spans::layout::Layout;
 use fluo_store::duckdb_view::duckdb_view;
@@ -113,7 +114,7 @@ async fn ingest(sources: &[PathBuf], root: &Path) -> Result<Summary, Failure> {
                 summary.add(&ingested);
             }
             Err(reason) => {
-                let object = source.to_string_lossy().into_owned();
+                let object = escape::plain(&source.to_string_lossy()).into_owned();
                 summary.failed_objects.push(FailedObject { object, reason });
             }
         }

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use arrow::datatypes::DataType;
-use datafusion::logical_expr::{Expr, cast, ident};
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{Expr, Operator, cast, ident, lit};
 use datafusion::sql::unparser::Unparser;
 use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::rule::AggregateFunction;
@@ -67,6 +68,13 @@ fn sql(expr: &Expr) -> Result<String, PlanError> {
     })
 }
 
+/// An operand of `AND`: what binds looser stands in parentheses.
+fn sql_operand(expr: &Expr) -> Result<String, PlanError> {
+    let text = sql(expr)?;
+    let looser = matches!(expr, Expr::BinaryExpr(binary) if binary.op == Operator::Or);
+    Ok(if looser { format!("({text})") } else { text })
+}
+
 /// A column name that needs no care.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
@@ -92,9 +100,14 @@ impl Writer<'_> {
                 columns.push(sql(&input)?);
             }
         }
-        let condition = match sql(&self.fields.selector(&rule.selector)?)? {
-            everything if everything == "true" => String::new(),
-            condition => format!("  WHERE {}\n", condition.replace(" AND ", "\n    AND ")),
+        let selector = self.fields.selector(&rule.selector)?;
+        let conditions = split_conjunction(&selector);
+        let condition = match conditions.as_slice() {
+            [everything] if **everything == lit(true) => String::new(),
+            conditions => {
+                let printed = conditions.iter().map(|one| sql_operand(one)).collect::<Result<Vec<_>, _>>()?;
+                format!("  WHERE {}\n", printed.join("\n    AND "))
+            }
         };
         let selected = format!("{}{condition}", columns.join(","));
         let (read, table) = self.read(&selected)?;
