@@ -274,9 +274,9 @@ impl Fields<'_> {
                 });
                 if texts_only {
                     let candidates = operands.into_iter().map(texts).collect::<Result<Vec<_>, _>>()?;
-                    Operand::Located(Located::Attribute(
-                        candidates.into_iter().flat_map(|(candidates, _)| candidates).collect(),
-                    ))
+                    let candidates = candidates.into_iter().flat_map(|(candidates, _)| candidates);
+                    // A computed text is a text: arrays are looked into where an attribute itself is compared.
+                    Operand::Located(Located::Text(first(candidates.collect())))
                 } else {
                     let numbers = (0..items.len()).map(number).collect::<Result<Vec<_>, _>>()?;
                     Operand::Number(coalesce(numbers))
