@@ -138,7 +138,7 @@ impl Fields<'_> {
     pub(crate) fn compare_values(&self, op: Comparison, left: Compared, right: Compared) -> Expr {
         match self.form {
             Form::Functions => compare_values(op, left, right),
-            Form::Sql => spelled::compare_values(op, left.expr, right.expr),
+            Form::Sql => spelled::compare_values(op, left, right),
         }
     }
 

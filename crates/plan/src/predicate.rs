@@ -305,7 +305,8 @@ impl Operand {
 
     fn into_compared(self) -> Compared {
         let arrays = matches!(self, Self::Located(Located::Attribute(_)));
-        Compared { expr: self.into_expr(), arrays }
+        let number = matches!(self, Self::Number(_) | Self::Literal(Value::Number(_)));
+        Compared { expr: self.into_expr(), arrays, number }
     }
 }
 

@@ -50,7 +50,10 @@ impl ScalarUDFImpl for NumberOf {
 /// A side of a comparison: an expression, and whether its text may be an array.
 pub(crate) struct Compared {
     pub(crate) expr: Expr,
+    /// Its text may be an array.
     pub(crate) arrays: bool,
+    /// It is a number already.
+    pub(crate) number: bool,
 }
 
 /// `left op right` by meaning, of texts (whose elements are compared, where they are arrays) and numbers.

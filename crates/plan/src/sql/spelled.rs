@@ -19,7 +19,7 @@ use fluo_rules::expr::Comparison;
 use fluo_rules::matcher::{Test, Value};
 use fluo_spans::schema::columns;
 
-use crate::functions::{Compiled, EventValue, ValueTest};
+use crate::functions::{Compared, Compiled, EventValue, ValueTest};
 use crate::predicate::{binary, literal};
 
 const EVENT: &str = "event";
@@ -125,10 +125,13 @@ pub(crate) fn number_of(text: Expr) -> Expr {
 }
 
 /// `left op right`, numerically where both are numbers.
-pub(crate) fn compare_values(op: Comparison, left: Expr, right: Expr) -> Expr {
-    let texts = matches!(op, Comparison::Eq | Comparison::Ne);
-    let numbers = binary(number_of(left.clone()), op, number_of(right.clone()));
-    if texts { coalesce(vec![numbers, binary(left, op, right)]) } else { numbers }
+pub(crate) fn compare_values(op: Comparison, left: Compared, right: Compared) -> Expr {
+    let number = |side: &Compared| {
+        if side.number { side.expr.clone() } else { number_of(side.expr.clone()) }
+    };
+    let numbers = binary(number(&left), op, number(&right));
+    let texts = matches!(op, Comparison::Eq | Comparison::Ne) && !left.number && !right.number;
+    if texts { coalesce(vec![numbers, binary(left.expr, op, right.expr)]) } else { numbers }
 }
 
 /// Whether one event satisfies all tests.
