@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, MapArray, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
-use datafusion::common::{Result, ScalarValue, exec_err};
+use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -131,7 +131,7 @@ impl ScalarUDFImpl for EventTest {
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arrays = ColumnarValue::values_to_arrays(&arguments.args)?;
+        let arrays = super::arrays(&arguments)?;
         let events = Events::new(&arrays[0])?;
         let results: BooleanArray = events
             .rows()
@@ -165,7 +165,7 @@ impl ScalarUDFImpl for EventValues {
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arrays = ColumnarValue::values_to_arrays(&arguments.args)?;
+        let arrays = super::arrays(&arguments)?;
         let events = Events::new(&arrays[0])?;
         let texts: Vec<Option<String>> = events
             .rows()
@@ -183,9 +183,6 @@ impl ScalarUDFImpl for EventValues {
                 present.then(|| serde_json::Value::from(elements).to_string())
             })
             .collect();
-        if let [ColumnarValue::Scalar(_)] = arguments.args.as_slice() {
-            return Ok(ColumnarValue::Scalar(ScalarValue::Utf8(texts.into_iter().next().flatten())));
-        }
         Ok(ColumnarValue::Array(Arc::new(StringArray::from(texts))))
     }
 }

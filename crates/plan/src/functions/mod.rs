@@ -8,6 +8,16 @@ mod numbers;
 mod text_column;
 mod value_test;
 
+use arrow::array::ArrayRef;
+use datafusion::common::Result;
+use datafusion::logical_expr::ScalarFunctionArgs;
+
 pub(crate) use events::{EventValue, event_test, event_values};
 pub(crate) use numbers::{Compared, compare_values, number_of};
 pub(crate) use value_test::{Compiled, ValueTest};
+
+/// The arguments as arrays of the batch's length. One that is the same for every row comes as a scalar, also where an
+/// expression happens to be constant within a batch.
+fn arrays(arguments: &ScalarFunctionArgs) -> Result<Vec<ArrayRef>> {
+    arguments.args.iter().map(|argument| argument.to_array(arguments.number_rows)).collect()
+}

@@ -40,7 +40,7 @@ impl ScalarUDFImpl for NumberOf {
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arrays = ColumnarValue::values_to_arrays(&arguments.args)?;
+        let arrays = super::arrays(&arguments)?;
         let numbers: Float64Array =
             TextColumn::new(&arrays[0])?.map(text::number).into_iter().map(Option::flatten).collect();
         Ok(ColumnarValue::Array(Arc::new(numbers)))
@@ -185,7 +185,7 @@ impl ScalarUDFImpl for CompareValues {
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arrays = ColumnarValue::values_to_arrays(&arguments.args)?;
+        let arrays = super::arrays(&arguments)?;
         let (left, right) = (Side::new(&arrays[0])?, Side::new(&arrays[1])?);
         let elements = |item, arrays: bool| match item {
             Item::Text(text) if arrays => text::array(text),

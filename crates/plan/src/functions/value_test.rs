@@ -195,7 +195,7 @@ impl ScalarUDFImpl for ValueTestFunction {
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let mut results: Vec<Option<bool>> = vec![None; arguments.number_rows];
-        for candidate in ColumnarValue::values_to_arrays(&arguments.args)? {
+        for candidate in super::arrays(&arguments)? {
             let tested = TextColumn::new(&candidate)?.map(|value| self.test.holds(value));
             for (result, tested) in results.iter_mut().zip(tested) {
                 *result = result.or(tested);
