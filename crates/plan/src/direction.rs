@@ -60,7 +60,6 @@ impl Judging {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Direction {
-    Constant,
     Increasing,
     Decreasing,
 }
@@ -76,7 +75,6 @@ fn monotone(rule: &Rule, expr: &Expr) -> Result<(), Reason> {
             monotone(rule, left)?;
             monotone(rule, right)
         }
-        ExprKind::Literal(Value::Bool(_)) => Ok(()),
         ExprKind::Compare(op, left, right) => {
             let (op, moving, constant) =
                 if constant(left).is_some() { (op.mirrored(), right, left) } else { (*op, left, right) };
@@ -85,8 +83,7 @@ fn monotone(rule: &Rule, expr: &Expr) -> Result<(), Reason> {
             }
             let direction = direction(rule, moving)?;
             match (op, direction) {
-                (_, Direction::Constant)
-                | (Comparison::Gt | Comparison::Gte, Direction::Increasing)
+                (Comparison::Gt | Comparison::Gte, Direction::Increasing)
                 | (Comparison::Lt | Comparison::Lte, Direction::Decreasing) => Ok(()),
                 (Comparison::Eq | Comparison::Ne, _) => {
                     Err(because(expr, "one more span can make an equality false"))
@@ -108,7 +105,7 @@ fn monotone(rule: &Rule, expr: &Expr) -> Result<(), Reason> {
 /// Which way a number moves when spans are added.
 fn direction(rule: &Rule, expr: &Expr) -> Result<Direction, Reason> {
     if constant(expr).is_some() {
-        return Ok(Direction::Constant);
+        return Err(because(expr, "it compares constants, which no span moves"));
     }
     match &expr.kind {
         ExprKind::Aggregate(name) => {
