@@ -42,6 +42,13 @@ pub fn fingerprint(rule: &str, group: &[(&str, Option<&str>)]) -> Fingerprint {
     Fingerprint(hash.finalize().into())
 }
 
+impl Fingerprint {
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
 fn add_text(hash: &mut Sha256, text: &str) {
     // A `usize` has at most 64 bits on every platform that Rust supports.
     hash.update((text.len() as u64).to_be_bytes());

@@ -1,8 +1,9 @@
 //! The value of an aggregate, for machines and for people.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
-use serde::{Serialize, Serializer};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An aggregate's value at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,6 +34,37 @@ impl Serialize for Value {
             },
             Self::None => serializer.serialize_none(),
         }
+    }
+}
+
+/// The number as it stands; which of them were durations is not told.
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl Visitor<'_> for Any {
+            type Value = Value;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number or null")
+            }
+
+            fn visit_i64<E>(self, int: i64) -> Result<Value, E> {
+                Ok(Value::Int(int.into()))
+            }
+
+            fn visit_u64<E>(self, int: u64) -> Result<Value, E> {
+                Ok(Value::Int(int.into()))
+            }
+
+            fn visit_f64<E>(self, float: f64) -> Result<Value, E> {
+                Ok(Value::Float(float))
+            }
+
+            fn visit_unit<E>(self) -> Result<Value, E> {
+                Ok(Value::None)
+            }
+        }
+        deserializer.deserialize_any(Any)
     }
 }
 

@@ -8,43 +8,53 @@ use std::collections::BTreeMap;
 
 use fluo_rules::duration::Nanos;
 use fluo_rules::rule::Severity;
-use serde::ser::{SerializeMap, SerializeStruct};
-use serde::{Serialize, Serializer};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::fingerprint::Fingerprint;
 use crate::time;
 use crate::value::Value;
+use crate::wire;
 
 /// Name and version of the record's format.
 pub const SCHEMA: &str = "fluo.violation/v1";
 
 /// The moments at which a rule's condition held for one group, at most `gap` apart.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// Read back, durations among the values are plain numbers: the record does not tell them apart.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Violation {
     /// The rule's name.
     pub rule: String,
     /// The rule's severity.
+    #[serde(with = "wire::severity")]
     pub severity: Severity,
     /// The rule's labels.
     pub labels: BTreeMap<String, String>,
     /// Key (as the rule writes it) and value of each `group_by` entry, in its order; `None` where spans have no
     /// value.
+    #[serde(with = "wire::pairs")]
     pub group: Vec<(String, Option<String>)>,
     /// Of rule and group.
     pub fingerprint: Fingerprint,
     /// The condition as written.
     pub condition: String,
     /// The first moment at which the condition held; nanoseconds since the epoch.
+    #[serde(with = "wire::moment")]
     pub starts_at: i64,
     /// The last such moment.
+    #[serde(with = "wire::moment")]
     pub ends_at: i64,
     /// Whether it may go on behind what was looked at.
     pub ongoing: bool,
     /// The rule's window.
+    #[serde(with = "wire::duration")]
     pub window: Nanos,
     /// The declared aggregates at the first moment, in the order of their declaration.
+    #[serde(with = "wire::pairs")]
     pub values: Vec<(String, Value)>,
     /// The same at the moment at which the condition was exceeded most.
+    #[serde(with = "wire::pairs")]
     pub peak: Vec<(String, Value)>,
     /// Spans that show it.
     pub evidence: Vec<Evidence>,
@@ -69,7 +79,7 @@ impl Violation {
 
 /// A span that shows a violation. It carries only the attributes that the rule reads: nothing else leaves the
 /// bucket.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// 32 lower-case hexadecimal digits.
     pub trace_id: String,
@@ -80,6 +90,7 @@ pub struct Evidence {
     /// The span's name.
     pub name: String,
     /// Nanoseconds since the epoch.
+    #[serde(with = "wire::moment")]
     pub end_time: i64,
     /// End − start.
     pub duration_ns: i64,
@@ -94,46 +105,19 @@ impl Serialize for Violation {
         record.serialize_field("rule", &self.rule)?;
         record.serialize_field("severity", self.severity.as_str())?;
         record.serialize_field("labels", &self.labels)?;
-        record.serialize_field("group", &Pairs(&self.group))?;
+        record.serialize_field("group", &wire::Pairs(&self.group))?;
         record.serialize_field("fingerprint", &self.fingerprint)?;
         record.serialize_field("condition", &self.condition)?;
         record.serialize_field("starts_at", &time::format(self.starts_at))?;
         record.serialize_field("ends_at", &time::format(self.ends_at))?;
         record.serialize_field("ongoing", &self.ongoing)?;
         record.serialize_field("window", &self.window.to_string())?;
-        record.serialize_field("values", &Pairs(&self.values))?;
-        record.serialize_field("peak", &Pairs(&self.peak))?;
+        record.serialize_field("values", &wire::Pairs(&self.values))?;
+        record.serialize_field("peak", &wire::Pairs(&self.peak))?;
         record.serialize_field("evidence", &self.evidence)?;
         record.serialize_field("summary", &self.summary)?;
         record.serialize_field("partial", &self.partial)?;
         record.end()
-    }
-}
-
-impl Serialize for Evidence {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut record = serializer.serialize_struct("Evidence", 7)?;
-        record.serialize_field("trace_id", &self.trace_id)?;
-        record.serialize_field("span_id", &self.span_id)?;
-        record.serialize_field("service_name", &self.service_name)?;
-        record.serialize_field("name", &self.name)?;
-        record.serialize_field("end_time", &time::format(self.end_time))?;
-        record.serialize_field("duration_ns", &self.duration_ns)?;
-        record.serialize_field("attributes", &self.attributes)?;
-        record.end()
-    }
-}
-
-/// Pairs as an object, in their own order.
-struct Pairs<'a, V>(&'a [(String, V)]);
-
-impl<V: Serialize> Serialize for Pairs<'_, V> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (key, value) in self.0 {
-            map.serialize_entry(key, value)?;
-        }
-        map.end()
     }
 }
 

@@ -1,0 +1,299 @@
+//! What people are told: one event in the life of an alert, or one thing about the evaluation itself.
+//!
+//! The JSON form (`fluo.notification/v1`) is what machines receive and what `fluo verify` reads back; every sink makes
+//! its own form from the same fields. Texts are [`plain`](crate::escape::plain) already; markup is each sink's own
+//! matter.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use fluo_rules::rule::Severity;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
+
+use crate::fingerprint::Fingerprint;
+use crate::violation::Violation;
+use crate::wire;
+
+/// Name and version of the payload's format.
+pub const SCHEMA: &str = "fluo.notification/v1";
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// An alert began to fire.
+    Firing,
+    /// It still fires, and `realert` has passed.
+    Renotify,
+    /// It does not fire any more.
+    Resolved,
+    /// Late spans showed that it fired, and it is over already.
+    FiredLate,
+    /// Late spans took it back.
+    Withdrawn,
+    /// Late spans showed that it goes on, after it was told to be resolved.
+    Reopened,
+    /// Several alerts of one rule at once, in one message.
+    Summary,
+    /// A rule could not be judged, or its file could not be loaded.
+    RuleError,
+    /// A data file could not be read: windows that it touches are partial.
+    FileError,
+    /// A sink refused three times.
+    SinkError,
+    /// No span file has arrived for `stale_after`.
+    PipelineStale,
+    /// Part of the past was not judged: it lies further back than `max_catch_up`.
+    Unjudged,
+}
+
+impl Event {
+    /// As in payloads.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Firing => "firing",
+            Self::Renotify => "renotify",
+            Self::Resolved => "resolved",
+            Self::FiredLate => "fired_late",
+            Self::Withdrawn => "withdrawn",
+            Self::Reopened => "reopened",
+            Self::Summary => "summary",
+            Self::RuleError => "rule_error",
+            Self::FileError => "file_error",
+            Self::SinkError => "sink_error",
+            Self::PipelineStale => "pipeline_stale",
+            Self::Unjudged => "unjudged",
+        }
+    }
+
+    /// Whether the alert that it tells of is open afterwards.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Firing | Self::Renotify | Self::Reopened)
+    }
+
+    /// Whether it closes the alert, or tells of one that is over.
+    pub fn is_closed(self) -> bool {
+        matches!(self, Self::Resolved | Self::FiredLate | Self::Withdrawn)
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// 32 bytes, shown and stored as 64 lower-case hexadecimal digits: an episode's id, a notification's id.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id([u8; 32]);
+
+impl Id {
+    /// The id of the episode of `fingerprint` that was first seen to start at `starts_at` (ns since the epoch).
+    ///
+    /// SHA-256 over `fluo.episode`, a zero byte, the fingerprint, and the start as a signed 64-bit big-endian number.
+    pub fn of_episode(fingerprint: &Fingerprint, starts_at: i64) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"fluo.episode\0");
+        hash.update(fingerprint.as_bytes());
+        hash.update(starts_at.to_be_bytes());
+        Self(hash.finalize().into())
+    }
+
+    /// The id of the `nth` event of a kind about `subject` (an episode's id, or the name of what it is about).
+    ///
+    /// Receivers de-duplicate by it: SHA-256 over `fluo.notification`, a zero byte, the subject's length as an unsigned
+    /// 64-bit big-endian number, the subject, the event's name, a zero byte, and `nth` as the length is.
+    pub fn of_notification(subject: &str, event: Event, nth: u64) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"fluo.notification\0");
+        hash.update((subject.len() as u64).to_be_bytes());
+        hash.update(subject);
+        hash.update(event.as_str());
+        hash.update([0]);
+        hash.update(nth.to_be_bytes());
+        Self(hash.finalize().into())
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Id({self})")
+    }
+}
+
+impl FromStr for Id {
+    type Err = crate::fingerprint::NotAFingerprint;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // Both are 32 bytes in the same spelling.
+        text.parse::<Fingerprint>().map(|bytes| Self(*bytes.as_bytes()))
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// One thing that people are told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Notification {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// The same for every delivery of the same thing: receivers de-duplicate by it.
+    pub id: Id,
+    /// What happened.
+    pub event: Event,
+    /// The `eval_time` at which it was decided; nanoseconds since the epoch.
+    #[serde(with = "wire::moment")]
+    pub at: i64,
+    /// How bad.
+    #[serde(with = "wire::severity")]
+    pub severity: Severity,
+    /// One line.
+    pub title: String,
+    /// The same in a few lines.
+    pub text: String,
+    /// The rule it is about; none where it is about the pipeline or a sink.
+    pub rule: Option<String>,
+    /// The rule's labels.
+    pub labels: BTreeMap<String, String>,
+    /// Why, where there is more to say: `rule_removed`, the text of an error.
+    pub reason: Option<String>,
+    /// The alert, where it is about one.
+    pub alert: Option<Told>,
+    /// The alerts, where it is about several.
+    pub summary: Option<Summary>,
+}
+
+/// What was told about an alert when it first fired. It never changes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Told {
+    /// The episode's id: fingerprint and `starts_at` as first committed.
+    pub id: Id,
+    /// The violation as it was then.
+    pub violation: Violation,
+    /// When the alert was over, where it is: the first moment at which it did not fire any more.
+    #[serde(with = "wire::optional_moment")]
+    pub resolved_at: Option<i64>,
+    /// The declared aggregates' names and values as people read them (`1.2s`).
+    #[serde(with = "wire::pairs")]
+    pub values: Vec<(String, String)>,
+    /// The rule's annotations, rendered.
+    pub annotations: BTreeMap<String, String>,
+    /// Links to the traces of the evidence, without repetitions; empty where no `trace_url` is configured.
+    pub trace_urls: Vec<String>,
+    /// SHA-256 of the rule's text, which is kept as `state/rules/<hash>.yml`.
+    pub rule_hash: String,
+    /// The data files that held the window.
+    pub files: Vec<FileRef>,
+}
+
+/// A data file as it was when it was judged.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FileRef {
+    /// Its place below the root of the store: `spans/date=…/hour=…/….parquet`.
+    pub name: String,
+    /// What the store calls its version; on a folder `sha256:` and the hash of its bytes.
+    pub etag: String,
+}
+
+/// Several alerts of one rule in one message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// How many.
+    pub alerts: u64,
+    /// The largest of them, largest first.
+    pub largest: Vec<SummaryLine>,
+}
+
+/// One of several alerts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SummaryLine {
+    /// The episode's id.
+    pub id: Id,
+    /// Group keys and values.
+    #[serde(with = "wire::pairs")]
+    pub group: Vec<(String, Option<String>)>,
+    /// Names and values as people read them.
+    #[serde(with = "wire::pairs")]
+    pub values: Vec<(String, String)>,
+    /// First moment; nanoseconds since the epoch.
+    #[serde(with = "wire::moment")]
+    pub starts_at: i64,
+    /// Last moment.
+    #[serde(with = "wire::moment")]
+    pub ends_at: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::violation::tests::violation;
+
+    pub(crate) fn firing() -> Notification {
+        let violation = violation();
+        let id = Id::of_episode(&violation.fingerprint, violation.starts_at);
+        Notification {
+            schema: SCHEMA.to_owned(),
+            id: Id::of_notification(&id.to_string(), Event::Firing, 0),
+            event: Event::Firing,
+            at: violation.ends_at,
+            severity: violation.severity,
+            title: violation.summary.clone(),
+            text: violation.summary.clone(),
+            rule: Some(violation.rule.clone()),
+            labels: violation.labels.clone(),
+            reason: None,
+            alert: Some(Told {
+                id,
+                resolved_at: None,
+                values: vec![("p99".to_owned(), "1.2s".to_owned()), ("count".to_owned(), "6".to_owned())],
+                annotations: BTreeMap::new(),
+                trace_urls: Vec::new(),
+                rule_hash: "00".repeat(32),
+                files: vec![FileRef { name: "spans/a.parquet".to_owned(), etag: "x".to_owned() }],
+                violation,
+            }),
+            summary: None,
+        }
+    }
+
+    #[test]
+    fn payloads_read_back_to_the_same_bytes() {
+        let text = serde_json::to_string(&firing()).unwrap();
+        let read: Notification = serde_json::from_str(&text).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), text);
+        assert!(text.contains(r#""values":{"p99":"1.2s","count":"6"}"#), "pairs keep their order: {text}");
+    }
+
+    /// The expected hashes were computed from the documented bytes by another program (Python's `hashlib`).
+    #[test]
+    fn golden_ids() {
+        let print = crate::fingerprint::fingerprint("AuthFailuresRule", &[]);
+        let episode = Id::of_episode(&print, 1_795_345_491_200_000_000);
+        assert_eq!(episode.to_string(), "90672749c6034a8f0f124cf87c7187e166a0d0d23d9492904c7fe59e07a9e663");
+        let notification = Id::of_notification(&episode.to_string(), Event::Firing, 0);
+        assert_eq!(
+            notification.to_string(),
+            "0ab8831b4f0a2ba1b54b2bb5a845b9450aa8ff76a9cc8772fb4a05db7cfe9ca2"
+        );
+        assert_ne!(notification, Id::of_notification(&episode.to_string(), Event::Firing, 1));
+    }
+}

@@ -1,0 +1,140 @@
+//! How values stand in payloads and in the state: for `#[serde(with = "…")]`.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Pairs as an object, in their own order.
+pub(crate) struct Pairs<'a, V>(pub(crate) &'a [(String, V)]);
+
+impl<V: Serialize> Serialize for Pairs<'_, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, value) in self.0 {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+/// Pairs as an object, in their own order.
+pub mod pairs {
+    use super::{
+        Deserialize, Deserializer, MapAccess, Pairs, PhantomData, Serialize, Serializer, Visitor, fmt,
+    };
+
+    /// Writes them.
+    pub fn serialize<S: Serializer, V: Serialize>(
+        pairs: &[(String, V)],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        Pairs(pairs).serialize(serializer)
+    }
+
+    /// Reads them.
+    pub fn deserialize<'de, D: Deserializer<'de>, V: Deserialize<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<(String, V)>, D::Error> {
+        struct Object<V>(PhantomData<V>);
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for Object<V> {
+            type Value = Vec<(String, V)>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(pairs)
+            }
+        }
+        deserializer.deserialize_map(Object(PhantomData))
+    }
+}
+
+/// Nanoseconds since the epoch as RFC 3339.
+pub mod moment {
+    use serde::de::Error as _;
+
+    use super::{Deserialize, Deserializer, Serializer};
+    use crate::time;
+
+    /// Writes it.
+    pub fn serialize<S: Serializer>(ns: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&time::format(*ns))
+    }
+
+    /// Reads it.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+        // No relative time has a `now` of 0.
+        time::parse(&String::deserialize(deserializer)?, 0).map_err(D::Error::custom)
+    }
+}
+
+/// Nanoseconds since the epoch as RFC 3339, or null.
+pub mod optional_moment {
+    use serde::de::Error as _;
+
+    use super::{Deserialize, Deserializer, Serializer};
+    use crate::time;
+
+    /// Writes it.
+    pub fn serialize<S: Serializer>(ns: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+        match ns {
+            Some(ns) => serializer.serialize_some(&time::format(*ns)),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    /// Reads it.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| time::parse(&text, 0)).transpose().map_err(D::Error::custom)
+    }
+}
+
+/// A duration as rules write it.
+pub mod duration {
+    use fluo_rules::duration::Nanos;
+    use serde::de::Error as _;
+
+    use super::{Deserialize, Deserializer, Serializer};
+
+    /// Writes it.
+    pub fn serialize<S: Serializer>(duration: &Nanos, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(duration)
+    }
+
+    /// Reads it.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Nanos, D::Error> {
+        Nanos::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+/// A severity by its name.
+pub mod severity {
+    use fluo_rules::rule::Severity;
+    use serde::de::Error as _;
+
+    use super::{Deserialize, Deserializer, Serializer};
+
+    /// Writes it.
+    pub fn serialize<S: Serializer>(severity: &Severity, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(severity.as_str())
+    }
+
+    /// Reads it.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Severity, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        [Severity::Info, Severity::Warning, Severity::Critical]
+            .into_iter()
+            .find(|severity| severity.as_str() == text)
+            .ok_or_else(|| D::Error::custom(format!("`{text}` is not a severity")))
+    }
+}
