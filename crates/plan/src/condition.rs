@@ -10,7 +10,7 @@ use fluo_rules::matcher::{Number, Value};
 use crate::aggregates::Planned;
 use crate::error::PlanError;
 use crate::fields::Form;
-use crate::predicate::{arithmetic, binary, extreme, literal, negated};
+use crate::predicate::{arithmetic, binary, binary_of_numbers, extreme, literal, negated};
 
 /// A condition over the columns of `aggregates`.
 pub(crate) struct Conditions<'a> {
@@ -32,7 +32,9 @@ impl Conditions<'_> {
             }
             ExprKind::In(item, values) => {
                 let item = self.numeric(item)?;
-                let equal = |value| item.clone().eq(cast(literal(value), DataType::Float64));
+                let equal = |value| {
+                    binary_of_numbers(&item, Comparison::Eq, &cast(literal(value), DataType::Float64))
+                };
                 let any = values.iter().map(equal).reduce(Expr::or);
                 Expr::IsTrue(Box::new(any.unwrap_or_else(|| lit(false))))
             }
@@ -55,12 +57,12 @@ impl Conditions<'_> {
     }
 
     fn compare(&self, op: Comparison, left: &RuleExpr, right: &RuleExpr) -> Result<Expr, PlanError> {
-        let (left, right) = if self.is_integer(left) && self.is_integer(right) {
-            (self.plain(left)?, self.plain(right)?)
+        let compared = if self.is_integer(left) && self.is_integer(right) {
+            binary(self.plain(left)?, op, self.plain(right)?)
         } else {
-            (self.numeric(left)?, self.numeric(right)?)
+            binary_of_numbers(&self.numeric(left)?, op, &self.numeric(right)?)
         };
-        Ok(Expr::IsTrue(Box::new(binary(left, op, right))))
+        Ok(Expr::IsTrue(Box::new(compared)))
     }
 
     /// Whether an operand is an integer as it stands; two of these are compared as integers, all others as `f64`.

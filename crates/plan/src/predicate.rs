@@ -5,7 +5,8 @@
 //! and `or`, and [`Polarity`] makes it false where a `not` above would turn null into neither.
 
 use arrow::datatypes::DataType;
-use datafusion::functions::core::expr_fn::coalesce;
+use datafusion::common::ScalarValue;
+use datafusion::functions::core::expr_fn::{coalesce, nullif};
 use datafusion::functions::math::expr_fn as math;
 use datafusion::functions::string::expr_fn as string;
 use datafusion::functions::unicode::expr_fn as unicode;
@@ -211,7 +212,7 @@ impl Fields<'_> {
             | (
                 left @ (Number(_) | Literal(_)),
                 right @ (Number(_) | Literal(_) | Located(Duration(_) | Bool(_))),
-            ) => Ok(binary(left.into_expr(), op, right.into_expr())),
+            ) => Ok(binary_of_numbers(&left.into_expr(), op, &right.into_expr())),
             (left, right) => Ok(self.compare_values(op, left.into_compared(), right.into_compared())),
         }
     }
@@ -324,7 +325,11 @@ fn texts(operand: Operand) -> Result<(Vec<Expr>, bool), PlanError> {
 fn settle(test: Expr, polarity: Polarity) -> Expr {
     match polarity {
         Polarity::Positive => test,
-        Polarity::Negated => Expr::IsTrue(Box::new(test)),
+        // SQL reads `NOT x IS TRUE` as `NOT (x IS TRUE)`.
+        Polarity::Negated => match test {
+            Expr::Not(inner) => Expr::IsFalse(inner),
+            test => Expr::IsTrue(Box::new(test)),
+        },
     }
 }
 
@@ -364,6 +369,25 @@ fn test_of(op: Comparison, value: Value) -> Test {
     }
 }
 
+/// A number to be compared with `other`, without the sign of zero that arithmetic leaves: `DataFusion` puts -0 before 0.
+fn one_zero(number: Expr, other: &Expr) -> Expr {
+    fn uncast(expr: &Expr) -> &Expr {
+        if let Expr::Cast(cast) = expr { uncast(&cast.expr) } else { expr }
+    }
+    let computed = !matches!(uncast(&number), Expr::Literal(..) | Expr::Column(_));
+    let may_be_zero = match uncast(other) {
+        Expr::Literal(ScalarValue::Float64(value), _) => *value == Some(0.0),
+        Expr::Literal(ScalarValue::Int64(value), _) => *value == Some(0),
+        _ => true,
+    };
+    if computed && may_be_zero { number + lit(0.0) } else { number }
+}
+
+/// `left op right` of numbers that may be the results of arithmetic.
+pub(crate) fn binary_of_numbers(left: &Expr, op: Comparison, right: &Expr) -> Expr {
+    binary(one_zero(left.clone(), right), op, one_zero(right.clone(), left))
+}
+
 /// `left op right` in SQL's own operators.
 pub(crate) fn binary(left: Expr, op: Comparison, right: Expr) -> Expr {
     let op = match op {
@@ -382,7 +406,8 @@ pub(crate) fn literal(value: &Value) -> Expr {
     match value {
         Value::Text(text) => lit(text.as_str()),
         Value::Number(Number::Int(int)) => lit(*int),
-        Value::Number(Number::Float(float)) => lit(*float),
+        // As in `one_zero`, -0 is 0.
+        Value::Number(Number::Float(float)) => lit(*float + 0.0),
         Value::Bool(bool) => lit(*bool),
         Value::Duration(nanos) => lit(nanos.0),
     }
@@ -395,7 +420,7 @@ pub(crate) fn arithmetic(form: Form, op: Arithmetic, left: Expr, right: Expr) ->
         Arithmetic::Add => left + right,
         Arithmetic::Subtract => left - right,
         Arithmetic::Multiply => left * right,
-        Arithmetic::Divide => left / datafusion::functions::core::expr_fn::nullif(right, lit(0.0)),
+        Arithmetic::Divide => left / nullif(one_zero(right, &lit(0.0)), lit(0.0)),
     };
     match form {
         Form::Functions => Ok(when(math::abs(result.clone()).lt_eq(lit(f64::MAX)), result).end()?),

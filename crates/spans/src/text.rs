@@ -86,13 +86,13 @@ pub fn double_text(double: f64) -> String {
 }
 
 /// The finite number that a text stands for: what Rust reads as an `f64` (`401`, `+1.5`, `.5`, `1e3`),
-/// without the words for infinities and NaN, and nothing so large that it would become infinite.
+/// without the words for infinities and NaN, and nothing so large that it would become infinite. `-0` is 0.
 pub fn number(text: &str) -> Option<f64> {
     // Most texts are words: refuse them before the parser does.
     if !matches!(text.as_bytes().first()?, b'0'..=b'9' | b'+' | b'-' | b'.') {
         return None;
     }
-    text.parse().ok().filter(|number: &f64| number.is_finite())
+    text.parse().ok().filter(|number: &f64| number.is_finite()).map(|number: f64| number + 0.0)
 }
 
 /// The integer that a text stands for: an optional sign and decimal digits, within 64 bits.

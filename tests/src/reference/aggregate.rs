@@ -95,7 +95,8 @@ fn numbers(field: &Field, spans: &[&Span], rule: &Rule, givens: Givens<'_>) -> V
         .iter()
         .filter_map(|span| match subject(span, rule, givens).value(field)? {
             Datum::Duration(nanos) => Some(nanos),
-            other => other.number(),
+            // Attributes are aggregated as doubles.
+            other => other.number().map(|number| Number::Float(number.as_f64())),
         })
         .collect()
 }
