@@ -53,13 +53,13 @@ fn selected(rule: &Rule, spans: &[Span], layout: &Layout) -> Vec<(Vec<Option<Str
     found
 }
 
-/// Whether SQL's functions see the same in a text: not so in arrays, in numbers whose sums and products leave the
-/// doubles, and in -0, which `DataFusion` orders before 0.
+/// Whether SQL's functions see the same in a text: not so in arrays, in integers that no double holds, in numbers whose
+/// sums and products leave the doubles, and in -0, which `DataFusion` orders before 0.
 fn is_plain(text: &str) -> bool {
     let number: f64 = text.parse().unwrap_or(0.0);
     !text.starts_with('[')
         && text::array(text).is_none()
-        && number.abs() < 1e30
+        && number.abs() < 9_007_199_254_740_992.0
         && !(number == 0.0 && number.is_sign_negative())
 }
 

@@ -2,7 +2,8 @@
 //!
 //! They differ from those in what SQL cannot say, or not readably: only equality with a text looks into arrays, and finds
 //! their elements by taking brackets and quotes away and splitting at commas; results of arithmetic beyond the doubles
-//! are infinite, and the text `-0` is less than 0. Lambdas stand for events alone: DataFusion plans them, but not yet in every place.
+//! are infinite, integers above 2⁵³ compare as doubles, and the text `-0` is less than 0. Lambdas stand for events alone:
+//! DataFusion plans them, but not yet in every place.
 
 use arrow::datatypes::DataType;
 use datafusion::functions::core::expr_fn::{coalesce, get_field};
