@@ -8,6 +8,7 @@
 //! | [`value`] | an aggregate's value → JSON, text for people |
 //! | [`time`] | nanoseconds since the epoch ↔ RFC 3339 |
 //! | [`violation`] | one episode → the line of `fluo eval --format ndjson` |
+//! | [`life_cycle`] | observations → the state of alerts, and what is told of them |
 //! | [`notification`] | an event in an alert's life → the payload that every sink starts from |
 //! | [`template`] | annotations → texts, with a default that never fails |
 //! | [`escape`] | hostile text → text that is safe to show |
@@ -17,9 +18,11 @@
 pub mod escape;
 mod filters;
 pub mod fingerprint;
+pub mod life_cycle;
 pub mod notification;
 pub mod template;
 pub mod time;
 pub mod value;
 pub mod violation;
 pub mod wire;
+mod words;

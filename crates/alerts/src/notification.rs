@@ -87,10 +87,15 @@ impl fmt::Display for Event {
 }
 
 /// 32 bytes, shown and stored as 64 lower-case hexadecimal digits: an episode's id, a notification's id.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Id([u8; 32]);
 
 impl Id {
+    /// Any hash.
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The id of the episode of `fingerprint` that was first seen to start at `starts_at` (ns since the epoch).
     ///
     /// SHA-256 over `fluo.episode`, a zero byte, the fingerprint, and the start as a signed 64-bit big-endian number.

@@ -45,6 +45,8 @@ pub struct Rendered {
 #[derive(Debug)]
 pub struct Renderer {
     environment: Environment<'static>,
+    /// The template of links to traces.
+    link: Option<String>,
 }
 
 impl Renderer {
@@ -54,10 +56,16 @@ impl Renderer {
         let mut environment = limited();
         crate::filters::add(&mut environment);
         let link = trace_url.map(str::to_owned);
+        let of_templates = link.clone();
         environment.add_function("trace_url", move |trace_id: &str| {
-            link.as_ref().map_or_else(String::new, |link| link.replace("{trace_id}", &url_part(trace_id)))
+            of_templates.as_deref().map_or_else(String::new, |link| link_to(link, trace_id))
         });
-        Self { environment }
+        Self { environment, link }
+    }
+
+    /// The link to a trace; none where no template of links is configured.
+    pub fn trace_url(&self, trace_id: &str) -> Option<String> {
+        self.link.as_deref().map(|link| link_to(link, trace_id))
     }
 
     /// The text of `template` for a violation whose alert is in `state` (`firing`, `resolved`, …).
@@ -169,6 +177,10 @@ fn evidence(span: &Evidence) -> Any {
         duration_ns => span.duration_ns,
         attributes => texts(span.attributes.iter().map(|(key, value)| (key, value.as_str()))),
     }
+}
+
+fn link_to(link: &str, trace_id: &str) -> String {
+    link.replace("{trace_id}", &url_part(trace_id))
 }
 
 /// Everything that could end a part of a URL, or the URL itself, in percent form.

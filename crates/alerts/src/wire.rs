@@ -138,3 +138,52 @@ pub mod severity {
             .ok_or_else(|| D::Error::custom(format!("`{text}` is not a severity")))
     }
 }
+
+/// Names and values that keep their types, which payloads do not: for the state.
+pub mod typed_values {
+    use super::{Deserialize, Deserializer, Serialize, Serializer};
+    use crate::value::Value;
+
+    /// Whole numbers as texts: they may be larger than JSON's readers hold.
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Typed {
+        None,
+        Int(String),
+        Float(f64),
+        Duration(String),
+    }
+
+    /// Writes them.
+    pub fn serialize<S: Serializer>(values: &[(String, Value)], serializer: S) -> Result<S::Ok, S::Error> {
+        let typed = values.iter().map(|(name, value)| {
+            let typed = match value {
+                Value::Int(int) => Typed::Int(int.to_string()),
+                Value::Duration(nanos) => Typed::Duration(nanos.to_string()),
+                Value::Float(float) if float.is_finite() => Typed::Float(*float),
+                Value::Float(_) | Value::None => Typed::None,
+            };
+            (name, typed)
+        });
+        serializer.collect_seq(typed)
+    }
+
+    /// Reads them.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, Value)>, D::Error> {
+        use serde::de::Error as _;
+        let typed = Vec::<(String, Typed)>::deserialize(deserializer)?;
+        let whole = |text: String| text.parse::<i128>().map_err(D::Error::custom);
+        typed
+            .into_iter()
+            .map(|(name, value)| {
+                let value = match value {
+                    Typed::None => Value::None,
+                    Typed::Int(text) => Value::Int(whole(text)?),
+                    Typed::Float(float) => Value::Float(float),
+                    Typed::Duration(text) => Value::Duration(whole(text)?),
+                };
+                Ok((name, value))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,216 @@
+//! What is owed → what is told: silences, inhibition, reminders, and limits on how much is told at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use fluo_rules::rule::{Realert, Rule, Severity};
+
+use super::state::{Alert, RuleState};
+use super::transition::Times;
+use crate::notification::{Event, Id, Notification, SCHEMA, Summary, SummaryLine};
+use crate::template::NO_VALUE;
+use crate::words;
+
+/// How many alerts a summary lists.
+const LISTED: usize = 10;
+
+/// What keeps alerts from being told.
+#[derive(Clone, Copy)]
+pub struct Mutes<'a> {
+    /// The silence that covers an alert with these labels now, by its name.
+    pub silenced: &'a dyn Fn(&BTreeMap<String, String>) -> Option<String>,
+}
+
+/// The labels by which silences choose: the rule's own, `rule`, `severity`, and the group's keys and values. What
+/// identifies an alert goes before a label of the same name.
+pub fn labels(alert: &Alert) -> BTreeMap<String, String> {
+    let violation = &alert.told.violation;
+    let mut labels = violation.labels.clone();
+    for (key, value) in &violation.group {
+        labels.insert(key.clone(), value.clone().unwrap_or_else(|| NO_VALUE.to_owned()));
+    }
+    labels.insert("rule".to_owned(), violation.rule.clone());
+    labels.insert("severity".to_owned(), violation.severity.as_str().to_owned());
+    labels
+}
+
+/// Decides what is told now, and remembers that it was. In the order of rules, groups and starts.
+pub fn announce(
+    states: &mut BTreeMap<String, RuleState>,
+    rules: &BTreeMap<String, Arc<Rule>>,
+    mutes: Mutes<'_>,
+    times: Times,
+) -> Vec<Notification> {
+    let firing: BTreeSet<String> = states
+        .iter()
+        .filter(|(_, state)| state.firing().next().is_some())
+        .map(|(name, _)| name.clone())
+        .collect();
+    let mut notifications = Vec::new();
+    for (name, state) in states {
+        let rule = rules.get(name);
+        let inhibitor = rule.and_then(|rule| {
+            rule.inhibit.iter().find(|other| *other != name && firing.contains(*other)).cloned()
+        });
+        let told = due(state, rule.map(AsRef::as_ref), inhibitor.as_deref(), mutes, times);
+        let limit = rule.map_or(usize::MAX, |rule| rule.notification_limit as usize);
+        if told.len() > limit {
+            notifications.push(summary(name, rule.map(AsRef::as_ref), &told, times));
+        } else {
+            notifications.extend(told.into_iter().map(|told| told.notification));
+        }
+    }
+    notifications
+}
+
+/// An event of an alert that is told now.
+struct Due {
+    notification: Notification,
+    excess: Option<f64>,
+    line: SummaryLine,
+}
+
+fn due(
+    state: &mut RuleState,
+    rule: Option<&Rule>,
+    inhibitor: Option<&str>,
+    mutes: Mutes<'_>,
+    times: Times,
+) -> Vec<Due> {
+    let mut told = Vec::new();
+    for group in state.groups.values_mut() {
+        let shown = group.group.clone();
+        for alert in &mut group.alerts {
+            let muted_by = inhibitor
+                .map(|rule| format!("rule {rule}"))
+                .or_else(|| (mutes.silenced)(&labels(alert)).map(|silence| format!("silence {silence}")));
+            let event = next_event(alert, muted_by.is_some(), rule.map(|rule| rule.realert), times);
+            alert.muted_by = muted_by.filter(|_| alert.is_firing());
+            if let Some(event) = event {
+                told.push(tell(alert, &shown, event, times));
+            }
+        }
+    }
+    told
+}
+
+/// What is told of an alert now, if anything; and what it owes and is known to be from now on.
+fn next_event(alert: &mut Alert, muted: bool, realert: Option<Realert>, times: Times) -> Option<Event> {
+    let event = match alert.owed {
+        // Who was told that it fires is told that it does not, whatever is muted now.
+        Some(event @ (Event::Resolved | Event::Withdrawn)) => Some(event),
+        Some(event) if !muted => Some(event),
+        // It is over, and nobody was to know: the record is all that stays.
+        Some(Event::FiredLate) => {
+            alert.owed = None;
+            return None;
+        }
+        Some(_) => return None,
+        None => {
+            let due = alert.is_firing()
+                && alert.known
+                && times.eval_time.saturating_sub(alert.told_at) >= alert.remind_after;
+            (due && !muted).then_some(Event::Renotify)
+        }
+    }?;
+    alert.owed = None;
+    if event.is_open() {
+        if let Some(realert) = realert {
+            alert.remind_after =
+                if event == Event::Renotify { longer(alert.remind_after, realert) } else { realert.every.0 };
+        }
+        alert.told_at = times.eval_time;
+    }
+    alert.known = true;
+    Some(event)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "bounded by the maximum; hours, not years"
+)]
+fn longer(distance: i64, realert: Realert) -> i64 {
+    ((distance as f64 * realert.backoff) as i64).clamp(realert.every.0, realert.max.0.max(realert.every.0))
+}
+
+fn tell(alert: &mut Alert, group: &[(String, Option<String>)], event: Event, times: Times) -> Due {
+    let count = alert.counts.entry(event).or_default();
+    let id = Id::of_notification(&alert.told.id.to_string(), event, *count);
+    *count += 1;
+    let violation = &alert.told.violation;
+    let notification = Notification {
+        schema: SCHEMA.to_owned(),
+        id,
+        event,
+        at: times.eval_time,
+        severity: violation.severity,
+        title: words::title(event, &violation.summary),
+        text: words::text(event, alert, times.eval_time),
+        rule: Some(violation.rule.clone()),
+        labels: violation.labels.clone(),
+        reason: alert.reason.clone(),
+        alert: Some(alert.told.clone()),
+        summary: None,
+    };
+    let line = SummaryLine {
+        id: alert.told.id,
+        group: group.to_vec(),
+        values: alert.told.values.clone(),
+        starts_at: alert.starts_at,
+        ends_at: alert.ends_at,
+    };
+    Due { notification, excess: alert.excess, line }
+}
+
+/// One message for many alerts of a rule.
+fn summary(name: &str, rule: Option<&Rule>, told: &[Due], times: Times) -> Notification {
+    let mut by_event: BTreeMap<Event, usize> = BTreeMap::new();
+    for due in told {
+        *by_event.entry(due.notification.event).or_default() += 1;
+    }
+    let mut order: Vec<&Due> = told.iter().collect();
+    // The largest first; what has no excess last, and equals as they came.
+    order.sort_by(|left, right| match (left.excess, right.excess) {
+        (Some(left), Some(right)) => right.total_cmp(&left),
+        (left, right) => right.is_some().cmp(&left.is_some()),
+    });
+    let lines: Vec<SummaryLine> = order.iter().take(LISTED).map(|due| due.line.clone()).collect();
+    let summary = Summary { alerts: told.len() as u64, largest: lines };
+    of_summary(
+        name,
+        rule.map_or(Severity::Warning, |rule| rule.severity),
+        rule,
+        &by_event,
+        summary,
+        "",
+        times,
+    )
+}
+
+/// The notification of a summary; `why` tells summaries of one rule and evaluation apart.
+pub fn of_summary(
+    name: &str,
+    severity: Severity,
+    rule: Option<&Rule>,
+    by_event: &BTreeMap<Event, usize>,
+    summary: Summary,
+    why: &str,
+    times: Times,
+) -> Notification {
+    let subject = format!("{name}\0{why}\0{}", times.eval_time);
+    Notification {
+        schema: SCHEMA.to_owned(),
+        id: Id::of_notification(&subject, Event::Summary, 0),
+        event: Event::Summary,
+        at: times.eval_time,
+        severity,
+        title: words::summary_title(name, by_event),
+        text: words::summary_text(name, by_event, &summary),
+        rule: Some(name.to_owned()),
+        labels: rule.map(|rule| rule.labels.clone()).unwrap_or_default(),
+        reason: (!why.is_empty()).then(|| why.to_owned()),
+        alert: None,
+        summary: Some(summary),
+    }
+}

@@ -1,0 +1,102 @@
+//! Runs that belong to one alert.
+
+use super::segment::{Run, Segment, highest, runs};
+
+/// The runs of one alert: the first that held for `for`, and those that began before it would have been over.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Chain {
+    /// The run that made it fire.
+    pub(crate) run: Run,
+    /// First holding moment.
+    pub(crate) first: i64,
+    /// Last holding moment of all of its runs.
+    pub(crate) last: i64,
+    /// Highest excess of all of its runs.
+    pub(crate) excess: Option<f64>,
+}
+
+/// How long things must last, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lengths {
+    /// Largest distance of holding moments of one run.
+    pub(crate) gap: i64,
+    /// `for`.
+    pub(crate) hold_for: i64,
+    /// `keep_firing_for`.
+    pub(crate) keep_firing_for: i64,
+}
+
+impl Lengths {
+    /// The first moment at which an alert that last held at `last` does not fire any more.
+    pub(crate) fn over(self, last: i64) -> i64 {
+        last.saturating_add(self.gap).saturating_add(self.keep_firing_for)
+    }
+
+    /// Whether a run held for `for`.
+    pub(crate) fn is_long_enough(self, run: &Run, segments: &[Segment]) -> bool {
+        run.last.saturating_sub(run.first) >= self.hold_for
+            || segments[run.from..run.to].iter().any(|segment| segment.fired)
+    }
+}
+
+/// The alerts that segments make.
+pub(crate) fn chains(segments: &[Segment], lengths: Lengths) -> Vec<Chain> {
+    let mut chains: Vec<Chain> = Vec::new();
+    for run in runs(segments, lengths.gap) {
+        let excess = highest(&segments[run.from..run.to]).and_then(|segment| segment.excess);
+        match chains.last_mut() {
+            Some(chain) if run.first < lengths.over(chain.last) => {
+                chain.last = chain.last.max(run.last);
+                chain.excess = match (chain.excess, excess) {
+                    (Some(one), Some(other)) => Some(one.max(other)),
+                    (one, other) => one.or(other),
+                };
+            }
+            _ if lengths.is_long_enough(&run, segments) => {
+                chains.push(Chain { run, first: run.first, last: run.last, excess });
+            }
+            _ => {}
+        }
+    }
+    chains
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario, `for`, `keep_firing_for`, segments, alerts.
+    type Case<'a> = (&'a str, i64, i64, &'a [(i64, i64)], &'a [(i64, i64)]);
+
+    #[test]
+    fn alerts_of_runs() {
+        let segment = |first, last| Segment {
+            first,
+            last,
+            peak_at: first,
+            excess: None,
+            values: Vec::new(),
+            peak: Vec::new(),
+            evidence: Vec::new(),
+            partial: false,
+            settled: false,
+            fired: false,
+        };
+        let cases: &[Case<'_>] = &[
+            ("each run its own", 0, 0, &[(0, 5), (20, 20)], &[(0, 5), (20, 20)]),
+            ("too short for `for`", 10, 0, &[(0, 9)], &[]),
+            ("just long enough", 10, 0, &[(0, 10)], &[(0, 10)]),
+            ("a short run before is not part of it", 10, 0, &[(0, 5), (20, 40)], &[(20, 40)]),
+            ("kept firing: the next run joins", 0, 100, &[(0, 5), (20, 20)], &[(0, 20)]),
+            ("a short run joins what fires", 10, 100, &[(0, 10), (30, 31)], &[(0, 31)]),
+            ("at the very end it does not", 0, 5, &[(0, 5), (20, 20)], &[(0, 5), (20, 20)]),
+        ];
+        for (scenario, hold_for, keep_firing_for, segments, expected) in cases {
+            let segments: Vec<Segment> = segments.iter().map(|&(first, last)| segment(first, last)).collect();
+            let lengths = Lengths { gap: 10, hold_for: *hold_for, keep_firing_for: *keep_firing_for };
+            let found: Vec<_> =
+                chains(&segments, lengths).iter().map(|chain| (chain.first, chain.last)).collect();
+            assert_eq!(found, *expected, "{scenario}");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The life of alerts: what was observed of a rule → its state, the violations to record, the events to tell of.
+//!
+//! ```text
+//! observations ─replace─▶ segments ─runs─▶ violations (records with revisions)
+//!                                   └─chains─▶ alerts ─▶ events ─announce (silences, inhibition, limits)─▶ notifications
+//! ```
+//!
+//! | module | does |
+//! | --- | --- |
+//! | [`segment`] | holding moments of stretches of time, replaced when these are judged again |
+//! | [`chain`](self) | runs that belong to one alert, with `for` and `keep_firing_for` |
+//! | `identity` | which known episode a found one is |
+//! | [`mod@transition`] | the only place that changes a rule's state |
+//! | [`mod@announce`] | which events are told, to whom it may matter, in which words |
+//!
+//! All of it is pure: the state that an evaluation leaves is a function of the state before, what was observed, and the
+//! evaluation's times.
+
+pub mod announce;
+mod chain;
+mod identity;
+pub mod segment;
+pub mod state;
+pub mod transition;
+
+pub use announce::{Mutes, announce};
+pub use segment::{Segment, Stretch, joined};
+pub use state::{Alert, GroupState, Phase, RuleState, Tracked};
+pub use transition::{Change, Facts, Observation, Times, ViolationRecord, transition};

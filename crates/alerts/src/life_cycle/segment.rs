@@ -1,0 +1,212 @@
+//! What was observed of one rule and group: holding moments in segments, and the runs that these make.
+//!
+//! A segment is what one look at a stretch of time found. When the stretch is looked at again because late spans reached
+//! back to it, its segments are replaced; a stretch never cuts a segment in two. Runs are segments at most `gap` apart:
+//! they are the violations.
+
+use serde::{Deserialize, Serialize};
+
+use crate::value::Value;
+use crate::violation::Evidence;
+use crate::wire;
+
+/// Holding moments of one group within one stretch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Segment {
+    /// First holding moment; nanoseconds since the epoch.
+    pub first: i64,
+    /// Last holding moment.
+    pub last: i64,
+    /// The moment at which the first comparison exceeds its bound most; the earliest of equals.
+    pub peak_at: i64,
+    /// By how much it does; none where the comparison has no value.
+    pub excess: Option<f64>,
+    /// Values at `first`.
+    #[serde(with = "wire::typed_values")]
+    pub values: Vec<(String, Value)>,
+    /// Values at `peak_at`.
+    #[serde(with = "wire::typed_values")]
+    pub peak: Vec<(String, Value)>,
+    /// Spans of the window at `first`; kept for the first segment of a run only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
+    /// Whether data of a window could not be read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
+    /// Behind what late spans can change, or from before the rule's text changed: never replaced.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub settled: bool,
+    /// Whether it belongs to an alert that has held for `for` already, whatever is left of it here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fired: bool,
+}
+
+/// Segments at most `gap` apart, by their places in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// Place of its first segment.
+    pub(crate) from: usize,
+    /// Place behind its last segment.
+    pub(crate) to: usize,
+    /// First holding moment.
+    pub(crate) first: i64,
+    /// Last holding moment.
+    pub(crate) last: i64,
+}
+
+/// The runs of segments in order of time.
+pub(crate) fn runs(segments: &[Segment], gap: i64) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for (at, segment) in segments.iter().enumerate() {
+        match runs.last_mut() {
+            Some(run) if segment.first.saturating_sub(run.last) <= gap => {
+                run.to = at + 1;
+                run.last = run.last.max(segment.last);
+            }
+            _ => runs.push(Run { from: at, to: at + 1, first: segment.first, last: segment.last }),
+        }
+    }
+    runs
+}
+
+/// The segment of a run whose peak is highest; the earliest of equals.
+pub(crate) fn highest(segments: &[Segment]) -> Option<&Segment> {
+    segments.iter().reduce(|best, segment| if exceeds(segment.excess, best.excess) { segment } else { best })
+}
+
+fn exceeds(one: Option<f64>, other: Option<f64>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one > other,
+        (Some(_), None) => true,
+        (None, _) => false,
+    }
+}
+
+/// A closed stretch of moments, in nanoseconds since the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Stretch {
+    /// First.
+    pub from: i64,
+    /// Last.
+    pub to: i64,
+}
+
+impl Stretch {
+    /// Whether a moment lies in it.
+    pub fn contains(self, moment: i64) -> bool {
+        (self.from..=self.to).contains(&moment)
+    }
+
+    /// Whether they have a moment in common.
+    pub fn meets(self, other: Self) -> bool {
+        self.from <= other.to && other.from <= self.to
+    }
+}
+
+/// Stretches in order, joined where they touch.
+pub fn joined(mut stretches: Vec<Stretch>) -> Vec<Stretch> {
+    stretches.retain(|stretch| stretch.from <= stretch.to);
+    stretches.sort_unstable();
+    let mut joined: Vec<Stretch> = Vec::new();
+    for stretch in stretches {
+        match joined.last_mut() {
+            Some(last) if stretch.from <= last.to.saturating_add(1) => last.to = last.to.max(stretch.to),
+            _ => joined.push(stretch),
+        }
+    }
+    joined
+}
+
+/// Puts what was found in the judged stretches in the place of what was there.
+pub(crate) fn replace(segments: &mut Vec<Segment>, judged: &[Stretch], found: Vec<Segment>) {
+    segments
+        .retain(|segment| segment.settled || !judged.iter().any(|stretch| stretch.contains(segment.first)));
+    segments.extend(found);
+    segments.sort_by_key(|segment| (segment.first, segment.last));
+}
+
+/// Of runs that reach behind `horizon`, joins what lies behind it into one settled segment.
+pub(crate) fn settle(
+    segments: &mut Vec<Segment>,
+    gap: i64,
+    horizon: i64,
+    held_long_enough: impl Fn(&Run) -> bool,
+) {
+    let mut kept = Vec::with_capacity(segments.len());
+    for run in runs(segments, gap) {
+        let of_run = &segments[run.from..run.to];
+        let old = of_run.partition_point(|segment| segment.last < horizon);
+        if let Some((first, rest)) = of_run[..old].split_first() {
+            let mut base = first.clone();
+            if let Some(best) = highest(&of_run[..old]) {
+                base.peak_at = best.peak_at;
+                base.excess = best.excess;
+                base.peak.clone_from(&best.peak);
+            }
+            for segment in rest {
+                base.last = base.last.max(segment.last);
+                base.partial |= segment.partial;
+                base.fired |= segment.fired;
+            }
+            base.settled = true;
+            base.fired |= held_long_enough(&run);
+            kept.push(base);
+        }
+        kept.extend_from_slice(&of_run[old..]);
+    }
+    *segments = kept;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(crate) fn segment(first: i64, last: i64) -> Segment {
+        Segment {
+            first,
+            last,
+            peak_at: first,
+            excess: Some(0.0),
+            values: Vec::new(),
+            peak: Vec::new(),
+            evidence: Vec::new(),
+            partial: false,
+            settled: false,
+            fired: false,
+        }
+    }
+
+    fn shape(segments: &[Segment]) -> Vec<(i64, i64)> {
+        segments.iter().map(|segment| (segment.first, segment.last)).collect()
+    }
+
+    #[test]
+    fn segments_at_most_the_gap_apart_are_one_run() {
+        let segments = [segment(0, 5), segment(15, 15), segment(26, 30)];
+        let runs: Vec<_> = runs(&segments, 10).iter().map(|run| (run.first, run.last)).collect();
+        assert_eq!(runs, [(0, 15), (26, 30)]);
+    }
+
+    #[test]
+    fn what_was_judged_again_is_replaced_unless_it_is_settled() {
+        let mut segments = vec![Segment { settled: true, ..segment(0, 1) }, segment(5, 6), segment(20, 21)];
+        replace(&mut segments, &[Stretch { from: 0, to: 10 }], vec![segment(7, 8)]);
+        assert_eq!(shape(&segments), [(0, 1), (7, 8), (20, 21)]);
+    }
+
+    #[test]
+    fn old_segments_of_a_run_settle_into_one_with_the_highest_peak() {
+        let high = Segment { excess: Some(9.0), peak_at: 13, ..segment(12, 14) };
+        let mut segments = vec![segment(0, 5), high, segment(20, 30), segment(90, 91)];
+        settle(&mut segments, 10, 20, |_| true);
+        assert_eq!(shape(&segments), [(0, 14), (20, 30), (90, 91)]);
+        assert_eq!((segments[0].peak_at, segments[0].settled, segments[0].fired), (13, true, true));
+    }
+
+    #[test]
+    fn stretches_join_where_they_touch() {
+        let stretch = |from, to| Stretch { from, to };
+        let all = vec![stretch(5, 9), stretch(3, 1), stretch(0, 4), stretch(11, 12)];
+        assert_eq!(joined(all), [stretch(0, 9), stretch(11, 12)]);
+    }
+}

@@ -1,0 +1,141 @@
+//! What is remembered of a rule between evaluations.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::segment::Segment;
+use crate::fingerprint::Fingerprint;
+use crate::notification::{Event, Id, Told};
+use crate::wire;
+
+/// What is remembered of one rule.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RuleState {
+    /// SHA-256 of the rule's text.
+    pub hash: String,
+    /// Moments after this one are judged; nanoseconds since the epoch.
+    pub from: i64,
+    /// How far moments have been judged.
+    pub judged_to: i64,
+    /// Its groups of which there is something to remember.
+    pub groups: BTreeMap<Fingerprint, GroupState>,
+    /// Why it could not be judged at the last evaluation, where it could not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorState>,
+}
+
+/// Something that is wrong, and when people were told so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorState {
+    /// What.
+    pub reason: String,
+    /// The `eval_time` since which it is so.
+    pub since: i64,
+    /// The `eval_time` at which people were told last.
+    pub told_at: i64,
+    /// How often they were.
+    pub told: u64,
+}
+
+/// What is remembered of one group.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct GroupState {
+    /// Keys as the rule writes them, and values as they may be shown.
+    #[serde(with = "wire::pairs")]
+    pub group: Vec<(String, Option<String>)>,
+    /// The moments at which the condition held, in order.
+    pub segments: Vec<Segment>,
+    /// The violations that were recorded and may still change.
+    pub violations: Vec<Tracked>,
+    /// The alerts that may still change.
+    pub alerts: Vec<Alert>,
+}
+
+/// A violation that was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tracked {
+    /// Fingerprint and start as first committed.
+    pub id: Id,
+    /// The start as first committed.
+    pub first_start: i64,
+    /// Present first moment.
+    pub starts_at: i64,
+    /// Present last moment.
+    pub ends_at: i64,
+    /// Of the last record; 1 is the first.
+    pub revision: u32,
+    /// Whether it is still there: not withdrawn, nor merged into another.
+    pub live: bool,
+    /// SHA-256 of the last record's violation: whether there is anything new to say.
+    pub digest: Id,
+}
+
+/// Where an alert is in its life. Before `Firing` it is only in the segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// It fires.
+    Firing,
+    /// It is over.
+    Resolved,
+    /// Late spans took it back.
+    Withdrawn,
+    /// Late spans showed that it is one with another.
+    Merged,
+}
+
+/// An alert that fired.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alert {
+    /// The start of its first violation as first committed.
+    pub first_start: i64,
+    /// Present first moment.
+    pub starts_at: i64,
+    /// Present last moment.
+    pub ends_at: i64,
+    /// Where in its life it is.
+    pub phase: Phase,
+    /// What is told of it: never changes once it fired.
+    pub told: Told,
+    /// How much it exceeds its bound at most: the order of summaries.
+    pub excess: Option<f64>,
+    /// Whether anybody was told that it fires.
+    pub known: bool,
+    /// What is still to be told, once nothing mutes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owed: Option<Event>,
+    /// Why it was closed, where it was not by its own condition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// How often each event was told.
+    pub counts: BTreeMap<Event, u64>,
+    /// The `eval_time` at which people were told last that it fires.
+    pub told_at: i64,
+    /// Distance to the next reminder, in nanoseconds.
+    pub remind_after: i64,
+    /// The silence or the rule that muted it at the last evaluation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted_by: Option<String>,
+}
+
+impl Alert {
+    /// Whether it fires.
+    pub fn is_firing(&self) -> bool {
+        self.phase == Phase::Firing
+    }
+}
+
+impl RuleState {
+    /// Of a rule that is judged for the first time: moments after `from`.
+    pub fn new(hash: String, from: i64) -> Self {
+        Self { hash, from, judged_to: from, ..Self::default() }
+    }
+
+    /// The alerts that fire.
+    pub fn firing(&self) -> impl Iterator<Item = (&Fingerprint, &Alert)> {
+        self.groups.iter().flat_map(|(fingerprint, group)| {
+            group.alerts.iter().filter(|alert| alert.is_firing()).map(move |alert| (fingerprint, alert))
+        })
+    }
+}

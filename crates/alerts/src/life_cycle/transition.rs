@@ -1,0 +1,529 @@
+//! The only place that changes a rule's state: `(state, what was observed, times) → (state, records, what is owed)`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fluo_rules::rule::Rule;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::chain::{Chain, Lengths, chains};
+use super::identity::{Known, matches};
+use super::segment::{Run, Segment, Stretch, highest, replace, runs, settle};
+use super::state::{Alert, GroupState, Phase, RuleState, Tracked};
+use crate::fingerprint::Fingerprint;
+use crate::notification::{Event, Id, Told};
+use crate::template::{Renderer, SUMMARY, default_summary};
+use crate::violation::Violation;
+
+/// The times of an evaluation, in nanoseconds since the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// The evaluation's logical time.
+    pub eval_time: i64,
+    /// Windows that end at or before it are taken to be complete.
+    pub watermark: i64,
+    /// Some file has arrived after every moment before this one: what is missing there is missing.
+    pub alive_to: i64,
+}
+
+/// What a transition needs to know of its rule.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// The rule.
+    pub rule: &'a Rule,
+    /// SHA-256 of its text.
+    pub hash: &'a str,
+    /// Largest distance of holding moments of one violation, in nanoseconds.
+    pub gap: i64,
+    /// Late spans change nothing before this moment.
+    pub horizon: i64,
+    /// Event times of which spans may be missing, because a file could not be read.
+    pub damaged: &'a [Stretch],
+    /// Renders the texts for people.
+    pub renderer: &'a Renderer,
+}
+
+/// What was observed of one group in one stretch of time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// Of rule and group.
+    pub fingerprint: Fingerprint,
+    /// Keys as the rule writes them, and values as they may be shown.
+    pub group: Vec<(String, Option<String>)>,
+    /// The holding moments.
+    pub segment: Segment,
+}
+
+/// What a record says of its violation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It is so.
+    Valid,
+    /// It is not: late spans took it back.
+    Withdrawn,
+    /// It is part of another, which has a record of its own.
+    Merged,
+}
+
+impl Status {
+    /// As in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Withdrawn => "withdrawn",
+            Self::Merged => "merged",
+        }
+    }
+}
+
+/// A violation as it is stored. Of records with the same id, the one with the highest revision counts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ViolationRecord {
+    /// The episode's id.
+    pub id: Id,
+    /// 1 for the first record.
+    pub revision: u32,
+    /// Whether it still stands.
+    pub status: Status,
+    /// SHA-256 of the rule's text.
+    pub rule_hash: String,
+    /// The violation.
+    pub violation: Violation,
+}
+
+/// What a transition gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// The state after it.
+    pub state: RuleState,
+    /// Violations that are new or have changed, by start, then group.
+    pub records: Vec<ViolationRecord>,
+    /// Alerts that began to fire: what is told of them may be completed (with the files of their windows) before it is
+    /// committed, and not afterwards.
+    pub fired: Vec<(Fingerprint, Id)>,
+}
+
+/// Replaces what was known of the judged stretches by what was observed there, and moves every alert on.
+///
+/// `judged_to`: how far moments have now been judged.
+pub fn transition(
+    state: RuleState,
+    facts: &Facts<'_>,
+    judged: &[Stretch],
+    observations: Vec<Observation>,
+    judged_to: i64,
+    times: Times,
+) -> Change {
+    let mut change = Change { state, records: Vec::new(), fired: Vec::new() };
+    let mut found: BTreeMap<Fingerprint, GroupState> = BTreeMap::new();
+    for Observation { fingerprint, group, segment } in observations {
+        let of_group =
+            found.entry(fingerprint).or_insert_with(|| GroupState { group, ..GroupState::default() });
+        of_group.segments.push(segment);
+    }
+    let fingerprints: BTreeSet<Fingerprint> =
+        change.state.groups.keys().chain(found.keys()).copied().collect();
+    let mut groups = std::mem::take(&mut change.state.groups);
+    for fingerprint in fingerprints {
+        let seen = found.remove(&fingerprint).unwrap_or_default();
+        let mut group = groups
+            .remove(&fingerprint)
+            .unwrap_or_else(|| GroupState { group: seen.group, ..GroupState::default() });
+        replace(&mut group.segments, judged, seen.segments);
+        let mut step =
+            Step { facts, fingerprint, times, records: &mut change.records, fired: &mut change.fired };
+        step.violations(&mut group);
+        step.alerts(&mut group);
+        step.forget(&mut group);
+        if !group.is_empty() {
+            change.state.groups.insert(fingerprint, group);
+        }
+    }
+    change
+        .records
+        .sort_by(|left, right| left.violation.in_order(&right.violation).then(left.id.cmp(&right.id)));
+    change.state.judged_to = change.state.judged_to.max(judged_to);
+    change
+}
+
+/// Takes over the alerts that fire under a changed rule, whose text has another hash now. Whoever is pending starts
+/// anew; those of groups that cannot come again under the new `group_by` are resolved.
+pub fn rule_changed(mut state: RuleState, rule: &Rule, hash: &str, from: i64, times: Times) -> RuleState {
+    state.from = from;
+    state.judged_to = from;
+    hash.clone_into(&mut state.hash);
+    let keys: Vec<&str> = rule.group_by.iter().map(|entry| entry.key.as_str()).collect();
+    for group in state.groups.values_mut() {
+        let exists = group.group.iter().map(|(key, _)| key.as_str()).eq(keys.iter().copied());
+        if !exists {
+            group.segments.clear();
+            close(group, "rule_changed", times);
+            continue;
+        }
+        let kept: Vec<Segment> = group
+            .alerts
+            .iter()
+            .filter(|alert| alert.is_firing())
+            .map(|alert| base_of(alert, &group.segments))
+            .collect();
+        group.segments = kept;
+    }
+    state
+}
+
+/// Closes all alerts of a rule that is not there any more.
+pub fn rule_removed(mut state: RuleState, times: Times) -> RuleState {
+    for group in state.groups.values_mut() {
+        group.segments.clear();
+        close(group, "rule_removed", times);
+    }
+    state
+}
+
+fn close(group: &mut GroupState, reason: &str, times: Times) {
+    for alert in group.alerts.iter_mut().filter(|alert| alert.is_firing()) {
+        alert.resolve(times.watermark.max(alert.ends_at));
+        alert.reason = Some(reason.to_owned());
+    }
+}
+
+/// A firing alert as one segment that nothing replaces.
+fn base_of(alert: &Alert, segments: &[Segment]) -> Segment {
+    let within: Vec<Segment> = segments
+        .iter()
+        .filter(|segment| (alert.starts_at..=alert.ends_at).contains(&segment.first))
+        .cloned()
+        .collect();
+    let peak = highest(&within);
+    let told = &alert.told.violation;
+    Segment {
+        first: alert.starts_at,
+        last: alert.ends_at,
+        peak_at: peak.map_or(alert.starts_at, |segment| segment.peak_at),
+        excess: peak.map_or(alert.excess, |segment| segment.excess),
+        values: told.values.clone(),
+        peak: peak.map_or_else(|| told.peak.clone(), |segment| segment.peak.clone()),
+        evidence: told.evidence.clone(),
+        partial: told.partial,
+        settled: true,
+        fired: true,
+    }
+}
+
+impl GroupState {
+    fn is_empty(&self) -> bool {
+        self.segments.is_empty() && self.violations.is_empty() && self.alerts.is_empty()
+    }
+}
+
+impl Alert {
+    /// It does not fire any more since `at`. Who knows that it fired is told.
+    fn resolve(&mut self, at: i64) {
+        self.phase = Phase::Resolved;
+        self.told.resolved_at = Some(at);
+        self.owed = self.known.then_some(Event::Resolved);
+    }
+}
+
+/// One group's step.
+struct Step<'a> {
+    facts: &'a Facts<'a>,
+    fingerprint: Fingerprint,
+    times: Times,
+    records: &'a mut Vec<ViolationRecord>,
+    fired: &'a mut Vec<(Fingerprint, Id)>,
+}
+
+impl Step<'_> {
+    fn lengths(&self) -> Lengths {
+        let rule = self.facts.rule;
+        Lengths { gap: self.facts.gap, hold_for: rule.hold_for.0, keep_firing_for: rule.keep_firing_for.0 }
+    }
+
+    /// Records what is new or changed.
+    fn violations(&mut self, group: &mut GroupState) {
+        let runs = runs(&group.segments, self.facts.gap);
+        let known: Vec<Known> = group
+            .violations
+            .iter()
+            .map(|tracked| Known {
+                first_start: tracked.first_start,
+                starts_at: tracked.starts_at,
+                ends_at: tracked.ends_at,
+                rank: u8::from(tracked.live),
+            })
+            .collect();
+        let found: Vec<(i64, i64)> = runs.iter().map(|run| (run.first, run.last)).collect();
+        let matches = matches(&known, &found, self.facts.gap);
+        let mut gone = Vec::new();
+        for (at, tracked) in group.violations.iter_mut().enumerate() {
+            let is_heir = matches.found[at].is_some_and(|run| matches.known[run] == Some(at));
+            if is_heir || !tracked.live {
+                continue;
+            }
+            tracked.live = false;
+            tracked.revision += 1;
+            let status = if matches.found[at].is_some() { Status::Merged } else { Status::Withdrawn };
+            gone.push((tracked.clone(), status));
+        }
+        for (tracked, status) in gone {
+            let violation = self.bare(&group.group, tracked.starts_at, tracked.ends_at);
+            self.record(&tracked, status, violation);
+        }
+        for (run, heir) in runs.iter().zip(&matches.known) {
+            let violation = self.violation(&group.group, &group.segments[run.from..run.to], run);
+            let digest = digest(&violation);
+            let at = heir.unwrap_or_else(|| {
+                group.violations.push(Tracked {
+                    id: Id::of_episode(&self.fingerprint, run.first),
+                    first_start: run.first,
+                    starts_at: run.first,
+                    ends_at: run.last,
+                    revision: 0,
+                    live: true,
+                    digest: Id::default(),
+                });
+                group.violations.len() - 1
+            });
+            let tracked = &mut group.violations[at];
+            if tracked.live && tracked.revision > 0 && tracked.digest == digest {
+                continue;
+            }
+            tracked.revision += 1;
+            tracked.live = true;
+            (tracked.starts_at, tracked.ends_at, tracked.digest) = (run.first, run.last, digest);
+            let tracked = tracked.clone();
+            self.record(&tracked, Status::Valid, violation);
+        }
+    }
+
+    fn record(&mut self, tracked: &Tracked, status: Status, violation: Violation) {
+        self.records.push(ViolationRecord {
+            id: tracked.id,
+            revision: tracked.revision,
+            status,
+            rule_hash: self.facts.hash.to_owned(),
+            violation,
+        });
+    }
+
+    /// A violation with its times and nothing else.
+    fn bare(&self, group: &[(String, Option<String>)], starts_at: i64, ends_at: i64) -> Violation {
+        let rule = self.facts.rule;
+        Violation {
+            rule: rule.name.clone(),
+            severity: rule.severity,
+            labels: rule.labels.clone(),
+            fingerprint: self.fingerprint,
+            group: group.to_vec(),
+            condition: rule.condition.text.clone(),
+            starts_at,
+            ends_at,
+            ongoing: false,
+            window: rule.window,
+            values: Vec::new(),
+            peak: Vec::new(),
+            evidence: Vec::new(),
+            summary: String::new(),
+            partial: false,
+        }
+    }
+
+    fn violation(&self, group: &[(String, Option<String>)], segments: &[Segment], run: &Run) -> Violation {
+        let mut violation = self.bare(group, run.first, run.last);
+        violation.ongoing = self.times.watermark < run.last.saturating_add(self.facts.gap);
+        violation.partial = segments.iter().any(|segment| segment.partial);
+        if let Some(first) = segments.first() {
+            violation.values.clone_from(&first.values);
+            violation.evidence.clone_from(&first.evidence);
+        }
+        if let Some(highest) = highest(segments) {
+            violation.peak.clone_from(&highest.peak);
+        }
+        violation.summary = default_summary(&violation);
+        violation.summary = self.facts.renderer.summary(&self.facts.rule.annotations, &violation).text;
+        violation
+    }
+
+    /// Moves alerts on: fires, resolves, takes back, opens again.
+    fn alerts(&mut self, group: &mut GroupState) {
+        let chains = chains(&group.segments, self.lengths());
+        let known: Vec<Known> = group
+            .alerts
+            .iter()
+            .map(|alert| Known {
+                first_start: alert.first_start,
+                starts_at: alert.starts_at,
+                ends_at: alert.ends_at,
+                rank: match alert.phase {
+                    Phase::Firing => 2,
+                    Phase::Resolved => 1,
+                    Phase::Withdrawn | Phase::Merged => 0,
+                },
+            })
+            .collect();
+        let found: Vec<(i64, i64)> = chains.iter().map(|chain| (chain.first, chain.last)).collect();
+        let matches = matches(&known, &found, self.facts.gap);
+        for (at, alert) in group.alerts.iter_mut().enumerate() {
+            match matches.found[at] {
+                Some(chain) if matches.known[chain] == Some(at) => self.go_on(alert, &chains[chain]),
+                Some(_) => {
+                    // The one that goes on under the other's id says all there is to say.
+                    alert.phase = Phase::Merged;
+                    alert.owed = None;
+                }
+                None if alert.reason.is_some() => {}
+                None => take_back(alert),
+            }
+        }
+        for (chain, known) in chains.iter().zip(&matches.known) {
+            if known.is_none() {
+                let alert = self.fire(group, chain);
+                self.fired.push((self.fingerprint, alert.told.id));
+                group.alerts.push(alert);
+            }
+        }
+    }
+
+    fn go_on(&self, alert: &mut Alert, chain: &Chain) {
+        (alert.starts_at, alert.ends_at, alert.excess) = (chain.first, chain.last, chain.excess);
+        let over = self.over(chain);
+        match (alert.phase, over) {
+            // It fires on, or is over as it was.
+            (Phase::Firing, None) | (Phase::Resolved | Phase::Merged, Some(_)) => {}
+            (Phase::Firing, Some(at)) => alert.resolve(at),
+            (Phase::Resolved | Phase::Withdrawn | Phase::Merged, None) => {
+                let event = if alert.known { Event::Reopened } else { Event::Firing };
+                alert.phase = Phase::Firing;
+                alert.told.resolved_at = None;
+                alert.reason = None;
+                // What was resolved and not yet told to be is simply still firing.
+                alert.owed = if alert.owed == Some(Event::Resolved) { None } else { Some(event) };
+            }
+            (Phase::Withdrawn, Some(at)) => {
+                alert.phase = Phase::Resolved;
+                alert.told.resolved_at = Some(at);
+                alert.owed = Some(Event::FiredLate);
+            }
+        }
+    }
+
+    /// When the alert of a chain was over, where that can be said: behind the watermark, with spans that arrived later,
+    /// and with none missing in the window that shows it.
+    fn over(&self, chain: &Chain) -> Option<i64> {
+        let window = self.facts.rule.window.0;
+        let mut at = self.lengths().over(chain.last);
+        // Damaged stretches are in order: one pass finds the first moment whose window is whole.
+        for damaged in self.facts.damaged {
+            let read = Stretch { from: at.saturating_sub(window).saturating_add(1), to: at };
+            if damaged.meets(read) {
+                at = damaged.to.saturating_add(window);
+            }
+        }
+        (at <= self.times.watermark && at < self.times.alive_to).then_some(at)
+    }
+
+    fn fire(&self, group: &GroupState, chain: &Chain) -> Alert {
+        let Run { from, to, .. } = chain.run;
+        let violation = self.violation(&group.group, &group.segments[from..to], &chain.run);
+        let renderer = self.facts.renderer;
+        let rule = self.facts.rule;
+        let mut annotations = BTreeMap::new();
+        for (name, template) in &rule.annotations {
+            let text = renderer
+                .render(template, &violation, Event::Firing.as_str())
+                .unwrap_or_else(|reason| format!("(could not be rendered: {reason})"));
+            annotations.insert(name.clone(), text);
+        }
+        if let Some(summary) = annotations.get_mut(SUMMARY) {
+            // The violation has the default text where the rule's own could not be rendered.
+            summary.clone_from(&violation.summary);
+        }
+        let mut trace_urls: Vec<String> =
+            violation.evidence.iter().filter_map(|span| renderer.trace_url(&span.trace_id)).collect();
+        let mut seen = BTreeSet::new();
+        trace_urls.retain(|url| seen.insert(url.clone()));
+        let over = self.over(chain);
+        Alert {
+            first_start: chain.first,
+            starts_at: chain.first,
+            ends_at: chain.last,
+            phase: if over.is_some() { Phase::Resolved } else { Phase::Firing },
+            excess: chain.excess,
+            known: false,
+            owed: Some(if over.is_some() { Event::FiredLate } else { Event::Firing }),
+            reason: None,
+            counts: BTreeMap::new(),
+            told_at: self.times.eval_time,
+            remind_after: rule.realert.every.0,
+            muted_by: None,
+            told: Told {
+                id: Id::of_episode(&self.fingerprint, chain.first),
+                resolved_at: over,
+                values: violation.values.iter().map(|(name, value)| (name.clone(), value.human())).collect(),
+                annotations,
+                trace_urls,
+                rule_hash: self.facts.hash.to_owned(),
+                files: Vec::new(),
+                violation,
+            },
+        }
+    }
+
+    /// Drops what nothing needs any more.
+    fn forget(&self, group: &mut GroupState) {
+        let lengths = self.lengths();
+        let horizon = self.facts.horizon;
+        let before = group.segments.clone();
+        settle(&mut group.segments, lengths.gap, horizon, |run| lengths.is_long_enough(run, &before));
+        let ended = |last: i64| lengths.over(last) < horizon;
+        group.alerts.retain(|alert| alert.is_firing() || alert.owed.is_some() || !ended(alert.ends_at));
+        let alerts: Vec<(i64, i64)> = group
+            .alerts
+            .iter()
+            .filter(|alert| matches!(alert.phase, Phase::Firing | Phase::Resolved))
+            .map(|alert| (alert.starts_at, alert.ends_at))
+            .collect();
+        let mut kept = Vec::with_capacity(group.segments.len());
+        for run in runs(&group.segments, lengths.gap) {
+            // An alert stays what it is as long as all of its runs are there.
+            let needed = alerts.iter().any(|(first, last)| run.first <= *last && *first <= run.last);
+            if ended(run.last) && !needed {
+                continue;
+            }
+            for (at, segment) in group.segments[run.from..run.to].iter().enumerate() {
+                let mut segment = segment.clone();
+                if at > 0 {
+                    // Only what a run starts with is shown.
+                    segment.values.clear();
+                    segment.evidence.clear();
+                }
+                kept.push(segment);
+            }
+        }
+        group.segments = kept;
+        let segments = &group.segments;
+        group.violations.retain(|tracked| {
+            !ended(tracked.ends_at)
+                || segments
+                    .iter()
+                    .any(|segment| segment.first <= tracked.ends_at && tracked.starts_at <= segment.last)
+        });
+    }
+}
+
+fn take_back(alert: &mut Alert) {
+    if matches!(alert.phase, Phase::Firing | Phase::Resolved) {
+        alert.phase = Phase::Withdrawn;
+        alert.owed = alert.known.then_some(Event::Withdrawn);
+    }
+}
+
+/// SHA-256 of a violation's JSON.
+fn digest(violation: &Violation) -> Id {
+    // A violation has only texts, numbers and maps of texts: writing it cannot fail, and if it did, the empty text
+    // would only make one more revision.
+    let text = serde_json::to_vec(violation).unwrap_or_default();
+    Id::from_bytes(Sha256::digest(text).into())
+}
