@@ -11,6 +11,12 @@ pub enum EngineError {
     /// Occurs when a rule cannot be planned.
     #[error("the rule could not be planned")]
     Plan(#[from] PlanError),
+    /// Occurs when a rule needs more memory than it may have. It is not judged then.
+    #[error("it needs more memory than its budget: narrow `window`, or group by fewer keys")]
+    Memory(#[source] Box<DataFusionError>),
+    /// Occurs when a second look at the spans finds others than the first: files were changed or removed meanwhile.
+    #[error("spans changed while they were read: {0} that were there are gone")]
+    Changed(&'static str),
     /// Occurs when a plan fails while it runs.
     #[error("the query failed")]
     Query(#[source] Box<DataFusionError>),
@@ -45,6 +51,9 @@ pub enum EngineError {
 
 impl From<DataFusionError> for EngineError {
     fn from(source: DataFusionError) -> Self {
-        Self::Query(Box::new(source))
+        match source.find_root() {
+            DataFusionError::ResourcesExhausted(_) => Self::Memory(Box::new(source)),
+            _ => Self::Query(Box::new(source)),
+        }
     }
 }

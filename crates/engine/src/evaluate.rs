@@ -15,6 +15,7 @@ use arrow::array::{Array, AsArray, Int64Array, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, Decimal128Type, Field, Float64Type, Int64Type, Schema, SchemaRef};
 use datafusion::datasource::{MemTable, provider_as_source};
+use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::SessionContext;
 use fluo_alerts::value::Value;
@@ -27,9 +28,9 @@ use fluo_spans::schema::span_schema;
 use fluo_spans::span::Span;
 use futures::TryStreamExt;
 
-use crate::episodes::{Episode, Holding, episodes};
+use crate::episodes::{Episode, Holding, Joining, episodes};
 use crate::error::EngineError;
-use crate::rows::{Group, Rows, groups_of, unique, within};
+use crate::rows::{Group, Rows, groups_of, index, unique, within};
 use crate::source::SpanSource;
 
 /// From when to when a rule is judged; both ends included.
@@ -58,7 +59,11 @@ pub struct Observed {
     pub ongoing: bool,
     /// Values at `starts_at`.
     pub values: Values,
-    /// Values at the moment at which the first comparison exceeds its bound most.
+    /// The moment at which the first comparison exceeds its bound most; the earliest of equals.
+    pub peak_at: i64,
+    /// By how much it does; none where the comparison has no value.
+    pub excess: Option<f64>,
+    /// Values at `peak_at`.
     pub peak: Values,
     /// The newest spans of the window at `starts_at`, newest first.
     pub evidence: Vec<Span>,
@@ -89,9 +94,19 @@ pub async fn evaluate(
     let Some(moments) = moments(plan, source, range) else {
         return Ok(Outcome { nothing_judged: true, ..Outcome::default() });
     };
-    check_moments(plan, moments)?;
-    let evaluation = Evaluation { session, plan, source, moments };
-    if plan.judging().is_exact() { evaluation.exact().await } else { evaluation.grid().await }
+    Evaluation { session, plan, source, moments, cell: None }.run().await
+}
+
+/// Evaluates a rule at the moments of one stretch, as [`evaluate`] does, but with every violation cut where a multiple
+/// of `cell` nanoseconds since the epoch passes: so that a part of the stretch can be looked at again.
+pub async fn observe(
+    session: &SessionContext,
+    plan: &RulePlan,
+    source: &SpanSource,
+    moments: TimeRange,
+    cell: i64,
+) -> Result<Outcome, EngineError> {
+    Evaluation { session, plan, source, moments, cell: Some(cell) }.run().await
 }
 
 /// A grid of more moments than this in one evaluation would fill the memory before it told anything.
@@ -133,6 +148,8 @@ struct Evaluation<'a> {
     plan: &'a RulePlan,
     source: &'a SpanSource,
     moments: TimeRange,
+    /// Where violations are cut.
+    cell: Option<i64>,
 }
 
 /// Rows of a rule, and what removing copies told.
@@ -143,6 +160,11 @@ struct Deduplicated {
 }
 
 impl Evaluation<'_> {
+    async fn run(&self) -> Result<Outcome, EngineError> {
+        check_moments(self.plan, self.moments)?;
+        if self.plan.judging().is_exact() { self.exact().await } else { self.grid().await }
+    }
+
     fn window(&self) -> i64 {
         self.plan.rule().window.0
     }
@@ -244,7 +266,15 @@ impl Evaluation<'_> {
     async fn rows(&self, ranges: &[TimeRange]) -> Result<Deduplicated, EngineError> {
         let matched = self.source.matched(self.plan, ranges, true)?;
         let schema: SchemaRef = Arc::new(matched.schema().as_arrow().clone());
-        let batches = self.session.execute_logical_plan(matched).await?.collect().await?;
+        let pool = Arc::clone(&self.session.runtime_env().memory_pool);
+        let reservation = MemoryConsumer::new("matching rows").register(&pool);
+        let mut stream = self.session.execute_logical_plan(matched).await?.execute_stream().await?;
+        let mut batches = Vec::new();
+        while let Some(batch) = stream.try_next().await? {
+            // Twice: the batches, and what is made of them.
+            reservation.try_grow(2 * batch.get_array_memory_size())?;
+            batches.push(batch);
+        }
         let schema = batches.first().map_or(schema, RecordBatch::schema);
         let unique = unique(&schema, &batches)?;
         drop(batches);
@@ -287,7 +317,7 @@ impl Evaluation<'_> {
             return Ok(Outcome { duplicates, id_conflicts, ..Outcome::default() });
         }
         let gap = self.plan.gap().0;
-        let mut episodes = episodes(judged.holding, gap);
+        let mut episodes = episodes(judged.holding, Joining { gap, cell: self.cell });
         episodes.sort_by(|left, right| {
             (left.starts_at, &judged.groups[left.group]).cmp(&(right.starts_at, &judged.groups[right.group]))
         });
@@ -319,22 +349,28 @@ impl Evaluation<'_> {
             .zip(groups)
             .zip(evidence)
             .map(|((episode, group), evidence)| {
-                let at = |moment: i64| values.get(&(group.clone(), moment)).cloned().unwrap_or_default();
-                Observed {
+                let at = |moment: i64| {
+                    let found = values.get(&(group.clone(), moment)).cloned();
+                    found.ok_or(EngineError::Changed("values"))
+                };
+                let whole = |key: &SpanKey| spans.get(key).cloned().ok_or(EngineError::Changed("evidence"));
+                Ok(Observed {
                     group: group.clone(),
                     starts_at: episode.starts_at,
                     ends_at: episode.ends_at,
                     ongoing: self.moments.to < episode.ends_at.saturating_add(gap),
-                    values: at(episode.starts_at),
-                    peak: at(episode.peak_at),
-                    evidence: evidence.iter().filter_map(|key| spans.get(key).cloned()).collect(),
+                    values: at(episode.starts_at)?,
+                    peak_at: episode.peak_at,
+                    excess: episode.excess,
+                    peak: at(episode.peak_at)?,
+                    evidence: evidence.iter().map(whole).collect::<Result<_, _>>()?,
                     partial: self.source.is_partial(
                         TimeRange { from: episode.starts_at, to: episode.ends_at },
                         self.window(),
                     ),
-                }
+                })
             })
-            .collect();
+            .collect::<Result<_, EngineError>>()?;
         Ok(Outcome { violations, duplicates, id_conflicts, nothing_judged: false })
     }
 
@@ -369,7 +405,7 @@ impl Evaluation<'_> {
                 continue;
             }
             moments.extend(std::iter::repeat_n(moment, range.len()));
-            indices.extend(range.map(|at| u32::try_from(at).unwrap_or(u32::MAX)));
+            indices.extend(range.map(index));
             if indices.len() >= ROWS_AT_ONCE {
                 let (indices, moments) = (std::mem::take(&mut indices), std::mem::take(&mut moments));
                 values.extend(self.values_at(rows, indices, moments).await?);

@@ -24,6 +24,6 @@ pub mod source;
 mod span_files;
 
 pub use error::EngineError;
-pub use evaluate::{Observed, Outcome, Range, Values, evaluate};
-pub use session::session;
+pub use evaluate::{Observed, Outcome, Range, Values, evaluate, observe};
+pub use session::{session, session_with_memory};
 pub use source::SpanSource;

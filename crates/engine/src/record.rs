@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use fluo_alerts::fingerprint::fingerprint;
+use fluo_alerts::fingerprint::{Fingerprint, fingerprint};
+use fluo_alerts::life_cycle::{Observation, Segment};
 use fluo_alerts::template::{Renderer, default_summary};
 use fluo_alerts::violation::{Evidence, Violation};
 use fluo_plan::keys_read;
@@ -15,19 +16,7 @@ use crate::evaluate::Observed;
 
 /// The record of a violation, and why its summary's template failed, if it did.
 pub fn violation(rule: &Rule, observed: &Observed, renderer: &Renderer) -> (Violation, Option<String>) {
-    let group: Vec<(String, Option<String>)> =
-        rule.group_by.iter().map(|entry| entry.key.clone()).zip(observed.group.iter().cloned()).collect();
-    let key: Vec<(&str, Option<&str>)> =
-        group.iter().map(|(key, value)| (key.as_str(), value.as_deref())).collect();
-    // The fingerprint is that of the true values: redacted groups stay apart.
-    let fingerprint = fingerprint(&rule.name, &key);
-    let group = rule
-        .group_by
-        .iter()
-        .zip(group)
-        .map(|(entry, (key, value))| (key, value.map(|value| shown(rule, &entry.field, value))))
-        .collect();
-    let read = keys_read(rule);
+    let Identified { fingerprint, group } = identified(rule, &observed.group);
     let mut violation = Violation {
         rule: rule.name.clone(),
         severity: rule.severity,
@@ -41,7 +30,7 @@ pub fn violation(rule: &Rule, observed: &Observed, renderer: &Renderer) -> (Viol
         window: rule.window,
         values: observed.values.clone(),
         peak: observed.peak.clone(),
-        evidence: observed.evidence.iter().map(|span| evidence(rule, &read, span)).collect(),
+        evidence: evidence(rule, &observed.evidence),
         summary: String::new(),
         partial: observed.partial,
     };
@@ -51,8 +40,53 @@ pub fn violation(rule: &Rule, observed: &Observed, renderer: &Renderer) -> (Viol
     (violation, rendered.failure)
 }
 
+/// The same as an observation, from which the life of alerts goes on.
+pub fn observation(rule: &Rule, observed: Observed) -> Observation {
+    let Identified { fingerprint, group } = identified(rule, &observed.group);
+    let segment = Segment {
+        first: observed.starts_at,
+        last: observed.ends_at,
+        peak_at: observed.peak_at,
+        excess: observed.excess,
+        values: observed.values,
+        peak: observed.peak,
+        evidence: evidence(rule, &observed.evidence),
+        partial: observed.partial,
+        settled: false,
+        fired: false,
+    };
+    Observation { fingerprint, group, segment }
+}
+
+/// Whose violation it is.
+struct Identified {
+    fingerprint: Fingerprint,
+    /// Keys, and values as they may be shown.
+    group: Vec<(String, Option<String>)>,
+}
+
+fn identified(rule: &Rule, values: &[Option<String>]) -> Identified {
+    let entries = || rule.group_by.iter().zip(values);
+    let key: Vec<(&str, Option<&str>)> =
+        entries().map(|(entry, value)| (entry.key.as_str(), value.as_deref())).collect();
+    Identified {
+        // The fingerprint is that of the true values: redacted groups stay apart.
+        fingerprint: fingerprint(&rule.name, &key),
+        group: entries()
+            .map(|(entry, value)| {
+                (entry.key.clone(), value.clone().map(|value| shown(rule, &entry.field, value)))
+            })
+            .collect(),
+    }
+}
+
+fn evidence(rule: &Rule, spans: &[Span]) -> Vec<Evidence> {
+    let read = keys_read(rule);
+    spans.iter().map(|span| one_span(rule, &read, span)).collect()
+}
+
 /// A span, with only those of its attributes that the rule reads.
-fn evidence(rule: &Rule, read: &[Field], span: &Span) -> Evidence {
+fn one_span(rule: &Rule, read: &[Field], span: &Span) -> Evidence {
     let mut attributes = BTreeMap::new();
     for field in read {
         let Field::Attribute { scope, key } = field else { continue };

@@ -158,7 +158,7 @@ impl Unique {
 }
 
 /// Row numbers of a batch fit 32 bits: Arrow's own offsets do.
-fn index(at: usize) -> u32 {
+pub(crate) fn index(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 

@@ -1,15 +1,31 @@
 //! The DataFusion session that plans run in.
 
+use std::sync::Arc;
+
+use datafusion::execution::memory_pool::GreedyMemoryPool;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 /// A session with the settings that fluo's plans are made for.
 pub fn session() -> SessionContext {
-    let config = SessionConfig::new()
+    SessionContext::new_with_config(config())
+}
+
+/// A session whose queries share `runtime`'s stores and caches, and may use `bytes` of memory together.
+///
+/// The pool does not see all of what a query uses: leave the process twice as much.
+pub fn session_with_memory(runtime: &RuntimeEnv, bytes: usize) -> SessionContext {
+    let mut limited = runtime.clone();
+    limited.memory_pool = Arc::new(GreedyMemoryPool::new(bytes));
+    SessionContext::new_with_config_rt(config(), Arc::new(limited))
+}
+
+fn config() -> SessionConfig {
+    SessionConfig::new()
         .with_information_schema(false)
         // The check compares what DataFusion's two planners think of nullability, where they disagree now and then;
         // the results are the same.
         .set_bool("datafusion.execution.skip_physical_aggregate_schema_check", true)
         // Text columns are dictionaries; views would undo that.
-        .set_bool("datafusion.execution.parquet.schema_force_view_types", false);
-    SessionContext::new_with_config(config)
+        .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
 }
