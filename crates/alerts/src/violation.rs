@@ -105,15 +105,15 @@ impl Serialize for Violation {
         record.serialize_field("rule", &self.rule)?;
         record.serialize_field("severity", self.severity.as_str())?;
         record.serialize_field("labels", &self.labels)?;
-        record.serialize_field("group", &wire::Pairs(&self.group))?;
+        record.serialize_field("group", &wire::Object(&self.group))?;
         record.serialize_field("fingerprint", &self.fingerprint)?;
         record.serialize_field("condition", &self.condition)?;
         record.serialize_field("starts_at", &time::format(self.starts_at))?;
         record.serialize_field("ends_at", &time::format(self.ends_at))?;
         record.serialize_field("ongoing", &self.ongoing)?;
         record.serialize_field("window", &self.window.to_string())?;
-        record.serialize_field("values", &wire::Pairs(&self.values))?;
-        record.serialize_field("peak", &wire::Pairs(&self.peak))?;
+        record.serialize_field("values", &wire::Object(&self.values))?;
+        record.serialize_field("peak", &wire::Object(&self.peak))?;
         record.serialize_field("evidence", &self.evidence)?;
         record.serialize_field("summary", &self.summary)?;
         record.serialize_field("partial", &self.partial)?;

@@ -8,9 +8,9 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Pairs as an object, in their own order.
-pub(crate) struct Pairs<'a, V>(pub(crate) &'a [(String, V)]);
+pub struct Object<'a, V>(pub &'a [(String, V)]);
 
-impl<V: Serialize> Serialize for Pairs<'_, V> {
+impl<V: Serialize> Serialize for Object<'_, V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (key, value) in self.0 {
@@ -23,7 +23,7 @@ impl<V: Serialize> Serialize for Pairs<'_, V> {
 /// Pairs as an object, in their own order.
 pub mod pairs {
     use super::{
-        Deserialize, Deserializer, MapAccess, Pairs, PhantomData, Serialize, Serializer, Visitor, fmt,
+        Deserialize, Deserializer, MapAccess, Object, PhantomData, Serialize, Serializer, Visitor, fmt,
     };
 
     /// Writes them.
@@ -31,15 +31,15 @@ pub mod pairs {
         pairs: &[(String, V)],
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        Pairs(pairs).serialize(serializer)
+        Object(pairs).serialize(serializer)
     }
 
     /// Reads them.
     pub fn deserialize<'de, D: Deserializer<'de>, V: Deserialize<'de>>(
         deserializer: D,
     ) -> Result<Vec<(String, V)>, D::Error> {
-        struct Object<V>(PhantomData<V>);
-        impl<'de, V: Deserialize<'de>> Visitor<'de> for Object<V> {
+        struct Ordered<V>(PhantomData<V>);
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for Ordered<V> {
             type Value = Vec<(String, V)>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,7 +54,7 @@ pub mod pairs {
                 Ok(pairs)
             }
         }
-        deserializer.deserialize_map(Object(PhantomData))
+        deserializer.deserialize_map(Ordered(PhantomData))
     }
 }
 

@@ -1,8 +1,10 @@
 //! How a command ends, and how a failure is told.
 
 use std::error::Error;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::process::ExitCode;
+
+pub(crate) use fluo_alerts::escape::chain;
 
 /// What the exit status says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,19 +75,4 @@ impl fmt::Display for Failure {
         }
         Ok(())
     }
-}
-
-/// An error and its causes in one line; causes that only repeat are left out.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            // Writing to a String does not fail.
-            let _ = write!(text, ": {cause_text}");
-        }
-        source = cause.source();
-    }
-    fluo_alerts::escape::plain(&text).into_owned()
 }

@@ -14,6 +14,12 @@ pub enum EngineError {
     /// Occurs when a rule needs more memory than it may have. It is not judged then.
     #[error("it needs more memory than its budget: narrow `window`, or group by fewer keys")]
     Memory(#[source] Box<DataFusionError>),
+    /// Occurs when a rule needs more time than it may have. It is not judged then.
+    #[error("it needs more time than its budget of {seconds} s: narrow `window`, or group by fewer keys")]
+    Time {
+        /// The budget.
+        seconds: u64,
+    },
     /// Occurs when a second look at the spans finds others than the first: files were changed or removed meanwhile.
     #[error("spans changed while they were read: {0} that were there are gone")]
     Changed(&'static str),

@@ -68,7 +68,7 @@ pub async fn add_folder(
                 // A file without rows has nothing to read, nor ends.
                 if let Some(ends) = ends {
                     let ends = TimeRange { from: *ends.start(), to: *ends.end() };
-                    by_layout.entry(layout).or_default().push(SpanFile { object: object(&file), ends });
+                    by_layout.entry(layout).or_default().push(SpanFile { object: object_meta(&file), ends });
                 }
             }
             Err(error) => {
@@ -88,7 +88,8 @@ pub async fn add_folder(
     Ok(opened)
 }
 
-fn object(file: &DataFile) -> ObjectMeta {
+/// A data file as DataFusion's readers know it.
+pub fn object_meta(file: &DataFile) -> ObjectMeta {
     ObjectMeta {
         location: file.location.clone(),
         // Only caches look at it, and a file of a name never changes.

@@ -93,7 +93,7 @@ impl SpanSource {
     pub async fn leave_out_damaged(
         &mut self,
         session: &SessionContext,
-    ) -> Result<Vec<(Path, EngineError)>, EngineError> {
+    ) -> Result<Vec<(Path, TimeRange, EngineError)>, EngineError> {
         let mut damaged = Vec::new();
         for part in &mut self.parts {
             let Stored::Files { store, files } = &mut part.spans else { continue };
@@ -105,7 +105,7 @@ impl SpanSource {
                     Ok(()) => sound.push(file.clone()),
                     Err(error) => {
                         self.damaged.push(file.ends);
-                        damaged.push((file.object.location.clone(), error));
+                        damaged.push((file.object.location.clone(), file.ends, error));
                     }
                 }
             }

@@ -3,6 +3,7 @@
 //! | stage | input → output |
 //! | --- | --- |
 //! | [`direction`] | rule → exact or grid, and why |
+//! | `missing` | rule → whether missing spans can make it true |
 //! | [`fields`] | field, layout → columns |
 //! | `predicate` | selector, `where` → expression over span columns |
 //! | `aggregates`, `condition` | aggregates, condition → expressions over rows and windows |
@@ -19,6 +20,7 @@ pub mod direction;
 pub mod error;
 pub mod fields;
 mod functions;
+mod missing;
 mod predicate;
 mod reads;
 pub mod rule_plan;
@@ -28,6 +30,7 @@ mod words;
 
 pub use condition::named_aggregates;
 pub use error::PlanError;
+pub use missing::missing_can_make_true;
 pub use reads::keys_read;
 pub use rule_plan::{RulePlan, TimeRange, row};
 pub use words::words;

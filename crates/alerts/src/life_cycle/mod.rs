@@ -27,3 +27,6 @@ pub use announce::{Mutes, announce};
 pub use segment::{Segment, Stretch, joined};
 pub use state::{Alert, GroupState, Phase, RuleState, Tracked};
 pub use transition::{Change, Facts, Observation, Times, ViolationRecord, transition};
+
+#[cfg(test)]
+mod tests;

@@ -129,7 +129,7 @@ async fn one(
 async fn leave_out_damaged(session: &SessionContext, spans: &mut Spans) -> bool {
     // Where even looking fails, the query's own error is the one to tell.
     let damaged = spans.source.leave_out_damaged(session).await.unwrap_or_default();
-    for (location, error) in &damaged {
+    for (location, _, error) in &damaged {
         spans.incomplete = true;
         terminal::note(&format!("warning: /{location} was left out: {}", chain(error)));
     }

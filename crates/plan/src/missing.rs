@@ -1,0 +1,90 @@
+//! Whether spans that are missing can make a condition true.
+//!
+//! "No orders for ten minutes" is also what a dead pipeline looks like. A comparison that fewer spans can make true is
+//! therefore judged only where the pipeline is known to have been alive; which comparisons these are is decided here.
+
+use fluo_rules::expr::{Comparison, Expr, ExprKind};
+use fluo_rules::rule::{AggregateFunction, Rule};
+
+/// Whether missing spans can make the rule's condition true: it says `<`, `<=`, `=` or `!=` of a number that falls with
+/// the spans (count, rate, distinct values, sum), or the negation of the opposite.
+pub fn missing_can_make_true(rule: &Rule) -> bool {
+    can(rule, &rule.condition.expr, false)
+}
+
+fn can(rule: &Rule, expr: &Expr, negated: bool) -> bool {
+    match &expr.kind {
+        ExprKind::And(left, right) | ExprKind::Or(left, right) => {
+            can(rule, left, negated) || can(rule, right, negated)
+        }
+        ExprKind::Not(inner) => can(rule, inner, !negated),
+        ExprKind::Compare(op, left, right) => {
+            let (left, right) = (counts(rule, left), counts(rule, right));
+            match op {
+                Comparison::Eq | Comparison::Ne => left || right,
+                // `not (count > 5)` is `count <= 5`.
+                Comparison::Lt | Comparison::Lte => {
+                    if negated {
+                        right
+                    } else {
+                        left
+                    }
+                }
+                Comparison::Gt | Comparison::Gte => {
+                    if negated {
+                        left
+                    } else {
+                        right
+                    }
+                }
+            }
+        }
+        ExprKind::Between(item, low, high) => [item, low, high].into_iter().any(|one| counts(rule, one)),
+        ExprKind::In(item, _) => counts(rule, item),
+        _ => false,
+    }
+}
+
+/// Whether a number falls when spans are missing.
+fn counts(rule: &Rule, expr: &Expr) -> bool {
+    crate::named_aggregates(expr).into_iter().filter_map(|name| rule.aggregate(name)).any(|aggregate| {
+        matches!(
+            aggregate.function,
+            AggregateFunction::Count
+                | AggregateFunction::CountDistinct(_)
+                | AggregateFunction::Rate { .. }
+                | AggregateFunction::Sum(_)
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_that_missing_spans_can_make_true() {
+        for (condition, expected) in [
+            ("count > 5", false),
+            ("count < 5", true),
+            ("5 > count", true),
+            ("not (count > 5)", true),
+            ("not (count < 5)", false),
+            ("count = 0", true),
+            ("n != 3", true),
+            ("total <= 10 and count > 0", true),
+            ("p < 5ms", false),
+            ("errors / count > 0.05", false),
+            ("errors / count < 0.05", true),
+            ("between(count, 1, 2)", true),
+        ] {
+            let text = format!(
+                "- {{name: r, span: {{}}, aggregation: {{p: {{p99: duration}}, n: {{count_distinct: name}}, total: {{sum: span.x}}, \
+                 errors: {{count: {{where: status = error}}}}}}, condition: '{condition}'}}"
+            );
+            let loaded = fluo_rules::load(&[fluo_rules::SourceFile::new("r.yml", text)]);
+            assert!(!loaded.has_errors(), "{condition}: {:?}", loaded.findings);
+            assert_eq!(missing_can_make_true(&loaded.rules[0]), expected, "{condition}");
+        }
+    }
+}
