@@ -5,6 +5,8 @@
 //! | --- | --- |
 //! | [`ingest`] | one raw object → data files, written so that writing twice is harmless |
 //! | [`parquet_write`] | spans → the bytes of one data file |
+//! | [`put`] | an object that is written once → a name that stands for it |
+//! | [`versioned`] | an object that is replaced → its next version, if nobody was faster (I3) |
 //! | [`names`] | what a file holds ↔ its name; which of several files counts |
 //! | [`mod@footer`] | a data file → its layout, rows, and when its spans ended |
 //! | [`mod@list`] | a root → its data files, and what else lies there |
@@ -21,9 +23,13 @@ pub mod ingest;
 pub mod list;
 pub mod names;
 pub mod parquet_write;
+pub mod put;
+pub mod versioned;
 
 pub use error::{Class, StoreError};
 pub use footer::{Footer, footer};
 pub use ingest::{IngestOptions, Ingested, WrittenFile, ingest_object};
 pub use list::{DataFile, Foreign, Listing, list, list_hours, resolve_root};
 pub use names::{Content, DataFileName, Hour};
+pub use put::{Put, put_if_absent};
+pub use versioned::{ConditionalStore, Swap, Version, Versioned, VersionedFolder, probe};
