@@ -24,6 +24,7 @@ mod folder;
 mod object;
 
 pub use folder::VersionedFolder;
+pub(crate) use folder::sync_folder;
 pub use object::ConditionalStore;
 
 /// What a store calls the version of an object. Means nothing but itself, and only to the store it came from.

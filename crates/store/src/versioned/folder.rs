@@ -22,7 +22,6 @@
 //! with the older generation, and loses when it is used. It cannot win wrongly: generations only grow, so one that
 //! is still there when it is used leaves room for one rename since, and the hash says that the object is the same.
 
-use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path as FilePath, PathBuf};
@@ -32,8 +31,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use sha2::{Digest, Sha256};
 
+use crate::digest::sha256_hex;
 use crate::error::StoreError;
 use crate::versioned::{Swap, Version, Versioned};
 
@@ -226,12 +225,7 @@ impl Files {
 }
 
 fn version(generation: u64, bytes: &[u8]) -> Version {
-    let mut text = format!("{generation}-");
-    for byte in Sha256::digest(bytes) {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    Version(text)
+    Version(format!("{generation}-{}", sha256_hex(bytes)))
 }
 
 fn read_if_there(file: &FilePath) -> Result<Option<Vec<u8>>, StoreError> {
