@@ -1,5 +1,8 @@
 //! What can fail in the store, and what the edge should do about it.
 
+use std::io;
+use std::path::PathBuf;
+
 use fluo_spans::batch::BatchError;
 use fluo_spans::error::DecodeError;
 use object_store::path::Path;
@@ -12,6 +15,10 @@ pub enum Class {
     Retry,
     /// The input can never be read: put it into quarantine and go on.
     Permanent,
+    /// The deployment's to fix, before anything is begun: refuse to start.
+    Configuration,
+    /// The write may have happened or not, and may even happen yet: read again and look whose bytes are there.
+    OutcomeUnknown,
     /// Ours to fix.
     Bug,
 }
@@ -58,9 +65,76 @@ pub enum StoreError {
         /// Nanoseconds since the epoch.
         end_ns: i64,
     },
-    /// Occurs when the thread that encodes was stopped, as a runtime that shuts down does.
-    #[error("encoding was interrupted")]
+    /// Occurs when the thread that encodes, or that works on a folder, was stopped, as a runtime that shuts down
+    /// does. A write that it had begun may have happened.
+    #[error("work was interrupted")]
     Interrupted(#[source] tokio::task::JoinError),
+    /// Occurs when a conditional write was sent and no answer says what became of it.
+    #[error("it is not known whether `{location}` was replaced")]
+    OutcomeUnknown {
+        /// Of what.
+        location: Path,
+        /// What was seen instead of an answer.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Occurs when a file or folder of a folder store cannot be read or written.
+    #[error("could not {action} `{}`", file.display())]
+    File {
+        /// What was tried: a verb.
+        action: &'static str,
+        /// On what.
+        file: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Occurs when another process holds the lock of a folder for longer than any write takes.
+    #[error("another process has held `{}` for {seconds} s: is one stopped while it writes?", lock.display())]
+    Locked {
+        /// The lock's file.
+        lock: PathBuf,
+        /// How long this process waited.
+        seconds: u64,
+    },
+    /// Occurs when the count of an object's replacements, which a folder keeps beside it, was damaged.
+    #[error("`{}` does not hold a number: while no evaluator runs, delete it", file.display())]
+    Generation {
+        /// The file that should hold it.
+        file: PathBuf,
+    },
+    /// Occurs when a store says of no version what it has stored.
+    #[error("the store has no version (ETag) of `{location}`, so that it cannot be replaced conditionally")]
+    NoVersion {
+        /// Of what.
+        location: Path,
+    },
+    /// Occurs when a store accepts a write that it had to refuse, or refuses one that it had to accept.
+    #[error(
+        "the store does not support conditional writes, without which an alert may be sent twice or lost: {seen}"
+    )]
+    Unconditional {
+        /// What it did.
+        seen: &'static str,
+    },
+    /// Occurs when the root of a store cannot be opened as it is named or configured.
+    #[error("could not open `{uri}`: {reason}")]
+    NotOpened {
+        /// As it was given.
+        uri: String,
+        /// Why not, and what to do.
+        reason: String,
+    },
+    /// Occurs when a Parquet file does not hold violations as fluo writes them.
+    #[error("not violations as fluo writes them: {reason}")]
+    NotViolations {
+        /// Why not.
+        reason: String,
+    },
+    /// Occurs when an evaluation record is not text.
+    #[error("`{location}` is not UTF-8")]
+    NotText {
+        /// Which.
+        location: Path,
+    },
 }
 
 impl StoreError {
@@ -75,8 +149,18 @@ impl StoreError {
                 // must not send good objects into quarantine.
                 _ => Class::Retry,
             },
-            Self::Decode(_) | Self::Unreadable { .. } | Self::NotSpans { .. } => Class::Permanent,
+            Self::Decode(_)
+            | Self::Unreadable { .. }
+            | Self::NotSpans { .. }
+            | Self::NotViolations { .. }
+            | Self::NotText { .. } => Class::Permanent,
             Self::Interrupted(source) if source.is_cancelled() => Class::Retry,
+            Self::File { .. } | Self::Locked { .. } => Class::Retry,
+            Self::OutcomeUnknown { .. } => Class::OutcomeUnknown,
+            Self::Generation { .. }
+            | Self::NoVersion { .. }
+            | Self::Unconditional { .. }
+            | Self::NotOpened { .. } => Class::Configuration,
             Self::Batch(_) | Self::Parquet(_) | Self::EndOutOfRange { .. } | Self::Interrupted(_) => {
                 Class::Bug
             }
@@ -101,6 +185,12 @@ mod tests {
             (StoreError::Decode(DecodeError::TooLarge { limit: 1 }), Class::Permanent),
             (StoreError::Batch(BatchError::TooLarge { bytes: 1 }), Class::Bug),
             (StoreError::EndOutOfRange { end_ns: -1 }, Class::Bug),
+            (StoreError::Unconditional { seen: "nothing" }, Class::Configuration),
+            (StoreError::Locked { lock: PathBuf::new(), seconds: 1 }, Class::Retry),
+            (
+                StoreError::OutcomeUnknown { location: Path::from("x"), source: cause() },
+                Class::OutcomeUnknown,
+            ),
         ];
         for (error, class) in cases {
             assert_eq!(error.class(), class, "{error}");

@@ -7,12 +7,7 @@
 //!
 //! Invariants: an object's spans count once, whatever was redelivered, under whatever key, however
 //! compressed (I5), since the names of its files are a function of its decompressed bytes; and writing them
-//! twice is harmless (I2), since "exists" is success.
-//!
-//! *Exists* means that a whole file exists. Object stores guarantee that. A folder does as long as the
-//! machine runs (files are written beside and then linked into place), but after a power failure a name may
-//! stand for an empty file, because nothing forces its bytes to disk before the name. A file that was found
-//! there is therefore believed only if it ends as Parquet ends, and replaced otherwise.
+//! twice is harmless (I2), since "exists" is success ([`crate::put`]).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -25,13 +20,14 @@ use fluo_spans::layout::Layout;
 use fluo_spans::set_aside::SetAside;
 use fluo_spans::span::Span;
 use futures::{StreamExt, TryStreamExt, stream};
+use object_store::ObjectStore;
 use object_store::path::Path;
-use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 
 use crate::error::StoreError;
 use crate::list::partition;
 use crate::names::{Content, DataFileName, Hour};
 use crate::parquet_write::to_parquet;
+use crate::put::{Put, put_if_absent};
 
 const NS_PER_MS: i64 = 1_000_000;
 
@@ -115,7 +111,9 @@ pub async fn ingest_object(
     let files = stream::iter(encoded.files)
         .map(|(name, parquet)| async move {
             let location = partition(root, name.hour()).join(name.to_string());
-            put_if_absent(store, location, parquet, name.rows).await
+            let bytes = parquet.len() as u64;
+            let existed = put_if_absent(store, &location, parquet).await? == Put::Existed;
+            Ok::<_, StoreError>(WrittenFile { location, rows: name.rows, bytes, existed })
         })
         .buffered(CONCURRENT_PUTS)
         .try_collect()
@@ -165,44 +163,6 @@ fn encode(
         set_aside: decoded.set_aside,
     };
     Ok(Encoded { counts, files })
-}
-
-async fn put_if_absent(
-    store: &dyn ObjectStore,
-    location: Path,
-    parquet: Bytes,
-    rows: u64,
-) -> Result<WrittenFile, StoreError> {
-    let failed = |action| {
-        let location = location.clone();
-        move |source| StoreError::Request { action, location, source }
-    };
-    let payload = PutPayload::from(parquet.clone());
-    let existed = match store.put_opts(&location, payload, PutMode::Create.into()).await {
-        Ok(_) => false,
-        Err(Error::AlreadyExists { .. }) => {
-            let whole = is_whole(store, &location).await.map_err(failed("read"))?;
-            if !whole {
-                store.put(&location, parquet.clone().into()).await.map_err(failed("replace"))?;
-            }
-            whole
-        }
-        Err(source) => return Err(failed("write")(source)),
-    };
-    Ok(WrittenFile { location, rows, bytes: parquet.len() as u64, existed })
-}
-
-/// Whether an object ends as a Parquet file does: the length of its footer, which fits, and the mark.
-async fn is_whole(store: &dyn ObjectStore, location: &Path) -> Result<bool, Error> {
-    const MARK: &[u8; 4] = b"PAR1";
-    let size = store.head(location).await?.size;
-    // Two marks and a length.
-    if size < 12 {
-        return Ok(false);
-    }
-    let tail = store.get_range(location, size - 8..size).await?;
-    let Some((length, mark)) = tail.split_first_chunk::<4>() else { return Ok(false) };
-    Ok(mark == MARK && u64::from(u32::from_le_bytes(*length)) <= size - 12)
 }
 
 #[cfg(test)]

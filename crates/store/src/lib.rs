@@ -5,6 +5,10 @@
 //! | --- | --- |
 //! | [`ingest`] | one raw object → data files, written so that writing twice is harmless |
 //! | [`parquet_write`] | spans → the bytes of one data file |
+//! | [`root`], [`s3`] | a URI and the environment → an open store |
+//! | [`folder`] | a folder → a store whose writes last and whose listing survives |
+//! | [`put`] | an object that is written once → a name that stands for it |
+//! | [`versioned`] | an object that is replaced → its next version, if nobody was faster (I3) |
 //! | [`names`] | what a file holds ↔ its name; which of several files counts |
 //! | [`mod@footer`] | a data file → its layout, rows, and when its spans ended |
 //! | [`mod@list`] | a root → its data files, and what else lies there |
@@ -14,16 +18,26 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
 
+mod digest;
 pub mod duckdb_view;
 pub mod error;
+pub mod folder;
 pub mod footer;
 pub mod ingest;
 pub mod list;
 pub mod names;
 pub mod parquet_write;
+pub mod put;
+pub mod root;
+pub mod s3;
+pub mod versioned;
 
 pub use error::{Class, StoreError};
+pub use folder::Folder;
 pub use footer::{Footer, footer};
 pub use ingest::{IngestOptions, Ingested, WrittenFile, ingest_object};
-pub use list::{DataFile, Foreign, Listing, list, list_hours, resolve_root};
-pub use names::{Content, DataFileName, Hour};
+pub use list::{DataFile, Foreign, Listing, list, list_hours, list_range, newly_arrived, resolve_root};
+pub use names::{Content, DataFileName, Hour, hours_of};
+pub use put::{Put, put_if_absent};
+pub use root::{Root, etag, open_root};
+pub use versioned::{ConditionalStore, Swap, Version, Versioned, VersionedFolder, probe};

@@ -2,13 +2,23 @@
 //!
 //! Listing reports whatever lies among the data files and is none, so that a file that was put there by
 //! mistake, or half uploaded by another tool, is seen and not silently passed over.
+//!
+//! | asked for | is listed | from it comes |
+//! | --- | --- | --- |
+//! | [`list`]: all there is | the root, in one listing | every file |
+//! | [`list_hours`]: some hours | their folders, several at a time; of many hours, the days' that exist | every file in them |
+//! | [`list_range`]: spans that ended in a range | the same | files whose names do not say that they hold none |
 
-use futures::{StreamExt, TryStreamExt};
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use crate::error::StoreError;
-use crate::names::{DataFileName, Hour};
+use crate::folder::BrokenEntry;
+use crate::names::{DataFileName, Hour, hours_of};
 
 /// A Parquet file with spans.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +42,8 @@ pub struct Foreign {
     pub location: Path,
     /// Why it is none.
     pub reason: &'static str,
+    /// Whether data files may lie behind it, which then are missing: what is judged without them is partial.
+    pub may_hide_spans: bool,
 }
 
 /// What lies below a root.
@@ -64,6 +76,8 @@ pub async fn resolve_root(store: &dyn ObjectStore, root: &Path) -> Result<Path, 
     for folder in [SPANS].into_iter().chain(EVALUATOR_FOLDERS) {
         let folder = root.clone().join(folder);
         match store.list(Some(&folder)).next().await {
+            // A folder in which something cannot be read is there, too.
+            Some(Err(error)) if BrokenEntry::of(&error).is_some() => return Ok(root.clone().join(SPANS)),
             Some(Ok(_)) => return Ok(root.clone().join(SPANS)),
             Some(Err(source)) => {
                 return Err(StoreError::Request { action: "list", location: folder, source });
@@ -83,6 +97,11 @@ pub async fn resolve_root(store: &dyn ObjectStore, root: &Path) -> Result<Path, 
 pub async fn list(store: &dyn ObjectStore, root: &Path) -> Result<Listing, StoreError> {
     let mut listing = Listing::default();
     list_into(store, root, &mut listing).await?;
+    if let Some(broken) = listing.foreign.iter().find(|it| it.may_hide_spans && it.location == *root) {
+        // Nothing at all could be listed.
+        let source = Error::Generic { store: "folder", source: broken.reason.into() };
+        return Err(StoreError::Request { action: "list", location: root.clone(), source });
+    }
     if listing.files.is_empty() && listing.foreign.is_empty() && !root.is_root() {
         // A prefix is a folder to a store: a file of that very name is not below it.
         match store.head(root).await {
@@ -97,6 +116,12 @@ pub async fn list(store: &dyn ObjectStore, root: &Path) -> Result<Listing, Store
     Ok(listing)
 }
 
+/// Folders that are listed at a time.
+const CONCURRENT_LISTINGS: usize = 16;
+
+/// Of more hours than these, whole days are listed, and only those of which there is a folder.
+const HOURS_LISTED_SINGLY: i64 = 48;
+
 /// The data files of some hours' partitions below `root`, which is the folder of the `date=` folders.
 ///
 /// # Errors
@@ -105,14 +130,96 @@ pub async fn list(store: &dyn ObjectStore, root: &Path) -> Result<Listing, Store
 pub async fn list_hours(
     store: &dyn ObjectStore,
     root: &Path,
-    hours: std::ops::RangeInclusive<Hour>,
+    hours: RangeInclusive<Hour>,
 ) -> Result<Listing, StoreError> {
+    let (first, last) = hours.into_inner();
     let mut listing = Listing::default();
-    for hour in hours.start().0..=hours.end().0 {
-        list_into(store, &partition(root, Hour(hour)), &mut listing).await?;
+    if last < first {
+        return Ok(listing);
+    }
+    let (first_folder, last_folder) = (first.partition(), last.partition());
+    let folders = if last.0.saturating_sub(first.0) < HOURS_LISTED_SINGLY {
+        (first.0..=last.0).map(|hour| partition(root, Hour(hour))).collect()
+    } else {
+        days(store, root, &first_folder, &last_folder).await?
+    };
+    let mut listings = stream::iter(folders)
+        .map(|folder| async move {
+            let mut listing = Listing::default();
+            list_into(store, &folder, &mut listing).await.map(|()| listing)
+        })
+        .buffered(CONCURRENT_LISTINGS);
+    while let Some(Listing { files, foreign }) = listings.try_next().await? {
+        // A day has other hours, too. Partitions sort as the hours they are of.
+        let in_range = |partition: &String| (&first_folder..=&last_folder).contains(&partition);
+        let is_asked_for =
+            |file: &DataFile| partition_of(root, &file.location).is_some_and(|it| in_range(&it));
+        listing.files.extend(files.into_iter().filter(is_asked_for));
+        // What lies beside the hours may be of any.
+        let is_elsewhere = |it: &Foreign| {
+            partition_of(root, &it.location).is_some_and(|it| it.contains("/hour=") && !in_range(&it))
+        };
+        listing.foreign.extend(foreign.into_iter().filter(|it| !is_elsewhere(it)));
     }
     listing.sort();
     Ok(listing)
+}
+
+/// The data files below `root` that may hold a span that ended within these nanoseconds since the epoch, both ends
+/// included. Files whose names fluo did not write may hold any.
+///
+/// # Errors
+///
+/// [`StoreError::Request`] where the store cannot list.
+pub async fn list_range(
+    store: &dyn ObjectStore,
+    root: &Path,
+    ends_ns: RangeInclusive<i64>,
+) -> Result<Listing, StoreError> {
+    let mut listing = list_hours(store, root, hours_of(&ends_ns)).await?;
+    listing.files.retain(|file| file.name.as_ref().is_none_or(|name| name.may_hold(&ends_ns)));
+    Ok(listing)
+}
+
+/// The files of a listing that have arrived since `seen` was made of the [`DataFile::arrival_name`]s, by location.
+pub fn newly_arrived(listing: &Listing, seen: &BTreeSet<String>) -> Vec<DataFile> {
+    let files = listing.files.iter();
+    files.filter(|file| !seen.contains(file.arrival_name())).cloned().collect()
+}
+
+impl DataFile {
+    /// What tells this file from all others, for as short as it can be: the name without folders says the hour. Files
+    /// that fluo did not write may have equal names in several folders.
+    pub fn arrival_name(&self) -> &str {
+        match (&self.name, self.location.filename()) {
+            (Some(_), Some(name)) => name,
+            _ => self.location.as_ref(),
+        }
+    }
+}
+
+/// The folders of days below `root`, from that of one partition to that of another.
+async fn days(
+    store: &dyn ObjectStore,
+    root: &Path,
+    first: &str,
+    last: &str,
+) -> Result<Vec<Path>, StoreError> {
+    let day = |partition: &str| partition.split('/').next().unwrap_or_default().to_owned();
+    let days = day(first)..=day(last);
+    // No prefix at all is how a store wants its root to be named.
+    let listed = store.list_with_delimiter((!root.is_root()).then_some(root)).await;
+    let folders = listed
+        .map_err(|source| StoreError::Request { action: "list", location: root.clone(), source })?
+        .common_prefixes;
+    let in_range = |folder: &Path| folder.filename().is_some_and(|name| days.contains(&name.to_owned()));
+    Ok(folders.into_iter().filter(in_range).collect())
+}
+
+/// The first two folders below `root`: `date=2026-11-22/hour=11`.
+fn partition_of(root: &Path, location: &Path) -> Option<String> {
+    let mut parts = location.prefix_match(root)?;
+    Some(format!("{}/{}", parts.next()?.as_ref(), parts.next()?.as_ref()))
 }
 
 /// The folder of an hour below `root`.
@@ -128,13 +235,23 @@ fn is_parquet(file_name: &str) -> bool {
 async fn list_into(store: &dyn ObjectStore, folder: &Path, listing: &mut Listing) -> Result<(), StoreError> {
     // No prefix at all is how a store wants its root to be named.
     let prefix = (!folder.is_root()).then_some(folder);
-    let objects: Vec<ObjectMeta> = store
-        .list(prefix)
-        .try_collect()
-        .await
-        .map_err(|source| StoreError::Request { action: "list", location: folder.clone(), source })?;
-    for object in objects {
-        listing.add(folder, object);
+    let mut objects = store.list(prefix);
+    while let Some(object) = objects.next().await {
+        match object {
+            Ok(object) => listing.add(folder, object),
+            Err(source) => match BrokenEntry::of(&source) {
+                Some(BrokenEntry { location, reason, .. }) => {
+                    listing.foreign.push(Foreign {
+                        location: location.clone(),
+                        reason,
+                        may_hide_spans: true,
+                    });
+                }
+                None => {
+                    return Err(StoreError::Request { action: "list", location: folder.clone(), source });
+                }
+            },
+        }
     }
     Ok(())
 }
@@ -155,7 +272,9 @@ impl Listing {
             None
         };
         match reason {
-            Some(reason) => self.foreign.push(Foreign { location: object.location, reason }),
+            Some(reason) => {
+                self.foreign.push(Foreign { location: object.location, reason, may_hide_spans: false });
+            }
             None => self.files.push(DataFile {
                 name: DataFileName::parse(file_name),
                 location: object.location,
@@ -262,6 +381,75 @@ mod tests {
         let listing = list_hours(&store, &Path::from("spans"), Hour(hour.0 - 1)..=hour).await.unwrap();
         assert_eq!(locations(&listing), [ten, eleven]);
         assert_eq!(listing.files[0].name, DataFileName::parse(OURS));
+    }
+
+    fn file_at(hour: i64, offset_ms: i64, content: &str) -> (String, String) {
+        let first = hour * 3_600_000_000_000 + offset_ms * 1_000_000;
+        let content = crate::names::Content::of(content.as_bytes());
+        let name = DataFileName::new(first..=first + 1_500_000, 1, content, 1, 1).unwrap();
+        (format!("spans/{}/{name}", Hour(hour).partition()), name.to_string())
+    }
+
+    #[tokio::test]
+    async fn a_range_gives_the_files_that_may_hold_its_spans() {
+        const HOUR: i64 = 3_600_000_000_000;
+        const START: i64 = 498_707;
+        let at = |hours: i64, ms: i64| file_at(START + hours, ms, &format!("{hours} {ms}")).0;
+        let hour = partition(&Path::from("spans"), Hour(START));
+        let theirs = format!("{hour}/part-0.parquet");
+        let files =
+            [at(-1, 3_599_990), at(0, 0), at(0, 5_000), theirs.clone(), at(1, 0), at(60, 0), at(90, 0)];
+        let notes = format!("{hour}/notes.txt");
+        let mut all: Vec<&str> = files.iter().map(String::as_str).collect();
+        all.extend([notes.as_str(), "spans/other/date.parquet", "spans/date=x/y.parquet"]);
+        let store = store_of(&all).await;
+        let start = START * HOUR;
+        let ms = 1_000_000;
+        let cases: [(&str, RangeInclusive<i64>, &[usize]); 9] = [
+            ("an hour", start..=start + HOUR - 1, &[1, 2, 3]),
+            ("its first moment", start..=start, &[1, 3]),
+            ("the moment before it", start - 1..=start - 1, &[]),
+            ("over its start", start - 10 * ms..=start, &[0, 1, 3]),
+            ("between two files", start + 3 * ms..=start + 4_999 * ms, &[3]),
+            ("two days and a half", start + HOUR..=start + 60 * HOUR, &[4, 5]),
+            ("many hours, from the middle of a day", start + 4_000 * ms..=start + 60 * HOUR, &[2, 3, 4, 5]),
+            ("all of time", i64::MIN..=i64::MAX, &[0, 1, 2, 3, 4, 5, 6]),
+            ("nothing", start..=start - 1, &[]),
+        ];
+        for (scenario, range, expected) in cases {
+            let listing = list_range(&store, &Path::from("spans"), range.clone()).await.unwrap();
+            let mut expected: Vec<&str> = expected.iter().map(|&index| files[index].as_str()).collect();
+            expected.sort_unstable();
+            assert_eq!(locations(&listing), expected, "{scenario}");
+            let is_told = listing.foreign.iter().any(|it| it.location.as_ref() == notes);
+            let asked = hours_of(&range);
+            assert_eq!(is_told, asked.contains(&Hour(START)), "{scenario}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_not_seen_has_newly_arrived() {
+        let (old, old_name) = file_at(498_707, 0, "a");
+        let (new, new_name) = file_at(498_707, 0, "b");
+        let theirs =
+            ["spans/date=2026-11-22/hour=11/part-0.parquet", "spans/date=2026-11-22/hour=12/part-0.parquet"];
+        let store = store_of(&[&old, &new, theirs[0], theirs[1]]).await;
+        let listing = list(&store, &Path::from("spans")).await.unwrap();
+        let names = |files: &[DataFile]| -> Vec<String> {
+            files.iter().map(|file| file.arrival_name().to_owned()).collect()
+        };
+        let arrived = |seen: &[&str]| {
+            let seen = seen.iter().map(|&name| name.to_owned()).collect();
+            names(&newly_arrived(&listing, &seen))
+        };
+        let mut all = vec![old_name.as_str(), new_name.as_str(), theirs[0], theirs[1]];
+        assert_eq!(arrived(&[]), names(&listing.files));
+        assert_eq!(arrived(&[&old_name, theirs[0]]), [&new_name, theirs[1]]);
+        assert_eq!(arrived(&all), Vec::<String>::new());
+        all.sort_unstable();
+        let mut listed = names(&listing.files);
+        listed.sort_unstable();
+        assert_eq!(listed, all);
     }
 
     #[tokio::test]

@@ -135,6 +135,14 @@ impl Hour {
     }
 }
 
+/// The partitions in which spans lie that ended within these nanoseconds since the epoch, both ends included.
+///
+/// Exactly these hold them: a file lies in the hour of its earliest end, and ingest cuts at hours, so that all its
+/// ends are in that hour. (Its *name* may say a millisecond more, since the latest end is rounded up.)
+pub fn hours_of(ends_ns: &RangeInclusive<i64>) -> RangeInclusive<Hour> {
+    Hour::of_ns(*ends_ns.start())..=Hour::of_ns(*ends_ns.end())
+}
+
 /// What [`current`] decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection<T> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use fluo_spans::batch::from_batch;
 use fluo_spans::set_aside::Reason;
+use object_store::ObjectStoreExt;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
