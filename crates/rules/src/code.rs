@@ -1,7 +1,7 @@
 //! The table of all finding codes. One line of it is one kind of mistake; the manual's table is printed from it.
 //!
-//! `E…` keeps the rule from being evaluated, `W…` does not. The hundreds say where to look: 1 the file,
-//! 2 the rule, 3 expressions, 4 templates, 9 what this version does not do.
+//! `E…` keeps the rule (the test, the silence) from being used, `W…` does not. The hundreds say where to look: 1 the file,
+//! 2 the rule, 3 expressions, 4 templates, 5 tests, 6 silences, 9 what this version does not do.
 
 use std::fmt;
 
@@ -71,12 +71,25 @@ codes! {
     ExprTooDeep "E0309" "An expression nested more than 64 deep.",
     TemplateSyntax "E0401" "An annotation that is not a template.",
     TemplateName "E0402" "A template that uses a variable, filter, test or function that does not exist.",
+    DuplicateTest "E0501" "Two tests of one name in a file.",
+    BadTime "E0502" "A moment, offset or time of day that cannot be read, or lies outside of what can be told.",
+    BadRange "E0503" "A range of times without a step, without times, or whose end comes before its beginning.",
+    TooManySpans "E0504" "A test of more than 100,000 spans.",
+    BadId "E0505" "A trace or span id that cannot be one, or is given to several spans.",
+    UnknownParent "E0506" "A `parent` that no span of the test has as its `span_id`, or a span among its own ancestors.",
+    UnknownExpected "E0507" "An expectation about a rule, aggregate or group key that does not exist.",
+    NeverEvaluated "E0508" "An expectation about a moment that is not evaluated, or a test without a moment that is.",
+    DuplicateSilence "E0601" "Two silences of one id.",
+    NeverSilent "E0602" "A silence that is never in force, or matches nothing.",
+    UnknownTimeZone "E0603" "A time zone that is not in the IANA database.",
     NotSupportedYet "E0901" "Part of the language that this version does not evaluate.",
     EveryBeyondWindow "W0201" "`every` longer than `window`: spans in between are never judged.",
     GroupVanishes "W0202" "A condition that holds for few spans, in a rule whose groups vanish with their spans.",
     NumberLikeText "W0203" "A plain scalar that is read as a number and was perhaps meant as text.",
     NoRules "W0204" "A rule file without rules.",
     UnknownRule "W0205" "`inhibit` names a rule that is not loaded.",
+    NoTests "W0501" "A test file without tests.",
+    SilencesNobody "W0601" "A silence names a rule that is not loaded.",
 }
 
 impl Code {

@@ -17,9 +17,9 @@ use crate::position::Position;
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
-    /// The rule is not evaluated.
+    /// The rule is not evaluated, the test not run, the silence not in force.
     Error,
-    /// The rule is evaluated, and probably does not mean what its author thinks.
+    /// It is, and probably does not mean what its author thinks.
     Warning,
 }
 
@@ -39,7 +39,7 @@ impl fmt::Display for Level {
     }
 }
 
-/// One thing wrong (or doubtful) in a rule file.
+/// One thing wrong (or doubtful) in a file of rules, tests or silences.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// What kind of mistake; its level follows from it.

@@ -1,4 +1,4 @@
-//! Which files of a directory are rule files.
+//! Which files of a directory are rule files, which are their tests, and which are silences.
 
 /// The rule files among `paths`, sorted.
 ///
@@ -13,12 +13,30 @@ pub fn rule_files<'a>(paths: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> 
 
 /// Whether a path relative to the rules directory is that of a rule file.
 pub fn is_rule_file(path: &str) -> bool {
+    stem(path).is_some_and(|stem| !is_test(stem) && !matches!(stem, "silences" | "fluo"))
+}
+
+/// Whether a path relative to the rules directory is that of a test file: `*.test.yml`, `*.test.yaml`.
+pub fn is_test_file(path: &str) -> bool {
+    stem(path).is_some_and(is_test)
+}
+
+/// Whether a path relative to the rules directory is that of silences: `silences.yml`, `silences.yaml`.
+pub fn is_silences_file(path: &str) -> bool {
+    stem(path) == Some("silences")
+}
+
+/// The name of a YAML file without its ending; none of other files and of what is hidden.
+fn stem(path: &str) -> Option<&str> {
     let mut parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
-    let Some(file) = parts.next_back() else { return false };
+    let file = parts.next_back()?;
     let hidden = file.starts_with('.') || parts.any(|folder| folder.starts_with('.') && folder != "..");
     let stem = file.strip_suffix(".yml").or_else(|| file.strip_suffix(".yaml"));
-    let test = stem.is_some_and(|stem| stem.rsplit('.').next() == Some("test"));
-    !matches!(stem, None | Some("" | "silences" | "fluo")) && !hidden && !test
+    stem.filter(|_| !hidden)
+}
+
+fn is_test(stem: &str) -> bool {
+    stem.rsplit_once('.').is_some_and(|(_, last)| last == "test")
 }
 
 #[cfg(test)]
@@ -28,6 +46,7 @@ mod tests {
     #[test]
     fn rule_files_are_told_from_their_neighbours() {
         for (path, is) in [
+            ("test.yml", true),
             ("auth.yml", true),
             ("auth.yaml", true),
             ("payments/eu/fraud.yml", true),
@@ -50,6 +69,24 @@ mod tests {
         ] {
             assert_eq!(is_rule_file(path), is, "{path}");
         }
+        let paths = [
+            "auth.yml",
+            "auth.test.yml",
+            "a/auth.eu.test.yaml",
+            ".test.yml",
+            ".a/auth.test.yml",
+            "test.yml",
+            "a.test.json",
+            "silences.yml",
+            "team/silences.yaml",
+            "my.silences.yml",
+            ".git/silences.yml",
+            "fluo.yml",
+        ];
+        let of = |is: fn(&str) -> bool| paths.into_iter().filter(|path| is(path)).collect::<Vec<_>>();
+        assert_eq!(of(is_test_file), ["auth.test.yml", "a/auth.eu.test.yaml"]);
+        assert_eq!(of(is_silences_file), ["silences.yml", "team/silences.yaml"]);
+        assert_eq!(of(is_rule_file), ["auth.yml", "test.yml", "my.silences.yml"]);
         assert_eq!(
             rule_files(["b.yml", "a/z.yml", "x.txt", "a.yml", "b.yml"]),
             ["a.yml", "a/z.yml", "b.yml"]

@@ -1,8 +1,12 @@
-//! The table of all keys of rule files: what the loader accepts and what the JSON Schema says of it.
+//! The table of all keys of rule files, test files and silences: what the loaders accept and what the JSON
+//! Schemas say of it.
 //!
 //! Each line is one key: its name, the shape of its value, what it means with its unit, and its default. The
 //! loader calls a key unknown when it is in no line here, and [`crate::schema`] prints these lines, so that
 //! the two cannot drift apart.
+
+mod silence;
+mod test_file;
 
 /// One key.
 #[derive(Debug, Clone, Copy)]
@@ -60,11 +64,31 @@ pub(crate) enum Shape {
     Aggregates,
     /// Groups that always exist.
     Groups,
+    /// A moment in RFC 3339.
+    Instant,
+    /// The same, or an offset from a test's start.
+    Moment,
+    /// Moments, ranges of them, or a list of both.
+    Times,
+    /// Files with spans: a path, that mapping, or a list of both.
+    SpanFiles,
+    /// A mapping of attribute key to value.
+    Literals,
+    /// A mapping of group key to value or nothing.
+    OneGroup,
+    /// A mapping of aggregate name to number, duration or nothing.
+    Expected,
+    /// A mapping of label to text, list of texts, or pattern.
+    SilenceMatchers,
+    /// Days of the week.
+    Days,
+    /// `HH:MM`.
+    TimeOfDay,
     /// Part of the language that this version refuses; it has no place in the schema.
     Later,
 }
 
-/// The mappings of a rule file.
+/// The mappings of rule files, test files and silences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Table {
     File,
@@ -77,11 +101,21 @@ pub(crate) enum Table {
     CountForm,
     PercentileForm,
     Realert,
+    TestFile,
+    Test,
+    SpanFile,
+    Span,
+    SpanEvent,
+    Expectation,
+    SilenceFile,
+    Silence,
+    SilenceMatcher,
+    Weekly,
 }
 
 impl Table {
-    /// All of them, for what is derived from the table.
-    pub(crate) const ALL: [Self; 10] = [
+    /// Those of rule files, for what is derived from the table.
+    pub(crate) const OF_RULES: [Self; 10] = [
         Self::File,
         Self::Rule,
         Self::Defaults,
@@ -94,19 +128,34 @@ impl Table {
         Self::Realert,
     ];
 
+    /// Those of test files.
+    pub(crate) const OF_TESTS: [Self; 6] =
+        [Self::TestFile, Self::Test, Self::SpanFile, Self::Span, Self::SpanEvent, Self::Expectation];
+
+    /// Those of silences.
+    pub(crate) const OF_SILENCES: [Self; 4] =
+        [Self::SilenceFile, Self::Silence, Self::SilenceMatcher, Self::Weekly];
+
     /// Its name in the schema's `$defs`.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::File => "file",
+            Self::File | Self::TestFile | Self::SilenceFile => "file",
             Self::Rule => "rule",
             Self::Defaults => "defaults",
             Self::Selector => "selector",
-            Self::Event => "event",
+            Self::Event | Self::SpanEvent => "event",
             Self::Operators => "operators",
             Self::Aggregate => "aggregate",
             Self::CountForm => "count",
             Self::PercentileForm => "percentile",
             Self::Realert => "realert",
+            Self::Test => "test",
+            Self::SpanFile => "span_file",
+            Self::Span => "span",
+            Self::Expectation => "expectation",
+            Self::Silence => "silence",
+            Self::SilenceMatcher => "matcher",
+            Self::Weekly => "weekly",
         }
     }
 
@@ -124,6 +173,16 @@ impl Table {
             Self::CountForm => COUNT,
             Self::PercentileForm => PERCENTILE,
             Self::Realert => REALERT,
+            Self::TestFile => test_file::FILE,
+            Self::Test => test_file::TEST,
+            Self::SpanFile => test_file::SPAN_FILE,
+            Self::Span => test_file::SPAN,
+            Self::SpanEvent => test_file::SPAN_EVENT,
+            Self::Expectation => test_file::EXPECTATION,
+            Self::SilenceFile => silence::FILE,
+            Self::Silence => silence::SILENCE,
+            Self::SilenceMatcher => silence::SILENCE_MATCHER,
+            Self::Weekly => silence::WEEKLY,
         }
     }
 
@@ -133,6 +192,16 @@ impl Table {
             Self::Rule => &["name", "span", "condition"],
             Self::File => &["rules"],
             Self::PercentileForm => &["of", "p"],
+            Self::TestFile => &["rules", "tests"],
+            Self::Test => &["name", "expect"],
+            Self::SpanFile => &["file"],
+            Self::Span => &["at"],
+            Self::SpanEvent => &["name"],
+            Self::Expectation => &["rule", "at", "state"],
+            Self::SilenceFile => &["silences"],
+            Self::Silence => &["matchers", "comment"],
+            Self::SilenceMatcher => &["matches"],
+            Self::Weekly => &["from", "to"],
             _ => &[],
         }
     }
@@ -147,6 +216,14 @@ pub(crate) const SEVERITIES: &[&str] = &["info", "warning", "critical"];
 pub(crate) const CONVENTIONS: &[&str] = &["renamed", "exact"];
 pub(crate) const KINDS: &[&str] = &["unspecified", "internal", "server", "client", "producer", "consumer"];
 pub(crate) const STATUSES: &[&str] = &["unset", "ok", "error"];
+
+pub(crate) const PIPELINES: &[&str] = &["alive", "stops"];
+pub(crate) const STATES: &[&str] = &["inactive", "pending", "firing", "resolved"];
+/// What can be told of one alert.
+pub(crate) const EVENTS: &[&str] = &["firing", "renotify", "resolved", "fired_late", "withdrawn", "reopened"];
+
+/// Most spans of one test: more is a benchmark.
+pub(crate) const MANY_SPANS: u32 = 100_000;
 
 /// Most spans of evidence.
 pub(crate) const MAX_EVIDENCE: u32 = 1000;
@@ -339,125 +416,4 @@ const REALERT: &[Key] = &[
 ];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::code::Code;
-    use crate::load::{SourceFile, load};
-
-    /// A value that the key takes.
-    fn example(key: &Key) -> &'static str {
-        match key.shape {
-            Shape::Word(words) => words[0],
-            Shape::Bool => "true",
-            Shape::Duration { .. } | Shape::DurationOr(_) => "1m",
-            Shape::Integer { .. } => "7",
-            Shape::Factor | Shape::Percent => "2",
-            Shape::Texts | Shape::Groups => "[a]",
-            Shape::Scalars => "[1]",
-            Shape::Text | Shape::Scalar | Shape::Matcher => {
-                if matches!(key.name, "kind") {
-                    "server"
-                } else {
-                    "1"
-                }
-            }
-            Shape::Field => "duration",
-            Shape::Expression => {
-                if key.name == "condition" {
-                    "count > 5"
-                } else {
-                    "duration > 1s"
-                }
-            }
-            Shape::TextMap | Shape::MatcherMap => "{a: b}",
-            Shape::Aggregates => "{a: count}",
-            Shape::Map(Table::PercentileForm) => "{of: duration, p: 99}",
-            Shape::ListOf(_) => "[{}]",
-            Shape::EmptyOr(_) | Shape::Map(_) | Shape::Later => "{}",
-        }
-    }
-
-    /// A file in which the key stands where its table says.
-    fn file(table: Table, key: &Key) -> String {
-        let value = match key.name {
-            "duration" => "1s",
-            "status" => "ok",
-            // Not shorter than the default of `every`.
-            "max" if table == Table::Realert => "1d",
-            _ => example(key),
-        };
-        let entry = format!("{}: {value}", key.name);
-        let rule = |inner: &str| {
-            let common = ["name: n", "span: {}", "condition: count > 5", "group_by: [a]"];
-            let own: Vec<&str> = common
-                .into_iter()
-                .filter(|line| !inner.starts_with(&line[..=line.find(':').unwrap_or(0)]))
-                .collect();
-            format!("- {{{}}}", [vec![inner], own].concat().join(", "))
-        };
-        match table {
-            Table::File => {
-                if key.name == "rules" {
-                    "rules: []".to_owned()
-                } else {
-                    "defaults: {}\nrules: []".to_owned()
-                }
-            }
-            Table::Rule => rule(&entry),
-            Table::Defaults => format!("defaults: {{{entry}}}\nrules: []"),
-            Table::Selector => rule(&format!("span: {{{entry}}}")),
-            Table::Event => rule(&format!("span: {{event: {{{entry}}}}}")),
-            Table::Operators => rule(&format!("span: {{attributes: {{k: {{{entry}}}}}}}")),
-            Table::Aggregate if key.name == "where" => {
-                rule(&format!("aggregation: {{x: {{count: {{}}, {entry}}}}}"))
-            }
-            Table::Aggregate => rule(&format!("aggregation: {{x: {{{entry}}}}}")),
-            Table::CountForm => rule(&format!("aggregation: {{x: {{count: {{{entry}}}}}}}")),
-            Table::PercentileForm => rule(&format!(
-                "aggregation: {{x: {{percentile: {{{entry}, {}}}}}}}",
-                if key.name == "of" { "p: 2" } else { "of: duration" }
-            )),
-            Table::Realert => rule(&format!("realert: {{{entry}}}")),
-        }
-    }
-
-    #[test]
-    fn every_key_is_taken_by_the_loader_and_stands_in_the_schema() {
-        let schema: serde_json::Value = serde_json::from_str(&crate::schema::schema()).unwrap();
-        for table in Table::ALL {
-            for key in table.keys() {
-                let text = file(table, key);
-                let findings = load(&[SourceFile::new("x.yml", text.clone())]).findings;
-                let harmless = |code: Code| matches!(code, Code::NoRules | Code::UnknownRule);
-                let refused = key.shape == Shape::Later;
-                assert_eq!(
-                    findings.iter().any(|finding| finding.code == Code::NotSupportedYet),
-                    refused,
-                    "{text}: {findings:#?}"
-                );
-                assert!(
-                    refused || findings.iter().all(|finding| harmless(finding.code)),
-                    "{text}: {findings:#?}"
-                );
-                let described = &schema["$defs"][table.name()]["properties"][key.name]["description"];
-                assert_eq!(
-                    described.as_str(),
-                    (!refused).then_some(key.doc),
-                    "{}.{}",
-                    table.name(),
-                    key.name
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn no_table_has_a_key_twice() {
-        for table in Table::ALL {
-            let mut names: Vec<_> = table.keys().iter().map(|key| key.name).collect();
-            names.sort_unstable();
-            assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
-            assert!(table.required().iter().all(|key| table.key(key).is_some()));
-        }
-    }
-}
+mod tests;

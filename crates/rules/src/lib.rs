@@ -18,6 +18,7 @@
 
 mod check;
 mod defaults;
+mod document;
 mod keys;
 mod yaml;
 
@@ -29,10 +30,13 @@ pub mod field;
 pub mod files;
 pub mod load;
 pub mod matcher;
+mod moment;
 pub mod position;
 pub mod render;
 pub mod rule;
 pub mod schema;
+pub mod silence;
 pub mod template;
+pub mod test_file;
 
 pub use load::{Loaded, SourceFile, load};

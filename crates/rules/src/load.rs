@@ -13,15 +13,14 @@ use std::sync::Arc;
 
 use crate::check::{self, Checked, Report, known_keys};
 use crate::defaults::merged;
-use crate::diagnostic::{Code, Finding, Level, Place, Related};
+use crate::diagnostic::{Code, Finding, Level, Place};
+use crate::document;
 use crate::expr::nearest::nearest;
 use crate::keys::Table;
-use crate::position::Position;
 use crate::rule::Rule;
-use crate::yaml::{self, Entry, Node, Yaml};
+use crate::yaml::{Entry, Node, Yaml};
 
-/// Largest rule file, in bytes.
-pub const MAX_FILE_BYTES: usize = 1024 * 1024;
+pub use crate::document::MAX_FILE_BYTES;
 
 /// Most rules loaded together.
 pub const MAX_RULES: usize = 10_000;
@@ -102,37 +101,18 @@ struct Loading {
 
 impl Loading {
     fn file(&mut self, number: usize, file: &SourceFile) {
-        match text_of(file) {
-            Ok(text) => {
-                let mut report = Report::new(Arc::clone(&file.name), text.into());
+        let findings = match document::text(file) {
+            Ok(mut report) => {
                 self.documents(number, &mut report);
-                self.findings.extend(report.into_findings().into_iter().map(|finding| (number, finding)));
+                report.into_findings()
             }
-            Err(finding) => self.findings.push((number, *finding)),
-        }
+            Err(finding) => vec![*finding],
+        };
+        self.findings.extend(findings.into_iter().map(|finding| (number, finding)));
     }
 
     fn documents(&mut self, file: usize, report: &mut Report) {
-        let text = report.text();
-        let documents = match yaml::read(&text) {
-            Ok(documents) => documents,
-            Err(failure) => {
-                report.add(failure.code, failure.at, failure.message).hint = failure.hint;
-                return;
-            }
-        };
-        let mut roots = Vec::new();
-        for document in documents {
-            let (root, problems) = yaml::resolve(document, &text);
-            for problem in problems {
-                let first = problem.first.map(|first| report.place(first));
-                let finding = report.add(problem.code, problem.at, problem.message);
-                if let Some(first) = first {
-                    finding.also(first, "it stands here first");
-                }
-            }
-            roots.push(root);
-        }
+        let Some(roots) = document::roots(report) else { return };
         let defaults = file_defaults(report, &roots);
         let items: Vec<&Node> = roots.iter().flat_map(|root| items(report, root)).collect();
         let weight = defaults.node.map_or(0, Node::weight);
@@ -209,12 +189,7 @@ impl Loading {
                 self.findings.push((file, finding));
             }
         }
-        let place = |(file, finding): &(usize, Finding)| {
-            (*file, finding.place.bytes.start, finding.place.bytes.end, finding.code)
-        };
-        self.findings.sort_by_key(place);
-        // What an alias or `defaults` brought into several rules is said once.
-        self.findings.dedup_by(|(_, b), (_, a)| same(a, b));
+        in_order(&mut self.findings);
         Loaded {
             rules: self.rules,
             findings: self.findings.into_iter().map(|(_, finding)| finding).collect(),
@@ -222,35 +197,15 @@ impl Loading {
     }
 }
 
-/// Whether two findings tell a person the same.
-fn same(a: &Finding, b: &Finding) -> bool {
-    a.code == b.code && a.place == b.place && a.message == b.message
-}
-
-/// The file's text, or why it has none.
-fn text_of(file: &SourceFile) -> Result<String, Box<Finding>> {
-    let problem = |code, message: String| {
-        let start = Position { line: 1, column: 1 };
-        let place = Place { file: Arc::clone(&file.name), bytes: 0..0, start, end: start };
-        Box::new(Finding { code, message, place, hint: None, related: Vec::<Related>::new() })
+/// Sorts findings, each with the number of its file, by file and place.
+///
+/// What an alias or `defaults` brought into several items is said once.
+pub(crate) fn in_order(findings: &mut Vec<(usize, Finding)>) {
+    let place = |(file, finding): &(usize, Finding)| {
+        (*file, finding.place.bytes.start, finding.place.bytes.end, finding.code)
     };
-    if file.content.len() > MAX_FILE_BYTES {
-        let message = format!("the file has {} bytes; a rule file may have 1 MiB", file.content.len());
-        return Err(problem(Code::FileTooLarge, message));
-    }
-    match std::str::from_utf8(&file.content) {
-        Ok(text) => Ok(text.to_owned()),
-        Err(error) => {
-            // The place is known, as far as the text before it is one.
-            let valid = error.valid_up_to();
-            let before = std::str::from_utf8(&file.content[..valid]).unwrap_or_default();
-            let at = crate::position::Lines::of(before).position(before, valid);
-            let mut finding = problem(Code::NotText, "the file is not UTF-8 from here on".to_owned());
-            finding.place = Place { file: Arc::clone(&file.name), bytes: valid..valid, start: at, end: at };
-            finding.hint("save it as UTF-8");
-            Err(finding)
-        }
-    }
+    findings.sort_by_key(place);
+    findings.dedup_by(|(_, b), (_, a)| a.code == b.code && a.place == b.place && a.message == b.message);
 }
 
 /// What a file's rules have in common.

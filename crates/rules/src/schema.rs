@@ -1,36 +1,95 @@
-//! The JSON Schema (draft 2020-12) of rule files, for editors: `fluo schema`.
+//! The JSON Schemas (draft 2020-12) of rule files, test files and silences, for editors: `fluo schema`.
 //!
-//! Printed from the table of keys (`keys`) that the loader reads by. It is a help while typing, and
-//! looser than the loader where a schema cannot say it (durations are texts of a pattern; expressions and
-//! templates are any text): what the loader accepts, the schema accepts.
+//! Printed from the table of keys (`keys`) that the loaders read by. They are a help while typing, and
+//! looser than the loaders where a schema cannot say it (durations are texts of a pattern; expressions and
+//! templates are any text): what a loader accepts, its schema accepts.
 
 use serde_json::{Map, Value, json};
 
 use crate::keys::{Key, Shape, Table};
 
-/// The schema, as indented JSON.
+/// The schema of rule files, as indented JSON.
 pub fn schema() -> String {
-    format!("{:#}\n", document())
+    let rules = json!({"type": "array", "items": reference(Table::Rule.name())});
+    let shared = [
+        ("duration", duration()),
+        ("scalar", json!({"type": ["string", "number", "boolean"]})),
+        ("scalars", json!({"type": "array", "items": reference("scalar"), "minItems": 1})),
+        ("matcher", matcher()),
+        ("rules", rules),
+    ];
+    printed(&Document {
+        title: "fluo rules",
+        description: "Behavioural rules over OpenTelemetry traces.",
+        root: json!([reference("rules"), reference(Table::File.name()), {"type": "null"}]),
+        tables: &Table::OF_RULES,
+        shared: &shared,
+    })
 }
 
-fn document() -> Value {
-    let mut definitions = Map::new();
-    for table in Table::ALL {
-        definitions.insert(table.name().to_owned(), mapping(table));
-    }
-    definitions.insert("duration".to_owned(), duration());
-    definitions.insert("scalar".to_owned(), json!({"type": ["string", "number", "boolean"]}));
-    definitions
-        .insert("scalars".to_owned(), json!({"type": "array", "items": reference("scalar"), "minItems": 1}));
-    definitions.insert("matcher".to_owned(), matcher());
-    definitions.insert("rules".to_owned(), json!({"type": "array", "items": reference(Table::Rule.name())}));
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "fluo rules",
-        "description": "Behavioural rules over OpenTelemetry traces.",
-        "anyOf": [reference("rules"), reference(Table::File.name()), {"type": "null"}],
-        "$defs": definitions,
+/// The schema of test files, as indented JSON.
+pub fn test_files() -> String {
+    let shared = [
+        ("duration", duration()),
+        ("scalar", json!({"type": ["string", "number", "boolean"]})),
+        ("instant", instant()),
+        (
+            "moment",
+            json!({"anyOf": [{"type": "string", "pattern": MOMENT, "examples": ["50s", "-1m30s"]}, {"const": 0}]}),
+        ),
+        (
+            "times",
+            json!({"anyOf": [reference("moment"), {"type": "string", "pattern": RANGE, "examples": ["0s..50s"]}]}),
+        ),
+        ("literal", literal()),
+        ("literals", json!({"type": "object", "additionalProperties": reference("literal")})),
+    ];
+    printed(&Document {
+        title: "fluo tests",
+        description: "Unit tests of rules: spans, and what must and must not be told about them.",
+        root: json!([reference(Table::TestFile.name()), {"type": "null"}]),
+        tables: &Table::OF_TESTS,
+        shared: &shared,
     })
+}
+
+/// The schema of `silences.yml`, as indented JSON.
+pub fn silences() -> String {
+    let shared = [("scalar", json!({"type": ["string", "number", "boolean"]})), ("instant", instant())];
+    printed(&Document {
+        title: "fluo silences",
+        description: "Alerts that nobody is told about, and when.",
+        root: json!([reference(Table::SilenceFile.name()), {"type": "null"}]),
+        tables: &Table::OF_SILENCES,
+        shared: &shared,
+    })
+}
+
+/// What a schema is printed from.
+struct Document<'a> {
+    title: &'a str,
+    description: &'a str,
+    /// The alternatives for the whole document.
+    root: Value,
+    /// The mappings in it.
+    tables: &'a [Table],
+    /// What several keys refer to.
+    shared: &'a [(&'a str, Value)],
+}
+
+fn printed(document: &Document<'_>) -> String {
+    let mappings = document.tables.iter().map(|table| (table.name(), mapping(*table)));
+    let definitions = mappings.chain(document.shared.iter().cloned());
+    let definitions: Map<String, Value> =
+        definitions.map(|(name, definition)| (name.to_owned(), definition)).collect();
+    let schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": document.title,
+        "description": document.description,
+        "anyOf": document.root,
+        "$defs": definitions,
+    });
+    format!("{schema:#}\n")
 }
 
 /// What a mapping looks like.
@@ -91,7 +150,16 @@ fn of_shape(shape: Shape) -> Value {
         Shape::Map(Table::Defaults) => json!({"anyOf": [reference("defaults"), {"type": "null"}]}),
         Shape::Map(table) => reference(table.name()),
         Shape::ListOf(Table::Rule) => json!({"anyOf": [reference("rules"), {"type": "null"}]}),
-        Shape::ListOf(table) => json!({"type": "array", "items": reference(table.name()), "minItems": 1}),
+        Shape::ListOf(Table::Selector) => {
+            json!({"type": "array", "items": reference(Table::Selector.name()), "minItems": 1})
+        }
+        Shape::ListOf(table @ Table::Expectation) => {
+            json!({"type": "array", "items": reference(table.name())})
+        }
+        // A list with all its lines commented out is allowed.
+        Shape::ListOf(table) => {
+            json!({"anyOf": [{"type": "array", "items": reference(table.name())}, {"type": "null"}]})
+        }
         Shape::DurationOr(table) => json!({"anyOf": [reference("duration"), reference(table.name())]}),
         Shape::EmptyOr(table) => json!({"anyOf": [reference(table.name()), {"type": "null"}]}),
         Shape::Matcher => reference("matcher"),
@@ -101,6 +169,39 @@ fn of_shape(shape: Shape) -> Value {
             {"type": ["string", "number", "boolean", "null"]},
             {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}},
         ]}}),
+        Shape::Instant => reference("instant"),
+        Shape::Moment => reference("moment"),
+        Shape::Times => {
+            let times = reference("times");
+            json!({"anyOf": [times, {"type": "array", "items": times, "minItems": 1}]})
+        }
+        Shape::SpanFiles => {
+            let file = json!({"anyOf": [reference("scalar"), reference(Table::SpanFile.name())]});
+            json!({"anyOf": [file, {"type": "array", "items": file}]})
+        }
+        Shape::Literals => reference("literals"),
+        Shape::OneGroup => json!({
+            "type": "object",
+            "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+        }),
+        Shape::Expected => json!({
+            "type": "object",
+            "additionalProperties": {"anyOf": [reference("duration"), {"type": ["number", "null"]}]},
+        }),
+        Shape::SilenceMatchers => {
+            let texts = json!({"type": "array", "items": reference("scalar"), "minItems": 1});
+            let labels =
+                json!({"anyOf": [reference("scalar"), texts, reference(Table::SilenceMatcher.name())]});
+            json!({"type": "object", "additionalProperties": labels, "minProperties": 1})
+        }
+        Shape::Days => json!({
+            "type": "array",
+            "items": {"type": "string", "pattern": DAYS, "examples": ["mon", "tue", "wed", "thu", "fri", "sat", "sun", "mon..fri"]},
+            "minItems": 1,
+        }),
+        Shape::TimeOfDay => {
+            json!({"type": "string", "pattern": "^([01]?[0-9]|2[0-3]):[0-5][0-9]$|^24:00$", "examples": ["22:00"]})
+        }
         Shape::Later => json!(false),
     }
 }
@@ -127,6 +228,28 @@ fn duration() -> Value {
     json!({"anyOf": [
         {"type": "string", "pattern": r"^([0-9_.]+(w|d|h|m|s|ms|us|µs|μs|ns))+$|^0$", "examples": ["500ms", "1.5s", "2m", "1h30m", "7d"]},
         {"const": 0},
+    ]})
+}
+
+/// A duration, possibly negative, or a moment in RFC 3339.
+const MOMENT: &str = r"^-?([0-9_.]+(w|d|h|m|s|ms|us|µs|μs|ns))+$|^-?0$|^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].+$";
+
+/// Two of those.
+const RANGE: &str = r"^.+\.\..+$";
+
+/// A day of the week, or a range of them.
+const DAYS: &str = r"^ *(mon|tue|wed|thu|fri|sat|sun) *(\.\. *(mon|tue|wed|thu|fri|sat|sun) *)?$";
+
+fn instant() -> Value {
+    json!({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].+$", "examples": ["2026-11-22T11:04:51Z"]})
+}
+
+/// A value of an attribute.
+fn literal() -> Value {
+    json!({"anyOf": [
+        reference("scalar"),
+        {"type": "array", "items": reference("literal")},
+        reference("literals"),
     ]})
 }
 

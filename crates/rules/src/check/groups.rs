@@ -123,10 +123,10 @@ fn group(report: &mut Report, item: &Node, keys: &[GroupKey]) -> Option<Vec<Opti
 }
 
 /// A mistake that has been reported.
-struct Reported;
+pub(super) struct Reported;
 
 /// One value of a group, as the text that spans are grouped by; nothing stands for a missing one.
-fn value(report: &mut Report, node: &Node) -> Result<Option<String>, Reported> {
+pub(super) fn value(report: &mut Report, node: &Node) -> Result<Option<String>, Reported> {
     match &node.value {
         Yaml::Null => Ok(None),
         Yaml::Bool(value) => Ok(Some(value.to_string())),

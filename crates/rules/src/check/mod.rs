@@ -16,21 +16,33 @@
 //! | `timing` | windows, delays, reminders |
 //! | `annotations` | `labels`, `annotations` |
 //! | `unsupported` | what this version refuses |
+//! | `test_file` | a test file, from `test_span`, `expectation` and the two below |
+//! | `moment` | moments, offsets and ranges of them |
+//! | `literal` | values of attributes |
+//! | `silence` | `silences.yml` |
 
 mod aggregation;
 mod annotations;
 mod condition;
+mod expectation;
 mod expression;
 mod groups;
+mod literal;
 mod matcher;
+mod moment;
 mod pattern;
 mod report;
 mod rule;
 mod selector;
 mod shape;
+mod silence;
+mod test_file;
+mod test_span;
 mod timing;
 mod unsupported;
 
 pub(crate) use report::Report;
 pub(crate) use rule::{Checked, defaults, rule};
 pub(crate) use shape::known_keys;
+pub(crate) use silence::silences;
+pub(crate) use test_file::test_file;

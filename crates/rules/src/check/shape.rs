@@ -26,6 +26,46 @@ pub(super) fn unknown_key(report: &mut Report, entry: &Entry, table: Table, with
     report.add(Code::UnknownKey, entry.key_at.clone(), message).did_you_mean(nearest(&entry.key, known));
 }
 
+/// Reports the keys that `table` asks for and `node` does not have. `within` names the mapping.
+pub(super) fn required_keys(report: &mut Report, node: &Node, table: Table, within: &str) {
+    let known = || table.keys().iter().map(|key| key.name);
+    let entries = node.entries().unwrap_or_default();
+    // A key that is only misspelt has been reported as that.
+    let unknown = entries.iter().filter(|entry| table.key(&entry.key).is_none());
+    let misspelt: Vec<_> = unknown.filter_map(|entry| nearest(&entry.key, known())).collect();
+    let missing = |key: &&&str| node.get(key).is_none() && !misspelt.contains(*key);
+    for key in table.required().iter().filter(missing) {
+        // The first line stands for the mapping: one underlined as a whole hides what is wrong.
+        let start = node.extent().start;
+        let first = entries.iter().map(|entry| entry.key_at.clone());
+        let place = first.filter(|at| at.start >= start).min_by_key(|at| at.start);
+        let finding = report.add(
+            Code::MissingKey,
+            place.unwrap_or_else(|| node.extent()),
+            format!("{within} has no `{key}`"),
+        );
+        if let Some(key) = table.key(key) {
+            finding.hint(format!("`{}`: {}", key.name, key.doc));
+        }
+    }
+}
+
+/// The entries of an item of a list that must be a mapping with keys of `table`. `within` names it.
+pub(super) fn item_map<'a>(
+    report: &mut Report,
+    item: &'a Node,
+    table: Table,
+    within: &str,
+) -> Option<&'a [Entry]> {
+    let Some(entries) = item.entries() else {
+        report.at(Code::WrongType, item, format!("{within} is a mapping, not {}", item.describe()));
+        return None;
+    };
+    known_keys(report, entries, table, within);
+    required_keys(report, item, table, within);
+    Some(entries)
+}
+
 /// Reports a value of another shape.
 pub(super) fn wrong_type(report: &mut Report, entry: &Entry, takes: &str) {
     let message = format!("`{}` takes {takes}, not {}", entry.key, entry.value.describe());

@@ -1,25 +1,26 @@
 //! Files that are wrong, one mistake each: `tests/bad/<what_is_wrong>.bad.yml`, and beside it, in
 //! `<what_is_wrong>.txt`, all that a person is told. Files `<what_is_wrong>.2.bad.yml` are loaded together with
-//! the first.
+//! the first. The same for test files in `tests/bad_tests`, and for silences in `tests/bad_silences`.
 //!
 //! `FLUO_BLESS=1 cargo test -p fluo-rules` rewrites the texts; look at the difference before committing it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fluo_rules::code::Code;
+use fluo_rules::diagnostic::Finding;
 use fluo_rules::render::human;
-use fluo_rules::{SourceFile, load};
+use fluo_rules::{SourceFile, load, silence, test_file};
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad")
-}
+/// What is found in files that are loaded together.
+type Find = fn(&[SourceFile]) -> Vec<Finding>;
 
-#[test]
-fn every_bad_file_is_told_as_written_beside_it() {
+/// Loads every case of a folder, and gives the codes that were found.
+fn check(folder: &str, at_least: usize, find: Find) -> BTreeSet<Code> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
     let mut cases: BTreeMap<String, Vec<SourceFile>> = BTreeMap::new();
-    let mut paths: Vec<PathBuf> =
-        fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     // `x.2.bad.yml` sorts before `x.bad.yml`, and belongs behind it.
     paths.sort_by_key(|path| path.file_name().unwrap().to_str().unwrap().matches('.').count());
@@ -30,13 +31,15 @@ fn every_bad_file_is_told_as_written_beside_it() {
             cases.entry(case).or_default().push(SourceFile::new(name, fs::read(path).unwrap()));
         }
     }
-    assert!(cases.len() > 40, "the folder of bad files was not found: {} cases", cases.len());
+    assert!(cases.len() >= at_least, "{} was not found: {} cases", folder.display(), cases.len());
     let mut differing = Vec::new();
+    let mut codes = BTreeSet::new();
     for (case, files) in &cases {
-        let loaded = load(files);
-        let told = human::render(&loaded.findings, files, false);
-        assert!(!loaded.findings.is_empty(), "{case}: nothing is wrong");
-        let path = folder().join(format!("{case}.txt"));
+        let findings = find(files);
+        let told = human::render(&findings, files, false);
+        assert!(!findings.is_empty(), "{case}: nothing is wrong");
+        codes.extend(findings.iter().map(|finding| finding.code));
+        let path = folder.join(format!("{case}.txt"));
         if std::env::var_os("FLUO_BLESS").is_some() {
             fs::write(&path, &told).unwrap();
         } else if fs::read_to_string(&path).ok().as_deref() != Some(told.as_str()) {
@@ -48,4 +51,29 @@ fn every_bad_file_is_told_as_written_beside_it() {
         let case = path.file_stem().unwrap().to_str().unwrap();
         assert!(cases.contains_key(case), "{case}.txt belongs to no bad file");
     }
+    codes
+}
+
+#[test]
+fn every_bad_file_is_told_as_written_beside_it() {
+    check("bad", 41, |files| load(files).findings);
+}
+
+#[test]
+fn every_bad_test_file_is_told_as_written_beside_it() {
+    let codes = check("bad_tests", 10, |files| test_file::load(files).findings);
+    assert_all(&codes, '5', &[Code::UnknownExpected]);
+}
+
+#[test]
+fn every_bad_silence_is_told_as_written_beside_it() {
+    let codes = check("bad_silences", 4, |files| silence::load(files).findings);
+    assert_all(&codes, '6', &[Code::SilencesNobody]);
+}
+
+/// Every code of a hundred is found, except those that need the rules.
+fn assert_all(found: &BTreeSet<Code>, hundred: char, except: &[Code]) {
+    let own = Code::ALL.iter().filter(|code| code.as_str().chars().nth(2) == Some(hundred));
+    let missing: Vec<_> = own.filter(|code| !found.contains(code) && !except.contains(code)).collect();
+    assert!(missing.is_empty(), "no bad file for {missing:?}");
 }

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use fluo_rules::code::Code;
+use fluo_rules::diagnostic::Finding;
 use fluo_rules::render::{github, human, json, sarif};
-use fluo_rules::{Loaded, SourceFile, load};
+use fluo_rules::{Loaded, SourceFile, load, silence, test_file};
 use proptest::prelude::*;
 
 const SEED: &str = include_str!("../bad/seven_mistakes.bad.yml");
@@ -24,23 +25,62 @@ rules:
   - {<<: *base, name: other}
 ";
 
-/// Loads, renders in every format, and checks that each finding lies in its file.
+const TESTS: &str = "rules: [a.yml]
+tests:
+  - name: all there is
+    start: 2026-11-22T11:04:00Z
+    until: 1h
+    late: 90s
+    spans_from: [{file: late.otlp.json, late: 0}]
+    spans:
+      - {at: [0, 1m..2m], every: 10s, count: 3, trace_id: t, parent: a, attributes: {e: [1, [2]], f: {g: 1.5}}}
+      - {at: 3m, span_id: a, parent: 00f067aa0ba902b7, events: [{name: exception, at: 5ms}]}
+    expect:
+      - {rule: r, at: 2m, state: pending, group: {a: ~, b: 1}, value: {p99: 1.5s, count: 6}}
+";
+
+const SILENCES: &str = "silences:
+  - comment: Batch window.
+    matchers: {service_name: [checkout, payment], team: {matches: ^pay}}
+    from: 2026-11-22T22:00:00Z
+    until: 2026-11-23T06:00:00+01:00
+    weekly: {days: [mon..fri, sun], from: 22:00, to: 6:30, timezone: Europe/Berlin}
+";
+
+/// Loads as everything that there is, renders in every format, and checks that each finding lies in its file.
 fn survive(content: &[u8]) -> Loaded {
     let files = [SourceFile::new("x.yml", content)];
     let loaded = load(&files);
-    let length = content.len();
-    for finding in &loaded.findings {
+    told(&loaded.findings, &files);
+    // The same bytes as tests and as silences; a test that is taken for sound can be expanded.
+    let tests = test_file::load(&files);
+    told(&tests.findings, &files);
+    for test in tests.tests.iter().flat_map(|file| &file.tests) {
+        assert!(test.spans().all(|span| span.start_ns <= span.end_ns && span.end_ns <= span.arrives_ns));
+    }
+    let silences = silence::load(&files);
+    told(&silences.findings, &files);
+    for silence in &silences.silences {
+        let json = serde_json::to_string(silence).unwrap();
+        assert_eq!(serde_json::from_str::<silence::Silence>(&json).unwrap(), *silence, "{json}");
+    }
+    loaded
+}
+
+/// Renders findings in every format, and checks that each lies in its file.
+fn told(findings: &[Finding], files: &[SourceFile]) {
+    let length = files.iter().map(|file| file.content.len()).max().unwrap_or_default();
+    for finding in findings {
         let bytes = &finding.place.bytes;
         assert!(bytes.start <= bytes.end && bytes.end <= length, "{finding:?}");
         assert!(finding.place.start <= finding.place.end, "{finding:?}");
     }
-    let shown = human::render(&loaded.findings, &files, false);
+    let shown = human::render(findings, files, false);
     assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{shown:?}");
-    let parsed: Vec<serde_json::Value> = serde_json::from_str(&json::render(&loaded.findings)).unwrap();
-    assert_eq!(parsed.len(), loaded.findings.len());
-    serde_json::from_str::<serde_json::Value>(&sarif::render(&loaded.findings)).unwrap();
-    assert_eq!(github::render(&loaded.findings).lines().count(), loaded.findings.len());
-    loaded
+    let parsed: Vec<serde_json::Value> = serde_json::from_str(&json::render(findings)).unwrap();
+    assert_eq!(parsed.len(), findings.len());
+    serde_json::from_str::<serde_json::Value>(&sarif::render(findings)).unwrap();
+    assert_eq!(github::render(findings).lines().count(), findings.len());
 }
 
 /// The codes found in `content`, which must not take long even without optimisation.
@@ -149,7 +189,7 @@ fn alias_bombs_are_refused_fast() {
 
 #[test]
 fn every_beginning_of_a_file_survives() {
-    for text in [SEED, SOUND] {
+    for text in [SEED, SOUND, TESTS, SILENCES] {
         for end in (0..text.len()).step_by(3) {
             survive(&text.as_bytes()[..end]);
         }
@@ -184,13 +224,12 @@ proptest! {
     }
 
     #[test]
-    fn mutated_rule_files_survive(
-        sound in any::<bool>(),
+    fn mutated_files_survive(
+        seed in prop::sample::select(&[SEED, SOUND, TESTS, SILENCES]),
         at in any::<prop::sample::Index>(),
         length in 0..20_usize,
         insert in "[-\\[\\]{}:,&*<>|!%\"'#\n\t a-z0-9(){}=é\u{1b}]{0,12}",
     ) {
-        let seed = if sound { SOUND } else { SEED };
         let start = at.index(seed.len());
         let end = (start + length).min(seed.len());
         let mut bytes = seed.as_bytes().to_vec();

@@ -1,14 +1,11 @@
-//! The JSON Schema knows what the loader knows.
+//! The JSON Schemas know what the loaders know.
 //!
 //! Instances are checked by a small validator of the keywords that the schema uses; it refuses a schema with
 //! any other, so that nothing is taken for valid because it was not looked at.
 
-use fluo_rules::schema::schema;
+use fluo_rules::SourceFile;
+use fluo_rules::schema::{schema, silences, test_files};
 use serde_json::{Value, json};
-
-fn parsed() -> Value {
-    serde_json::from_str(&schema()).unwrap()
-}
 
 /// Why `instance` is not valid against `schema`, if it is not.
 fn invalid(root: &Value, schema: &Value, instance: &Value) -> Option<String> {
@@ -101,9 +98,14 @@ fn keyword_fails(
     }
 }
 
-fn validity(instance: &Value) -> Option<String> {
-    let root = parsed();
+/// Why `instance` is not valid against a whole schema, if it is not.
+pub(crate) fn validity_in(schema: &str, instance: &Value) -> Option<String> {
+    let root: Value = serde_json::from_str(schema).unwrap();
     invalid(&root, &root, instance)
+}
+
+fn validity(instance: &Value) -> Option<String> {
+    validity_in(&schema(), instance)
 }
 
 #[test]
@@ -154,16 +156,142 @@ fn mistakes_are_not_valid() {
 }
 
 #[test]
+fn tests_and_silences_of_the_manual_are_valid_and_load() {
+    for (name, text) in TEST_FILES {
+        let found = fluo_rules::test_file::load(&[SourceFile::new(*name, *text)]);
+        assert_eq!((found.findings, found.tests.len()), (vec![], 1), "{name}");
+        let instance: Value = serde_yaml::from_str(text).unwrap();
+        assert_eq!(validity_in(&test_files(), &instance), None, "{name}");
+    }
+    let found = fluo_rules::silence::load(&[SourceFile::new("silences.yml", SILENCES)]);
+    assert_eq!((found.findings, found.silences.len()), (vec![], 3));
+    assert_eq!(validity_in(&silences(), &serde_yaml::from_str(SILENCES).unwrap()), None);
+    for schema in [test_files(), silences()] {
+        assert_eq!(validity_in(&schema, &json!(null)), None, "an empty file");
+    }
+}
+
+/// The form of the design, and one with all that there is.
+const TEST_FILES: &[(&str, &str)] = &[
+    (
+        "auth.test.yml",
+        "rules: [auth.yml]
+tests:
+  - name: six failures across a minute boundary alert once
+    spans:
+      - {at: 0s..50s, every: 10s, service_name: auth-service, name: auth_user, status: error,
+         attributes: {http.status_code: 401, error.type: AuthenticationError}}     # six spans
+    expect:
+      - {rule: AuthFailuresRule, at: 50s, state: firing, value: {count: 6}}
+  - name: five do not
+    spans:
+      - {at: 0s..40s, every: 10s, service_name: auth-service, attributes: {http.status_code: 401, error.type: AuthenticationError}}
+    expect: []                       # must not fire: as important as the other
+",
+    ),
+    (
+        "all.test.yml",
+        "rules: [a.yml, ../b.yml]
+tests:
+  - name: all there is
+    start: 2026-11-22T11:04:00Z
+    until: 2026-11-22T13:00:00+01:00
+    pipeline: stops
+    late: 90s
+    spans_from: [login.otlp.json, {file: late.otlp.json, late: 0}]
+    spans:
+      - at: [0, -10s, 1m..2m, 2026-11-22T11:04:00Z]
+        every: 500ms
+        count: 3
+        late: 0s
+        duration: 1.5s
+        service_name: checkout
+        name: pay
+        kind: server
+        status: error
+        status_message: declined
+        trace_id: t
+        parent: 00f067aa0ba902b7
+        attributes: {a: 1, b: 1.5, c: true, d: x, e: [1, [2]], f: {g: 1}}
+        resource: {host.name: h}
+        scope: {name: otel, version: \"1.10\", k: v}
+        events: [{name: exception, at: 5ms, attributes: {exception.type: E}}]
+      - {at: 3m, span_id: 00f067aa0ba902b8}
+    expect:
+      - {rule: r, at: 2026-11-22T11:04:00Z, state: pending, group: {a: ~, b: 1, c: x}}
+      - {rule: r, at: 50s, state: resolved, values: {p99: 1.5s, count: 6, ratio: 0.05, max: ~}}
+      - {rule: r, at: 50s, state: resolved, event: withdrawn, reason: late, summary: all is well}
+",
+    ),
+];
+
+const SILENCES: &str = "silences:
+  - comment: Data centre move.
+    matchers: {service_name: [checkout, payment], severity: warning, team: {matches: ^pay}}
+    from: 2026-11-22T22:00:00Z
+    until: 2026-11-23T06:00:00+01:00
+    id: move
+  - {comment: Batch window., matchers: {rule: slow}, weekly: {days: [mon..fri, sun], from: 22:00, to: 6:30, timezone: Europe/Berlin}}
+  - {comment: Every day., matchers: {tier: 1}, weekly: {from: 00:00, to: 24:00}}
+";
+
+#[test]
+fn mistakes_in_tests_and_silences_are_not_valid() {
+    let test = |inner: Value| json!({"rules": ["a.yml"], "tests": [inner]});
+    let span = |inner: Value| test(json!({"name": "n", "spans": [inner], "expect": []}));
+    let expect = |inner: Value| test(json!({"name": "n", "spans": [], "expect": [inner]}));
+    for (scenario, instance) in [
+        ("no rules", json!({"tests": []})),
+        ("one rule file as text", json!({"rules": "a.yml", "tests": []})),
+        ("no expectation", test(json!({"name": "n", "spans": []}))),
+        ("a span without a time", span(json!({"name": "n"}))),
+        ("a time without a unit", span(json!({"at": 50}))),
+        ("an unknown key of a span", span(json!({"at": "0s", "servce_name": "x"}))),
+        ("a kind that is none", span(json!({"at": "0s", "kind": "srever"}))),
+        ("an attribute without a value", span(json!({"at": "0s", "attributes": {"a": null}}))),
+        ("a state that is none", expect(json!({"rule": "r", "at": "0s", "state": "fired"}))),
+        (
+            "a value that is none",
+            expect(json!({"rule": "r", "at": "0s", "state": "firing", "value": {"a": true}})),
+        ),
+    ] {
+        assert!(validity_in(&test_files(), &instance).is_some(), "{scenario} is valid: {instance}");
+    }
+    let silence = |inner: Value| json!({"silences": [inner]});
+    for (scenario, instance) in [
+        ("no matchers", silence(json!({"comment": "c"}))),
+        ("empty matchers", silence(json!({"comment": "c", "matchers": {}}))),
+        ("an unknown operator", silence(json!({"comment": "c", "matchers": {"a": {"like": "x"}}}))),
+        ("a day only", silence(json!({"comment": "c", "matchers": {"a": "b"}, "until": "2026-12-01"}))),
+        (
+            "a day that is none",
+            silence(
+                json!({"comment": "c", "matchers": {"a": "b"}, "weekly": {"days": ["monday"], "from": "1:00", "to": "2:00"}}),
+            ),
+        ),
+        (
+            "an hour that is none",
+            silence(
+                json!({"comment": "c", "matchers": {"a": "b"}, "weekly": {"from": "25:00", "to": "2:00"}}),
+            ),
+        ),
+    ] {
+        assert!(validity_in(&silences(), &instance).is_some(), "{scenario} is valid: {instance}");
+    }
+}
+
+#[test]
 fn every_definition_is_used_and_every_key_described() {
-    let text = schema();
-    let root = parsed();
-    for (name, definition) in root["$defs"].as_object().unwrap() {
-        assert!(text.contains(&format!("\"#/$defs/{name}\"")), "{name} is used nowhere");
-        for (key, property) in definition["properties"].as_object().into_iter().flatten() {
-            assert!(
-                property["description"].as_str().is_some_and(|doc| doc.ends_with('.')),
-                "{name}.{key} is not described"
-            );
+    for text in [schema(), test_files(), silences()] {
+        let root: Value = serde_json::from_str(&text).unwrap();
+        for (name, definition) in root["$defs"].as_object().unwrap() {
+            assert!(text.contains(&format!("\"#/$defs/{name}\"")), "{name} is used nowhere");
+            for (key, property) in definition["properties"].as_object().into_iter().flatten() {
+                assert!(
+                    property["description"].as_str().is_some_and(|doc| doc.ends_with('.')),
+                    "{name}.{key} is not described"
+                );
+            }
         }
     }
 }

@@ -1,0 +1,194 @@
+//! Every key is known to its loader and to its schema.
+
+use super::*;
+use crate::code::Code;
+use crate::diagnostic::Finding;
+use crate::load::{SourceFile, load};
+use crate::{schema, silence, test_file};
+
+/// A value that the key takes.
+fn example(key: &Key) -> &'static str {
+    match key.shape {
+        Shape::Word(words) => words[0],
+        Shape::Bool => "true",
+        Shape::Duration { .. } | Shape::DurationOr(_) => "1m",
+        Shape::Integer { .. } => "7",
+        Shape::Factor | Shape::Percent => "2",
+        Shape::Texts | Shape::Groups => "[a]",
+        Shape::Scalars => "[1]",
+        Shape::Text | Shape::Scalar | Shape::Matcher => {
+            if matches!(key.name, "kind") {
+                "server"
+            } else {
+                "1"
+            }
+        }
+        Shape::Field => "duration",
+        Shape::Expression => {
+            if key.name == "condition" {
+                "count > 5"
+            } else {
+                "duration > 1s"
+            }
+        }
+        Shape::TextMap | Shape::MatcherMap => "{a: b}",
+        Shape::Aggregates => "{a: count}",
+        Shape::Map(Table::PercentileForm) => "{of: duration, p: 99}",
+        Shape::ListOf(_) => "[{}]",
+        Shape::EmptyOr(_) | Shape::Map(_) | Shape::Later => "{}",
+        Shape::Instant => "2026-01-01T00:00:00Z",
+        Shape::Moment => "30m",
+        Shape::Times => "[1m, 2m..3m]",
+        Shape::SpanFiles => "[a.json, {file: b.json}]",
+        Shape::Literals => "{a: [1, true, x], b: {c: 1.5}}",
+        Shape::OneGroup => "{a: ~}",
+        Shape::Expected => "{a: 1, b: 2s, c: ~}",
+        Shape::SilenceMatchers => "{rule: a, team: [a, b], b: {matches: c}}",
+        Shape::Days => "[mon, wed..fri]",
+        Shape::TimeOfDay => "\"22:00\"",
+    }
+}
+
+/// A file in which the key stands where its table says.
+fn file(table: Table, key: &Key) -> String {
+    let value = match key.name {
+        "duration" => "1s",
+        "status" => "ok",
+        // Not shorter than the default of `every`.
+        "max" if table == Table::Realert => "1d",
+        _ => example(key),
+    };
+    let entry = format!("{}: {value}", key.name);
+    let rule = |inner: &str| {
+        let common = ["name: n", "span: {}", "condition: count > 5", "group_by: [a]"];
+        let own: Vec<&str> = common
+            .into_iter()
+            .filter(|line| !inner.starts_with(&line[..=line.find(':').unwrap_or(0)]))
+            .collect();
+        format!("- {{{}}}", [vec![inner], own].concat().join(", "))
+    };
+    match table {
+        Table::File => {
+            if key.name == "rules" {
+                "rules: []".to_owned()
+            } else {
+                "defaults: {}\nrules: []".to_owned()
+            }
+        }
+        Table::Rule => rule(&entry),
+        Table::Defaults => format!("defaults: {{{entry}}}\nrules: []"),
+        Table::Selector => rule(&format!("span: {{{entry}}}")),
+        Table::Event => rule(&format!("span: {{event: {{{entry}}}}}")),
+        Table::Operators => rule(&format!("span: {{attributes: {{k: {{{entry}}}}}}}")),
+        Table::Aggregate if key.name == "where" => {
+            rule(&format!("aggregation: {{x: {{count: {{}}, {entry}}}}}"))
+        }
+        Table::Aggregate => rule(&format!("aggregation: {{x: {{{entry}}}}}")),
+        Table::CountForm => rule(&format!("aggregation: {{x: {{count: {{{entry}}}}}}}")),
+        Table::PercentileForm => rule(&format!(
+            "aggregation: {{x: {{percentile: {{{entry}, {}}}}}}}",
+            if key.name == "of" { "p: 2" } else { "of: duration" }
+        )),
+        Table::Realert => rule(&format!("realert: {{{entry}}}")),
+        _ => unreachable!("not of rule files"),
+    }
+}
+
+/// A mapping with `key` and all that it needs besides.
+fn mapping(table: Table, key: &Key) -> String {
+    let value = match (table, key.name) {
+        (Table::TestFile, "tests") | (Table::Test, "expect") | (Table::SilenceFile, "silences") => "[]",
+        (Table::Test, "spans") => "[{at: 0s}]",
+        (Table::Span, "events") => "[{name: exception}]",
+        (Table::Span, "parent") => "00000000000000ff",
+        (Table::Silence, "weekly") => "{from: \"22:00\", to: \"6:00\"}",
+        (Table::Weekly, "to") => "\"6:00\"",
+        (Table::Weekly, "timezone") => "Europe/Berlin",
+        _ => example(key),
+    };
+    let needed: &[&str] = match table {
+        Table::TestFile => &["rules: [a.yml]", "tests: []"],
+        Table::Test => &["name: n", "expect: []", "spans: [{at: 0s}]"],
+        Table::SpanFile => &["file: a.json"],
+        Table::Span => &["at: 0s..1m", "every: 1m"],
+        Table::SpanEvent => &["name: n"],
+        Table::Expectation => &["rule: r", "at: 1m", "state: firing"],
+        Table::Silence => &["matchers: {rule: a}", "comment: c"],
+        Table::Weekly => &["from: \"22:00\"", "to: \"6:00\""],
+        _ => &[],
+    };
+    // A given span id is that of one span.
+    let needed = if key.name == "span_id" { &["at: 0s"] } else { needed };
+    let own = format!("{}:", key.name);
+    let others = needed.iter().copied().filter(|entry| !entry.starts_with(&own));
+    let entry = format!("{own} {value}");
+    format!("{{{}}}", std::iter::once(entry.as_str()).chain(others).collect::<Vec<_>>().join(", "))
+}
+
+/// A test file or file of silences in which the key stands where its table says.
+fn other_file(table: Table, key: &Key) -> String {
+    let inner = mapping(table, key);
+    let test = |inner: String| format!("rules: [a.yml]\ntests: [{inner}]");
+    let silence = |inner: String| format!("silences: [{inner}]");
+    match table {
+        Table::Test => test(inner),
+        Table::SpanFile => test(format!("{{name: n, expect: [], spans_from: {inner}}}")),
+        Table::Span => test(format!("{{name: n, expect: [], spans: [{inner}]}}")),
+        Table::SpanEvent => test(format!("{{name: n, expect: [], spans: [{{at: 0s, events: [{inner}]}}]}}")),
+        Table::Expectation => test(format!("{{name: n, spans: [{{at: 0s}}], expect: [{inner}]}}")),
+        Table::Silence => silence(inner),
+        Table::SilenceMatcher => silence(format!("{{comment: c, matchers: {{a: {inner}}}}}")),
+        Table::Weekly => silence(format!("{{comment: c, matchers: {{a: b}}, weekly: {inner}}}")),
+        _ => inner,
+    }
+}
+
+#[test]
+fn every_key_is_taken_by_the_loader_and_stands_in_the_schema() {
+    for table in Table::OF_RULES {
+        let harmless = |code: Code| matches!(code, Code::NoRules | Code::UnknownRule);
+        all_known(table, &schema::schema(), |key| file(table, key), |files| load(files).findings, harmless);
+    }
+    let harmless = |code| code == Code::NoTests;
+    for table in Table::OF_TESTS {
+        let find = |files: &[SourceFile]| test_file::load(files).findings;
+        all_known(table, &schema::test_files(), |key| other_file(table, key), find, harmless);
+    }
+    for table in Table::OF_SILENCES {
+        let find = |files: &[SourceFile]| silence::load(files).findings;
+        all_known(table, &schema::silences(), |key| other_file(table, key), find, |_| false);
+    }
+}
+
+fn all_known(
+    table: Table,
+    schema: &str,
+    file: impl Fn(&Key) -> String,
+    find: impl Fn(&[SourceFile]) -> Vec<Finding>,
+    harmless: impl Fn(Code) -> bool,
+) {
+    let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+    for key in table.keys() {
+        let text = file(key);
+        let findings = find(&[SourceFile::new("x.yml", text.clone())]);
+        let refused = key.shape == Shape::Later;
+        assert_eq!(
+            findings.iter().any(|finding| finding.code == Code::NotSupportedYet),
+            refused,
+            "{text}: {findings:#?}"
+        );
+        assert!(refused || findings.iter().all(|finding| harmless(finding.code)), "{text}: {findings:#?}");
+        let described = &schema["$defs"][table.name()]["properties"][key.name]["description"];
+        assert_eq!(described.as_str(), (!refused).then_some(key.doc), "{}.{}", table.name(), key.name);
+    }
+}
+
+#[test]
+fn no_table_has_a_key_twice() {
+    for table in Table::OF_RULES.into_iter().chain(Table::OF_TESTS).chain(Table::OF_SILENCES) {
+        let mut names: Vec<_> = table.keys().iter().map(|key| key.name).collect();
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+        assert!(table.required().iter().all(|key| table.key(key).is_some()));
+    }
+}

@@ -1,0 +1,345 @@
+//! Silences: which alerts nobody is told about, and when.
+//!
+//! The same type is read from `silences.yml` beside the rules ([`load`]), where every mistake gets its place, and
+//! from and to JSON (`state/silences.json`, for those set at run time), where the first mistake is an error. Both
+//! forms have the same keys, and both go through [`Silence::new`].
+//!
+//! A silence mutes notifications only: the alert keeps its state, and is recorded.
+
+mod matcher;
+mod weekly;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use matcher::{Labels, Pattern};
+pub use weekly::{Day, TimeOfDay, Weekly, WeeklyError, Zone};
+
+use crate::check;
+use crate::diagnostic::{Code, Finding, Place};
+use crate::document;
+use crate::expr::nearest::nearest;
+use crate::load::{SourceFile, in_order};
+use crate::moment;
+use crate::rule::Rule;
+
+/// What was read.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Loaded {
+    /// The silences that are sound, in the order of files and places.
+    pub silences: Vec<Silence>,
+    /// Everything that is wrong or doubtful, sorted by file (in the order given) and place.
+    pub findings: Vec<Finding>,
+    /// The rules that silences name, with the places where they do.
+    named: Vec<(String, Place)>,
+}
+
+impl Loaded {
+    /// Warnings about silences of rules that are not among `rules`, which must be all that are loaded.
+    pub fn against(&self, rules: &[Rule]) -> Vec<Finding> {
+        let unknown = self.named.iter().filter(|(name, _)| rules.iter().all(|rule| rule.name != *name));
+        let findings = unknown.map(|(name, place)| {
+            let message = format!("no rule named `{name}` is loaded");
+            let place = place.clone();
+            let mut finding =
+                Finding { code: Code::SilencesNobody, message, place, hint: None, related: Vec::new() };
+            finding.did_you_mean(nearest(name, rules.iter().map(|rule| rule.name.as_str())));
+            finding
+        });
+        findings.collect()
+    }
+}
+
+/// Reads `silences.yml` files that are in force together.
+pub fn load(files: &[SourceFile]) -> Loaded {
+    let mut loaded = Loaded::default();
+    let mut ids = BTreeMap::new();
+    let mut findings = Vec::new();
+    for (number, file) in files.iter().enumerate() {
+        let found = match document::text(file) {
+            Ok(mut report) => {
+                if let Some(roots) = document::roots(&mut report) {
+                    let (silences, named) = check::silences(&mut report, &roots, &mut ids);
+                    loaded.silences.extend(silences);
+                    loaded.named.extend(named);
+                }
+                report.into_findings()
+            }
+            Err(finding) => vec![*finding],
+        };
+        findings.extend(found.into_iter().map(|finding| (number, finding)));
+    }
+    in_order(&mut findings);
+    loaded.findings = findings.into_iter().map(|(_, finding)| finding).collect();
+    loaded
+}
+
+/// Alerts that nobody is told about for a time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
+pub struct Silence {
+    id: Option<String>,
+    comment: String,
+    matchers: BTreeMap<String, Labels>,
+    from: Option<i64>,
+    until: Option<i64>,
+    weekly: Option<Weekly>,
+}
+
+/// Why a silence cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SilenceError {
+    /// Occurs when there is no matcher, so that everything would be silent.
+    #[error("a silence needs a matcher: without one, nobody would be told of anything")]
+    NoMatcher,
+    /// Occurs when a matcher lists no value.
+    #[error("the matcher of `{label}` lists no value, so that nothing matches")]
+    EmptyMatcher {
+        /// What it is about.
+        label: String,
+    },
+    /// Occurs when `until` is not after `from`.
+    #[error("`until` must come after `from`")]
+    Backwards,
+    /// Occurs when the comment is empty.
+    #[error("a silence says why, in `comment`")]
+    NoComment,
+    /// Occurs when a part cannot be read.
+    #[error("{0}")]
+    Unreadable(String),
+}
+
+impl Silence {
+    /// A silence of the alerts that all `matchers` match, from `from` (or ever) until before `until` (or ever), at the
+    /// times of the week that `weekly` says (or always). Moments are ns since the epoch.
+    pub fn new(
+        id: Option<String>,
+        comment: impl Into<String>,
+        matchers: BTreeMap<String, Labels>,
+        (from, until): (Option<i64>, Option<i64>),
+        weekly: Option<Weekly>,
+    ) -> Result<Self, SilenceError> {
+        let comment = comment.into();
+        if comment.trim().is_empty() {
+            return Err(SilenceError::NoComment);
+        }
+        if matchers.is_empty() {
+            return Err(SilenceError::NoMatcher);
+        }
+        let empty = |labels: &Labels| matches!(labels, Labels::AnyOf(values) if values.is_empty());
+        if let Some((label, _)) = matchers.iter().find(|(_, labels)| empty(labels)) {
+            return Err(SilenceError::EmptyMatcher { label: label.clone() });
+        }
+        if let (Some(from), Some(until)) = (from, until)
+            && until <= from
+        {
+            return Err(SilenceError::Backwards);
+        }
+        Ok(Self { id, comment, matchers, from, until, weekly })
+    }
+
+    /// What to call it by.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// Why.
+    pub fn comment(&self) -> &str {
+        &self.comment
+    }
+
+    /// What it matches, by rule, severity, label or group key.
+    pub fn matchers(&self) -> &BTreeMap<String, Labels> {
+        &self.matchers
+    }
+
+    /// The moment it is over, where there is one; ns since the epoch.
+    pub fn until(&self) -> Option<i64> {
+        self.until
+    }
+
+    /// The same silence, over from `at` on (ns since the epoch), or earlier where it was. None where it would not
+    /// have begun by then: there is nothing left of it.
+    pub fn ended(self, at: i64) -> Option<Self> {
+        let until = self.until.map_or(at, |until| until.min(at));
+        let begun = self.from.is_none_or(|from| from < until);
+        begun.then_some(Self { until: Some(until), ..self })
+    }
+
+    /// Whether it is in force at this moment, ns since the epoch.
+    pub fn active(&self, at_ns: i64) -> bool {
+        self.from.is_none_or(|from| from <= at_ns)
+            && self.until.is_none_or(|until| at_ns < until)
+            && self.weekly.as_ref().is_none_or(|weekly| weekly.active(at_ns))
+    }
+
+    /// Whether it is about an alert with these labels: `rule`, `severity`, the rule's labels, and the group keys
+    /// that have a value. Every matcher must match; one about a label that is not there does not.
+    pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+        self.matchers
+            .iter()
+            .all(|(label, wanted)| labels.get(label).is_some_and(|value| wanted.match_text(value)))
+    }
+}
+
+/// A silence as JSON.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    comment: String,
+    matchers: BTreeMap<String, Labels>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    weekly: Option<Weekly>,
+}
+
+impl TryFrom<Written> for Silence {
+    type Error = SilenceError;
+
+    fn try_from(written: Written) -> Result<Self, SilenceError> {
+        let Written { id, comment, matchers, from, until, weekly } = written;
+        let moment = |text: Option<String>| {
+            let read = text.map(|text| moment::parse(&text)).transpose();
+            read.map_err(|error| SilenceError::Unreadable(error.to_string()))
+        };
+        Self::new(id, comment, matchers, (moment(from)?, moment(until)?), weekly)
+    }
+}
+
+impl From<Silence> for Written {
+    fn from(silence: Silence) -> Self {
+        let Silence { id, comment, matchers, from, until, weekly } = silence;
+        Self {
+            id,
+            comment,
+            matchers,
+            from: from.map(moment::format),
+            until: until.map(moment::format),
+            weekly,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn silence(json: &str) -> Silence {
+        serde_json::from_str(json).unwrap_or_else(|error| panic!("{json}: {error}"))
+    }
+
+    fn at(text: &str) -> i64 {
+        moment::parse(text).unwrap()
+    }
+
+    #[test]
+    fn json_reads_back_and_is_the_same_as_yaml() {
+        let json = r#"{"id":"m1","comment":"moving","matchers":{"rule":"r","service_name":{"matches":"^a"},"team":["a","b"]},"from":"2026-11-22T22:00:00Z","until":"2026-11-23T06:00:00.5Z","weekly":{"days":["mon","sun"],"from":"22:00","to":"06:00","timezone":"Europe/Berlin"}}"#;
+        let read = silence(json);
+        assert_eq!(serde_json::to_string(&read).unwrap(), json);
+        let loaded = load(&[SourceFile::new("silences.yml", format!("silences: [{json}]"))]);
+        assert_eq!((loaded.findings, loaded.silences), (vec![], vec![read]));
+    }
+
+    #[test]
+    fn json_that_is_no_silence_is_refused_with_the_reason() {
+        let matchers = r#""matchers":{"rule":"r"}"#;
+        for (scenario, json, reason) in [
+            ("no matcher", r#"{"comment":"c","matchers":{}}"#.to_owned(), "needs a matcher"),
+            ("no value", r#"{"comment":"c","matchers":{"rule":[]}}"#.to_owned(), "lists no value"),
+            ("no comment", format!(r#"{{"comment":" ",{matchers}}}"#), "says why"),
+            (
+                "a pattern that is none",
+                r#"{"comment":"c","matchers":{"rule":{"matches":"("}}}"#.to_owned(),
+                "unclosed group",
+            ),
+            (
+                "an end before its beginning",
+                format!(
+                    r#"{{"comment":"c",{matchers},"from":"2026-01-02T00:00:00Z","until":"2026-01-01T00:00:00Z"}}"#
+                ),
+                "must come after",
+            ),
+            (
+                "a time that is none",
+                format!(r#"{{"comment":"c",{matchers},"from":"now"}}"#),
+                "`now` is not a moment",
+            ),
+            (
+                "a zone that is none",
+                format!(
+                    r#"{{"comment":"c",{matchers},"weekly":{{"from":"1:00","to":"2:00","timezone":"Mars/Base"}}}}"#
+                ),
+                "Mars/Base",
+            ),
+            (
+                "a day that is none",
+                format!(
+                    r#"{{"comment":"c",{matchers},"weekly":{{"days":["someday"],"from":"1:00","to":"2:00"}}}}"#
+                ),
+                "someday",
+            ),
+            ("a key that is none", format!(r#"{{"comment":"c",{matchers},"til":"x"}}"#), "unknown field"),
+        ] {
+            let error = serde_json::from_str::<Silence>(&json).unwrap_err().to_string();
+            assert!(error.contains(reason), "{scenario}: {error}");
+        }
+    }
+
+    #[test]
+    fn it_is_in_force_from_its_beginning_until_before_its_end() {
+        let bounded = silence(
+            r#"{"comment":"c","matchers":{"rule":"r"},"from":"2026-11-22T22:00:00Z","until":"2026-11-23T06:00:00Z"}"#,
+        );
+        for (moment, active) in [
+            ("2026-11-22T21:59:59.999999999Z", false),
+            ("2026-11-22T22:00:00Z", true),
+            ("2026-11-23T05:59:59.999999999Z", true),
+            ("2026-11-23T06:00:00Z", false),
+        ] {
+            assert_eq!(bounded.active(at(moment)), active, "{moment}");
+        }
+        let open = silence(r#"{"comment":"c","matchers":{"rule":"r"}}"#);
+        assert!(open.active(i64::MIN) && open.active(i64::MAX));
+        let ended = open.ended(at("2026-11-22T22:00:00Z")).unwrap();
+        assert!(ended.active(at("2026-11-22T21:59:59Z")) && !ended.active(at("2026-11-22T22:00:00Z")));
+        assert_eq!(bounded.ended(at("2026-11-22T22:00:00Z")), None);
+    }
+
+    #[test]
+    fn every_matcher_must_match() {
+        let silence = silence(
+            r#"{"comment":"c","matchers":{"rule":["a","b"],"team":"x","service_name":{"matches":"check"}}}"#,
+        );
+        let labels = |pairs: &[(&str, &str)]| {
+            pairs
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect::<BTreeMap<_, _>>()
+        };
+        for (scenario, pairs, matches) in [
+            (
+                "all of them",
+                vec![("rule", "b"), ("team", "x"), ("service_name", "checkout"), ("severity", "info")],
+                true,
+            ),
+            ("another rule", vec![("rule", "c"), ("team", "x"), ("service_name", "checkout")], false),
+            ("a label that is not there", vec![("rule", "a"), ("service_name", "checkout")], false),
+            (
+                "the text is not a pattern",
+                vec![("rule", "a"), ("team", "xy"), ("service_name", "checkout")],
+                false,
+            ),
+            ("the pattern is not found", vec![("rule", "a"), ("team", "x"), ("service_name", "cart")], false),
+            ("nothing", vec![], false),
+        ] {
+            assert_eq!(silence.matches(&labels(&pairs)), matches, "{scenario}");
+        }
+    }
+}

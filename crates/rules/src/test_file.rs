@@ -1,0 +1,372 @@
+//! Test files: what must and must not be told about spans that are written down, beside the rules.
+//!
+//! | stage | from | to | where |
+//! | --- | --- | --- | --- |
+//! | read | bytes | checked [`TestFile`]s and findings | [`load`], `check/test_file`, `check/test_span`, `check/expectation` |
+//! | compare | a file, its rules | findings | [`TestFile::against`] |
+//! | expand | a [`Test`]'s templates | [`TestSpan`]s with their ids | [`Test::spans`] |
+//!
+//! Nothing here evaluates: whoever runs a test turns spans into rows and expectations into a verdict. Times are
+//! absolute in these types; offsets from a test's `start` are resolved when it is read.
+
+mod against;
+mod expand;
+mod ids;
+
+use std::sync::Arc;
+
+pub use expand::TestSpan;
+pub use ids::{Id, SpanId, TraceId};
+
+use crate::check;
+use crate::diagnostic::{Finding, Place};
+use crate::document;
+use crate::duration::Nanos;
+use crate::load::{SourceFile, in_order};
+use crate::matcher::Number;
+
+/// Where offsets count from if a test does not say: 2026-01-01T00:00:00Z, which is a multiple since the epoch of
+/// every `every` that divides a day.
+pub const DEFAULT_START: i64 = 1_767_225_600_000_000_000;
+
+/// What was read.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Loaded {
+    /// The files, each with those of its tests that are sound. A file whose rules are not known is left out.
+    pub tests: Vec<TestFile>,
+    /// Everything that is wrong or doubtful, sorted by file (in the order given) and place.
+    pub findings: Vec<Finding>,
+}
+
+/// Reads test files. One file's mistakes keep nothing of the others.
+pub fn load(files: &[SourceFile]) -> Loaded {
+    let mut tests = Vec::new();
+    let mut findings = Vec::new();
+    for (number, file) in files.iter().enumerate() {
+        let found = match document::text(file) {
+            Ok(mut report) => {
+                if let Some(roots) = document::roots(&mut report) {
+                    tests.extend(check::test_file(&mut report, &roots));
+                }
+                report.into_findings()
+            }
+            Err(finding) => vec![*finding],
+        };
+        findings.extend(found.into_iter().map(|finding| (number, finding)));
+    }
+    in_order(&mut findings);
+    Loaded { tests, findings: findings.into_iter().map(|(_, finding)| finding).collect() }
+}
+
+/// A test file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TestFile {
+    /// As named to the loader.
+    pub file: Arc<str>,
+    /// The rule files under test, at least one: paths relative to the folder of `file`, with `/`, as written.
+    pub rules: Vec<String>,
+    /// The sound tests in their order.
+    pub tests: Vec<Test>,
+}
+
+/// One test.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Test {
+    /// What must happen, in words. Unique in its file; its generated ids derive from it.
+    pub name: String,
+    /// Where the name stands.
+    pub place: Place,
+    /// Where offsets count from; ns since the epoch.
+    pub start: i64,
+    /// How far is evaluated, where the test says; ns since the epoch.
+    pub until: Option<i64>,
+    /// Whether files go on arriving after the last span.
+    pub pipeline: Pipeline,
+    /// The templates in their order; [`Test::spans`] are the spans.
+    pub templates: Vec<Template>,
+    /// Files with spans.
+    pub span_files: Vec<SpanFile>,
+    /// What must be so. A rule of the files under test that is in none of these must have no alert.
+    pub expect: Vec<Expectation>,
+}
+
+/// Whether silence after the last span is an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pipeline {
+    /// Files go on arriving: where there are no spans, nothing happened.
+    #[default]
+    Alive,
+    /// Nothing arrives any more: what happened is not known.
+    Stops,
+}
+
+/// A file with spans.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpanFile {
+    /// Relative to the folder of the test file, as written.
+    pub path: String,
+    /// How long after its end each span arrives.
+    pub late: Nanos,
+    /// Where the path stands.
+    pub place: Place,
+}
+
+/// One entry of `spans`: one span, or many that differ in time and id.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Template {
+    /// When the spans end, in the order of the file; at least one.
+    pub times: Vec<Times>,
+    /// How many spans at each time, at least one.
+    pub count: u32,
+    /// How long after its end each arrives.
+    pub late: Nanos,
+    /// End − start.
+    pub duration: Nanos,
+    /// The resource attribute `service.name`.
+    pub service_name: Option<String>,
+    /// The span's name.
+    pub name: String,
+    /// The span's kind.
+    pub kind: Kind,
+    /// The span's status.
+    pub status: Status,
+    /// The status's message; empty where there is none.
+    pub status_message: String,
+    /// The trace, where the template says.
+    pub trace_id: Option<Id<TraceId>>,
+    /// The span, where the template says; then it stands for one span.
+    pub span_id: Option<Id<SpanId>>,
+    /// The parent; none of a root.
+    pub parent: Option<Id<SpanId>>,
+    /// Attributes of the span, keys unique.
+    pub attributes: Vec<(String, Literal)>,
+    /// Attributes of the resource besides `service.name`, keys unique.
+    pub resource: Vec<(String, Literal)>,
+    /// Name of the instrumentation scope; empty where there is none.
+    pub scope_name: String,
+    /// Version of the instrumentation scope; empty where there is none.
+    pub scope_version: String,
+    /// Attributes of the instrumentation scope, keys unique.
+    pub scope: Vec<(String, Literal)>,
+    /// Events.
+    pub events: Vec<Event>,
+    /// Where the template stands.
+    pub place: Place,
+}
+
+/// Moments; ns since the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// The first.
+    pub first: i64,
+    /// None is after this one; not before `first`.
+    pub last: i64,
+    /// Distance from one to the next; above zero.
+    pub every: Nanos,
+}
+
+/// A span's kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// Not said.
+    Unspecified,
+    /// What SDKs take where nothing is said.
+    #[default]
+    Internal,
+    /// Serves a request.
+    Server,
+    /// Makes a request.
+    Client,
+    /// Sends a message.
+    Producer,
+    /// Takes a message.
+    Consumer,
+}
+
+/// A span's status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Status {
+    /// Nothing is said.
+    #[default]
+    Unset,
+    /// All is well.
+    Ok,
+    /// It failed.
+    Error,
+}
+
+/// An attribute's value, as written. Its canonical text is that of the OTLP value of the same type.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Literal {
+    /// `string_value`
+    Text(String),
+    /// `bool_value`
+    Bool(bool),
+    /// `int_value`
+    Int(i64),
+    /// `double_value`, finite.
+    Float(f64),
+    /// `array_value`
+    List(Vec<Literal>),
+    /// `kvlist_value`, keys unique.
+    Map(Vec<(String, Literal)>),
+}
+
+/// An event of a span.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Its name.
+    pub name: String,
+    /// How long after the span's start; where nothing is said, its end.
+    pub at: Option<Nanos>,
+    /// Its attributes, keys unique.
+    pub attributes: Vec<(String, Literal)>,
+}
+
+/// What must be so at a moment, once everything has arrived.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expectation {
+    /// The rule.
+    pub rule: String,
+    /// Event time; ns since the epoch.
+    pub at: i64,
+    /// The alert's state.
+    pub state: State,
+    /// Which alert, by some or all of the rule's group keys; none stands for a missing value.
+    pub group: Vec<Placed<Option<String>>>,
+    /// Values of the rule's aggregates.
+    pub values: Vec<Placed<Expected>>,
+    /// A message that was told about the alert: `firing`, `renotify`, `resolved`, `fired_late`, `withdrawn` or
+    /// `reopened`.
+    pub event: Option<&'static str>,
+    /// The reason that the message gives.
+    pub reason: Option<String>,
+    /// The annotation `summary` as rendered.
+    pub summary: Option<String>,
+    /// Where the rule's name stands.
+    pub rule_place: Place,
+    /// Where the expectation stands.
+    pub place: Place,
+}
+
+/// An entry of a mapping, and where its key stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Placed<T> {
+    /// The key.
+    pub key: String,
+    /// The value.
+    pub value: T,
+    /// Where the key stands.
+    pub place: Place,
+}
+
+/// The state of an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// There is none.
+    Inactive,
+    /// The condition holds, not yet for as long as `for` says.
+    Pending,
+    /// It fires.
+    Firing,
+    /// It fired, and is over.
+    Resolved,
+}
+
+/// What an aggregate's value must be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Expected {
+    /// This number.
+    Number(Number),
+    /// This duration.
+    Duration(Nanos),
+    /// The aggregate has no value.
+    Missing,
+}
+
+impl Kind {
+    /// As written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unspecified => "unspecified",
+            Self::Internal => "internal",
+            Self::Server => "server",
+            Self::Client => "client",
+            Self::Producer => "producer",
+            Self::Consumer => "consumer",
+        }
+    }
+
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Unspecified, Self::Internal, Self::Server, Self::Client, Self::Producer, Self::Consumer];
+}
+
+impl Status {
+    /// As written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unset => "unset",
+            Self::Ok => "ok",
+            Self::Error => "error",
+        }
+    }
+
+    pub(crate) const ALL: [Self; 3] = [Self::Unset, Self::Ok, Self::Error];
+}
+
+impl State {
+    /// As written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Inactive => "inactive",
+            Self::Pending => "pending",
+            Self::Firing => "firing",
+            Self::Resolved => "resolved",
+        }
+    }
+
+    pub(crate) const ALL: [Self; 4] = [Self::Inactive, Self::Pending, Self::Firing, Self::Resolved];
+}
+
+impl Times {
+    /// One moment.
+    pub fn once(at: i64) -> Self {
+        Self { first: at, last: at, every: Nanos(1) }
+    }
+
+    /// How many moments these are.
+    pub fn count(self) -> u64 {
+        let steps = self.last.abs_diff(self.first) / self.every.0.unsigned_abs().max(1);
+        steps.saturating_add(1)
+    }
+
+    /// The moments in their order.
+    pub fn iter(self) -> impl Iterator<Item = i64> {
+        std::iter::successors(Some(self.first), move |at| at.checked_add(self.every.0.max(1)))
+            .take_while(move |at| *at <= self.last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_hold_both_their_ends() {
+        let range = |first, last, every| Times { first, last, every: Nanos(every) };
+        for (scenario, times, moments) in [
+            ("one moment", Times::once(5), vec![5]),
+            ("both ends", range(0, 50, 10), vec![0, 10, 20, 30, 40, 50]),
+            ("a step that does not reach the end", range(0, 55, 20), vec![0, 20, 40]),
+            (
+                "up to the last moment that there is",
+                range(i64::MAX - 3, i64::MAX, 2),
+                vec![i64::MAX - 3, i64::MAX - 1],
+            ),
+        ] {
+            assert_eq!(times.iter().collect::<Vec<_>>(), moments, "{scenario}");
+            assert_eq!(times.count(), moments.len() as u64, "{scenario}");
+        }
+        assert_eq!(range(i64::MIN, i64::MAX, 1).count(), u64::MAX);
+    }
+}
