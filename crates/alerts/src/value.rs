@@ -114,7 +114,7 @@ fn trimmed(text: &str) -> &str {
 
 /// In the largest unit below a minute with at most three digits behind the point (`1.2s`, `350ms`), above in
 /// whole seconds (`1m30s`).
-pub(crate) fn human_duration(nanos: i128) -> String {
+pub fn human_duration(nanos: i128) -> String {
     let sign = if nanos < 0 { "-" } else { "" };
     let size = nanos.unsigned_abs();
     if size < 1_000 {

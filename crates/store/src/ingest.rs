@@ -108,7 +108,36 @@ pub async fn ingest_object(
     let encoded = tokio::task::spawn_blocking(move || encode(&raw, ingested_at_ms, &for_encoder, &options))
         .await
         .map_err(StoreError::Interrupted)??;
-    let files = stream::iter(encoded.files)
+    let files = put(store, root, encoded.files).await?;
+    Ok(Ingested { files, ..encoded.counts })
+}
+
+/// Writes spans, of which none stands twice, below `root`, under names that say `content`.
+///
+/// # Errors
+///
+/// [`StoreError::Request`] where the store fails; some files may have been written, which is harmless.
+pub async fn write_spans(
+    store: &dyn ObjectStore,
+    root: &Path,
+    spans: Vec<Span>,
+    content: Content,
+    ingested_at_ms: i64,
+    layout: &Layout,
+) -> Result<Vec<WrittenFile>, StoreError> {
+    let layout = layout.clone();
+    let files = tokio::task::spawn_blocking(move || data_files(spans, content, ingested_at_ms, &layout))
+        .await
+        .map_err(StoreError::Interrupted)??;
+    put(store, root, files).await
+}
+
+async fn put(
+    store: &dyn ObjectStore,
+    root: &Path,
+    files: Vec<(DataFileName, Bytes)>,
+) -> Result<Vec<WrittenFile>, StoreError> {
+    stream::iter(files)
         .map(|(name, parquet)| async move {
             let location = partition(root, name.hour()).join(name.to_string());
             let bytes = parquet.len() as u64;
@@ -117,8 +146,7 @@ pub async fn ingest_object(
         })
         .buffered(CONCURRENT_PUTS)
         .try_collect()
-        .await?;
-    Ok(Ingested { files, ..encoded.counts })
+        .await
 }
 
 /// What [`encode`] made of an object.
@@ -141,8 +169,27 @@ fn encode(
     let unique = dedupe(decoded.spans);
 
     let spans = unique.spans.len() as u64;
+    let files = data_files(unique.spans, content, ingested_at_ms, layout)?;
+    let counts = Ingested {
+        spans,
+        duplicates: unique.duplicates,
+        id_conflicts: unique.conflicts,
+        files: Vec::new(),
+        raw_bytes: raw.len() as u64,
+        set_aside: decoded.set_aside,
+    };
+    Ok(Encoded { counts, files })
+}
+
+/// Spans as data files, one an hour.
+fn data_files(
+    spans: Vec<Span>,
+    content: Content,
+    ingested_at_ms: i64,
+    layout: &Layout,
+) -> Result<Vec<(DataFileName, Bytes)>, StoreError> {
     let mut hours: BTreeMap<Hour, Vec<Span>> = BTreeMap::new();
-    for span in unique.spans {
+    for span in spans {
         hours.entry(Hour::of_ns(span.end_ns)).or_default().push(span);
     }
     let mut files = Vec::with_capacity(hours.len());
@@ -154,15 +201,7 @@ fn encode(
         let name = DataFileName::new(first..=last, rows, content, layout.number, DECODER_VERSION)?;
         files.push((name, Bytes::from(to_parquet(spans, ingested_at_ms, layout)?)));
     }
-    let counts = Ingested {
-        spans,
-        duplicates: unique.duplicates,
-        id_conflicts: unique.conflicts,
-        files: Vec::new(),
-        raw_bytes: raw.len() as u64,
-        set_aside: decoded.set_aside,
-    };
-    Ok(Encoded { counts, files })
+    Ok(files)
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub mod versioned;
 pub use error::{Class, StoreError};
 pub use folder::Folder;
 pub use footer::{Footer, footer};
-pub use ingest::{IngestOptions, Ingested, WrittenFile, ingest_object};
+pub use ingest::{IngestOptions, Ingested, WrittenFile, ingest_object, write_spans};
 pub use list::{DataFile, Foreign, Listing, list, list_hours, list_range, newly_arrived, resolve_root};
 pub use names::{Content, DataFileName, Hour, hours_of};
 pub use put::{Put, put_if_absent};
