@@ -79,11 +79,16 @@ async fn messages_keep_to_the_services_limits() {
     assert!(slack.contains("more\""), "{slack}");
 }
 
-/// A hundred groups with long values that take three bytes a character.
+/// As much as there can be of everything, in characters that take three bytes.
 fn many_facts() -> Notification {
     let mut notification = firing();
-    let violation = &mut notification.alert.as_mut().unwrap().violation;
-    violation.group = (0..100).map(|n| (format!("key.{n}"), Some("日".repeat(300)))).collect();
+    notification.text = vec!["日\"".repeat(200); 40].join("\n");
+    let alert = notification.alert.as_mut().unwrap();
+    alert.trace_urls = (0..20).map(|n| format!("https://traces.example/{n}/{}", "x".repeat(900))).collect();
+    alert.violation.group =
+        (0..100).map(|n| (format!("{}.{n}", "鍵".repeat(100)), Some("日".repeat(300)))).collect();
+    let span = alert.violation.evidence[0].clone();
+    alert.violation.evidence = vec![span; 100];
     notification
 }
 
