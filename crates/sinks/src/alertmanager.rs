@@ -1,0 +1,262 @@
+//! Alerts to Alertmanager's API v2 (`POST /api/v2/alerts`).
+//!
+//! Alertmanager tells alerts apart by their labels, so everything that is an alert's identity here is a label there:
+//! the rule (`alertname`) and the group's values under legal names, and `fingerprint`, which keeps groups apart whose
+//! values look alike after cleaning. Labels and severity are those that were told when the alert first fired, so that a
+//! rule edited meanwhile still closes the alert that it opened.
+//!
+//! Alertmanager lets an alert expire that is not sent again; fluo tells of one again at `realert` only. An open alert is
+//! therefore sent with an `endsAt` in the future (`expires_after`, default 25 h: the longest `realert` is a day).
+//!
+//! | event | `startsAt` | `endsAt` |
+//! | --- | --- | --- |
+//! | `firing`, `renotify`, `reopened` | the violation's start | now + `expires_after` |
+//! | `resolved`, `withdrawn` | the violation's start | when it was over |
+//! | `fired_late` | the violation's start | when it was over: Alertmanager notifies nobody of an alert that it first hears of as resolved |
+//! | events about no alert (`FluoRuleError` …) | when it was decided | five hours later: what lasts is told again within four |
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fluo_alerts::escape::plain;
+use fluo_alerts::notification::{Event, Notification, Told};
+use fluo_alerts::template::NO_VALUE;
+use fluo_alerts::time;
+use serde_json::{Value, json};
+
+use crate::clean::clean;
+use crate::http::Endpoint;
+use crate::message::Message;
+use crate::{Sink, SinkError};
+
+/// How long an open alert stays open at Alertmanager without being told again, unless configured.
+pub(crate) const EXPIRES_AFTER: Duration = Duration::from_hours(25);
+
+/// How long what is about no alert stays open.
+const EVENT_EXPIRES_AFTER: Duration = Duration::from_hours(5);
+
+/// Posts alerts.
+pub struct Alertmanager {
+    endpoint: Endpoint,
+    expires_after: Duration,
+}
+
+impl Alertmanager {
+    pub(crate) fn new(endpoint: Endpoint, expires_after: Duration) -> Self {
+        Self { endpoint: endpoint.below("/api/v2/alerts"), expires_after }
+    }
+}
+
+#[async_trait]
+impl Sink for Alertmanager {
+    fn name(&self) -> &str {
+        self.endpoint.sink()
+    }
+
+    fn kind(&self) -> &'static str {
+        "alertmanager"
+    }
+
+    async fn send(&self, notification: &Notification, at: i64) -> Result<(), SinkError> {
+        let body = json!([form(&clean(notification), at, self.expires_after)]).to_string();
+        self.endpoint.post(body, &[], at).await.map(drop)
+    }
+}
+
+fn form(notification: &Notification, at: i64, expires_after: Duration) -> Value {
+    let (labels, starts_at, ends_at) = match &notification.alert {
+        Some(alert) => {
+            (alert_labels(alert), alert.violation.starts_at, ends_at(notification, alert, at, expires_after))
+        }
+        None => (event_labels(notification), notification.at, later(notification.at, EVENT_EXPIRES_AFTER)),
+    };
+    json!({
+        "labels": labels,
+        "annotations": annotations(notification),
+        "startsAt": time::format(starts_at),
+        // Alertmanager refuses an end before the start.
+        "endsAt": time::format(ends_at.max(starts_at)),
+    })
+}
+
+fn ends_at(notification: &Notification, alert: &Told, at: i64, expires_after: Duration) -> i64 {
+    match notification.event {
+        // An end that lies in the future would leave it open.
+        Event::Resolved | Event::Withdrawn => alert.resolved_at.unwrap_or(notification.at).min(at),
+        Event::FiredLate => alert.resolved_at.unwrap_or(alert.violation.ends_at).min(at),
+        _ => later(at, expires_after),
+    }
+}
+
+fn later(ns: i64, by: Duration) -> i64 {
+    ns.saturating_add(i64::try_from(by.as_nanos()).unwrap_or(i64::MAX))
+}
+
+fn alert_labels(alert: &Told) -> BTreeMap<String, String> {
+    let violation = &alert.violation;
+    let mut labels = Labels::default();
+    labels.own("alertname", &violation.rule);
+    labels.own("severity", violation.severity.as_str());
+    labels.own("fingerprint", &violation.fingerprint.to_string());
+    for (key, value) in &violation.labels {
+        labels.add(key, "label_", value);
+    }
+    for (key, value) in &violation.group {
+        labels.add(key, "group_", value.as_deref().unwrap_or(NO_VALUE));
+    }
+    labels.0
+}
+
+/// Without the notification's id: a repetition is the same alert.
+fn event_labels(notification: &Notification) -> BTreeMap<String, String> {
+    let mut labels = Labels::default();
+    labels.own(
+        "alertname",
+        match notification.event {
+            Event::Summary => "FluoSummary",
+            Event::RuleError => "FluoRuleError",
+            Event::FileError => "FluoFileError",
+            Event::SinkError => "FluoSinkError",
+            Event::PipelineStale => "FluoPipelineStale",
+            Event::Unjudged => "FluoUnjudged",
+            // These tell of an alert; without one there is nothing better than to say so.
+            Event::Firing
+            | Event::Renotify
+            | Event::Reopened
+            | Event::Resolved
+            | Event::FiredLate
+            | Event::Withdrawn => "FluoAlert",
+        },
+    );
+    labels.own("severity", notification.severity.as_str());
+    if let Some(rule) = &notification.rule {
+        labels.own("rule", rule);
+    }
+    for (key, value) in &notification.labels {
+        labels.add(key, "label_", value);
+    }
+    labels.0
+}
+
+fn annotations(notification: &Notification) -> BTreeMap<String, String> {
+    let message = Message::of(notification);
+    let mut annotations = Labels::default();
+    annotations.own("summary", &notification.title);
+    annotations.own("description", &notification.text);
+    annotations.own("event", notification.event.as_str());
+    annotations.own("notification_id", &notification.id.to_string());
+    if let Some(reason) = &notification.reason {
+        annotations.own("reason", reason);
+    }
+    if let Some(alert) = &notification.alert {
+        for (name, value) in &alert.values {
+            annotations.add(&format!("value_{name}"), "", value);
+        }
+        for (key, text) in &alert.annotations {
+            // The title is what became of it.
+            if key != "summary" {
+                annotations.add(key, "annotation_", text);
+            }
+        }
+    }
+    for (text, url) in message.links.iter().filter(|(text, _)| text.starts_with("trace ")) {
+        annotations.add(&format!("{text} url"), "", url.as_str());
+    }
+    if notification.summary.is_some() {
+        annotations.own("largest", &message.details.join("\n"));
+    }
+    annotations.0
+}
+
+/// Names and values with names that Alertmanager takes, none of them twice.
+#[derive(Default)]
+struct Labels(BTreeMap<String, String>);
+
+impl Labels {
+    /// A name that is legal and not taken yet; what is empty is not sent, for it is the same as absent there.
+    fn own(&mut self, name: &str, value: &str) {
+        if !value.is_empty() {
+            self.0.insert(name.to_owned(), value.to_owned());
+        }
+    }
+
+    /// `key` made legal; where that is taken, with `prefix` before it, then with a number behind it.
+    fn add(&mut self, key: &str, prefix: &str, value: &str) {
+        let name = legal(&plain(key));
+        let mut candidate = name.clone();
+        if self.is_taken(&candidate) && !prefix.is_empty() {
+            candidate = format!("{prefix}{name}");
+        }
+        let base = candidate.clone();
+        let mut number = 2;
+        while self.is_taken(&candidate) {
+            candidate = format!("{base}_{number}");
+            number += 1;
+        }
+        self.own(&candidate, value);
+    }
+
+    fn is_taken(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+}
+
+/// `[a-zA-Z_][a-zA-Z0-9_]*`, and not two underscores first, which Prometheus keeps for itself.
+fn legal(key: &str) -> String {
+    let name: String = key.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let rest = name.trim_start_matches('_');
+    if rest.len() < name.len() || rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_digit()) {
+        return format!("_{rest}");
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn label_names_are_legal() {
+        let cases = [
+            ("deployment.environment", "deployment_environment"),
+            ("team", "team"),
+            ("_private", "_private"),
+            ("__name__", "_name__"),
+            ("2fa", "_2fa"),
+            ("größe", "gr__e"),
+            ("", "_"),
+            ("\u{202e}日本", "_"),
+            ("a\"} or {x=\"", "a___or__x__"),
+        ];
+        for (key, expected) in cases {
+            let mut labels = Labels::default();
+            labels.add(key, "group_", "x");
+            assert_eq!(labels.0.into_keys().collect::<Vec<_>>(), [expected], "{key:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_become_equal_are_kept_apart() {
+        let mut labels = Labels::default();
+        labels.own("alertname", "r");
+        for (key, prefix) in [
+            ("a.b", "label_"),
+            ("a-b", "label_"),
+            ("alertname", "label_"),
+            ("a_b", "group_"),
+            ("a b", "group_"),
+        ] {
+            labels.add(key, prefix, key);
+        }
+        let expected = [
+            ("a_b", "a.b"),
+            ("alertname", "r"),
+            ("group_a_b", "a_b"),
+            ("group_a_b_2", "a b"),
+            ("label_a_b", "a-b"),
+            ("label_alertname", "alertname"),
+        ];
+        assert_eq!(labels.0, expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
+    }
+}

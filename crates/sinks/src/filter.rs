@@ -1,0 +1,47 @@
+//! Which notifications a sink wants.
+
+use std::collections::BTreeMap;
+
+use fluo_alerts::notification::{Event, Notification};
+use fluo_rules::rule::Severity;
+
+use crate::Sink;
+
+/// Severities and labels; what is not given lets everything through.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// The severities wanted; none: all of them.
+    pub severity: Vec<Severity>,
+    /// Labels that must all be there, with these values.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Filter {
+    /// Whether it lets `notification` through.
+    ///
+    /// Labels are asked of what is known to bear them only. A pipeline that stands still, a file that nobody can read,
+    /// or a rule file that does not load concerns every team: such a notification passes whatever labels are wanted.
+    pub fn wants(&self, notification: &Notification) -> bool {
+        let severity = self.severity.is_empty() || self.severity.contains(&notification.severity);
+        let unlabelled = notification.rule.is_none()
+            || (notification.event == Event::RuleError && notification.labels.is_empty());
+        let labels =
+            unlabelled || self.labels.iter().all(|(key, value)| notification.labels.get(key) == Some(value));
+        severity && labels
+    }
+}
+
+/// A sink and what it wants.
+pub struct Routed {
+    /// Where to send.
+    pub sink: Box<dyn Sink>,
+    /// What to send there.
+    pub filter: Filter,
+}
+
+impl Routed {
+    /// Whether the sink is to be sent `notification`.
+    pub fn wants(&self, notification: &Notification) -> bool {
+        self.filter.wants(notification)
+    }
+}

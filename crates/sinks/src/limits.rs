@@ -1,0 +1,178 @@
+//! What is too long for a receiver is cut, and the message says so.
+
+use std::borrow::Cow;
+
+use fluo_alerts::notification::Notification;
+
+use crate::clean::{clean, squeeze};
+
+/// What stands for the part that was cut off.
+pub(crate) const ELLIPSIS: char = '…';
+
+/// `text` cut to `max` bytes, on a character boundary, with `…` where something is missing.
+pub(crate) fn cut_bytes(text: &str, max: usize) -> Cow<'_, str> {
+    if text.len() <= max {
+        return Cow::Borrowed(text);
+    }
+    let end = text.floor_char_boundary(max.saturating_sub(ELLIPSIS.len_utf8()));
+    Cow::Owned(format!("{}{ELLIPSIS}", &text[..end]))
+}
+
+/// `text` cut to `max` characters as services count them, which is in UTF-16 units at most; with `…`.
+pub(crate) fn cut(text: &str, max: usize) -> Cow<'_, str> {
+    cut_escaped(text, max, |_| None)
+}
+
+/// The same where some characters are written as something longer, which must not be cut in its middle.
+pub(crate) fn cut_escaped(
+    text: &str,
+    max: usize,
+    escape: impl Fn(char) -> Option<&'static str>,
+) -> Cow<'_, str> {
+    let units = |c: char| escape(c).map_or(c.len_utf16(), str::len);
+    let fits = text.chars().map(units).sum::<usize>() <= max;
+    if fits && !text.contains(|c| escape(c).is_some()) {
+        return Cow::Borrowed(text);
+    }
+    let mut left = if fits { max } else { max.saturating_sub(ELLIPSIS.len_utf16()) };
+    let mut written = String::with_capacity(text.len());
+    for c in text.chars() {
+        let Some(rest) = left.checked_sub(units(c)) else { break };
+        left = rest;
+        match escape(c) {
+            Some(longer) => written.push_str(longer),
+            None => written.push(c),
+        }
+    }
+    if !fits {
+        written.push(ELLIPSIS);
+    }
+    Cow::Owned(written)
+}
+
+/// The first `max` of `items`, or one less and a line that says how many more there are.
+pub(crate) fn first(items: &[String], max: usize) -> Vec<String> {
+    if items.len() <= max {
+        return items.to_vec();
+    }
+    let kept = max.saturating_sub(1);
+    let mut shown = items[..kept].to_vec();
+    shown.push(format!("{ELLIPSIS} {} more", items.len() - kept));
+    shown
+}
+
+/// Occurs when a message cannot be cut to what its receiver takes.
+#[derive(Debug)]
+pub(crate) struct TooLarge {
+    /// What is left of it, in bytes.
+    pub(crate) bytes: usize,
+    /// What the receiver takes.
+    pub(crate) limit: usize,
+}
+
+impl std::fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { bytes, limit } = self;
+        write!(f, "it has {bytes} bytes however much is left out, and at most {limit} are taken")
+    }
+}
+
+/// To how many bytes texts are cut where cutting lists was not enough.
+const SQUEEZES: [usize; 3] = [512, 128, 32];
+
+/// The cleaned notification in the form that `form` makes of it, with as much of its lists as `limit` bytes can hold.
+///
+/// Evidence goes first, by halves, then the names of the files, links, and annotations, and at last the ends of all
+/// texts: whoever controls values must not be able to make an alert about them too large to send. The text says what
+/// was left out.
+pub(crate) fn fit(
+    notification: &Notification,
+    limit: usize,
+    form: impl Fn(&Notification) -> String,
+) -> Result<String, TooLarge> {
+    let whole = clean(notification);
+    let mut shown = whole.clone();
+    let mut squeezes = SQUEEZES.into_iter();
+    let mut longest = None;
+    loop {
+        let body = form(&shown);
+        if body.len() <= limit {
+            return Ok(body);
+        }
+        if !shrink(&mut shown) {
+            longest = Some(squeezes.next().ok_or(TooLarge { bytes: body.len(), limit })?);
+        }
+        let mut left_out = left_out(&whole, &shown);
+        let mut text = whole.text.as_str().into();
+        if let Some(longest) = longest {
+            squeeze(&mut shown, longest);
+            left_out.push(format!("what is longer than {longest} bytes"));
+            text = cut_bytes(&whole.text, longest);
+        }
+        let note =
+            format!("({ELLIPSIS} left out, because the message would be too large: {})", left_out.join(", "));
+        shown.text = if text.is_empty() { note } else { format!("{text}\n{note}") };
+    }
+}
+
+/// Halves the first of the lists that is not empty yet; false when there is nothing left to cut.
+fn shrink(notification: &mut Notification) -> bool {
+    fn halve<T>(list: &mut Vec<T>) -> bool {
+        let some = !list.is_empty();
+        list.truncate(list.len() / 2);
+        some
+    }
+    if let Some(summary) = &mut notification.summary
+        && halve(&mut summary.largest)
+    {
+        return true;
+    }
+    let Some(alert) = &mut notification.alert else { return false };
+    halve(&mut alert.violation.evidence)
+        || halve(&mut alert.files)
+        || halve(&mut alert.trace_urls)
+        || alert.annotations.pop_last().is_some()
+}
+
+fn left_out(whole: &Notification, shown: &Notification) -> Vec<String> {
+    type Count = fn(&Notification) -> usize;
+    let counts: [(&str, Count); 5] = [
+        ("spans of evidence", |n| n.alert.as_ref().map_or(0, |alert| alert.violation.evidence.len())),
+        ("data files", |n| n.alert.as_ref().map_or(0, |alert| alert.files.len())),
+        ("links", |n| n.alert.as_ref().map_or(0, |alert| alert.trace_urls.len())),
+        ("annotations", |n| n.alert.as_ref().map_or(0, |alert| alert.annotations.len())),
+        ("of the alerts listed", |n| n.summary.as_ref().map_or(0, |summary| summary.largest.len())),
+    ];
+    counts
+        .iter()
+        .map(|(what, count)| (what, count(whole) - count(shown)))
+        .filter(|(_, left)| *left > 0)
+        .map(|(what, left)| format!("{left} {what}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_between_characters_and_say_so() {
+        let amp = |c| (c == '&').then_some("&amp;");
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abcd", 3), "ab…");
+        assert_eq!(cut("😀😀", 4), "😀😀", "two UTF-16 units each");
+        assert_eq!(cut("😀😀😀", 4), "😀…");
+        assert_eq!(cut_escaped("a&b", 7, amp), "a&amp;b");
+        assert_eq!(cut_escaped("a&b&", 7, amp), "a&amp;…");
+        assert_eq!(cut_escaped("&&", 5, amp), "…", "never half of an escape");
+        assert_eq!(cut_bytes("éé", 4), "éé");
+        assert_eq!(cut_bytes("ééé", 5), "é…");
+    }
+
+    #[test]
+    fn lists_say_how_many_more() {
+        let list: Vec<_> = ["a", "b", "c"].map(str::to_owned).into();
+        assert_eq!(first(&list, 3), ["a", "b", "c"]);
+        assert_eq!(first(&list, 2), ["a", "… 2 more"]);
+    }
+}

@@ -1,0 +1,148 @@
+//! Events to the Events API v2 of the pager that the module is named after: `trigger` pages, `resolve` closes.
+//!
+//! | event | sent | `dedup_key` |
+//! | --- | --- | --- |
+//! | `firing`, `renotify`, `reopened` | `trigger`; it is added to the incident that is open already | the episode's id |
+//! | `resolved`, `withdrawn` | `resolve` | the episode's id |
+//! | `fired_late` | `resolve`, which is ignored where nothing is open: it is over, nobody is to be woken | the episode's id |
+//! | `summary`, `rule_error`, `file_error`, `sink_error`, `pipeline_stale`, `unjudged` | `trigger` with the notification's severity | the notification's id |
+//!
+//! The last kind has no end that fluo tells: whoever took care of it resolves the incident. A retried delivery has the
+//! same key and so never makes a second incident.
+
+use async_trait::async_trait;
+use fluo_alerts::notification::{Notification, Told};
+use fluo_alerts::time;
+use fluo_rules::rule::Severity;
+use serde_json::{Map, Value, json};
+
+use crate::http::Endpoint;
+use crate::limits::{cut, fit};
+use crate::message::Message;
+use crate::{Sink, SinkError};
+
+/// Where events go, unless configured otherwise.
+pub(crate) const URL: &str = "https://events.pagerduty.com/v2/enqueue";
+
+/// The API refuses events above 512 KB.
+const MAX_BODY: usize = 500_000;
+
+/// And summaries above this many characters.
+const MAX_SUMMARY: usize = 1_024;
+
+/// Sends events of one integration.
+pub struct PagerDuty {
+    endpoint: Endpoint,
+    routing_key: String,
+}
+
+impl PagerDuty {
+    pub(crate) fn new(mut endpoint: Endpoint, routing_key: String) -> Self {
+        endpoint.hide(routing_key.clone());
+        Self { endpoint, routing_key }
+    }
+
+    fn form(&self, notification: &Notification) -> Value {
+        let about = notification.alert.as_ref().map_or(notification.id, |alert| alert.id);
+        let key = about.to_string();
+        if notification.event.is_closed() {
+            return json!({"routing_key": self.routing_key, "event_action": "resolve", "dedup_key": key});
+        }
+        self.trigger(notification, &key)
+    }
+
+    fn trigger(&self, notification: &Notification, key: &str) -> Value {
+        let message = Message::of(notification);
+        let summary = if notification.title.is_empty() { &message.heading } else { &notification.title };
+        let began = notification.alert.as_ref().map_or(notification.at, |alert| alert.violation.starts_at);
+        let service = notification.alert.as_ref().and_then(service);
+        let mut payload = json!({
+            "summary": cut(summary, MAX_SUMMARY),
+            "source": service.or(notification.rule.as_deref()).unwrap_or("fluo"),
+            "severity": severity(notification.severity),
+            "timestamp": time::format(began),
+            "class": notification.rule.as_deref().unwrap_or(notification.event.as_str()),
+            "custom_details": details(notification, &message),
+        });
+        if let Some(service) = service {
+            payload["component"] = json!(service);
+        }
+        let links: Vec<_> =
+            message.links.iter().map(|(text, url)| json!({"href": url.as_str(), "text": text})).collect();
+        json!({
+            "routing_key": self.routing_key,
+            "event_action": "trigger",
+            "dedup_key": key,
+            "client": "fluo",
+            "payload": payload,
+            "links": links,
+        })
+    }
+}
+
+#[async_trait]
+impl Sink for PagerDuty {
+    fn name(&self) -> &str {
+        self.endpoint.sink()
+    }
+
+    fn kind(&self) -> &'static str {
+        "pagerduty"
+    }
+
+    async fn send(&self, notification: &Notification, at: i64) -> Result<(), SinkError> {
+        let body = fit(notification, MAX_BODY, |n| self.form(n).to_string())
+            .map_err(|error| self.endpoint.refused(&error.to_string()))?;
+        self.endpoint.post(body, &[], at).await.map(drop)
+    }
+}
+
+/// The API knows `error` besides, which fluo has nothing for.
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "info",
+        Severity::Warning => "warning",
+        Severity::Critical => "critical",
+    }
+}
+
+/// The service of the newest span of the evidence.
+fn service(alert: &Told) -> Option<&str> {
+    alert.violation.evidence.iter().max_by_key(|span| span.end_time)?.service_name.as_deref()
+}
+
+/// What an incident shows below its title. These are shown as they are, without markup.
+fn details(notification: &Notification, message: &Message) -> Value {
+    let mut details = Map::new();
+    let mut add = |key: &str, value: Value| {
+        details.insert(key.to_owned(), value);
+    };
+    add("event", json!(notification.event.as_str()));
+    add("text", json!(notification.text));
+    add("labels", json!(notification.labels));
+    if let Some(reason) = &notification.reason {
+        add("reason", json!(reason));
+    }
+    if let Some(alert) = &notification.alert {
+        let violation = &alert.violation;
+        let group: Map<_, _> =
+            violation.group.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
+        let values: Map<_, _> =
+            alert.values.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+        add("group", json!(group));
+        add("values", json!(values));
+        add("condition", json!(violation.condition));
+        add("window", json!(violation.window.to_string()));
+        add("partial", json!(violation.partial));
+        add("annotations", json!(alert.annotations));
+        add("evidence", json!(violation.evidence));
+        add("fingerprint", json!(violation.fingerprint));
+        add("rule_hash", json!(alert.rule_hash));
+    }
+    if let Some(summary) = &notification.summary {
+        add("alerts", json!(summary.alerts));
+        add("largest", json!(message.details));
+    }
+    add("notification_id", json!(message.id));
+    Value::Object(details)
+}

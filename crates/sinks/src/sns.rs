@@ -1,0 +1,352 @@
+//! One message to an SNS topic, in a form for each protocol of its subscribers (`MessageStructure=json`).
+//!
+//! | protocol | form |
+//! | --- | --- |
+//! | `default`, `email` | plain text |
+//! | `https` | a custom notification of Amazon Q Developer in chat applications, for Slack and Teams |
+//! | `sqs`, `lambda` | the record (`fluo.notification/v1`) |
+//!
+//! Attributes for subscriptions' filter policies: `rule`, `severity`, `state` (the event), and `labels`, an array of
+//! `key=value`. On a FIFO topic the notification's id de-duplicates (for SNS's five minutes), and the messages about one
+//! alert keep their order.
+//!
+//! A proxy is used only where the edge's own AWS configuration brings a client that does.
+//!
+//! Tried once: the SDK's own retries are off, for the evaluator retries. The request is signed for `at`.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use aws_credential_types::Credentials;
+use aws_sdk_sns::Client;
+use aws_sdk_sns::config::timeout::TimeoutConfig;
+use aws_sdk_sns::config::{BehaviorVersion, Builder, Config, Region};
+use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sns::operation::publish::PublishError;
+use aws_sdk_sns::types::MessageAttributeValue;
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_async::time::StaticTimeSource;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_types::retry::RetryConfig;
+use aws_types::SdkConfig;
+use fluo_alerts::notification::Notification;
+use serde_json::{Value, json};
+
+use crate::Sink;
+use crate::clean::clean;
+use crate::config::Secrets;
+use crate::error::{ConfigError, SinkError, answer};
+use crate::limits::{cut, first, fit};
+use crate::message::Message;
+
+/// SNS takes 256 KiB: the message in all its forms, and the attributes.
+const MAX_MESSAGE: usize = 256 * 1024;
+
+/// SNS takes subjects of up to 100 characters.
+const MAX_SUBJECT: usize = 100;
+
+/// Chat programs cut longer texts.
+const MAX_DESCRIPTION: usize = 4_000;
+
+/// The name of the credentials in the SDK's logs.
+const CREDENTIALS: &str = "environment";
+
+/// Publishes to a topic.
+pub struct Sns {
+    name: String,
+    topic_arn: String,
+    client: Client,
+}
+
+impl Sns {
+    /// A sink for the topic. With `aws` credentials and HTTP client are taken from there, without it the credentials
+    /// from `secrets`. The region is the topic's. `endpoint` is for stand-ins of the service.
+    pub(crate) fn new(
+        name: &str,
+        topic_arn: &str,
+        endpoint: Option<&str>,
+        timeout: Duration,
+        secrets: Secrets<'_>,
+        aws: Option<&SdkConfig>,
+    ) -> Result<Self, ConfigError> {
+        let region = region(topic_arn).ok_or_else(|| {
+            let reason =
+                format!("is not the ARN of a topic (`arn:aws:sns:region:account:name`): `{topic_arn}`");
+            ConfigError::invalid(name, "topic_arn", reason)
+        })?;
+        let mut config = match aws {
+            Some(aws) => Builder::from(aws),
+            None => Config::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .credentials_provider(credentials(name, secrets)?),
+        };
+        if aws.is_none_or(|aws| aws.http_client().is_none()) {
+            let http = aws_smithy_http_client::Builder::new();
+            config = config.http_client(http.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https());
+        }
+        if let Some(endpoint) = endpoint {
+            config = config.endpoint_url(endpoint);
+        }
+        let timeouts = TimeoutConfig::builder().connect_timeout(timeout).operation_timeout(timeout).build();
+        let config = config
+            .region(Region::new(region.to_owned()))
+            .retry_config(RetryConfig::disabled())
+            .sleep_impl(TokioSleep::new())
+            .timeout_config(timeouts);
+        let client = Client::from_conf(config.build());
+        Ok(Self { name: name.to_owned(), topic_arn: topic_arn.to_owned(), client })
+    }
+
+    fn tried(&self) -> String {
+        format!("publish to `{}`", self.topic_arn)
+    }
+
+    fn failed(&self, error: &SdkError<PublishError>) -> SinkError {
+        let tried = self.tried();
+        let SdkError::ServiceError(refused) = error else {
+            // The SDK's own text says what failed and not why.
+            let why = answer(&root(error));
+            let retry = |why: &str| SinkError::retry(&self.name, &tried, why);
+            return match error {
+                SdkError::ConstructionFailure(_) => SinkError::permanent(&self.name, &tried, &why),
+                SdkError::TimeoutError(_) => retry("no answer in time"),
+                _ => retry(&format!("no connection: {why}")),
+            };
+        };
+        let status = refused.raw().status();
+        let code = refused.err().code().unwrap_or("error");
+        let why =
+            answer(&format!("{} {code}: {}", status.as_u16(), refused.err().message().unwrap_or_default()));
+        // Missing permissions are repaired by somebody, and the alert must not be lost meanwhile.
+        let can_help = status.is_server_error()
+            || matches!(status.as_u16(), 401 | 403 | 408 | 429)
+            || code.contains("Throttl");
+        let make = if can_help { SinkError::retry } else { SinkError::permanent };
+        make(&self.name, &tried, &why)
+    }
+}
+
+fn region(topic_arn: &str) -> Option<&str> {
+    let parts: Vec<_> = topic_arn.split(':').collect();
+    match parts.as_slice() {
+        ["arn", _, "sns", region, account, topic]
+            if ![region, account, topic].into_iter().any(|part| part.is_empty()) =>
+        {
+            Some(region)
+        }
+        _ => None,
+    }
+}
+
+fn credentials(sink: &str, secrets: Secrets<'_>) -> Result<Credentials, ConfigError> {
+    let variable = |variable: &str| secrets(variable).filter(|text| !text.is_empty());
+    let needed = |name: &str| {
+        variable(name).ok_or_else(|| ConfigError::MissingSecret {
+            sink: sink.to_owned(),
+            key: "credentials".to_owned(),
+            variable: name.to_owned(),
+        })
+    };
+    let (id, secret) = (needed("AWS_ACCESS_KEY_ID")?, needed("AWS_SECRET_ACCESS_KEY")?);
+    Ok(Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, CREDENTIALS))
+}
+
+/// The text of the innermost cause.
+fn root(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+#[async_trait]
+impl Sink for Sns {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn kind(&self) -> &'static str {
+        "sns"
+    }
+
+    async fn send(&self, notification: &Notification, at: i64) -> Result<(), SinkError> {
+        let shown = clean(notification);
+        let attributes = attributes(&shown);
+        let taken: usize =
+            attributes.iter().map(|(name, kind, value)| name.len() + kind.len() + value.len()).sum();
+        let message = fit(notification, MAX_MESSAGE.saturating_sub(taken), form)
+            .map_err(|error| SinkError::permanent(&self.name, &self.tried(), &error.to_string()))?;
+        let mut publish = self
+            .client
+            .publish()
+            .topic_arn(&self.topic_arn)
+            .subject(subject(&shown))
+            .message_structure("json")
+            .message(message);
+        for (name, kind, value) in attributes {
+            // It fails without a type only.
+            if let Ok(value) = MessageAttributeValue::builder().data_type(kind).string_value(value).build() {
+                publish = publish.message_attributes(name, value);
+            }
+        }
+        if self.topic_arn.strip_suffix(".fifo").is_some() {
+            let about = notification.alert.as_ref().map_or(notification.id, |alert| alert.id);
+            publish = publish
+                .message_group_id(about.to_string())
+                .message_deduplication_id(notification.id.to_string());
+        }
+        let now = UNIX_EPOCH + Duration::from_nanos(u64::try_from(at).unwrap_or(0));
+        let signed_at = Config::builder().time_source(StaticTimeSource::new(now));
+        publish
+            .customize()
+            .config_override(signed_at)
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| self.failed(&error))
+    }
+}
+
+/// Names, types and values; SNS refuses an empty value.
+fn attributes(notification: &Notification) -> Vec<(&'static str, &'static str, String)> {
+    let mut attributes = vec![
+        ("severity", "String", notification.severity.as_str().to_owned()),
+        ("state", "String", notification.event.as_str().to_owned()),
+    ];
+    if let Some(rule) = notification.rule.as_ref().filter(|rule| !rule.is_empty()) {
+        attributes.push(("rule", "String", rule.clone()));
+    }
+    if !notification.labels.is_empty() {
+        let labels: Vec<_> =
+            notification.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        attributes.push(("labels", "String.Array", json!(labels).to_string()));
+    }
+    attributes
+}
+
+/// At most 100 printable ASCII characters on one line, as mail demands of SNS.
+fn subject(notification: &Notification) -> String {
+    let heading = Message::of(notification).heading;
+    let ascii: String = format!("[fluo {}] {heading}", notification.severity.as_str())
+        .chars()
+        .map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' })
+        .collect();
+    if ascii.len() <= MAX_SUBJECT { ascii } else { format!("{}...", &ascii[..MAX_SUBJECT - 3]) }
+}
+
+fn form(notification: &Notification) -> String {
+    let message = Message::of(notification);
+    let text = message.plain_text();
+    // A notification has texts, whole numbers and finite doubles only: it always has a JSON form.
+    let record = serde_json::to_string(notification).unwrap_or_default();
+    json!({
+        "default": text,
+        "email": text,
+        "https": chat(notification, &message).to_string(),
+        "sqs": record,
+        "lambda": record,
+    })
+    .to_string()
+}
+
+/// Amazon Q Developer's custom notification. Its description is Markdown that becomes the chat program's own.
+fn chat(notification: &Notification, message: &Message) -> Value {
+    let mut lines = vec![markdown(&message.body), String::new()];
+    lines.extend(
+        first(&message.facts.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>(), 20)
+            .iter()
+            .map(|fact| markdown(fact)),
+    );
+    if !message.details.is_empty() {
+        lines.extend([String::new(), format!("{}:", message.details_title)]);
+        lines.extend(first(&message.details, 5).iter().map(|line| markdown(line)));
+    }
+    let links = message.links.iter().take(5).map(|(text, url)| {
+        // A parenthesis would end the address.
+        let url = url.as_str().replace('(', "%28").replace(')', "%29").replace('|', "%7C");
+        format!("[{}]({url})", markdown(text))
+    });
+    let mut next_steps: Vec<_> = links.collect();
+    next_steps.retain(|step| step.len() <= 350);
+    let thread = notification.alert.as_ref().map_or(notification.id, |alert| alert.id).to_string();
+    let mut content = json!({
+        "textType": "client-markdown",
+        "title": markdown(&cut(&message.heading, 120)),
+        "description": cut(&lines.join("\n"), MAX_DESCRIPTION),
+    });
+    if !next_steps.is_empty() {
+        content["nextSteps"] = json!(next_steps);
+    }
+    json!({
+        "version": "1.0",
+        "source": "custom",
+        "id": message.id,
+        "content": content,
+        // What is said about one alert is one thread.
+        "metadata": {"threadId": thread, "summary": markdown(&cut(&message.heading, 120)), "eventType": notification.event.as_str()},
+    })
+}
+
+/// Text that neither Slack nor Teams reads as markup, link or mention. What would be is replaced by a look-alike: the
+/// text passes through two languages on its way, and no escape holds in both. What is within a word stays, so that
+/// `http.status_code` can still be copied.
+fn markdown(text: &str) -> String {
+    let mut written = String::with_capacity(text.len());
+    let mut before = '\n';
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        let after = rest.clone().next().unwrap_or('\n');
+        let in_word = before.is_alphanumeric() && after.is_alphanumeric();
+        written.push(match c {
+            '*' => '∗',
+            '`' => 'ˋ',
+            '~' => '∼',
+            '<' => '‹',
+            '>' => '›',
+            '[' => '⁅',
+            ']' => '⁆',
+            '_' if !in_word => 'ˍ',
+            '@' if !in_word => '＠',
+            // An entity: `&lt;!here&gt;`.
+            '&' if after.is_alphanumeric() || after == '#' => '＆',
+            '#' if before == '\n' => '♯',
+            // No bare address becomes a link.
+            '/' if before == ':' => '∕',
+            other => other,
+        });
+        before = c;
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_value_is_markup() {
+        let cases = [
+            ("identifiers stay", "http.status_code = 401, a/b", "http.status_code = 401, a/b"),
+            ("addresses of people stay", "ops@example.org", "ops@example.org"),
+            ("a mention", "<!channel> @here <@U123>", "‹!channel› ＠here ‹＠U123›"),
+            ("an escaped mention", "&lt;!here&gt;", "＆lt;!here＆gt;"),
+            ("a link", "[x](https://evil.example)", "⁅x⁆(https:∕/evil.example)"),
+            ("emphasis", "*a* _b_ ~c~ `d`", "∗a∗ ˍbˍ ∼c∼ ˋdˋ"),
+            ("a heading", "# a\n# b", "♯ a\n♯ b"),
+        ];
+        for (scenario, text, expected) in cases {
+            assert_eq!(markdown(text), expected, "{scenario}");
+        }
+    }
+
+    #[test]
+    fn regions_are_those_of_topics() {
+        assert_eq!(region("arn:aws:sns:eu-central-1:123456789012:alerts"), Some("eu-central-1"));
+        for bad in
+            ["", "alerts", "arn:aws:sqs:eu-central-1:1:q", "arn:aws:sns::1:t", "arn:aws:sns:r:1:t:more"]
+        {
+            assert_eq!(region(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Labels, and the times at which an alert is open.
+
+use fluo_alerts::notification::{Event, Notification};
+use serde_json::Value;
+
+use crate::notifications::{event, firing, hostile, is_clean, stale, summary, texts};
+use crate::server::Server;
+use crate::{NOW, sink};
+
+async fn sent(notification: &Notification) -> Value {
+    let server = Server::start([]).await;
+    let yaml = format!(
+        "{{type: alertmanager, url: '{}', headers: {{Authorization: 'Basic eDp5'}}, expires_after: 5h}}",
+        server.url("/prefix/")
+    );
+    sink(&yaml).send(notification, NOW).await.unwrap();
+    let request = server.request();
+    assert_eq!(request.line, "POST /prefix/api/v2/alerts HTTP/1.1");
+    assert_eq!(request.headers["authorization"], "Basic eDp5");
+    request.json()
+}
+
+#[tokio::test]
+async fn wire_forms() {
+    insta::assert_json_snapshot!("alertmanager_firing", sent(&firing()).await);
+    insta::assert_json_snapshot!("alertmanager_fired_late", sent(&event(Event::FiredLate)).await);
+    insta::assert_json_snapshot!("alertmanager_stale", sent(&stale()).await);
+    insta::assert_json_snapshot!("alertmanager_summary", sent(&summary()).await);
+    insta::assert_json_snapshot!("alertmanager_hostile", sent(&hostile()).await);
+}
+
+#[tokio::test]
+async fn an_alert_has_the_same_labels_from_end_to_end() {
+    let labels = sent(&firing()).await[0]["labels"].clone();
+    for later in [Event::Renotify, Event::Reopened, Event::Resolved, Event::Withdrawn, Event::FiredLate] {
+        let mut notification = event(later);
+        // The rule was edited meanwhile.
+        notification.labels.insert("team".to_owned(), "platform".to_owned());
+        assert_eq!(sent(&notification).await[0]["labels"], labels, "{later}");
+    }
+}
+
+#[tokio::test]
+async fn only_what_is_open_ends_in_the_future() {
+    let now = fluo_alerts::time::format(NOW);
+    for (about, open) in [
+        (Event::Firing, true),
+        (Event::Renotify, true),
+        (Event::Reopened, true),
+        (Event::Resolved, false),
+        (Event::Withdrawn, false),
+        (Event::FiredLate, false),
+    ] {
+        let body = sent(&event(about)).await;
+        let time = |key: &str| body[0][key].as_str().unwrap().to_owned();
+        // In this form the order of texts is the order of times.
+        assert_eq!(time("endsAt") > now, open, "{about}");
+        assert!(time("startsAt") < now && time("startsAt") <= time("endsAt"), "{about}");
+    }
+}
+
+#[tokio::test]
+async fn hostile_values_stay_values() {
+    let body = sent(&hostile()).await;
+    for text in texts(&body) {
+        assert!(is_clean(&text) && text.len() <= 16 * 1024, "{text:?}");
+    }
+    for name in body[0]["labels"].as_object().unwrap().keys() {
+        assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'), "{name}");
+    }
+}

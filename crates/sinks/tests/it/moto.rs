@@ -1,0 +1,58 @@
+//! SNS through to SQS on a stand-in of AWS, where `FLUO_TEST_MOTO` names its endpoint (`http://127.0.0.1:5555`).
+
+use std::collections::BTreeMap;
+
+use fluo_alerts::notification::Notification;
+
+use crate::notifications::{firing, hostile};
+use crate::{NOW, sink};
+
+/// Calls an action of the Query protocol, unsigned as the stand-in takes it, and gives the text between two tags.
+async fn call(endpoint: &str, service: &str, fields: &[(&str, &str)], tag: &str) -> String {
+    let mut url = reqwest::Url::parse(endpoint).unwrap();
+    url.query_pairs_mut().extend_pairs(fields);
+    let body = url.query().unwrap_or_default().to_owned();
+    let scope = format!("AWS4-HMAC-SHA256 Credential=test/20261122/eu-central-1/{service}/aws4_request");
+    let answer = reqwest::Client::new()
+        .post(endpoint)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("authorization", scope)
+        .body(body)
+        .send()
+        .await
+        .unwrap();
+    let text = answer.text().await.unwrap();
+    let (_, rest) = text.split_once(&format!("<{tag}>")).unwrap_or_else(|| panic!("no {tag} in {text}"));
+    rest.split_once(&format!("</{tag}>")).unwrap().0.to_owned()
+}
+
+#[tokio::test]
+async fn a_queue_behind_the_topic_receives_the_record() {
+    let Ok(endpoint) = std::env::var("FLUO_TEST_MOTO") else { return };
+    let topic = call(&endpoint, "sns", &[("Action", "CreateTopic"), ("Name", "alerts")], "TopicArn").await;
+    let queue =
+        call(&endpoint, "sqs", &[("Action", "CreateQueue"), ("QueueName", "alerts")], "QueueUrl").await;
+    let arn = topic.replace(":sns:", ":sqs:");
+    let subscribe = [
+        ("Action", "Subscribe"),
+        ("TopicArn", &topic),
+        ("Protocol", "sqs"),
+        ("Endpoint", &arn),
+        ("Attributes.entry.1.key", "RawMessageDelivery"),
+        ("Attributes.entry.1.value", "true"),
+        ("Attributes.entry.2.key", "FilterPolicy"),
+        ("Attributes.entry.2.value", r#"{"labels":["team=payments"],"state":["firing"]}"#),
+    ];
+    call(&endpoint, "sns", &subscribe, "SubscriptionArn").await;
+    call(&endpoint, "sqs", &[("Action", "PurgeQueue"), ("QueueUrl", &queue)], "RequestId").await;
+    let sink = sink(&format!("{{type: sns, topic_arn: '{topic}', endpoint: '{endpoint}'}}"));
+    for notification in [firing(), hostile()] {
+        sink.send(&notification, NOW).await.unwrap();
+        let receive = [("Action", "ReceiveMessage"), ("QueueUrl", &queue), ("WaitTimeSeconds", "1")];
+        let body = call(&endpoint, "sqs", &receive, "Body").await;
+        let entities = BTreeMap::from([("&quot;", "\""), ("&lt;", "<"), ("&gt;", ">"), ("&#39;", "'")]);
+        let body = entities.iter().fold(body, |body, (entity, text)| body.replace(entity, text));
+        let read: Notification = serde_json::from_str(&body.replace("&amp;", "&")).unwrap();
+        assert_eq!(read.id, notification.id);
+    }
+}
