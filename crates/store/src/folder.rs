@@ -5,11 +5,13 @@
 //! power fails, and its listing ends at the first link that leads back and the first folder that may not be read;
 //! here these are [`BrokenEntry`]s among the objects, and the listing goes on.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
 use std::path::{Path as FilePath, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use async_trait::async_trait;
@@ -60,6 +62,9 @@ impl BrokenEntry {
 pub struct Folder {
     files: LocalFileSystem,
     root: PathBuf,
+    /// Folders whose own names this process has brought to disk: a sync costs milliseconds, and spans of an hour come
+    /// in thousands of files.
+    lasting: Arc<Mutex<BTreeSet<PathBuf>>>,
 }
 
 impl Folder {
@@ -69,7 +74,7 @@ impl Folder {
     pub fn new(root: &FilePath) -> Result<Self> {
         let files = LocalFileSystem::new_with_prefix(root)?;
         let failed = |source| Error::Generic { store: STORE, source: Box::new(source) };
-        Ok(Self { files, root: fs::canonicalize(root).map_err(failed)? })
+        Ok(Self { files, root: fs::canonicalize(root).map_err(failed)?, lasting: Arc::default() })
     }
 
     /// The folder itself, absolute and without links.
@@ -151,6 +156,20 @@ impl Folder {
         Error::Generic { store: STORE, source: Box::new(entry) }
     }
 
+    /// Brings a file's bytes and the names that lead to it to disk.
+    fn sync(&self, file: &FilePath) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        File::open(file)?.sync_all()?;
+        let known = || self.lasting.lock().unwrap_or_else(PoisonError::into_inner);
+        for folder in file.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.root)) {
+            sync_folder(folder)?;
+            if known().contains(folder) {
+                return Ok(());
+            }
+        }
+        known().extend(file.parent().map(FilePath::to_owned));
+        Ok(())
+    }
+
     async fn walked(self, prefix: Path, levels: usize) -> Result<Vec<Result<Entry>>> {
         Ok(tokio::task::spawn_blocking(move || self.walk(&prefix, levels)).await?)
     }
@@ -172,8 +191,8 @@ impl ObjectStore for Folder {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         let put = self.files.put_opts(location, payload, options).await?;
         let file = self.files.path_to_filesystem(location)?;
-        let root = self.root.clone();
-        tokio::task::spawn_blocking(move || sync(&file, &root))
+        let folder = self.clone();
+        tokio::task::spawn_blocking(move || folder.sync(&file))
             .await?
             .map_err(|source| Error::Generic { store: STORE, source })?;
         Ok(put)
@@ -237,19 +256,6 @@ impl ObjectStore for Folder {
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
         self.files.rename_opts(from, to, options).await
     }
-}
-
-/// Brings a file's bytes and the names that lead to it to disk.
-fn sync(
-    file: &FilePath,
-    root: &FilePath,
-) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    File::open(file)?.sync_all()?;
-    // Folders on the way may be new, and which of them are is not known here.
-    for folder in file.ancestors().skip(1).take_while(|folder| folder.starts_with(root)) {
-        sync_folder(folder)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
