@@ -17,7 +17,7 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use futures::{FutureExt, StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, future, stream};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
@@ -30,6 +30,9 @@ use crate::versioned::sync_folder;
 
 /// Name of the store in errors.
 const STORE: &str = "folder";
+
+/// Entries that a listing reads before it gives the first of them.
+const ENTRIES_AT_A_TIME: usize = 1024;
 
 /// An entry of a folder that a listing cannot look into: the source of an [`Error::Generic`], after which the listing
 /// goes on.
@@ -82,16 +85,37 @@ impl Folder {
         &self.root
     }
 
-    /// The objects and the broken entries below `prefix`, or the folders and objects right in it.
-    fn walk(&self, prefix: &Path, levels: usize) -> Vec<Result<Entry>> {
-        let from: PathBuf = prefix.parts().fold(self.root.clone(), |file, part| file.join(part.as_ref()));
-        WalkDir::new(from)
-            .min_depth(1)
-            .max_depth(levels)
-            .follow_links(true)
-            .into_iter()
-            .filter_map(|entry| self.entry(entry).transpose())
-            .collect()
+    /// The entries below `prefix`, so many levels down.
+    fn walk(&self, prefix: Option<&Path>, levels: usize) -> Walk {
+        let parts = prefix.into_iter().flat_map(Path::parts);
+        let from: PathBuf = parts.fold(self.root.clone(), |file, part| file.join(part.as_ref()));
+        WalkDir::new(from).min_depth(1).max_depth(levels).follow_links(true).into_iter()
+    }
+
+    /// Some of what a walk meets, on a thread that may wait for the disk; nothing at its end.
+    async fn some_of(self, mut walk: Walk) -> Result<(Vec<Result<Entry>>, Walk)> {
+        let some = move || {
+            let mut entries = Vec::new();
+            while entries.len() < ENTRIES_AT_A_TIME
+                && let Some(entry) = walk.next()
+            {
+                entries.extend(self.entry(entry).transpose());
+            }
+            (entries, walk)
+        };
+        Ok(tokio::task::spawn_blocking(some).await?)
+    }
+
+    fn entries(&self, walk: Walk) -> BoxStream<'static, Result<Entry>> {
+        let folder = self.clone();
+        let chunks = stream::try_unfold(walk, move |walk| {
+            let some = folder.clone().some_of(walk);
+            async move {
+                let (entries, walk) = some.await?;
+                Ok::<_, Error>((!entries.is_empty()).then(|| (stream::iter(entries), walk)))
+            }
+        });
+        chunks.try_flatten().boxed()
     }
 
     /// What an entry is; `None` for what no store of objects has: folders on the way, files that are being written,
@@ -169,11 +193,10 @@ impl Folder {
         known().extend(file.parent().map(FilePath::to_owned));
         Ok(())
     }
-
-    async fn walked(self, prefix: Path, levels: usize) -> Result<Vec<Result<Entry>>> {
-        Ok(tokio::task::spawn_blocking(move || self.walk(&prefix, levels)).await?)
-    }
 }
+
+/// A walk that has come so far.
+type Walk = walkdir::IntoIter;
 
 enum Entry {
     Object(ObjectMeta),
@@ -219,21 +242,20 @@ impl ObjectStore for Folder {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        let entries = self.clone().walked(prefix.cloned().unwrap_or_default(), usize::MAX);
-        let objects = entries.map(|entries| {
-            let entries = entries.unwrap_or_else(|error| vec![Err(error)]);
-            stream::iter(entries.into_iter().filter_map(|entry| match entry {
+        let objects = self.entries(self.walk(prefix, usize::MAX)).filter_map(|entry| {
+            future::ready(match entry {
                 Ok(Entry::Object(object)) => Some(Ok(object)),
                 Ok(Entry::Folder(_)) => None,
                 Err(error) => Some(Err(error)),
-            }))
+            })
         });
-        objects.flatten_stream().boxed()
+        objects.boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         let mut listed = ListResult { common_prefixes: Vec::new(), objects: Vec::new() };
-        for entry in self.clone().walked(prefix.cloned().unwrap_or_default(), 1).await? {
+        let mut entries = self.entries(self.walk(prefix, 1));
+        while let Some(entry) = entries.next().await {
             match entry {
                 Ok(Entry::Object(object)) => listed.objects.push(object),
                 Ok(Entry::Folder(folder)) => listed.common_prefixes.push(folder),
