@@ -71,9 +71,11 @@ pub struct Folder {
 }
 
 impl Folder {
+    /// A folder that exists.
+    ///
     /// # Errors
     ///
-    /// What the system says where there is no such folder.
+    /// What the system says where there is none.
     pub fn new(root: &FilePath) -> Result<Self> {
         let files = LocalFileSystem::new_with_prefix(root)?;
         let failed = |source| Error::Generic { store: STORE, source: Box::new(source) };
@@ -118,8 +120,8 @@ impl Folder {
         chunks.try_flatten().boxed()
     }
 
-    /// What an entry is; `None` for what no store of objects has: folders on the way, files that are being written,
-    /// what went away meanwhile.
+    /// What an entry is; `None` for what is no object yet or no longer: files that are being written, what went away
+    /// meanwhile.
     fn entry(&self, entry: walkdir::Result<DirEntry>) -> Result<Option<Entry>> {
         let entry = match entry {
             Ok(entry) => entry,
