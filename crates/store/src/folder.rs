@@ -5,17 +5,19 @@
 //! power fails, and its listing ends at the first link that leads back and the first folder that may not be read;
 //! here these are [`BrokenEntry`]s among the objects, and the listing goes on.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
 use std::path::{Path as FilePath, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use futures::{FutureExt, StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, future, stream};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
@@ -28,6 +30,9 @@ use crate::versioned::sync_folder;
 
 /// Name of the store in errors.
 const STORE: &str = "folder";
+
+/// Entries that a listing reads before it gives the first of them.
+const ENTRIES_AT_A_TIME: usize = 1024;
 
 /// An entry of a folder that a listing cannot look into: the source of an [`Error::Generic`], after which the listing
 /// goes on.
@@ -60,16 +65,21 @@ impl BrokenEntry {
 pub struct Folder {
     files: LocalFileSystem,
     root: PathBuf,
+    /// Folders whose own names this process has brought to disk: a sync costs milliseconds, and spans of an hour come
+    /// in thousands of files.
+    lasting: Arc<Mutex<BTreeSet<PathBuf>>>,
 }
 
 impl Folder {
+    /// A folder that exists.
+    ///
     /// # Errors
     ///
-    /// What the system says where there is no such folder.
+    /// What the system says where there is none.
     pub fn new(root: &FilePath) -> Result<Self> {
         let files = LocalFileSystem::new_with_prefix(root)?;
         let failed = |source| Error::Generic { store: STORE, source: Box::new(source) };
-        Ok(Self { files, root: fs::canonicalize(root).map_err(failed)? })
+        Ok(Self { files, root: fs::canonicalize(root).map_err(failed)?, lasting: Arc::default() })
     }
 
     /// The folder itself, absolute and without links.
@@ -77,20 +87,41 @@ impl Folder {
         &self.root
     }
 
-    /// The objects and the broken entries below `prefix`, or the folders and objects right in it.
-    fn walk(&self, prefix: &Path, levels: usize) -> Vec<Result<Entry>> {
-        let from: PathBuf = prefix.parts().fold(self.root.clone(), |file, part| file.join(part.as_ref()));
-        WalkDir::new(from)
-            .min_depth(1)
-            .max_depth(levels)
-            .follow_links(true)
-            .into_iter()
-            .filter_map(|entry| self.entry(entry).transpose())
-            .collect()
+    /// The entries below `prefix`, so many levels down.
+    fn walk(&self, prefix: Option<&Path>, levels: usize) -> Walk {
+        let parts = prefix.into_iter().flat_map(Path::parts);
+        let from: PathBuf = parts.fold(self.root.clone(), |file, part| file.join(part.as_ref()));
+        WalkDir::new(from).min_depth(1).max_depth(levels).follow_links(true).into_iter()
     }
 
-    /// What an entry is; `None` for what no store of objects has: folders on the way, files that are being written,
-    /// what went away meanwhile.
+    /// Some of what a walk meets, on a thread that may wait for the disk; nothing at its end.
+    async fn some_of(self, mut walk: Walk) -> Result<(Vec<Result<Entry>>, Walk)> {
+        let some = move || {
+            let mut entries = Vec::new();
+            while entries.len() < ENTRIES_AT_A_TIME
+                && let Some(entry) = walk.next()
+            {
+                entries.extend(self.entry(entry).transpose());
+            }
+            (entries, walk)
+        };
+        Ok(tokio::task::spawn_blocking(some).await?)
+    }
+
+    fn entries(&self, walk: Walk) -> BoxStream<'static, Result<Entry>> {
+        let folder = self.clone();
+        let chunks = stream::try_unfold(walk, move |walk| {
+            let some = folder.clone().some_of(walk);
+            async move {
+                let (entries, walk) = some.await?;
+                Ok::<_, Error>((!entries.is_empty()).then(|| (stream::iter(entries), walk)))
+            }
+        });
+        chunks.try_flatten().boxed()
+    }
+
+    /// What an entry is; `None` for what is no object yet or no longer: files that are being written, what went away
+    /// meanwhile.
     fn entry(&self, entry: walkdir::Result<DirEntry>) -> Result<Option<Entry>> {
         let entry = match entry {
             Ok(entry) => entry,
@@ -151,10 +182,23 @@ impl Folder {
         Error::Generic { store: STORE, source: Box::new(entry) }
     }
 
-    async fn walked(self, prefix: Path, levels: usize) -> Result<Vec<Result<Entry>>> {
-        Ok(tokio::task::spawn_blocking(move || self.walk(&prefix, levels)).await?)
+    /// Brings a file's bytes and the names that lead to it to disk.
+    fn sync(&self, file: &FilePath) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        File::open(file)?.sync_all()?;
+        let known = || self.lasting.lock().unwrap_or_else(PoisonError::into_inner);
+        for folder in file.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.root)) {
+            sync_folder(folder)?;
+            if known().contains(folder) {
+                return Ok(());
+            }
+        }
+        known().extend(file.parent().map(FilePath::to_owned));
+        Ok(())
     }
 }
+
+/// A walk that has come so far.
+type Walk = walkdir::IntoIter;
 
 enum Entry {
     Object(ObjectMeta),
@@ -172,8 +216,8 @@ impl ObjectStore for Folder {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         let put = self.files.put_opts(location, payload, options).await?;
         let file = self.files.path_to_filesystem(location)?;
-        let root = self.root.clone();
-        tokio::task::spawn_blocking(move || sync(&file, &root))
+        let folder = self.clone();
+        tokio::task::spawn_blocking(move || folder.sync(&file))
             .await?
             .map_err(|source| Error::Generic { store: STORE, source })?;
         Ok(put)
@@ -200,21 +244,20 @@ impl ObjectStore for Folder {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        let entries = self.clone().walked(prefix.cloned().unwrap_or_default(), usize::MAX);
-        let objects = entries.map(|entries| {
-            let entries = entries.unwrap_or_else(|error| vec![Err(error)]);
-            stream::iter(entries.into_iter().filter_map(|entry| match entry {
+        let objects = self.entries(self.walk(prefix, usize::MAX)).filter_map(|entry| {
+            future::ready(match entry {
                 Ok(Entry::Object(object)) => Some(Ok(object)),
                 Ok(Entry::Folder(_)) => None,
                 Err(error) => Some(Err(error)),
-            }))
+            })
         });
-        objects.flatten_stream().boxed()
+        objects.boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         let mut listed = ListResult { common_prefixes: Vec::new(), objects: Vec::new() };
-        for entry in self.clone().walked(prefix.cloned().unwrap_or_default(), 1).await? {
+        let mut entries = self.entries(self.walk(prefix, 1));
+        while let Some(entry) = entries.next().await {
             match entry {
                 Ok(Entry::Object(object)) => listed.objects.push(object),
                 Ok(Entry::Folder(folder)) => listed.common_prefixes.push(folder),
@@ -237,19 +280,6 @@ impl ObjectStore for Folder {
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
         self.files.rename_opts(from, to, options).await
     }
-}
-
-/// Brings a file's bytes and the names that lead to it to disk.
-fn sync(
-    file: &FilePath,
-    root: &FilePath,
-) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    File::open(file)?.sync_all()?;
-    // Folders on the way may be new, and which of them are is not known here.
-    for folder in file.ancestors().skip(1).take_while(|folder| folder.starts_with(root)) {
-        sync_folder(folder)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! | [`folder`] | a folder → a store whose writes last and whose listing survives |
 //! | [`put`] | an object that is written once → a name that stands for it |
 //! | [`versioned`] | an object that is replaced → its next version, if nobody was faster (I3) |
+//! | [`records`] | what was found, what evaluations did ↔ objects |
 //! | [`names`] | what a file holds ↔ its name; which of several files counts |
 //! | [`mod@footer`] | a data file → its layout, rows, and when its spans ended |
 //! | [`mod@list`] | a root → its data files, and what else lies there |
@@ -28,6 +29,7 @@ pub mod list;
 pub mod names;
 pub mod parquet_write;
 pub mod put;
+pub mod records;
 pub mod root;
 pub mod s3;
 pub mod versioned;

@@ -141,7 +141,7 @@ pub async fn list_hours(
     let folders = if last.0.saturating_sub(first.0) < HOURS_LISTED_SINGLY {
         (first.0..=last.0).map(|hour| partition(root, Hour(hour))).collect()
     } else {
-        days(store, root, &first_folder, &last_folder).await?
+        folders_of_days(store, root, first..=last).await?
     };
     let mut listings = stream::iter(folders)
         .map(|folder| async move {
@@ -198,15 +198,13 @@ impl DataFile {
     }
 }
 
-/// The folders of days below `root`, from that of one partition to that of another.
-async fn days(
+/// The folders of the days of some hours that there are below `root`.
+pub(crate) async fn folders_of_days(
     store: &dyn ObjectStore,
     root: &Path,
-    first: &str,
-    last: &str,
+    hours: RangeInclusive<Hour>,
 ) -> Result<Vec<Path>, StoreError> {
-    let day = |partition: &str| partition.split('/').next().unwrap_or_default().to_owned();
-    let days = day(first)..=day(last);
+    let days = hours.start().day()..=hours.end().day();
     // No prefix at all is how a store wants its root to be named.
     let listed = store.list_with_delimiter((!root.is_root()).then_some(root)).await;
     let folders = listed

@@ -135,6 +135,15 @@ impl Hour {
     }
 }
 
+impl Hour {
+    /// The folder of the hour's day: `date=2026-11-22`.
+    pub fn day(self) -> String {
+        let mut partition = self.partition();
+        partition.truncate(partition.find('/').unwrap_or(partition.len()));
+        partition
+    }
+}
+
 /// The partitions in which spans lie that ended within these nanoseconds since the epoch, both ends included.
 ///
 /// Exactly these hold them: a file lies in the hour of its earliest end, and ingest cuts at hours, so that all its

@@ -140,3 +140,16 @@ async fn writing_keeps_the_modes_of_the_store() {
     assert!(matches!(folder.get(&path).await.unwrap_err(), Error::NotFound { .. }));
     assert_eq!(folder.list(Some(&Path::from("nowhere"))).count().await, 0);
 }
+
+#[tokio::test]
+async fn a_listing_of_many_goes_on_behind_a_bad_entry() {
+    let (root, folder) = folder_with(&["spans/a/0.parquet"]).await;
+    for at in 1..3_000 {
+        fs::write(root.path().join(format!("spans/a/{at}.parquet")), "x").unwrap();
+        if at % 500 == 0 {
+            symlink("nowhere", root.path().join(format!("spans/a/{at}-link"))).unwrap();
+        }
+    }
+    let listing = list(&folder, &Path::from("spans")).await.unwrap();
+    assert_eq!((listing.files.len(), listing.foreign.len()), (3_000, 5));
+}

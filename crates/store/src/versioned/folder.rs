@@ -37,7 +37,7 @@ use crate::error::StoreError;
 use crate::versioned::{Swap, Version, Versioned};
 
 /// A swap takes milliseconds. Who waits longer waits for a process that was stopped, and should say so.
-const LOCK_WAIT_SECONDS: u64 = 30;
+const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 const LOCK_RETRY: Duration = Duration::from_millis(2);
 
 /// A folder on a local disk.
@@ -46,6 +46,7 @@ pub struct VersionedFolder {
     /// Makes file names of paths, as the store that lists and reads the same folder does.
     names: LocalFileSystem,
     lock: PathBuf,
+    patience: Duration,
 }
 
 impl VersionedFolder {
@@ -66,7 +67,7 @@ impl VersionedFolder {
             location: lock,
             source,
         })?;
-        Ok(Self { names, lock })
+        Ok(Self { names, lock, patience: LOCK_PATIENCE })
     }
 
     /// Runs `work` on the files of an object, on a thread that may wait for disk and lock.
@@ -155,8 +156,11 @@ impl VersionedFolder {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
                 Err(TryLockError::Error(source)) => return Err(failed("lock", &self.lock)(source)),
-                Err(TryLockError::WouldBlock) if waited.as_secs() >= LOCK_WAIT_SECONDS => {
-                    return Err(StoreError::Locked { lock: self.lock.clone(), seconds: LOCK_WAIT_SECONDS });
+                Err(TryLockError::WouldBlock) if waited >= self.patience => {
+                    return Err(StoreError::Locked {
+                        lock: self.lock.clone(),
+                        seconds: self.patience.as_secs(),
+                    });
                 }
                 Err(TryLockError::WouldBlock) => {
                     std::thread::sleep(LOCK_RETRY);
@@ -264,4 +268,27 @@ pub(crate) fn sync_folder(folder: &FilePath) -> Result<(), StoreError> {
 
 fn failed(action: &'static str, file: &FilePath) -> impl FnOnce(io::Error) -> StoreError {
     move |source| StoreError::File { action, file: file.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Class;
+
+    #[tokio::test]
+    async fn a_process_that_stopped_while_it_wrote_holds_nobody_up_forever() {
+        let root = tempfile::tempdir().unwrap();
+        let mut folder = VersionedFolder::new(root.path()).unwrap();
+        folder.patience = LOCK_RETRY * 5;
+        let path = Path::from("state/a");
+        let held = folder.lock().unwrap();
+        let error = folder.swap(&path, None, Bytes::from_static(b"A")).await.unwrap_err();
+        assert!(matches!(error, StoreError::Locked { .. }), "{error}");
+        assert_eq!(error.class(), Class::Retry);
+        // Reading waits for nobody.
+        assert_eq!(folder.read(&path).await.unwrap(), None);
+        drop(held);
+        let swap = folder.swap(&path, None, Bytes::from_static(b"A")).await.unwrap();
+        assert!(matches!(swap, Swap::Swapped(_)));
+    }
 }
