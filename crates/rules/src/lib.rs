@@ -36,6 +36,7 @@ pub mod render;
 pub mod rule;
 pub mod schema;
 pub mod silence;
+pub mod standalone;
 pub mod template;
 pub mod test_file;
 

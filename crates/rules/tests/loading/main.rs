@@ -12,6 +12,7 @@ mod formats;
 mod good;
 mod hostile;
 mod schema;
+mod standalone;
 
 use fluo_rules::{Loaded, SourceFile, load};
 
