@@ -11,6 +11,8 @@ mod bad;
 mod formats;
 mod good;
 mod hostile;
+mod library;
+mod manual;
 mod schema;
 mod standalone;
 
