@@ -8,14 +8,16 @@ use fluo_tests::program::repository;
 
 use crate::fluo;
 
-/// The rule files below a folder.
+/// The rule files below a folder, without their tests.
 pub(crate) fn rule_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             files.extend(rule_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "yml") {
+        } else if path.extension().is_some_and(|extension| extension == "yml")
+            && !path.to_string_lossy().ends_with(".test.yml")
+        {
             files.push(path);
         }
     }

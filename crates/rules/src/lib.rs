@@ -7,11 +7,14 @@
 //! | merge | nodes, `defaults` | one node a rule | `defaults` |
 //! | check | nodes | checked [`Rule`](rule::Rule)s and findings | `check`, [`expr`], [`template`] |
 //! | compare | rules of all files | unique names | [`load`](mod@load) |
+//! | keep | a [`Rule`](rule::Rule) | a text that loads by itself, and its hash | [`standalone`](mod@standalone) |
+//! | test | bytes | checked [`Test`](test_file::Test)s and findings | [`test_file`] |
+//! | silence | bytes | checked [`Silence`](silence::Silence)s and findings | [`silence`] |
 //! | show | findings | text, JSON, SARIF, workflow commands | [`render`] |
 //!
 //! Everything behind this crate reads [`rule::Rule`] and nothing else. Everything a person is told is a
 //! [`diagnostic::Finding`] with a stable [`code::Code`]; [`load()`] finds all mistakes of all files in one run.
-//! The keys of rule files stand in one table, which the loader and the JSON Schema ([`schema`]) share.
+//! The keys of all these files stand in one table, which the loaders and the JSON Schemas ([`schema`](mod@schema)) share.
 //!
 //! This crate is pure: bytes in, values out; no file, no clock, no environment.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
@@ -36,7 +39,9 @@ pub mod render;
 pub mod rule;
 pub mod schema;
 pub mod silence;
+pub mod standalone;
 pub mod template;
 pub mod test_file;
 
 pub use load::{Loaded, SourceFile, load};
+pub use standalone::{rule_hash, standalone};

@@ -9,8 +9,12 @@
 //! | `read` | text → raw nodes (`serde_yaml`), with bounds on depth and alias expansion |
 //! | `scalar` | what a plain scalar means |
 //! | `mapping` | raw nodes → [`Node`]: duplicate keys found, merge keys (`<<`) applied |
+//! | `excerpt` | a document → the text of a part of it, aliases replaced |
+//! | `flow` | nodes → YAML again, on one line |
 //! | `source_map` | byte in a scalar's value → byte in the file |
 
+mod excerpt;
+mod flow;
 mod mapping;
 mod read;
 mod scalar;
@@ -20,8 +24,10 @@ use std::ops::Range;
 
 use crate::matcher::Number;
 
+pub(crate) use excerpt::{Excerpt, Part};
+pub(crate) use flow::flow;
 pub(crate) use mapping::resolve;
-pub(crate) use read::read;
+pub(crate) use read::{Document, read};
 pub(crate) use source_map::locate;
 
 /// A value and where it stands.

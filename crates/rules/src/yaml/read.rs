@@ -29,7 +29,7 @@ const MAX_ALIAS_EVENTS: usize = 50_000;
 const MAX_SCALAR_BYTES: usize = 8 * 1024 * 1024;
 
 /// A node before its mappings were looked at.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Raw {
     pub(super) at: Range<usize>,
     pub(super) alias: Option<Range<usize>>,
@@ -37,7 +37,7 @@ pub(super) struct Raw {
 }
 
 /// What a raw node is.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum RawValue {
     /// Text of a quoted, block or plain scalar.
     Text(String),
@@ -98,7 +98,7 @@ fn documents(text: &str) -> Result<Vec<Raw>, Failure> {
 }
 
 /// A document whose mappings still hold duplicate and merge keys.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Document(pub(super) Raw);
 
 fn options() -> Options {

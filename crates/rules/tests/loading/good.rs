@@ -7,11 +7,13 @@ use fluo_rules::rule::{Aggregate, AggregateFunction, Conventions, Realert, Rule,
 use fluo_rules::{SourceFile, load};
 
 use crate::load_text;
+use crate::standalone::stands_alone;
 
-/// The rules of a file with which nothing is wrong.
+/// The rules of a file with which nothing is wrong. Each of them is the same by itself.
 fn rules(text: &str) -> Vec<Rule> {
     let loaded = load_text(text);
     assert_eq!(loaded.findings, [], "{text}");
+    stands_alone(text);
     loaded.rules
 }
 

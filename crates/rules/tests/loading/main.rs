@@ -11,7 +11,10 @@ mod bad;
 mod formats;
 mod good;
 mod hostile;
+mod library;
+mod manual;
 mod schema;
+mod standalone;
 
 use fluo_rules::{Loaded, SourceFile, load};
 

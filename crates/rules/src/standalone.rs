@@ -1,0 +1,229 @@
+//! A rule's text by itself: what is kept of every rule that was ever used, and what its hash is made of.
+//!
+//! In its file a rule may lean on `defaults`, on anchors of other rules, and on where it is indented. By itself it is
+//! a file of its own that loads as the same [`Rule`]: the file's `defaults` as they are written, and the rule as it
+//! is written, with its comments. Several forms are tried, the nearest to the author's text first, and each is
+//! **loaded and compared** before it is taken:
+//!
+//! | form | of |
+//! | --- | --- |
+//! | `defaults: …`, `rules:`, `- …`, as written and indented anew | nearly everything |
+//! | the same with the blank lines at its end | texts that keep them (`|+`) |
+//! | as a comment, and below it the same on one line, aliases and merge keys resolved | lines that end in a lone carriage return, and whatever else the forms above do not carry over |
+//! | the same with `defaults` merged in | rules so deep that nothing may stand around them |
+//!
+//! The hash changes with every change of the rule's or the defaults' text, and not when the rule moves in its file.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::defaults::merged;
+use crate::load::{SourceFile, load};
+use crate::rule::Rule;
+use crate::yaml::{self, Document, Excerpt, Node, Part, Yaml};
+
+/// A text that [`load()`] reads as this rule alone; all but its `source` is the same.
+///
+/// The one exception is a rule whose aliases expand to more than a file may hold: its text cannot be loaded. For a
+/// rule that came from no file the text is empty.
+///
+/// For many rules, [`standalone_all`] reads each file once.
+pub fn standalone(rule: &Rule) -> String {
+    Sources::default().standalone(rule)
+}
+
+/// [`standalone`] of each rule. Rules of one file must stand together, as [`load()`] gives them.
+pub fn standalone_all(rules: &[Rule]) -> Vec<String> {
+    let mut sources = Sources::default();
+    rules.iter().map(|rule| sources.standalone(rule)).collect()
+}
+
+/// SHA-256 of the rule's [`standalone`] text, in lower-case hexadecimal: the name it is kept under.
+///
+/// For many rules, hash the texts of [`standalone_all`] with [`text_hash`].
+pub fn rule_hash(rule: &Rule) -> String {
+    text_hash(&standalone(rule))
+}
+
+/// SHA-256 of a text, in lower-case hexadecimal.
+pub fn text_hash(text: &str) -> String {
+    let digits = Sha256::digest(text).into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
+}
+
+/// The file that rules were taken from last, read.
+#[derive(Default)]
+struct Sources {
+    last: Option<(Arc<str>, Source)>,
+}
+
+impl Sources {
+    fn standalone(&mut self, rule: &Rule) -> String {
+        let text = &rule.source.text;
+        let source = match self.last.take() {
+            Some((known, source)) if Arc::ptr_eq(&known, text) => source,
+            _ => Source::read(text),
+        };
+        let found = source.candidates(rule, text);
+        self.last = Some((Arc::clone(text), source));
+        found
+    }
+}
+
+/// A file, read.
+struct Source {
+    documents: Vec<Document>,
+    /// The resolved root of each document.
+    roots: Vec<Node>,
+    /// Where items begin → their documents and numbers in them. An alias may bring several to one place.
+    items: BTreeMap<usize, Vec<(usize, usize)>>,
+}
+
+/// What a rule consists of.
+struct Parts<'a> {
+    item: &'a Node,
+    item_text: Option<Excerpt>,
+    defaults: Option<&'a Node>,
+    defaults_text: Option<Excerpt>,
+}
+
+impl Source {
+    /// The rules came from this text, so that it can be read; of any other, nothing is found.
+    fn read(text: &str) -> Self {
+        let documents = yaml::read(text).unwrap_or_default();
+        let roots: Vec<Node> =
+            documents.iter().map(|document| yaml::resolve(document.clone(), text).0).collect();
+        let mut items: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
+        for (document, root) in roots.iter().enumerate() {
+            for (number, item) in rules_of(root).iter().enumerate() {
+                items.entry(item.extent().start).or_default().push((document, number));
+            }
+        }
+        Self { documents, roots, items }
+    }
+
+    fn candidates(&self, rule: &Rule, text: &str) -> String {
+        let mut last = text.get(rule.source.range.clone()).unwrap_or("").to_owned();
+        for place in self.items.get(&rule.source.range.start).into_iter().flatten() {
+            let Some(parts) = self.parts(*place, text) else { continue };
+            let forms: [&dyn Fn() -> Option<String>; 5] = [
+                &|| block(&parts),
+                &|| block_with_its_end(&parts),
+                &|| Some(resolved(&parts, text)),
+                &|| Some(on_one_line(&parts, text)),
+                &|| Some(whole(&parts, text)),
+            ];
+            for form in forms {
+                let Some(candidate) = form() else { continue };
+                if loads_as(&candidate, rule) {
+                    return candidate;
+                }
+                last = candidate;
+            }
+        }
+        last
+    }
+
+    fn parts(&self, (document, number): (usize, usize), text: &str) -> Option<Parts<'_>> {
+        let item = rules_of(self.roots.get(document)?).get(number)?;
+        let root = self.documents.get(document)?.root();
+        let written = root.entry("rules").unwrap_or(root).items().nth(number);
+        let defaults = self.roots.iter().find_map(|root| root.get("defaults"));
+        let defaults = defaults.map(|entry| &entry.value).filter(|node| node.entries().is_some());
+        let defaults_written: Option<Part<'_>> =
+            self.documents.iter().find_map(|document| document.root().entry("defaults"));
+        Some(Parts {
+            item,
+            item_text: written.and_then(|part| part.excerpt(text)),
+            defaults,
+            defaults_text: defaults_written
+                .filter(|_| defaults.is_some())
+                .and_then(|part| part.excerpt(text)),
+        })
+    }
+}
+
+/// The items of a document.
+fn rules_of(root: &Node) -> &[Node] {
+    let list = root.get("rules").map_or(root, |entry| &entry.value);
+    match &list.value {
+        Yaml::List(items) => items,
+        _ => &[],
+    }
+}
+
+/// Whether `text` is a file of this rule and nothing else.
+fn loads_as(text: &str, rule: &Rule) -> bool {
+    let loaded = load(&[SourceFile::new(Arc::clone(&rule.source.file), text)]);
+    let [read] = loaded.rules.as_slice() else { return false };
+    !loaded.has_errors() && Rule { source: rule.source.clone(), ..read.clone() } == *rule
+}
+
+/// As written. Blank lines at the end belong to whatever comes next in the file.
+fn block(parts: &Parts<'_>) -> Option<String> {
+    in_block(parts, indented(parts.item_text.as_ref()?, 2).trim_end_matches(['\n', '\r', ' ']))
+}
+
+/// As written, to the end of its last text.
+fn block_with_its_end(parts: &Parts<'_>) -> Option<String> {
+    in_block(parts, &indented(parts.item_text.as_ref()?, 2))
+}
+
+fn in_block(parts: &Parts<'_>, item: &str) -> Option<String> {
+    let end = if item.ends_with('\n') { "" } else { "\n" };
+    match (parts.defaults, &parts.defaults_text) {
+        (None, _) => Some(format!("- {item}{end}")),
+        (Some(_), Some(defaults)) => {
+            let defaults = indented(defaults, 0);
+            Some(format!("{}\nrules:\n- {item}{end}", defaults.trim_end_matches(['\n', '\r', ' '])))
+        }
+        (Some(_), None) => None,
+    }
+}
+
+/// On one line, below what was written.
+fn resolved(parts: &Parts<'_>, text: &str) -> String {
+    let written = [&parts.defaults_text, &parts.item_text].into_iter().flatten();
+    let mut comment = String::new();
+    for excerpt in written {
+        let text = indented(excerpt, 0);
+        let lines = text.split(['\n', '\r']).filter(|line| !line.is_empty());
+        comment.extend(lines.flat_map(|line| ["# ", line, "\n"]));
+    }
+    comment + &on_one_line(parts, text)
+}
+
+/// On one line.
+fn on_one_line(parts: &Parts<'_>, text: &str) -> String {
+    let item = yaml::flow(parts.item, text);
+    match parts.defaults {
+        Some(defaults) => format!("defaults: {}\nrules:\n- {item}\n", yaml::flow(defaults, text)),
+        None => format!("- {item}\n"),
+    }
+}
+
+/// On one line, with `defaults` in the rule.
+fn whole(parts: &Parts<'_>, text: &str) -> String {
+    let whole = merged(parts.item, parts.defaults);
+    format!("- {}\n", yaml::flow(&whole, text))
+}
+
+/// The excerpt as if it began in `column`: its other lines move as far as its first.
+///
+/// Lines that have fewer spaces than they are to lose are within quotes or braces, where none are needed.
+fn indented(excerpt: &Excerpt, column: usize) -> String {
+    let mut lines = excerpt.text.split_inclusive('\n');
+    let mut text = lines.next().unwrap_or("").to_owned();
+    for line in lines {
+        let blank = line.trim_end_matches(['\r', '\n']).is_empty();
+        if column >= excerpt.column && !blank {
+            text.extend(std::iter::repeat_n(' ', column - excerpt.column));
+        }
+        let spaces = line.len() - line.trim_start_matches(' ').len();
+        let lost = excerpt.column.saturating_sub(column).min(spaces);
+        text.push_str(&line[lost..]);
+    }
+    text
+}
