@@ -68,7 +68,7 @@ fn same_value(expected: RefValue, found: Value) -> bool {
     }
 }
 
-fn same_values(expected: &[(String, RefValue)], found: &[(String, Value)]) -> bool {
+pub(crate) fn same_values(expected: &[(String, RefValue)], found: &[(String, Value)]) -> bool {
     expected.len() == found.len()
         && expected
             .iter()

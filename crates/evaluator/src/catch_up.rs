@@ -1,0 +1,110 @@
+//! After an outage: which evaluation comes next, and what is told of the gap. Pure.
+
+use std::collections::BTreeMap;
+
+use fluo_alerts::life_cycle::Times;
+use fluo_alerts::life_cycle::announce::of_summary;
+use fluo_alerts::notification::{Event, Id, Notification, Summary, SummaryLine};
+
+use crate::settings::Settings;
+use crate::state::{Queued, State};
+
+/// An evaluation that is to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// Its logical time.
+    pub(crate) eval_time: i64,
+    /// Whether it is the one that was asked for, and not one on the way.
+    pub(crate) last: bool,
+    /// Moments before this one are left out.
+    pub(crate) skip_to: Option<i64>,
+}
+
+/// The next evaluation on the way to `eval_time`.
+pub(crate) fn next(state: &State, settings: &Settings, eval_time: i64) -> Step {
+    if state.is_new() {
+        return Step { eval_time, last: true, skip_to: None };
+    }
+    let limit = eval_time.saturating_sub(settings.max_catch_up.0);
+    let skip_to = (state.eval_time < limit).then_some(limit);
+    let begin = skip_to.unwrap_or(state.eval_time);
+    let next = begin.saturating_add(settings.chunk.0).min(eval_time);
+    Step { eval_time: next, last: next == eval_time, skip_to }
+}
+
+/// How many alerts a summary lists.
+const LISTED: usize = 10;
+
+/// Makes one summary a rule of the alerts that began and ended while nothing was sent; of the others, the last word.
+pub(crate) fn condense(outbox: &mut Vec<Queued>, eval_time: i64) {
+    let mut last: BTreeMap<Id, (Event, Event)> = BTreeMap::new();
+    for queued in outbox.iter().filter(|queued| queued.held) {
+        let Notification { event, alert: Some(alert), .. } = &queued.notification else { continue };
+        last.entry(alert.id).and_modify(|(_, last)| *last = *event).or_insert((*event, *event));
+    }
+    let began_and_ended = |id: &Id| {
+        last.get(id).is_some_and(|(first, last)| {
+            *first == Event::FiredLate || (*first == Event::Firing && last.is_closed())
+        })
+    };
+    let mut summaries: BTreeMap<String, Vec<Notification>> = BTreeMap::new();
+    let mut kept = Vec::with_capacity(outbox.len());
+    for queued in std::mem::take(outbox) {
+        match (&queued.notification.alert, queued.held) {
+            (Some(alert), true) if began_and_ended(&alert.id) => {
+                if last.get(&alert.id).is_some_and(|(_, last)| *last == queued.notification.event) {
+                    let rule = queued.notification.rule.clone().unwrap_or_default();
+                    summaries.entry(rule).or_default().push(queued.notification);
+                }
+            }
+            // A reminder that something newer follows says nothing.
+            (Some(alert), true)
+                if queued.notification.event == Event::Renotify
+                    && last.get(&alert.id).is_some_and(|(_, last)| *last != Event::Renotify) => {}
+            _ => kept.push(queued),
+        }
+    }
+    for (rule, notifications) in summaries {
+        let Some(one) = notifications.first() else { continue };
+        let mut by_event: BTreeMap<Event, usize> = BTreeMap::new();
+        for notification in &notifications {
+            *by_event.entry(notification.event).or_default() += 1;
+        }
+        let lines = notifications.iter().filter_map(|notification| {
+            let alert = notification.alert.as_ref()?;
+            Some(SummaryLine {
+                id: alert.id,
+                group: alert.violation.group.clone(),
+                values: alert.values.clone(),
+                starts_at: alert.violation.starts_at,
+                ends_at: alert.resolved_at.unwrap_or(alert.violation.ends_at),
+            })
+        });
+        let summary = Summary { alerts: notifications.len() as u64, largest: lines.take(LISTED).collect() };
+        let times = Times { eval_time, watermark: eval_time, alive_to: eval_time };
+        let mut notification =
+            of_summary(&rule, one.severity, None, &by_event, summary, "while nothing was evaluated", times);
+        notification.labels.clone_from(&one.labels);
+        kept.push(Queued { notification, pending: BTreeMap::new(), held: true });
+    }
+    *outbox = kept;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_caught_up_in_chunks_and_not_without_end() {
+        let settings = Settings::default();
+        let (chunk, most) = (settings.chunk.0, settings.max_catch_up.0);
+        let state = State { generation: 1, eval_time: 1000, ..State::new() };
+        let step = |eval_time| next(&state, &settings, eval_time);
+        assert_eq!(step(1001), Step { eval_time: 1001, last: true, skip_to: None });
+        assert_eq!(step(1000 + chunk), Step { eval_time: 1000 + chunk, last: true, skip_to: None });
+        assert_eq!(step(1001 + chunk), Step { eval_time: 1000 + chunk, last: false, skip_to: None });
+        let late = 2000 + most;
+        assert_eq!(step(late), Step { eval_time: 2000 + chunk, last: false, skip_to: Some(2000) });
+        assert_eq!(next(&State::new(), &settings, late), Step { eval_time: late, last: true, skip_to: None });
+    }
+}

@@ -1,0 +1,252 @@
+//! Which moments of a rule are to be judged now. Pure.
+//!
+//! New moments up to the watermark (exact rules: up to the evaluation's time), and every moment whose window spans that
+//! have just arrived reach back to. Stretches begin and end where cells of time do, so that none cuts in two what an
+//! earlier look found.
+
+use fluo_alerts::life_cycle::{RuleState, Stretch, joined};
+
+/// The smallest cell: a minute.
+const MINUTE: i64 = 60_000_000_000;
+
+/// What decides which moments of a rule are due.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Due<'a> {
+    /// Judged at the ends of its spans, else on the grid.
+    pub(crate) exact: bool,
+    /// Spans that are missing can make it true.
+    pub(crate) missing_matters: bool,
+    /// Length of its window, in nanoseconds.
+    pub(crate) window: i64,
+    /// Grid step.
+    pub(crate) step: i64,
+    /// Largest distance within a violation.
+    pub(crate) gap: i64,
+    pub(crate) eval_time: i64,
+    pub(crate) watermark: i64,
+    /// Spans that ended before this re-open nothing.
+    pub(crate) late_from: i64,
+    /// Some file has arrived after every moment before this.
+    pub(crate) alive_to: i64,
+    /// Ends of the spans of files that have just arrived.
+    pub(crate) arrived: &'a [Stretch],
+    /// End of the newest span that is known.
+    pub(crate) newest_end: i64,
+    /// Event times of which spans may be missing.
+    pub(crate) damaged: &'a [Stretch],
+}
+
+/// What is due.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Moments {
+    /// To be judged, in order.
+    pub(crate) stretches: Vec<Stretch>,
+    /// How far moments are judged then.
+    pub(crate) judged_to: i64,
+}
+
+impl Due<'_> {
+    /// The length of a cell: a whole number of grid steps, and no less than a minute.
+    pub(crate) fn cell(&self) -> i64 {
+        if self.exact { MINUTE } else { self.step * (MINUTE + self.step - 1).div_euclid(self.step) }
+    }
+
+    fn floor(&self, moment: i64) -> i64 {
+        moment.div_euclid(self.cell()).saturating_mul(self.cell())
+    }
+
+    /// The last moment of the cell that `moment` lies in.
+    fn ceil(&self, moment: i64) -> i64 {
+        self.floor(moment).saturating_add(self.cell() - 1)
+    }
+
+    /// Late spans change nothing before this moment.
+    pub(crate) fn horizon(&self, hold_for: i64) -> i64 {
+        self.floor(self.late_from.saturating_sub(self.gap).saturating_sub(hold_for))
+    }
+
+    /// The moments that are due for a rule in this state.
+    pub(crate) fn moments(&self, state: &RuleState) -> Moments {
+        let known = if self.exact { self.eval_time } else { self.watermark };
+        let top = if self.missing_matters { known.min(self.alive_to.saturating_sub(1)) } else { known };
+        let top = top.max(state.judged_to);
+        let mut stretches = Vec::new();
+        if !self.exact || self.newest_end > state.judged_to {
+            stretches.push(Stretch { from: state.judged_to.saturating_add(1), to: top });
+        }
+        for ends in self.arrived {
+            // A span that ended at e lies in the windows that end in [e, e + window).
+            let first = ends.from.max(self.late_from);
+            let last = ends.to.saturating_add(self.window - 1);
+            if ends.to >= self.late_from && first <= state.judged_to {
+                stretches.push(Stretch { from: self.floor(first), to: self.ceil(last) });
+            }
+        }
+        let within = |stretch: Stretch| Stretch {
+            from: stretch.from.max(state.from.saturating_add(1)),
+            to: stretch.to.min(top),
+        };
+        let mut stretches = joined(stretches.into_iter().map(within).collect());
+        self.widen(&mut stretches, state, top);
+        if self.missing_matters {
+            stretches = self.without_damage(&stretches);
+        }
+        Moments { stretches, judged_to: top }
+    }
+
+    /// Goes on to the end of every run that a stretch meets: what a run starts with is kept for its first segment only,
+    /// so another may become the first only where it is looked at again.
+    fn widen(&self, stretches: &mut Vec<Stretch>, state: &RuleState, top: i64) {
+        loop {
+            let mut wider = stretches.clone();
+            for group in state.groups.values() {
+                let mut run: Option<Stretch> = None;
+                let mut runs = Vec::new();
+                for segment in &group.segments {
+                    match &mut run {
+                        Some(run) if segment.first.saturating_sub(run.to) <= self.gap => {
+                            run.to = run.to.max(segment.last);
+                        }
+                        _ => runs.extend(run.replace(Stretch { from: segment.first, to: segment.last })),
+                    }
+                }
+                runs.extend(run);
+                for run in runs {
+                    for stretch in &mut wider {
+                        let near = Stretch {
+                            from: stretch.from.saturating_sub(self.gap),
+                            to: stretch.to.saturating_add(self.gap),
+                        };
+                        if run.meets(near) && run.to > stretch.to {
+                            stretch.to = self.ceil(run.to).min(top);
+                        }
+                    }
+                }
+            }
+            let wider = joined(wider);
+            if wider == *stretches {
+                return;
+            }
+            *stretches = wider;
+        }
+    }
+
+    /// Without the moments whose windows miss spans of a file that could not be read.
+    fn without_damage(&self, stretches: &[Stretch]) -> Vec<Stretch> {
+        let mut left = stretches.to_vec();
+        for damaged in self.damaged {
+            let touched = Stretch {
+                from: self.floor(damaged.from),
+                to: self.ceil(damaged.to.saturating_add(self.window - 1)),
+            };
+            left = left
+                .into_iter()
+                .flat_map(|stretch| {
+                    [
+                        Stretch { to: stretch.to.min(touched.from.saturating_sub(1)), ..stretch },
+                        Stretch { from: stretch.from.max(touched.to.saturating_add(1)), ..stretch },
+                    ]
+                })
+                .filter(|stretch| stretch.from <= stretch.to)
+                .collect();
+            left = joined(left);
+        }
+        left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn minutes(minutes: i64) -> i64 {
+        minutes * MINUTE
+    }
+
+    fn stretch(from: i64, to: i64) -> Stretch {
+        Stretch { from, to }
+    }
+
+    /// A grid rule of one-minute steps and windows, evaluated at minute 101, an hour's lateness.
+    fn due() -> Due<'static> {
+        Due {
+            exact: false,
+            missing_matters: false,
+            window: MINUTE,
+            step: MINUTE,
+            gap: MINUTE,
+            eval_time: minutes(101),
+            watermark: minutes(100),
+            late_from: minutes(40),
+            alive_to: minutes(101),
+            arrived: &[],
+            newest_end: minutes(100),
+            damaged: &[],
+        }
+    }
+
+    fn state() -> RuleState {
+        RuleState { judged_to: minutes(99), ..RuleState::new(String::new(), 0) }
+    }
+
+    #[test]
+    fn a_grid_rule_is_judged_up_to_the_watermark() {
+        let moments = due().moments(&state());
+        assert_eq!(moments.stretches, [stretch(minutes(99) + 1, minutes(100))]);
+        assert_eq!(moments.judged_to, minutes(100));
+    }
+
+    #[test]
+    fn an_exact_rule_is_judged_where_spans_are() {
+        let exact = Due { exact: true, ..due() };
+        assert_eq!(exact.moments(&state()).stretches, [stretch(minutes(99) + 1, minutes(101))]);
+        let nothing_new = Due { newest_end: minutes(99), ..exact };
+        assert_eq!(nothing_new.moments(&state()).stretches, []);
+    }
+
+    #[test]
+    fn late_spans_reopen_whole_cells_of_their_windows() {
+        let arrived = [stretch(minutes(50) + 5, minutes(51) + 5)];
+        let moments = Due { arrived: &arrived, ..due() }.moments(&state());
+        assert_eq!(
+            moments.stretches,
+            [stretch(minutes(50), minutes(53) - 1), stretch(minutes(99) + 1, minutes(100))]
+        );
+        let too_late = [stretch(minutes(30), minutes(39))];
+        assert_eq!(Due { arrived: &too_late, ..due() }.moments(&state()).stretches.len(), 1);
+    }
+
+    #[test]
+    fn a_run_that_is_met_is_judged_to_its_end() {
+        let mut state = state();
+        let segment = |first, last| fluo_alerts::life_cycle::Segment {
+            first,
+            last,
+            peak_at: first,
+            excess: None,
+            values: Vec::new(),
+            peak: Vec::new(),
+            evidence: Vec::new(),
+            partial: false,
+            settled: false,
+            fired: false,
+        };
+        let segments = vec![segment(minutes(50), minutes(50)), segment(minutes(51), minutes(60))];
+        let group = fluo_alerts::life_cycle::GroupState { segments, ..Default::default() };
+        state.groups.insert(fluo_alerts::fingerprint::fingerprint("r", &[]), group);
+        let arrived = [stretch(minutes(48), minutes(48))];
+        let moments = Due { arrived: &arrived, ..due() }.moments(&state);
+        assert_eq!(moments.stretches[0], stretch(minutes(48), minutes(61) - 1));
+    }
+
+    #[test]
+    fn what_missing_spans_can_make_true_waits_for_a_file_and_for_whole_windows() {
+        let waiting = Due { missing_matters: true, alive_to: minutes(99), ..due() };
+        assert_eq!(waiting.moments(&state()), Moments { stretches: Vec::new(), judged_to: minutes(99) });
+        let alive = Due { missing_matters: true, ..due() };
+        assert_eq!(alive.moments(&state()).judged_to, minutes(100));
+        let damaged = [stretch(minutes(99), minutes(99) + 5)];
+        let holed = Due { missing_matters: true, damaged: &damaged, ..due() };
+        assert_eq!(holed.moments(&state()).stretches, []);
+    }
+}

@@ -1,0 +1,44 @@
+//! From arriving files to alerts: what is due, one evaluation, its commit, its delivery.
+//!
+//! | module | does |
+//! | --- | --- |
+//! | [`arrivals`] | which data files an evaluation sees |
+//! | [`rule_set`] | rule files → rules, with the last good text of those that do not load |
+//! | `due` | which moments of a rule are to be judged now |
+//! | [`span_data`] | data files → a source of spans; what could not be read |
+//! | [`mod@evaluate`] | state, rules, files, a time → state, records, notifications |
+//! | [`tick`] | reads, evaluates, commits, writes, delivers |
+//! | `catch_up` | which evaluation comes next after an outage, and what is told of the gap |
+//! | [`outbox`] | lease, send, confirm |
+//! | [`state`] | what is remembered between evaluations |
+//! | [`mod@replay`] | evaluations of the past, one after another |
+//! | [`rule_test`] | rule tests, through the same evaluations |
+//! | [`report`] | the record of an evaluation |
+//!
+//! No clock, no environment, nothing random: times and nonces are arguments.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
+
+pub mod arrivals;
+mod catch_up;
+mod due;
+pub mod evaluate;
+mod notices;
+pub mod outbox;
+mod records;
+pub mod replay;
+pub mod report;
+pub mod rule_set;
+pub mod rule_test;
+pub mod settings;
+pub mod span_data;
+pub mod state;
+pub mod tick;
+
+pub use evaluate::{Evaluation, Evaluator, Inputs};
+pub use rule_set::RuleSet;
+pub use settings::Settings;
+pub use state::State;
+pub use tick::{Deployed, Host, Ticked, tick};
+
+pub(crate) use fluo_alerts::escape::chain;

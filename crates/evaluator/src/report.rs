@@ -1,0 +1,57 @@
+//! What an evaluation did: its record, and the numbers that it says of itself.
+
+use fluo_alerts::life_cycle::ViolationRecord;
+use fluo_alerts::notification::Notification;
+use fluo_alerts::wire;
+use serde::{Deserialize, Serialize};
+
+use crate::state::State;
+
+/// Name and version of the record's format.
+pub const SCHEMA: &str = "fluo.evaluation/v1";
+
+/// The record of an evaluation: one line of `evaluations/`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// Its logical time; nanoseconds since the epoch.
+    #[serde(with = "wire::moment")]
+    pub eval_time: i64,
+    /// Which one it is.
+    pub generation: u64,
+    /// When it ran, by the clock; none in a replay.
+    #[serde(with = "wire::optional_moment")]
+    pub evaluated_at: Option<i64>,
+    /// How long it took, in nanoseconds; none in a replay.
+    pub eval_duration_ns: Option<i64>,
+    /// Rules that were judged.
+    pub rules: u64,
+    /// Rules that could not be.
+    pub failed_rules: Vec<String>,
+    /// Stretches of time that were looked at, over all rules.
+    pub stretches: u64,
+    /// Files in the partitions in which files still arrive.
+    pub files_listed: u64,
+    /// Files that it saw for the first time: the order of arrival, for a replay.
+    pub new_files: Vec<String>,
+    /// Files that could not be read, found by it.
+    pub damaged_files: Vec<String>,
+    /// Violations that are new or have changed.
+    pub violations: u64,
+    /// Alerts that fire after it.
+    pub firing: u64,
+    /// What it told.
+    pub notifications: u64,
+}
+
+impl Report {
+    /// Counts what came out.
+    pub(crate) fn count(&mut self, state: &State, records: &[ViolationRecord], told: &[Notification]) {
+        SCHEMA.clone_into(&mut self.schema);
+        self.generation = state.generation;
+        self.violations = records.len() as u64;
+        self.notifications = told.len() as u64;
+        self.firing = state.rules.values().map(|rule| rule.firing().count() as u64).sum();
+    }
+}

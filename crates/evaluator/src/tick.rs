@@ -1,0 +1,248 @@
+//! One tick: evaluate what is due, commit it, write what it recorded, deliver what it told.
+//!
+//! ```text
+//! read state ─▶ evaluate ─▶ swap state ─▶ write records ─▶ send ─▶ swap out what was sent
+//!     ▲                        │ lost: reload
+//!     └──── next chunk ────────┘
+//! ```
+//!
+//! Nothing outside `state/` is written before the swap that commits it, and everything after it can be done again from
+//! the state: whoever comes next finishes what a crash left (I3, I4).
+
+use std::collections::BTreeMap;
+
+use fluo_alerts::life_cycle::Mutes;
+use fluo_alerts::notification::Notification;
+use fluo_rules::SourceFile;
+use fluo_sinks::Routed;
+use fluo_store::records::{evaluation_object, violation_objects};
+use fluo_store::{Root, StoreError, Swap, Version, put_if_absent};
+use object_store::path::Path;
+
+use crate::arrivals::{Arrivals, By};
+use crate::catch_up;
+use crate::evaluate::{Evaluator, Inputs};
+use crate::notices;
+use crate::outbox::{self, Delivered};
+use crate::records::row;
+use crate::report::Report;
+use crate::rule_set::RuleSet;
+use crate::state::{Attempt, LOCATION, Lease, Queued, State, StateError, Unwritten};
+
+/// What an evaluator runs on.
+#[derive(Clone, Copy)]
+pub struct Host<'a> {
+    /// Where the state is, and all that is written.
+    pub root: &'a Root,
+    /// Where notifications go.
+    pub sinks: &'a [Routed],
+    /// The wall clock, in nanoseconds since the epoch: for leases, retries and the evaluation's own record.
+    pub clock: &'a (dyn Fn() -> i64 + Sync),
+    /// Unlike that of any other process.
+    pub nonce: &'a str,
+    /// Not after this time is anything begun that can wait.
+    pub deadline: Option<i64>,
+}
+
+/// What a tick did.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Ticked {
+    /// Its evaluations, in order.
+    pub reports: Vec<Report>,
+    /// What became of notifications.
+    pub delivered: Delivered,
+    /// Another evaluator was there first.
+    pub overtaken: bool,
+    /// The deadline came before everything was caught up.
+    pub unfinished: bool,
+}
+
+/// Why a tick could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum TickError {
+    /// Occurs when the store fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Occurs when the state cannot be read.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// Occurs when the state is replaced under every attempt: more evaluators than one are at work without end.
+    #[error("the state was replaced by others {0} times in a row")]
+    Contended(u32),
+}
+
+/// How often a lost swap is tried again.
+const MOST_LOST: u32 = 100;
+
+/// How long whoever committed a notification has to send it, in nanoseconds.
+pub(crate) const LEASE: i64 = 60_000_000_000;
+
+/// Where rules and silences come from.
+#[derive(Clone, Copy)]
+pub struct Deployed<'a> {
+    /// Rule files.
+    pub rules: &'a [SourceFile],
+    /// What is silenced.
+    pub mutes: Mutes<'a>,
+}
+
+/// Evaluates up to `eval_time`, and delivers.
+pub async fn tick(
+    evaluator: &Evaluator,
+    arrivals: &dyn Arrivals,
+    deployed: Deployed<'_>,
+    host: Host<'_>,
+    eval_time: i64,
+) -> Result<Ticked, TickError> {
+    let mut ticked = Ticked::default();
+    let mut lost = 0;
+    loop {
+        let (before, version) = load(host).await?;
+        if !before.is_new() && before.eval_time >= eval_time {
+            break;
+        }
+        if host.deadline.is_some_and(|deadline| (host.clock)() >= deadline) {
+            ticked.unfinished = true;
+            break;
+        }
+        // What an earlier tick committed and did not come to write.
+        write(host, &before.unwritten).await?;
+        let began = (host.clock)();
+        let rules = RuleSet::load(deployed.rules, &before.rule_files);
+        let step = catch_up::next(&before, evaluator.settings(), eval_time);
+        let inputs = Inputs {
+            rules: &rules,
+            mutes: deployed.mutes,
+            arrivals,
+            by: if step.last { By::Now } else { By::Time(step.eval_time) },
+            eval_time: step.eval_time,
+            skip_to: step.skip_to,
+        };
+        let evaluation = evaluator.evaluate(before.clone(), inputs).await?;
+        let mut notifications = evaluation.notifications;
+        if let Some(from) = step.skip_to {
+            notifications.insert(0, notices::unjudged(before.eval_time, from, step.eval_time));
+        }
+        let mut report = evaluation.report;
+        report.evaluated_at = Some(began);
+        report.eval_duration_ns = Some((host.clock)().saturating_sub(began));
+        let mut state = evaluation.state;
+        queue(&mut state, notifications, host, step.last);
+        state.unwritten = vec![Unwritten {
+            eval_time: step.eval_time,
+            generation: state.generation,
+            violations: evaluation.records,
+            evaluation: serde_json::to_string(&report).map_err(StateError::Json)?,
+            rule_texts: new_texts(&before, &rules),
+        }];
+        if swap(host, &mut state, version.as_ref()).await?.is_some() {
+            lost = 0;
+            write(host, &state.unwritten).await?;
+            ticked.reports.push(report);
+            if step.last {
+                break;
+            }
+            continue;
+        }
+        lost += 1;
+        let (stored, _) = load(host).await?;
+        if stored.eval_time >= step.eval_time {
+            ticked.overtaken = true;
+            break;
+        }
+        if lost >= MOST_LOST {
+            return Err(TickError::Contended(lost));
+        }
+    }
+    if !ticked.overtaken {
+        ticked.delivered = outbox::deliver(host, evaluator.settings()).await?;
+    }
+    Ok(ticked)
+}
+
+fn state_path(host: Host<'_>) -> Path {
+    host.root.at(&Path::from(LOCATION))
+}
+
+/// The state and its version; a new one where there is none.
+pub(crate) async fn load(host: Host<'_>) -> Result<(State, Option<Version>), TickError> {
+    match host.root.versioned.read(&state_path(host)).await? {
+        Some((bytes, version)) => Ok((State::decode(&bytes)?, Some(version))),
+        None => Ok((State::new(), None)),
+    }
+}
+
+/// Replaces the state; none where another's write stands.
+pub(crate) async fn swap(
+    host: Host<'_>,
+    state: &mut State,
+    version: Option<&Version>,
+) -> Result<Option<Version>, TickError> {
+    state.writes += 1;
+    host.nonce.clone_into(&mut state.nonce);
+    let bytes = state.encode()?;
+    match host.root.versioned.swap(&state_path(host), version, bytes).await {
+        Ok(Swap::Swapped(version)) => Ok(Some(version)),
+        // The answer to a write that was tried again inside a client may be about the first try.
+        Ok(Swap::Lost) | Err(StoreError::OutcomeUnknown { .. }) => {
+            let (stored, stored_version) = load(host).await?;
+            let ours = stored.nonce == state.nonce && stored.writes == state.writes;
+            Ok(stored_version.filter(|_| ours))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Puts notifications into the outbox, leased by whoever commits them.
+fn queue(state: &mut State, notifications: Vec<Notification>, host: Host<'_>, last: bool) {
+    let until = (host.clock)().saturating_add(LEASE);
+    for notification in notifications {
+        state.outbox.push(Queued { notification, pending: BTreeMap::new(), held: true });
+    }
+    if !last {
+        return;
+    }
+    if state.outbox.iter().any(|queued| queued.held && queued.notification.at != state.eval_time) {
+        catch_up::condense(&mut state.outbox, state.eval_time);
+    }
+    for queued in state.outbox.iter_mut().filter(|queued| queued.held) {
+        queued.held = false;
+        let lease = Some(Lease { by: host.nonce.to_owned(), until });
+        queued.pending = host
+            .sinks
+            .iter()
+            .filter(|sink| sink.wants(&queued.notification))
+            .map(|sink| (sink.sink.name().to_owned(), Attempt { lease: lease.clone(), ..Attempt::default() }))
+            .collect();
+    }
+    state.outbox.retain(|queued| !queued.pending.is_empty());
+}
+
+/// Texts of rules that were not known by their hash before.
+fn new_texts(before: &State, rules: &RuleSet) -> BTreeMap<String, String> {
+    let known = |name: &str, hash: &str| before.rules.get(name).is_some_and(|state| state.hash == hash);
+    rules
+        .rules
+        .iter()
+        .filter(|(name, rule)| !known(name, &rule.hash))
+        .map(|(_, rule)| (rule.hash.clone(), rule.text.clone()))
+        .collect()
+}
+
+/// Writes what was committed. Writing it twice writes the same.
+async fn write(host: Host<'_>, unwritten: &[Unwritten]) -> Result<(), TickError> {
+    for records in unwritten {
+        for (hash, text) in &records.rule_texts {
+            let path = Path::from(format!("state/rules/{hash}.yml"));
+            put_if_absent(host.root.store.as_ref(), &host.root.at(&path), text.clone().into()).await?;
+        }
+        let rows =
+            records.violations.iter().map(row).collect::<Result<Vec<_>, _>>().map_err(StateError::Json)?;
+        let mut objects = violation_objects(&rows, records.eval_time, records.generation)?;
+        objects.push(evaluation_object(&records.evaluation, records.eval_time, records.generation));
+        for (path, bytes) in objects {
+            put_if_absent(host.root.store.as_ref(), &host.root.at(&path), bytes).await?;
+        }
+    }
+    Ok(())
+}

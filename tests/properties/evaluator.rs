@@ -1,0 +1,206 @@
+//! The evaluator against the reference: whatever the order and the delay in which files arrive, how often they do, and
+//! when it is evaluated, what is recorded in the end is what the reference finds in all spans at once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::execution::runtime_env::RuntimeEnv;
+use fluo_alerts::life_cycle::transition::Status;
+use fluo_alerts::life_cycle::{Mutes, ViolationRecord};
+use fluo_alerts::notification::Event;
+use fluo_alerts::violation::Violation;
+use fluo_evaluator::arrivals::{By, Live, Scheduled};
+use fluo_evaluator::replay::{Replayed, latest, replay};
+use fluo_evaluator::rule_set::Known;
+use fluo_evaluator::span_data::SpanData;
+use fluo_evaluator::{Evaluator, Inputs, RuleSet, Settings};
+use fluo_plan::RulePlan;
+use fluo_rules::duration::Nanos;
+use fluo_rules::rule::Rule;
+use fluo_spans::span::Span;
+use fluo_store::{Content, Root, write_spans};
+use fluo_tests::generate::{self, Case, arrival};
+use fluo_tests::reference::{self, Episode, Range};
+use object_store::path::Path;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+
+use crate::engine::{layouts, same_values, with_givens};
+
+const SECOND: i64 = Nanos::SECOND.0;
+
+/// Spans may be so late.
+const LATENESS: i64 = 600 * SECOND;
+
+/// Evaluations are at most so far apart: a file is late when the first of them sees it.
+const LONGEST_STEP: i64 = 200 * SECOND;
+
+/// How files arrive, and when it is evaluated.
+#[derive(Debug, Clone)]
+struct Course {
+    /// How long after its last span each file arrives, as a part of what is allowed.
+    delays: Vec<f64>,
+    /// Distances of evaluations; the last goes on for ever.
+    steps: Vec<i64>,
+}
+
+fn course() -> impl Strategy<Value = Course> {
+    let step = prop_oneof![Just(60 * SECOND), Just(5 * SECOND), SECOND..LONGEST_STEP];
+    (vec(prop_oneof![2 => Just(0.0), 3 => 0.0..1.0_f64], 10), vec(step, 1..4))
+        .prop_map(|(delays, steps)| Course { delays, steps })
+}
+
+async fn evaluated(rule: &Rule, files: &[Vec<Span>], course: &Course) -> (Replayed, Range) {
+    let root = Root::in_memory().unwrap();
+    let folder = Path::from("spans");
+    let all: Vec<Span> = files.iter().flatten().cloned().collect();
+    let layouts = layouts(&all);
+    let settings = Settings { allowed_lateness: Nanos(LATENESS), always_alive: true, ..Settings::default() };
+    let delay = settings.eval_delay.0;
+    let mut arrival: BTreeMap<String, i64> = BTreeMap::new();
+    for (number, spans) in files.iter().enumerate() {
+        // Within a file no span stands twice: ingest sees to that. Late are those that are older than their watermark.
+        let spans = fluo_spans::identity::dedupe(spans.clone()).spans;
+        let ends = spans.iter().map(|span| span.end_ns);
+        let (Some(first), Some(last)) = (ends.clone().min(), ends.max()) else { continue };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            reason = "any moment in between"
+        )]
+        let late = ((first + delay + LATENESS - LONGEST_STEP - last).max(0) as f64
+            * course.delays[number % course.delays.len()]) as i64;
+        let content = Content::of(&[u8::try_from(number).unwrap()]);
+        let layout = &layouts[number % layouts.len()];
+        let written = write_spans(root.store.as_ref(), &folder, spans, content, 0, layout).await.unwrap();
+        arrival.extend(written.into_iter().map(|file| (file.location.to_string(), last + late)));
+    }
+    let ends = all.iter().map(|span| span.end_ns);
+    let (first, last) = (ends.clone().min().unwrap_or(0), ends.max().unwrap_or(0));
+    let begin = first - 30 * SECOND;
+    // A moment late is late: the last evaluation that can see a file is the first one after it.
+    let end = arrival.values().copied().max().unwrap_or(last) + 1000 * SECOND;
+    let mut times = vec![begin];
+    let mut steps = course.steps.iter().copied().chain(std::iter::repeat(60 * SECOND));
+    while times.last().is_some_and(|time| *time < end) {
+        times.push(times[times.len() - 1] + steps.next().unwrap());
+    }
+    let runtime = Arc::new(RuntimeEnv::default());
+    let live = Live { store: Arc::clone(&root.store), spans: folder };
+    let data = SpanData::new(root, &runtime).unwrap();
+    let evaluator = Evaluator::new(settings, data, runtime);
+    let known = Known { rule: Arc::new(rule.clone()), hash: "hash".to_owned(), text: String::new() };
+    let rules = RuleSet { rules: [(rule.name.clone(), known)].into(), whole: true, ..RuleSet::default() };
+    let arrivals = Scheduled { live, arrival };
+    let inputs = Inputs {
+        rules: &rules,
+        mutes: Mutes { silenced: &|_| None },
+        arrivals: &arrivals,
+        by: By::Now,
+        eval_time: 0,
+        skip_to: None,
+    };
+    let last = times[times.len() - 1];
+    let replayed = replay(&evaluator, inputs, times, |_| {}).await.unwrap();
+    let exact = RulePlan::new(Arc::new(rule.clone())).unwrap().judging().is_exact();
+    let to = if exact { last } else { last - rule.eval_delay.map_or(delay, |delay| delay.0) };
+    (replayed, Range { from: Some(begin - delay + 1), to: Some(to) })
+}
+
+fn same(rule: &Rule, expected: &Episode, record: &ViolationRecord) -> bool {
+    let violation = &record.violation;
+    let hex = |id: &[u8]| id.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let group: Vec<Option<String>> = violation.group.iter().map(|(_, value)| value.clone()).collect();
+    let evidence: Vec<_> = violation
+        .evidence
+        .iter()
+        .map(|span| (span.trace_id.clone(), span.span_id.clone(), span.end_time))
+        .collect();
+    let expected_evidence: Vec<_> =
+        expected.evidence.iter().map(|(trace, span, end)| (hex(trace), hex(span), *end)).collect();
+    (rule.redact.is_empty() && group == expected.group || !rule.redact.is_empty())
+        && violation.starts_at == expected.starts_at
+        && violation.ends_at == expected.ends_at
+        && violation.ongoing == expected.ongoing
+        && same_values(&expected.values, &violation.values)
+        && same_values(&expected.peak, &violation.peak)
+        && evidence == expected_evidence
+}
+
+/// What is compared of a violation.
+fn short(violation: &Violation) -> String {
+    let Violation { group, starts_at, ends_at, ongoing, values, peak, evidence, .. } = violation;
+    let evidence: Vec<_> =
+        evidence.iter().map(|span| (&span.trace_id, &span.span_id, span.end_time)).collect();
+    format!("{group:?} {starts_at}..{ends_at} {ongoing} {values:?} {peak:?} {evidence:?}")
+}
+
+fn check(case: &Case, files: &[Vec<Span>], course: &Course) -> Result<(), TestCaseError> {
+    let rule = Rule { group_limit: 10_000, eval_delay: None, allowed_lateness: None, ..case.rule.clone() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (replayed, range) = runtime.block_on(evaluated(&rule, files, course));
+    let failed: Vec<&String> = replayed.reports.iter().flat_map(|report| &report.failed_rules).collect();
+    prop_assert!(failed.is_empty(), "{:?}", replayed.notifications.first());
+    let expected = with_givens(|givens| reference::evaluate(&rule, &case.spans, range, givens)).unwrap();
+    let mut found: Vec<ViolationRecord> =
+        latest(&replayed.records).into_iter().filter(|record| record.status == Status::Valid).collect();
+    let by_group = |record: &ViolationRecord| -> (i64, Vec<Option<String>>) {
+        (record.violation.starts_at, record.violation.group.iter().map(|(_, value)| value.clone()).collect())
+    };
+    found.sort_by_key(by_group);
+    let agree = expected.len() == found.len()
+        && expected.iter().zip(&found).all(|(expected, found)| same(&rule, expected, found));
+    let expected: Vec<&Episode> =
+        expected.iter().filter(|expected| !found.iter().any(|found| same(&rule, expected, found))).collect();
+    let found: Vec<_> = found.iter().map(|record| &record.violation).map(short).collect();
+    prop_assert!(agree, "missing {expected:?}\namong {found:#?}");
+    told_in_order(&replayed)
+}
+
+/// Of every alert: it fires before all else, never fires twice in a row, and what is told of it never changes.
+fn told_in_order(replayed: &Replayed) -> Result<(), TestCaseError> {
+    let mut last = BTreeMap::new();
+    let mut ids = std::collections::BTreeSet::new();
+    for notification in &replayed.notifications {
+        let Some(alert) = &notification.alert else { continue };
+        prop_assert!(ids.insert(notification.id), "an id is used once: {notification:?}");
+        let (event, before) =
+            (notification.event, last.insert(alert.id, (notification.event, alert.violation.clone())));
+        match before {
+            None => prop_assert!(matches!(event, Event::Firing | Event::FiredLate), "{event} first"),
+            Some((before, violation)) => {
+                prop_assert_eq!(&violation, &alert.violation);
+                let follows = match event {
+                    Event::Renotify | Event::Resolved => before.is_open(),
+                    Event::Withdrawn => before != Event::Withdrawn,
+                    Event::Reopened => before.is_closed(),
+                    Event::FiredLate => before == Event::Withdrawn,
+                    _ => false,
+                };
+                prop_assert!(follows, "{event} after {before}");
+            }
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        // Each case is some dozen evaluations.
+        cases: ProptestConfig::default().cases / 4,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn arrival_order_and_delays_change_nothing(
+        (case, files) in generate::case().prop_flat_map(|case| {
+            let files = arrival::redelivered_files(case.spans.clone());
+            (Just(case), files)
+        }),
+        course in course(),
+    ) {
+        check(&case, &files, &course)?;
+    }
+}
