@@ -60,8 +60,7 @@ async fn evaluated(rule: &Rule, files: &[Vec<Span>], course: &Course) -> (Replay
     let delay = settings.eval_delay.0;
     let mut arrival: BTreeMap<String, i64> = BTreeMap::new();
     for (number, spans) in files.iter().enumerate() {
-        // Within a file no span stands twice: ingest sees to that. Late are those that are older than their watermark.
-        let spans = fluo_spans::identity::dedupe(spans.clone()).spans;
+        let spans = spans.clone();
         let ends = spans.iter().map(|span| span.end_ns);
         let (Some(first), Some(last)) = (ends.clone().min(), ends.max()) else { continue };
         #[expect(

@@ -30,6 +30,15 @@ pub(crate) enum Command {
     /// Turn OTLP (JSON, NDJSON, protobuf, the file exporter's form; gzip, zstd or plain) into Parquet
     #[command(after_help = "Example: fluo ingest raw/ --spans bucket")]
     Ingest(Ingest),
+    /// Run the rules' unit tests
+    #[command(after_help = "Example: fluo test rules --format junit")]
+    Test(Test),
+    /// Evaluate rules as spans arrive, and tell what is found: as a process, or one tick
+    #[command(after_help = "Example: fluo run --config fluo.yml --once")]
+    Run(Run),
+    /// What would have been alerted in the past, when, and how it would have ended
+    #[command(after_help = "Example: fluo replay --rules rules --spans bucket --from -1d --to now")]
+    Replay(Replay),
     /// Print the JSON Schema of rule files, for editors
     #[command(after_help = "Example: fluo schema > fluo-rules.schema.json")]
     Schema,
@@ -148,4 +157,69 @@ pub(crate) enum SummaryFormat {
     Human,
     /// One object
     Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Test files (`*.test.yml`) and folders
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How to print what came out
+    #[arg(long, value_enum, default_value_t = TestFormat::Human)]
+    pub(crate) format: TestFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TestFormat {
+    /// What failed, expected and actual side by side
+    Human,
+    /// One array
+    Json,
+    /// The XML of `JUnit`, for CI systems
+    Junit,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = "fluo.yml")]
+    pub(crate) config: PathBuf,
+    /// Evaluate once, and end
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// The evaluation's time, with --once: RFC 3339, or relative to now as -5m [default: now]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, requires = "once")]
+    pub(crate) at: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// Rule files and folders
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    pub(crate) rules: Vec<PathBuf>,
+    /// The root of the store: a folder or a URI
+    #[arg(long, value_name = "URI")]
+    pub(crate) spans: String,
+    /// The first evaluation: RFC 3339, or relative to now as -1d
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) from: String,
+    /// The last evaluation
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "now")]
+    pub(crate) to: String,
+    /// Distance of evaluations
+    #[arg(long, value_name = "DURATION", default_value = "1m")]
+    pub(crate) every: String,
+    /// How to print what would have been told
+    #[arg(long, value_enum, default_value_t = ReplayFormat::Table)]
+    pub(crate) format: ReplayFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReplayFormat {
+    /// For people
+    Table,
+    /// One array of notifications
+    Json,
+    /// One notification a line
+    Ndjson,
 }

@@ -8,6 +8,7 @@
 mod args;
 mod commands;
 mod demo;
+mod deployed;
 mod exit;
 mod progress;
 mod rule_files;

@@ -19,16 +19,8 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<SourceFile>, Failure> {
     let mut files = Vec::new();
     let mut seen = BTreeSet::new();
     for path in paths {
-        let unreadable = |error| Failure::because(format!("could not read `{}`", path.display()), error);
-        if fs::metadata(path).map_err(unreadable)?.is_dir() {
-            let mut below = Vec::new();
-            walk(path, Path::new(""), 0, &mut below).map_err(unreadable)?;
-            below.sort_unstable();
-            for (name, file) in below {
-                if is_rule_file(&name) {
-                    add(&file, &mut seen, &mut files)?;
-                }
-            }
+        if is_folder(path)? {
+            below(path, is_rule_file, &mut seen, &mut files)?;
         } else {
             // A file that is named is meant, whatever its name.
             add(path, &mut seen, &mut files)?;
@@ -39,6 +31,45 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<SourceFile>, Failure> {
             .hint("rule files end in .yml or .yaml; *.test.yml, silences.yml and fluo.yml are none"));
     }
     Ok(files)
+}
+
+/// Reads the files of another kind, by their names, that are, or lie below, the given paths.
+pub(crate) fn read_named(paths: &[PathBuf], is_wanted: fn(&str) -> bool) -> Result<Vec<SourceFile>, Failure> {
+    let mut files = Vec::new();
+    let mut seen = BTreeSet::new();
+    for path in paths {
+        if is_folder(path)? {
+            below(path, is_wanted, &mut seen, &mut files)?;
+        } else if is_wanted(&path.to_string_lossy()) {
+            add(path, &mut seen, &mut files)?;
+        }
+    }
+    Ok(files)
+}
+
+fn is_folder(path: &Path) -> Result<bool, Failure> {
+    let data = fs::metadata(path)
+        .map_err(|error| Failure::because(format!("could not read `{}`", path.display()), error))?;
+    Ok(data.is_dir())
+}
+
+/// Adds the wanted files below a folder, sorted by name.
+fn below(
+    folder: &Path,
+    is_wanted: fn(&str) -> bool,
+    seen: &mut BTreeSet<PathBuf>,
+    files: &mut Vec<SourceFile>,
+) -> Result<(), Failure> {
+    let mut found = Vec::new();
+    walk(folder, Path::new(""), 0, &mut found)
+        .map_err(|error| Failure::because(format!("could not read `{}`", folder.display()), error))?;
+    found.sort_unstable();
+    for (name, file) in found {
+        if is_wanted(&name) {
+            add(&file, seen, files)?;
+        }
+    }
+    Ok(())
 }
 
 /// Reads and loads rules; findings go to standard error, and an error among them ends the command.

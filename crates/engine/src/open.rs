@@ -61,7 +61,7 @@ pub async fn add_folder(
     let mut by_layout: BTreeMap<Layout, Vec<SpanFile>> = BTreeMap::new();
     for (file, footer) in footers {
         match footer {
-            Ok(Footer { layout, ends, rows }) => {
+            Ok(Footer { layout, ends, rows, .. }) => {
                 opened.files += 1;
                 opened.spans += rows;
                 opened.bytes += file.size;

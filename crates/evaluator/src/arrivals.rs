@@ -9,9 +9,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use fluo_store::names::current;
-use fluo_store::{DataFile, Hour, StoreError, list_hours};
+use fluo_store::records::read_evaluations;
+use fluo_store::{DataFile, Hour, Root, StoreError, footer, list_hours};
+use futures::{StreamExt, stream};
 use object_store::ObjectStore;
 use object_store::path::Path;
+
+use crate::report::Report;
+use crate::settings::Settings;
 
 /// Up to when files count as arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,12 +54,12 @@ impl Arrivals for Live {
     }
 }
 
-/// Files that arrive when a schedule says.
+/// Files that arrive when a schedule says. A file of an older partition than it names is there from the beginning.
 #[derive(Debug, Clone)]
 pub struct Scheduled {
     /// Where the files lie.
     pub live: Live,
-    /// When each arrives, by its place; nanoseconds since the epoch. A file that is not named is not there.
+    /// When each arrives, by its place; nanoseconds since the epoch.
     pub arrival: BTreeMap<String, i64>,
 }
 
@@ -63,11 +68,56 @@ impl Arrivals for Scheduled {
     async fn files(&self, hours: RangeInclusive<Hour>, by: By) -> Result<Vec<DataFile>, StoreError> {
         let mut files = self.live.files(hours, By::Now).await?;
         files.retain(|file| {
-            self.arrival.get(file.location.as_ref()).is_some_and(|&arrival| match by {
+            self.arrival.get(file.location.as_ref()).is_none_or(|&arrival| match by {
                 By::Now => true,
                 By::Time(time) => arrival <= time,
             })
         });
         Ok(files)
     }
+}
+
+/// When the files of the past arrived: as the evaluation records say, which name the evaluation that saw each first, and
+/// for files that none of them names, when their raw objects were written.
+///
+/// # Errors
+///
+/// [`StoreError`] where records or files cannot be read.
+pub async fn arrivals_of(
+    root: &Root,
+    live: Live,
+    from: i64,
+    to: i64,
+    settings: &Settings,
+) -> Result<Scheduled, StoreError> {
+    let mut arrival = BTreeMap::new();
+    for line in read_evaluations(root, from.saturating_sub(settings.allowed_lateness.0), i64::MAX).await? {
+        // A line of another version says nothing about arrivals that this one understands.
+        let Ok(report) = serde_json::from_str::<Report>(&line) else { continue };
+        for name in report.new_files {
+            arrival.entry(root.at(&Path::from(name)).to_string()).or_insert(report.eval_time);
+        }
+    }
+    let reach = settings.allowed_lateness.0.saturating_add(settings.eval_delay.0);
+    let hours =
+        Hour::of_ns(from.saturating_sub(reach))..=Hour::of_ns(to.saturating_add(settings.max_future.0));
+    let unknown: Vec<DataFile> = live
+        .files(hours, By::Now)
+        .await?
+        .into_iter()
+        .filter(|file| !arrival.contains_key(file.location.as_ref()))
+        .collect();
+    let read: Vec<(String, i64)> = stream::iter(unknown)
+        .map(|file| async move {
+            let written = footer(root.store.as_ref(), &file.location, file.size).await;
+            // A file that cannot be read arrives all the same: the evaluation will say so.
+            let millis =
+                written.ok().and_then(|footer| footer.ingested_at_ms).unwrap_or(file.last_modified_ms);
+            (file.location.to_string(), millis.saturating_mul(1_000_000))
+        })
+        .buffered(16)
+        .collect()
+        .await;
+    arrival.extend(read);
+    Ok(Scheduled { live, arrival })
 }

@@ -2,6 +2,8 @@
 //!
 //! | module | does |
 //! | --- | --- |
+//! | [`config`], [`settings`] | `fluo.yml` → where, how often, within which limits |
+//! | [`silences`] | what is not told |
 //! | [`arrivals`] | which data files an evaluation sees |
 //! | [`rule_set`] | rule files → rules, with the last good text of those that do not load |
 //! | `due` | which moments of a rule are to be judged now |
@@ -21,6 +23,7 @@
 
 pub mod arrivals;
 mod catch_up;
+pub mod config;
 mod due;
 pub mod evaluate;
 mod notices;
@@ -31,10 +34,12 @@ pub mod report;
 pub mod rule_set;
 pub mod rule_test;
 pub mod settings;
+pub mod silences;
 pub mod span_data;
 pub mod state;
 pub mod tick;
 
+pub use config::Config;
 pub use evaluate::{Evaluation, Evaluator, Inputs};
 pub use rule_set::RuleSet;
 pub use settings::Settings;

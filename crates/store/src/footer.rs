@@ -26,6 +26,8 @@ pub struct Footer {
     pub ends: Option<RangeInclusive<i64>>,
     /// Spans in it.
     pub rows: u64,
+    /// When the raw object of its spans was written, in milliseconds since the epoch; of several, the last.
+    pub ingested_at_ms: Option<i64>,
 }
 
 /// Reads the footer of a file of known size.
@@ -49,6 +51,12 @@ pub async fn footer(store: &dyn ObjectStore, location: &Path, size: u64) -> Resu
         .iter()
         .position(|column| column.path().parts() == [columns::END_TIME])
         .ok_or_else(foreign)?;
+    let ingested = file
+        .schema_descr()
+        .columns()
+        .iter()
+        .position(|column| column.path().parts() == [columns::INGESTED_AT]);
+    let mut ingested_at_ms: Option<i64> = None;
     let mut ends: Option<RangeInclusive<i64>> = None;
     for group in metadata.row_groups() {
         let statistics = group.column(end).statistics();
@@ -56,13 +64,17 @@ pub async fn footer(store: &dyn ObjectStore, location: &Path, size: u64) -> Resu
         let (Some(&first), Some(&last)) = (statistics.min_opt(), statistics.max_opt()) else {
             return Err(foreign());
         };
+        let written = ingested.and_then(|column| group.column(column).statistics());
+        if let Some(Statistics::Int64(written)) = written {
+            ingested_at_ms = ingested_at_ms.max(written.max_opt().copied());
+        }
         ends = Some(match ends {
             Some(known) => first.min(*known.start())..=last.max(*known.end()),
             None => first..=last,
         });
     }
     let rows = file.num_rows().unsigned_abs();
-    Ok(Footer { layout, ends, rows })
+    Ok(Footer { layout, ends, rows, ingested_at_ms })
 }
 
 /// An object, read in ranges.

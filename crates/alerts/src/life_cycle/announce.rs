@@ -8,7 +8,6 @@ use fluo_rules::rule::{Realert, Rule, Severity};
 use super::state::{Alert, RuleState};
 use super::transition::Times;
 use crate::notification::{Event, Id, Notification, SCHEMA, Summary, SummaryLine};
-use crate::template::NO_VALUE;
 use crate::words;
 
 /// How many alerts a summary lists.
@@ -21,13 +20,15 @@ pub struct Mutes<'a> {
     pub silenced: &'a dyn Fn(&BTreeMap<String, String>) -> Option<String>,
 }
 
-/// The labels by which silences choose: the rule's own, `rule`, `severity`, and the group's keys and values. What
+/// The labels by which silences choose: the rule's own, `rule`, `severity`, and the group's keys that have a value. What
 /// identifies an alert goes before a label of the same name.
 pub fn labels(alert: &Alert) -> BTreeMap<String, String> {
     let violation = &alert.told.violation;
     let mut labels = violation.labels.clone();
     for (key, value) in &violation.group {
-        labels.insert(key.clone(), value.clone().unwrap_or_else(|| NO_VALUE.to_owned()));
+        if let Some(value) = value {
+            labels.insert(key.clone(), value.clone());
+        }
     }
     labels.insert("rule".to_owned(), violation.rule.clone());
     labels.insert("severity".to_owned(), violation.severity.as_str().to_owned());

@@ -1,7 +1,6 @@
 //! `fluo eval`: every violation in a range of stored spans.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use datafusion::prelude::SessionContext;
 use fluo_alerts::template::Renderer;
@@ -12,6 +11,7 @@ use fluo_plan::RulePlan;
 use fluo_rules::rule::Rule;
 
 use crate::args::{Eval, EvalFormat};
+use crate::commands::run::now;
 use crate::exit::{Failure, Status, chain};
 use crate::progress::Progress;
 use crate::rule_files;
@@ -20,8 +20,7 @@ use crate::table::violations_table;
 use crate::terminal::{self, Output};
 
 pub(crate) async fn run(args: &Eval) -> Result<Status, Failure> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
-    let now = i64::try_from(now).unwrap_or(i64::MAX);
+    let now = now();
     let moment = |text: &Option<String>| {
         let parsed = text.as_deref().map(|text| time::parse(text, now)).transpose();
         parsed.map_err(|error| Failure::usage(error.to_string()))

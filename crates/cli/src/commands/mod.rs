@@ -5,6 +5,9 @@ mod demo;
 mod eval;
 mod explain;
 mod ingest;
+mod replay;
+pub(crate) mod run;
+mod test;
 
 use clap::CommandFactory;
 
@@ -20,6 +23,9 @@ pub(crate) async fn run(command: Command) -> Result<Status, Failure> {
         Command::Eval(args) => eval::run(&args).await,
         Command::Explain(args) => explain::run(&args),
         Command::Ingest(args) => ingest::run(&args).await,
+        Command::Test(args) => test::run(&args).await,
+        Command::Run(args) => run::run(&args).await,
+        Command::Replay(args) => replay::run(&args).await,
         Command::Schema => {
             let mut output = Output::new();
             output.line(&fluo_rules::schema::schema())?;

@@ -1,0 +1,155 @@
+//! `fluo run`: the evaluator as a process, or one tick of it.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use fluo_alerts::life_cycle::Mutes;
+use fluo_alerts::time;
+use fluo_evaluator::arrivals::Live;
+use fluo_evaluator::silences::{self, Silences};
+use fluo_evaluator::tick::TickError;
+use fluo_evaluator::{Deployed, Evaluator, Host, Ticked, tick};
+use fluo_sinks::{Routed, SinkConfig, route_all};
+use fluo_store::{Root, probe};
+use object_store::path::Path;
+use serde_json::json;
+
+use crate::args::Run;
+use crate::deployed::{Configured, evaluator, variable};
+use crate::exit::{Failure, Status, chain};
+use crate::terminal;
+
+pub(crate) async fn run(args: &Run) -> Result<Status, Failure> {
+    let configured = Configured::read(&args.config)?;
+    let root = configured.root()?;
+    let nonce = nonce();
+    probe(root.versioned.as_ref(), &root.at(&Path::default()), &nonce).await.map_err(|error| {
+        Failure::because(format!("`{}` cannot hold the state", configured.config.store), error)
+    })?;
+    let sinks = sinks(&configured)?;
+    let evaluator = evaluator(configured.config.settings(), root.clone())?;
+    let runner =
+        Runner { configured: &configured, evaluator: &evaluator, root: &root, sinks: &sinks, nonce: &nonce };
+    if args.once {
+        let at = match &args.at {
+            Some(text) => time::parse(text, now()).map_err(|error| Failure::usage(error.to_string()))?,
+            None => now(),
+        };
+        let ticked = runner.tick(at).await?;
+        return Ok(if ticked.delivered.failed.is_empty() { Status::Done } else { Status::Failed });
+    }
+    let every = configured.config.every.0;
+    loop {
+        let next = now().div_euclid(every).saturating_add(1).saturating_mul(every);
+        let wait = Duration::from_nanos(next.saturating_sub(now()).unsigned_abs());
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = stopped() => return Ok(Status::Done),
+        }
+        // One evaluation that cannot be made is told of, and the next one catches up.
+        if let Err(failure) = runner.tick(next).await {
+            log("error", &json!({"message": failure.to_string()}));
+        }
+    }
+}
+
+/// What every tick needs.
+struct Runner<'a> {
+    configured: &'a Configured,
+    evaluator: &'a Evaluator,
+    root: &'a Root,
+    sinks: &'a [Routed],
+    nonce: &'a str,
+}
+
+impl Runner<'_> {
+    async fn tick(&self, eval_time: i64) -> Result<Ticked, Failure> {
+        let (rules, mut silenced) = self.configured.deployed()?;
+        match silences::read(self.root).await {
+            Ok((more, _)) => silenced.0.extend(more),
+            // Better told than silent.
+            Err(error) => {
+                log("error", &json!({"message": format!("silences are not in force: {}", chain(&error))}))
+            }
+        }
+        let Silences(_) = &silenced;
+        let covering = |labels: &BTreeMap<String, String>| silenced.covering(labels, eval_time);
+        let deployed = Deployed { rules: &rules, mutes: Mutes { silenced: &covering } };
+        let spans = self.root.at(&Path::from("spans"));
+        let arrivals = Live { store: self.root.store.clone(), spans };
+        let host =
+            Host { root: self.root, sinks: self.sinks, clock: &now, nonce: self.nonce, deadline: None };
+        let ticked =
+            tick(self.evaluator, &arrivals, deployed, host, eval_time).await.map_err(not_evaluated)?;
+        for report in &ticked.reports {
+            log("info", &json!({"message": "evaluated", "evaluation": report}));
+        }
+        for failure in &ticked.delivered.failed {
+            log("warning", &json!({"message": "not delivered, and tried again later", "delivery": failure}));
+        }
+        for failure in &ticked.delivered.given_up {
+            log("error", &json!({"message": "given up", "delivery": failure}));
+        }
+        if ticked.overtaken {
+            log("info", &json!({"message": "another evaluator was first"}));
+        }
+        Ok(ticked)
+    }
+}
+
+fn not_evaluated(error: TickError) -> Failure {
+    Failure::because("could not evaluate", error)
+}
+
+/// The sinks; standard output where none is configured.
+fn sinks(configured: &Configured) -> Result<Vec<Routed>, Failure> {
+    let wrong = |error: &dyn std::fmt::Display| Failure::usage(format!("the sinks cannot be used: {error}"));
+    if configured.config.sinks.is_empty() {
+        let stdout: SinkConfig =
+            serde_json::from_value(json!({"type": "stdout"})).map_err(|error| wrong(&error))?;
+        return route_all(&[stdout], &variable, None).map_err(|error| wrong(&error));
+    }
+    route_all(&configured.config.sinks, &variable, None).map_err(|error| wrong(&error))
+}
+
+/// Now, in nanoseconds since the epoch.
+pub(crate) fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
+    i64::try_from(now).unwrap_or(i64::MAX)
+}
+
+/// What no other process calls itself.
+pub(crate) fn nonce() -> String {
+    let (now, id) = (now(), std::process::id());
+    let random = RandomState::new().hash_one((now, id));
+    format!("{now:x}-{id:x}-{random:x}")
+}
+
+/// A line of JSON on standard error.
+fn log(level: &str, fields: &serde_json::Value) {
+    let mut line = json!({"level": level, "at": time::format(now())});
+    if let (Some(line), Some(fields)) = (line.as_object_mut(), fields.as_object()) {
+        line.extend(fields.clone());
+    }
+    terminal::note(&line.to_string());
+}
+
+/// Returns when the process is asked to end.
+async fn stopped() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    // Where signals cannot be listened to, the process is ended without being asked.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

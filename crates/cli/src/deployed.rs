@@ -1,0 +1,78 @@
+//! What is deployed on this machine: `fluo.yml`, rule files, silences, and an evaluator over a store.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use datafusion::execution::runtime_env::RuntimeEnv;
+use fluo_evaluator::silences::Silences;
+use fluo_evaluator::span_data::SpanData;
+use fluo_evaluator::{Config, Evaluator, Settings};
+use fluo_rules::SourceFile;
+use fluo_rules::files::is_silences_file;
+use fluo_store::{Root, open_root};
+
+use crate::exit::Failure;
+use crate::rule_files;
+use crate::terminal;
+
+/// `fluo.yml`, and the folder that its paths start from.
+pub(crate) struct Configured {
+    pub(crate) config: Config,
+    folder: PathBuf,
+}
+
+impl Configured {
+    /// Reads a configuration.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let text = fs::read_to_string(path)
+            .map_err(|error| Failure::because(format!("could not read `{}`", path.display()), error))?;
+        let config = Config::parse(&text)
+            .map_err(|error| Failure::usage(format!("`{}` cannot be used: {error}", path.display())))?;
+        Ok(Self { config, folder: path.parent().unwrap_or(Path::new("")).to_owned() })
+    }
+
+    /// The root of the store.
+    pub(crate) fn root(&self) -> Result<Root, Failure> {
+        let store = &self.config.store;
+        let is_uri = store.contains("://") || Path::new(store).is_absolute();
+        let uri = if is_uri { store.clone() } else { self.folder.join(store).to_string_lossy().into_owned() };
+        root(&uri)
+    }
+
+    /// The rule files as they are now, and the silences beside them.
+    pub(crate) fn deployed(&self) -> Result<(Vec<SourceFile>, Silences), Failure> {
+        let paths: Vec<PathBuf> = self.config.rules.iter().map(|path| self.folder.join(path)).collect();
+        let files = rule_files::read(&paths)?;
+        Ok((files, silences(&paths)?))
+    }
+}
+
+/// Opens the root of a store, with what the environment says of its credentials.
+pub(crate) fn root(uri: &str) -> Result<Root, Failure> {
+    open_root(uri, &variable).map_err(|error| Failure::because(format!("could not open `{uri}`"), error))
+}
+
+/// A variable of the environment.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The silences below the given paths. What is wrong with them is told, and the sound ones count.
+fn silences(paths: &[PathBuf]) -> Result<Silences, Failure> {
+    let files = rule_files::read_named(paths, is_silences_file)?;
+    let loaded = fluo_rules::silence::load(&files);
+    if !loaded.findings.is_empty() {
+        let text = fluo_rules::render::human::render(&loaded.findings, &files, terminal::colour_stderr());
+        terminal::note(text.trim_end());
+    }
+    Ok(Silences(loaded.silences))
+}
+
+/// An evaluator over a store.
+pub(crate) fn evaluator(settings: Settings, root: Root) -> Result<Evaluator, Failure> {
+    let runtime = Arc::new(RuntimeEnv::default());
+    let data =
+        SpanData::new(root, &runtime).map_err(|error| Failure::because("could not read the store", error))?;
+    Ok(Evaluator::new(settings, data, runtime))
+}

@@ -1,0 +1,154 @@
+//! `fluo.yml`: where the spans and the rules are, how they are evaluated, and who is told.
+//!
+//! ```yaml
+//! store: s3://my-bucket          # or a folder, from the folder of this file
+//! rules: [rules]                 # files and folders, from the folder of this file
+//! every: 1m                      # how often `fluo run` evaluates
+//! trace_url: https://traces.example/{trace_id}
+//! sinks:
+//!   - {type: slack, url: {env: SLACK_WEBHOOK_URL}}
+//! ```
+//!
+//! A key that is not known is an error. Everything but `store` and `rules` may be left out.
+
+use fluo_rules::duration::Nanos;
+use fluo_sinks::SinkConfig;
+use serde::{Deserialize, Deserializer};
+
+use crate::settings::Settings;
+
+/// What `fluo.yml` says.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The root of the store: a folder, or a URI.
+    pub store: String,
+    /// Rule files and folders.
+    pub rules: Vec<String>,
+    /// Distance of evaluations.
+    #[serde(default = "minute", deserialize_with = "positive")]
+    pub every: Nanos,
+    /// Links to traces, with `{trace_id}` where the id belongs.
+    #[serde(default)]
+    pub trace_url: Option<String>,
+    /// See [`Settings::eval_delay`].
+    #[serde(default, deserialize_with = "optional")]
+    pub eval_delay: Option<Nanos>,
+    /// See [`Settings::allowed_lateness`].
+    #[serde(default, deserialize_with = "optional")]
+    pub allowed_lateness: Option<Nanos>,
+    /// See [`Settings::stale_after`].
+    #[serde(default, deserialize_with = "optional")]
+    pub stale_after: Option<Nanos>,
+    /// See [`Settings::max_catch_up`].
+    #[serde(default, deserialize_with = "optional")]
+    pub max_catch_up: Option<Nanos>,
+    /// See [`Settings::delivery_limit`].
+    #[serde(default, deserialize_with = "optional")]
+    pub delivery_limit: Option<Nanos>,
+    /// See [`Settings::rule_time`].
+    #[serde(default, deserialize_with = "optional")]
+    pub rule_time: Option<Nanos>,
+    /// See [`Settings::rule_memory`]; in MiB.
+    #[serde(default)]
+    pub rule_memory_mib: Option<usize>,
+    /// Who is told; by default standard output.
+    #[serde(default)]
+    pub sinks: Vec<SinkConfig>,
+}
+
+/// Why `fluo.yml` cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Occurs when it is not what it should be; the text says where.
+    #[error("{0}")]
+    Yaml(String),
+    /// Occurs when links would name no trace.
+    #[error("`trace_url` must hold `{{trace_id}}`, where a trace's id belongs")]
+    TraceUrl,
+}
+
+fn minute() -> Nanos {
+    Nanos::MINUTE
+}
+
+fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Nanos, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match Nanos::parse(&text) {
+        Ok(duration) if duration.0 > 0 => Ok(duration),
+        Ok(_) => Err(serde::de::Error::custom(format!("`{text}` must be longer than nothing"))),
+        Err(error) => Err(serde::de::Error::custom(format!("{error}; {}", error.hint()))),
+    }
+}
+
+fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Nanos>, D::Error> {
+    positive(deserializer).map(Some)
+}
+
+impl Config {
+    /// Reads the text of `fluo.yml`.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let config: Self =
+            serde_yaml::from_str(text).map_err(|error| ConfigError::Yaml(error.to_string()))?;
+        if config.trace_url.as_deref().is_some_and(|url| !url.contains("{trace_id}")) {
+            return Err(ConfigError::TraceUrl);
+        }
+        Ok(config)
+    }
+
+    /// How evaluations are made.
+    pub fn settings(&self) -> Settings {
+        let default = Settings::default();
+        Settings {
+            eval_delay: self.eval_delay.unwrap_or(default.eval_delay),
+            allowed_lateness: self.allowed_lateness.unwrap_or(default.allowed_lateness),
+            stale_after: self.stale_after.unwrap_or(default.stale_after),
+            max_catch_up: self.max_catch_up.unwrap_or(default.max_catch_up),
+            delivery_limit: self.delivery_limit.unwrap_or(default.delivery_limit),
+            rule_time: self.rule_time.unwrap_or(default.rule_time),
+            rule_memory: self.rule_memory_mib.map_or(default.rule_memory, |mib| mib.saturating_mul(1 << 20)),
+            trace_url: self.trace_url.clone(),
+            chunk: Nanos(default.chunk.0.max(self.every.0)),
+            ..default
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_said_has_a_default() {
+        let config = Config::parse("store: data\nrules: [rules]\n").unwrap();
+        assert_eq!(config.settings(), Settings::default());
+        assert_eq!(config.every, Nanos::MINUTE);
+    }
+
+    #[test]
+    fn everything_can_be_said() {
+        let text = "store: s3://b/p\nrules: [a.yml, more]\nevery: 30s\ntrace_url: 'https://t/{trace_id}'\n\
+                    eval_delay: 2m\nallowed_lateness: 30m\nstale_after: 5m\nmax_catch_up: 6h\ndelivery_limit: 1d\n\
+                    rule_time: 10s\nrule_memory_mib: 64\nsinks: [{type: stdout}, {type: file, name: log, path: x.ndjson}]\n";
+        let config = Config::parse(text).unwrap();
+        let settings = config.settings();
+        assert_eq!(settings.eval_delay, Nanos(2 * Nanos::MINUTE.0));
+        assert_eq!(settings.rule_memory, 64 << 20);
+        assert_eq!(config.sinks.iter().map(SinkConfig::name).collect::<Vec<_>>(), ["stdout", "log"]);
+    }
+
+    #[test]
+    fn mistakes_are_told_with_their_place() {
+        for (text, part) in [
+            ("store: data\nrules: [r]\neverry: 1m\n", "everry"),
+            ("store: data\n", "rules"),
+            ("store: data\nrules: [r]\nevery: soon\n", "soon"),
+            ("store: data\nrules: [r]\nevery: 0s\n", "longer than nothing"),
+            ("store: data\nrules: [r]\ntrace_url: https://t\n", "{trace_id}"),
+            ("store: data\nrules: [r]\nsinks: [{type: pigeon}]\n", "pigeon"),
+        ] {
+            let error = Config::parse(text).unwrap_err().to_string();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+}
