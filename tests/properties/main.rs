@@ -3,4 +3,5 @@
 
 mod engine;
 mod evaluator;
+mod one_evaluator;
 mod printed_sql;

@@ -19,6 +19,13 @@ pub fn format(ns: i64) -> String {
     }
 }
 
+/// `2026-11-22 11:04:51 UTC`: to the second, for people.
+pub fn human(ns: i64) -> String {
+    let seconds = ns.div_euclid(1_000_000_000);
+    let moment = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
+    format!("{moment:.0}").replace('T', " ").replace('Z', " UTC")
+}
+
 /// Why a text is not a moment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TimeError {

@@ -13,6 +13,9 @@ use crate::value::human_duration;
 /// Spans of the evidence that a text names.
 const SPANS_NAMED: usize = 3;
 
+/// Times are shown to the second, and so is how long something lasted.
+const SECOND: i64 = 1_000_000_000;
+
 fn word(event: Event) -> &'static str {
     match event {
         Event::Firing => "Firing",
@@ -40,7 +43,8 @@ pub(crate) fn text(event: Event, alert: &Alert, at: i64) -> String {
     let told = &alert.told;
     let violation = &told.violation;
     let mut text = plain(&violation.summary).into_owned();
-    let lasted = |to: i64| human_duration(i128::from(to) - i128::from(alert.starts_at));
+    let seconds = |ns: i64| i128::from(ns.div_euclid(SECOND)) * i128::from(SECOND);
+    let lasted = |to: i64| human_duration(seconds(to) - seconds(alert.starts_at));
     // Writing to a `String` cannot fail.
     let _ = match (event, told.resolved_at) {
         (Event::Withdrawn, _) => {
@@ -49,11 +53,11 @@ pub(crate) fn text(event: Event, alert: &Alert, at: i64) -> String {
         (_, Some(over)) => write!(
             text,
             "\nfrom {} to {} ({})",
-            time::format(alert.starts_at),
-            time::format(over),
+            time::human(alert.starts_at),
+            time::human(over),
             lasted(over)
         ),
-        (_, None) => write!(text, "\nsince {} ({})", time::format(alert.starts_at), lasted(at)),
+        (_, None) => write!(text, "\nsince {} ({})", time::human(alert.starts_at), lasted(at)),
     };
     if let Some(reason) = &alert.reason {
         let _ = write!(text, "\nreason: {}", plain(reason));
@@ -111,7 +115,7 @@ fn line_text(line: &SummaryLine) -> String {
         .map(|(key, value)| format!("{}={}", plain(key), value.as_deref().map_or(NO_VALUE.into(), plain)))
         .collect();
     let values: Vec<String> = line.values.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-    let (from, to) = (time::format(line.starts_at), time::format(line.ends_at));
+    let (from, to) = (time::human(line.starts_at), time::human(line.ends_at));
     let what = [group.join(", "), values.join(", ")];
     let what: Vec<&str> = what.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
     format!("{}, from {from} to {to}", what.join(": "))

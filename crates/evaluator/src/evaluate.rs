@@ -5,21 +5,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use fluo_alerts::life_cycle::state::ErrorState;
 use fluo_alerts::life_cycle::transition::{rule_changed, rule_removed};
 use fluo_alerts::life_cycle::{
-    Change, Facts, Mutes, RuleState, Stretch, Times, ViolationRecord, announce, transition,
+    Change, Facts, Mutes, RuleState, Stretch, Times, ViolationRecord, announce, joined, transition,
 };
 use fluo_alerts::notification::{FileRef, Notification};
 use fluo_alerts::template::Renderer;
 use fluo_engine::{EngineError, SpanSource, observe, record, session_with_memory};
 use fluo_plan::{RulePlan, TimeRange, missing_can_make_true};
 use fluo_rules::rule::Rule;
-use fluo_store::{DataFile, Hour, StoreError};
+use fluo_store::{DataFile, DataFileName, Hour, StoreError};
 
 use crate::arrivals::{Arrivals, By};
 use crate::chain;
@@ -68,7 +68,12 @@ pub struct Evaluator {
     data: SpanData,
     runtime: Arc<RuntimeEnv>,
     renderer: Renderer,
+    /// Listings of partitions in which no file arrives any more.
+    older: Mutex<BTreeMap<Hour, Vec<DataFile>>>,
 }
+
+/// The most listings of older partitions that are kept: three months.
+const MOST_OLDER: usize = 24 * 92;
 
 /// A rule while it is evaluated.
 struct Judged {
@@ -81,7 +86,7 @@ impl Evaluator {
     /// With settings, over the files of a store that `runtime` knows.
     pub fn new(settings: Settings, data: SpanData, runtime: Arc<RuntimeEnv>) -> Self {
         let renderer = Renderer::new(settings.trace_url.as_deref());
-        Self { settings, data, runtime, renderer }
+        Self { settings, data, runtime, renderer, older: Mutex::default() }
     }
 
     /// The settings.
@@ -102,7 +107,7 @@ impl Evaluator {
         let files = self.arrive(&mut state, inputs, first, &mut report).await?;
         notifications.extend(self.stale(&mut state, inputs.eval_time));
         notifications.extend(self.rule_files(&mut state, inputs));
-        self.rule_states(&mut state, inputs, first);
+        self.rule_states(&mut state, inputs, first, &files);
         let known_damage = state.damaged.len();
         let mut records = Vec::new();
         let mut due_rules = Vec::new();
@@ -110,10 +115,12 @@ impl Evaluator {
             let plan = match RulePlan::new(Arc::clone(&known.rule)) {
                 Ok(plan) => plan,
                 Err(error) => {
+                    let reason = chain(&error);
                     notifications.extend(self.rule_failed(
                         &mut state,
                         name,
-                        &chain(&error),
+                        &reason,
+                        &files,
                         inputs.eval_time,
                     ));
                     report.failed_rules.push(name.clone());
@@ -132,15 +139,17 @@ impl Evaluator {
                     report.stretches += judged.stretches as u64;
                     records.extend(judged.change.records);
                     if let Some(slot) = state.rules.get_mut(name) {
-                        *slot = RuleState { error: None, ..judged.change.state };
+                        *slot = RuleState { error: None, missed: Vec::new(), ..judged.change.state };
                     }
                     self.name_files(&mut state, name, &judged.change.fired, &all).await;
                 }
                 Err(error) => {
+                    let reason = chain(&error);
                     notifications.extend(self.rule_failed(
                         &mut state,
                         name,
-                        &chain(&error),
+                        &reason,
+                        &files,
                         inputs.eval_time,
                     ));
                     report.failed_rules.push(name.clone());
@@ -209,7 +218,7 @@ impl Evaluator {
         let newest = arrived.iter().map(|ends| ends.to).filter(|&to| to < i64::MAX).max();
         state.pipeline.newest_end = state.pipeline.newest_end.max(newest.unwrap_or_default());
         state.seen = all.iter().map(|file| file.location.to_string()).collect();
-        Ok(Files { hours, arrived: fluo_alerts::life_cycle::joined(arrived), all })
+        Ok(Files { hours, arrived: joined(arrived), all })
     }
 
     /// Says once that nothing arrives.
@@ -251,12 +260,18 @@ impl Evaluator {
     }
 
     /// New, changed and removed rules.
-    fn rule_states(&self, state: &mut State, inputs: Inputs<'_>, first: bool) {
+    fn rule_states(&self, state: &mut State, inputs: Inputs<'_>, first: bool, files: &Files) {
+        let ends = files.arrived.first().map(|ends| ends.from).filter(|&from| from > i64::MIN);
+        let earliest = ends.unwrap_or(inputs.eval_time);
         for (name, known) in &inputs.rules.rules {
             let times = self.times(state, inputs.eval_time, Some(&known.rule));
             let delay = times.eval_time - times.watermark;
             // A new rule starts after the previous watermark; before any evaluation there is none but its own.
-            let from = if first { times.watermark } else { state.eval_time.saturating_sub(delay) };
+            let mut from = if first { times.watermark } else { state.eval_time.saturating_sub(delay) };
+            if first && !self.settings.always_alive && missing_can_make_true(&known.rule) {
+                // The edge of the data is not to be taken for silence: its first window begins where the data does.
+                from = from.max(earliest.saturating_add(known.rule.window.0));
+            }
             let from = from.max(inputs.skip_to.map_or(i64::MIN, |to| to.saturating_sub(delay)));
             match state.rules.remove(name) {
                 None => {
@@ -324,7 +339,8 @@ impl Evaluator {
         let mut earliest: Option<i64> = None;
         for (known, plan) in rules {
             let Some(of_rule) = state.rules.get(&known.rule.name) else { continue };
-            let due = self.due(state, &known.rule, plan, &files.arrived, &damaged, inputs.eval_time);
+            let arrived = files.arrived_for(of_rule);
+            let due = self.due(state, &known.rule, plan, &arrived, &damaged, inputs.eval_time);
             if let Some(first) = due.moments(of_rule).stretches.first() {
                 let from = first.from.saturating_sub(known.rule.window.0);
                 earliest = Some(earliest.map_or(from, |earliest| earliest.min(from)));
@@ -335,7 +351,33 @@ impl Evaluator {
         if from >= before {
             return Ok(Vec::new());
         }
-        inputs.arrivals.files(from..=Hour(before.0 - 1), inputs.by).await
+        if inputs.by != By::Now {
+            return inputs.arrivals.files(from..=Hour(before.0 - 1), inputs.by).await;
+        }
+        let hours = || (from.0..before.0).map(Hour);
+        let unknown: Vec<Hour> = {
+            let mut known = self.older();
+            if known.len() > MOST_OLDER {
+                known.clear();
+            }
+            hours().filter(|hour| !known.contains_key(hour)).collect()
+        };
+        if let (Some(&first), Some(&last)) = (unknown.first(), unknown.last()) {
+            let listed = inputs.arrivals.files(first..=last, By::Now).await?;
+            let mut known = self.older();
+            known.extend((first.0..=last.0).map(|hour| (Hour(hour), Vec::new())));
+            for file in listed {
+                // What another program named lies somewhere among them.
+                let hour = file.name.as_ref().map_or(first, DataFileName::hour);
+                known.entry(hour).or_default().push(file);
+            }
+        }
+        let known = self.older();
+        Ok(hours().filter_map(|hour| known.get(&hour)).flatten().cloned().collect())
+    }
+
+    fn older(&self) -> MutexGuard<'_, BTreeMap<Hour, Vec<DataFile>>> {
+        self.older.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Judges what is due of a rule, and moves its alerts on.
@@ -352,7 +394,8 @@ impl Evaluator {
         let times = self.times(state, inputs.eval_time, Some(rule));
         let before = state.rules.get(&rule.name).cloned().unwrap_or_default();
         let damaged = stretches(&state.damaged);
-        let due = self.due(state, rule, plan, &files.arrived, &damaged, inputs.eval_time);
+        let arrived = files.arrived_for(&before);
+        let due = self.due(state, rule, plan, &arrived, &damaged, inputs.eval_time);
         let Moments { stretches: mut judged, judged_to } = due.moments(&before);
         let cell = due.cell();
         let horizon = due.horizon(rule.hold_for.0);
@@ -361,9 +404,16 @@ impl Evaluator {
             let read = Stretch { from: first.from.saturating_sub(rule.window.0), to: last.to };
             let needed: Vec<DataFile> =
                 all.iter().filter(|file| ends_of(file).meets(read)).cloned().collect();
+            // Without a span there is no group, unless one is expected, and no moment of an exact rule.
+            let standing =
+                !plan.judging().is_exact() && (rule.group_by.is_empty() || !rule.expect.is_empty());
+            let look = standing || !needed.is_empty();
             let session = session_with_memory(&self.runtime, self.settings.rule_memory);
             let budget = Duration::from_nanos(self.settings.rule_time.0.unsigned_abs());
             let looking = async {
+                if !look {
+                    return Ok((Vec::new(), false));
+                }
                 let known_damage = state.damaged.len();
                 let mut source = self.data.source(&needed, &mut state.damaged).await;
                 let mut found = self.look(&session, plan, &source, &judged, cell).await;
@@ -470,9 +520,11 @@ impl Evaluator {
         state: &mut State,
         name: &str,
         reason: &str,
+        files: &Files,
         eval_time: i64,
     ) -> Option<Notification> {
         let of_rule = state.rules.get_mut(name)?;
+        of_rule.missed = files.arrived_for(of_rule);
         let error = of_rule.error.get_or_insert_with(|| ErrorState {
             reason: String::new(),
             since: eval_time,
@@ -504,4 +556,11 @@ struct Files {
     all: Vec<DataFile>,
     /// Ends of the spans of new ones.
     arrived: Vec<Stretch>,
+}
+
+impl Files {
+    /// Ends of the spans that have arrived since a rule was judged last.
+    fn arrived_for(&self, rule: &RuleState) -> Vec<Stretch> {
+        joined(self.arrived.iter().chain(&rule.missed).copied().collect())
+    }
 }

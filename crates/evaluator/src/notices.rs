@@ -34,7 +34,7 @@ pub(crate) fn rule_error(rule: &str, error: &ErrorState, at: i64) -> Notificatio
     let text = format!(
         "{}; since {}. Its alerts stay as they are, and the other rules go on.",
         error.reason,
-        time::format(error.since)
+        time::human(error.since)
     );
     let subject = format!("{rule}\0{}", error.since);
     Notification {
@@ -49,7 +49,7 @@ pub(crate) fn rule_file_error(file: &str, error: &ErrorState, good: bool, at: i6
     let title = format!("Rule file does not load: {}", plain(file));
     let goes_on =
         if good { "Its rules go on at their last good text." } else { "None of its rules is judged." };
-    let text = format!("{}; since {}. {goes_on}", error.reason, time::format(error.since));
+    let text = format!("{}; since {}. {goes_on}", error.reason, time::human(error.since));
     let subject = format!("{file}\0{}", error.since);
     Notification {
         reason: Some(plain(&error.reason).into_owned()),
@@ -63,7 +63,7 @@ pub(crate) fn file_error(damaged: &Damaged, at: i64) -> Notification {
     let text = format!(
         "{}. It is left out; what is told of its time (until {}) is partial.",
         damaged.reason,
-        time::format(damaged.ends.to)
+        time::human(damaged.ends.to)
     );
     Notification {
         reason: Some(plain(&damaged.reason).into_owned()),
@@ -73,7 +73,7 @@ pub(crate) fn file_error(damaged: &Damaged, at: i64) -> Notification {
 
 /// Nothing arrives.
 pub(crate) fn pipeline_stale(pipeline: &Pipeline, at: i64) -> Notification {
-    let since = time::format(pipeline.arrived_at);
+    let since = time::human(pipeline.arrived_at);
     let title = format!("No spans arrive: the last file came at {since}");
     let text = "Alerts that fire stay as they are: nothing is resolved, and nothing is taken to be absent, until files \
                 arrive again. Look at the collector, its exporter, and the ingest function.";
@@ -82,7 +82,7 @@ pub(crate) fn pipeline_stale(pipeline: &Pipeline, at: i64) -> Notification {
 
 /// Part of the past is not judged.
 pub(crate) fn unjudged(from: i64, to: i64, at: i64) -> Notification {
-    let (from, to) = (time::format(from), time::format(to));
+    let (from, to) = (time::human(from), time::human(to));
     let title = format!("Past not judged: {from} to {to}");
     let text =
         "The evaluator did not run for longer than `max_catch_up`. `fluo eval` looks at what was left out.";

@@ -70,7 +70,8 @@ impl Runner<'_> {
             Ok((more, _)) => silenced.0.extend(more),
             // Better told than silent.
             Err(error) => {
-                log("error", &json!({"message": format!("silences are not in force: {}", chain(&error))}))
+                let message = format!("silences are not in force: {}", chain(&error));
+                log("error", &json!({"message": message}));
             }
         }
         let Silences(_) = &silenced;

@@ -9,7 +9,6 @@ mod chat;
 mod config;
 mod delivery;
 mod lines;
-mod moto;
 mod notifications;
 mod otlp;
 mod pagerduty;
