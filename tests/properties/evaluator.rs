@@ -31,7 +31,7 @@ use crate::engine::{layouts, same_values, with_givens};
 const SECOND: i64 = Nanos::SECOND.0;
 
 /// Spans may be so late.
-const LATENESS: i64 = 600 * SECOND;
+const LATENESS: i64 = 480 * SECOND;
 
 /// Evaluations are at most so far apart: a file is late when the first of them sees it.
 const LONGEST_STEP: i64 = 200 * SECOND;
@@ -79,7 +79,7 @@ async fn evaluated(rule: &Rule, files: &[Vec<Span>], course: &Course) -> (Replay
     let (first, last) = (ends.clone().min().unwrap_or(0), ends.max().unwrap_or(0));
     let begin = first - 30 * SECOND;
     // A moment late is late: the last evaluation that can see a file is the first one after it.
-    let end = arrival.values().copied().max().unwrap_or(last) + 1000 * SECOND;
+    let end = arrival.values().copied().max().unwrap_or(last) + LONGEST_STEP;
     let mut times = vec![begin];
     let mut steps = course.steps.iter().copied().chain(std::iter::repeat(60 * SECOND));
     while times.last().is_some_and(|time| *time < end) {
@@ -188,7 +188,7 @@ proptest! {
     #![proptest_config(ProptestConfig {
         failure_persistence: None,
         // Each case is some dozen evaluations.
-        cases: ProptestConfig::default().cases / 4,
+        cases: ProptestConfig::default().cases / 8,
         ..ProptestConfig::default()
     })]
 
