@@ -15,6 +15,7 @@
 //! | [`state`] | what is remembered between evaluations |
 //! | [`mod@replay`] | evaluations of the past, one after another |
 //! | [`rule_test`] | rule tests, through the same evaluations |
+//! | [`mod@verify`] | a notification, the store → whether it is so |
 //! | [`report`] | the record of an evaluation |
 //!
 //! No clock, no environment, nothing random: times and nonces are arguments.
@@ -38,6 +39,7 @@ pub mod silences;
 pub mod span_data;
 pub mod state;
 pub mod tick;
+pub mod verify;
 
 pub use config::Config;
 pub use evaluate::{Evaluation, Evaluator, Inputs};
