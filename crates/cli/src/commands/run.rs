@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use fluo_alerts::life_cycle::Mutes;
 use fluo_alerts::time;
 use fluo_evaluator::arrivals::Live;
-use fluo_evaluator::silences::{self, Silences};
+use fluo_evaluator::silences;
 use fluo_evaluator::tick::TickError;
 use fluo_evaluator::{Deployed, Evaluator, Host, Ticked, tick};
 use fluo_sinks::{Routed, SinkConfig, route_all};
@@ -70,10 +70,9 @@ impl Runner<'_> {
             Ok((more, _)) => silenced.0.extend(more),
             // Better told than silent.
             Err(error) => {
-                log("error", &json!({"message": format!("silences are not in force: {}", chain(&error))}))
+                log("error", &json!({"message": format!("silences are not in force: {}", chain(&error))}));
             }
         }
-        let Silences(_) = &silenced;
         let covering = |labels: &BTreeMap<String, String>| silenced.covering(labels, eval_time);
         let deployed = Deployed { rules: &rules, mutes: Mutes { silenced: &covering } };
         let spans = self.root.at(&Path::from("spans"));
