@@ -139,9 +139,16 @@ fn mistakes_in_several_files_are_told_together() {
             "b/c.yaml",
             "- name: twice\n  span: {}\n  condition: count > 1\n- name: d\n  spn: {}\n  condition: count > 1\n",
         ),
-        ("b/a.test.yml", "not: a rule\n"),
+        (
+            "b/a.test.yml",
+            "rules: [../a.yml]\ntests:\n  - {name: t, until: 1m, expect: [{rule: twce, at: 1m, state: inactive}]}\n",
+        ),
         (".hidden.yml.swp", "not: a rule\n"),
-        ("silences.yml", "not: a rule\n"),
+        ("fluo.yml", "not: a rule\n"),
+        (
+            "silences.yml",
+            "silences:\n  - {comment: c, matchers: {rule: twise}}\n  - {comment: c, matcher: {rule: twice}}\n",
+        ),
     ];
     for (name, content) in files {
         fs::write(folder.path().join(name), content).unwrap();
@@ -158,8 +165,65 @@ fn mistakes_in_several_files_are_told_together() {
             )
         })
         .collect();
-    assert_eq!(places, [("E0201", "./b/c.yaml", 1), ("E0105", "./b/c.yaml", 4), ("E0103", "./b/c.yaml", 5)]);
-    assert_eq!(findings[0]["related"][0]["file"], "./a.yml", "the other place");
+    let expected = [
+        ("E0507", "./b/a.test.yml", 3),
+        ("E0201", "./b/c.yaml", 1),
+        ("E0105", "./b/c.yaml", 4),
+        ("E0103", "./b/c.yaml", 5),
+        ("W0601", "./silences.yml", 2),
+        ("E0103", "./silences.yml", 3),
+    ];
+    assert_eq!(places, expected);
+    assert_eq!(findings[1]["related"][0]["file"], "./a.yml", "the other place");
+}
+
+#[test]
+fn tests_are_held_against_the_files_that_they_name() {
+    let folder = TempDir::new().unwrap();
+    let write = |name: &str, content: &str| fs::write(folder.path().join(name), content).unwrap();
+    write("a.yml", "- name: a\n  span: {}\n  condition: count > 1\n");
+    write(
+        "a.test.yml",
+        "rules: [a.yml, gone.yml]\ntests:\n  - {name: t, spans_from: no.json, until: 1m, expect: []}\n",
+    );
+    let check = |arguments: &[&str]| binary().within(folder.path()).run(arguments);
+    let findings: Vec<Value> =
+        serde_json::from_str(&check(&["check", "a.test.yml", "--format", "json"]).expect(1)).unwrap();
+    let found: Vec<_> = findings
+        .iter()
+        .map(|finding| {
+            (finding["message"].as_str().unwrap(), finding["line"].clone(), finding["column"].clone())
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("there is no file `gone.yml`", json!(1), json!(16)),
+            ("there is no file `no.json`", json!(3), json!(27))
+        ]
+    );
+    write("a.test.yml", "rules: [a.yml]\ntests:\n  - {name: t, until: 1m, expect: []}\n");
+    write("silences.yml", "silences: [{comment: c, matchers: {rule: a}}]\n");
+    let ended = check(&["check", "."]);
+    assert!(
+        ended.stderr.contains("1 sound rule, 1 sound test, 1 sound silence in 3 files: 0 errors, 0 warnings"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(ended.expect(0), "");
+}
+
+#[test]
+fn there_is_a_schema_of_each_kind_of_file() {
+    for (arguments, title) in [
+        (&["schema"][..], "fluo rules"),
+        (&["schema", "--of", "rules"], "fluo rules"),
+        (&["schema", "--of", "tests"], "fluo tests"),
+        (&["schema", "--of", "silences"], "fluo silences"),
+    ] {
+        let schema: Value = serde_json::from_str(&fluo(arguments).expect(0)).unwrap();
+        assert_eq!(schema["title"], title, "{arguments:?}");
+    }
 }
 
 #[test]

@@ -5,6 +5,8 @@
 mod check;
 mod damage;
 mod demo;
+mod deployed;
+mod diff;
 mod docs;
 mod eval;
 mod explain;
@@ -13,6 +15,12 @@ mod incident;
 mod ingest;
 mod library;
 mod origin;
+mod replay;
+mod rule_tests;
+mod run;
+mod silence;
+mod status;
+mod verify;
 
 use fluo_tests::program::{Ended, Program};
 

@@ -18,7 +18,7 @@ pub(crate) enum Command {
     /// The whole story, offline: an incident in a simulated shop, and the alert that tells of it
     #[command(after_help = "Example: fluo demo --out demo")]
     Demo(Demo),
-    /// Find every mistake in rule files
+    /// Find every mistake in rules, their tests, and silences
     #[command(after_help = "Example: fluo check rules --format github")]
     Check(Check),
     /// Judge stored spans once: every violation in the range
@@ -39,9 +39,23 @@ pub(crate) enum Command {
     /// What would have been alerted in the past, when, and how it would have ended
     #[command(after_help = "Example: fluo replay --rules rules --spans bucket --from -1d --to now")]
     Replay(Replay),
-    /// Print the JSON Schema of rule files, for editors
-    #[command(after_help = "Example: fluo schema > fluo-rules.schema.json")]
-    Schema,
+    /// Which alerts a rule change adds and removes
+    #[command(after_help = "Example: fluo diff --base main/rules --head rules --spans bucket --since 30d")]
+    Diff(Diff),
+    /// Recompute an alert from the files and the rule that it names
+    #[command(after_help = "Example: fluo verify alert.json --store s3://my-bucket")]
+    Verify(Verify),
+    /// What fires now, how far behind evaluation is, and what is wrong
+    #[command(after_help = "Example: fluo status --config fluo.yml")]
+    Status(StatusArgs),
+    /// Tell nobody of some alerts for a time
+    #[command(
+        after_help = "Example: fluo silence add --match rule=AuthFailuresRule --for 2h --comment 'token rollout'"
+    )]
+    Silence(SilenceArgs),
+    /// Print the JSON Schema of rule files, test files or silences, for editors
+    #[command(after_help = "Example: fluo schema --of tests > fluo-tests.schema.json")]
+    Schema(Schema),
     /// Print a shell's completion script
     #[command(after_help = "Example: fluo completions bash > /etc/bash_completion.d/fluo")]
     Completions {
@@ -63,7 +77,7 @@ pub(crate) struct Demo {
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// Rule files and folders
+    /// Files and folders of rules, tests (`*.test.yml`) and `silences.yml`
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     /// How to print what is found
@@ -222,4 +236,144 @@ pub(crate) enum ReplayFormat {
     Json,
     /// One notification a line
     Ndjson,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// Rule files and folders as they are
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    pub(crate) base: Vec<PathBuf>,
+    /// The same as they would be
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    pub(crate) head: Vec<PathBuf>,
+    /// The root of the store: a folder or a URI
+    #[arg(long, value_name = "URI")]
+    pub(crate) spans: String,
+    /// How far back is looked
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) since: String,
+    /// The last evaluation: RFC 3339, or relative to now as -1d
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "now")]
+    pub(crate) to: String,
+    /// Distance of evaluations
+    #[arg(long, value_name = "DURATION", default_value = "1m")]
+    pub(crate) every: String,
+    /// How to print what differs
+    #[arg(long, value_enum, default_value_t = SummaryFormat::Human)]
+    pub(crate) format: SummaryFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// A notification as a sink got it, one object or one a line; - for standard input
+    #[arg(value_name = "ALERT.json")]
+    pub(crate) alert: String,
+    /// The root of the store: a folder or a URI
+    #[arg(long, value_name = "URI")]
+    pub(crate) store: String,
+    /// Of several notifications, the one with this id, or the first of the alert with this id [default: the first
+    /// about an alert]
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// How to print what came out
+    #[arg(long, value_enum, default_value_t = SummaryFormat::Human)]
+    pub(crate) format: SummaryFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = "fluo.yml")]
+    pub(crate) config: PathBuf,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = SummaryFormat::Human)]
+    pub(crate) format: SummaryFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SilenceArgs {
+    #[command(subcommand)]
+    pub(crate) command: Silence,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Silence {
+    /// Set a silence
+    #[command(
+        after_help = "Example: fluo silence add --match rule=AuthFailuresRule --match cloud.region=eu --for 2h --comment 'token rollout'"
+    )]
+    Add(SilenceAdd),
+    /// End a silence now
+    #[command(after_help = "Example: fluo silence end authfailuresrule-20261122-1104")]
+    End(SilenceEnd),
+    /// The silences of `silences.yml` and of the run time
+    #[command(after_help = "Example: fluo silence list --format json")]
+    List(SilenceList),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SilenceAdd {
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = "fluo.yml")]
+    pub(crate) config: PathBuf,
+    /// What is silenced: `rule`, `severity`, a label or a group key, and its value; `~=` for a regular expression.
+    /// All must match; of one label given twice, one value
+    #[arg(long = "match", required = true, value_name = "LABEL=VALUE")]
+    pub(crate) matchers: Vec<String>,
+    /// How long
+    #[arg(
+        long = "for",
+        value_name = "DURATION",
+        required_unless_present = "until",
+        conflicts_with = "until"
+    )]
+    pub(crate) length: Option<String>,
+    /// Until when: RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// From when: RFC 3339
+    #[arg(long, value_name = "TIME", default_value = "now")]
+    pub(crate) from: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) comment: String,
+    /// What to call it by [default: made from what it silences and the time]
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SilenceEnd {
+    /// Which
+    pub(crate) id: String,
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = "fluo.yml")]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SilenceList {
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = "fluo.yml")]
+    pub(crate) config: PathBuf,
+    /// How to print them
+    #[arg(long, value_enum, default_value_t = SummaryFormat::Human)]
+    pub(crate) format: SummaryFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// Of which files
+    #[arg(long, value_enum, default_value_t = SchemaOf::Rules)]
+    pub(crate) of: SchemaOf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// Rule files
+    Rules,
+    /// Test files: `*.test.yml`
+    Tests,
+    /// `silences.yml`
+    Silences,
 }

@@ -42,9 +42,16 @@ impl Configured {
 
     /// The rule files as they are now, and the silences beside them.
     pub(crate) fn deployed(&self) -> Result<(Vec<SourceFile>, Silences), Failure> {
-        let paths: Vec<PathBuf> = self.config.rules.iter().map(|path| self.folder.join(path)).collect();
-        let files = rule_files::read(&paths)?;
-        Ok((files, silences(&paths)?))
+        Ok((rule_files::read(&self.paths())?, self.silences()?))
+    }
+
+    /// The silences beside the rules.
+    pub(crate) fn silences(&self) -> Result<Silences, Failure> {
+        silences(&self.paths())
+    }
+
+    fn paths(&self) -> Vec<PathBuf> {
+        self.config.rules.iter().map(|path| self.folder.join(path)).collect()
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use fluo_rules::files::is_rule_file;
+use fluo_rules::files::{is_rule_file, is_silences_file, is_test_file};
 use fluo_rules::{Loaded, SourceFile, load, render};
 
 use crate::exit::{Failure, Status};
@@ -33,6 +33,47 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<SourceFile>, Failure> {
     Ok(files)
 }
 
+/// What a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Rules,
+    Tests,
+    Silences,
+}
+
+fn kind(name: &str) -> Option<Kind> {
+    if is_test_file(name) {
+        Some(Kind::Tests)
+    } else if is_silences_file(name) {
+        Some(Kind::Silences)
+    } else {
+        is_rule_file(name).then_some(Kind::Rules)
+    }
+}
+
+/// Reads the files of rules, tests and silences that are, or lie below, the given paths.
+pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<(Kind, SourceFile)>, Failure> {
+    let mut files = Vec::new();
+    let mut seen = BTreeSet::new();
+    for path in paths {
+        if is_folder(path)? {
+            below(path, |name| kind(name).is_some(), &mut seen, &mut files)?;
+        } else {
+            add(path, &mut seen, &mut files)?;
+        }
+    }
+    if files.is_empty() {
+        return Err(Failure::usage("there is no file of rules, tests or silences in what was given")
+            .hint("they end in .yml or .yaml; fluo.yml is none"));
+    }
+    let kind_of = |file: &SourceFile| {
+        let name = file.name.rsplit(['/', std::path::MAIN_SEPARATOR]).next().unwrap_or_default();
+        // A file that is named is meant, whatever its name.
+        kind(name).unwrap_or(Kind::Rules)
+    };
+    Ok(files.into_iter().map(|file| (kind_of(&file), file)).collect())
+}
+
 /// Reads the files of another kind, by their names, that are, or lie below, the given paths.
 pub(crate) fn read_named(paths: &[PathBuf], is_wanted: fn(&str) -> bool) -> Result<Vec<SourceFile>, Failure> {
     let mut files = Vec::new();
@@ -40,7 +81,7 @@ pub(crate) fn read_named(paths: &[PathBuf], is_wanted: fn(&str) -> bool) -> Resu
     for path in paths {
         if is_folder(path)? {
             below(path, is_wanted, &mut seen, &mut files)?;
-        } else if is_wanted(&path.to_string_lossy()) {
+        } else if path.file_name().is_some_and(|name| is_wanted(&name.to_string_lossy())) {
             add(path, &mut seen, &mut files)?;
         }
     }

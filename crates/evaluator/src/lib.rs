@@ -15,6 +15,9 @@
 //! | [`state`] | what is remembered between evaluations |
 //! | [`mod@replay`] | evaluations of the past, one after another |
 //! | [`rule_test`] | rule tests, through the same evaluations |
+//! | [`mod@diff`] | two replays → the alerts that a rule change adds and removes |
+//! | [`mod@status`] | state → what fires, what is wrong, how far behind |
+//! | [`mod@verify`] | a notification, the store → whether it is so |
 //! | [`report`] | the record of an evaluation |
 //!
 //! No clock, no environment, nothing random: times and nonces are arguments.
@@ -24,6 +27,7 @@
 pub mod arrivals;
 mod catch_up;
 pub mod config;
+pub mod diff;
 mod due;
 pub mod evaluate;
 mod notices;
@@ -37,7 +41,9 @@ pub mod settings;
 pub mod silences;
 pub mod span_data;
 pub mod state;
+pub mod status;
 pub mod tick;
+pub mod verify;
 
 pub use config::Config;
 pub use evaluate::{Evaluation, Evaluator, Inputs};

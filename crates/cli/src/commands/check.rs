@@ -1,38 +1,131 @@
-//! `fluo check`: every mistake in rule files, in one run.
+//! `fluo check`: every mistake in rules, their tests, and silences, in one run.
 
-use fluo_rules::diagnostic::Level;
-use fluo_rules::{load, render};
+use std::collections::BTreeMap;
+
+use fluo_rules::diagnostic::{Code, Finding, Level, Place};
+use fluo_rules::position::Lines;
+use fluo_rules::test_file::{self, TestFile};
+use fluo_rules::{SourceFile, load, render, silence};
 
 use crate::args::{Check, CheckFormat};
+use crate::commands::test::{folder_of, rules_of};
 use crate::exit::{Failure, Status};
-use crate::rule_files;
+use crate::rule_files::{self, Kind};
 use crate::terminal::{self, Output};
 
 pub(crate) fn run(args: &Check) -> Result<Status, Failure> {
-    let files = rule_files::read(&args.paths)?;
-    let loaded = load(&files);
-    let findings = &loaded.findings;
+    let files = rule_files::read_all(&args.paths)?;
+    let Checked { findings, counts } = check(&files)?;
+    let files: Vec<SourceFile> = files.into_iter().map(|(_, file)| file).collect();
     let mut output = Output::new();
     match args.format {
         CheckFormat::Human => {
-            output.text(&render::human::render(findings, &files, terminal::colour_stdout()))?;
+            output.text(&render::human::render(&findings, &files, terminal::colour_stdout()))?;
         }
-        CheckFormat::Json => output.text(&render::json::render(findings))?,
-        CheckFormat::Sarif => output.text(&render::sarif::render(findings))?,
-        CheckFormat::Github => output.text(&render::github::render(findings))?,
+        CheckFormat::Json => output.text(&render::json::render(&findings))?,
+        CheckFormat::Sarif => output.text(&render::sarif::render(&findings))?,
+        CheckFormat::Github => output.text(&render::github::render(&findings))?,
     }
     output.finish()?;
+    let errors = findings.iter().filter(|finding| finding.level() == Level::Error).count();
     if args.format == CheckFormat::Human {
-        let errors = findings.iter().filter(|finding| finding.level() == Level::Error).count();
         terminal::note(&format!(
             "{} in {}: {}, {}",
-            count(loaded.rules.len(), "sound rule"),
+            counts,
             count(files.len(), "file"),
             count(errors, "error"),
             count(findings.len() - errors, "warning"),
         ));
     }
-    Ok(if loaded.has_errors() { Status::Found } else { Status::Done })
+    Ok(if errors > 0 { Status::Found } else { Status::Done })
+}
+
+/// What came out of a check.
+struct Checked {
+    /// In the order of files and places.
+    findings: Vec<Finding>,
+    /// `3 sound rules, 2 sound tests`
+    counts: String,
+}
+
+fn check(files: &[(Kind, SourceFile)]) -> Result<Checked, Failure> {
+    let of = |wanted: Kind| -> Vec<SourceFile> {
+        files.iter().filter(|(kind, _)| *kind == wanted).map(|(_, file)| file.clone()).collect()
+    };
+    let (rules, tests, silences) = (of(Kind::Rules), of(Kind::Tests), of(Kind::Silences));
+    let loaded = load(&rules);
+    let mut counts = vec![count(loaded.rules.len(), "sound rule")];
+    let loaded_tests = test_file::load(&tests);
+    let loaded_silences = silence::load(&silences);
+    let mut findings = loaded.findings;
+    findings.extend(loaded_tests.findings);
+    for file in &loaded_tests.tests {
+        let text = tests.iter().find(|it| it.name == file.file);
+        let text = text.map(|it| String::from_utf8_lossy(&it.content)).unwrap_or_default();
+        findings.extend(against_disk(file, &text)?);
+    }
+    // Where no rules are checked, which rules there are is not known.
+    if !rules.is_empty() {
+        findings.extend(loaded_silences.against(&loaded.rules));
+    }
+    findings.extend(loaded_silences.findings);
+    if !tests.is_empty() {
+        let sound = loaded_tests.tests.iter().map(|file| file.tests.len()).sum();
+        counts.push(count(sound, "sound test"));
+    }
+    if !silences.is_empty() {
+        counts.push(count(loaded_silences.silences.len(), "sound silence"));
+    }
+    let numbers: BTreeMap<&str, usize> =
+        files.iter().enumerate().map(|(number, (_, file))| (&*file.name, number)).collect();
+    findings.sort_by_key(|Finding { place, code, .. }| {
+        (numbers.get(&*place.file).copied(), place.bytes.start, place.bytes.end, *code)
+    });
+    Ok(Checked { findings, counts: counts.join(", ") })
+}
+
+/// A test file against the files that it names: rules, and spans.
+fn against_disk(file: &TestFile, text: &str) -> Result<Vec<Finding>, Failure> {
+    let is_missing = |path: &str| !folder_of(file).join(path).exists();
+    let mut findings: Vec<Finding> = file
+        .rules
+        .iter()
+        .filter(|path| is_missing(path))
+        .map(|path| missing(path, place_of(file, text, path)))
+        .collect();
+    let span_files = file.tests.iter().flat_map(|test| &test.span_files);
+    let missing_spans: Vec<Finding> = span_files
+        .filter(|spans| is_missing(&spans.path))
+        .map(|spans| missing(&spans.path, spans.place.clone()))
+        .collect();
+    if findings.is_empty() {
+        let rules = load(&rules_of(file)?);
+        // What is expected of rules that do not load cannot be held against them.
+        if !rules.has_errors() {
+            findings.extend(file.against(&rules.rules));
+        }
+    }
+    findings.extend(missing_spans);
+    Ok(findings)
+}
+
+fn missing(path: &str, place: Place) -> Finding {
+    Finding {
+        code: Code::InvalidValue,
+        message: format!("there is no file `{path}`"),
+        place,
+        hint: Some("paths start from the folder of the test file".to_owned()),
+        related: Vec::new(),
+    }
+}
+
+/// Where a path of `rules` stands. A test file names it once, and before all else that could hold it.
+fn place_of(file: &TestFile, text: &str, path: &str) -> Place {
+    let begin = text.find("rules").and_then(|key| text[key..].find(path).map(|at| key + at));
+    let bytes = begin.map_or(0..0, |begin| begin..begin + path.len());
+    let lines = Lines::of(text);
+    let (start, end) = (lines.position(text, bytes.start), lines.position(text, bytes.end));
+    Place { file: file.file.clone(), bytes, start, end }
 }
 
 /// `1 file`, `2 files`

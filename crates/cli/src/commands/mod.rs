@@ -2,12 +2,17 @@
 
 mod check;
 mod demo;
+mod diff;
 mod eval;
 mod explain;
 mod ingest;
 mod replay;
 pub(crate) mod run;
+mod schema;
+mod silence;
+mod status;
 mod test;
+mod verify;
 
 use clap::CommandFactory;
 
@@ -26,12 +31,11 @@ pub(crate) async fn run(command: Command) -> Result<Status, Failure> {
         Command::Test(args) => test::run(&args).await,
         Command::Run(args) => run::run(&args).await,
         Command::Replay(args) => replay::run(&args).await,
-        Command::Schema => {
-            let mut output = Output::new();
-            output.line(&fluo_rules::schema::schema())?;
-            output.finish()?;
-            Ok(Status::Done)
-        }
+        Command::Diff(args) => diff::run(&args).await,
+        Command::Verify(args) => verify::run(&args).await,
+        Command::Status(args) => status::run(&args).await,
+        Command::Silence(args) => silence::run(&args.command).await,
+        Command::Schema(args) => schema::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "fluo", &mut script);

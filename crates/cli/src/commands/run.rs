@@ -37,7 +37,8 @@ pub(crate) async fn run(args: &Run) -> Result<Status, Failure> {
             None => now(),
         };
         let ticked = runner.tick(at).await?;
-        return Ok(if ticked.delivered.failed.is_empty() { Status::Done } else { Status::Failed });
+        let delivered = ticked.delivered.failed.is_empty() && ticked.delivered.given_up.is_empty();
+        return Ok(if delivered { Status::Done } else { Status::Failed });
     }
     let every = configured.config.every.0;
     loop {

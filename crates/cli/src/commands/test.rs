@@ -84,13 +84,14 @@ fn tell_findings(findings: &[Finding], files: &[SourceFile]) {
 }
 
 /// The rule files that a test file names.
-fn rules_of(tests: &TestFile) -> Result<Vec<SourceFile>, Failure> {
+pub(crate) fn rules_of(tests: &TestFile) -> Result<Vec<SourceFile>, Failure> {
     let folder = folder_of(tests);
     let paths: Vec<_> = tests.rules.iter().map(|rules| folder.join(rules)).collect();
     rule_files::read(&paths)
 }
 
-fn folder_of(tests: &TestFile) -> &Path {
+/// Where the paths of a test file start from.
+pub(crate) fn folder_of(tests: &TestFile) -> &Path {
     Path::new(&*tests.file).parent().unwrap_or(Path::new(""))
 }
 

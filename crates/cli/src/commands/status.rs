@@ -1,0 +1,152 @@
+//! `fluo status`: what fires now, how far behind evaluation is, what is wrong.
+
+use std::fmt::Write as _;
+
+use fluo_alerts::escape::plain;
+use fluo_alerts::template::NO_VALUE;
+use fluo_alerts::time;
+use fluo_alerts::value::human_duration;
+use fluo_evaluator::status::{self, Firing, Pending, Status as Now, Wrong};
+
+use crate::args::{StatusArgs, SummaryFormat};
+use crate::commands::run::now;
+use crate::deployed::Configured;
+use crate::exit::{Failure, Status};
+use crate::terminal::Output;
+
+pub(crate) async fn run(args: &StatusArgs) -> Result<Status, Failure> {
+    let configured = Configured::read(&args.config)?;
+    let root = configured.root()?;
+    let state = status::read(&root).await.map_err(|error| {
+        Failure::because(format!("could not read the state in `{}`", configured.config.store), error)
+    })?;
+    let now = status::status(&state, now());
+    let mut output = Output::new();
+    match args.format {
+        SummaryFormat::Human => output.text(&human(&now))?,
+        SummaryFormat::Json => {
+            let json = serde_json::to_string(&now)
+                .map_err(|error| Failure::because("could not write JSON", error))?;
+            output.line(&json)?;
+        }
+    }
+    output.finish()?;
+    Ok(Status::Done)
+}
+
+fn human(now: &Now) -> String {
+    let (Some(eval_time), Some(behind)) = (now.eval_time, now.behind_ns) else {
+        return "Nothing was evaluated yet.\n".to_owned();
+    };
+    let mut text = String::new();
+    // Writing to a `String` cannot fail, here and below.
+    let _ = writeln!(
+        text,
+        "Evaluated up to {}, {} ago; {} evaluations.",
+        time::format(eval_time),
+        human_duration(seconds(behind)),
+        now.evaluations
+    );
+    pipeline(&mut text, now);
+    section(&mut text, "Firing", "No alert fires.", now.firing.iter().map(firing));
+    section(&mut text, "Pending", "", now.pending.iter().map(pending));
+    section(&mut text, "Rules that are not judged", "", now.rule_errors.iter().map(wrong));
+    section(&mut text, "Rule files that do not load", "", now.rule_file_errors.iter().map(wrong));
+    let damaged = now.damaged_files.iter();
+    section(
+        &mut text,
+        "Data files that cannot be read",
+        "",
+        damaged.map(|file| format!("{}: {}", plain(&file.name), plain(&file.reason))),
+    );
+    section(&mut text, "Waiting to be delivered", "", outbox(now).into_iter());
+    text
+}
+
+fn pipeline(text: &mut String, now: &Now) {
+    let Some(arrived_at) = now.pipeline.arrived_at else { return };
+    let _ = write!(text, "The last new data file was seen by the evaluation of {}", time::format(arrived_at));
+    if let Some(newest) = now.pipeline.newest_end {
+        let _ = write!(text, "; the newest span ended at {}", time::format(newest));
+    }
+    text.push_str(if now.pipeline.stale { ". Nothing arrives any more.\n" } else { ".\n" });
+}
+
+fn section(text: &mut String, title: &str, nothing: &str, lines: impl Iterator<Item = String>) {
+    let lines: Vec<String> = lines.collect();
+    if lines.is_empty() {
+        if !nothing.is_empty() {
+            let _ = writeln!(text, "{nothing}");
+        }
+        return;
+    }
+    let _ = writeln!(text, "{title}:");
+    for line in lines {
+        let _ = writeln!(text, "  {line}");
+    }
+}
+
+fn firing(alert: &Firing) -> String {
+    let values: Vec<String> =
+        alert.values.iter().map(|(name, value)| format!("{} = {}", plain(name), plain(value))).collect();
+    let muted = alert.muted_by.as_ref().map_or(String::new(), |by| format!(" (muted by {})", plain(by)));
+    format!(
+        "{} {}{} since {}: {}{muted}",
+        alert.severity,
+        plain(&alert.rule),
+        group(&alert.group),
+        time::format(alert.since),
+        values.join(", "),
+    )
+}
+
+fn pending(alert: &Pending) -> String {
+    format!(
+        "{}{} since {}; fires at {} if it goes on",
+        plain(&alert.rule),
+        group(&alert.group),
+        time::format(alert.since),
+        time::format(alert.fires_at),
+    )
+}
+
+fn wrong(wrong: &Wrong) -> String {
+    format!("{} since {}: {}", plain(&wrong.name), time::format(wrong.since), plain(&wrong.reason))
+}
+
+fn outbox(now: &Now) -> Vec<String> {
+    let mut lines: Vec<String> = now
+        .outbox
+        .sinks
+        .iter()
+        .map(|(sink, waiting)| {
+            let refused = match waiting.refused {
+                0 => String::new(),
+                times => format!("; refused {times} times in a row"),
+            };
+            let since = time::format(waiting.since);
+            format!("{}: {} since {since}{refused}", plain(sink), waiting.waiting)
+        })
+        .collect();
+    if now.outbox.held > 0 {
+        lines.push(format!("{} are held back until the outage is caught up", now.outbox.held));
+    }
+    lines
+}
+
+/// ` [region=eu, tier=(none)]`
+fn group(group: &[(String, Option<String>)]) -> String {
+    if group.is_empty() {
+        return String::new();
+    }
+    let entries: Vec<String> = group
+        .iter()
+        .map(|(key, value)| format!("{}={}", plain(key), plain(value.as_deref().unwrap_or(NO_VALUE))))
+        .collect();
+    format!(" [{}]", entries.join(", "))
+}
+
+/// Whole seconds: nobody is behind by nanoseconds.
+fn seconds(nanos: i64) -> i128 {
+    i128::from(nanos.div_euclid(1_000_000_000)) * 1_000_000_000
+}

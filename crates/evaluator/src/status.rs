@@ -1,0 +1,370 @@
+//! What the state says of the present: what fires, how far behind evaluation is, what is wrong. Pure but for reading it.
+
+use std::collections::BTreeMap;
+
+use fluo_alerts::life_cycle::{Alert, GroupState, Phase, RuleState};
+use fluo_alerts::wire;
+use fluo_rules::SourceFile;
+use fluo_rules::rule::{Rule, Severity};
+use fluo_store::{Root, StoreError};
+use object_store::path::Path;
+use serde::Serialize;
+
+use crate::rule_set::RuleSet;
+use crate::state::{LOCATION, State, StateError};
+
+/// Name and version of the payload's format.
+pub const SCHEMA: &str = "fluo.status/v1";
+
+/// What is so at a moment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Status {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// The last evaluation; none before the first.
+    #[serde(with = "wire::optional_moment")]
+    pub eval_time: Option<i64>,
+    /// How long ago that is, in nanoseconds.
+    pub behind_ns: Option<i64>,
+    /// How many evaluations there were.
+    pub evaluations: u64,
+    /// The alerts that fire, by rule and start.
+    pub firing: Vec<Firing>,
+    /// Those that hold and have not held for `for` yet.
+    pub pending: Vec<Pending>,
+    /// Rules that could not be judged.
+    pub rule_errors: Vec<Wrong>,
+    /// Rule files that do not load.
+    pub rule_file_errors: Vec<Wrong>,
+    /// Data files that could not be read.
+    pub damaged_files: Vec<Damaged>,
+    /// What is on its way.
+    pub outbox: Outbox,
+    /// The stream of data files.
+    pub pipeline: Pipeline,
+}
+
+/// An alert that fires.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Firing {
+    /// Its rule.
+    pub rule: String,
+    /// How bad.
+    #[serde(with = "wire::severity")]
+    pub severity: Severity,
+    /// Group keys and values.
+    #[serde(with = "wire::pairs")]
+    pub group: Vec<(String, Option<String>)>,
+    /// The episode's id.
+    pub id: String,
+    /// The first moment at which the condition held.
+    #[serde(with = "wire::moment")]
+    pub since: i64,
+    /// Names and values as they were told.
+    #[serde(with = "wire::pairs")]
+    pub values: Vec<(String, String)>,
+    /// The silence or the rule that mutes it.
+    pub muted_by: Option<String>,
+}
+
+/// An alert that does not fire yet.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Pending {
+    /// Its rule.
+    pub rule: String,
+    /// Group keys and values.
+    #[serde(with = "wire::pairs")]
+    pub group: Vec<(String, Option<String>)>,
+    /// The first moment at which the condition held.
+    #[serde(with = "wire::moment")]
+    pub since: i64,
+    /// When it will fire, if it goes on.
+    #[serde(with = "wire::moment")]
+    pub fires_at: i64,
+}
+
+/// Something that is wrong with a rule or a rule file.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Wrong {
+    /// Its name.
+    pub name: String,
+    /// What is wrong.
+    pub reason: String,
+    /// Since which evaluation.
+    #[serde(with = "wire::moment")]
+    pub since: i64,
+}
+
+/// A data file that could not be read.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Damaged {
+    /// Its place below the root of the store.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What is on its way.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Outbox {
+    /// Notifications that some sink has not taken yet.
+    pub waiting: usize,
+    /// Of these, those that are held back until an outage is caught up.
+    pub held: usize,
+    /// By the name of the sink.
+    pub sinks: BTreeMap<String, Waiting>,
+}
+
+/// What waits for one sink.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Waiting {
+    /// How many.
+    pub waiting: usize,
+    /// The evaluation that told the oldest of them.
+    #[serde(with = "wire::moment")]
+    pub since: i64,
+    /// Attempts in a row that failed.
+    pub refused: u32,
+}
+
+/// The stream of data files.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Pipeline {
+    /// The last evaluation that saw a new file.
+    #[serde(with = "wire::optional_moment")]
+    pub arrived_at: Option<i64>,
+    /// End of the newest span that is known.
+    #[serde(with = "wire::optional_moment")]
+    pub newest_end: Option<i64>,
+    /// Whether people were told that nothing arrives.
+    pub stale: bool,
+}
+
+/// Why the state cannot be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum StatusError {
+    /// Occurs when the store fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Occurs when the state cannot be read.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// Reads the state of the store at `root`; a new one where nothing was evaluated yet.
+///
+/// # Errors
+///
+/// [`StatusError`] where it cannot be read.
+pub async fn read(root: &Root) -> Result<State, StatusError> {
+    match root.versioned.read(&root.at(&Path::from(LOCATION))).await? {
+        Some((bytes, _)) => Ok(State::decode(&bytes)?),
+        None => Ok(State::new()),
+    }
+}
+
+/// What a state says at `now`, in nanoseconds since the epoch.
+pub fn status(state: &State, now: i64) -> Status {
+    let evaluated = !state.is_new();
+    let texts = state.rule_files.iter();
+    let files: Vec<SourceFile> =
+        texts.map(|(name, text)| SourceFile::new(name.as_str(), text.as_str())).collect();
+    let rules = RuleSet::load(&files, &BTreeMap::new());
+    let mut firing = Vec::new();
+    let mut pending = Vec::new();
+    for (name, of_rule) in &state.rules {
+        firing.extend(of_rule.firing().map(|(_, alert)| firing_alert(name, alert)));
+        if let Some(known) = rules.rules.get(name) {
+            pending
+                .extend(of_rule.groups.values().filter_map(|group| is_pending(&known.rule, of_rule, group)));
+        }
+    }
+    firing.sort_by(|one, other| {
+        (&one.rule, one.since, &one.group).cmp(&(&other.rule, other.since, &other.group))
+    });
+    pending.sort_by(|one, other| {
+        (&one.rule, one.since, &one.group).cmp(&(&other.rule, other.since, &other.group))
+    });
+    let wrong = |(name, error): (&String, &fluo_alerts::life_cycle::state::ErrorState)| Wrong {
+        name: name.clone(),
+        reason: error.reason.clone(),
+        since: error.since,
+    };
+    let rule_errors = state.rules.iter().filter_map(|(name, rule)| Some((name, rule.error.as_ref()?)));
+    Status {
+        schema: SCHEMA,
+        eval_time: evaluated.then_some(state.eval_time),
+        behind_ns: evaluated.then(|| now.saturating_sub(state.eval_time)),
+        evaluations: state.generation,
+        firing,
+        pending,
+        rule_errors: rule_errors.map(wrong).collect(),
+        rule_file_errors: state.file_errors.iter().map(wrong).collect(),
+        damaged_files: state
+            .damaged
+            .iter()
+            .map(|damaged| Damaged { name: damaged.name.clone(), reason: damaged.reason.clone() })
+            .collect(),
+        outbox: outbox(state),
+        pipeline: Pipeline {
+            arrived_at: evaluated.then_some(state.pipeline.arrived_at),
+            newest_end: (state.pipeline.newest_end > 0).then_some(state.pipeline.newest_end),
+            stale: state.pipeline.stale,
+        },
+    }
+}
+
+fn firing_alert(rule: &str, alert: &Alert) -> Firing {
+    Firing {
+        rule: rule.to_owned(),
+        severity: alert.told.violation.severity,
+        group: alert.told.violation.group.clone(),
+        id: alert.told.id.to_string(),
+        since: alert.starts_at,
+        values: alert.told.values.clone(),
+        muted_by: alert.muted_by.clone(),
+    }
+}
+
+/// The violation of a group that holds on, and is not part of an alert yet.
+fn is_pending(rule: &Rule, of_rule: &RuleState, group: &GroupState) -> Option<Pending> {
+    if rule.hold_for.0 <= 0 {
+        return None;
+    }
+    // Rules with `for` are judged on the grid: what held at its last point holds on.
+    let step = rule.grid_step().0;
+    let alerts = |from: i64, to: i64| {
+        group.alerts.iter().any(|alert| {
+            matches!(alert.phase, Phase::Firing | Phase::Resolved)
+                && alert.starts_at <= to
+                && from <= alert.ends_at
+        })
+    };
+    let violation = group.violations.iter().rfind(|violation| {
+        violation.live
+            && violation.ends_at.saturating_add(step) > of_rule.judged_to
+            && !alerts(violation.starts_at, violation.ends_at)
+    })?;
+    Some(Pending {
+        rule: rule.name.clone(),
+        group: group.group.clone(),
+        since: violation.starts_at,
+        fires_at: violation.starts_at.saturating_add(rule.hold_for.0),
+    })
+}
+
+fn outbox(state: &State) -> Outbox {
+    let mut sinks: BTreeMap<String, Waiting> = BTreeMap::new();
+    for queued in &state.outbox {
+        for sink in queued.pending.keys() {
+            let refused = state.sinks.get(sink).map_or(0, |refusals| refusals.in_a_row);
+            let at = queued.notification.at;
+            let waiting = sinks.entry(sink.clone()).or_insert(Waiting { waiting: 0, since: at, refused });
+            waiting.waiting += 1;
+            waiting.since = waiting.since.min(at);
+        }
+    }
+    Outbox {
+        waiting: state.outbox.len(),
+        held: state.outbox.iter().filter(|queued| queued.held).count(),
+        sinks,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fluo_alerts::life_cycle::Stretch;
+    use fluo_alerts::life_cycle::state::{ErrorState, Tracked};
+    use fluo_alerts::notification::{Event, Id};
+    use fluo_rules::duration::Nanos;
+
+    use super::*;
+    use crate::notices;
+    use crate::state::{Attempt, Queued, Refusals};
+
+    const MINUTE: i64 = Nanos::MINUTE.0;
+    const RULE: &str = "- {name: slow, span: {}, condition: count > 5, for: 5m}\n";
+
+    fn state(rule: RuleState) -> State {
+        State {
+            generation: 7,
+            eval_time: 101 * MINUTE,
+            rules: [("slow".to_owned(), rule)].into(),
+            rule_files: [("r.yml".to_owned(), RULE.to_owned())].into(),
+            ..State::new()
+        }
+    }
+
+    /// A rule that was judged up to minute 100, whose condition held from and to these minutes.
+    fn held(from: i64, to: i64) -> RuleState {
+        let tracked = Tracked {
+            id: Id::default(),
+            first_start: from * MINUTE,
+            starts_at: from * MINUTE,
+            ends_at: to * MINUTE,
+            revision: 1,
+            live: true,
+            digest: Id::default(),
+        };
+        let group = GroupState { violations: vec![tracked], ..GroupState::default() };
+        let print = fluo_alerts::fingerprint::fingerprint("slow", &[]);
+        RuleState {
+            judged_to: 100 * MINUTE + 1,
+            groups: [(print, group)].into(),
+            ..RuleState::new(String::new(), 0)
+        }
+    }
+
+    #[test]
+    fn before_the_first_evaluation_there_is_nothing_to_tell() {
+        let status = status(&State::new(), 5);
+        assert_eq!((status.eval_time, status.behind_ns, status.evaluations), (None, None, 0));
+        assert_eq!(status.pipeline, Pipeline { arrived_at: None, newest_end: None, stale: false });
+    }
+
+    #[test]
+    fn what_holds_and_has_not_held_for_long_enough_is_pending() {
+        let of = |from, to| status(&state(held(from, to)), 102 * MINUTE).pending;
+        let [pending] = of(98, 100).try_into().unwrap();
+        assert_eq!((pending.since, pending.fires_at), (98 * MINUTE, 103 * MINUTE));
+        assert_eq!(of(90, 93), [], "it held no longer");
+        let mut gone = held(98, 100);
+        gone.groups.values_mut().for_each(|group| group.violations[0].live = false);
+        assert_eq!(status(&state(gone), 102 * MINUTE).pending, [], "late spans took it back");
+    }
+
+    #[test]
+    fn how_far_behind_and_what_is_wrong_is_told() {
+        let error =
+            ErrorState { reason: "too many groups".to_owned(), since: 90 * MINUTE, told_at: 0, told: 1 };
+        let mut state = state(RuleState { error: Some(error.clone()), ..held(1, 1) });
+        state.file_errors.insert("bad.yml".to_owned(), error);
+        let ends = Stretch { from: 0, to: 1 };
+        let damaged = crate::state::Damaged { name: "spans/x".to_owned(), ends, reason: "cut".to_owned() };
+        let notification = notices::file_error(&damaged, 99 * MINUTE);
+        assert_eq!(notification.event, Event::FileError);
+        state.damaged.push(damaged);
+        let pending = [("chat".to_owned(), Attempt::default()), ("mail".to_owned(), Attempt::default())];
+        state.outbox.push(Queued {
+            notification: notification.clone(),
+            pending: pending.into(),
+            held: false,
+        });
+        let later = fluo_alerts::notification::Notification { at: 100 * MINUTE, ..notification };
+        state.outbox.push(Queued {
+            notification: later,
+            pending: [("chat".to_owned(), Attempt::default())].into(),
+            held: false,
+        });
+        state.sinks.insert("chat".to_owned(), Refusals { in_a_row: 4, told: 1 });
+        let status = status(&state, 103 * MINUTE);
+        assert_eq!(status.behind_ns, Some(2 * MINUTE));
+        assert_eq!(status.rule_errors[0].name, "slow");
+        assert_eq!(status.rule_file_errors[0].since, 90 * MINUTE);
+        assert_eq!(status.damaged_files[0].reason, "cut");
+        let chat = Waiting { waiting: 2, since: 99 * MINUTE, refused: 4 };
+        let mail = Waiting { waiting: 1, since: 99 * MINUTE, refused: 0 };
+        let sinks = [("chat".to_owned(), chat), ("mail".to_owned(), mail)].into();
+        assert_eq!(status.outbox, Outbox { waiting: 2, held: 0, sinks });
+    }
+}

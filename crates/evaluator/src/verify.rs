@@ -1,0 +1,360 @@
+//! An alert, proved: recomputed from the files and the rule that it names.
+//!
+//! ```text
+//! files it names ─▶ there? same etag? ─┐
+//! state/rules/<hash>.yml ─▶ same hash? ─┴▶ judged again at `starts_at`, over exactly these ─▶ holds? same values, evidence?
+//! ```
+//!
+//! What arrived later changes nothing: whoever was told was told of what was there. What lies behind the first moment
+//! (`ends_at`, `peak`, whether it held for `for`) is not proved: the alert names the files of its first window only.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::error::DataFusionError;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use fluo_alerts::escape::plain;
+use fluo_alerts::notification::{FileRef, Id, Notification, Told};
+use fluo_alerts::template::Renderer;
+use fluo_alerts::time;
+use fluo_alerts::violation::{Evidence, Violation};
+use fluo_alerts::wire::Object;
+use fluo_engine::{EngineError, Range, record, session_with_memory};
+use fluo_plan::RulePlan;
+use fluo_rules::rule::Rule;
+use fluo_rules::standalone::text_hash;
+use fluo_rules::{SourceFile, load};
+use fluo_store::{DataFile, DataFileName, Root, StoreError, etag};
+use object_store::path::Path;
+use object_store::{Error as ObjectError, ObjectStoreExt};
+use serde::Serialize;
+
+use crate::settings::Settings;
+use crate::span_data::SpanData;
+
+/// Name and version of the payload's format.
+pub const SCHEMA: &str = "fluo.verification/v1";
+
+/// What became of an alert when it was recomputed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verification {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// Whether everything that can be proved is as it was told.
+    pub holds: bool,
+    /// What is not.
+    pub findings: Vec<Finding>,
+}
+
+/// Something that is not as it was told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What.
+    pub kind: Kind,
+    /// The same in a line for people.
+    pub detail: String,
+}
+
+/// What is not as it was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A data file is not there any more.
+    FileMissing,
+    /// A data file is another one now.
+    FileAltered,
+    /// A data file was not identified when the alert fired, or by another kind of store.
+    FileUnproven,
+    /// The rule's text is not kept.
+    RuleMissing,
+    /// The rule's text is another one now.
+    RuleAltered,
+    /// The condition does not hold for the group at `starts_at`.
+    Condition,
+    /// It holds with other values.
+    Values,
+    /// Other spans show it.
+    Evidence,
+    /// What the alert says of its rule, its group or itself is not so.
+    Told,
+}
+
+/// Why an alert could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// Occurs when the store fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Occurs when the window cannot be judged.
+    #[error("the window could not be judged again")]
+    Engine(#[from] EngineError),
+    /// Occurs when the store cannot be read by the query engine.
+    #[error("the store could not be read")]
+    Query(#[from] DataFusionError),
+    /// Occurs when the notification is about something else than one alert.
+    #[error("a `{event}` notification is not about one alert, so that there is nothing to recompute")]
+    NoAlert {
+        /// What it is about.
+        event: &'static str,
+    },
+    /// Occurs when the rule's text is what it was, and this version of fluo does not read it.
+    #[error(
+        "the text of the rule, `{name}`, is unaltered, and this version of fluo does not load it: {reason}"
+    )]
+    Rule {
+        /// Its place below the root of the store.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// Recomputes the alert of a notification from the store at `root`.
+///
+/// # Errors
+///
+/// [`VerifyError`] where nothing can be said. That something is missing or altered is a finding.
+pub async fn verify(notification: &Notification, root: &Root) -> Result<Verification, VerifyError> {
+    let Some(told) = &notification.alert else {
+        return Err(VerifyError::NoAlert { event: notification.event.as_str() });
+    };
+    let mut findings = Vec::new();
+    let files = files(&told.files, root, &mut findings).await?;
+    let rule = rule(&told.rule_hash, root, &mut findings).await?;
+    if let Some(rule) = rule {
+        findings.extend(said(notification, told, &rule));
+        // Over other files than those that were judged, anything may come out.
+        if files.len() == told.files.len() {
+            judge(told, rule, &files, root, &mut findings).await?;
+        }
+    }
+    Ok(Verification { schema: SCHEMA.to_owned(), holds: findings.is_empty(), findings })
+}
+
+/// The files that are there as they were.
+async fn files(
+    named: &[FileRef],
+    root: &Root,
+    findings: &mut Vec<Finding>,
+) -> Result<Vec<DataFile>, VerifyError> {
+    let mut found = Vec::new();
+    for FileRef { name, etag: told } in named {
+        let shown = plain(name);
+        let mut add = |kind, detail| findings.push(Finding { kind, detail });
+        // What names no place below the root names nothing, wherever it points.
+        let Some(file) = look_up(name, root).await? else {
+            add(Kind::FileMissing, format!("`{shown}` is not there any more"));
+            continue;
+        };
+        let now = etag(root, &file).await?;
+        let now = plain(&now);
+        if now == *told {
+            found.push(file);
+        } else if is_hash(told) == is_hash(&now) && !told.starts_with("unknown: ") {
+            let told = plain(told);
+            add(Kind::FileAltered, format!("`{shown}` was altered: it was {told}, and is {now}"));
+        } else {
+            let told = plain(told);
+            add(Kind::FileUnproven, format!("`{shown}` cannot be held against `{told}`: it is {now} here"));
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a tag is the hash of a file's bytes, and not a version of some store's own.
+fn is_hash(etag: &str) -> bool {
+    etag.starts_with("sha256:")
+}
+
+async fn look_up(name: &str, root: &Root) -> Result<Option<DataFile>, StoreError> {
+    let Ok(relative) = Path::parse(name) else { return Ok(None) };
+    let location = root.at(&relative);
+    match root.store.head(&location).await {
+        Ok(object) => Ok(Some(DataFile {
+            name: location.filename().and_then(DataFileName::parse),
+            size: object.size,
+            e_tag: object.e_tag,
+            last_modified_ms: object.last_modified.timestamp_millis(),
+            location,
+        })),
+        Err(ObjectError::NotFound { .. }) => Ok(None),
+        Err(source) => Err(StoreError::Request { action: "look up", location, source }),
+    }
+}
+
+/// The rule whose text has this hash.
+async fn rule(hash: &str, root: &Root, findings: &mut Vec<Finding>) -> Result<Option<Rule>, VerifyError> {
+    let mut add = |kind, detail| findings.push(Finding { kind, detail });
+    let is_hash = hash.len() == 64 && hash.bytes().all(|c| c.is_ascii_hexdigit());
+    if !is_hash {
+        add(Kind::RuleMissing, format!("`{}` is the hash of no rule's text", plain(hash)));
+        return Ok(None);
+    }
+    let name = format!("state/rules/{hash}.yml");
+    let location = root.at(&Path::from(name.as_str()));
+    let failed = |source| StoreError::Request { action: "read", location: location.clone(), source };
+    let bytes = match root.store.get(&location).await {
+        Ok(object) => object.bytes().await.map_err(failed)?,
+        Err(ObjectError::NotFound { .. }) => {
+            add(Kind::RuleMissing, format!("the text of the rule, `{name}`, is not there any more"));
+            return Ok(None);
+        }
+        Err(error) => return Err(failed(error).into()),
+    };
+    let unaltered = std::str::from_utf8(&bytes).is_ok_and(|text| text_hash(text) == hash);
+    if !unaltered {
+        add(Kind::RuleAltered, format!("the text of the rule, `{name}`, was altered: its hash is another"));
+        return Ok(None);
+    }
+    let loaded = load(&[SourceFile::new(name.as_str(), bytes.to_vec())]);
+    let mut rules = loaded.rules;
+    if let (Some(rule), true) = (rules.pop(), rules.is_empty()) {
+        return Ok(Some(rule));
+    }
+    let reason = loaded.findings.first().map(|finding| finding.message.clone());
+    let reason = reason.unwrap_or_else(|| "it holds another number of rules than one".to_owned());
+    Err(VerifyError::Rule { name, reason: plain(&reason).into_owned() })
+}
+
+/// What the notification says of the rule, where that is not so.
+fn said(notification: &Notification, told: &Told, rule: &Rule) -> Vec<Finding> {
+    let violation = &told.violation;
+    let labels = |labels: &BTreeMap<String, String>| {
+        labels.iter().map(|(key, value)| format!("{key}={}", plain(value))).collect::<Vec<_>>().join(", ")
+    };
+    let name = notification.rule.clone().unwrap_or_default();
+    let id = Id::of_episode(&violation.fingerprint, violation.starts_at);
+    [
+        ("rule", violation.rule.clone(), rule.name.clone()),
+        ("rule of the notification", name, rule.name.clone()),
+        ("severity", violation.severity.to_string(), rule.severity.to_string()),
+        ("severity of the notification", notification.severity.to_string(), rule.severity.to_string()),
+        ("labels", labels(&violation.labels), labels(&rule.labels)),
+        ("condition", lines(&violation.condition), lines(&rule.condition.text)),
+        ("window", violation.window.to_string(), rule.window.to_string()),
+        ("id", told.id.to_string(), id.to_string()),
+    ]
+    .into_iter()
+    .filter(|(_, told, is)| plain(told) != plain(is))
+    .map(|(what, told, is)| differs(Kind::Told, what, &told, &is))
+    .collect()
+}
+
+/// A text of several lines as sinks send it.
+fn lines(text: &str) -> String {
+    text.lines().map(plain).collect::<Vec<_>>().join("\n").trim_end().to_owned()
+}
+
+fn differs(kind: Kind, what: &str, told: &str, is: &str) -> Finding {
+    Finding { kind, detail: format!("{what}: told `{}`, and is `{}`", plain(told), plain(is)) }
+}
+
+/// Judges the window again.
+async fn judge(
+    told: &Told,
+    rule: Rule,
+    files: &[DataFile],
+    root: &Root,
+    findings: &mut Vec<Finding>,
+) -> Result<(), VerifyError> {
+    let rule = Arc::new(rule);
+    let plan = RulePlan::new(Arc::clone(&rule)).map_err(EngineError::from)?;
+    let runtime = RuntimeEnv::default();
+    let data = SpanData::new(root.clone(), &runtime)?;
+    let mut damaged = Vec::new();
+    let source = data.source(files, &mut damaged).await;
+    if let Some(damaged) = damaged.first() {
+        let detail = format!("`{}` cannot be read: {}", plain(&damaged.name), plain(&damaged.reason));
+        findings.push(Finding { kind: Kind::FileAltered, detail });
+        return Ok(());
+    }
+    let session = session_with_memory(&runtime, Settings::default().rule_memory);
+    let starts_at = told.violation.starts_at;
+    let moment = Range { from: Some(starts_at), to: Some(starts_at) };
+    let outcome = fluo_engine::evaluate(&session, &plan, &source, moment).await?;
+    // Links and annotations are texts about the alert, and not part of what is proved.
+    let renderer = Renderer::new(None);
+    let again = outcome
+        .violations
+        .iter()
+        .map(|observed| record::violation(&rule, observed, &renderer).0)
+        .find(|violation| violation.fingerprint == told.violation.fingerprint);
+    let Some(again) = again else {
+        let detail = format!(
+            "the condition `{}` does not hold for {} at {}",
+            plain(&rule.condition.text),
+            group_of(&told.violation),
+            time::format(starts_at)
+        );
+        findings.push(Finding { kind: Kind::Condition, detail });
+        return Ok(());
+    };
+    findings.extend(compare(told, &again));
+    Ok(())
+}
+
+/// What was told of the first moment, against what comes out now.
+fn compare(told: &Told, again: &Violation) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let was = &told.violation;
+    let (told_group, group) = (group_of(was), group_of(again));
+    if told_group != group {
+        findings.push(differs(Kind::Told, "group", &told_group, &group));
+    }
+    let (was_values, values) = (json(&Object(&was.values)), json(&Object(&again.values)));
+    if was_values != values {
+        findings.push(differs(Kind::Values, "values", &was_values, &values));
+    }
+    let human: Vec<String> = told.values.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+    let is: Vec<String> =
+        again.values.iter().map(|(name, value)| format!("{name} = {}", value.human())).collect();
+    if human != is {
+        findings.push(differs(Kind::Values, "values for people", &human.join(", "), &is.join(", ")));
+    }
+    if was.evidence.len() != again.evidence.len() {
+        let detail =
+            format!("evidence: told {} spans, and there are {}", was.evidence.len(), again.evidence.len());
+        findings.push(Finding { kind: Kind::Evidence, detail });
+    }
+    for (was, is) in was.evidence.iter().zip(&again.evidence) {
+        let (was, is) = (json(&shown(was)), json(&shown(is)));
+        if was != is {
+            findings.push(differs(Kind::Evidence, "evidence", &was, &is));
+        }
+    }
+    findings
+}
+
+/// As payloads have it: what is equal has equal bytes.
+fn json(value: &impl Serialize) -> String {
+    // Texts and finite numbers always have a JSON form; if they had not, nothing would equal the reason.
+    serde_json::to_string(value).unwrap_or_else(|error| error.to_string())
+}
+
+/// A span as sinks send it.
+fn shown(span: &Evidence) -> Evidence {
+    let text = |text: &String| plain(text).into_owned();
+    Evidence {
+        trace_id: text(&span.trace_id),
+        span_id: text(&span.span_id),
+        service_name: span.service_name.as_ref().map(text),
+        name: text(&span.name),
+        attributes: span.attributes.iter().map(|(key, value)| (key.clone(), text(value))).collect(),
+        ..span.clone()
+    }
+}
+
+fn group_of(violation: &Violation) -> String {
+    let entries: Vec<String> = violation
+        .group
+        .iter()
+        .map(|(key, value)| match value {
+            Some(value) => format!("{}={}", plain(key), json(&plain(value))),
+            None => format!("{} without a value", plain(key)),
+        })
+        .collect();
+    if entries.is_empty() { "all spans".to_owned() } else { entries.join(", ") }
+}
+
+#[cfg(test)]
+mod tests;

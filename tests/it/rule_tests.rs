@@ -1,0 +1,127 @@
+//! `fluo test`: the rules' unit tests, and what failing ones say.
+
+use std::fs;
+
+use fluo_tests::program::repository;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::incident::RULE;
+use crate::{binary, fluo};
+
+/// One test that passes, and two that do not: whose names an attacker of CI systems would choose.
+const TESTS: &str = r#"rules: [auth.yml]
+tests:
+  - name: six failures alert
+    spans:
+      - {at: 30s..80s, every: 10s, service_name: auth-service, attributes: &failed {http.status_code: 401, error.type: AuthenticationError}}
+    expect:
+      - {rule: AuthFailuresRule, at: 80s, state: firing, value: {count: 6}}
+  - name: five do <b>&"
+    spans:
+      - {at: 30s..70s, every: 10s, service_name: auth-service, attributes: *failed}
+    expect:
+      - {rule: AuthFailuresRule, at: 70s, state: firing}
+  - name: six do not
+    spans:
+      - {at: 30s..80s, every: 10s, service_name: auth-service, attributes: *failed}
+    expect: []
+"#;
+
+fn folder(tests: &str) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    fs::copy(repository().join(RULE), folder.path().join("auth.yml")).unwrap();
+    fs::write(folder.path().join("auth.test.yml"), tests).unwrap();
+    folder
+}
+
+fn run(folder: &TempDir, format: &str, status: i32) -> String {
+    binary().within(folder.path()).run(&["test", "auth.test.yml", "--format", format]).expect(status)
+}
+
+#[test]
+fn failing_expectations_are_shown_beside_what_is() {
+    let expected = r#"failed: auth.test.yml:8: five do <b>&"
+  auth.test.yml:12: `AuthFailuresRule` at 2026-01-01T00:01:10.000Z is not as expected
+    expected: firing
+    actual:   inactive
+failed: auth.test.yml:13: six do not
+  auth.test.yml:13: `AuthFailuresRule` has an alert, and the test does not name it
+    expected: no alert
+    actual:   AuthFailuresRule: count = 6 (gt(count, 5)) in 1m since 2026-01-01T00:01:20.000Z
+1 of 3 tests passed
+"#;
+    assert_eq!(run(&folder(TESTS), "human", 1), expected);
+}
+
+#[test]
+fn scripts_get_one_array() {
+    let found: Value = serde_json::from_str(&run(&folder(TESTS), "json", 1)).unwrap();
+    let passed: Vec<_> = found
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|test| (test["line"].as_u64().unwrap(), test["passed"] == true))
+        .collect();
+    assert_eq!(passed, [(3, true), (8, false), (13, false)]);
+    let failure = json!([{"line": 12, "message": "`AuthFailuresRule` at 2026-01-01T00:01:10.000Z is not as expected",
+        "expected": "firing", "actual": "inactive"}]);
+    assert_eq!(found[1]["failures"], failure);
+}
+
+#[test]
+fn ci_systems_get_junit() {
+    let expected = r#"<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="fluo" tests="3" failures="2">
+  <testsuite name="auth.test.yml" tests="3" failures="2">
+    <testcase classname="auth.test.yml" name="six failures alert"/>
+    <testcase classname="auth.test.yml" name="five do &lt;b&gt;&amp;&quot;">
+      <failure message="`AuthFailuresRule` at 2026-01-01T00:01:10.000Z is not as expected">expected: firing&#10;actual:   inactive</failure>
+    </testcase>
+    <testcase classname="auth.test.yml" name="six do not">
+      <failure message="`AuthFailuresRule` has an alert, and the test does not name it">expected: no alert&#10;actual:   AuthFailuresRule: count = 6 (gt(count, 5)) in 1m since 2026-01-01T00:01:20.000Z</failure>
+    </testcase>
+  </testsuite>
+</testsuites>
+"#;
+    assert_eq!(run(&folder(TESTS), "junit", 1), expected);
+}
+
+#[test]
+fn tests_that_pass_end_with_0() {
+    let (passing, _) = TESTS.split_once("  - name: five").unwrap();
+    assert_eq!(run(&folder(passing), "human", 0), "1 of 1 tests passed\n");
+}
+
+#[test]
+fn mistakes_in_test_files_are_found_before_anything_runs() {
+    let wrong = TESTS.replace("rule: AuthFailuresRule, at: 80s", "rule: AuthFailureRule, at: 80s");
+    let folder = folder(&wrong);
+    let ended = binary().within(folder.path()).run(&["test", "."]);
+    assert_eq!(ended.status, 1);
+    assert!(
+        ended.stderr.contains("E0507") && ended.stderr.contains("`AuthFailuresRule`"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn what_cannot_be_run_is_told() {
+    let empty = TempDir::new().unwrap();
+    let ended = fluo(&["test", empty.path().to_str().unwrap()]);
+    assert_eq!((ended.status, ended.stderr.contains(".test.yml")), (2, true), "{}", ended.stderr);
+    let folder = folder(&TESTS.replace("[auth.yml]", "[gone.yml]"));
+    let ended = binary().within(folder.path()).run(&["test", "auth.test.yml"]);
+    assert_eq!((ended.status, ended.stderr.contains("gone.yml")), (3, true), "{}", ended.stderr);
+}
+
+#[test]
+fn a_file_is_taken_by_its_own_name_wherever_it_lies() {
+    // Temporary folders are hidden ones.
+    let folder = folder(TESTS);
+    let file = folder.path().join("auth.test.yml");
+    let ended = fluo(&["test", file.to_str().unwrap()]);
+    assert_eq!(ended.status, 1, "{}", ended.stderr);
+    assert!(ended.stdout.ends_with("1 of 3 tests passed\n"), "{}", ended.stdout);
+}
