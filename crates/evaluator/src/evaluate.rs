@@ -137,6 +137,7 @@ impl Evaluator {
                     self.name_files(&mut state, name, &judged.change.fired, &all).await;
                 }
                 Err(error) => {
+                    self.owe(&mut state, known, plan, &files, &error, inputs.eval_time);
                     notifications.extend(self.rule_failed(
                         &mut state,
                         name,
@@ -463,8 +464,29 @@ impl Evaluator {
         }
     }
 
-    /// Keeps a rule's state as it is, and says why it was not judged: at once, when the reason changes, and every
-    /// `realert` after.
+    /// Remembers which moments a rule that failed has yet to judge: those that late files reach back to, too, since no
+    /// file arrives twice. Where it is over a limit for the second time in a row, it begins anew behind them: it would
+    /// never come to an end with moments that are too many for it.
+    fn owe(
+        &self,
+        state: &mut State,
+        known: &Known,
+        plan: &RulePlan,
+        files: &Files,
+        error: &EngineError,
+        eval_time: i64,
+    ) {
+        let damaged = stretches(&state.damaged);
+        let due = self.due(state, &known.rule, plan, &files.arrived, &damaged, eval_time);
+        let Some(of_rule) = state.rules.get_mut(&known.rule.name) else { return };
+        if of_rule.error.is_some() && is_limit(error) {
+            of_rule.judged_to = due.moments(of_rule).judged_to;
+        } else if let Some(reopened) = due.reopened(of_rule) {
+            of_rule.judged_to = reopened.saturating_sub(1).max(of_rule.from);
+        }
+    }
+
+    /// Keeps a rule's alerts as they are, and says why it was not judged: at once, and every `repeat_errors` after.
     fn rule_failed(
         &self,
         state: &mut State,
@@ -496,6 +518,18 @@ impl Evaluator {
             eval_time.saturating_sub(self.settings.max_catch_up.0).saturating_sub(self.lateness(None));
         state.damaged.retain(|damaged| damaged.ends.to >= horizon);
     }
+}
+
+/// Whether a rule asks for more than it may have: the same again would ask for as much.
+fn is_limit(error: &EngineError) -> bool {
+    matches!(
+        error,
+        EngineError::Memory(_)
+            | EngineError::Time { .. }
+            | EngineError::GroupOverflow { .. }
+            | EngineError::TooManyWindows { .. }
+            | EngineError::TooManyMoments { .. }
+    )
 }
 
 /// The files of the partitions in which files still arrive.
