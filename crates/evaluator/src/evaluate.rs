@@ -168,7 +168,7 @@ impl Evaluator {
     /// The times of an evaluation for a rule, or for those that set none of their own.
     fn times(&self, state: &State, eval_time: i64, rule: Option<&Rule>) -> Times {
         let delay = rule.and_then(|rule| rule.eval_delay).unwrap_or(self.settings.eval_delay).0;
-        let alive_to = if self.settings.always_alive { i64::MAX } else { state.pipeline.arrived_at };
+        let alive_to = if self.settings.always_alive { i64::MAX } else { state.pipeline.alive_to };
         Times { eval_time, watermark: eval_time.saturating_sub(delay), alive_to }
     }
 
@@ -208,7 +208,16 @@ impl Evaluator {
             state.pipeline.stale = false;
         }
         let newest = arrived.iter().map(|ends| ends.to).filter(|&to| to < i64::MAX).max();
-        state.pipeline.newest_end = state.pipeline.newest_end.max(newest.unwrap_or_default());
+        let newest = newest.unwrap_or_default();
+        state.pipeline.newest_end = state.pipeline.newest_end.max(newest);
+        if first {
+            state.pipeline.alive_to = inputs.eval_time;
+        } else if !new.is_empty() {
+            // A file that the evaluation before did not see has arrived after it, and after its own spans ended. In the
+            // chunks of a catch-up that may be long before this evaluation.
+            let alive_to = newest.max(state.eval_time).min(inputs.eval_time);
+            state.pipeline.alive_to = state.pipeline.alive_to.max(alive_to);
+        }
         state.seen = all.iter().map(|file| file.location.to_string()).collect();
         Ok(Files { hours, arrived: fluo_alerts::life_cycle::joined(arrived), all })
     }
