@@ -32,35 +32,48 @@ pub(crate) fn next(state: &State, settings: &Settings, eval_time: i64) -> Step {
     Step { eval_time: next, last: next == eval_time, skip_to }
 }
 
+/// What was to be told of one alert while nothing was sent: ids and events.
+struct Words {
+    first: (Id, Event),
+    last: (Id, Event),
+}
+
+impl Words {
+    fn began_and_ended(&self) -> bool {
+        matches!(self.first.1, Event::Firing | Event::FiredLate) && self.last.1.is_closed()
+    }
+
+    /// The one that says it all. Of what began and is still open that is its beginning: nobody needs to be reminded of
+    /// what they have not been told, nor that it was over in between.
+    fn kept(&self) -> Id {
+        if self.first.1 == Event::Firing && self.last.1.is_open() { self.first.0 } else { self.last.0 }
+    }
+}
+
 /// How many alerts a summary lists.
 const LISTED: usize = 10;
 
 /// Makes one summary a rule of the alerts that began and ended while nothing was sent; of the others, the last word.
 pub(crate) fn condense(outbox: &mut Vec<Queued>, eval_time: i64) {
-    let mut last: BTreeMap<Id, (Event, Event)> = BTreeMap::new();
+    let mut words: BTreeMap<Id, Words> = BTreeMap::new();
     for queued in outbox.iter().filter(|queued| queued.held) {
-        let Notification { event, alert: Some(alert), .. } = &queued.notification else { continue };
-        last.entry(alert.id).and_modify(|(_, last)| *last = *event).or_insert((*event, *event));
+        let Notification { id, event, alert: Some(alert), .. } = &queued.notification else { continue };
+        let word = (*id, *event);
+        words
+            .entry(alert.id)
+            .and_modify(|words| words.last = word)
+            .or_insert(Words { first: word, last: word });
     }
-    let began_and_ended = |id: &Id| {
-        last.get(id).is_some_and(|(first, last)| {
-            *first == Event::FiredLate || (*first == Event::Firing && last.is_closed())
-        })
-    };
     let mut summaries: BTreeMap<String, Vec<Notification>> = BTreeMap::new();
     let mut kept = Vec::with_capacity(outbox.len());
     for queued in std::mem::take(outbox) {
-        match (&queued.notification.alert, queued.held) {
-            (Some(alert), true) if began_and_ended(&alert.id) => {
-                if last.get(&alert.id).is_some_and(|(_, last)| *last == queued.notification.event) {
-                    let rule = queued.notification.rule.clone().unwrap_or_default();
-                    summaries.entry(rule).or_default().push(queued.notification);
-                }
+        let words = queued.notification.alert.as_ref().and_then(|alert| words.get(&alert.id));
+        match words.filter(|_| queued.held) {
+            Some(words) if queued.notification.id != words.kept() => {}
+            Some(words) if words.began_and_ended() => {
+                let rule = queued.notification.rule.clone().unwrap_or_default();
+                summaries.entry(rule).or_default().push(queued.notification);
             }
-            // A reminder that something newer follows says nothing.
-            (Some(alert), true)
-                if queued.notification.event == Event::Renotify
-                    && last.get(&alert.id).is_some_and(|(_, last)| *last != Event::Renotify) => {}
             _ => kept.push(queued),
         }
     }

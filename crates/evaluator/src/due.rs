@@ -65,6 +65,13 @@ impl Due<'_> {
         self.floor(self.late_from.saturating_sub(self.gap).saturating_sub(hold_for))
     }
 
+    /// The first moment, of those that were judged, which files that have just arrived reach back to.
+    pub(crate) fn reopened(&self, state: &RuleState) -> Option<i64> {
+        let late = self.arrived.iter().filter(|ends| ends.to >= self.late_from);
+        let first = late.map(|ends| ends.from.max(self.late_from)).min()?;
+        (first <= state.judged_to).then(|| self.floor(first))
+    }
+
     /// The moments that are due for a rule in this state.
     pub(crate) fn moments(&self, state: &RuleState) -> Moments {
         let known = if self.exact { self.eval_time } else { self.watermark };
@@ -234,9 +241,13 @@ mod tests {
         let segments = vec![segment(minutes(50), minutes(50)), segment(minutes(51), minutes(60))];
         let group = fluo_alerts::life_cycle::GroupState { segments, ..Default::default() };
         state.groups.insert(fluo_alerts::fingerprint::fingerprint("r", &[]), group);
-        let arrived = [stretch(minutes(48), minutes(48))];
+        let arrived = [stretch(minutes(49), minutes(49))];
         let moments = Due { arrived: &arrived, ..due() }.moments(&state);
-        assert_eq!(moments.stretches[0], stretch(minutes(48), minutes(61) - 1));
+        assert_eq!(moments.stretches[0], stretch(minutes(49), minutes(61) - 1));
+        // Nothing in the minute before is near enough to become part of the run.
+        let farther = [stretch(minutes(48), minutes(48))];
+        let moments = Due { arrived: &farther, ..due() }.moments(&state);
+        assert_eq!(moments.stretches[0], stretch(minutes(48), minutes(49) - 1));
     }
 
     #[test]

@@ -116,13 +116,7 @@ impl Evaluator {
                 Ok(plan) => plan,
                 Err(error) => {
                     let reason = chain(&error);
-                    notifications.extend(self.rule_failed(
-                        &mut state,
-                        name,
-                        &reason,
-                        &files,
-                        inputs.eval_time,
-                    ));
+                    notifications.extend(self.rule_failed(&mut state, name, &reason, inputs.eval_time));
                     report.failed_rules.push(name.clone());
                     continue;
                 }
@@ -139,19 +133,14 @@ impl Evaluator {
                     report.stretches += judged.stretches as u64;
                     records.extend(judged.change.records);
                     if let Some(slot) = state.rules.get_mut(name) {
-                        *slot = RuleState { error: None, missed: Vec::new(), ..judged.change.state };
+                        *slot = RuleState { error: None, ..judged.change.state };
                     }
                     self.name_files(&mut state, name, &judged.change.fired, &all).await;
                 }
                 Err(error) => {
+                    self.owe(&mut state, known, plan, &files, &error, inputs.eval_time);
                     let reason = chain(&error);
-                    notifications.extend(self.rule_failed(
-                        &mut state,
-                        name,
-                        &reason,
-                        &files,
-                        inputs.eval_time,
-                    ));
+                    notifications.extend(self.rule_failed(&mut state, name, &reason, inputs.eval_time));
                     report.failed_rules.push(name.clone());
                 }
             }
@@ -176,7 +165,7 @@ impl Evaluator {
     /// The times of an evaluation for a rule, or for those that set none of their own.
     fn times(&self, state: &State, eval_time: i64, rule: Option<&Rule>) -> Times {
         let delay = rule.and_then(|rule| rule.eval_delay).unwrap_or(self.settings.eval_delay).0;
-        let alive_to = if self.settings.always_alive { i64::MAX } else { state.pipeline.arrived_at };
+        let alive_to = if self.settings.always_alive { i64::MAX } else { state.pipeline.alive_to };
         Times { eval_time, watermark: eval_time.saturating_sub(delay), alive_to }
     }
 
@@ -216,7 +205,16 @@ impl Evaluator {
             state.pipeline.stale = false;
         }
         let newest = arrived.iter().map(|ends| ends.to).filter(|&to| to < i64::MAX).max();
-        state.pipeline.newest_end = state.pipeline.newest_end.max(newest.unwrap_or_default());
+        let newest = newest.unwrap_or_default();
+        state.pipeline.newest_end = state.pipeline.newest_end.max(newest);
+        if first {
+            state.pipeline.alive_to = inputs.eval_time;
+        } else if !new.is_empty() {
+            // A file that the evaluation before did not see has arrived after it, and after its own spans ended. In the
+            // chunks of a catch-up that may be long before this evaluation.
+            let alive_to = newest.max(state.eval_time).min(inputs.eval_time);
+            state.pipeline.alive_to = state.pipeline.alive_to.max(alive_to);
+        }
         state.seen = all.iter().map(|file| file.location.to_string()).collect();
         Ok(Files { hours, arrived: joined(arrived), all })
     }
@@ -339,8 +337,7 @@ impl Evaluator {
         let mut earliest: Option<i64> = None;
         for (known, plan) in rules {
             let Some(of_rule) = state.rules.get(&known.rule.name) else { continue };
-            let arrived = files.arrived_for(of_rule);
-            let due = self.due(state, &known.rule, plan, &arrived, &damaged, inputs.eval_time);
+            let due = self.due(state, &known.rule, plan, &files.arrived, &damaged, inputs.eval_time);
             if let Some(first) = due.moments(of_rule).stretches.first() {
                 let from = first.from.saturating_sub(known.rule.window.0);
                 earliest = Some(earliest.map_or(from, |earliest| earliest.min(from)));
@@ -394,8 +391,7 @@ impl Evaluator {
         let times = self.times(state, inputs.eval_time, Some(rule));
         let before = state.rules.get(&rule.name).cloned().unwrap_or_default();
         let damaged = stretches(&state.damaged);
-        let arrived = files.arrived_for(&before);
-        let due = self.due(state, rule, plan, &arrived, &damaged, inputs.eval_time);
+        let due = self.due(state, rule, plan, &files.arrived, &damaged, inputs.eval_time);
         let Moments { stretches: mut judged, judged_to } = due.moments(&before);
         let cell = due.cell();
         let horizon = due.horizon(rule.hold_for.0);
@@ -513,18 +509,37 @@ impl Evaluator {
         }
     }
 
-    /// Keeps a rule's state as it is, and says why it was not judged: at once, when the reason changes, and every
-    /// `realert` after.
+    /// Remembers which moments a rule that failed has yet to judge: those that late files reach back to, too, since no
+    /// file arrives twice. Where it is over a limit for the second time in a row, it begins anew behind them: it would
+    /// never come to an end with moments that are too many for it.
+    fn owe(
+        &self,
+        state: &mut State,
+        known: &Known,
+        plan: &RulePlan,
+        files: &Files,
+        error: &EngineError,
+        eval_time: i64,
+    ) {
+        let damaged = stretches(&state.damaged);
+        let due = self.due(state, &known.rule, plan, &files.arrived, &damaged, eval_time);
+        let Some(of_rule) = state.rules.get_mut(&known.rule.name) else { return };
+        if of_rule.error.is_some() && is_limit(error) {
+            of_rule.judged_to = due.moments(of_rule).judged_to;
+        } else if let Some(reopened) = due.reopened(of_rule) {
+            of_rule.judged_to = reopened.saturating_sub(1).max(of_rule.from);
+        }
+    }
+
+    /// Keeps a rule's alerts as they are, and says why it was not judged: at once, and every `repeat_errors` after.
     fn rule_failed(
         &self,
         state: &mut State,
         name: &str,
         reason: &str,
-        files: &Files,
         eval_time: i64,
     ) -> Option<Notification> {
         let of_rule = state.rules.get_mut(name)?;
-        of_rule.missed = files.arrived_for(of_rule);
         let error = of_rule.error.get_or_insert_with(|| ErrorState {
             reason: String::new(),
             since: eval_time,
@@ -550,17 +565,22 @@ impl Evaluator {
     }
 }
 
+/// Whether a rule asks for more than it may have: the same again would ask for as much.
+fn is_limit(error: &EngineError) -> bool {
+    matches!(
+        error,
+        EngineError::Memory(_)
+            | EngineError::Time { .. }
+            | EngineError::GroupOverflow { .. }
+            | EngineError::TooManyWindows { .. }
+            | EngineError::TooManyMoments { .. }
+    )
+}
+
 /// The files of the partitions in which files still arrive.
 struct Files {
     hours: RangeInclusive<Hour>,
     all: Vec<DataFile>,
     /// Ends of the spans of new ones.
     arrived: Vec<Stretch>,
-}
-
-impl Files {
-    /// Ends of the spans that have arrived since a rule was judged last.
-    fn arrived_for(&self, rule: &RuleState) -> Vec<Stretch> {
-        joined(self.arrived.iter().chain(&rule.missed).copied().collect())
-    }
 }

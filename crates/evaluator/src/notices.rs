@@ -1,6 +1,7 @@
 //! What people are told about the evaluation itself.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use fluo_alerts::escape::plain;
 use fluo_alerts::life_cycle::state::ErrorState;
@@ -32,7 +33,8 @@ fn notice(event: Event, subject: &str, nth: u64, at: i64, title: String, text: &
 pub(crate) fn rule_error(rule: &str, error: &ErrorState, at: i64) -> Notification {
     let title = format!("Rule not judged: {}", plain(rule));
     let text = format!(
-        "{}; since {}. Its alerts stay as they are, and the other rules go on.",
+        "{}; since {}. Its alerts stay as they are, and the other rules go on. It is tried again; what is too much for \
+         it twice is left out.",
         error.reason,
         time::human(error.since)
     );
@@ -97,7 +99,10 @@ pub(crate) fn sink_error(
     waiting: usize,
     at: i64,
 ) -> Notification {
-    let title = format!("Not delivered to {}: {} times in a row", plain(sink), refusals.in_a_row);
+    let mut title = format!("Not delivered to {}", plain(sink));
+    if refusals.in_a_row > 1 {
+        let _ = write!(title, ": {} times in a row", refusals.in_a_row); // a `String` takes everything
+    }
     let text = format!("{reason}. {waiting} notifications wait for it; the other sinks go on.");
     Notification {
         reason: Some(plain(reason).into_owned()),

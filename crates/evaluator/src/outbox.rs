@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fluo_alerts::notification::Id;
 use fluo_sinks::{Routed, SinkError};
 use futures::future::join_all;
 
 use crate::notices;
 use crate::settings::Settings;
-use crate::state::{Attempt, Lease, Queued, State};
+use crate::state::{Attempt, Lease, Queued, Refusals, State};
 use crate::tick::{Host, LEASE, TickError, load, swap};
 
 /// What became of notifications in a tick.
@@ -47,15 +48,16 @@ pub(crate) async fn deliver(host: Host<'_>, settings: &Settings) -> Result<Deliv
         if host.deadline.is_some_and(|deadline| now >= deadline) {
             return Ok(delivered);
         }
-        if !state.outbox.iter().any(|queued| is_due(queued, host.nonce, now)) {
+        let due = due(&state.outbox, host.nonce, now);
+        if due.is_empty() {
             return Ok(delivered);
         }
-        if lease(&mut state.outbox, host.nonce, now)
+        if lease(&mut state.outbox, &due, host.nonce, now)
             && swap(host, &mut state, version.as_ref()).await?.is_none()
         {
             continue;
         }
-        let outcomes = send(host, &state).await;
+        let outcomes = send(host, &state, &due).await;
         confirm(host, settings, &outcomes, &mut delivered).await?;
     }
 }
@@ -65,21 +67,40 @@ fn is_free(attempt: &Attempt, nonce: &str, now: i64) -> bool {
         && attempt.lease.as_ref().is_none_or(|lease| lease.by == nonce || lease.until <= now)
 }
 
-fn is_due(queued: &Queued, nonce: &str, now: i64) -> bool {
-    !queued.held && queued.pending.values().any(|attempt| is_free(attempt, nonce, now))
+/// Places in the outbox, and sinks.
+type Deliveries = BTreeSet<(usize, String)>;
+
+/// The deliveries that may be begun now. What is told of one alert is told in order, whatever has to be tried again: a
+/// `firing` behind its `resolved` would leave an incident open at the receiver for ever.
+fn due(outbox: &[Queued], nonce: &str, now: i64) -> Deliveries {
+    let mut due = Deliveries::new();
+    let mut waiting: BTreeSet<(&str, Id)> = BTreeSet::new();
+    for (at, queued) in outbox.iter().enumerate().filter(|(_, queued)| !queued.held) {
+        let alert = queued.notification.alert.as_ref().map(|alert| alert.id);
+        for (sink, attempt) in &queued.pending {
+            let behind = alert.is_some_and(|alert| waiting.contains(&(sink.as_str(), alert)));
+            if is_free(attempt, nonce, now) && !behind {
+                due.insert((at, sink.clone()));
+            } else {
+                waiting.extend(alert.map(|alert| (sink.as_str(), alert)));
+            }
+        }
+    }
+    due
 }
 
 /// Leases what is due, and says whether the state changed by it.
-fn lease(outbox: &mut [Queued], nonce: &str, now: i64) -> bool {
+fn lease(outbox: &mut [Queued], due: &Deliveries, nonce: &str, now: i64) -> bool {
     let mut changed = false;
-    for attempt in
-        outbox.iter_mut().filter(|queued| !queued.held).flat_map(|queued| queued.pending.values_mut())
-    {
+    for (at, sink) in due {
+        let Some(attempt) = outbox.get_mut(*at).and_then(|queued| queued.pending.get_mut(sink)) else {
+            continue;
+        };
         let ours = attempt
             .lease
             .as_ref()
             .is_some_and(|lease| lease.by == nonce && lease.until > now.saturating_add(MARGIN));
-        if is_free(attempt, nonce, now) && !ours {
+        if !ours {
             attempt.lease = Some(Lease { by: nonce.to_owned(), until: now.saturating_add(LEASE) });
             changed = true;
         }
@@ -88,13 +109,10 @@ fn lease(outbox: &mut [Queued], nonce: &str, now: i64) -> bool {
 }
 
 /// Sends what is leased: sinks side by side, each its notifications in order, until one of them fails.
-async fn send(host: Host<'_>, state: &State) -> Vec<Outcome> {
+async fn send(host: Host<'_>, state: &State, due: &Deliveries) -> Vec<Outcome> {
     let of_sink = |routed: &Routed| -> Vec<&Queued> {
-        let mine = |queued: &&Queued| {
-            let attempt = queued.pending.get(routed.sink.name());
-            attempt.and_then(|attempt| attempt.lease.as_ref()).is_some_and(|lease| lease.by == host.nonce)
-        };
-        state.outbox.iter().filter(|queued| !queued.held).filter(mine).collect()
+        let mine = due.iter().filter(|(_, sink)| sink == routed.sink.name());
+        mine.filter_map(|(at, _)| state.outbox.get(*at)).collect()
     };
     let sending = host.sinks.iter().map(|routed| async move {
         let mut outcomes = Vec::new();
@@ -151,7 +169,8 @@ fn apply(state: &mut State, host: Host<'_>, settings: &Settings, outcomes: &[Out
         .map(|outcome| ((outcome.sink.as_str(), outcome.id.as_str()), &outcome.result))
         .collect();
     let known: Vec<&str> = host.sinks.iter().map(|routed| routed.sink.name()).collect();
-    let mut reports: BTreeMap<String, String> = BTreeMap::new();
+    // What is to be told of a sink: why it refused last, and how often in a row.
+    let mut reports: BTreeMap<String, (String, u32)> = BTreeMap::new();
     // A sink that fails is left alone for a while, whatever waits for it.
     let failing: BTreeSet<&str> = outcomes
         .iter()
@@ -170,7 +189,9 @@ fn apply(state: &mut State, host: Host<'_>, settings: &Settings, outcomes: &[Out
             match result {
                 Some(Ok(())) => {
                     told.sent += 1;
-                    state.sinks.remove(sink);
+                    if let Some(refusals) = state.sinks.get_mut(sink) {
+                        refusals.in_a_row = 0;
+                    }
                     false
                 }
                 Some(Err(error)) => {
@@ -179,7 +200,7 @@ fn apply(state: &mut State, host: Host<'_>, settings: &Settings, outcomes: &[Out
                     attempt.failed += 1;
                     let again = error.is_retry() && !old;
                     if !again || refusals.in_a_row == REPORT_AFTER {
-                        reports.insert(sink.clone(), error.to_string());
+                        reports.insert(sink.clone(), (error.to_string(), refusals.in_a_row));
                     }
                     if again {
                         attempt.not_before = now.saturating_add(distance(attempt.failed, error));
@@ -193,6 +214,11 @@ fn apply(state: &mut State, host: Host<'_>, settings: &Settings, outcomes: &[Out
                     told.given_up.push(format!("{sink}: {title}: there is no such sink any more"));
                     false
                 }
+                // It would have waited longer than anything waits: one report is for all of these.
+                None if old && failing.contains(sink.as_str()) => {
+                    told.given_up.push(format!("{sink}: {title}: the sink has refused for too long"));
+                    false
+                }
                 None => {
                     if failing.contains(sink.as_str()) {
                         attempt.not_before = attempt.not_before.max(now.saturating_add(FIRST_RETRY));
@@ -203,16 +229,18 @@ fn apply(state: &mut State, host: Host<'_>, settings: &Settings, outcomes: &[Out
         });
     }
     state.outbox.retain(|queued| !queued.pending.is_empty());
-    for (sink, reason) in reports {
-        report(state, host, &sink, &reason);
+    for (sink, (reason, in_a_row)) in reports {
+        report(state, host, &sink, &reason, in_a_row);
     }
 }
 
 /// Tells the other sinks of one that refuses.
-fn report(state: &mut State, host: Host<'_>, sink: &str, reason: &str) {
+fn report(state: &mut State, host: Host<'_>, sink: &str, reason: &str, in_a_row: u32) {
     let waiting = state.outbox.iter().filter(|queued| queued.pending.contains_key(sink)).count();
-    let Some(refusals) = state.sinks.get_mut(sink) else { return };
-    let notification = notices::sink_error(sink, refusals, reason, waiting, state.eval_time);
+    // Kept when it takes something again: the count of what was told tells reports apart.
+    let refusals = state.sinks.entry(sink.to_owned()).or_default();
+    let refused = Refusals { in_a_row, ..refusals.clone() };
+    let notification = notices::sink_error(sink, &refused, reason, waiting, state.eval_time);
     refusals.told += 1;
     let pending: BTreeMap<String, Attempt> = host
         .sinks

@@ -52,11 +52,19 @@ pub struct State {
     pub unwritten: Vec<Unwritten>,
 }
 
+/// What every version says of itself.
+#[derive(Deserialize)]
+struct Format {
+    schema: String,
+}
+
 /// What is known of the stream of files.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Pipeline {
     /// The last evaluation that saw a file for the first time.
     pub arrived_at: i64,
+    /// Some file has arrived after every moment before this.
+    pub alive_to: i64,
     /// End of the newest span that is known.
     pub newest_end: i64,
     /// Whether people were told that nothing arrives.
@@ -160,8 +168,12 @@ impl State {
         zstd::Decoder::new(bytes)
             .and_then(|decoder| decoder.take(MAX_BYTES).read_to_end(&mut json))
             .map_err(StateError::Compression)?;
-        let state: Self = serde_json::from_slice(&json).map_err(StateError::Json)?;
-        if state.schema == SCHEMA { Ok(state) } else { Err(StateError::Schema(state.schema)) }
+        // First what it says it is: another version may have any shape.
+        let Format { schema } = serde_json::from_slice(&json).map_err(StateError::Json)?;
+        if schema != SCHEMA {
+            return Err(StateError::Schema(schema));
+        }
+        serde_json::from_slice(&json).map_err(StateError::Json)
     }
 
     /// Before any evaluation.

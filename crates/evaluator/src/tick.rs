@@ -98,15 +98,16 @@ pub async fn tick(
     let mut lost = 0;
     loop {
         let (before, version) = load(host).await?;
-        if !before.is_new() && before.eval_time >= eval_time {
-            break;
-        }
+        let done = !before.is_new() && before.eval_time >= eval_time;
         if host.deadline.is_some_and(|deadline| (host.clock)() >= deadline) {
-            ticked.unfinished = true;
+            ticked.unfinished = !done;
             break;
         }
-        // What an earlier tick committed and did not come to write.
+        // What an earlier tick, or one that was killed and is tried again, committed and did not come to write.
         write(host, &before.unwritten).await?;
+        if done {
+            break;
+        }
         let began = (host.clock)();
         let rules = RuleSet::load(deployed.rules, &before.rule_files);
         let step = catch_up::next(&before, evaluator.settings(), eval_time);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::segment::{Segment, Stretch};
+use super::segment::Segment;
 use crate::fingerprint::Fingerprint;
 use crate::notification::{Event, Id, Told};
 use crate::wire;
@@ -20,9 +20,6 @@ pub struct RuleState {
     pub judged_to: i64,
     /// Its groups of which there is something to remember.
     pub groups: BTreeMap<Fingerprint, GroupState>,
-    /// Ends of spans that arrived while it could not be judged: their windows are judged when it can be again.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub missed: Vec<Stretch>,
     /// Why it could not be judged at the last evaluation, where it could not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorState>,
