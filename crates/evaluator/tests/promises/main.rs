@@ -1,0 +1,32 @@
+//! What an evaluator promises, held against real ticks over real data files: whatever happens to the process, to the
+//! network, to other evaluators, to rules, files and receivers.
+//!
+//! | module | promise |
+//! | --- | --- |
+//! | `crashes` | a crash at any instruction loses nothing and makes no second alert |
+//! | `two_evaluators` | two evaluators at once tell everything once |
+//! | `outages` | what was missed is judged in order, told in short, and not without end |
+//! | `pipelines` | missing data is not an answer |
+//! | `rule_changes` | alerts outlive the text of their rules as far as they should |
+//! | `isolation` | one bad rule or file stays one |
+//! | `muting` | silences, inhibition, limits, reminders |
+//! | `receivers` | a receiver that refuses holds up no other |
+//! | `states` | the state is read as it was written, or not at all |
+//! | `detection` | as early as is sound |
+//!
+//! `support` is the world they run in.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed")]
+#![allow(clippy::print_stderr, reason = "how much was tried belongs to the result of a test")]
+
+mod crashes;
+mod detection;
+mod isolation;
+mod muting;
+mod outages;
+mod pipelines;
+mod receivers;
+mod rule_changes;
+mod states;
+mod support;
+mod two_evaluators;

@@ -1,0 +1,190 @@
+//! Who is told what: silences, rules that make others redundant, limits on how much, reminders.
+
+use fluo_alerts::notification::{Event, Notification};
+use fluo_spans::span::Span;
+
+use crate::support::{Due, MINUTE, SECOND, World, evaluated, failures, files, good, minute};
+
+fn failing(service: &str, region: &str, end: i64) -> Vec<Span> {
+    failures(service, region, minute(end - 1) + 5 * SECOND, 12)
+}
+
+fn taken(world: &World) -> Vec<Notification> {
+    world.post().taken.into_iter().map(|sent| sent.notification).collect()
+}
+
+#[tokio::test]
+async fn a_silenced_alert_is_recorded_and_told_when_the_silence_ends_while_it_fires() {
+    let rules = files(&[(
+        "rules.yml",
+        "
+- name: auth-failures
+  span: {service_name: auth, status: error}
+  labels: {team: login}
+  severity: critical
+  group_by: [region]
+  condition: count > 5
+",
+    )]);
+    let mut world = World::in_memory();
+    for end in 1..=9 {
+        let mut spans = good("auth", minute(end - 1), 3);
+        if (2..=6).contains(&end) {
+            spans.extend(failing("auth", "a", end));
+        }
+        if end == 2 {
+            spans.extend(failing("auth", "b", end));
+        }
+        world.arrive(minute(end) + SECOND, spans).await;
+        let silenced: &[(&str, &str)] = if end < 5 { &[("team", "login")] } else { &[] };
+        world.tick(Due { silenced, ..Due::at(evaluated(end), &rules) }).await;
+        if end == 2 {
+            let state = world.state().await;
+            let muted: Vec<_> =
+                state.rules["auth-failures"].firing().map(|(_, alert)| alert.muted_by.clone()).collect();
+            assert_eq!(muted, vec![Some("silence team=login".to_owned()); 2]);
+            assert_eq!(world.objects("violations").await.len(), 1, "recorded all the same");
+        }
+        let expected: &[&str] = match end {
+            5 => &["firing auth-failures a"],
+            // The last failure ended at 12:05:49.
+            8 => &["resolved auth-failures a"],
+            _ => &[],
+        };
+        let told = taken(&world);
+        assert_eq!(world.news(), expected, "12:0{end}; the one that was over meanwhile is never told");
+        if end == 5 {
+            let alert = told[0].alert.as_ref().unwrap();
+            assert_eq!(told[0].at, evaluated(5));
+            assert_eq!(alert.violation.starts_at, minute(1) + 25 * SECOND, "as it began");
+            assert_eq!(alert.resolved_at, None);
+            assert_eq!(told[0].severity.as_str(), "critical");
+            assert_eq!(told[0].labels["team"], "login");
+        }
+        if end == 8 {
+            let alert = told[0].alert.as_ref().unwrap();
+            assert_eq!(alert.resolved_at, Some(minute(5) + 49 * SECOND + MINUTE));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_rule_that_another_makes_redundant_is_told_only_without_it() {
+    let rules = files(&[(
+        "rules.yml",
+        "
+rules:
+  - name: database-down
+    span: {service_name: db, status: error}
+    condition: count > 5
+  - name: auth-failures
+    span: {service_name: auth, status: error}
+    inhibit: [database-down]
+    condition: count > 5
+",
+    )]);
+    let mut world = World::in_memory();
+    let mut told = Vec::new();
+    for end in 1..=9 {
+        let mut spans = good("auth", minute(end - 1), 3);
+        if end == 2 {
+            spans.extend(failing("db", "a", end));
+        }
+        if (2..=6).contains(&end) {
+            spans.extend(failing("auth", "a", end));
+        }
+        world.minute(end, spans, &rules).await;
+        told.extend(world.news().into_iter().map(|told| (end, told)));
+        if end == 2 {
+            let state = world.state().await;
+            let (_, alert) = state.rules["auth-failures"].firing().next().unwrap();
+            assert_eq!(alert.muted_by.as_deref(), Some("rule database-down"));
+        }
+    }
+    let told: Vec<(i64, &str)> = told.iter().map(|(end, told)| (*end, told.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            (2, "firing database-down"),
+            (4, "firing auth-failures"),
+            (4, "resolved database-down"),
+            (8, "resolved auth-failures"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn many_alerts_of_a_rule_are_one_message_with_the_largest_first() {
+    let rules = files(&[(
+        "rules.yml",
+        "
+- name: auth-failures
+  span: {service_name: auth, status: error}
+  group_by: [region]
+  notification_limit: 3
+  labels: {team: login}
+  condition: count > 5
+",
+    )]);
+    let mut world = World::in_memory();
+    world.minute(1, good("auth", minute(0), 3), &rules).await;
+    let crowd =
+        (0..14).flat_map(|nth| failures("auth", &format!("r{nth:02}"), minute(1) + 5 * SECOND, 6 + nth / 2));
+    world.minute(2, crowd.collect(), &rules).await;
+    let told = taken(&world);
+    assert_eq!(world.news(), ["summary auth-failures"]);
+    let summary = told[0].summary.as_ref().unwrap();
+    assert_eq!((summary.alerts, summary.largest.len()), (14, 10));
+    let first: Vec<&str> =
+        summary.largest[..2].iter().map(|line| line.group[0].1.as_deref().unwrap()).collect();
+    assert!(first.contains(&"r12") && first.contains(&"r13"), "{first:?}");
+    assert_eq!(told[0].labels["team"], "login");
+    assert!(told[0].title.contains("14 (14 firing)"), "{}", told[0].title);
+    // Three are as many as one may tell one by one.
+    for end in 3..5 {
+        let spans = if end == 3 {
+            (0..3).flat_map(|nth| failing("auth", &format!("s{nth}"), 3)).collect()
+        } else {
+            good("auth", minute(end - 1), 3)
+        };
+        world.minute(end, spans, &rules).await;
+        let expected: &[&str] = if end == 3 {
+            &["firing auth-failures s0", "firing auth-failures s1", "firing auth-failures s2"]
+        } else {
+            &["summary auth-failures"]
+        };
+        let mut news = world.news();
+        news.sort();
+        assert_eq!(news, expected, "12:0{end}");
+    }
+}
+
+#[tokio::test]
+async fn reminders_come_at_growing_distances() {
+    let rules = files(&[(
+        "rules.yml",
+        "
+- name: auth-failures
+  span: {service_name: auth, status: error}
+  realert: {every: 2m, backoff: 2, max: 6m}
+  condition: count > 5
+",
+    )]);
+    let mut world = World::in_memory();
+    let mut told = Vec::new();
+    for end in 1..=24 {
+        let spans = if end < 2 { good("auth", minute(0), 3) } else { failing("auth", "a", end) };
+        world.minute(end, spans, &rules).await;
+        told.extend(taken(&world).into_iter().map(|notification| (end, notification)));
+        world.news();
+    }
+    let when: Vec<(i64, Event)> = told.iter().map(|(end, told)| (*end, told.event)).collect();
+    let still = Event::Renotify;
+    assert_eq!(when, [(2, Event::Firing), (4, still), (8, still), (14, still), (20, still)]);
+    let mut ids: Vec<_> = told.iter().map(|(_, told)| told.id).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), told.len(), "each its own id");
+    let first = &told[0].1.alert;
+    assert!(told.iter().all(|(_, told)| told.alert == *first), "what is told of an alert never changes");
+}
