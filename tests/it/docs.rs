@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fluo_evaluator::{Config, Settings};
+use fluo_sinks::route_all;
 use fluo_tests::manual::{Block, Step, blocks, pages};
 use fluo_tests::program::{Program, repository};
 use serde_json::Value;
@@ -57,6 +59,48 @@ fn mistakes_that_are_shown_are_found() {
         let codes: Vec<&str> = findings.iter().map(|finding| finding["code"].as_str().unwrap()).collect();
         assert!(codes.contains(&code), "{place}: {codes:?}");
         assert_eq!(status, i32::from(code.starts_with('E')), "{place}");
+    }
+}
+
+/// A secret that is good for what a variable of this name holds.
+fn secret(variable: &str) -> String {
+    if variable.ends_with("SIGNING_KEY") {
+        "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=".to_owned()
+    } else if variable.ends_with("_URL") {
+        "https://receiver.example/x".to_owned()
+    } else {
+        "secret".to_owned()
+    }
+}
+
+#[test]
+fn configurations_that_are_shown_can_be_used() {
+    for (place, block) in blocks_of("yaml config") {
+        let config = Config::parse(&block.text).unwrap_or_else(|error| panic!("{place}: {error}"));
+        let sinks = route_all(&config.sinks, &|variable| Some(secret(variable)), None);
+        let sinks = sinks.unwrap_or_else(|error| panic!("{place}: {error}"));
+        assert_eq!(sinks.len(), config.sinks.len(), "{place}");
+    }
+}
+
+#[test]
+fn defaults_that_are_listed_are_those_that_hold() {
+    let page = fs::read_to_string(repository().join("docs/run.md")).unwrap();
+    let whole = blocks(&page).into_iter().find(|block| block.info == "yaml config").unwrap();
+    let written = Config::parse(&whole.text).unwrap();
+    let least = Config::parse("store: s\nrules: [r]\n").unwrap();
+    let trace_url = written.trace_url.clone();
+    assert_eq!(written.settings(), Settings { trace_url, ..least.settings() });
+    assert_eq!(written.every, least.every);
+    // The table names the same defaults, key by key.
+    for line in whole.text.lines().filter_map(|line| line.split_once(": ")) {
+        let (key, value) = line;
+        let is_default = !matches!(key, "store" | "rules" | "trace_url") && !key.starts_with([' ', '-']);
+        let row = format!("| `{key}` |");
+        let row = page.lines().find(|line| line.starts_with(&row));
+        if is_default {
+            assert!(row.unwrap_or_default().ends_with(&format!("| `{value}` |")), "{key}: {row:?}");
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `yaml rule` | a rule file without a finding |
 //! | `yaml bad E0103` | a rule file with at least this finding |
 //! | `yaml test`, `yaml silences` | a test file, or silences, without a finding; loaded by the tests of `fluo-rules` |
+//! | `yaml config` | a `fluo.yml` whose sinks can be made |
 //! | `sh` | commands, run from the repository's root; `# exit 1` behind one says how it ends |
 //! | `sql duckdb`, `sql duckdb view` | a query in DuckDB; `view`: over the view of `spans.sql` |
 //! | `yaml`, `text` and others | for reading |
