@@ -1,5 +1,7 @@
 //! Holding moments → episodes. Pure.
 
+use fluo_alerts::life_cycle::segment::exceeds;
+
 /// Moments of one group at which the condition held, at most `gap` apart.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Episode {
@@ -59,14 +61,6 @@ pub(crate) fn episodes(mut holding: Vec<Holding>, joining: Joining) -> Vec<Episo
         }
     }
     episodes
-}
-
-fn exceeds(one: Option<f64>, other: Option<f64>) -> bool {
-    match (one, other) {
-        (Some(one), Some(other)) => one > other,
-        (Some(_), None) => true,
-        (None, _) => false,
-    }
 }
 
 #[cfg(test)]

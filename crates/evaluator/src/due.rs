@@ -4,6 +4,7 @@
 //! have just arrived reach back to. Stretches begin and end where cells of time do, so that none cuts in two what an
 //! earlier look found.
 
+use fluo_alerts::life_cycle::segment::runs;
 use fluo_alerts::life_cycle::{RuleState, Stretch, joined};
 
 /// The smallest cell: a minute.
@@ -107,18 +108,8 @@ impl Due<'_> {
         loop {
             let mut wider = stretches.clone();
             for group in state.groups.values() {
-                let mut run: Option<Stretch> = None;
-                let mut runs = Vec::new();
-                for segment in &group.segments {
-                    match &mut run {
-                        Some(run) if segment.first.saturating_sub(run.to) <= self.gap => {
-                            run.to = run.to.max(segment.last);
-                        }
-                        _ => runs.extend(run.replace(Stretch { from: segment.first, to: segment.last })),
-                    }
-                }
-                runs.extend(run);
-                for run in runs {
+                for run in runs(&group.segments, self.gap) {
+                    let run = Stretch { from: run.first, to: run.last };
                     for stretch in &mut wider {
                         let near = Stretch {
                             from: stretch.from.saturating_sub(self.gap),

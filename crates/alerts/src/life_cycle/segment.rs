@@ -43,19 +43,19 @@ pub struct Segment {
 
 /// Segments at most `gap` apart, by their places in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Run {
+pub struct Run {
     /// Place of its first segment.
-    pub(crate) from: usize,
+    pub from: usize,
     /// Place behind its last segment.
-    pub(crate) to: usize,
+    pub to: usize,
     /// First holding moment.
-    pub(crate) first: i64,
+    pub first: i64,
     /// Last holding moment.
-    pub(crate) last: i64,
+    pub last: i64,
 }
 
 /// The runs of segments in order of time.
-pub(crate) fn runs(segments: &[Segment], gap: i64) -> Vec<Run> {
+pub fn runs(segments: &[Segment], gap: i64) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for (at, segment) in segments.iter().enumerate() {
         match runs.last_mut() {
@@ -74,7 +74,8 @@ pub(crate) fn highest(segments: &[Segment]) -> Option<&Segment> {
     segments.iter().reduce(|best, segment| if exceeds(segment.excess, best.excess) { segment } else { best })
 }
 
-fn exceeds(one: Option<f64>, other: Option<f64>) -> bool {
+/// Whether one excess is larger than another; none is smaller than any.
+pub fn exceeds(one: Option<f64>, other: Option<f64>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => one > other,
         (Some(_), None) => true,
