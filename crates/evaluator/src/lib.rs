@@ -9,7 +9,7 @@
 //! | `due` | which moments of a rule are to be judged now |
 //! | [`span_data`] | data files → a source of spans; what could not be read |
 //! | [`mod@evaluate`] | state, rules, files, a time → state, records, notifications |
-//! | [`tick`] | reads, evaluates, commits, writes, delivers |
+//! | [`mod@tick`] | reads, evaluates, commits, writes, delivers |
 //! | `catch_up` | which evaluation comes next after an outage, and what is told of the gap |
 //! | [`outbox`] | lease, send, confirm |
 //! | [`state`] | what is remembered between evaluations |
