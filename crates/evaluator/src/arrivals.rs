@@ -95,7 +95,9 @@ pub async fn arrivals_of(
         // A line of another version says nothing about arrivals that this one understands.
         let Ok(report) = serde_json::from_str::<Report>(&line) else { continue };
         for name in report.new_files {
-            arrival.entry(root.at(&Path::from(name)).to_string()).or_insert(report.eval_time);
+            // Names are paths already: what they escape is not to be escaped again.
+            let Ok(path) = Path::parse(&name) else { continue };
+            arrival.entry(root.at(&path).to_string()).or_insert(report.eval_time);
         }
     }
     let reach = settings.allowed_lateness.0.saturating_add(settings.eval_delay.0);
