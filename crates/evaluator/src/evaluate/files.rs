@@ -1,0 +1,193 @@
+//! The files of an evaluation: which are new, which older ones windows reach back to, which prove an alert.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::sync::{MutexGuard, PoisonError};
+
+use fluo_alerts::fingerprint::Fingerprint;
+use fluo_alerts::life_cycle::{Stretch, joined};
+use fluo_alerts::notification::{FileRef, Id, Notification};
+use fluo_plan::RulePlan;
+use fluo_rules::rule::Rule;
+use fluo_store::{DataFile, DataFileName, Hour, StoreError};
+
+use super::{Evaluator, Inputs};
+use crate::arrivals::By;
+use crate::chain;
+use crate::notices;
+use crate::report::Report;
+use crate::rule_set::Known;
+use crate::span_data::{ends_of, stretches};
+use crate::state::State;
+
+/// The most listings of older partitions that are kept: three months.
+const MOST_OLDER: usize = 24 * 92;
+
+/// The files of the partitions in which files still arrive.
+pub(super) struct Files {
+    hours: RangeInclusive<Hour>,
+    pub(super) all: Vec<DataFile>,
+    /// Ends of the spans of new ones.
+    pub(super) arrived: Vec<Stretch>,
+}
+
+impl Evaluator {
+    /// The partitions in which files still arrive.
+    pub(super) fn arriving(&self, inputs: Inputs<'_>) -> RangeInclusive<Hour> {
+        let rules = inputs.rules.rules.values().map(|known| Some(known.rule.as_ref()));
+        let reach = rules.chain([None]).map(|rule| {
+            let delay = rule.and_then(|rule: &Rule| rule.eval_delay).unwrap_or(self.settings.eval_delay).0;
+            delay.saturating_add(self.lateness(rule))
+        });
+        let from = inputs.eval_time.saturating_sub(reach.max().unwrap_or_default());
+        let to = inputs.eval_time.saturating_add(self.settings.max_future.0);
+        Hour::of_ns(from)..=Hour::of_ns(to)
+    }
+
+    /// Finds out which files are new.
+    pub(super) async fn arrive(
+        &self,
+        state: &mut State,
+        inputs: Inputs<'_>,
+        first: bool,
+        report: &mut Report,
+    ) -> Result<Files, StoreError> {
+        let hours = self.arriving(inputs);
+        let all = inputs.arrivals.files(hours.clone(), inputs.by).await?;
+        let new: Vec<&DataFile> =
+            all.iter().filter(|file| !state.seen.contains(file.location.as_ref())).collect();
+        report.files_listed = all.len() as u64;
+        report.new_files = new.iter().map(|file| self.data.name(file)).collect();
+        let arrived: Vec<Stretch> = new.iter().map(|file| ends_of(file)).collect();
+        if first || !new.is_empty() {
+            state.pipeline.arrived_at = inputs.eval_time;
+            state.pipeline.stale = false;
+        }
+        let newest = arrived.iter().map(|ends| ends.to).filter(|&to| to < i64::MAX).max();
+        let newest = newest.unwrap_or_default();
+        state.pipeline.newest_end = state.pipeline.newest_end.max(newest);
+        if first {
+            state.pipeline.alive_to = inputs.eval_time;
+        } else if !new.is_empty() {
+            // A file that the evaluation before did not see has arrived after it, and after its own spans ended. In the
+            // chunks of a catch-up that may be long before this evaluation.
+            let alive_to = newest.max(state.eval_time).min(inputs.eval_time);
+            state.pipeline.alive_to = state.pipeline.alive_to.max(alive_to);
+        }
+        state.seen = all.iter().map(|file| file.location.to_string()).collect();
+        Ok(Files { hours, arrived: joined(arrived), all })
+    }
+
+    /// Says once that nothing arrives.
+    pub(super) fn stale(&self, state: &mut State, eval_time: i64) -> Option<Notification> {
+        let pipeline = &mut state.pipeline;
+        let silent = eval_time.saturating_sub(pipeline.arrived_at) >= self.settings.stale_after.0;
+        if self.settings.always_alive || pipeline.stale || !silent {
+            return None;
+        }
+        pipeline.stale = true;
+        pipeline.stale_told += 1;
+        Some(notices::pipeline_stale(pipeline, eval_time))
+    }
+
+    /// Files of older partitions that windows reach back to.
+    pub(super) async fn older_files(
+        &self,
+        state: &State,
+        rules: &[(&Known, RulePlan)],
+        files: &Files,
+        inputs: Inputs<'_>,
+    ) -> Result<Vec<DataFile>, StoreError> {
+        let damaged = stretches(&state.damaged);
+        let mut earliest: Option<i64> = None;
+        for (known, plan) in rules {
+            let Some(of_rule) = state.rules.get(&known.rule.name) else { continue };
+            let due = self.due(state, &known.rule, plan, &files.arrived, &damaged, inputs.eval_time);
+            if let Some(first) = due.moments(of_rule).stretches.first() {
+                let from = first.from.saturating_sub(known.rule.window.0);
+                earliest = Some(earliest.map_or(from, |earliest| earliest.min(from)));
+            }
+        }
+        let Some(earliest) = earliest else { return Ok(Vec::new()) };
+        let (from, before) = (Hour::of_ns(earliest), *files.hours.start());
+        if from >= before {
+            return Ok(Vec::new());
+        }
+        if inputs.by != By::Now {
+            return inputs.arrivals.files(from..=Hour(before.0 - 1), inputs.by).await;
+        }
+        let hours = || (from.0..before.0).map(Hour);
+        let unknown: Vec<Hour> = {
+            let mut known = self.older();
+            if known.len() > MOST_OLDER {
+                known.clear();
+            }
+            hours().filter(|hour| !known.contains_key(hour)).collect()
+        };
+        if let (Some(&first), Some(&last)) = (unknown.first(), unknown.last()) {
+            let listed = inputs.arrivals.files(first..=last, By::Now).await?;
+            let mut known = self.older();
+            known.extend((first.0..=last.0).map(|hour| (Hour(hour), Vec::new())));
+            for file in listed {
+                // What another program named lies somewhere among them.
+                let hour = file.name.as_ref().map_or(first, DataFileName::hour);
+                known.entry(hour).or_default().push(file);
+            }
+        }
+        let known = self.older();
+        Ok(hours().filter_map(|hour| known.get(&hour)).flatten().cloned().collect())
+    }
+
+    pub(super) fn older(&self) -> MutexGuard<'_, BTreeMap<Hour, Vec<DataFile>>> {
+        self.older.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts the files of its window to what is told of an alert that has just fired.
+    pub(super) async fn name_files(
+        &self,
+        state: &mut State,
+        rule: &str,
+        fired: &[(Fingerprint, Id)],
+        all: &[DataFile],
+    ) {
+        let mut etags: BTreeMap<String, String> = BTreeMap::new();
+        let damaged: BTreeSet<&str> = state.damaged.iter().map(|damaged| damaged.name.as_str()).collect();
+        let Some(of_rule) = state.rules.get_mut(rule) else { return };
+        for (fingerprint, id) in fired {
+            let alerts = of_rule.groups.get_mut(fingerprint).map(|group| &mut group.alerts);
+            let Some(alert) = alerts.into_iter().flatten().find(|alert| alert.told.id == *id) else {
+                continue;
+            };
+            let violation = &alert.told.violation;
+            let window = Stretch {
+                from: violation.starts_at.saturating_sub(violation.window.0).saturating_add(1),
+                to: violation.starts_at,
+            };
+            let mut files = Vec::new();
+            for file in all.iter().filter(|file| ends_of(file).meets(window)) {
+                let name = self.data.name(file);
+                if damaged.contains(name.as_str()) {
+                    continue;
+                }
+                let etag = if let Some(etag) = etags.get(&name) {
+                    etag.clone()
+                } else {
+                    // An alert is not held up by a file that has gone meanwhile: verifying will say that it has.
+                    let read = fluo_store::etag(self.data.root(), file).await;
+                    let etag = read.unwrap_or_else(|error| format!("unknown: {}", chain(&error)));
+                    etags.insert(name.clone(), etag.clone());
+                    etag
+                };
+                files.push(FileRef { name, etag });
+            }
+            alert.told.files = files;
+        }
+    }
+
+    /// Drops damage that no window reaches any more: a file that is older than what is looked at.
+    pub(super) fn forget(&self, state: &mut State, eval_time: i64) {
+        let horizon =
+            eval_time.saturating_sub(self.settings.max_catch_up.0).saturating_sub(self.lateness(None));
+        state.damaged.retain(|damaged| damaged.ends.to >= horizon);
+    }
+}

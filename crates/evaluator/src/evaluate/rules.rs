@@ -1,0 +1,145 @@
+//! The rules of an evaluation: which are new, changed or gone, which files do not load, and which could not be judged.
+
+use fluo_alerts::life_cycle::RuleState;
+use fluo_alerts::life_cycle::state::ErrorState;
+use fluo_alerts::life_cycle::transition::{rule_changed, rule_removed};
+use fluo_alerts::notification::Notification;
+use fluo_engine::EngineError;
+use fluo_plan::{RulePlan, missing_can_make_true};
+
+use super::files::Files;
+use super::{Evaluator, Inputs};
+use crate::notices;
+use crate::rule_set::Known;
+use crate::span_data::stretches;
+use crate::state::State;
+
+impl Evaluator {
+    /// Remembers good texts, and tells of files that do not load.
+    pub(super) fn rule_files(&self, state: &mut State, inputs: Inputs<'_>) -> Vec<Notification> {
+        state.rule_files.clone_from(&inputs.rules.texts);
+        state.file_errors.retain(|file, _| inputs.rules.errors.contains_key(file));
+        let mut told = Vec::new();
+        for (file, reason) in &inputs.rules.errors {
+            let error = state.file_errors.entry(file.clone()).or_insert_with(|| ErrorState {
+                reason: String::new(),
+                since: inputs.eval_time,
+                told_at: inputs.eval_time,
+                told: 0,
+            });
+            let due = error.told == 0
+                || error.reason != *reason
+                || inputs.eval_time.saturating_sub(error.told_at) >= self.settings.repeat_errors.0;
+            error.reason.clone_from(reason);
+            if due {
+                let good = inputs.rules.texts.contains_key(file);
+                told.push(notices::rule_file_error(file, error, good, inputs.eval_time));
+                error.told += 1;
+                error.told_at = inputs.eval_time;
+            }
+        }
+        told
+    }
+
+    /// New, changed and removed rules.
+    pub(super) fn rule_states(&self, state: &mut State, inputs: Inputs<'_>, first: bool, files: &Files) {
+        let ends = files.arrived.first().map(|ends| ends.from).filter(|&from| from > i64::MIN);
+        let earliest = ends.unwrap_or(inputs.eval_time);
+        for (name, known) in &inputs.rules.rules {
+            let times = self.times(state, inputs.eval_time, Some(&known.rule));
+            let delay = times.eval_time - times.watermark;
+            // A new rule starts after the previous watermark; before any evaluation there is none but its own.
+            let mut from = if first { times.watermark } else { state.eval_time.saturating_sub(delay) };
+            if first && !self.settings.always_alive && missing_can_make_true(&known.rule) {
+                // The edge of the data is not to be taken for silence: its first window begins where the data does.
+                from = from.max(earliest.saturating_add(known.rule.window.0));
+            }
+            let from = from.max(inputs.skip_to.map_or(i64::MIN, |to| to.saturating_sub(delay)));
+            match state.rules.remove(name) {
+                None => {
+                    state.rules.insert(name.clone(), RuleState::new(known.hash.clone(), from));
+                }
+                Some(old) if old.hash != known.hash => {
+                    let changed = rule_changed(old, &known.rule, &known.hash, from, times);
+                    state.rules.insert(name.clone(), changed);
+                }
+                Some(mut old) => {
+                    if inputs.skip_to.is_some() {
+                        old.judged_to = old.judged_to.max(from);
+                    }
+                    state.rules.insert(name.clone(), old);
+                }
+            }
+        }
+        if inputs.rules.whole {
+            let removed: Vec<String> =
+                state.rules.keys().filter(|name| !inputs.rules.rules.contains_key(*name)).cloned().collect();
+            for name in removed {
+                if let Some(old) = state.rules.remove(&name) {
+                    let times = self.times(state, inputs.eval_time, None);
+                    state.rules.insert(name, rule_removed(old, times));
+                }
+            }
+        }
+    }
+
+    /// Remembers which moments a rule that failed has yet to judge: those that late files reach back to, too, since no
+    /// file arrives twice. Where it is over a limit for the second time in a row, it begins anew behind them: it would
+    /// never come to an end with moments that are too many for it.
+    pub(super) fn owe(
+        &self,
+        state: &mut State,
+        known: &Known,
+        plan: &RulePlan,
+        files: &Files,
+        error: &EngineError,
+        eval_time: i64,
+    ) {
+        let damaged = stretches(&state.damaged);
+        let due = self.due(state, &known.rule, plan, &files.arrived, &damaged, eval_time);
+        let Some(of_rule) = state.rules.get_mut(&known.rule.name) else { return };
+        if of_rule.error.is_some() && is_limit(error) {
+            of_rule.judged_to = due.moments(of_rule).judged_to;
+        } else if let Some(reopened) = due.reopened(of_rule) {
+            of_rule.judged_to = reopened.saturating_sub(1).max(of_rule.from);
+        }
+    }
+
+    /// Keeps a rule's alerts as they are, and says why it was not judged: at once, and every `repeat_errors` after.
+    pub(super) fn rule_failed(
+        &self,
+        state: &mut State,
+        name: &str,
+        reason: &str,
+        eval_time: i64,
+    ) -> Option<Notification> {
+        let of_rule = state.rules.get_mut(name)?;
+        let error = of_rule.error.get_or_insert_with(|| ErrorState {
+            reason: String::new(),
+            since: eval_time,
+            told_at: eval_time,
+            told: 0,
+        });
+        let due = error.told == 0 || eval_time.saturating_sub(error.told_at) >= self.settings.repeat_errors.0;
+        reason.clone_into(&mut error.reason);
+        if !due {
+            return None;
+        }
+        let notice = notices::rule_error(name, error, eval_time);
+        error.told += 1;
+        error.told_at = eval_time;
+        Some(notice)
+    }
+}
+
+/// Whether a rule asks for more than it may have: the same again would ask for as much.
+fn is_limit(error: &EngineError) -> bool {
+    matches!(
+        error,
+        EngineError::Memory(_)
+            | EngineError::Time { .. }
+            | EngineError::GroupOverflow { .. }
+            | EngineError::TooManyWindows { .. }
+            | EngineError::TooManyMoments { .. }
+    )
+}
