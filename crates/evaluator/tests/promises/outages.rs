@@ -105,7 +105,7 @@ async fn what_lies_too_far_back_is_said_to_be_unjudged_and_is() {
         post.taken.iter().filter(|sent| sent.notification.event == Event::Unjudged).collect();
     assert_eq!(unjudged.len(), 1);
     assert!(
-        unjudged[0].notification.title.contains("2026-11-22T12:02:10.000Z to 2026-11-22T14:02:10.000Z"),
+        unjudged[0].notification.title.contains("2026-11-22 12:02:10 UTC to 2026-11-22 14:02:10 UTC"),
         "{}",
         unjudged[0].notification.title
     );
