@@ -180,7 +180,16 @@ impl Evaluation<'_> {
 
     async fn exact(&self) -> Result<Outcome, EngineError> {
         let all = [self.read_range(self.moments)];
-        let with_copies = self.sliding(self.source.matched(self.plan, &all, false)?).await?;
+        let with_copies = match self.sliding(self.source.matched(self.plan, &all, false)?).await {
+            Ok(judged) => judged,
+            // Copies that differ may be of groups that their span is not of: the limit is that of the spans.
+            Err(EngineError::GroupOverflow { .. }) => {
+                let rows = self.rows(&all).await?;
+                let judged = self.sliding(in_memory(&rows.batch)?).await?;
+                return self.outcome(rows, judged).await;
+            }
+            Err(error) => return Err(error),
+        };
         if with_copies.holding.is_empty() {
             return Ok(Outcome::default());
         }
