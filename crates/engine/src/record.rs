@@ -52,8 +52,7 @@ pub fn observation(rule: &Rule, observed: Observed) -> Observation {
         peak: observed.peak,
         evidence: evidence(rule, &observed.evidence),
         partial: observed.partial,
-        settled: false,
-        fired: false,
+        ..Segment::default()
     };
     Observation { fingerprint, group, segment }
 }

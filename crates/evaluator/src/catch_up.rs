@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use fluo_alerts::life_cycle::Times;
 use fluo_alerts::life_cycle::announce::of_summary;
-use fluo_alerts::notification::{Event, Id, Notification, Summary, SummaryLine};
+use fluo_alerts::notification::{Event, Id, Notification, SummaryLine};
 
 use crate::settings::Settings;
 use crate::state::{Queued, State};
@@ -50,9 +49,6 @@ impl Words {
     }
 }
 
-/// How many alerts a summary lists.
-const LISTED: usize = 10;
-
 /// Makes one summary a rule of the alerts that began and ended while nothing was sent; of the others, the last word.
 pub(crate) fn condense(outbox: &mut Vec<Queued>, eval_time: i64) {
     let mut words: BTreeMap<Id, Words> = BTreeMap::new();
@@ -79,25 +75,20 @@ pub(crate) fn condense(outbox: &mut Vec<Queued>, eval_time: i64) {
     }
     for (rule, notifications) in summaries {
         let Some(one) = notifications.first() else { continue };
-        let mut by_event: BTreeMap<Event, usize> = BTreeMap::new();
-        for notification in &notifications {
-            *by_event.entry(notification.event).or_default() += 1;
-        }
-        let lines = notifications.iter().filter_map(|notification| {
+        let (severity, labels) = (one.severity, one.labels.clone());
+        let told = notifications.iter().filter_map(|notification| {
             let alert = notification.alert.as_ref()?;
-            Some(SummaryLine {
+            let line = SummaryLine {
                 id: alert.id,
                 group: alert.violation.group.clone(),
                 values: alert.values.clone(),
                 starts_at: alert.violation.starts_at,
                 ends_at: alert.resolved_at.unwrap_or(alert.violation.ends_at),
-            })
+            };
+            Some((notification.event, line))
         });
-        let summary = Summary { alerts: notifications.len() as u64, largest: lines.take(LISTED).collect() };
-        let times = Times { eval_time, watermark: eval_time, alive_to: eval_time };
-        let mut notification =
-            of_summary(&rule, one.severity, None, &by_event, summary, "while nothing was evaluated", times);
-        notification.labels.clone_from(&one.labels);
+        let why = Some("while nothing was evaluated");
+        let notification = of_summary(&rule, severity, labels, told.collect(), why, eval_time);
         kept.push(Queued { notification, pending: BTreeMap::new(), held: true });
     }
     *outbox = kept;

@@ -155,6 +155,8 @@ impl Due<'_> {
 
 #[cfg(test)]
 mod tests {
+    use fluo_alerts::life_cycle::Segment;
+
     use super::*;
 
     fn minutes(minutes: i64) -> i64 {
@@ -217,18 +219,7 @@ mod tests {
     #[test]
     fn a_run_that_is_met_is_judged_to_its_end() {
         let mut state = state();
-        let segment = |first, last| fluo_alerts::life_cycle::Segment {
-            first,
-            last,
-            peak_at: first,
-            excess: None,
-            values: Vec::new(),
-            peak: Vec::new(),
-            evidence: Vec::new(),
-            partial: false,
-            settled: false,
-            fired: false,
-        };
+        let segment = |first, last| Segment { first, last, ..Segment::default() };
         let segments = vec![segment(minutes(50), minutes(50)), segment(minutes(51), minutes(60))];
         let group = fluo_alerts::life_cycle::GroupState { segments, ..Default::default() };
         state.groups.insert(fluo_alerts::fingerprint::fingerprint("r", &[]), group);

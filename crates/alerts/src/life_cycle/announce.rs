@@ -56,7 +56,7 @@ pub fn announce(
         let told = due(state, rule.map(AsRef::as_ref), inhibitor.as_deref(), mutes, times);
         let limit = rule.map_or(usize::MAX, |rule| rule.notification_limit as usize);
         if told.len() > limit {
-            notifications.push(summary(name, rule.map(AsRef::as_ref), &told, times));
+            notifications.push(summary(name, rule.map(AsRef::as_ref), told, times));
         } else {
             notifications.extend(told.into_iter().map(|told| told.notification));
         }
@@ -165,52 +165,48 @@ fn tell(alert: &mut Alert, group: &[(String, Option<String>)], event: Event, tim
 }
 
 /// One message for many alerts of a rule.
-fn summary(name: &str, rule: Option<&Rule>, told: &[Due], times: Times) -> Notification {
-    let mut by_event: BTreeMap<Event, usize> = BTreeMap::new();
-    for due in told {
-        *by_event.entry(due.notification.event).or_default() += 1;
-    }
-    let mut order: Vec<&Due> = told.iter().collect();
+fn summary(name: &str, rule: Option<&Rule>, mut told: Vec<Due>, times: Times) -> Notification {
     // The largest first; what has no excess last, and equals as they came.
-    order.sort_by(|left, right| match (left.excess, right.excess) {
+    told.sort_by(|left, right| match (left.excess, right.excess) {
         (Some(left), Some(right)) => right.total_cmp(&left),
         (left, right) => right.is_some().cmp(&left.is_some()),
     });
-    let lines: Vec<SummaryLine> = order.iter().take(LISTED).map(|due| due.line.clone()).collect();
-    let summary = Summary { alerts: told.len() as u64, largest: lines };
-    of_summary(
-        name,
-        rule.map_or(Severity::Warning, |rule| rule.severity),
-        rule,
-        &by_event,
-        summary,
-        "",
-        times,
-    )
+    let told = told.into_iter().map(|due| (due.notification.event, due.line)).collect();
+    let (severity, labels) =
+        rule.map_or((Severity::Warning, BTreeMap::new()), |rule| (rule.severity, rule.labels.clone()));
+    of_summary(name, severity, labels, told, None, times.eval_time)
 }
 
-/// The notification of a summary; `why` tells summaries of one rule and evaluation apart.
+/// The notification of what is told of several alerts of a rule, in the order in which they are to be listed; `why`
+/// tells summaries of one rule and evaluation apart.
 pub fn of_summary(
     name: &str,
     severity: Severity,
-    rule: Option<&Rule>,
-    by_event: &BTreeMap<Event, usize>,
-    summary: Summary,
-    why: &str,
-    times: Times,
+    labels: BTreeMap<String, String>,
+    told: Vec<(Event, SummaryLine)>,
+    why: Option<&str>,
+    eval_time: i64,
 ) -> Notification {
-    let subject = format!("{name}\0{why}\0{}", times.eval_time);
+    let mut by_event: BTreeMap<Event, usize> = BTreeMap::new();
+    for (event, _) in &told {
+        *by_event.entry(*event).or_default() += 1;
+    }
+    let summary = Summary {
+        alerts: told.len() as u64,
+        largest: told.into_iter().take(LISTED).map(|(_, line)| line).collect(),
+    };
+    let subject = format!("{name}\0{}\0{eval_time}", why.unwrap_or_default());
     Notification {
         schema: SCHEMA.to_owned(),
         id: Id::of_notification(&subject, Event::Summary, 0),
         event: Event::Summary,
-        at: times.eval_time,
+        at: eval_time,
         severity,
-        title: words::summary_title(name, by_event),
-        text: words::summary_text(name, by_event, &summary),
+        title: words::summary_title(name, &by_event),
+        text: words::summary_text(name, &by_event, &summary),
         rule: Some(name.to_owned()),
-        labels: rule.map(|rule| rule.labels.clone()).unwrap_or_default(),
-        reason: (!why.is_empty()).then(|| why.to_owned()),
+        labels,
+        reason: why.map(str::to_owned),
         alert: None,
         summary: Some(summary),
     }

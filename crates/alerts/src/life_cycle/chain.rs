@@ -64,24 +64,13 @@ pub(crate) fn chains(segments: &[Segment], lengths: Lengths) -> Vec<Chain> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::life_cycle::segment::tests::segment;
 
     /// Scenario, `for`, `keep_firing_for`, segments, alerts.
     type Case<'a> = (&'a str, i64, i64, &'a [(i64, i64)], &'a [(i64, i64)]);
 
     #[test]
     fn alerts_of_runs() {
-        let segment = |first, last| Segment {
-            first,
-            last,
-            peak_at: first,
-            excess: None,
-            values: Vec::new(),
-            peak: Vec::new(),
-            evidence: Vec::new(),
-            partial: false,
-            settled: false,
-            fired: false,
-        };
         let cases: &[Case<'_>] = &[
             ("each run its own", 0, 0, &[(0, 5), (20, 20)], &[(0, 5), (20, 20)]),
             ("too short for `for`", 10, 0, &[(0, 9)], &[]),

@@ -11,7 +11,7 @@ use crate::violation::Evidence;
 use crate::wire;
 
 /// Holding moments of one group within one stretch.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Segment {
     /// First holding moment; nanoseconds since the epoch.
     pub first: i64,
@@ -131,7 +131,7 @@ pub(crate) fn settle(
     segments: &mut Vec<Segment>,
     gap: i64,
     horizon: i64,
-    held_long_enough: impl Fn(&Run) -> bool,
+    is_long_enough: impl Fn(&Run, &[Segment]) -> bool,
 ) {
     let mut kept = Vec::with_capacity(segments.len());
     for run in runs(segments, gap) {
@@ -150,7 +150,7 @@ pub(crate) fn settle(
                 base.fired |= segment.fired;
             }
             base.settled = true;
-            base.fired |= held_long_enough(&run);
+            base.fired |= is_long_enough(&run, segments);
             kept.push(base);
         }
         kept.extend_from_slice(&of_run[old..]);
@@ -159,22 +159,11 @@ pub(crate) fn settle(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn segment(first: i64, last: i64) -> Segment {
-        Segment {
-            first,
-            last,
-            peak_at: first,
-            excess: Some(0.0),
-            values: Vec::new(),
-            peak: Vec::new(),
-            evidence: Vec::new(),
-            partial: false,
-            settled: false,
-            fired: false,
-        }
+        Segment { first, last, peak_at: first, excess: Some(0.0), ..Segment::default() }
     }
 
     fn shape(segments: &[Segment]) -> Vec<(i64, i64)> {
@@ -199,7 +188,7 @@ mod tests {
     fn old_segments_of_a_run_settle_into_one_with_the_highest_peak() {
         let high = Segment { excess: Some(9.0), peak_at: 13, ..segment(12, 14) };
         let mut segments = vec![segment(0, 5), high, segment(20, 30), segment(90, 91)];
-        settle(&mut segments, 10, 20, |_| true);
+        settle(&mut segments, 10, 20, |_, _| true);
         assert_eq!(shape(&segments), [(0, 14), (20, 30), (90, 91)]);
         assert_eq!((segments[0].peak_at, segments[0].settled, segments[0].fired), (13, true, true));
     }

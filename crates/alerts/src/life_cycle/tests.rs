@@ -77,10 +77,7 @@ impl Life {
                 excess: Some(1.0),
                 values: vec![("count".to_owned(), Value::Int((6 + at).into()))],
                 peak: vec![("count".to_owned(), Value::Int((6 + at).into()))],
-                evidence: Vec::new(),
-                partial: false,
-                settled: false,
-                fired: false,
+                ..Segment::default()
             },
         });
         let stretch = Stretch { from: judged.0 * MINUTE, to: judged.1 * MINUTE };

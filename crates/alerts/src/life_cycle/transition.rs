@@ -475,8 +475,9 @@ impl Step<'_> {
     fn forget(&self, group: &mut GroupState) {
         let lengths = self.lengths();
         let horizon = self.facts.horizon;
-        let before = group.segments.clone();
-        settle(&mut group.segments, lengths.gap, horizon, |run| lengths.is_long_enough(run, &before));
+        settle(&mut group.segments, lengths.gap, horizon, |run, segments| {
+            lengths.is_long_enough(run, segments)
+        });
         let ended = |last: i64| lengths.over(last) < horizon;
         group.alerts.retain(|alert| alert.is_firing() || alert.owed.is_some() || !ended(alert.ends_at));
         let alerts: Vec<(i64, i64)> = group
