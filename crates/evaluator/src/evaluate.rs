@@ -72,6 +72,8 @@ pub struct Evaluator {
     renderer: Renderer,
     /// Listings of partitions in which no file arrives any more.
     older: Mutex<BTreeMap<Hour, Vec<DataFile>>>,
+    /// Time and generation of the evaluation whose records this process has written: its next tick need not again.
+    pub(crate) written: Mutex<Option<(i64, u64)>>,
 }
 
 /// A rule while it is evaluated.
@@ -85,7 +87,7 @@ impl Evaluator {
     /// With settings, over the files of a store that `runtime` knows.
     pub fn new(settings: Settings, data: SpanData, runtime: Arc<RuntimeEnv>) -> Self {
         let renderer = Renderer::new(settings.trace_url.as_deref());
-        Self { settings, data, runtime, renderer, older: Mutex::default() }
+        Self { settings, data, runtime, renderer, older: Mutex::default(), written: Mutex::default() }
     }
 
     /// The settings.

@@ -10,6 +10,7 @@
 //! the state: whoever comes next finishes what a crash left (I3, I4).
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 
 use fluo_alerts::life_cycle::Mutes;
 use fluo_alerts::notification::Notification;
@@ -104,7 +105,7 @@ pub async fn tick(
             break;
         }
         // What an earlier tick, or one that was killed and is tried again, committed and did not come to write.
-        write(host, &before.unwritten).await?;
+        write(evaluator, host, &before.unwritten).await?;
         if done {
             break;
         }
@@ -138,7 +139,7 @@ pub async fn tick(
         }];
         if swap(host, &mut state, version.as_ref()).await?.is_some() {
             lost = 0;
-            write(host, &state.unwritten).await?;
+            write(evaluator, host, &state.unwritten).await?;
             ticked.reports.push(report);
             if step.last {
                 break;
@@ -230,9 +231,14 @@ fn new_texts(before: &State, rules: &RuleSet) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Writes what was committed. Writing it twice writes the same.
-async fn write(host: Host<'_>, unwritten: &[Unwritten]) -> Result<(), TickError> {
+/// Writes what was committed, unless this process has. Writing it twice writes the same.
+async fn write(evaluator: &Evaluator, host: Host<'_>, unwritten: &[Unwritten]) -> Result<(), TickError> {
+    let written = || evaluator.written.lock().unwrap_or_else(PoisonError::into_inner);
     for records in unwritten {
+        let evaluation = Some((records.eval_time, records.generation));
+        if *written() == evaluation {
+            continue;
+        }
         for (hash, text) in &records.rule_texts {
             let path = Path::from(format!("state/rules/{hash}.yml"));
             put_if_absent(host.root.store.as_ref(), &host.root.at(&path), text.clone().into()).await?;
@@ -244,6 +250,7 @@ async fn write(host: Host<'_>, unwritten: &[Unwritten]) -> Result<(), TickError>
         for (path, bytes) in objects {
             put_if_absent(host.root.store.as_ref(), &host.root.at(&path), bytes).await?;
         }
+        *written() = evaluation;
     }
     Ok(())
 }
