@@ -9,12 +9,13 @@ use fluo_evaluator::silences::Silences;
 use fluo_evaluator::span_data::SpanData;
 use fluo_evaluator::{Config, Evaluator, Settings};
 use fluo_rules::SourceFile;
+use fluo_rules::diagnostic::Finding;
 use fluo_rules::files::is_silences_file;
 use fluo_store::{Root, open_root};
 
+use crate::edge::variable;
 use crate::exit::Failure;
 use crate::rule_files;
-use crate::terminal;
 
 /// `fluo.yml`, and the folder that its paths start from.
 pub(crate) struct Configured {
@@ -40,14 +41,19 @@ impl Configured {
         root(&uri)
     }
 
-    /// The rule files as they are now, and the silences beside them.
-    pub(crate) fn deployed(&self) -> Result<(Vec<SourceFile>, Silences), Failure> {
-        Ok((rule_files::read(&self.paths())?, self.silences()?))
+    /// The rule files as they are now.
+    pub(crate) fn rules(&self) -> Result<Vec<SourceFile>, Failure> {
+        rule_files::read(&self.paths())
     }
 
-    /// The silences beside the rules.
-    pub(crate) fn silences(&self) -> Result<Silences, Failure> {
-        silences(&self.paths())
+    /// The silences beside the rules: the sound ones count, and `tell` is told what is wrong with the others.
+    pub(crate) fn silences(&self, tell: impl FnOnce(&[Finding], &[SourceFile])) -> Result<Silences, Failure> {
+        let files = rule_files::read_named(&self.paths(), is_silences_file)?;
+        let loaded = fluo_rules::silence::load(&files);
+        if !loaded.findings.is_empty() {
+            tell(&loaded.findings, &files);
+        }
+        Ok(Silences(loaded.silences))
     }
 
     fn paths(&self) -> Vec<PathBuf> {
@@ -58,22 +64,6 @@ impl Configured {
 /// Opens the root of a store, with what the environment says of its credentials.
 pub(crate) fn root(uri: &str) -> Result<Root, Failure> {
     open_root(uri, &variable).map_err(|error| Failure::because(format!("could not open `{uri}`"), error))
-}
-
-/// A variable of the environment.
-pub(crate) fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
-}
-
-/// The silences below the given paths. What is wrong with them is told, and the sound ones count.
-fn silences(paths: &[PathBuf]) -> Result<Silences, Failure> {
-    let files = rule_files::read_named(paths, is_silences_file)?;
-    let loaded = fluo_rules::silence::load(&files);
-    if !loaded.findings.is_empty() {
-        let text = fluo_rules::render::human::render(&loaded.findings, &files, terminal::colour_stderr());
-        terminal::note(text.trim_end());
-    }
-    Ok(Silences(loaded.silences))
 }
 
 /// An evaluator over a store.

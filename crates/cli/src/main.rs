@@ -9,6 +9,7 @@ mod args;
 mod commands;
 mod demo;
 mod deployed;
+mod edge;
 mod exit;
 mod progress;
 mod rule_files;

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use fluo_rules::diagnostic::Finding;
 use fluo_rules::files::{is_rule_file, is_silences_file, is_test_file};
 use fluo_rules::{Loaded, SourceFile, load, render};
 
@@ -113,18 +114,22 @@ fn below(
     Ok(())
 }
 
+/// Shows findings on standard error.
+pub(crate) fn tell_findings(findings: &[Finding], files: &[SourceFile]) {
+    if !findings.is_empty() {
+        terminal::note(render::human::render(findings, files, terminal::colour_stderr()).trim_end());
+    }
+}
+
 /// Reads and loads rules; findings go to standard error, and an error among them ends the command.
-pub(crate) fn load_or_tell(paths: &[PathBuf]) -> Result<Loaded, Status> {
+pub(crate) fn load_or_tell(paths: &[PathBuf]) -> Result<(Vec<SourceFile>, Loaded), Status> {
     let files = read(paths).map_err(|failure| {
         terminal::note(&failure.to_string());
         failure.status
     })?;
     let loaded = load(&files);
-    if !loaded.findings.is_empty() {
-        let text = render::human::render(&loaded.findings, &files, terminal::colour_stderr());
-        terminal::note(text.trim_end());
-    }
-    if loaded.has_errors() { Err(Status::Found) } else { Ok(loaded) }
+    tell_findings(&loaded.findings, &files);
+    if loaded.has_errors() { Err(Status::Found) } else { Ok((files, loaded)) }
 }
 
 /// Reads a file, unless it was read before under whatever name.

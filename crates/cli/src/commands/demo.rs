@@ -1,13 +1,13 @@
 //! `fluo demo`: an incident in a simulated shop, and the alert that tells of it.
 
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use fluo_alerts::time;
 use fluo_rules::duration::Nanos;
 
 use crate::args::Demo;
 use crate::demo::{self, folder};
+use crate::edge::now;
 use crate::exit::{Failure, Status};
 use crate::terminal::{self, Output};
 
@@ -24,8 +24,7 @@ pub(crate) async fn run(args: &Demo) -> Result<Status, Failure> {
 
 /// The whole minute at which the story begins: as given, or so that it has just ended.
 fn start(given: Option<&str>) -> Result<i64, Failure> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
-    let now = i64::try_from(now).unwrap_or(i64::MAX);
+    let now = now();
     let start = match given {
         Some(text) => time::parse(text, now).map_err(|error| Failure::usage(error.to_string()))?,
         None => now.saturating_sub(demo::LENGTH.0),

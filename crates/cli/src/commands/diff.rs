@@ -14,7 +14,7 @@ use fluo_rules::duration::Nanos;
 
 use crate::args::{Diff, SummaryFormat};
 use crate::commands::replay::past;
-use crate::commands::run::now;
+use crate::edge::now;
 use crate::exit::{Failure, Status};
 use crate::rule_files;
 use crate::terminal::{self, Output};
@@ -54,10 +54,10 @@ fn positive(option: &str, text: &str) -> Result<i64, Failure> {
 
 /// Rule files that load. A difference to rules that do not would say nothing.
 fn files(paths: &[PathBuf], side: &str) -> Result<Vec<SourceFile>, Failure> {
-    rule_files::load_or_tell(paths).map_err(|_| {
+    let loaded = rule_files::load_or_tell(paths).map_err(|_| {
         Failure::because(format!("could not load the rules of --{side}"), "there are mistakes in them")
     })?;
-    rule_files::read(paths)
+    Ok(loaded.0)
 }
 
 fn set(files: &[SourceFile]) -> RuleSet {

@@ -11,7 +11,7 @@ use fluo_plan::RulePlan;
 use fluo_rules::rule::Rule;
 
 use crate::args::{Eval, EvalFormat};
-use crate::commands::run::now;
+use crate::edge::now;
 use crate::exit::{Failure, Status, chain};
 use crate::progress::Progress;
 use crate::rule_files;
@@ -32,7 +32,7 @@ pub(crate) async fn run(args: &Eval) -> Result<Status, Failure> {
         return Err(Failure::usage("--from lies behind --to"));
     }
     let loaded = match rule_files::load_or_tell(&args.rules) {
-        Ok(loaded) => loaded,
+        Ok((_, loaded)) => loaded,
         Err(status) => return Ok(status),
     };
     let mut spans = spans::open(&args.spans).await?;

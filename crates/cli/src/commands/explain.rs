@@ -14,7 +14,7 @@ use crate::terminal::Output;
 
 pub(crate) fn run(args: &Explain) -> Result<Status, Failure> {
     let loaded = match rule_files::load_or_tell(&args.rules) {
-        Ok(loaded) => loaded,
+        Ok((_, loaded)) => loaded,
         Err(status) => return Ok(status),
     };
     let names: Vec<String> = loaded.rules.iter().map(|rule| rule.name.clone()).collect();

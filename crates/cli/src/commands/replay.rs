@@ -15,8 +15,8 @@ use fluo_rules::duration::Nanos;
 use object_store::path::Path;
 
 use crate::args::{Replay, ReplayFormat};
-use crate::commands::run::now;
 use crate::deployed::{evaluator, root};
+use crate::edge::now;
 use crate::exit::{Failure, Status};
 use crate::rule_files;
 use crate::terminal::Output;
@@ -31,10 +31,10 @@ pub(crate) async fn run(args: &Replay) -> Result<Status, Failure> {
             "--from must not lie behind --to, and --every must be longer than nothing",
         ));
     }
-    if let Err(status) = rule_files::load_or_tell(&args.rules) {
-        return Ok(status);
-    }
-    let files = rule_files::read(&args.rules)?;
+    let files = match rule_files::load_or_tell(&args.rules) {
+        Ok((files, _)) => files,
+        Err(status) => return Ok(status),
+    };
     let replayed = past(&files, &args.spans, from, to, every.0).await?;
     let mut output = Output::new();
     match args.format {

@@ -1,8 +1,7 @@
 //! `fluo run`: the evaluator as a process, or one tick of it.
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use fluo_alerts::life_cycle::Mutes;
 use fluo_alerts::time;
@@ -10,13 +9,15 @@ use fluo_evaluator::arrivals::Live;
 use fluo_evaluator::silences;
 use fluo_evaluator::tick::TickError;
 use fluo_evaluator::{Deployed, Evaluator, Host, Ticked, tick};
+use fluo_rules::diagnostic::Finding;
 use fluo_sinks::{Routed, SinkConfig, route_all};
 use fluo_store::{Root, probe};
 use object_store::path::Path;
 use serde_json::json;
 
 use crate::args::Run;
-use crate::deployed::{Configured, evaluator, variable};
+use crate::deployed::{Configured, evaluator};
+use crate::edge::{nonce, now, variable};
 use crate::exit::{Failure, Status, chain};
 use crate::terminal;
 
@@ -66,7 +67,13 @@ struct Runner<'a> {
 
 impl Runner<'_> {
     async fn tick(&self, eval_time: i64) -> Result<Ticked, Failure> {
-        let (rules, mut silenced) = self.configured.deployed()?;
+        let rules = self.configured.rules()?;
+        let mut silenced = self.configured.silences(|findings, _| {
+            for Finding { message, place, .. } in findings {
+                let message = format!("{}:{}: {message}", place.file, place.start.line);
+                log("warning", &json!({"message": message}));
+            }
+        })?;
         match silences::read(self.root).await {
             Ok((more, _)) => silenced.0.extend(more),
             // Better told than silent.
@@ -112,19 +119,6 @@ fn sinks(configured: &Configured) -> Result<Vec<Routed>, Failure> {
         return route_all(&[stdout], &variable, None).map_err(|error| wrong(&error));
     }
     route_all(&configured.config.sinks, &variable, None).map_err(|error| wrong(&error))
-}
-
-/// Now, in nanoseconds since the epoch.
-pub(crate) fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
-    i64::try_from(now).unwrap_or(i64::MAX)
-}
-
-/// What no other process calls itself.
-pub(crate) fn nonce() -> String {
-    let (now, id) = (now(), std::process::id());
-    let random = RandomState::new().hash_one((now, id));
-    format!("{now:x}-{id:x}-{random:x}")
 }
 
 /// A line of JSON on standard error.

@@ -11,9 +11,10 @@ use fluo_rules::silence::{Labels, Pattern, Silence};
 use serde_json::{Value, json};
 
 use crate::args::{Silence as Command, SilenceAdd, SilenceEnd, SilenceList, SummaryFormat};
-use crate::commands::run::now;
 use crate::deployed::Configured;
+use crate::edge::now;
 use crate::exit::{Failure, Status};
+use crate::rule_files::tell_findings;
 use crate::terminal::Output;
 
 pub(crate) async fn run(command: &Command) -> Result<Status, Failure> {
@@ -29,7 +30,7 @@ async fn add(args: &SilenceAdd) -> Result<Status, Failure> {
     let wanted = wanted(args, now)?;
     let configured = Configured::read(&args.config)?;
     let root = configured.root()?;
-    let Silences(files) = configured.silences()?;
+    let Silences(files) = configured.silences(tell_findings)?;
     let taken: BTreeSet<String> =
         files.iter().filter_map(|silence| silence.id().map(str::to_owned)).collect();
     let added = silences::add(&root, &wanted, &taken, now).await.map_err(|error| match error {
@@ -113,7 +114,7 @@ async fn end(args: &SilenceEnd) -> Result<Status, Failure> {
     let before = match silences::end(&root, &args.id, now).await {
         Ok(before) => before,
         Err(error @ SilencesError::Unknown(_)) => {
-            let Silences(files) = configured.silences()?;
+            let Silences(files) = configured.silences(tell_findings)?;
             let in_file = files.iter().any(|silence| silence.id() == Some(args.id.as_str()));
             let hint = if in_file {
                 "it stands in silences.yml: end it there, with `until`"
@@ -137,7 +138,7 @@ async fn end(args: &SilenceEnd) -> Result<Status, Failure> {
 async fn list(args: &SilenceList) -> Result<Status, Failure> {
     let configured = Configured::read(&args.config)?;
     let root = configured.root()?;
-    let Silences(files) = configured.silences()?;
+    let Silences(files) = configured.silences(tell_findings)?;
     let (at_run_time, _) = silences::read(&root)
         .await
         .map_err(|error| Failure::because("could not read the silences of the run time", error))?;

@@ -9,8 +9,8 @@ use fluo_alerts::value::human_duration;
 use fluo_evaluator::status::{self, Firing, Pending, Status as Now, Wrong};
 
 use crate::args::{StatusArgs, SummaryFormat};
-use crate::commands::run::now;
 use crate::deployed::Configured;
+use crate::edge::now;
 use crate::exit::{Failure, Status};
 use crate::terminal::Output;
 

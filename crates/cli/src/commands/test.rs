@@ -8,16 +8,16 @@ use std::path::Path;
 use fluo_alerts::escape::plain;
 use fluo_evaluator::rule_test::{self, Arriving, Mismatch, Verdict};
 use fluo_evaluator::{RuleSet, Settings};
-use fluo_rules::diagnostic::{Finding, Level};
+use fluo_rules::diagnostic::Level;
 use fluo_rules::files::is_test_file;
 use fluo_rules::test_file::{self, TestFile};
-use fluo_rules::{SourceFile, load, render};
+use fluo_rules::{SourceFile, load};
 use serde_json::json;
 
 use crate::args::{Test, TestFormat};
 use crate::exit::{Failure, Status, chain};
 use crate::rule_files;
-use crate::terminal::{self, Output};
+use crate::terminal::Output;
 
 /// A test file that was run.
 struct Run {
@@ -64,7 +64,7 @@ pub(crate) async fn run(args: &Test) -> Result<Status, Failure> {
         runs.push(Run { file: tests.file.to_string(), verdicts });
     }
     findings.dedup();
-    tell_findings(&findings, &shown);
+    rule_files::tell_findings(&findings, &shown);
     let errors = findings.iter().filter(|finding| finding.level() == Level::Error).count();
     let mut output = Output::new();
     match args.format {
@@ -75,12 +75,6 @@ pub(crate) async fn run(args: &Test) -> Result<Status, Failure> {
     output.finish()?;
     let failed = runs.iter().flat_map(|run| &run.verdicts).any(|verdict| !verdict.failures.is_empty());
     Ok(if failed || errors > 0 { Status::Found } else { Status::Done })
-}
-
-fn tell_findings(findings: &[Finding], files: &[SourceFile]) {
-    if !findings.is_empty() {
-        terminal::note(render::human::render(findings, files, terminal::colour_stderr()).trim_end());
-    }
 }
 
 /// The rule files that a test file names.
