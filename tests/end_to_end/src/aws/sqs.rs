@@ -1,0 +1,118 @@
+//! Queues.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Aws;
+
+/// A queue.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    aws: Aws,
+    url: String,
+    arn: String,
+}
+
+/// What becomes of messages that nobody takes out.
+#[derive(Debug, Clone, Copy)]
+pub struct Redrive<'a> {
+    /// Where they go.
+    pub dead: &'a Queue,
+    /// After how often they were received.
+    pub most: u32,
+    /// How long a message that was received is hidden.
+    pub hidden: Duration,
+}
+
+impl Queue {
+    /// Makes a queue: FIFO where its name says so.
+    pub async fn create(aws: &Aws, name: &str) -> Self {
+        Self::with(aws, name, json!({})).await
+    }
+
+    /// Makes a queue whose messages are received a few times only.
+    pub async fn redriven(aws: &Aws, name: &str, redrive: Redrive<'_>) -> Self {
+        let policy = json!({"deadLetterTargetArn": redrive.dead.arn, "maxReceiveCount": redrive.most});
+        let hidden = redrive.hidden.as_secs().to_string();
+        Self::with(aws, name, json!({"RedrivePolicy": policy.to_string(), "VisibilityTimeout": hidden})).await
+    }
+
+    async fn with(aws: &Aws, name: &str, mut attributes: Value) -> Self {
+        if std::path::Path::new(name).extension().is_some_and(|end| end == "fifo") {
+            attributes["FifoQueue"] = "true".into();
+        }
+        let input = json!({"QueueName": name, "Attributes": attributes});
+        let made = aws.call("sqs", "AmazonSQS.CreateQueue", &input).await;
+        let url = made["QueueUrl"].as_str().expect("a queue has a URL").to_owned();
+        let mut queue = Self { aws: aws.clone(), url, arn: String::new() };
+        let arn = queue.attribute("QueueArn").await;
+        queue.arn = arn.as_str().expect("a queue has an ARN").to_owned();
+        queue
+    }
+
+    /// Its ARN.
+    pub fn arn(&self) -> &str {
+        &self.arn
+    }
+
+    /// Sends a message.
+    pub async fn send(&self, body: &str) {
+        self.call("SendMessage", json!({"MessageBody": body})).await;
+    }
+
+    /// Up to ten messages, which are hidden from others for the queue's visibility timeout.
+    pub async fn receive(&self) -> Vec<Value> {
+        let input = json!({
+            "MaxNumberOfMessages": 10,
+            "MessageSystemAttributeNames": ["All"],
+            "AttributeNames": ["All"],
+            "MessageAttributeNames": ["All"],
+        });
+        self.call("ReceiveMessage", input).await["Messages"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Takes a message out.
+    pub async fn delete(&self, receipt: &str) {
+        self.call("DeleteMessage", json!({"ReceiptHandle": receipt})).await;
+    }
+
+    /// Takes all messages out that are to be seen, in order: their bodies.
+    pub async fn drain(&self) -> Vec<String> {
+        let mut bodies = Vec::new();
+        loop {
+            let messages = self.receive().await;
+            if messages.is_empty() {
+                return bodies;
+            }
+            for message in messages {
+                self.delete(message["ReceiptHandle"].as_str().expect("a receipt")).await;
+                bodies.push(message["Body"].as_str().expect("a body").to_owned());
+            }
+        }
+    }
+
+    /// How many messages it holds, hidden ones with it.
+    pub async fn len(&self) -> u64 {
+        let mut messages = 0;
+        for name in ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"] {
+            let text = self.attribute(name).await;
+            messages += text.as_str().and_then(|text| text.parse::<u64>().ok()).expect("a number");
+        }
+        messages
+    }
+
+    /// Whether it holds none.
+    pub async fn is_empty(&self) -> bool {
+        self.len().await == 0
+    }
+
+    async fn attribute(&self, name: &str) -> Value {
+        self.call("GetQueueAttributes", json!({"AttributeNames": [name]})).await["Attributes"][name].take()
+    }
+
+    async fn call(&self, action: &str, mut input: Value) -> Value {
+        input["QueueUrl"] = self.url.clone().into();
+        self.aws.call("sqs", &format!("AmazonSQS.{action}"), &input).await
+    }
+}
