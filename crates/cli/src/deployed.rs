@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
-use fluo_evaluator::silences::Silences;
+use fluo_evaluator::live::Files;
 use fluo_evaluator::span_data::SpanData;
 use fluo_evaluator::{Config, Evaluator, Settings};
 use fluo_rules::SourceFile;
-use fluo_rules::diagnostic::Finding;
 use fluo_rules::files::is_silences_file;
 use fluo_store::{Root, open_root};
 
@@ -41,19 +40,14 @@ impl Configured {
         root(&uri)
     }
 
-    /// The rule files as they are now.
-    pub(crate) fn rules(&self) -> Result<Vec<SourceFile>, Failure> {
-        rule_files::read(&self.paths())
+    /// The files of rules and silences as they are now.
+    pub(crate) fn files(&self) -> Result<Files, Failure> {
+        Ok(Files { rules: rule_files::read(&self.paths())?, silences: self.silences()? })
     }
 
-    /// The silences beside the rules: the sound ones count, and `tell` is told what is wrong with the others.
-    pub(crate) fn silences(&self, tell: impl FnOnce(&[Finding], &[SourceFile])) -> Result<Silences, Failure> {
-        let files = rule_files::read_named(&self.paths(), is_silences_file)?;
-        let loaded = fluo_rules::silence::load(&files);
-        if !loaded.findings.is_empty() {
-            tell(&loaded.findings, &files);
-        }
-        Ok(Silences(loaded.silences))
+    /// The files of silences beside the rules.
+    pub(crate) fn silences(&self) -> Result<Vec<SourceFile>, Failure> {
+        rule_files::read_named(&self.paths(), is_silences_file)
     }
 
     fn paths(&self) -> Vec<PathBuf> {

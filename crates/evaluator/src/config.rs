@@ -63,6 +63,9 @@ pub enum ConfigError {
     /// Occurs when it is not what it should be; the text says where.
     #[error("{0}")]
     Yaml(String),
+    /// Occurs when a setting from an environment is not what it should be.
+    #[error("{0}")]
+    Json(String),
     /// Occurs when links would name no trace.
     #[error("`trace_url` must hold `{{trace_id}}`, where a trace's id belongs")]
     TraceUrl,
@@ -88,12 +91,19 @@ fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Nanos>,
 impl Config {
     /// Reads the text of `fluo.yml`.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let config: Self =
-            serde_yaml::from_str(text).map_err(|error| ConfigError::Yaml(error.to_string()))?;
-        if config.trace_url.as_deref().is_some_and(|url| !url.contains("{trace_id}")) {
+        serde_yaml::from_str::<Self>(text).map_err(|error| ConfigError::Yaml(error.to_string()))?.checked()
+    }
+
+    /// Reads the same as JSON, as an environment without files gives it.
+    pub fn from_json(json: serde_json::Value) -> Result<Self, ConfigError> {
+        serde_json::from_value::<Self>(json).map_err(|error| ConfigError::Json(error.to_string()))?.checked()
+    }
+
+    fn checked(self) -> Result<Self, ConfigError> {
+        if self.trace_url.as_deref().is_some_and(|url| !url.contains("{trace_id}")) {
             return Err(ConfigError::TraceUrl);
         }
-        Ok(config)
+        Ok(self)
     }
 
     /// How evaluations are made.

@@ -6,7 +6,7 @@
 mod files;
 mod rules;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -81,6 +81,8 @@ struct Judged {
     change: Change,
     /// Moments that were looked at.
     stretches: usize,
+    /// Files that were read for it.
+    files: Vec<DataFile>,
 }
 
 impl Evaluator {
@@ -126,12 +128,18 @@ impl Evaluator {
         }
         let older = self.older_files(&state, &due_rules, &files, inputs).await?;
         let all: Vec<DataFile> = older.into_iter().chain(files.all.iter().cloned()).collect();
+        let mut read = BTreeSet::new();
         for (known, plan) in &due_rules {
             let name = &known.rule.name;
             match self.rule(&mut state, known, plan, &files, &all, inputs).await {
                 Ok(judged) => {
                     report.rules += 1;
                     report.stretches += judged.stretches as u64;
+                    for file in judged.files {
+                        if read.insert(file.location.clone()) {
+                            report.read(&file);
+                        }
+                    }
                     records.extend(judged.change.records);
                     if let Some(slot) = state.rules.get_mut(name) {
                         *slot = RuleState { error: None, ..judged.change.state };
@@ -219,6 +227,7 @@ impl Evaluator {
         let cell = due.cell();
         let horizon = due.horizon(rule.hold_for.0);
         let mut observations = Vec::new();
+        let mut read_files = Vec::new();
         if let (Some(first), Some(last)) = (judged.first().copied(), judged.last().copied()) {
             let read = Stretch { from: first.from.saturating_sub(rule.window.0), to: last.to };
             let needed: Vec<DataFile> =
@@ -247,6 +256,7 @@ impl Evaluator {
                 .await
                 .map_err(|_| EngineError::Time { seconds: budget.as_secs() })??;
             observations = found;
+            read_files = needed;
             if holed && due.missing_matters {
                 // What was just found to be missing may be what made it true.
                 let damaged = stretches(&state.damaged);
@@ -268,7 +278,7 @@ impl Evaluator {
         };
         let stretches = judged.len();
         let change = transition(before, &facts, &judged, observations, judged_to, times);
-        Ok(Judged { change, stretches })
+        Ok(Judged { change, stretches, files: read_files })
     }
 
     async fn look(

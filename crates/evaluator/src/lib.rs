@@ -5,11 +5,13 @@
 //! | [`config`], [`settings`] | `fluo.yml` → where, how often, within which limits |
 //! | [`silences`] | what is not told |
 //! | [`arrivals`] | which data files an evaluation sees |
+//! | [`rule_store`] | a folder of a store → rule files and silences |
 //! | [`rule_set`] | rule files → rules, with the last good text of those that do not load |
 //! | `due` | which moments of a rule are to be judged now |
 //! | [`span_data`] | data files → a source of spans; what could not be read |
 //! | [`mod@evaluate`] | state, rules, files, a time → state, records, notifications |
 //! | [`mod@tick`] | reads, evaluates, commits, writes, delivers |
+//! | [`live`] | a tick over what is deployed |
 //! | `catch_up` | which evaluation comes next after an outage, and what is told of the gap |
 //! | [`outbox`] | lease, send, confirm |
 //! | [`state`] | what is remembered between evaluations |
@@ -30,12 +32,14 @@ pub mod config;
 pub mod diff;
 mod due;
 pub mod evaluate;
+pub mod live;
 mod notices;
 pub mod outbox;
 mod records;
 pub mod replay;
 pub mod report;
 pub mod rule_set;
+pub mod rule_store;
 pub mod rule_test;
 pub mod settings;
 pub mod silences;
@@ -47,7 +51,9 @@ pub mod verify;
 
 pub use config::Config;
 pub use evaluate::{Evaluation, Evaluator, Inputs};
+pub use live::{LiveTick, tick_live};
 pub use rule_set::RuleSet;
+pub use rule_store::RuleStore;
 pub use settings::Settings;
 pub use state::State;
 pub use tick::{Deployed, Host, Ticked, tick};

@@ -3,6 +3,7 @@
 use fluo_alerts::life_cycle::ViolationRecord;
 use fluo_alerts::notification::Notification;
 use fluo_alerts::wire;
+use fluo_store::DataFile;
 use serde::{Deserialize, Serialize};
 
 use crate::state::State;
@@ -33,6 +34,15 @@ pub struct Report {
     pub stretches: u64,
     /// Files in the partitions in which files still arrive.
     pub files_listed: u64,
+    /// Files that rules read, each counted once.
+    #[serde(default)]
+    pub files_read: u64,
+    /// Their bytes.
+    #[serde(default)]
+    pub bytes_in_files: u64,
+    /// Their spans, as far as their names say.
+    #[serde(default)]
+    pub spans_in_files: u64,
     /// Files that it saw for the first time: the order of arrival, for a replay.
     pub new_files: Vec<String>,
     /// Files that could not be read, found by it.
@@ -46,6 +56,13 @@ pub struct Report {
 }
 
 impl Report {
+    /// Counts a file that was read.
+    pub(crate) fn read(&mut self, file: &DataFile) {
+        self.files_read += 1;
+        self.bytes_in_files += file.size;
+        self.spans_in_files += file.name.as_ref().map_or(0, |name| name.rows);
+    }
+
     /// Counts what came out.
     pub(crate) fn count(&mut self, state: &State, records: &[ViolationRecord], told: &[Notification]) {
         SCHEMA.clone_into(&mut self.schema);

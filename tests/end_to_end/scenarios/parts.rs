@@ -111,20 +111,19 @@ async fn the_network_fails_when_it_is_asked_to() {
     let bucket = Bucket::create(&aws, "fluo-parts-network").await;
     bucket.put("there", "text").await;
     let network = Network::to(aws.endpoint()).await;
-    let url = format!("{}/{}/there", network.endpoint(), bucket.name());
-    let head = reqwest::Client::new().head(&url).send().await.unwrap();
+    let far = Bucket::named(&aws.through(&network), bucket.name());
+    let head = far.look(reqwest::Method::HEAD, "there").await.unwrap();
     assert_eq!(head.headers()["content-length"], "4");
     network.fail(|request| (request.method == "GET").then_some(Fault::Status(503)));
-    assert_eq!(reqwest::get(&url).await.unwrap().status(), 503);
+    assert_eq!(far.look(reqwest::Method::GET, "there").await.unwrap_err(), 503);
     network.heal();
-    assert_eq!(reqwest::get(&url).await.unwrap().text().await.unwrap(), "text");
+    assert_eq!(far.get("there").await.unwrap(), "text");
 
     let held = Arc::new(tokio::sync::Notify::new());
     let hold = Arc::clone(&held);
     network.fail(move |request| (request.method == "PUT").then(|| Fault::HoldAfter(Arc::clone(&hold))));
-    let put = reqwest::Client::new().put(format!("{}/{}/new", network.endpoint(), bucket.name())).body("it").send();
     tokio::select! {
-        answer = put => panic!("answered: {answer:?}"),
+        () = far.put("new", "it") => panic!("it was answered"),
         () = held.notified() => {}
     }
     assert_eq!(bucket.get("new").await.unwrap(), "it");

@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
+use crate::faults::Network;
 use crate::process::Process;
 use crate::programs;
 use crate::runtime_api::REGION;
@@ -34,6 +35,12 @@ impl Aws {
             Process::listening("the stand-in of AWS", &mut command)
         });
         Self { endpoint: format!("http://127.0.0.1:{port}"), http: reqwest::Client::new() }
+    }
+
+    /// The same by way of a network that may fail.
+    #[must_use]
+    pub fn through(&self, network: &Network) -> Self {
+        Self { endpoint: network.endpoint(), http: self.http.clone() }
     }
 
     /// Where it is.

@@ -1,15 +1,9 @@
 //! `fluo run`: the evaluator as a process, or one tick of it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fluo_alerts::life_cycle::Mutes;
 use fluo_alerts::time;
-use fluo_evaluator::arrivals::Live;
-use fluo_evaluator::silences;
-use fluo_evaluator::tick::TickError;
-use fluo_evaluator::{Deployed, Evaluator, Host, Ticked, tick};
-use fluo_rules::diagnostic::Finding;
+use fluo_evaluator::{Evaluator, Host, LiveTick, Ticked, tick_live};
 use fluo_sinks::{Routed, SinkConfig, route_all};
 use fluo_store::{Root, probe};
 use object_store::path::Path;
@@ -18,7 +12,7 @@ use serde_json::json;
 use crate::args::Run;
 use crate::deployed::{Configured, evaluator};
 use crate::edge::{nonce, now, variable};
-use crate::exit::{Failure, Status, chain};
+use crate::exit::{Failure, Status};
 use crate::terminal;
 
 pub(crate) async fn run(args: &Run) -> Result<Status, Failure> {
@@ -67,29 +61,15 @@ struct Runner<'a> {
 
 impl Runner<'_> {
     async fn tick(&self, eval_time: i64) -> Result<Ticked, Failure> {
-        let rules = self.configured.rules()?;
-        let mut silenced = self.configured.silences(|findings, _| {
-            for Finding { message, place, .. } in findings {
-                let message = format!("{}:{}: {message}", place.file, place.start.line);
-                log("warning", &json!({"message": message}));
-            }
-        })?;
-        match silences::read(self.root).await {
-            Ok((more, _)) => silenced.0.extend(more),
-            // Better told than silent.
-            Err(error) => {
-                let message = format!("silences are not in force: {}", chain(&error));
-                log("error", &json!({"message": message}));
-            }
-        }
-        let covering = |labels: &BTreeMap<String, String>| silenced.covering(labels, eval_time);
-        let deployed = Deployed { rules: &rules, mutes: Mutes { silenced: &covering } };
-        let spans = self.root.at(&Path::from("spans"));
-        let arrivals = Live { store: self.root.store.clone(), spans };
+        let files = self.configured.files()?;
         let host =
             Host { root: self.root, sinks: self.sinks, clock: &now, nonce: self.nonce, deadline: None };
-        let ticked =
-            tick(self.evaluator, &arrivals, deployed, host, eval_time).await.map_err(not_evaluated)?;
+        let LiveTick { ticked, warnings } = tick_live(self.evaluator, &files, host, eval_time)
+            .await
+            .map_err(|error| Failure::because("could not evaluate", error))?;
+        for warning in warnings {
+            log("warning", &json!({"message": warning}));
+        }
         for report in &ticked.reports {
             log("info", &json!({"message": "evaluated", "evaluation": report}));
         }
@@ -104,10 +84,6 @@ impl Runner<'_> {
         }
         Ok(ticked)
     }
-}
-
-fn not_evaluated(error: TickError) -> Failure {
-    Failure::because("could not evaluate", error)
 }
 
 /// The sinks; standard output where none is configured.

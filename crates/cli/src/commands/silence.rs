@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use fluo_alerts::escape::plain;
 use fluo_alerts::time;
-use fluo_evaluator::silences::{self, Silences, SilencesError, Wanted};
+use fluo_evaluator::silences::{self, SilencesError, Wanted};
 use fluo_rules::duration::Nanos;
 use fluo_rules::silence::{Labels, Pattern, Silence};
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ async fn add(args: &SilenceAdd) -> Result<Status, Failure> {
     let wanted = wanted(args, now)?;
     let configured = Configured::read(&args.config)?;
     let root = configured.root()?;
-    let Silences(files) = configured.silences(tell_findings)?;
+    let files = beside_rules(&configured)?;
     let taken: BTreeSet<String> =
         files.iter().filter_map(|silence| silence.id().map(str::to_owned)).collect();
     let added = silences::add(&root, &wanted, &taken, now).await.map_err(|error| match error {
@@ -49,6 +49,14 @@ async fn add(args: &SilenceAdd) -> Result<Status, Failure> {
     ))?;
     output.finish()?;
     Ok(Status::Done)
+}
+
+/// The sound ones of the silences beside the rules; what is wrong with the others is told.
+fn beside_rules(configured: &Configured) -> Result<Vec<Silence>, Failure> {
+    let files = configured.silences()?;
+    let loaded = fluo_rules::silence::load(&files);
+    tell_findings(&loaded.findings, &files);
+    Ok(loaded.silences)
 }
 
 fn wanted(args: &SilenceAdd, now: i64) -> Result<Wanted, Failure> {
@@ -114,7 +122,7 @@ async fn end(args: &SilenceEnd) -> Result<Status, Failure> {
     let before = match silences::end(&root, &args.id, now).await {
         Ok(before) => before,
         Err(error @ SilencesError::Unknown(_)) => {
-            let Silences(files) = configured.silences(tell_findings)?;
+            let files = beside_rules(&configured)?;
             let in_file = files.iter().any(|silence| silence.id() == Some(args.id.as_str()));
             let hint = if in_file {
                 "it stands in silences.yml: end it there, with `until`"
@@ -138,7 +146,7 @@ async fn end(args: &SilenceEnd) -> Result<Status, Failure> {
 async fn list(args: &SilenceList) -> Result<Status, Failure> {
     let configured = Configured::read(&args.config)?;
     let root = configured.root()?;
-    let Silences(files) = configured.silences(tell_findings)?;
+    let files = beside_rules(&configured)?;
     let (at_run_time, _) = silences::read(&root)
         .await
         .map_err(|error| Failure::because("could not read the silences of the run time", error))?;

@@ -18,9 +18,14 @@ pub struct Bucket {
 impl Bucket {
     /// Makes a bucket.
     pub async fn create(aws: &Aws, name: &str) -> Self {
-        let bucket = Self { aws: aws.clone(), name: name.to_owned() };
+        let bucket = Self::named(aws, name);
         bucket.send(Method::PUT, "", Bytes::new()).await;
         bucket
+    }
+
+    /// A bucket that is there.
+    pub fn named(aws: &Aws, name: &str) -> Self {
+        Self { aws: aws.clone(), name: name.to_owned() }
     }
 
     /// Its name.
@@ -51,13 +56,18 @@ impl Bucket {
 
     /// Reads an object; none where there is none.
     pub async fn get(&self, key: &str) -> Option<Bytes> {
-        let path = format!("/{}/{key}", self.name);
-        let answer = self.aws.request(Method::GET, &path, "s3").send().await.unwrap();
-        match answer.status().as_u16() {
-            404 => None,
-            200 => Some(answer.bytes().await.unwrap()),
-            status => panic!("{key}: {status}"),
+        match self.look(Method::GET, key).await {
+            Ok(answer) => Some(answer.bytes().await.unwrap()),
+            Err(404) => None,
+            Err(status) => panic!("{key}: {status}"),
         }
+    }
+
+    /// Asks for an object, or about it: the answer, or the status that is none.
+    pub async fn look(&self, method: Method, key: &str) -> Result<reqwest::Response, u16> {
+        let path = format!("/{}/{key}", self.name);
+        let answer = self.aws.request(method, &path, "s3").send().await.unwrap();
+        if answer.status().is_success() { Ok(answer) } else { Err(answer.status().as_u16()) }
     }
 
     /// The keys below a prefix, in order.

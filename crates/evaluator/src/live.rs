@@ -1,0 +1,56 @@
+//! One tick over what is deployed: the files of the store as they arrive, rule files, silences.
+
+use std::collections::BTreeMap;
+
+use fluo_alerts::life_cycle::Mutes;
+use fluo_rules::SourceFile;
+use object_store::path::Path;
+
+use crate::arrivals::Live;
+use crate::chain;
+use crate::evaluate::Evaluator;
+use crate::silences::{self, Silences};
+use crate::tick::{Deployed, Host, TickError, Ticked, tick};
+
+/// The files that are deployed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Files {
+    /// Rule files.
+    pub rules: Vec<SourceFile>,
+    /// Silences beside them.
+    pub silences: Vec<SourceFile>,
+}
+
+/// What a tick did, and what was wrong around it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LiveTick {
+    /// What it did.
+    pub ticked: Ticked,
+    /// What is wrong with silences: those that are not sound are not in force. Better told than silent.
+    pub warnings: Vec<String>,
+}
+
+/// Evaluates up to `eval_time` what arrived in `spans/` of the host's store, and delivers.
+pub async fn tick_live(
+    evaluator: &Evaluator,
+    files: &Files,
+    host: Host<'_>,
+    eval_time: i64,
+) -> Result<LiveTick, TickError> {
+    let loaded = fluo_rules::silence::load(&files.silences);
+    let mut warnings: Vec<String> = loaded
+        .findings
+        .iter()
+        .map(|finding| format!("{}:{}: {}", finding.place.file, finding.place.start.line, finding.message))
+        .collect();
+    let mut silenced = Silences(loaded.silences);
+    match silences::read(host.root).await {
+        Ok((more, _)) => silenced.0.extend(more),
+        Err(error) => warnings.push(format!("silences are not in force: {}", chain(&error))),
+    }
+    let covering = |labels: &BTreeMap<String, String>| silenced.covering(labels, eval_time);
+    let deployed = Deployed { rules: &files.rules, mutes: Mutes { silenced: &covering } };
+    let arrivals = Live { store: host.root.store.clone(), spans: host.root.at(&Path::from("spans")) };
+    let ticked = tick(evaluator, &arrivals, deployed, host, eval_time).await?;
+    Ok(LiveTick { ticked, warnings })
+}

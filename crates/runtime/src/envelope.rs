@@ -1,0 +1,95 @@
+//! An event → the messages in it: whoever delivered them, and however often they were wrapped on the way.
+//!
+//! | event | messages |
+//! | --- | --- |
+//! | of a queue (`eventSource: aws:sqs`) | one a record |
+//! | of a topic (`EventSource: aws:sns`) | one a record |
+//! | any other | the event itself |
+//!
+//! A queue that is subscribed to a topic without raw delivery holds the topic's own envelope, which is taken off too.
+
+use aws_lambda_events::sns::SnsEvent;
+use aws_lambda_events::sqs::SqsEvent;
+use serde_json::Value;
+
+/// Who delivered an event, and so who is told what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// A queue, which delivers again those messages alone that failed.
+    Queue,
+    /// Anybody else, who delivers all again.
+    Whole,
+}
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// What the queue calls it.
+    pub id: Option<String>,
+    /// Its text.
+    pub text: String,
+    /// What a topic's message was titled.
+    pub subject: Option<String>,
+}
+
+/// The messages of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// Who delivered it.
+    pub delivery: Delivery,
+    /// Its messages, in their order.
+    pub messages: Vec<Message>,
+}
+
+/// Why an event was not understood.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvelopeError {
+    /// Occurs when an event of a queue is not one.
+    #[error("an event of a queue that is not as SQS makes them")]
+    Queue(#[source] serde_json::Error),
+    /// Occurs when an event of a topic is not one.
+    #[error("an event of a topic that is not as SNS makes them")]
+    Topic(#[source] serde_json::Error),
+}
+
+impl Envelope {
+    /// Opens an event.
+    pub fn open(event: Value) -> Result<Self, EnvelopeError> {
+        let first = &event["Records"][0];
+        // SQS writes `eventSource`, SNS `EventSource`.
+        let source = first["eventSource"].as_str().or_else(|| first["EventSource"].as_str());
+        match source {
+            Some("aws:sqs") => {
+                let event: SqsEvent = serde_json::from_value(event).map_err(EnvelopeError::Queue)?;
+                let messages = event.records.into_iter().map(|record| {
+                    let (text, subject) = without_topic(record.body.unwrap_or_default());
+                    Message { id: record.message_id, text, subject }
+                });
+                Ok(Self { delivery: Delivery::Queue, messages: messages.collect() })
+            }
+            Some("aws:sns") => {
+                let event: SnsEvent = serde_json::from_value(event).map_err(EnvelopeError::Topic)?;
+                let messages = event.records.into_iter().map(|record| {
+                    let sns = record.sns;
+                    Message { id: None, text: sns.message, subject: sns.subject }
+                });
+                Ok(Self { delivery: Delivery::Whole, messages: messages.collect() })
+            }
+            _ => {
+                let message = Message { id: None, text: event.to_string(), subject: None };
+                Ok(Self { delivery: Delivery::Whole, messages: vec![message] })
+            }
+        }
+    }
+}
+
+/// The text of a topic's message and its subject, where a text is the envelope of one.
+fn without_topic(text: String) -> (String, Option<String>) {
+    let opened: Option<Value> = serde_json::from_str(&text).ok(); // any other text is a message itself
+    let field = |name: &str| opened.as_ref().and_then(|value| value[name].as_str()).map(str::to_owned);
+    let is_envelope = field("Type").as_deref() == Some("Notification") && field("TopicArn").is_some();
+    match field("Message").filter(|_| is_envelope) {
+        Some(message) => (message, field("Subject")),
+        None => (text, None),
+    }
+}

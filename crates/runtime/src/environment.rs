@@ -1,0 +1,67 @@
+//! The variables of a function's environment.
+
+use std::collections::BTreeMap;
+
+/// What the environment says. A variable that is set to nothing is not set.
+#[derive(Debug, Clone, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+/// Why a function cannot start with its environment.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum EnvironmentError {
+    /// Occurs when a variable without a default is not set.
+    #[error("{name} is not set: {meaning}")]
+    Missing {
+        /// The variable.
+        name: &'static str,
+        /// What it says.
+        meaning: &'static str,
+    },
+    /// Occurs when a variable does not say what it should.
+    #[error("{name} cannot be used: {reason}")]
+    Invalid {
+        /// The variable.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl Environment {
+    /// That of this process. What is not UTF-8 is not taken: no variable of ours needs it.
+    pub fn of_process() -> Self {
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect()
+    }
+
+    /// The value of a variable.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The value of a variable that must be set; `meaning` is told where it is not.
+    pub fn required(&self, name: &'static str, meaning: &'static str) -> Result<&str, EnvironmentError> {
+        self.get(name).ok_or(EnvironmentError::Missing { name, meaning })
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
+        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_as_good_as_not_set() {
+        let environment = Environment::from_iter([("FLUO_STORE", "s3://spans"), ("FLUO_RULES", "")]);
+        assert_eq!(environment.get("FLUO_STORE"), Some("s3://spans"));
+        assert_eq!(environment.get("FLUO_RULES"), None);
+        let error = environment.required("FLUO_RULES", "where the rules are").unwrap_err();
+        assert_eq!(error.to_string(), "FLUO_RULES is not set: where the rules are");
+    }
+}

@@ -1,0 +1,31 @@
+//! What every function shares: the edge between AWS Lambda and the library that does the work.
+//!
+//! | module | does |
+//! | --- | --- |
+//! | [`mod@environment`] | the function's variables: read here and nowhere else |
+//! | [`aws`] | region, credentials, HTTP client and endpoints for clients of AWS |
+//! | [`envelope`] | an event → the messages in it, whoever delivered them |
+//! | [`s3_event`] | a message → the objects that it tells of |
+//! | [`answer`] | what became of each message → the answer that makes the queue deliver the rest again |
+//! | [`log`] | lines of JSON |
+//! | [`metrics`] | numbers in CloudWatch's embedded metric format |
+//! | [`mod@serve`] | the loop that Lambda drives; the only clock |
+//!
+//! ```text
+//! Lambda ─▶ serve ─▶ envelope ─▶ a function's own work, item by item ─▶ answer ─▶ Lambda
+//!                                          └──▶ log, metrics
+//! ```
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
+
+pub mod answer;
+pub mod aws;
+pub mod envelope;
+pub mod environment;
+pub mod log;
+pub mod metrics;
+pub mod s3_event;
+pub mod serve;
+
+pub use environment::{Environment, EnvironmentError};
+pub use serve::{Invocation, now, serve};

@@ -1,0 +1,123 @@
+//! The environment → what `fluo.yml` says elsewhere: the same keys, in capitals, behind `FLUO_`.
+//!
+//! | variable | says | default |
+//! | --- | --- | --- |
+//! | `FLUO_STORE` | the root of the store: `s3://bucket` | |
+//! | `FLUO_RULES` | where the rules are: a prefix in the store, or a folder (`/var/task/rules`) | `rules` |
+//! | `FLUO_TOPIC_ARN` | the topic that notifications go to | |
+//! | `FLUO_EVERY`, `FLUO_TRACE_URL`, `FLUO_EVAL_DELAY`, `FLUO_ALLOWED_LATENESS`, `FLUO_STALE_AFTER`, `FLUO_MAX_CATCH_UP`, `FLUO_DELIVERY_LIMIT`, `FLUO_RULE_TIME`, `FLUO_RULE_MEMORY_MIB` | as the keys of `fluo.yml` | as there |
+
+use fluo_evaluator::Config;
+use fluo_evaluator::config::ConfigError;
+use fluo_runtime::{Environment, EnvironmentError, aws};
+use fluo_store::{Root, StoreError, open_root};
+use object_store::path::Path;
+use serde_json::{Map, Value, json};
+
+/// The name of the sink in state and logs.
+const TOPIC: &str = "topic";
+
+/// The one key whose value is a number.
+const MEMORY: &str = "rule_memory_mib";
+
+/// The keys of `fluo.yml` that a variable may set.
+const KEYS: [&str; 9] = [
+    "allowed_lateness",
+    "delivery_limit",
+    "eval_delay",
+    "every",
+    "max_catch_up",
+    MEMORY,
+    "rule_time",
+    "stale_after",
+    "trace_url",
+];
+
+/// The part of a function's memory that one rule may use, where nothing else is said: what is read for it, the
+/// program itself, and what a memory pool does not count need the rest.
+const RULE_SHARE: u64 = 4;
+
+/// Reads the configuration, its topic among the sinks.
+pub fn configuration(environment: &Environment) -> Result<Config, EnvironmentError> {
+    let store = environment.required("FLUO_STORE", "the root of the store: s3://bucket")?;
+    let topic = environment.required("FLUO_TOPIC_ARN", "the topic that notifications go to")?;
+    let mut sink = json!({"type": "sns", "name": TOPIC, "topic_arn": topic});
+    if let Some(endpoint) = aws::endpoint(environment, "SNS") {
+        sink["endpoint"] = endpoint.into();
+    }
+    let mut fields = Map::new();
+    fields.insert("store".to_owned(), store.into());
+    fields.insert("rules".to_owned(), json!([]));
+    fields.insert("sinks".to_owned(), json!([sink]));
+    for key in KEYS {
+        let name = format!("FLUO_{}", key.to_ascii_uppercase());
+        if let Some(text) = environment.get(&name) {
+            let number = text.parse::<u64>().ok().filter(|_| key == MEMORY);
+            fields.insert(key.to_owned(), number.map_or_else(|| text.into(), Value::from));
+            // Once for each, so that the one that is wrong is named.
+            config(&fields).map_err(|error| EnvironmentError::Invalid { name, reason: error.to_string() })?;
+        }
+    }
+    let memory = environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|mib| mib.parse::<u64>().ok());
+    if let Some(mib) = memory {
+        fields.entry(MEMORY).or_insert_with(|| (mib / RULE_SHARE).into());
+    }
+    config(&fields)
+        .map_err(|error| EnvironmentError::Invalid { name: "FLUO_*".to_owned(), reason: error.to_string() })
+}
+
+fn config(fields: &Map<String, Value>) -> Result<Config, ConfigError> {
+    Config::from_json(Value::Object(fields.clone()))
+}
+
+/// Where the rules are.
+pub fn rules(environment: &Environment, root: &Root) -> Result<(Root, Path), StoreError> {
+    let place = environment.get("FLUO_RULES").unwrap_or("rules");
+    if place.starts_with('/') || place.contains("://") {
+        let root = open_root(place, &|name| environment.get(name).map(str::to_owned))?;
+        return Ok((root, Path::default()));
+    }
+    Ok((root.clone(), Path::from(place)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEEDED: [(&str, &str); 2] =
+        [("FLUO_STORE", "s3://spans"), ("FLUO_TOPIC_ARN", "arn:aws:sns:eu-central-1:123456789012:alerts")];
+
+    fn of(more: &[(&'static str, &'static str)]) -> Result<Config, EnvironmentError> {
+        configuration(&NEEDED.into_iter().chain(more.iter().copied()).collect())
+    }
+
+    #[test]
+    fn variables_say_what_keys_say() {
+        let config =
+            of(&[("FLUO_EVAL_DELAY", "2m"), ("FLUO_RULE_MEMORY_MIB", "64"), ("FLUO_EVERY", "5m")]).unwrap();
+        let same = "store: s3://spans\nrules: []\neval_delay: 2m\nrule_memory_mib: 64\nevery: 5m\n";
+        assert_eq!(config.settings(), Config::parse(same).unwrap().settings());
+        assert_eq!(config.sinks.iter().map(fluo_sinks::SinkConfig::name).collect::<Vec<_>>(), ["topic"]);
+    }
+
+    #[test]
+    fn a_rule_has_its_share_of_the_memory_unless_it_is_said() {
+        let memory = ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "2048");
+        assert_eq!(of(&[memory]).unwrap().settings().rule_memory, 512 << 20);
+        assert_eq!(of(&[memory, ("FLUO_RULE_MEMORY_MIB", "64")]).unwrap().settings().rule_memory, 64 << 20);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let cases: [(&[(&str, &str)], &str); 4] = [
+            (&[("FLUO_EVAL_DELAY", "soon")], "FLUO_EVAL_DELAY cannot be used: "),
+            (&[("FLUO_RULE_MEMORY_MIB", "much")], "FLUO_RULE_MEMORY_MIB cannot be used: "),
+            (&[("FLUO_TRACE_URL", "https://traces.example")], "FLUO_TRACE_URL cannot be used: "),
+            (&[("FLUO_STORE", "")], "FLUO_STORE is not set: "),
+        ];
+        for (variables, start) in cases {
+            let error = of(variables).unwrap_err().to_string();
+            assert!(error.starts_with(start), "{error}");
+        }
+    }
+}

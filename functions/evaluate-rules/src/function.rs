@@ -1,0 +1,169 @@
+//! An invocation → its answer, log and metrics.
+
+use std::sync::Arc;
+
+use datafusion::error::DataFusionError;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use fluo_alerts::time;
+use fluo_evaluator::rule_store::RuleStoreError;
+use fluo_evaluator::span_data::SpanData;
+use fluo_evaluator::tick::TickError;
+use fluo_evaluator::{Evaluator, Host, LiveTick, RuleStore, Ticked, tick_live};
+use fluo_runtime::log::{Level, line};
+use fluo_runtime::metrics::{Metric, Unit, emit};
+use fluo_runtime::{Environment, EnvironmentError, Invocation, aws};
+use fluo_sinks::{Routed, route_all};
+use fluo_store::{Root, StoreError, open_root};
+use serde_json::{Value, json};
+
+use crate::configuration::{configuration, rules};
+use crate::schedule::{NoTime, eval_time};
+
+/// What is left of an invocation when nothing more is begun, in nanoseconds: a chunk of a catch-up takes less, and what
+/// is cut off all the same is done again.
+const MARGIN: i64 = 20_000_000_000;
+
+/// The function, between its invocations.
+pub struct EvaluateRules {
+    evaluator: Evaluator,
+    root: Root,
+    rules: RuleStore,
+    sinks: Vec<Routed>,
+    every: i64,
+    name: String,
+    nonce: String,
+    clock: &'static (dyn Fn() -> i64 + Send + Sync),
+}
+
+/// Why the function could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Occurs when the environment lacks something.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// Occurs when the store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Occurs when the topic cannot be used.
+    #[error(transparent)]
+    Topic(#[from] fluo_sinks::error::ConfigError),
+    /// Occurs when DataFusion does not take the store.
+    #[error("could not read the store")]
+    Data(#[from] DataFusionError),
+}
+
+/// Why an invocation failed. Nothing is lost by it: the next one evaluates what this one did not.
+#[derive(Debug, thiserror::Error)]
+pub enum InvocationError {
+    /// Occurs when its event says no time.
+    #[error(transparent)]
+    Time(#[from] NoTime),
+    /// Occurs when there are no rules.
+    #[error("no rules: {}", fluo_alerts::escape::chain(.0))]
+    Rules(#[from] RuleStoreError),
+    /// Occurs when the evaluation cannot be made.
+    #[error("could not evaluate: {}", fluo_alerts::escape::chain(.0))]
+    Tick(#[from] TickError),
+}
+
+impl EvaluateRules {
+    /// The function as its environment describes it. `clock`: nanoseconds since the epoch.
+    pub fn start(
+        environment: &Environment,
+        clock: &'static (dyn Fn() -> i64 + Send + Sync),
+    ) -> Result<Self, StartError> {
+        let configuration = configuration(environment)?;
+        let root = open_root(&configuration.store, &|name| environment.get(name).map(str::to_owned))?;
+        let (rules_root, folder) = rules(environment, &root)?;
+        let aws = aws::configuration(environment, "SNS")?;
+        let sinks = route_all(&configuration.sinks, &|_| None, Some(&aws))?;
+        let runtime = Arc::new(RuntimeEnv::default());
+        let data = SpanData::new(root.clone(), &runtime)?;
+        let name = environment.get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("evaluate-rules").to_owned();
+        // Lambda gives every environment of a function a log stream of its own.
+        let stream = environment.get("AWS_LAMBDA_LOG_STREAM_NAME").unwrap_or(&name);
+        let nonce = format!("{stream}-{:x}-{:x}", clock(), std::process::id());
+        Ok(Self {
+            evaluator: Evaluator::new(configuration.settings(), data, runtime),
+            rules: RuleStore::new(rules_root, &folder),
+            every: configuration.every.0,
+            root,
+            sinks,
+            name,
+            nonce,
+            clock,
+        })
+    }
+
+    /// Handles an invocation.
+    pub async fn handle(&self, invocation: Invocation) -> Result<Value, InvocationError> {
+        let eval_time = eval_time(&invocation.event, (self.clock)(), self.every)?;
+        let files = self.rules.read().await?;
+        let host = Host {
+            root: &self.root,
+            sinks: &self.sinks,
+            clock: self.clock,
+            nonce: &self.nonce,
+            deadline: Some(invocation.deadline.saturating_sub(MARGIN)),
+        };
+        let LiveTick { ticked, warnings } = tick_live(&self.evaluator, &files, host, eval_time).await?;
+        for warning in warnings {
+            line(Level::Warning, (self.clock)(), &warning, Value::Null);
+        }
+        self.tell(&ticked);
+        self.measure(&ticked);
+        Ok(json!({
+            "eval_time": time::format(eval_time),
+            "evaluations": ticked.reports.len(),
+            "overtaken": ticked.overtaken,
+            "unfinished": ticked.unfinished,
+        }))
+    }
+
+    fn tell(&self, ticked: &Ticked) {
+        let tell = |level, message, fields| line(level, (self.clock)(), message, fields);
+        for report in &ticked.reports {
+            tell(Level::Info, "evaluated", json!({"evaluation": report}));
+        }
+        for failure in &ticked.delivered.failed {
+            tell(Level::Warning, "not delivered, and tried again later", json!({"delivery": failure}));
+        }
+        for failure in &ticked.delivered.given_up {
+            tell(Level::Error, "given up", json!({"delivery": failure}));
+        }
+        if ticked.overtaken {
+            tell(Level::Info, "another evaluator was first", Value::Null);
+        }
+        if ticked.unfinished {
+            tell(Level::Warning, "not caught up yet: the next invocation goes on", Value::Null);
+        }
+    }
+
+    fn measure(&self, ticked: &Ticked) {
+        let now = (self.clock)();
+        let seconds = |from: i64| now.saturating_sub(from).max(0).unsigned_abs() / 1_000_000_000;
+        let reports = &ticked.reports;
+        let sum = |of: fn(&fluo_evaluator::report::Report) -> u64| reports.iter().map(of).sum::<u64>();
+        let mut metrics: Vec<Metric> = vec![
+            ("Evaluations", Unit::Count, reports.len() as u64),
+            ("NotificationsFailed", Unit::Count, ticked.delivered.failed.len() as u64),
+            ("NotificationsGivenUp", Unit::Count, ticked.delivered.given_up.len() as u64),
+        ];
+        if let Some(last) = reports.last() {
+            let delay = self.evaluator.settings().eval_delay.0;
+            let duration = reports.iter().filter_map(|report| report.eval_duration_ns).sum::<i64>();
+            metrics.extend([
+                ("EvaluationDuration", Unit::Milliseconds, duration.max(0).unsigned_abs() / 1_000_000),
+                ("EvaluationLag", Unit::Seconds, seconds(last.eval_time)),
+                ("WatermarkLag", Unit::Seconds, seconds(last.eval_time.saturating_sub(delay))),
+                ("NewFiles", Unit::Count, sum(|report| report.new_files.len() as u64)),
+                ("FilesRead", Unit::Count, sum(|report| report.files_read)),
+                ("BytesInFilesRead", Unit::Bytes, sum(|report| report.bytes_in_files)),
+                ("SpansInFilesRead", Unit::Count, sum(|report| report.spans_in_files)),
+                ("RulesFailed", Unit::Count, last.failed_rules.len() as u64),
+                ("AlertsFiring", Unit::Count, last.firing),
+            ]);
+        }
+        emit(&self.name, now, &metrics);
+    }
+}

@@ -1,0 +1,21 @@
+//! The function that evaluates rules over the newest spans and tells of violations.
+//!
+//! ```text
+//! schedule ─▶ when ─▶ rules/ ─▶ tick: evaluate, commit, write, deliver to the topic ─▶ log, metrics
+//! ```
+//!
+//! | module | does |
+//! | --- | --- |
+//! | [`configuration`] | the environment → what `fluo.yml` says elsewhere |
+//! | [`schedule`] | an event → the evaluation's time |
+//! | [`function`] | an invocation → its answer, log and metrics |
+//!
+//! Killed at any point, the next invocation finishes: whatever was committed stands, and the rest is done again (I3).
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
+
+pub mod configuration;
+pub mod function;
+pub mod schedule;
+
+pub use function::EvaluateRules;

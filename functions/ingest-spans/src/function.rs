@@ -1,0 +1,223 @@
+//! An invocation → its answer, log and metrics.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{Builder, ResponseChecksumValidation};
+use fluo_runtime::answer::{NotDone, answer};
+use fluo_runtime::envelope::{Envelope, EnvelopeError};
+use fluo_runtime::log::{Level, line};
+use fluo_runtime::metrics::{Unit, emit};
+use fluo_runtime::s3_event::written_objects;
+use fluo_runtime::{Environment, EnvironmentError, Invocation, aws};
+use fluo_spans::layout::Layout;
+use fluo_store::{IngestOptions, Root, StoreError, open_root};
+use futures::{StreamExt, stream};
+use serde_json::{Value, json};
+
+use crate::object::{Ingest, Outcome};
+use crate::raw::RawObjects;
+
+/// How many messages are worked on at a time: one waits for the network while another is decoded.
+const AT_ONCE: usize = 2;
+
+/// What is left of an invocation when nothing more is begun, in nanoseconds: a large object takes less.
+const MARGIN: i64 = 10_000_000_000;
+
+/// A function's memory for each byte that an object may have once it is decompressed: spans, columns and Parquet of it
+/// are there at once, and of `AT_ONCE` objects.
+const MEMORY_PER_BYTE: u64 = 12;
+
+/// The function, between its invocations.
+pub struct IngestSpans {
+    raw: Box<dyn RawObjects>,
+    root: Root,
+    layout: Layout,
+    options: IngestOptions,
+    name: String,
+    clock: &'static (dyn Fn() -> i64 + Send + Sync),
+}
+
+/// Why the function could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Occurs when the environment lacks something.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// Occurs when the store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why an invocation failed as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum InvocationError {
+    /// Occurs when its event is of no known shape.
+    #[error(transparent)]
+    Event(#[from] EnvelopeError),
+    /// Occurs when some messages failed and whoever delivered them cannot be told which.
+    #[error(transparent)]
+    NotDone(#[from] NotDone),
+}
+
+/// What an invocation did, in numbers.
+#[derive(Debug, Default)]
+struct Tally {
+    objects: u64,
+    ignored: u64,
+    quarantined: u64,
+    failed: u64,
+    spans: u64,
+    duplicates: u64,
+    set_aside: u64,
+    raw_bytes: u64,
+    parquet_bytes: u64,
+}
+
+impl IngestSpans {
+    /// The function as its environment describes it.
+    pub fn start(
+        environment: &Environment,
+        clock: &'static (dyn Fn() -> i64 + Send + Sync),
+    ) -> Result<Self, StartError> {
+        let uri = environment.required("FLUO_STORE", "where spans are written: s3://bucket")?;
+        let root = open_root(uri, &|name| environment.get(name).map(str::to_owned))?;
+        let configuration = aws::configuration(environment, "S3")?;
+        let configuration = Builder::from(&configuration)
+            // A stand-in has no host name for each bucket.
+            .force_path_style(configuration.endpoint_url().is_some())
+            // What is decoded proves itself, and not every server that speaks S3 has these checksums.
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+            .build();
+        Ok(Self::new(environment, Box::new(Client::from_conf(configuration)), root, clock))
+    }
+
+    /// The same with raw objects from anywhere.
+    pub fn new(
+        environment: &Environment,
+        raw: Box<dyn RawObjects>,
+        root: Root,
+        clock: &'static (dyn Fn() -> i64 + Send + Sync),
+    ) -> Self {
+        let mut options = IngestOptions::default();
+        let memory =
+            environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|mib| mib.parse::<u64>().ok());
+        if let Some(mib) = memory {
+            options.limits.max_bytes = options.limits.max_bytes.min((mib << 20) / MEMORY_PER_BYTE);
+        }
+        let name = environment.get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("ingest-spans").to_owned();
+        Self { raw, root, layout: Layout::builtin(), options, name, clock }
+    }
+
+    /// Handles an invocation.
+    pub async fn handle(&self, invocation: Invocation) -> Result<Value, InvocationError> {
+        let envelope = Envelope::open(invocation.event)?;
+        let until = invocation.deadline.saturating_sub(MARGIN);
+        let mut tally = Tally::default();
+        let mut failed = Vec::new();
+        let mut done = stream::iter(envelope.messages.iter().enumerate())
+            .map(|(index, message)| async move { (index, self.message(&message.text, until).await) })
+            .buffered(AT_ONCE);
+        while let Some((index, outcomes)) = done.next().await {
+            let mut any_failed = false;
+            for (object, outcome) in outcomes {
+                any_failed |= matches!(outcome, Outcome::Failed { .. });
+                self.tell(&object, &outcome);
+                tally.add(&outcome);
+            }
+            if any_failed {
+                failed.push(index);
+            }
+        }
+        drop(done);
+        self.measure(&tally);
+        Ok(answer(&envelope, &failed)?)
+    }
+
+    /// Ingests the objects of a message: their keys, and what became of them.
+    async fn message(&self, text: &str, until: i64) -> Vec<(String, Outcome)> {
+        let objects = match written_objects(text) {
+            Ok(objects) => objects,
+            // It ends among the dead letters, where people look: nobody knows what it was to tell.
+            Err(error) => return vec![(String::new(), Outcome::Failed { reason: error.to_string() })],
+        };
+        let ingest =
+            Ingest { raw: self.raw.as_ref(), root: &self.root, layout: &self.layout, options: self.options };
+        let mut outcomes = Vec::with_capacity(objects.len());
+        for object in objects {
+            let outcome = if (self.clock)() >= until {
+                Outcome::Failed { reason: "no time was left to read it".to_owned() }
+            } else {
+                ingest.ingest(&object).await
+            };
+            outcomes.push((object.key, outcome));
+        }
+        outcomes
+    }
+
+    fn tell(&self, object: &str, outcome: &Outcome) {
+        let tell = |level, message, fields| line(level, (self.clock)(), message, fields);
+        match outcome {
+            Outcome::Ingested(ingested) => {
+                let set_aside: serde_json::Map<String, Value> = ingested
+                    .set_aside
+                    .iter()
+                    .map(|(reason, count)| (reason.as_str().to_owned(), count.into()))
+                    .collect();
+                let fields = json!({
+                    "object": object, "spans": ingested.spans, "duplicates": ingested.duplicates,
+                    "id_conflicts": ingested.id_conflicts, "set_aside": set_aside,
+                    "files": ingested.files.iter().map(|file| file.location.to_string()).collect::<Vec<_>>(),
+                    "redelivered": ingested.files.iter().all(|file| file.existed) && !ingested.files.is_empty(),
+                });
+                let level = if ingested.set_aside.is_empty() { Level::Info } else { Level::Warning };
+                tell(level, "ingested", fields);
+            }
+            Outcome::Ignored(why) => {
+                tell(Level::Info, "ignored", json!({"object": object, "reason": why.as_str()}));
+            }
+            Outcome::Quarantined { location, reason } => {
+                let fields = json!({"object": object, "reason": reason, "location": location});
+                tell(Level::Error, "quarantined", fields);
+            }
+            Outcome::Failed { reason } => {
+                tell(
+                    Level::Error,
+                    "failed, and delivered again",
+                    json!({"object": object, "reason": reason}),
+                );
+            }
+        }
+    }
+
+    fn measure(&self, tally: &Tally) {
+        let metrics = [
+            ("Objects", Unit::Count, tally.objects),
+            ("ObjectsIgnored", Unit::Count, tally.ignored),
+            ("ObjectsQuarantined", Unit::Count, tally.quarantined),
+            ("ObjectsFailed", Unit::Count, tally.failed),
+            ("Spans", Unit::Count, tally.spans),
+            ("SpansDuplicate", Unit::Count, tally.duplicates),
+            ("SpansSetAside", Unit::Count, tally.set_aside),
+            ("RawBytes", Unit::Bytes, tally.raw_bytes),
+            ("ParquetBytes", Unit::Bytes, tally.parquet_bytes),
+        ];
+        emit(&self.name, (self.clock)(), &metrics);
+    }
+}
+
+impl Tally {
+    fn add(&mut self, outcome: &Outcome) {
+        self.objects += 1;
+        match outcome {
+            Outcome::Ingested(ingested) => {
+                self.spans += ingested.spans;
+                self.duplicates += ingested.duplicates;
+                self.set_aside += ingested.set_aside.iter().map(|(_, count)| count).sum::<u64>();
+                self.raw_bytes += ingested.raw_bytes;
+                self.parquet_bytes += ingested.parquet_bytes();
+            }
+            Outcome::Ignored(_) => self.ignored += 1,
+            Outcome::Quarantined { .. } => self.quarantined += 1,
+            Outcome::Failed { .. } => self.failed += 1,
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! One object → what became of it.
+
+use fluo_alerts::escape::chain;
+use fluo_runtime::s3_event::ObjectRef;
+use fluo_spans::layout::Layout;
+use fluo_store::{Class, IngestOptions, Ingested, Root, ingest_object};
+use object_store::path::Path;
+
+use crate::quarantine::quarantine;
+use crate::raw::{RawError, RawObject, RawObjects};
+use crate::routing::{Ignored, ignored};
+
+/// What became of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its spans lie in `spans/`.
+    Ingested(Ingested),
+    /// It holds nothing for us.
+    Ignored(Ignored),
+    /// It lies in `quarantine/`.
+    Quarantined {
+        /// Where.
+        location: String,
+        /// Why.
+        reason: String,
+    },
+    /// It was not read, and is to be delivered again.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What an object is ingested with.
+pub struct Ingest<'a> {
+    /// Where raw objects are.
+    pub raw: &'a dyn RawObjects,
+    /// Where spans go.
+    pub root: &'a Root,
+    /// How they are laid out.
+    pub layout: &'a Layout,
+    /// Within which bounds.
+    pub options: IngestOptions,
+}
+
+impl Ingest<'_> {
+    /// Ingests one object.
+    pub async fn ingest(&self, object: &ObjectRef) -> Outcome {
+        if let Some(why) = ignored(&object.key, self.root.at(&Path::default()).as_ref()) {
+            return Outcome::Ignored(why);
+        }
+        let raw = match self.raw.read(object, self.options.limits.max_bytes).await {
+            Ok(raw) => raw,
+            Err(RawError::Unavailable(reason)) => return Outcome::Failed { reason },
+            Err(error) => return self.set_aside(object, None, &error.to_string()).await,
+        };
+        let spans = self.root.at(&Path::from("spans"));
+        let (store, bytes) = (self.root.store.as_ref(), raw.bytes.clone());
+        match ingest_object(store, &spans, bytes, raw.modified_ms, self.layout, &self.options).await {
+            Ok(ingested) => Outcome::Ingested(ingested),
+            // A fault of ours is met again with every delivery, and must not hold up what else was delivered. The
+            // object waits in quarantine for the version that can read it.
+            Err(error) if matches!(error.class(), Class::Permanent | Class::Bug) => {
+                self.set_aside(object, Some(&raw), &chain(&error)).await
+            }
+            Err(error) => Outcome::Failed { reason: chain(&error) },
+        }
+    }
+
+    async fn set_aside(&self, object: &ObjectRef, raw: Option<&RawObject>, reason: &str) -> Outcome {
+        match quarantine(self.root, object, raw, reason).await {
+            Ok(location) => {
+                Outcome::Quarantined { location: location.to_string(), reason: reason.to_owned() }
+            }
+            Err(error) => Outcome::Failed { reason: format!("{reason}; and {}", chain(&error)) },
+        }
+    }
+}
