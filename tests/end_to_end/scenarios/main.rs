@@ -6,4 +6,25 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed")]
 
+mod bad_objects;
+mod catch_up;
+mod chat;
+mod encodings;
+mod incident;
 mod parts;
+mod redelivery;
+
+use fluo_alerts::notification::Notification;
+use fluo_end_to_end::aws::sqs::Queue;
+use jiff::Timestamp;
+
+/// The notifications that a queue of the team's own was sent, in order.
+async fn notifications(queue: &Queue) -> Vec<Notification> {
+    queue.drain().await.iter().map(|body| serde_json::from_str(body).expect("a record")).collect()
+}
+
+/// Waits until the clock says so.
+async fn sleep_until(time: Timestamp) {
+    let left = time.duration_since(Timestamp::now());
+    tokio::time::sleep(left.try_into().unwrap_or_default()).await;
+}

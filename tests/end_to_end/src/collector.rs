@@ -1,12 +1,9 @@
-//! The OpenTelemetry Collector, with a configuration of `infra/collector` as it is and, laid over it, what is different on
-//! this machine: addresses, encoding, and a shorter wait.
+//! The OpenTelemetry Collector, with a configuration of `infra/collector` as it is: what differs on this machine is in the
+//! variables that the configuration reads.
 
-use std::fmt::Write as _;
-use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
 
-use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 use crate::aws::Aws;
@@ -44,21 +41,24 @@ impl Writes {
 pub struct Collector {
     http: u16,
     _process: Process,
-    _folder: TempDir,
 }
 
 impl Collector {
     /// Starts a collector that writes into a bucket.
     pub async fn start(aws: &Aws, bucket: &Bucket, writes: Writes) -> Self {
-        let folder = TempDir::new().unwrap();
-        let [grpc, http] = free_ports();
-        let overlay = folder.path().join("this-machine.yml");
-        fs::write(&overlay, on_this_machine(aws, grpc, http, writes)).unwrap();
+        let [grpc, http, metrics] = free_ports();
         let configuration = programs::repository(&format!("infra/collector/{}.yml", writes.configuration));
         let mut command = Command::new(programs::collector());
-        command.arg("--config").arg(configuration).arg("--config").arg(overlay);
-        command.env_clear().envs([
+        command.arg("--config").arg(configuration).env_clear().envs([
             ("FLUO_BUCKET", bucket.name()),
+            ("OTLP_GRPC_ENDPOINT", &format!("127.0.0.1:{grpc}")),
+            ("OTLP_HTTP_ENDPOINT", &format!("127.0.0.1:{http}")),
+            ("METRICS_PORT", &metrics.to_string()),
+            ("S3_FLUSH_TIMEOUT", "500ms"),
+            ("S3_MARSHALER", writes.marshaler),
+            ("S3_COMPRESSION", writes.compression),
+            ("S3_FORCE_PATH_STYLE", "true"),
+            ("AWS_ENDPOINT_URL_S3", aws.endpoint()),
             ("AWS_REGION", REGION),
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "testtest"),
@@ -70,39 +70,13 @@ impl Collector {
             TcpStream::connect(("127.0.0.1", http)).await.ok()
         })
         .await;
-        Self { http, _process: process, _folder: folder }
+        Self { http, _process: process }
     }
 
     /// Where applications send OTLP over HTTP.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.http)
     }
-}
-
-fn on_this_machine(aws: &Aws, grpc: u16, http: u16, writes: Writes) -> String {
-    let mut overlay = format!(
-        "receivers:
-  otlp:
-    protocols:
-      grpc: {{endpoint: 127.0.0.1:{grpc}}}
-      http: {{endpoint: 127.0.0.1:{http}}}
-exporters:
-  awss3:
-    marshaler: {}
-    s3uploader:
-      endpoint: {}
-      s3_force_path_style: true
-      disable_ssl: true
-      compression: {}
-    sending_queue: {{batch: {{flush_timeout: 500ms}}}}
-",
-        writes.marshaler,
-        aws.endpoint(),
-        writes.compression
-    );
-    // Its own metrics would listen on one port, whoever else runs a collector here.
-    overlay.write_str("service: {telemetry: {metrics: {level: none}, logs: {level: warn}}}\n").expect("text grows");
-    overlay
 }
 
 /// Ports that nothing listens on. All are held until all are found, so that they differ.

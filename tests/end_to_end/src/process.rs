@@ -47,8 +47,10 @@ impl Process {
             command.stdout(stdout).stdin(Stdio::null());
             logs.insert(0, path);
         }
-        let mut child =
-            command.stderr(stderr).spawn().unwrap_or_else(|error| panic!("{name} cannot be run: {error}"));
+        let started = command.stderr(stderr).spawn();
+        let mut child = started.unwrap_or_else(|error| {
+            panic!("{name} cannot be run: {}: {error}", command.get_program().display())
+        });
         let stdout = child.stdout.take().map(BufReader::new);
         Self { name: name.to_owned(), child, stdout, logs, _folder: folder }
     }

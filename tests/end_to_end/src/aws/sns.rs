@@ -50,11 +50,11 @@ impl Topic {
         self.aws.query("sns", &fields).await;
     }
 
-    /// Subscribes a web server, which confirms it. The stand-in does not ask for that, so it is asked from here, in the
-    /// form that SNS asks.
+    /// Subscribes a web server, as what is behind HTTPS is: it gets that protocol's form. It confirms; the stand-in does
+    /// not ask for that, so it is asked from here, in the form that SNS asks.
     pub async fn to_http(&self, subscriber: &HttpSubscriber) {
         let url = subscriber.url();
-        self.aws.query("sns", &self.subscribe("http", &url)).await;
+        self.aws.query("sns", &self.subscribe("https", &url)).await;
         let confirm = format!(
             "{}/?Action=ConfirmSubscription&TopicArn={}&Token=2336412f37fb687f",
             self.aws.endpoint, self.arn

@@ -1,0 +1,233 @@
+//! An evaluator that was not run for a while catches up, and is killed while it does: at its deadline, at every kind of
+//! write, at any time. Whoever comes next finishes; what is recorded and told is what an undisturbed run records and tells.
+//!
+//! The gap lies ahead of the clock, for the evaluator knows no time but the schedule's (I6): it begins now, spans of the next
+//! ten minutes arrive, which ingest takes, and then the schedule says that forty minutes have passed. The topic is a FIFO
+//! topic: whoever is killed between sending and noting that it was sent sends again under the same id, and FIFO topics keep
+//! that from the receiver. Who was to send, but was killed, is waited for a minute.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use fluo_alerts::notification::Event;
+use fluo_end_to_end::aws::s3::Bucket;
+use fluo_end_to_end::aws::sns::Topic;
+use fluo_end_to_end::aws::sqs::Queue;
+use fluo_end_to_end::deployment::Deployment;
+use fluo_end_to_end::faults::Fault;
+use fluo_end_to_end::function::Function;
+use fluo_end_to_end::http::Request;
+use fluo_end_to_end::runtime_api::Outcome;
+use fluo_end_to_end::{schedule, wait};
+use fluo_tests::otlp::{Encoding, Span};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::notifications;
+
+/// A rule with a violation for everybody who fails to log in.
+const RULE: &str = "
+- name: failed-logins-of-one
+  span: {service_name: auth-service, attributes: {http.status_code: 401}}
+  group_by: [user.id]
+  aggregation: {count: 3, failures: count}
+  condition: failures > 2
+";
+
+/// A deployment whose evaluator was not run since spans arrived.
+struct Outage {
+    deployment: Deployment,
+    /// The schedule's next event.
+    event: Value,
+}
+
+/// A copy of its store, with an evaluator and a receiver of its own.
+struct Site {
+    store: Bucket,
+    told: Queue,
+    evaluate: Function,
+}
+
+impl Outage {
+    async fn begin(name: &str) -> Self {
+        let deployment = Deployment::create(name).await;
+        deployment.bucket.put("rules/of-one.yml", RULE).await;
+        let began = Timestamp::now();
+        deployment.evaluate_at(began).await;
+        let at = |second: u64| u64::try_from(began.as_nanosecond()).unwrap() + second * 1_000_000_000;
+        let failure = |user: u64, nth: u64, second: u64| {
+            Span::new(user * 100 + nth, "auth-service", "auth_user", at(second))
+                .with("http.status_code", 401)
+                .with("error.type", "AuthenticationError")
+                .with("user.id", format!("user-{user}").as_str())
+        };
+        // Six who fail one after the other, and one who has not stopped.
+        let mut spans: Vec<Span> = Vec::new();
+        for user in 1..=6 {
+            spans.extend((1..=4).map(|nth| failure(user, nth, user * 70 + nth * 5)));
+        }
+        spans.extend((1..=8).map(|nth| failure(7, nth, 535 + nth * 3)));
+        for (number, spans) in (1..).zip(spans.chunks(10)) {
+            let key = format!("raw/traces_{number}.binpb");
+            let bytes: Bytes = Encoding::Protobuf.write(spans).into();
+            deployment.bucket.put(&key, bytes.clone()).await;
+            deployment.ingest.invoke(deployment.bucket.event(&key, bytes.len())).await.answer();
+        }
+        let event = schedule::event(began + Duration::from_mins(40));
+        Self { deployment, event }
+    }
+
+    async fn copy(&self, name: &str) -> Site {
+        let name = format!("{}-{name}", self.deployment.bucket.name());
+        let aws = &self.deployment.aws;
+        let store = Bucket::copy_of(aws, &self.deployment.bucket, &name).await;
+        let topic = Topic::create(aws, &format!("{name}.fifo")).await;
+        let told = Queue::create(aws, &format!("{name}.fifo")).await;
+        topic.to_queue(&told, true).await;
+        let evaluate = self.deployment.another_evaluator(&store, &topic, &[]);
+        Site { store, told, evaluate }
+    }
+
+    /// What a run leaves behind that nobody disturbs.
+    async fn undisturbed(&self) -> Left {
+        let site = self.copy("quiet").await;
+        site.evaluate.invoke(self.event.clone()).await.answer();
+        let left = Left::of(&site, told(&site).await).await;
+        assert!(left.told.len() >= 3, "a summary, who still fails to log in, and more: {:?}", left.told);
+        assert!(!left.violations.is_empty(), "there were violations");
+        left
+    }
+
+    /// Lets the next invocations finish: what they leave must be as if nothing had been.
+    async fn finishes(&self, site: &Site, undisturbed: Left) {
+        self.deployment.network.heal();
+        let mut all = Vec::new();
+        wait::until_within(Duration::from_secs(120), "as much is told as undisturbed", async || {
+            let answer = site.evaluate.invoke(self.event.clone()).await.answer();
+            assert_eq!(answer["unfinished"], false, "{answer}");
+            all.extend(told(site).await);
+            (all.len() >= undisturbed.told.len()).then_some(())
+        })
+        .await;
+        // And nothing more.
+        site.evaluate.invoke(self.event.clone()).await.answer();
+        all.extend(told(site).await);
+        assert_eq!(Left::of(site, all).await, undisturbed);
+    }
+}
+
+/// What an evaluator leaves behind.
+#[derive(Debug, PartialEq)]
+struct Left {
+    /// The notifications' ids and events, as often as the receiver got them, in order of their ids.
+    told: Vec<(String, Event)>,
+    /// Names and bytes.
+    violations: Vec<(String, Bytes)>,
+    /// Names: what evaluations say of themselves has the clock's time in it.
+    evaluations: Vec<String>,
+}
+
+impl Left {
+    async fn of(site: &Site, mut told: Vec<(String, Event)>) -> Self {
+        told.sort_unstable_by(|left, right| left.0.cmp(&right.0));
+        let violations = contents(&site.store, "violations/").await;
+        Self { told, violations, evaluations: site.store.list("evaluations/").await }
+    }
+}
+
+/// What was told since this was last asked.
+async fn told(site: &Site) -> Vec<(String, Event)> {
+    notifications(&site.told).await.iter().map(|it| (it.id.to_string(), it.event)).collect()
+}
+
+/// Keys and bytes below a prefix.
+async fn contents(bucket: &Bucket, prefix: &str) -> Vec<(String, Bytes)> {
+    let mut contents = Vec::new();
+    for key in bucket.list(prefix).await {
+        let bytes = bucket.get(&key).await.expect("it is listed");
+        contents.push((key, bytes));
+    }
+    contents
+}
+
+/// Whether a request changes anything: an object, or what others were told.
+fn writes(request: &Request) -> bool {
+    request.method == "PUT" || (request.method == "POST" && request.body.starts_with(b"Action=Publish"))
+}
+
+/// Kills at the first write, then at the second of the next process, and so on, until one is left alone.
+async fn killed_at_growing_numbers_of_writes(outage: &Outage, site: &Site, after: bool) {
+    for most in 1.. {
+        let held = Arc::new(Notify::new());
+        let hold = Arc::clone(&held);
+        let mut seen = 0;
+        outage.deployment.network.fail(move |request| {
+            seen += u32::from(writes(request));
+            let fault = if after { Fault::HoldAfter } else { Fault::HoldBefore };
+            (seen == most && writes(request)).then(|| fault(Arc::clone(&hold)))
+        });
+        let kill = async move { held.notified().await };
+        match site.evaluate.invoke_and_kill(outage.event.clone(), kill).await {
+            Outcome::Killed => {}
+            outcome => {
+                outcome.answer();
+                assert!(most > 4, "it was killed {} times", most - 1);
+                return;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_before_writes() {
+    let outage = Outage::begin("killed-before").await;
+    let undisturbed = outage.undisturbed().await;
+    let site = outage.copy("disturbed").await;
+    killed_at_growing_numbers_of_writes(&outage, &site, false).await;
+    outage.finishes(&site, undisturbed).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_after_writes() {
+    let outage = Outage::begin("killed-after").await;
+    let undisturbed = outage.undisturbed().await;
+    let site = outage.copy("disturbed").await;
+    killed_at_growing_numbers_of_writes(&outage, &site, true).await;
+    outage.finishes(&site, undisturbed).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_any_time() {
+    let outage = Outage::begin("killed-any-time").await;
+    let undisturbed = outage.undisturbed().await;
+    let site = outage.copy("disturbed").await;
+    // Unlike each other, and the same in every run; what they hit differs.
+    for nth in 1..=8_u64 {
+        let kill = tokio::time::sleep(Duration::from_millis(60 + nth * 577 % 840));
+        site.evaluate.invoke_and_kill(outage.event.clone(), kill).await;
+    }
+    outage.finishes(&site, undisturbed).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_the_deadline() {
+    let outage = Outage::begin("killed-deadline").await;
+    let undisturbed = outage.undisturbed().await;
+    let site = outage.copy("disturbed").await;
+    // With less time than an evaluation may need, none is begun, and that is said.
+    let short = site.evaluate.invoke_within(outage.event.clone(), Duration::from_secs(5)).await.answer();
+    assert_eq!((&short["evaluations"], &short["unfinished"]), (&json!(0), &json!(true)), "{short}");
+    // S3 does not answer when the second step's state is written, and the deadline comes.
+    let mut swaps = 0;
+    outage.deployment.network.fail(move |request| {
+        let swap = request.method == "PUT" && request.path.contains("state/evaluator");
+        swaps += u32::from(swap);
+        (swap && swaps == 2).then(|| Fault::HoldBefore(Arc::default()))
+    });
+    let late = site.evaluate.invoke_within(outage.event.clone(), Duration::from_secs(24)).await;
+    assert_eq!(late, Outcome::Killed);
+    assert!(!site.store.list("violations/").await.is_empty(), "the first step was recorded");
+    outage.finishes(&site, undisturbed).await;
+}
