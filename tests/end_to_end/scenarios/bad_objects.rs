@@ -30,7 +30,9 @@ pub(crate) fn ids(numbers: &[u64]) -> Vec<(String, String)> {
 async fn batch(queue: &Queue, objects: usize) -> Value {
     let mut messages = Vec::new();
     wait::until("the queue is told of all objects", async || {
-        messages.extend(queue.receive().await.into_iter().filter(|it| it["Body"].as_str().unwrap().contains("Records")));
+        messages.extend(
+            queue.receive().await.into_iter().filter(|it| it["Body"].as_str().unwrap().contains("Records")),
+        );
         (messages.len() >= objects).then_some(())
     })
     .await;
@@ -41,7 +43,8 @@ async fn batch(queue: &Queue, objects: usize) -> Value {
 async fn an_unreadable_object_lies_in_quarantine_and_the_others_are_ingested() {
     let deployment = Deployment::create("unreadable").await;
     let bad = Bytes::from_static(b"\x1f\x8b this was to become gzip");
-    let (first, bad_key, second) = ("raw/a/traces_1.json.gz", "raw/a/traces_2.json.gz", "raw/a/traces_3.binpb.zst");
+    let (first, bad_key, second) =
+        ("raw/a/traces_1.json.gz", "raw/a/traces_2.json.gz", "raw/a/traces_3.binpb.zst");
     deployment.bucket.put(first, object(1, Encoding::GzipJson)).await;
     deployment.bucket.put(bad_key, bad.clone()).await;
     deployment.bucket.put(second, object(2, Encoding::ZstdProtobuf)).await;
@@ -62,10 +65,14 @@ async fn an_unreadable_object_lies_in_quarantine_and_the_others_are_ingested() {
     assert_eq!(reason["size"], bad.len());
     assert!(!reason["reason"].as_str().unwrap().is_empty() && reason["etag"].is_string(), "{reason}");
 
+    assert_eq!(deployment.ingest.count("ObjectsQuarantined"), 1);
+    assert_eq!(deployment.ingest.count("Spans"), 20);
+
     // Delivered once more, it is as it was.
     assert_eq!(deployment.ingest.invoke(event).await.answer(), json!({"batchItemFailures": []}));
     assert_eq!(deployment.bucket.list("quarantine/").await.len(), 2);
-    assert_eq!(serde_json::from_slice::<Value>(&deployment.bucket.get(&format!("{kept}.reason.json")).await.unwrap()).unwrap(), reason);
+    let later = deployment.bucket.get(&format!("{kept}.reason.json")).await.unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&later).unwrap(), reason);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,18 +28,20 @@ async fn a_message_that_is_delivered_twice_is_told_once() {
     })
     .await;
     assert_eq!(messages.len(), 1);
-    // Once more to another process at the same time, once more in one batch, and once more later.
-    let one = event(&deployment.to_chat.queue, &messages);
+    // Twice in one batch; then twice more, to two processes at the same time.
+    let queue = &deployment.to_chat.queue;
     let done = json!({"batchItemFailures": []});
-    let both = event(&deployment.to_chat.queue, &[again(&messages[0], "1"), again(&messages[0], "2")]);
-    let batch = deployment.notify.invoke(both).await.answer();
-    assert_eq!(batch, done);
+    let batch = event(queue, &[again(&messages[0], "1"), again(&messages[0], "2")]);
+    assert_eq!(deployment.notify.invoke(batch).await.answer(), done);
     assert_eq!(deployment.chat.messages().len(), 1);
-    let (left, right) = tokio::join!(deployment.notify.invoke(one.clone()), deployment.notify.invoke(one.clone()));
-    assert_eq!((left.answer(), right.answer()), (done.clone(), done.clone()));
-    assert_eq!(deployment.notify.invoke(one).await.answer(), done);
-    assert_eq!(deployment.chat.messages().len(), 1, "{:?}", deployment.chat.messages());
-    assert!(deployment.chat.messages()[0].to_string().contains("AuthFailuresRule"));
+    let one = event(queue, &messages);
+    let (left, right) = tokio::join!(deployment.notify.invoke(one.clone()), deployment.notify.invoke(one));
+    assert_eq!((left.answer(), right.answer()), (done.clone(), done));
+    let chat = deployment.chat.messages();
+    assert_eq!(chat.len(), 1, "{chat:?}");
+    assert!(chat[0].to_string().contains("AuthFailuresRule"), "{chat:?}");
+    assert_eq!(deployment.notify.count("NotificationsDelivered"), 1);
+    assert_eq!(deployment.notify.count("NotificationsRepeated"), 3);
 }
 
 /// The message as SNS delivers it once more: another message of SQS with the same text.

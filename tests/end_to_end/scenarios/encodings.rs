@@ -45,10 +45,32 @@ async fn the_same_spans_and_alert(writes: Writes) {
         .map(|login| {
             let ids = (&login.trace_id, &login.span_id);
             if login.status == 200 {
-                json!([ids.0, ids.1, "auth-service", "server", "unset", "200", null, "True", "0", "shop.auth"])
+                json!([
+                    ids.0,
+                    ids.1,
+                    "auth-service",
+                    "server",
+                    "unset",
+                    "200",
+                    null,
+                    "True",
+                    "0",
+                    "shop.auth"
+                ])
             } else {
                 let error = "AuthenticationError";
-                json!([ids.0, ids.1, "auth-service", "server", "error", "401", error, "True", "1", "shop.auth"])
+                json!([
+                    ids.0,
+                    ids.1,
+                    "auth-service",
+                    "server",
+                    "error",
+                    "401",
+                    error,
+                    "True",
+                    "1",
+                    "shop.auth"
+                ])
             }
         })
         .collect();
@@ -59,7 +81,10 @@ async fn the_same_spans_and_alert(writes: Writes) {
     sleep_until(failed_by + Duration::from_secs(1)).await;
     deployment.evaluate_at(Timestamp::now()).await;
     let told = notifications(&deployment.records).await;
-    assert_eq!(told.iter().map(|it| (it.event, it.rule.as_deref())).collect::<Vec<_>>(), [(Event::Firing, Some("AuthFailuresRule"))]);
+    assert_eq!(
+        told.iter().map(|it| (it.event, it.rule.as_deref())).collect::<Vec<_>>(),
+        [(Event::Firing, Some("AuthFailuresRule"))]
+    );
     assert!(deployment.bucket.list("quarantine/").await.is_empty());
 }
 

@@ -41,17 +41,19 @@ async fn failing_logins_are_told_once_and_so_is_their_end() {
     let mut logins = application.logins(3).await;
     application.break_token();
     logins.extend(application.logins(7).await);
-    assert_eq!(logins.iter().map(|login| login.status).collect::<Vec<_>>(), [[200; 3].as_slice(), &[401; 7]].concat());
+    assert_eq!(
+        logins.iter().map(|login| login.status).collect::<Vec<_>>(),
+        [[200; 3].as_slice(), &[401; 7]].concat()
+    );
     let failed_by = Timestamp::now();
     until_stored(&deployment, &logins).await;
 
     // The first evaluation that can see it tells it, and no other does.
     sleep_until(failed_by + Duration::from_secs(1)).await;
     deployment.evaluate_at(Timestamp::now()).await;
-    let told = wait::until("the chat is told", async || {
-        deployment.chat.messages().first().map(ToString::to_string)
-    })
-    .await;
+    let told =
+        wait::until("the chat is told", async || deployment.chat.messages().first().map(ToString::to_string))
+            .await;
     assert!(told.contains("AuthFailuresRule"), "{told}");
     for _ in 0..2 {
         sleep_until(Timestamp::now() + Duration::from_secs(1)).await;
@@ -61,7 +63,8 @@ async fn failing_logins_are_told_once_and_so_is_their_end() {
     assert_eq!(first.iter().map(|it| it.event).collect::<Vec<_>>(), [Event::Firing]);
     let firing = first[0].alert.as_ref().expect("it is about an alert");
     assert_eq!(firing.values, [("count".to_owned(), "6".to_owned())]);
-    let evidence: BTreeSet<&str> = firing.violation.evidence.iter().map(|span| span.trace_id.as_str()).collect();
+    let evidence: BTreeSet<&str> =
+        firing.violation.evidence.iter().map(|span| span.trace_id.as_str()).collect();
     let failed: BTreeSet<&str> = logins[3..].iter().map(|login| login.trace_id.as_str()).collect();
     assert!(evidence.is_subset(&failed) && !evidence.is_empty(), "{evidence:?} in {failed:?}");
     assert!(firing.trace_urls[0].starts_with("https://traces.example/"), "{:?}", firing.trace_urls);
@@ -84,8 +87,12 @@ async fn failing_logins_are_told_once_and_so_is_their_end() {
     assert_ne!(second[0].id, first[0].id);
 
     // Every receiver was told of both, once, under the same ids.
-    wait::until("the chat is told of the end", async || (deployment.chat.messages().len() > 1).then_some(())).await;
-    wait::until("the chat's queue is empty", async || deployment.to_chat.queue.is_empty().await.then_some(())).await;
+    wait::until("the chat is told of the end", async || (deployment.chat.messages().len() > 1).then_some(()))
+        .await;
+    wait::until("the chat's queue is empty", async || {
+        deployment.to_chat.queue.is_empty().await.then_some(())
+    })
+    .await;
     let both = [first[0].id.to_string(), second[0].id.to_string()];
     let chat = deployment.chat.messages();
     assert_eq!(chat.len(), 2, "{chat:?}");
@@ -102,5 +109,11 @@ async fn failing_logins_are_told_once_and_so_is_their_end() {
     for inbox in [&deployment.raw, &deployment.to_chat] {
         assert!(inbox.dead.is_empty().await, "nothing is given up");
     }
+    assert_eq!(deployment.evaluate.count("Evaluations"), 6);
+    assert_eq!(deployment.evaluate.count("NotificationsFailed"), 0);
+    wait::until("all environments are free", async || {
+        (deployment.notify.count("NotificationsDelivered") == 2).then_some(())
+    })
+    .await;
     application.stop();
 }

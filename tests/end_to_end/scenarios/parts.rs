@@ -145,10 +145,14 @@ async fn the_queue_is_told_of_raw_objects_only() {
     application.break_token();
     assert!(application.logins(1).await.iter().all(|login| login.status == 401));
     application.stop();
-    let told = wait::until("the queue is told of an object", async || queue.drain().await.into_iter().next()).await;
+    let told =
+        wait::until("the queue is told of an object", async || queue.drain().await.into_iter().next()).await;
     let told: Value = serde_json::from_str(&told).unwrap();
     let keys = bucket.list("raw/").await;
     let encoded = told["Records"][0]["s3"]["object"]["key"].as_str().unwrap();
-    assert!(keys.iter().any(|key| key.replace('=', "%3D").replace('/', "%2F") == encoded), "{encoded} in {keys:?}");
+    assert!(
+        keys.iter().any(|key| key.replace('=', "%3D").replace('/', "%2F") == encoded),
+        "{encoded} in {keys:?}"
+    );
     assert!(keys.iter().all(|key| key.ends_with(&writes.suffix())), "{keys:?}");
 }

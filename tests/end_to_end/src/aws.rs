@@ -94,6 +94,8 @@ impl Aws {
 /// The texts of all elements of a name. Good for answers without nesting of one name in itself.
 fn elements(xml: &str, name: &str) -> Vec<String> {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
-    let text = |part: &str| part.split_once(&close).map(|(text, _)| text.replace("&quot;", "\"").replace("&amp;", "&"));
+    let text = |part: &str| {
+        part.split_once(&close).map(|(text, _)| text.replace("&quot;", "\"").replace("&amp;", "&"))
+    };
     xml.split(&open).skip(1).filter_map(text).collect()
 }

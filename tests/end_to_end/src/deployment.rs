@@ -169,7 +169,6 @@ fn function(network: &Network, deployment: &str, name: &str, variables: &[(&str,
         name: format!("{deployment}-{name}"),
         program: vec![programs::function(name).into()],
         variables,
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
     })
 }
-

@@ -108,7 +108,8 @@ fn failed<'a>(outcome: &Outcome, messages: &'a [Value]) -> BTreeSet<&'a str> {
         Some(Value::Array(failures)) => failures,
         Some(_) => return all,
     };
-    let ids = failures.iter().map(|failure| failure["itemIdentifier"].as_str().and_then(|id| all.get(id).copied()));
+    let ids =
+        failures.iter().map(|failure| failure["itemIdentifier"].as_str().and_then(|id| all.get(id).copied()));
     ids.collect::<Option<_>>().unwrap_or(all)
 }
 

@@ -101,7 +101,8 @@ async fn pass(http: &reqwest::Client, endpoint: &str, request: Request) -> Respo
     }
     // The answer to HEAD tells the length of what it leaves out.
     let head = method == reqwest::Method::HEAD;
-    let sent = http.request(method, format!("{endpoint}{}", request.path)).headers(headers).body(request.body);
+    let sent =
+        http.request(method, format!("{endpoint}{}", request.path)).headers(headers).body(request.body);
     let Ok(answer) = sent.send().await else {
         return Response::new(502, "the stand-in does not answer");
     };

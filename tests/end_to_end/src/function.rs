@@ -73,15 +73,15 @@ impl Function {
         format!("{}{free}", self.logs.lock().unwrap())
     }
 
-    /// The sum of a metric over all that was written in CloudWatch's embedded metric format.
+    /// The sum of a counter over all that was written in CloudWatch's embedded metric format.
     ///
-    /// Environments that are at work are not counted.
-    pub fn metric(&self, name: &str) -> f64 {
+    /// Environments that are at work are not asked.
+    pub fn count(&self, metric: &str) -> u64 {
         self.log()
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
             .filter(|line| line.get("_aws").is_some())
-            .filter_map(|line| line.get(name).and_then(Value::as_f64))
+            .filter_map(|line| line.get(metric).and_then(Value::as_u64))
             .sum()
     }
 }

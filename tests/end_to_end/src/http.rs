@@ -89,8 +89,7 @@ impl Server {
                 });
                 connections.spawn(async move {
                     // A client that goes away ends its connection, which is no mistake of this side.
-                    let _gone =
-                        http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                    let _gone = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
                 });
             }
         });

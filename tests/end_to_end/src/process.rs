@@ -86,7 +86,8 @@ impl Drop for Process {
         if std::thread::panicking() {
             let log = self.log();
             let from = log.len().saturating_sub(8192);
-            let tail: String = log.chars().skip(log[..log.floor_char_boundary(from)].chars().count()).collect();
+            let tail: String =
+                log.chars().skip(log[..log.floor_char_boundary(from)].chars().count()).collect();
             eprintln!("--- {} ---\n{tail}", self.name);
         }
         self.kill();

@@ -31,10 +31,8 @@ pub fn repository(name: &str) -> PathBuf {
 
 fn named(variable: &str, what: &str) -> PathBuf {
     let path = std::env::var_os(variable).unwrap_or_else(|| panic!("{variable} must name {what}"));
-    existing(path.into(), what)
-}
-
-fn existing(path: PathBuf, what: &str) -> PathBuf {
+    // Cargo runs tests in their package's folder.
+    let path = repository("").join(path);
     assert!(path.exists(), "{} does not exist: it must be {what}", path.display());
     path
 }

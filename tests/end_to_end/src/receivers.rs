@@ -56,7 +56,8 @@ impl HttpSubscriber {
                 match message["Type"].as_str() {
                     Some("SubscriptionConfirmation") => {
                         let url = message["SubscribeURL"].as_str().unwrap_or_default();
-                        let confirmed = reqwest::get(url).await.is_ok_and(|answer| answer.status().is_success());
+                        let confirmed =
+                            reqwest::get(url).await.is_ok_and(|answer| answer.status().is_success());
                         Response::new(if confirmed { 200 } else { 502 }, "")
                     }
                     Some("Notification") => {

@@ -115,7 +115,12 @@ impl Environment {
     /// Hands the function an event and waits for its answer, for its deadline, or for `kill`.
     ///
     /// After anything but an answer or a reported error the process is dead.
-    pub async fn invoke(&mut self, event: Value, timeout: Duration, kill: impl Future<Output = ()>) -> Outcome {
+    pub async fn invoke(
+        &mut self,
+        event: Value,
+        timeout: Duration,
+        kill: impl Future<Output = ()>,
+    ) -> Outcome {
         let (taken, was_taken) = oneshot::channel();
         let (ended, mut has_ended) = oneshot::channel();
         assert!(

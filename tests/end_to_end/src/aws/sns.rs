@@ -75,14 +75,17 @@ impl Topic {
     /// What subscribers by mail were sent, in order. The stand-in sends no mail, but tells what was published; of that,
     /// mail gets what SNS would send: the text for the protocol `email`, else the default.
     pub async fn mails(&self) -> Vec<Mail> {
-        let answer = self.aws.http.get(format!("{}/moto-api/data.json", self.aws.endpoint)).send().await.unwrap();
+        let answer =
+            self.aws.http.get(format!("{}/moto-api/data.json", self.aws.endpoint)).send().await.unwrap();
         let data: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
         let topics = data["sns"]["Topic"].as_array().cloned().unwrap_or_default();
-        let topic = topics.iter().find(|topic| topic["arn"] == self.arn.as_str()).expect("the topic is there");
+        let topic =
+            topics.iter().find(|topic| topic["arn"] == self.arn.as_str()).expect("the topic is there");
         let sent = topic["sent_notifications"].as_array().expect("what was sent is told");
         sent.iter()
             .map(|sent| {
-                let message: Value = serde_json::from_str(sent[1].as_str().unwrap()).expect("forms by protocol");
+                let message: Value =
+                    serde_json::from_str(sent[1].as_str().unwrap()).expect("forms by protocol");
                 let text = message.get("email").unwrap_or(&message["default"]);
                 Mail {
                     subject: sent[2].as_str().expect("mail has a subject").to_owned(),
@@ -93,11 +96,6 @@ impl Topic {
     }
 
     fn subscribe<'a>(&'a self, protocol: &'a str, endpoint: &'a str) -> Vec<(&'a str, &'a str)> {
-        vec![
-            ("Action", "Subscribe"),
-            ("TopicArn", &self.arn),
-            ("Protocol", protocol),
-            ("Endpoint", endpoint),
-        ]
+        vec![("Action", "Subscribe"), ("TopicArn", &self.arn), ("Protocol", protocol), ("Endpoint", endpoint)]
     }
 }

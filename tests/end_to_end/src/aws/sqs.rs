@@ -47,7 +47,7 @@ impl Queue {
         let url = made["QueueUrl"].as_str().expect("a queue has a URL").to_owned();
         let mut queue = Self { aws: aws.clone(), url, arn: String::new() };
         let arn = queue.attribute("QueueArn").await;
-        queue.arn = arn.as_str().expect("a queue has an ARN").to_owned();
+        arn.as_str().expect("a queue has an ARN").clone_into(&mut queue.arn);
         queue
     }
 
