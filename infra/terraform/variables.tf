@@ -19,7 +19,7 @@ variable "functions_dir" {
 }
 
 variable "bucket_name" {
-  description = "Name of the bucket. Empty: <stack>-<account>-<region>, which needs a stack name of lower-case letters, digits and hyphens, at most 35 long."
+  description = "Name of the bucket. Empty: STACK-ACCOUNT-REGION, which needs a stack name of lower-case letters, digits and hyphens, at most 35 long."
   type        = string
   default     = ""
 
