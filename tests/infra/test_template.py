@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import checks
-from cloudformation import INFRA, load
+from cloudformation import INFRA, every, load
 
 
 def test_cfn_lint_finds_nothing():
@@ -34,7 +34,14 @@ def test_every_parameter_is_described_grouped_and_used():
             assert f"default {parameter['Default']}" in parameter["Description"], name
 
 
-# What the contract of the functions says that they read.
+def test_texts_are_ascii():
+    # CloudFormation turns other characters into question marks. Comments do not get there.
+    for path, node in every(load()):
+        for key, value in node.items():
+            assert not isinstance(value, str) or value.isascii(), (path, key)
+
+
+# What the functions read: functions/README.md.
 READ_BY = {
     "IngestSpans": {"FLUO_STORE"},
     "EvaluateRules": {
