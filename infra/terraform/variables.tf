@@ -19,7 +19,7 @@ variable "functions_dir" {
 }
 
 variable "bucket_name" {
-  description = "Name of the bucket. Empty: <stack>-<account>-<region>, which needs a stack name of lower-case letters, digits and hyphens, at most 35 long."
+  description = "Name of the bucket. Empty: STACK-ACCOUNT-REGION, which needs a stack name of lower-case letters, digits and hyphens, at most 35 long."
   type        = string
   default     = ""
 
@@ -69,7 +69,7 @@ variable "email_address" {
 }
 
 variable "slack_workspace_id" {
-  description = "Slack workspace, authorised once in the console of Amazon Q Developer in chat applications (T…). Empty: no Slack."
+  description = "Slack workspace, authorised once in the console of Amazon Q Developer in chat applications (T0123ABCD). Empty: no Slack."
   type        = string
   default     = ""
 
@@ -80,7 +80,7 @@ variable "slack_workspace_id" {
 }
 
 variable "slack_channel_id" {
-  description = "Slack channel that is told (C…). Empty: no Slack."
+  description = "Slack channel that is told (C0123ABCD). Empty: no Slack."
   type        = string
   default     = ""
 
@@ -103,7 +103,7 @@ variable "teams_team_id" {
 }
 
 variable "teams_channel_id" {
-  description = "Microsoft Teams channel, as the link to it has it (19%3A…%40thread.tacv2). Empty: no Teams."
+  description = "Microsoft Teams channel, as the link to it has it (19%3Aabcdef%40thread.tacv2). Empty: no Teams."
   type        = string
   default     = ""
 }

@@ -4,7 +4,7 @@ terraform {
   required_providers {
     aws = {
       source = "hashicorp/aws"
-      # The chat channels' resources came in 5.6x; what is tested is 5.100.
+      # The chat channels' resources came shortly before 5.70; what is tested is 5.100.
       version = ">= 5.70"
     }
   }
