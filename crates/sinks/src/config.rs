@@ -67,6 +67,49 @@ impl SinkConfig {
     pub fn filter(&self) -> &Filter {
         &self.filter
     }
+
+    /// The word that `type` is.
+    pub fn kind(&self) -> &'static str {
+        match self.kind {
+            Kind::Stdout => "stdout",
+            Kind::File(_) => "file",
+            Kind::Webhook(_) => "webhook",
+            Kind::Slack(_) => "slack",
+            Kind::Teams(_) => "teams",
+            Kind::PagerDuty(_) => "pagerduty",
+            Kind::Alertmanager(_) => "alertmanager",
+            Kind::Sns(_) => "sns",
+            Kind::Otlp(_) => "otlp",
+        }
+    }
+
+    /// The keys whose secrets stand in the configuration as text: for an edge whose configuration is no place for
+    /// secrets.
+    ///
+    /// The address of a webhook, of Slack and of Teams is a password by itself; that of the others only where it holds
+    /// user or query. A header may be one, so every header is.
+    pub fn secrets_as_text(&self) -> Vec<String> {
+        let none = BTreeMap::new();
+        let (own, address, headers): (Vec<(&str, &Secret)>, _, _) = match &self.kind {
+            Kind::Stdout | Kind::File(_) | Kind::Sns(_) => (vec![], None, &none),
+            Kind::Slack(keys) | Kind::Teams(keys) => (vec![("url", &keys.url)], None, &none),
+            Kind::Webhook(keys) => {
+                let signing_keys = keys.signing_keys.iter().map(|key| ("signing_keys", key));
+                ([("url", &keys.url)].into_iter().chain(signing_keys).collect(), None, &keys.headers)
+            }
+            Kind::PagerDuty(keys) => {
+                (vec![("routing_key", &keys.routing_key)], keys.url.as_ref().map(|url| ("url", url)), &none)
+            }
+            Kind::Alertmanager(keys) => (vec![], Some(("url", &keys.url)), &keys.headers),
+            Kind::Otlp(keys) => (vec![], Some(("endpoint", &keys.endpoint)), &keys.headers),
+        };
+        let own = own.into_iter().chain(address.filter(|(_, address)| address.is_address_with_password()));
+        let own = own.filter(|(_, secret)| secret.is_text()).map(|(key, _)| key.to_owned());
+        let headers = headers.iter().filter(|(_, value)| value.is_text());
+        let mut keys: Vec<_> = own.chain(headers.map(|(header, _)| format!("headers.{header}"))).collect();
+        keys.dedup();
+        keys
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -150,6 +193,16 @@ pub enum Secret {
 }
 
 impl Secret {
+    fn is_text(&self) -> bool {
+        matches!(self, Self::Text(_))
+    }
+
+    fn is_address_with_password(&self) -> bool {
+        let Self::Text(text) = self else { return false };
+        reqwest::Url::parse(text)
+            .is_ok_and(|url| !url.username().is_empty() || url.password().is_some() || url.query().is_some())
+    }
+
     fn resolve(&self, sink: &str, key: &str, secrets: Secrets<'_>) -> Result<String, ConfigError> {
         match self {
             Self::Text(text) => Ok(text.clone()),
