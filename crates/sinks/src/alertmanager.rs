@@ -67,19 +67,11 @@ impl Sink for Alertmanager {
 }
 
 fn form(notification: &Notification, at: i64, expires_after: Duration) -> Value {
-    let (labels, starts_at, ends_at) = match &notification.alert {
-        Some(alert) => {
-            (alert_labels(alert), alert.violation.starts_at, ends_at(notification, alert, at, expires_after))
-        }
-        None => {
-            let ends_at = match notification.event {
-                Event::Alarm => later(at, expires_after),
-                Event::AlarmOver => notification.at.min(at),
-                _ => later(notification.at, EVENT_EXPIRES_AFTER),
-            };
-            (event_labels(notification), notification.at, ends_at)
-        }
+    let (labels, starts_at) = match &notification.alert {
+        Some(alert) => (alert_labels(alert), alert.violation.starts_at),
+        None => (event_labels(notification), notification.at),
     };
+    let ends_at = ends_at(notification, at, expires_after);
     json!({
         "labels": labels,
         "annotations": annotations(notification),
@@ -89,7 +81,14 @@ fn form(notification: &Notification, at: i64, expires_after: Duration) -> Value 
     })
 }
 
-fn ends_at(notification: &Notification, alert: &Told, at: i64, expires_after: Duration) -> i64 {
+fn ends_at(notification: &Notification, at: i64, expires_after: Duration) -> i64 {
+    let Some(alert) = &notification.alert else {
+        return match notification.event {
+            Event::Alarm => later(at, expires_after),
+            Event::AlarmOver => notification.at.min(at),
+            _ => later(notification.at, EVENT_EXPIRES_AFTER),
+        };
+    };
     match notification.event {
         // An end that lies in the future would leave it open.
         Event::Resolved | Event::Withdrawn => alert.resolved_at.unwrap_or(notification.at).min(at),
