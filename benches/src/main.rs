@@ -25,6 +25,9 @@ struct Args {
     /// Minutes that they are spread over, one file each
     #[arg(long, default_value_t = 60)]
     minutes: u64,
+    /// Files a minute: a gateway that sends every ten seconds makes six
+    #[arg(long, default_value_t = 1)]
+    files_a_minute: usize,
     /// The folder in which `spans/` is made
     #[arg(long)]
     out: PathBuf,
@@ -44,15 +47,27 @@ fn main() -> Result<(), Box<dyn Error>> {
         let hours: std::collections::BTreeSet<Hour> =
             spans.iter().map(|span| Hour::of_ns(span.end_ns)).collect();
         for hour in hours {
-            let of_hour: Vec<Span> =
+            let mut of_hour: Vec<Span> =
                 spans.iter().filter(|span| Hour::of_ns(span.end_ns) == hour).cloned().collect();
-            let ends = of_hour.iter().map(|span| span.end_ns);
-            let ends = ends.clone().min().unwrap_or(0)..=ends.max().unwrap_or(0);
-            let content = Content::of(format!("{minute} of {} with {}", args.minutes, args.spans).as_bytes());
-            let name = DataFileName::new(ends, of_hour.len() as u64, content, layout.number, 1)?;
-            let folder = args.out.join("spans").join(hour.partition().trim_start_matches("spans/"));
-            fs::create_dir_all(&folder)?;
-            fs::write(folder.join(name.to_string()), to_parquet(of_hour, 0, &layout)?)?;
+            if args.files_a_minute > 1 {
+                of_hour.sort_by_key(|span| span.end_ns);
+            }
+            let a_file = of_hour.len().div_ceil(args.files_a_minute).max(1);
+            for (part, spans) in of_hour.chunks(a_file).enumerate() {
+                let ends = spans.iter().map(|span| span.end_ns);
+                let ends = ends.clone().min().unwrap_or(0)..=ends.max().unwrap_or(0);
+                let of = if args.files_a_minute > 1 {
+                    format!(", {part} of {}", args.files_a_minute)
+                } else {
+                    String::new()
+                };
+                let content = format!("{minute} of {} with {}{of}", args.minutes, args.spans);
+                let content = Content::of(content.as_bytes());
+                let name = DataFileName::new(ends, spans.len() as u64, content, layout.number, 1)?;
+                let folder = args.out.join("spans").join(hour.partition().trim_start_matches("spans/"));
+                fs::create_dir_all(&folder)?;
+                fs::write(folder.join(name.to_string()), to_parquet(spans.to_vec(), 0, &layout)?)?;
+            }
         }
     }
     Ok(())

@@ -60,9 +60,14 @@ pub(crate) fn root(uri: &str) -> Result<Root, Failure> {
     open_root(uri, &variable).map_err(|error| Failure::because(format!("could not open `{uri}`"), error))
 }
 
+/// How many bytes of data files of a bucket are kept in memory.
+const KEPT: u64 = 512 << 20;
+
 /// An evaluator over a store.
 pub(crate) fn evaluator(settings: Settings, root: Root) -> Result<Evaluator, Failure> {
     let runtime = Arc::new(RuntimeEnv::default());
+    // The files of a folder are kept by the system.
+    let root = if root.url.scheme() == "folder" { root } else { root.keeping_files(KEPT) };
     let data =
         SpanData::new(root, &runtime).map_err(|error| Failure::because("could not read the store", error))?;
     Ok(Evaluator::new(settings, data, runtime))

@@ -7,6 +7,7 @@
 //! | [`parquet_write`] | spans → the bytes of one data file |
 //! | [`root`], [`s3`] | a URI and the environment → an open store |
 //! | [`folder`] | a folder → a store whose writes last and whose listing survives |
+//! | [`whole_files`] | a store → the same, asked once for each data file |
 //! | [`put`] | an object that is written once → a name that stands for it |
 //! | [`versioned`] | an object that is replaced → its next version, if nobody was faster (I3) |
 //! | [`records`] | what was found, what evaluations did ↔ objects |
@@ -33,6 +34,7 @@ pub mod records;
 pub mod root;
 pub mod s3;
 pub mod versioned;
+pub mod whole_files;
 
 pub use error::{Class, StoreError};
 pub use folder::Folder;

@@ -23,6 +23,7 @@ use crate::folder::Folder;
 use crate::list::DataFile;
 use crate::s3;
 use crate::versioned::{ConditionalStore, Versioned, VersionedFolder};
+use crate::whole_files::WholeFiles;
 
 /// The value of a variable of the environment, if it has one.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -63,6 +64,13 @@ impl Root {
             url: url("memory://root", "memory://root")?,
             tags: Tags::Content,
         })
+    }
+
+    /// The same root, whose data files are fetched whole and kept: at most `bytes` of them. For a store that answers
+    /// by requests; the files of a folder are kept by the system.
+    #[must_use]
+    pub fn keeping_files(self, bytes: u64) -> Self {
+        Self { store: Arc::new(WholeFiles::new(self.store, bytes)), ..self }
     }
 
     /// The path in the store of what is named relative to the root: `state/evaluator.json.zst`.

@@ -23,6 +23,12 @@ use crate::schedule::{NoTime, eval_time};
 /// is cut off all the same is done again.
 const MARGIN: i64 = 20_000_000_000;
 
+/// The part of its memory in which the function keeps data files, for its next rules and invocations.
+const KEPT_SHARE: u64 = 4;
+
+/// How many bytes it keeps where its memory is not known.
+const KEPT: u64 = 256 << 20;
+
 /// The function, between its invocations.
 pub struct EvaluateRules {
     evaluator: Evaluator,
@@ -78,7 +84,10 @@ impl EvaluateRules {
         let aws = aws::configuration(environment, "SNS")?;
         let sinks = route_all(&configuration.sinks, &|_| None, Some(&aws))?;
         let runtime = Arc::new(RuntimeEnv::default());
-        let data = SpanData::new(root.clone(), &runtime)?;
+        let memory =
+            environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|mib| mib.parse::<u64>().ok());
+        let kept = memory.map_or(KEPT, |mib| (mib << 20) / KEPT_SHARE);
+        let data = SpanData::new(root.clone().keeping_files(kept), &runtime)?;
         let name = environment.get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("evaluate-rules").to_owned();
         // Lambda gives every environment of a function a log stream of its own.
         let stream = environment.get("AWS_LAMBDA_LOG_STREAM_NAME").unwrap_or(&name);

@@ -113,8 +113,9 @@ impl IngestSpans {
         let until = invocation.deadline.saturating_sub(MARGIN);
         let mut tally = Tally::default();
         let mut failed = Vec::new();
-        let mut done = stream::iter(envelope.messages.iter().enumerate())
-            .map(|(index, message)| async move { (index, self.message(&message.text, until).await) })
+        let messages = &envelope.messages;
+        let mut done = stream::iter(0..messages.len())
+            .map(async |index: usize| (index, self.message(&messages[index].text, until).await))
             .buffered(AT_ONCE);
         while let Some((index, outcomes)) = done.next().await {
             let mut any_failed = false;
@@ -209,7 +210,9 @@ impl Tally {
         self.objects += 1;
         match outcome {
             Outcome::Ingested(ingested) => {
-                self.spans += ingested.spans;
+                // What was there before was counted then.
+                let new = ingested.files.iter().filter(|file| !file.existed);
+                self.spans += new.map(|file| file.rows).sum::<u64>();
                 self.duplicates += ingested.duplicates;
                 self.set_aside += ingested.set_aside.iter().map(|(_, count)| count).sum::<u64>();
                 self.raw_bytes += ingested.raw_bytes;

@@ -1,7 +1,8 @@
 //! The demo's folder as the bucket that the collector writes to and the evaluator reads from.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -14,36 +15,32 @@ use fluo_spans::layout::Layout;
 use fluo_store::{DataFileName, IngestOptions, Ingested, ingest_object};
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::local::LocalFileSystem;
+use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use super::collector::Object;
 use crate::exit::Failure;
 use crate::spans::in_words;
 
-/// What came since the last time.
-pub(crate) struct Arrival {
-    pub(crate) spans: u64,
-    /// A moment not after the first of their ends; `None` where nothing came.
-    pub(crate) first_end: Option<i64>,
-}
-
 /// Raw objects in, span files out.
 pub(crate) struct Bucket {
     folder: PathBuf,
     store: Arc<LocalFileSystem>,
     /// The folder of the `date=` folders.
-    spans: object_store::path::Path,
+    spans: Path,
     layout: Layout,
     /// Every span file, and when its spans ended.
     files: Vec<(ObjectMeta, TimeRange)>,
+    /// When each was there, by its place below the folder.
+    arrival: BTreeMap<String, i64>,
 }
 
 impl Bucket {
     /// Over a folder that exists.
-    pub(crate) fn open(folder: &Path) -> Result<Self, Failure> {
+    pub(crate) fn open(folder: &FilePath) -> Result<Self, Failure> {
         let cannot = |error| Failure::because(format!("could not open `{}`", folder.display()), error);
         let absolute = folder.canonicalize().map_err(cannot)?;
-        let root = object_store::path::Path::from_absolute_path(&absolute)
+        let root = Path::from_absolute_path(&absolute)
             .map_err(|error| Failure::because(format!("could not open `{}`", folder.display()), error))?;
         Ok(Self {
             folder: absolute,
@@ -51,11 +48,13 @@ impl Bucket {
             spans: root.join("spans"),
             layout: Layout::builtin(),
             files: Vec::new(),
+            arrival: BTreeMap::new(),
         })
     }
 
-    /// What an object in the bucket sets off: it is there, and the ingest function turns it into Parquet.
-    pub(crate) async fn receive(&mut self, objects: &[Object]) -> Result<Arrival, Failure> {
+    /// What objects in the bucket set off: they are there, and the ingest function turns them into Parquet. Gives the
+    /// number of their spans.
+    pub(crate) async fn receive(&mut self, objects: &[Object]) -> Result<u64, Failure> {
         let at_once = std::thread::available_parallelism().map_or(1, usize::from);
         let bucket = &*self;
         let ingested: Vec<Ingested> = stream::iter(objects)
@@ -63,9 +62,9 @@ impl Bucket {
             .buffered(at_once)
             .try_collect()
             .await?;
-        let mut arrival = Arrival { spans: 0, first_end: None };
-        for ingested in ingested {
-            arrival.spans += ingested.spans;
+        let mut spans = 0;
+        for (object, ingested) in objects.iter().zip(ingested) {
+            spans += ingested.spans;
             for file in ingested.files {
                 let unreadable =
                     |error| Failure::because(format!("could not read `{}`", file.location), error);
@@ -73,13 +72,20 @@ impl Bucket {
                 if let Some(name) = file.location.filename().and_then(DataFileName::parse) {
                     let nanos = |millis: i64| millis.saturating_mul(1_000_000);
                     let ends = TimeRange { from: nanos(name.min_end_ms), to: nanos(name.max_end_ms) };
-                    arrival.first_end =
-                        Some(arrival.first_end.map_or(ends.from, |first| first.min(ends.from)));
                     self.files.push((meta, ends));
+                }
+                if let Some(below) = file.location.prefix_match(&self.spans) {
+                    let place = below.fold(Path::from("spans"), Path::join);
+                    self.arrival.entry(place.to_string()).or_insert(object.written());
                 }
             }
         }
-        Ok(arrival)
+        Ok(spans)
+    }
+
+    /// When each span file was there, by its place below the folder.
+    pub(crate) fn arrival(&self) -> BTreeMap<String, i64> {
+        self.arrival.clone()
     }
 
     async fn receive_one(&self, object: &Object) -> Result<Ingested, Failure> {

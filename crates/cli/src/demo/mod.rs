@@ -1,6 +1,5 @@
 //! `fluo demo`: the whole story of the product in one go, offline. Only the shop, its collectors and their clocks are
-//! simulated; ingest, rules and evaluation are the real ones. What [`mod@watch`] makes of them, an alert told once and
-//! resolved, is the evaluator's life cycle in small.
+//! simulated; ingest, rules and evaluator are the real ones.
 //!
 //! | stage | input → output |
 //! | --- | --- |
@@ -47,7 +46,7 @@ use self::bucket::Bucket;
 use self::collector::{Object, collect};
 use self::incident::{Incident, MINUTES};
 use self::random::Random;
-use self::rules::{ALARMS, RULES, planned};
+use self::rules::{ALARMS, RULES, planned, sources};
 use self::series::series;
 use self::story::{Alarm, RuleAtWork, Story};
 use self::traffic::traffic;
@@ -82,7 +81,7 @@ pub(crate) async fn play(folder: &Path, start: i64) -> Result<Story, Failure> {
     let rules = planned(&RULES)?;
     let session = session();
     let mut bucket = Bucket::open(folder)?;
-    let watched = watch(&session, &rules, &mut bucket, &objects, (start, MINUTES)).await?;
+    let watched = watch(folder, &sources(&RULES), &mut bucket, &objects, (start, MINUTES)).await?;
 
     let source = bucket.source(start);
     let found = leave_violations(folder, &session, &rules, &source).await?;

@@ -30,9 +30,14 @@ pub(crate) const RULES: [RuleFile; 2] = [
 pub(crate) const ALARMS: [RuleFile; 1] =
     [RuleFile { path: "comparison/error-rate-alarms.yml", text: include_str!("error-rate-alarms.yml") }];
 
+/// Rule files as they are loaded.
+pub(crate) fn sources(files: &[RuleFile]) -> Vec<SourceFile> {
+    files.iter().map(|file| SourceFile::new(file.path, file.text)).collect()
+}
+
 /// Loads and plans rule files.
 pub(crate) fn planned(files: &[RuleFile]) -> Result<Vec<RulePlan>, Failure> {
-    let files: Vec<SourceFile> = files.iter().map(|file| SourceFile::new(file.path, file.text)).collect();
+    let files = sources(files);
     let loaded = load(&files);
     if loaded.has_errors() {
         let findings = render::human::render(&loaded.findings, &files, false);

@@ -1,0 +1,396 @@
+# The parameters of ../template.yml, in its words and its order; the names are theirs in snake_case. Only `name` and
+# `functions_dir` are not parameters there: a stack has a name anyway, and its `package` command finds the zips.
+
+variable "name" {
+  description = "What everything is named after, as a stack's name is. At most 20 lower-case letters, digits and hyphens."
+  type        = string
+  default     = "fluo"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,18}[a-z0-9]$", var.name))
+    error_message = "2 to 20 lower-case letters, digits and hyphens, a letter first."
+  }
+}
+
+variable "functions_dir" {
+  description = "Folder of the functions' zips, as infra/build-functions makes them. Empty: dist beside the module."
+  type        = string
+  default     = ""
+}
+
+variable "bucket_name" {
+  description = "Name of the bucket. Empty: STACK-ACCOUNT-REGION, which needs a stack name of lower-case letters, digits and hyphens, at most 35 long."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^$|^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.bucket_name))
+    error_message = "Empty, or 3 to 63 lower-case letters, digits and hyphens."
+  }
+}
+
+variable "raw_days" {
+  description = "Days after which raw OTLP objects expire (default 30). They are read once; later only to ingest them anew."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.raw_days >= 1
+    error_message = "At least 1."
+  }
+}
+
+variable "spans_days" {
+  description = "Days after which span files expire (default 90). Bounds how far back rules can be replayed and alerts proved."
+  type        = number
+  default     = 90
+
+  validation {
+    condition     = var.spans_days >= 2
+    error_message = "At least 2."
+  }
+}
+
+variable "records_days" {
+  description = "Days after which records of violations and evaluations expire (default 400, a year and a month)."
+  type        = number
+  default     = 400
+
+  validation {
+    condition     = var.records_days >= 2
+    error_message = "At least 2."
+  }
+}
+
+variable "email_address" {
+  description = "E-mail address to subscribe to the topic; AWS sends it a mail to confirm. Empty: none."
+  type        = string
+  default     = ""
+}
+
+variable "slack_workspace_id" {
+  description = "Slack workspace, authorised once in the console of Amazon Q Developer in chat applications (T0123ABCD). Empty: no Slack."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^$|^[0-9A-Z]{1,255}$", var.slack_workspace_id))
+    error_message = "It does not have the form that the description asks for."
+  }
+}
+
+variable "slack_channel_id" {
+  description = "Slack channel that is told (C0123ABCD). Empty: no Slack."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^$|^[A-Za-z0-9]{1,80}$", var.slack_channel_id))
+    error_message = "It does not have the form that the description asks for."
+  }
+}
+
+variable "teams_tenant_id" {
+  description = "Microsoft Teams tenant, authorised once in the console of Amazon Q Developer in chat applications (a UUID). Empty: no Teams."
+  type        = string
+  default     = ""
+}
+
+variable "teams_team_id" {
+  description = "Microsoft Teams team (a UUID). Empty: no Teams."
+  type        = string
+  default     = ""
+}
+
+variable "teams_channel_id" {
+  description = "Microsoft Teams channel, as the link to it has it (19%3Aabcdef%40thread.tacv2). Empty: no Teams."
+  type        = string
+  default     = ""
+}
+
+variable "chat_sinks" {
+  description = "The sinks of notify-chat: the list sinks of fluo.yml, as JSON or YAML text, at most 3 KB. Secrets as {env: NAME}, never in clear. Empty: no notify-chat."
+  type        = string
+  default     = ""
+}
+
+variable "chat_secrets_arn" {
+  description = "Complete ARN of a Secrets Manager secret or an SSM parameter that holds a JSON object of the names in ChatSinks and their values. Empty: none."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^$|^arn:[a-z-]+:(secretsmanager|ssm):.+$", var.chat_secrets_arn))
+    error_message = "It does not have the form that the description asks for."
+  }
+}
+
+variable "evaluator_sinks" {
+  description = "Sinks that the evaluator sends to itself, besides the topic: as ChatSinks. Empty: the topic alone."
+  type        = string
+  default     = ""
+}
+
+variable "evaluator_secrets_arn" {
+  description = "As ChatSecretsArn, for EvaluatorSinks. Empty: none."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^$|^arn:[a-z-]+:(secretsmanager|ssm):.+$", var.evaluator_secrets_arn))
+    error_message = "It does not have the form that the description asks for."
+  }
+}
+
+variable "secrets_kms_key_arn" {
+  description = "ARN of the customer-managed KMS key of the secrets. Empty: they have an AWS-managed key, which needs no permission."
+  type        = string
+  default     = ""
+}
+
+variable "topic_kms_key_arn" {
+  description = "ARN of a customer-managed KMS key for the topic, whose key policy lets cloudwatch.amazonaws.com use it. Empty: no key of your own."
+  type        = string
+  default     = ""
+}
+
+variable "rules_location" {
+  description = "Where the rules are: a prefix in the bucket without slash at its end (default rules), or a folder in the function's zip (/var/task/rules)."
+  type        = string
+  default     = "rules"
+}
+
+variable "trace_url" {
+  description = "Links to traces, with {trace_id} where the id belongs. Empty: no links."
+  type        = string
+  default     = ""
+}
+
+variable "evaluate_every" {
+  description = "Distance of evaluations, as 1m. The schedule is one minute in any case. Empty: 1m."
+  type        = string
+  default     = ""
+}
+
+variable "eval_delay" {
+  description = "How far the watermark lies behind the evaluation's time, as 60s. Empty: 60s."
+  type        = string
+  default     = ""
+}
+
+variable "allowed_lateness" {
+  description = "How far below the watermark a span may end and still re-open its windows, as 1h. Empty: 1h."
+  type        = string
+  default     = ""
+}
+
+variable "stale_after" {
+  description = "How long no data file may arrive before people are told, as 10m. Empty: 10m."
+  type        = string
+  default     = ""
+}
+
+variable "max_catch_up" {
+  description = "How far back an outage is caught up, as 1d. Empty: 1d. Keep it below SpansDays."
+  type        = string
+  default     = ""
+}
+
+variable "delivery_limit" {
+  description = "How long a notification that a sink refuses is tried again, as 2d. Empty: 2d."
+  type        = string
+  default     = ""
+}
+
+variable "rule_time" {
+  description = "Time that one rule may use in an evaluation, as 30s. Empty: 30s."
+  type        = string
+  default     = ""
+}
+
+variable "rule_memory_mib" {
+  description = "Memory in MiB that one rule may use in an evaluation. Empty: 512."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^[0-9]*$", var.rule_memory_mib))
+    error_message = "It does not have the form that the description asks for."
+  }
+}
+
+variable "architecture" {
+  description = "Processor of the functions (default arm64, a fifth cheaper). The zips in dist/ must be of this one: build-functions --deploy."
+  type        = string
+  default     = "arm64"
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.architecture)
+    error_message = "One of arm64, x86_64."
+  }
+}
+
+variable "ingest_memory" {
+  description = "Memory of ingest-spans in MB (default 1769: one whole processor)."
+  type        = number
+  default     = 1769
+
+  validation {
+    condition     = var.ingest_memory >= 256 && var.ingest_memory <= 10240
+    error_message = "256 to 10240."
+  }
+}
+
+variable "ingest_timeout" {
+  description = "Time limit of ingest-spans in seconds (default 60). The queue's visibility timeout is six times this."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = contains([10, 30, 60, 120, 300, 900], var.ingest_timeout)
+    error_message = "One of 10, 30, 60, 120, 300, 900."
+  }
+}
+
+variable "ingest_batch_size" {
+  description = "Raw objects that one invocation of ingest-spans takes at most (default 10)."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.ingest_batch_size >= 1 && var.ingest_batch_size <= 10
+    error_message = "1 to 10."
+  }
+}
+
+variable "ingest_batch_window" {
+  description = "Seconds that ingest-spans waits for more objects (default 1)."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.ingest_batch_window >= 0 && var.ingest_batch_window <= 300
+    error_message = "0 to 300."
+  }
+}
+
+variable "ingest_concurrency" {
+  description = "Copies of ingest-spans that run at once at most (default 10)."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.ingest_concurrency >= 2 && var.ingest_concurrency <= 1000
+    error_message = "2 to 1000."
+  }
+}
+
+variable "evaluator_memory" {
+  description = "Memory of evaluate-rules in MB (default 3008)."
+  type        = number
+  default     = 3008
+
+  validation {
+    condition     = var.evaluator_memory >= 512 && var.evaluator_memory <= 10240
+    error_message = "512 to 10240."
+  }
+}
+
+variable "evaluator_timeout" {
+  description = "Time limit of evaluate-rules in seconds (default 300)."
+  type        = number
+  default     = 300
+
+  validation {
+    condition     = var.evaluator_timeout >= 30 && var.evaluator_timeout <= 900
+    error_message = "30 to 900."
+  }
+}
+
+variable "evaluator_reserved_concurrency" {
+  description = "Concurrency reserved for evaluate-rules (default 1). 0: none is reserved, for accounts whose limit is so low that AWS refuses it."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.evaluator_reserved_concurrency >= 0 && var.evaluator_reserved_concurrency <= 10
+    error_message = "0 to 10."
+  }
+}
+
+variable "notify_memory" {
+  description = "Memory of notify-chat in MB (default 256)."
+  type        = number
+  default     = 256
+
+  validation {
+    condition     = var.notify_memory >= 128 && var.notify_memory <= 10240
+    error_message = "128 to 10240."
+  }
+}
+
+variable "notify_timeout" {
+  description = "Time limit of notify-chat in seconds (default 60). The queue's visibility timeout is six times this."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = contains([10, 30, 60, 120, 300, 900], var.notify_timeout)
+    error_message = "One of 10, 30, 60, 120, 300, 900."
+  }
+}
+
+variable "notify_concurrency" {
+  description = "Copies of notify-chat that run at once at most (default 2, the least: chat services take about a message a second)."
+  type        = number
+  default     = 2
+
+  validation {
+    condition     = var.notify_concurrency >= 2 && var.notify_concurrency <= 100
+    error_message = "2 to 100."
+  }
+}
+
+variable "log_days" {
+  description = "Days that the functions' logs are kept (default 30)."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653], var.log_days)
+    error_message = "One of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653."
+  }
+}
+
+variable "alarm_topic_arn" {
+  description = "Topic that the alarms notify. Empty: the topic of this stack."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^$|^arn:[a-z-]+:sns:.+$", var.alarm_topic_arn))
+    error_message = "It does not have the form that the description asks for."
+  }
+}
+
+variable "evaluation_lag_seconds" {
+  description = "Seconds that evaluation may be behind the clock before an alarm (default 300)."
+  type        = number
+  default     = 300
+
+  validation {
+    condition     = var.evaluation_lag_seconds >= 120
+    error_message = "At least 120."
+  }
+}
+
+variable "ingest_lag_seconds" {
+  description = "Seconds that a raw object may wait to be ingested before an alarm (default 300)."
+  type        = number
+  default     = 300
+
+  validation {
+    condition     = var.ingest_lag_seconds >= 60
+    error_message = "At least 60."
+  }
+}

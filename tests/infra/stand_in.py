@@ -1,0 +1,46 @@
+"""The stand-in of AWS, with what it lacks of what is deployed here: `stand_in.py PORT`.
+
+Terraform reads back what it wrote, waits until it is there, and compares. The stand-in forgets who may use a queue for
+dead letters (Terraform would wait three minutes and fail), writes redrive policies with other white space than it was
+given, and forgets where a function logs to.
+"""
+
+import json
+import sys
+
+from moto.awslambda.models import LambdaFunction
+from moto.server import main
+from moto.sqs.models import Queue
+
+
+def with_dead_letters_as_given():
+    Queue.BASE_ATTRIBUTES.append("RedriveAllowPolicy")
+    Queue.redrive_allow_policy = None
+    attributes = Queue.attributes.fget
+
+    def as_given(queue):
+        found = attributes(queue)
+        if found.get("RedrivePolicy"):
+            found["RedrivePolicy"] = json.dumps(json.loads(found["RedrivePolicy"]), separators=(",", ":"))
+        return found
+
+    Queue.attributes = property(as_given)
+
+
+def with_log_groups():
+    made, configuration = LambdaFunction.__init__, LambdaFunction.get_configuration
+
+    def make(function, account_id, spec, *arguments, **more):
+        made(function, account_id, spec, *arguments, **more)
+        function.logging_config = spec.get("LoggingConfig")
+
+    def get_configuration(function, *arguments, **more):
+        return configuration(function, *arguments, **more) | {"LoggingConfig": function.logging_config}
+
+    LambdaFunction.__init__, LambdaFunction.get_configuration = make, get_configuration
+
+
+if __name__ == "__main__":
+    with_dead_letters_as_given()
+    with_log_groups()
+    main(["-H", "127.0.0.1", "-p", sys.argv[1]])
