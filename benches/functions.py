@@ -30,6 +30,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 MINUTE = 60_000
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_):
+        """A process that is ended leaves its connections as they are."""
+
+
 class RuntimeApi:
     """Lambda's side of the Runtime API, for one process."""
 
@@ -72,7 +79,7 @@ class RuntimeApi:
                     api.answers.put({"failed": body.decode()})
                 self.reply(b"", 202)
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     @property
@@ -102,7 +109,7 @@ class Topic:
                 self.end_headers()
                 self.wfile.write(body)
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
@@ -244,7 +251,9 @@ def evaluate(args):
 
 
 def put(url, body):
-    request = urllib.request.Request(url, data=body, method="PUT")
+    # Left to itself, urllib says that it is a form, and the stand-in tries to read it as one.
+    headers = {"Content-Type": "application/octet-stream"}
+    request = urllib.request.Request(url, data=body, method="PUT", headers=headers)
     urllib.request.urlopen(request).read()
 
 
