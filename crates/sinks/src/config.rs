@@ -89,26 +89,33 @@ impl SinkConfig {
     /// The address of a webhook, of Slack and of Teams is a password by itself; that of the others only where it holds
     /// user or query. A header may be one, so every header is.
     pub fn secrets_as_text(&self) -> Vec<String> {
-        let none = BTreeMap::new();
-        let (own, address, headers): (Vec<(&str, &Secret)>, _, _) = match &self.kind {
-            Kind::Stdout | Kind::File(_) | Kind::Sns(_) => (vec![], None, &none),
-            Kind::Slack(keys) | Kind::Teams(keys) => (vec![("url", &keys.url)], None, &none),
-            Kind::Webhook(keys) => {
-                let signing_keys = keys.signing_keys.iter().map(|key| ("signing_keys", key));
-                ([("url", &keys.url)].into_iter().chain(signing_keys).collect(), None, &keys.headers)
+        let mut keys: Vec<(String, &Secret)> = Vec::new();
+        let mut add = |key: &str, secret| keys.push((key.to_owned(), secret));
+        match &self.kind {
+            Kind::Slack(own) | Kind::Teams(own) => add("url", &own.url),
+            Kind::Webhook(own) => {
+                add("url", &own.url);
+                own.signing_keys.iter().for_each(|key| add("signing_keys", key));
             }
-            Kind::PagerDuty(keys) => {
-                (vec![("routing_key", &keys.routing_key)], keys.url.as_ref().map(|url| ("url", url)), &none)
+            Kind::PagerDuty(own) => {
+                add("routing_key", &own.routing_key);
+                own.url.iter().filter(|url| url.is_address_with_password()).for_each(|url| add("url", url));
             }
-            Kind::Alertmanager(keys) => (vec![], Some(("url", &keys.url)), &keys.headers),
-            Kind::Otlp(keys) => (vec![], Some(("endpoint", &keys.endpoint)), &keys.headers),
-        };
-        let own = own.into_iter().chain(address.filter(|(_, address)| address.is_address_with_password()));
-        let own = own.filter(|(_, secret)| secret.is_text()).map(|(key, _)| key.to_owned());
-        let headers = headers.iter().filter(|(_, value)| value.is_text());
-        let mut keys: Vec<_> = own.chain(headers.map(|(header, _)| format!("headers.{header}"))).collect();
-        keys.dedup();
-        keys
+            Kind::Alertmanager(own) if own.url.is_address_with_password() => add("url", &own.url),
+            Kind::Otlp(own) if own.endpoint.is_address_with_password() => add("endpoint", &own.endpoint),
+            Kind::Alertmanager(_) | Kind::Otlp(_) | Kind::Stdout | Kind::File(_) | Kind::Sns(_) => {}
+        }
+        if let Kind::Webhook(WebhookKeys { headers, .. })
+        | Kind::Alertmanager(AlertmanagerKeys { headers, .. })
+        | Kind::Otlp(OtlpKeys { headers, .. }) = &self.kind
+        {
+            for (header, value) in headers {
+                add(&format!("headers.{header}"), value);
+            }
+        }
+        keys.retain(|(_, secret)| secret.is_text());
+        keys.dedup_by(|(one, _), (other, _)| one == other);
+        keys.into_iter().map(|(key, _)| key).collect()
     }
 }
 

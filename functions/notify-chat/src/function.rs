@@ -9,7 +9,7 @@ use fluo_runtime::envelope::{Envelope, EnvelopeError, Message};
 use fluo_runtime::log::{Level, line};
 use fluo_runtime::metrics::{Unit, emit};
 use fluo_runtime::{Environment, EnvironmentError, Invocation};
-use fluo_store::{Root, StoreError, open_root};
+use fluo_store::{StoreError, open_root};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -81,7 +81,7 @@ impl NotifyChat {
     ) -> Result<Self, StartError> {
         let uri =
             environment.required("FLUO_STORE", "where marks of what was delivered are kept: s3://bucket")?;
-        let root: Root = open_root(uri, &|name| environment.get(name).map(str::to_owned))?;
+        let root = open_root(uri, &|name| environment.get(name).map(str::to_owned))?;
         let receivers = Receivers::start(sinks(environment)?, secrets, environment, clock()).await?;
         let name = environment.get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("notify-chat").to_owned();
         Ok(Self { receivers, marks: Marks::new(root), name, clock })
@@ -141,23 +141,16 @@ impl NotifyChat {
         let mut fields = json!({
             "notification": notification.id, "event": notification.event, "title": notification.title, "sink": sink,
         });
+        if let Outcome::Failed { reason, .. } = outcome {
+            fields["reason"] = reason.as_str().into();
+        }
         let (level, message) = match outcome {
             Outcome::NotWanted => (Level::Info, "not wanted"),
             Outcome::Delivered => (Level::Info, "delivered"),
             Outcome::Repeated => (Level::Info, "delivered before"),
             Outcome::Overtaken => (Level::Warning, "not sent: its end was delivered before"),
-            Outcome::Failed { reason, is_permanent } => {
-                fields["reason"] = reason.as_str().into();
-                let level = if *is_permanent { Level::Error } else { Level::Warning };
-                (
-                    level,
-                    if *is_permanent {
-                        "refused, and delivered again"
-                    } else {
-                        "failed, and delivered again"
-                    },
-                )
-            }
+            Outcome::Failed { is_permanent: false, .. } => (Level::Warning, "failed, and delivered again"),
+            Outcome::Failed { is_permanent: true, .. } => (Level::Error, "refused, and delivered again"),
         };
         self.line(level, message, fields);
     }
