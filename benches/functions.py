@@ -171,8 +171,8 @@ def rules(number):
 - name: errors-{rule}
   span: {{service_name: {service}, attributes: {{http.response.status_code: "{'500' if rule % 2 else '404'}"}}}}
   window: 1m
-  aggregation: count
-  condition: count > 100000
+  aggregation: {{errors: count}}
+  condition: errors > 100000
 """)
         elif rule % 4 == 2:
             text.append(f"""
@@ -241,12 +241,13 @@ def evaluate(args):
             seconds, _ = function.invoke({"detail-type": "Scheduled Event", "time": at.strftime("%Y-%m-%dT%H:%M:%SZ")})
             taken.append(seconds)
             print(f"{minute:6}  {len(arrived):5}  {seconds:7.2f}  {function.cpu() - before:11.2f}  {function.peak():8.0f}")
-        failed = [line for line in function.said().splitlines() if '"failed_rules":[]' not in line and '"evaluation":' in line]
+        evaluations = [json.loads(line)["evaluation"] for line in function.said().splitlines() if '"evaluation":' in line]
+        failed = [evaluation for evaluation in evaluations if evaluation["failed_rules"] or evaluation["rules"] != args.rules]
         steady = taken[len(taken) // 2:]
         print(f"{args.rules} rules; median of the last {len(steady)} evaluations {statistics.median(steady):.2f} s, "
               f"peak {function.peak():.0f} MiB, {topic.messages} messages, {len(failed)} evaluations with failed rules")
-        for line in failed[:1]:
-            print(line[:2000])
+        for evaluation in failed[:1]:
+            print(evaluation)
         function.stop()
 
 
