@@ -30,6 +30,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 MINUTE = 60_000
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_):
+        """A process that is ended leaves its connections as they are."""
+
+
 class RuntimeApi:
     """Lambda's side of the Runtime API, for one process."""
 
@@ -72,7 +79,7 @@ class RuntimeApi:
                     api.answers.put({"failed": body.decode()})
                 self.reply(b"", 202)
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     @property
@@ -102,7 +109,7 @@ class Topic:
                 self.end_headers()
                 self.wfile.write(body)
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
@@ -164,8 +171,8 @@ def rules(number):
 - name: errors-{rule}
   span: {{service_name: {service}, attributes: {{http.response.status_code: "{'500' if rule % 2 else '404'}"}}}}
   window: 1m
-  aggregation: count
-  condition: count > 100000
+  aggregation: {{errors: count}}
+  condition: errors > 100000
 """)
         elif rule % 4 == 2:
             text.append(f"""
@@ -234,17 +241,20 @@ def evaluate(args):
             seconds, _ = function.invoke({"detail-type": "Scheduled Event", "time": at.strftime("%Y-%m-%dT%H:%M:%SZ")})
             taken.append(seconds)
             print(f"{minute:6}  {len(arrived):5}  {seconds:7.2f}  {function.cpu() - before:11.2f}  {function.peak():8.0f}")
-        failed = [line for line in function.said().splitlines() if '"failed_rules":[]' not in line and '"evaluation":' in line]
+        evaluations = [json.loads(line)["evaluation"] for line in function.said().splitlines() if '"evaluation":' in line]
+        failed = [evaluation for evaluation in evaluations if evaluation["failed_rules"] or evaluation["rules"] != args.rules]
         steady = taken[len(taken) // 2:]
         print(f"{args.rules} rules; median of the last {len(steady)} evaluations {statistics.median(steady):.2f} s, "
               f"peak {function.peak():.0f} MiB, {topic.messages} messages, {len(failed)} evaluations with failed rules")
-        for line in failed[:1]:
-            print(line[:2000])
+        for evaluation in failed[:1]:
+            print(evaluation)
         function.stop()
 
 
 def put(url, body):
-    request = urllib.request.Request(url, data=body, method="PUT")
+    # Left to itself, urllib says that it is a form, and the stand-in tries to read it as one.
+    headers = {"Content-Type": "application/octet-stream"}
+    request = urllib.request.Request(url, data=body, method="PUT", headers=headers)
     urllib.request.urlopen(request).read()
 
 

@@ -10,7 +10,7 @@ data "aws_iam_policy_document" "evaluate_rules_role" {
     resources = [aws_s3_bucket.bucket.arn]
 
     condition {
-      test     = "StringLike"
+      test     = "StringLikeIfExists"
       variable = "s3:prefix"
       values   = ["spans/*", "${var.rules_location}/*", "state/*", "evaluations/*"]
     }
@@ -65,26 +65,6 @@ data "aws_iam_policy_document" "evaluate_rules_role" {
       resources = [statement.value]
     }
   }
-
-  dynamic "statement" {
-    for_each = var.evaluator_secrets_arn != "" ? [var.evaluator_secrets_arn] : []
-
-    content {
-      sid       = "ReadSecrets"
-      actions   = ["secretsmanager:GetSecretValue", "ssm:GetParameter"]
-      resources = [statement.value]
-    }
-  }
-
-  dynamic "statement" {
-    for_each = var.evaluator_secrets_arn != "" && var.secrets_kms_key_arn != "" ? [var.secrets_kms_key_arn] : []
-
-    content {
-      sid       = "DecryptSecrets"
-      actions   = ["kms:Decrypt"]
-      resources = [statement.value]
-    }
-  }
 }
 
 resource "aws_iam_role" "evaluate_rules_role" {
@@ -125,7 +105,6 @@ resource "aws_lambda_function" "evaluate_rules" {
       FLUO_RULES            = var.rules_location
       FLUO_TOPIC_ARN        = aws_sns_topic.topic.arn
       FLUO_TRACE_URL        = var.trace_url
-      FLUO_EVERY            = var.evaluate_every
       FLUO_EVAL_DELAY       = var.eval_delay
       FLUO_ALLOWED_LATENESS = var.allowed_lateness
       FLUO_STALE_AFTER      = var.stale_after
@@ -133,8 +112,6 @@ resource "aws_lambda_function" "evaluate_rules" {
       FLUO_DELIVERY_LIMIT   = var.delivery_limit
       FLUO_RULE_TIME        = var.rule_time
       FLUO_RULE_MEMORY_MIB  = var.rule_memory_mib
-      FLUO_SINKS            = var.evaluator_sinks
-      FLUO_SECRETS          = var.evaluator_secrets_arn
     } : name => value if value != "" }
   }
 }

@@ -65,7 +65,7 @@ data "aws_iam_policy_document" "ingest_spans_role" {
 
   statement {
     sid       = "WriteSpans"
-    actions   = ["s3:PutObject"]
+    actions   = ["s3:GetObject", "s3:PutObject"]
     resources = ["${aws_s3_bucket.bucket.arn}/spans/*", "${aws_s3_bucket.bucket.arn}/quarantine/*"]
   }
 

@@ -58,8 +58,6 @@ resource "aws_sns_topic_subscription" "notify_subscription" {
   protocol             = "sqs"
   endpoint             = aws_sqs_queue.notify_queue[0].arn
   raw_message_delivery = true
-  filter_policy_scope  = "MessageAttributes"
-  filter_policy        = jsonencode({ state = [{ exists = true }] })
   depends_on           = [aws_sqs_queue_policy.notify_queue_policy]
 }
 
@@ -78,7 +76,7 @@ data "aws_iam_policy_document" "notify_chat_role" {
     resources = [aws_s3_bucket.bucket.arn]
 
     condition {
-      test     = "StringLike"
+      test     = "StringLikeIfExists"
       variable = "s3:prefix"
       values   = ["state/delivered/*"]
     }

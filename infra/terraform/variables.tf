@@ -125,23 +125,6 @@ variable "chat_secrets_arn" {
   }
 }
 
-variable "evaluator_sinks" {
-  description = "Sinks that the evaluator sends to itself, besides the topic: as ChatSinks. Empty: the topic alone."
-  type        = string
-  default     = ""
-}
-
-variable "evaluator_secrets_arn" {
-  description = "As ChatSecretsArn, for EvaluatorSinks. Empty: none."
-  type        = string
-  default     = ""
-
-  validation {
-    condition     = can(regex("^$|^arn:[a-z-]+:(secretsmanager|ssm):.+$", var.evaluator_secrets_arn))
-    error_message = "It does not have the form that the description asks for."
-  }
-}
-
 variable "secrets_kms_key_arn" {
   description = "ARN of the customer-managed KMS key of the secrets. Empty: they have an AWS-managed key, which needs no permission."
   type        = string
@@ -162,12 +145,6 @@ variable "rules_location" {
 
 variable "trace_url" {
   description = "Links to traces, with {trace_id} where the id belongs. Empty: no links."
-  type        = string
-  default     = ""
-}
-
-variable "evaluate_every" {
-  description = "Distance of evaluations, as 1m. The schedule is one minute in any case. Empty: 1m."
   type        = string
   default     = ""
 }

@@ -74,7 +74,7 @@ def resources_are_named(template):
 def listing_is_limited_to_prefixes(template):
     for where, statement in policy_statements(template):
         if statement["Effect"] == "Allow" and "s3:ListBucket" in as_list(statement["Action"]):
-            prefixes = as_list(statement.get("Condition", {}).get("StringLike", {}).get("s3:prefix", []))
+            prefixes = as_list(statement.get("Condition", {}).get("StringLikeIfExists", {}).get("s3:prefix", []))
             if not prefixes or any(prefix in ("", "*") for prefix in prefixes):
                 yield f"{where} may list the whole bucket"
 

@@ -45,9 +45,9 @@ def test_texts_are_ascii():
 READ_BY = {
     "IngestSpans": {"FLUO_STORE"},
     "EvaluateRules": {
-        "FLUO_STORE", "FLUO_RULES", "FLUO_TOPIC_ARN", "FLUO_TRACE_URL", "FLUO_EVERY", "FLUO_EVAL_DELAY",
+        "FLUO_STORE", "FLUO_RULES", "FLUO_TOPIC_ARN", "FLUO_TRACE_URL", "FLUO_EVAL_DELAY",
         "FLUO_ALLOWED_LATENESS", "FLUO_STALE_AFTER", "FLUO_MAX_CATCH_UP", "FLUO_DELIVERY_LIMIT", "FLUO_RULE_TIME",
-        "FLUO_RULE_MEMORY_MIB", "FLUO_SINKS", "FLUO_SECRETS",
+        "FLUO_RULE_MEMORY_MIB",
     },
     "NotifyChat": {"FLUO_STORE", "FLUO_SINKS", "FLUO_SECRETS"},
 }  # fmt: skip

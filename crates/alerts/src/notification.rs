@@ -1,4 +1,5 @@
-//! What people are told: one event in the life of an alert, or one thing about the evaluation itself.
+//! What people are told: one event in the life of an alert, one thing about the evaluation itself, or an alarm about
+//! fluo.
 //!
 //! The JSON form (`fluo.notification/v1`) is what machines receive and what `fluo verify` reads back; every sink makes
 //! its own form from the same fields. Texts are [`plain`](crate::escape::plain) already; markup is each sink's own
@@ -48,6 +49,10 @@ pub enum Event {
     PipelineStale,
     /// Part of the past was not judged: it lies further back than `max_catch_up`.
     Unjudged,
+    /// What watches fluo itself raised an alarm.
+    Alarm,
+    /// That alarm is over.
+    AlarmOver,
 }
 
 impl Event {
@@ -66,6 +71,8 @@ impl Event {
             Self::SinkError => "sink_error",
             Self::PipelineStale => "pipeline_stale",
             Self::Unjudged => "unjudged",
+            Self::Alarm => "alarm",
+            Self::AlarmOver => "alarm_over",
         }
     }
 
@@ -74,9 +81,9 @@ impl Event {
         matches!(self, Self::Firing | Self::Renotify | Self::Reopened)
     }
 
-    /// Whether it closes the alert, or tells of one that is over.
+    /// Whether it closes the alert or the alarm, or tells of one that is over.
     pub fn is_closed(self) -> bool {
-        matches!(self, Self::Resolved | Self::FiredLate | Self::Withdrawn)
+        matches!(self, Self::Resolved | Self::FiredLate | Self::Withdrawn | Self::AlarmOver)
     }
 }
 
@@ -86,7 +93,7 @@ impl fmt::Display for Event {
     }
 }
 
-/// 32 bytes, shown and stored as 64 lower-case hexadecimal digits: an episode's id, a notification's id.
+/// 32 bytes, shown and stored as 64 lower-case hexadecimal digits: an episode's id, an alarm's, a notification's.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Id([u8; 32]);
 
@@ -104,6 +111,16 @@ impl Id {
         hash.update(b"fluo.episode\0");
         hash.update(fingerprint.as_bytes());
         hash.update(starts_at.to_be_bytes());
+        Self(hash.finalize().into())
+    }
+
+    /// The id of the alarm that `name` stands for, the same whatever state it is in.
+    ///
+    /// SHA-256 over `fluo.alarm`, a zero byte, and the name.
+    pub fn of_alarm(name: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"fluo.alarm\0");
+        hash.update(name);
         Self(hash.finalize().into())
     }
 
@@ -165,7 +182,7 @@ pub struct Notification {
     pub id: Id,
     /// What happened.
     pub event: Event,
-    /// The `eval_time` at which it was decided; nanoseconds since the epoch.
+    /// The `eval_time` at which it was decided; of an alarm, when its state changed. Nanoseconds since the epoch.
     #[serde(with = "wire::moment")]
     pub at: i64,
     /// How bad.
@@ -185,6 +202,18 @@ pub struct Notification {
     pub alert: Option<Told>,
     /// The alerts, where it is about several.
     pub summary: Option<Summary>,
+    /// The alarm, where it is about one. In a payload it is there only then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarm: Option<Alarm>,
+}
+
+impl Notification {
+    /// What it is about, the same for every event of it: the alert, or the alarm. A notification about neither is
+    /// about itself.
+    pub fn about(&self) -> Id {
+        let alert = self.alert.as_ref().map(|alert| alert.id);
+        alert.or(self.alarm.as_ref().map(|alarm| alarm.id)).unwrap_or(self.id)
+    }
 }
 
 /// What was told about an alert when it first fired. It never changes.
@@ -208,6 +237,17 @@ pub struct Told {
     pub rule_hash: String,
     /// The data files that held the window.
     pub files: Vec<FileRef>,
+}
+
+/// An alarm of the cloud that fluo runs in, such as the one which says that the evaluator does not run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// [`Id::of_alarm`] of what the cloud calls it.
+    pub id: Id,
+    /// Its name.
+    pub name: String,
+    /// The state that it is in, as the cloud calls it: `ALARM`, `OK`, `INSUFFICIENT_DATA`.
+    pub state: String,
 }
 
 /// A data file as it was when it was judged.
@@ -277,6 +317,7 @@ mod tests {
                 violation,
             }),
             summary: None,
+            alarm: None,
         }
     }
 
@@ -286,6 +327,28 @@ mod tests {
         let read: Notification = serde_json::from_str(&text).unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), text);
         assert!(text.contains(r#""values":{"p99":"1.2s","count":"6"}"#), "pairs keep their order: {text}");
+    }
+
+    #[test]
+    fn an_alarm_is_in_the_payload_of_its_own_events_only() {
+        let text = serde_json::to_string(&firing()).unwrap();
+        assert!(!text.contains("alarm"), "{text}");
+        let id = Id::of_alarm("arn:aws:cloudwatch:eu-central-1:123456789012:alarm:fluo-stale");
+        let alarm = Alarm { id, name: "fluo-stale".to_owned(), state: "ALARM".to_owned() };
+        let told = Notification { event: Event::Alarm, alert: None, alarm: Some(alarm), ..firing() };
+        let text = serde_json::to_string(&told).unwrap();
+        assert_eq!(serde_json::from_str::<Notification>(&text).unwrap(), told);
+    }
+
+    #[test]
+    fn what_a_notification_is_about_outlives_it() {
+        let told = firing();
+        assert_eq!(told.about(), told.alert.as_ref().unwrap().id);
+        let alone = Notification { alert: None, ..firing() };
+        assert_eq!(alone.about(), alone.id);
+        let id = Id::of_alarm("fluo-stale");
+        let alarm = Some(Alarm { id, name: "fluo-stale".to_owned(), state: "OK".to_owned() });
+        assert_eq!(Notification { alarm, ..alone }.about(), id);
     }
 
     /// The expected hashes were computed from the documented bytes by another program (Python's `hashlib`).
@@ -300,5 +363,7 @@ mod tests {
             "0ab8831b4f0a2ba1b54b2bb5a845b9450aa8ff76a9cc8772fb4a05db7cfe9ca2"
         );
         assert_ne!(notification, Id::of_notification(&episode.to_string(), Event::Firing, 1));
+        let alarm = Id::of_alarm("arn:aws:cloudwatch:eu-central-1:123456789012:alarm:fluo-stale");
+        assert_eq!(alarm.to_string(), "4419a3f7d3b79c71898a7bd68ef7906bab3dc427f2b448423065778493fe432f");
     }
 }

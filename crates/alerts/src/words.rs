@@ -30,6 +30,8 @@ fn word(event: Event) -> &'static str {
         Event::SinkError => "Not delivered",
         Event::PipelineStale => "No spans arrive",
         Event::Unjudged => "Past not judged",
+        Event::Alarm => "Alarm",
+        Event::AlarmOver => "Alarm over",
     }
 }
 

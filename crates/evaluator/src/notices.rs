@@ -26,6 +26,7 @@ fn notice(event: Event, subject: &str, nth: u64, at: i64, title: String, text: &
         reason: None,
         alert: None,
         summary: None,
+        alarm: None,
     }
 }
 

@@ -38,3 +38,32 @@ pub fn answer(envelope: &Envelope, failed: &[usize]) -> Result<Value, NotDone> {
         failed => Err(NotDone { failed, messages: envelope.messages.len() }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_is_told_which_messages_failed() {
+        let event = event!("sqs_several");
+        let id = |index: usize| event["Records"][index]["messageId"].clone();
+        let envelope = Envelope::open(event.clone()).unwrap();
+        let cases = [
+            ("none", vec![], json!([])),
+            ("some", vec![1, 3], json!([{"itemIdentifier": id(1)}, {"itemIdentifier": id(3)}])),
+            ("one that is not there", vec![4], json!([])),
+        ];
+        for (scenario, failed, failures) in cases {
+            let expected = json!({"batchItemFailures": failures});
+            assert_eq!(answer(&envelope, &failed).unwrap(), expected, "{scenario}");
+        }
+    }
+
+    #[test]
+    fn anybody_else_is_told_that_all_failed() {
+        let envelope = Envelope::open(event!("sns_notification")).unwrap();
+        assert_eq!(answer(&envelope, &[]).unwrap(), json!({"messages": 1}));
+        let NotDone { failed, messages } = answer(&envelope, &[0]).unwrap_err();
+        assert_eq!((failed, messages), (1, 1));
+    }
+}

@@ -93,3 +93,83 @@ fn without_topic(text: String) -> (String, Option<String>) {
         None => (text, None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// What the texts begin with is enough to know them apart.
+    fn opened(event: Value) -> (Delivery, Vec<(bool, String, Option<String>)>) {
+        let envelope = Envelope::open(event).unwrap();
+        let shown = |message: Message| {
+            (message.id.is_some(), message.text.chars().take(12).collect(), message.subject)
+        };
+        (envelope.delivery, envelope.messages.into_iter().map(shown).collect())
+    }
+
+    #[test]
+    fn messages_come_out_of_every_envelope() {
+        let (queue, whole) = (Delivery::Queue, Delivery::Whole);
+        let record = r#"{"schema":"f"#;
+        let subject = Some("[fluo warning] Firing: AuthFailuresRule");
+        let cases = [
+            ("a queue", event!("sqs_notification"), queue, vec![(true, record, None)]),
+            (
+                "a topic's envelope in a queue",
+                event!("sqs_sns_notification"),
+                queue,
+                vec![(true, record, subject)],
+            ),
+            ("a topic", event!("sns_notification"), whole, vec![(false, record, subject)]),
+            (
+                "several, of all kinds",
+                event!("sqs_several"),
+                queue,
+                vec![
+                    (true, record, None),
+                    (true, "The quick br", None),
+                    (true, r#"{"AlarmName""#, None),
+                    (true, r#"{"schema":"f"#, None),
+                ],
+            ),
+            ("S3, by itself", event!("s3_several"), whole, vec![(false, r#"{"Records":["#, None)]),
+            ("anything", json!({"a": 1}), whole, vec![(false, r#"{"a":1}"#, None)]),
+            ("nothing", Value::Null, whole, vec![(false, "null", None)]),
+        ];
+        for (scenario, event, delivery, messages) in cases {
+            let messages = messages
+                .into_iter()
+                .map(|(id, text, subject)| (id, text.to_owned(), subject.map(str::to_owned)))
+                .collect();
+            assert_eq!(opened(event), (delivery, messages), "{scenario}");
+        }
+    }
+
+    #[test]
+    fn only_a_topic_s_envelope_is_taken_off() {
+        let body = |body: Value| {
+            let record = json!({"eventSource": "aws:sqs", "messageId": "1", "body": body.to_string()});
+            Envelope::open(json!({"Records": [record]})).unwrap().messages[0].text.clone()
+        };
+        let envelope = json!({"Type": "Notification", "TopicArn": "arn:aws:sns:r:1:t", "Message": "text"});
+        assert_eq!(body(envelope.clone()), "text");
+        for missing in ["Type", "TopicArn", "Message"] {
+            let mut other = envelope.clone();
+            other.as_object_mut().unwrap().remove(missing);
+            assert_eq!(body(other.clone()), other.to_string(), "without {missing}");
+        }
+    }
+
+    #[test]
+    fn an_event_that_is_not_what_it_says_is_refused() {
+        let cases = [
+            (json!({"Records": [{"eventSource": "aws:sqs", "attributes": 1}]}), "SQS"),
+            (json!({"Records": [{"EventSource": "aws:sns", "Sns": 1}]}), "SNS"),
+        ];
+        for (event, who) in cases {
+            assert!(Envelope::open(event).unwrap_err().to_string().contains(who));
+        }
+    }
+}

@@ -18,6 +18,20 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
 
+/// One of the events in `tests/fixtures/events`.
+#[cfg(test)]
+macro_rules! event {
+    ($name:literal) => {
+        serde_json::from_str::<serde_json::Value>(include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../tests/fixtures/events/",
+            $name,
+            ".json"
+        )))
+        .unwrap()
+    };
+}
+
 pub mod answer;
 pub mod aws;
 pub mod envelope;

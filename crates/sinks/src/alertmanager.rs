@@ -13,7 +13,9 @@
 //! | `firing`, `renotify`, `reopened` | the violation's start | now + `expires_after` |
 //! | `resolved`, `withdrawn` | the violation's start | when it was over |
 //! | `fired_late` | the violation's start | when it was over: Alertmanager notifies nobody of an alert that it first hears of as resolved |
-//! | events about no alert (`FluoRuleError` …) | when it was decided | five hours later: what lasts is told again within four |
+//! | `alarm` (`FluoAlarm`) | when it was raised | now + `expires_after` |
+//! | `alarm_over` (`FluoAlarm`) | when it was over; Alertmanager keeps the start that it knows | the same |
+//! | events about neither (`FluoRuleError` …) | when it was decided | five hours later: what lasts is told again within four |
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,7 +35,7 @@ use crate::{Sink, SinkError};
 /// How long an open alert stays open at Alertmanager without being told again, unless configured.
 pub(crate) const EXPIRES_AFTER: Duration = Duration::from_hours(25);
 
-/// How long what is about no alert stays open.
+/// How long what has no end of its own stays open.
 const EVENT_EXPIRES_AFTER: Duration = Duration::from_hours(5);
 
 /// Posts alerts.
@@ -65,12 +67,11 @@ impl Sink for Alertmanager {
 }
 
 fn form(notification: &Notification, at: i64, expires_after: Duration) -> Value {
-    let (labels, starts_at, ends_at) = match &notification.alert {
-        Some(alert) => {
-            (alert_labels(alert), alert.violation.starts_at, ends_at(notification, alert, at, expires_after))
-        }
-        None => (event_labels(notification), notification.at, later(notification.at, EVENT_EXPIRES_AFTER)),
+    let (labels, starts_at) = match &notification.alert {
+        Some(alert) => (alert_labels(alert), alert.violation.starts_at),
+        None => (event_labels(notification), notification.at),
     };
+    let ends_at = ends_at(notification, at, expires_after);
     json!({
         "labels": labels,
         "annotations": annotations(notification),
@@ -80,7 +81,14 @@ fn form(notification: &Notification, at: i64, expires_after: Duration) -> Value 
     })
 }
 
-fn ends_at(notification: &Notification, alert: &Told, at: i64, expires_after: Duration) -> i64 {
+fn ends_at(notification: &Notification, at: i64, expires_after: Duration) -> i64 {
+    let Some(alert) = &notification.alert else {
+        return match notification.event {
+            Event::Alarm => later(at, expires_after),
+            Event::AlarmOver => notification.at.min(at),
+            _ => later(notification.at, EVENT_EXPIRES_AFTER),
+        };
+    };
     match notification.event {
         // An end that lies in the future would leave it open.
         Event::Resolved | Event::Withdrawn => alert.resolved_at.unwrap_or(notification.at).min(at),
@@ -108,7 +116,7 @@ fn alert_labels(alert: &Told) -> BTreeMap<String, String> {
     labels.0
 }
 
-/// Without the notification's id: a repetition is the same alert.
+/// Without the notification's id: a repetition is the same alert, and so is an alarm's end.
 fn event_labels(notification: &Notification) -> BTreeMap<String, String> {
     let mut labels = Labels::default();
     labels.own(
@@ -120,6 +128,7 @@ fn event_labels(notification: &Notification) -> BTreeMap<String, String> {
             Event::SinkError => "FluoSinkError",
             Event::PipelineStale => "FluoPipelineStale",
             Event::Unjudged => "FluoUnjudged",
+            Event::Alarm | Event::AlarmOver => "FluoAlarm",
             // These tell of an alert; without one there is nothing better than to say so.
             Event::Firing
             | Event::Renotify
@@ -132,6 +141,10 @@ fn event_labels(notification: &Notification) -> BTreeMap<String, String> {
     labels.own("severity", notification.severity.as_str());
     if let Some(rule) = &notification.rule {
         labels.own("rule", rule);
+    }
+    if let Some(alarm) = &notification.alarm {
+        labels.own("alarm", &alarm.name);
+        labels.own("fingerprint", &alarm.id.to_string());
     }
     for (key, value) in &notification.labels {
         labels.add(key, "label_", value);

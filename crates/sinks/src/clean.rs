@@ -61,6 +61,10 @@ fn each_text(notification: &mut Notification, line: impl Fn(&mut String), lines:
             span.attributes.values_mut().for_each(&line);
         }
     }
+    if let Some(alarm) = &mut notification.alarm {
+        line(&mut alarm.name);
+        line(&mut alarm.state);
+    }
     for alert in notification.summary.iter_mut().flat_map(|summary| &mut summary.largest) {
         alert.group.iter_mut().filter_map(|(_, value)| value.as_mut()).for_each(&line);
         alert.values.iter_mut().for_each(|(_, value)| line(value));

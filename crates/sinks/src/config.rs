@@ -67,6 +67,56 @@ impl SinkConfig {
     pub fn filter(&self) -> &Filter {
         &self.filter
     }
+
+    /// The word that `type` is.
+    pub fn kind(&self) -> &'static str {
+        match self.kind {
+            Kind::Stdout => "stdout",
+            Kind::File(_) => "file",
+            Kind::Webhook(_) => "webhook",
+            Kind::Slack(_) => "slack",
+            Kind::Teams(_) => "teams",
+            Kind::PagerDuty(_) => "pagerduty",
+            Kind::Alertmanager(_) => "alertmanager",
+            Kind::Sns(_) => "sns",
+            Kind::Otlp(_) => "otlp",
+        }
+    }
+
+    /// The keys whose secrets stand in the configuration as text: for an edge whose configuration is no place for
+    /// secrets.
+    ///
+    /// The address of a webhook, of Slack and of Teams is a password by itself; that of the others only where it holds
+    /// user or query. A header may be one, so every header is.
+    pub fn secrets_as_text(&self) -> Vec<String> {
+        let mut keys: Vec<(String, &Secret)> = Vec::new();
+        let mut add = |key: &str, secret| keys.push((key.to_owned(), secret));
+        match &self.kind {
+            Kind::Slack(own) | Kind::Teams(own) => add("url", &own.url),
+            Kind::Webhook(own) => {
+                add("url", &own.url);
+                own.signing_keys.iter().for_each(|key| add("signing_keys", key));
+            }
+            Kind::PagerDuty(own) => {
+                add("routing_key", &own.routing_key);
+                own.url.iter().filter(|url| url.is_address_with_password()).for_each(|url| add("url", url));
+            }
+            Kind::Alertmanager(own) if own.url.is_address_with_password() => add("url", &own.url),
+            Kind::Otlp(own) if own.endpoint.is_address_with_password() => add("endpoint", &own.endpoint),
+            Kind::Alertmanager(_) | Kind::Otlp(_) | Kind::Stdout | Kind::File(_) | Kind::Sns(_) => {}
+        }
+        if let Kind::Webhook(WebhookKeys { headers, .. })
+        | Kind::Alertmanager(AlertmanagerKeys { headers, .. })
+        | Kind::Otlp(OtlpKeys { headers, .. }) = &self.kind
+        {
+            for (header, value) in headers {
+                add(&format!("headers.{header}"), value);
+            }
+        }
+        keys.retain(|(_, secret)| secret.is_text());
+        keys.dedup_by(|(one, _), (other, _)| one == other);
+        keys.into_iter().map(|(key, _)| key).collect()
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -150,6 +200,16 @@ pub enum Secret {
 }
 
 impl Secret {
+    fn is_text(&self) -> bool {
+        matches!(self, Self::Text(_))
+    }
+
+    fn is_address_with_password(&self) -> bool {
+        let Self::Text(text) = self else { return false };
+        reqwest::Url::parse(text)
+            .is_ok_and(|url| !url.username().is_empty() || url.password().is_some() || url.query().is_some())
+    }
+
     fn resolve(&self, sink: &str, key: &str, secrets: Secrets<'_>) -> Result<String, ConfigError> {
         match self {
             Self::Text(text) => Ok(text.clone()),

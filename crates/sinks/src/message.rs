@@ -19,7 +19,7 @@ const MAX_LINK: usize = 2_000;
 /// A notification for people.
 #[derive(Debug)]
 pub(crate) struct Message {
-    /// What happened, to which rule: `Firing: AuthFailuresRule`.
+    /// What happened, to which rule or alarm: `Firing: AuthFailuresRule`.
     pub(crate) heading: String,
     /// Title and text; never empty, may have several lines.
     pub(crate) body: String,
@@ -38,8 +38,9 @@ pub(crate) struct Message {
 impl Message {
     pub(crate) fn of(notification: &Notification) -> Self {
         let n = clean(notification);
-        let heading = match &n.rule {
-            Some(rule) => format!("{}: {rule}", words(n.event)),
+        let about = n.rule.as_ref().or(n.alarm.as_ref().map(|alarm| &alarm.name));
+        let heading = match about {
+            Some(about) => format!("{}: {about}", words(n.event)),
             None => words(n.event).to_owned(),
         };
         let body = match (n.title.as_str(), n.text.as_str()) {
@@ -62,6 +63,10 @@ impl Message {
             if summary.alerts > listed {
                 details.push(format!("… {} more", summary.alerts - listed));
             }
+        }
+        if let Some(alarm) = &n.alarm {
+            facts.push(("State".to_owned(), alarm.state.clone()));
+            facts.push(("Since".to_owned(), time::format(n.at)));
         }
         if let Some(reason) = &n.reason {
             facts.push(("Reason".to_owned(), reason.clone()));
@@ -107,6 +112,8 @@ pub(crate) fn words(event: Event) -> &'static str {
         Event::SinkError => "Notifications not delivered",
         Event::PipelineStale => "No spans arrive",
         Event::Unjudged => "Part of the past not judged",
+        Event::Alarm => "Alarm",
+        Event::AlarmOver => "Alarm over",
     }
 }
 

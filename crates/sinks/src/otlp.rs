@@ -142,6 +142,11 @@ fn attributes(notification: &Notification) -> Vec<Value> {
     for (key, value) in &notification.labels {
         add(&format!("fluo.label.{key}"), value);
     }
+    if let Some(alarm) = &notification.alarm {
+        add("fluo.alarm.id", &alarm.id.to_string());
+        add("fluo.alarm.name", &alarm.name);
+        add("fluo.alarm.state", &alarm.state);
+    }
     if let Some(alert) = &notification.alert {
         add("fluo.alert.id", &alert.id.to_string());
         add("fluo.fingerprint", &alert.violation.fingerprint.to_string());

@@ -5,6 +5,8 @@
 //! | `firing`, `renotify`, `reopened` | `trigger`; it is added to the incident that is open already | the episode's id |
 //! | `resolved`, `withdrawn` | `resolve` | the episode's id |
 //! | `fired_late` | `resolve`, which is ignored where nothing is open: it is over, nobody is to be woken | the episode's id |
+//! | `alarm` | `trigger` | the alarm's id |
+//! | `alarm_over` | `resolve` | the alarm's id |
 //! | `summary`, `rule_error`, `file_error`, `sink_error`, `pipeline_stale`, `unjudged` | `trigger` with the notification's severity | the notification's id |
 //!
 //! The last kind has no end that fluo tells: whoever took care of it resolves the incident. A retried delivery has the
@@ -43,8 +45,7 @@ impl PagerDuty {
     }
 
     fn form(&self, notification: &Notification) -> Value {
-        let about = notification.alert.as_ref().map_or(notification.id, |alert| alert.id);
-        let key = about.to_string();
+        let key = notification.about().to_string();
         if notification.event.is_closed() {
             return json!({"routing_key": self.routing_key, "event_action": "resolve", "dedup_key": key});
         }
@@ -138,6 +139,10 @@ fn details(notification: &Notification, message: &Message) -> Value {
         add("evidence", json!(violation.evidence));
         add("fingerprint", json!(violation.fingerprint));
         add("rule_hash", json!(alert.rule_hash));
+    }
+    if let Some(alarm) = &notification.alarm {
+        add("alarm", json!(alarm.name));
+        add("state", json!(alarm.state));
     }
     if let Some(summary) = &notification.summary {
         add("alerts", json!(summary.alerts));

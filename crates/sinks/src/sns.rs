@@ -191,9 +191,8 @@ impl Sink for Sns {
             }
         }
         if self.topic_arn.strip_suffix(".fifo").is_some() {
-            let about = notification.alert.as_ref().map_or(notification.id, |alert| alert.id);
             publish = publish
-                .message_group_id(about.to_string())
+                .message_group_id(notification.about().to_string())
                 .message_deduplication_id(notification.id.to_string());
         }
         let now = UNIX_EPOCH + Duration::from_nanos(u64::try_from(at).unwrap_or(0));
@@ -269,7 +268,7 @@ fn chat(notification: &Notification, message: &Message) -> Value {
     });
     let mut next_steps: Vec<_> = links.collect();
     next_steps.retain(|step| step.len() <= 350);
-    let thread = notification.alert.as_ref().map_or(notification.id, |alert| alert.id).to_string();
+    let thread = notification.about().to_string();
     let mut content = json!({
         "textType": "client-markdown",
         "title": markdown(&cut(&message.heading, 120)),

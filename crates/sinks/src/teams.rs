@@ -134,7 +134,7 @@ fn unfunctional(text: &str) -> String {
 
 fn colour(notification: &Notification) -> &'static str {
     match (notification.event, notification.severity) {
-        (Event::Resolved | Event::Withdrawn, _) => "good",
+        (Event::Resolved | Event::Withdrawn | Event::AlarmOver, _) => "good",
         (_, Severity::Critical) => "attention",
         (_, Severity::Warning) => "warning",
         (_, Severity::Info) => "accent",

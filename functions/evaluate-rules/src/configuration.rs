@@ -5,7 +5,7 @@
 //! | `FLUO_STORE` | the root of the store: `s3://bucket` | |
 //! | `FLUO_RULES` | where the rules are: a prefix in the store, or a folder (`/var/task/rules`) | `rules` |
 //! | `FLUO_TOPIC_ARN` | the topic that notifications go to | |
-//! | `FLUO_EVERY`, `FLUO_TRACE_URL`, `FLUO_EVAL_DELAY`, `FLUO_ALLOWED_LATENESS`, `FLUO_STALE_AFTER`, `FLUO_MAX_CATCH_UP`, `FLUO_DELIVERY_LIMIT`, `FLUO_RULE_TIME`, `FLUO_RULE_MEMORY_MIB` | as the keys of `fluo.yml` | as there |
+//! | `FLUO_TRACE_URL`, `FLUO_EVAL_DELAY`, `FLUO_ALLOWED_LATENESS`, `FLUO_STALE_AFTER`, `FLUO_MAX_CATCH_UP`, `FLUO_DELIVERY_LIMIT`, `FLUO_RULE_TIME`, `FLUO_RULE_MEMORY_MIB` | as the keys of `fluo.yml` | as there |
 
 use fluo_evaluator::Config;
 use fluo_evaluator::config::ConfigError;
@@ -21,11 +21,10 @@ const TOPIC: &str = "topic";
 const MEMORY: &str = "rule_memory_mib";
 
 /// The keys of `fluo.yml` that a variable may set.
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 8] = [
     "allowed_lateness",
     "delivery_limit",
     "eval_delay",
-    "every",
     "max_catch_up",
     MEMORY,
     "rule_time",
@@ -93,9 +92,8 @@ mod tests {
 
     #[test]
     fn variables_say_what_keys_say() {
-        let config =
-            of(&[("FLUO_EVAL_DELAY", "2m"), ("FLUO_RULE_MEMORY_MIB", "64"), ("FLUO_EVERY", "5m")]).unwrap();
-        let same = "store: s3://spans\nrules: []\neval_delay: 2m\nrule_memory_mib: 64\nevery: 5m\n";
+        let config = of(&[("FLUO_EVAL_DELAY", "2m"), ("FLUO_RULE_MEMORY_MIB", "64")]).unwrap();
+        let same = "store: s3://spans\nrules: []\neval_delay: 2m\nrule_memory_mib: 64\n";
         assert_eq!(config.settings(), Config::parse(same).unwrap().settings());
         assert_eq!(config.sinks.iter().map(fluo_sinks::SinkConfig::name).collect::<Vec<_>>(), ["topic"]);
     }

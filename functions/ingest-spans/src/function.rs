@@ -23,8 +23,8 @@ const AT_ONCE: usize = 2;
 const MARGIN: i64 = 10_000_000_000;
 
 /// A function's memory for each byte that an object may have once it is decompressed: spans, columns and Parquet of it
-/// are there at once, and of `AT_ONCE` objects.
-const MEMORY_PER_BYTE: u64 = 12;
+/// are there at once (nine bytes of it were seen), and of `AT_ONCE` objects.
+const MEMORY_PER_BYTE: u64 = 24;
 
 /// The function, between its invocations.
 pub struct IngestSpans {

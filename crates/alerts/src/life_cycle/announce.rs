@@ -153,6 +153,7 @@ fn tell(alert: &mut Alert, group: &[(String, Option<String>)], event: Event, tim
         reason: alert.reason.clone(),
         alert: Some(alert.told.clone()),
         summary: None,
+        alarm: None,
     };
     let line = SummaryLine {
         id: alert.told.id,
@@ -209,5 +210,6 @@ pub fn of_summary(
         reason: why.map(str::to_owned),
         alert: None,
         summary: Some(summary),
+        alarm: None,
     }
 }

@@ -1,10 +1,10 @@
 //! Labels, and the times at which an alert is open.
 
 use fluo_alerts::notification::{Event, Notification};
+use fluo_tests::http::Server;
 use serde_json::Value;
 
-use crate::notifications::{event, firing, hostile, is_clean, stale, summary, texts};
-use crate::server::Server;
+use crate::notifications::{alarm, event, firing, hostile, is_clean, stale, summary, texts};
 use crate::{NOW, sink};
 
 async fn sent(notification: &Notification) -> Value {
@@ -41,6 +41,13 @@ async fn an_alert_has_the_same_labels_from_end_to_end() {
 }
 
 #[tokio::test]
+async fn so_has_an_alarm() {
+    let raised = sent(&alarm(Event::Alarm)).await;
+    insta::assert_json_snapshot!("alertmanager_alarm", raised);
+    assert_eq!(sent(&alarm(Event::AlarmOver)).await[0]["labels"], raised[0]["labels"]);
+}
+
+#[tokio::test]
 async fn only_what_is_open_ends_in_the_future() {
     let now = fluo_alerts::time::format(NOW);
     for (about, open) in [
@@ -50,8 +57,11 @@ async fn only_what_is_open_ends_in_the_future() {
         (Event::Resolved, false),
         (Event::Withdrawn, false),
         (Event::FiredLate, false),
+        (Event::Alarm, true),
+        (Event::AlarmOver, false),
     ] {
-        let body = sent(&event(about)).await;
+        let about_alarm = matches!(about, Event::Alarm | Event::AlarmOver);
+        let body = sent(&if about_alarm { alarm(about) } else { event(about) }).await;
         let time = |key: &str| body[0][key].as_str().unwrap().to_owned();
         // In this form the order of texts is the order of times.
         assert_eq!(time("endsAt") > now, open, "{about}");

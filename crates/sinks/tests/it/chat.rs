@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::notifications::{event, firing, hostile, huge, is_clean, stale, summary, texts};
-use crate::server::{Answer, Server};
+use crate::notifications::{alarm, event, firing, hostile, huge, is_clean, stale, summary, texts};
 use crate::{NOW, sink};
 use fluo_alerts::notification::{Event, Notification};
+use fluo_tests::http::{Answer, Server};
 
 async fn sent(kind: &str, notification: &Notification) -> Value {
     let server = Server::start([]).await;
@@ -20,6 +20,7 @@ async fn slack_wire_forms() {
     insta::assert_json_snapshot!("slack_resolved", sent("slack", &event(Event::Resolved)).await);
     insta::assert_json_snapshot!("slack_stale", sent("slack", &stale()).await);
     insta::assert_json_snapshot!("slack_summary", sent("slack", &summary()).await);
+    insta::assert_json_snapshot!("slack_alarm", sent("slack", &alarm(Event::Alarm)).await);
     insta::assert_json_snapshot!("slack_hostile", sent("slack", &hostile()).await);
 }
 
@@ -28,6 +29,7 @@ async fn teams_wire_forms() {
     insta::assert_json_snapshot!("teams_firing", sent("teams", &firing()).await);
     insta::assert_json_snapshot!("teams_resolved", sent("teams", &event(Event::Resolved)).await);
     insta::assert_json_snapshot!("teams_stale", sent("teams", &stale()).await);
+    insta::assert_json_snapshot!("teams_alarm_over", sent("teams", &alarm(Event::AlarmOver)).await);
     insta::assert_json_snapshot!("teams_hostile", sent("teams", &hostile()).await);
 }
 

@@ -107,6 +107,36 @@ fn configurations_can_be_printed() {
 }
 
 #[test]
+fn secrets_that_are_written_down_are_known() {
+    let cases: [(&str, &[&str]); 16] = [
+        ("{type: slack, url: {env: A}}", &[]),
+        ("{type: slack, url: 'https://hooks.example/x'}", &["url"]),
+        ("{type: teams, url: 'https://hooks.example/x'}", &["url"]),
+        ("{type: pagerduty, routing_key: {env: A}, url: 'https://events.eu.pagerduty.com/v2/enqueue'}", &[]),
+        ("{type: pagerduty, routing_key: key, url: {env: A}}", &["routing_key"]),
+        ("{type: pagerduty, routing_key: {env: A}, url: 'https://me:pass@127.0.0.1'}", &["url"]),
+        ("{type: alertmanager, url: 'https://alertmanager.example'}", &[]),
+        ("{type: alertmanager, url: 'https://me@alertmanager.example'}", &["url"]),
+        ("{type: alertmanager, url: 'https://a.example?token=x'}", &["url"]),
+        ("{type: alertmanager, url: x, headers: {A: 'Bearer x', B: {env: B}}}", &["headers.A"]),
+        ("{type: webhook, url: {env: A}, headers: {A: {env: A}}, signing_keys: [{env: A}]}", &[]),
+        (
+            "{type: webhook, url: x, headers: {A: x, B: x}, signing_keys: [x, {env: A}, x]}",
+            &["url", "signing_keys", "headers.A", "headers.B"],
+        ),
+        ("{type: otlp, endpoint: 'http://127.0.0.1:4318', headers: {x-team: x}}", &["headers.x-team"]),
+        ("{type: otlp, endpoint: 'http://me:pass@127.0.0.1:4318'}", &["endpoint"]),
+        ("{type: file, path: x}", &[]),
+        ("{type: sns, topic_arn: x}", &[]),
+    ];
+    for (yaml, expected) in cases {
+        let config = read(yaml).unwrap();
+        assert_eq!(config.secrets_as_text(), expected, "{yaml}");
+        assert!(yaml.contains(&format!("type: {},", config.kind())), "{yaml}");
+    }
+}
+
+#[test]
 fn a_name_is_given_once() {
     let two = [read("type: stdout").unwrap(), read("{type: file, name: stdout, path: x}").unwrap()];
     let error = route_all(&two, &secrets, None).err().unwrap().to_string();

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use fluo_sinks::{SinkConfig, SinkError, build};
+use fluo_tests::http::{Answer, Server};
 
 use crate::notifications::firing;
-use crate::server::{Answer, Server};
 use crate::{NOW, sink};
 
 const SECRET_PATH: &str = "/services/T0AAAAAAA/B0BBBBBBB/verysecrettoken";

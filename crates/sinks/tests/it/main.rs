@@ -12,7 +12,6 @@ mod lines;
 mod notifications;
 mod otlp;
 mod pagerduty;
-mod server;
 mod sns;
 mod webhook;
 

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use fluo_alerts::fingerprint::fingerprint;
-use fluo_alerts::notification::{Event, FileRef, Id, Notification, SCHEMA, Summary, SummaryLine, Told};
+use fluo_alerts::notification::{
+    Alarm, Event, FileRef, Id, Notification, SCHEMA, Summary, SummaryLine, Told,
+};
 use fluo_alerts::value::Value;
 use fluo_alerts::violation::{Evidence, Violation};
 use fluo_rules::duration::Nanos;
@@ -108,6 +110,7 @@ fn alert(event: Event, environment: &str, service: &str) -> Notification {
             }],
         }),
         summary: None,
+        alarm: None,
     }
 }
 
@@ -124,6 +127,26 @@ pub(crate) fn stale() -> Notification {
         reason: Some("the newest is of 2026-11-22T10:55:00.000Z".to_owned()),
         alert: None,
         ..firing()
+    }
+}
+
+/// What watches the evaluator speaks.
+pub(crate) fn alarm(event: Event) -> Notification {
+    let arn = "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:fluo-no-evaluations";
+    let (state, word) = if event == Event::Alarm { ("ALARM", "Alarm") } else { ("OK", "Alarm over") };
+    Notification {
+        id: Id::of_notification(arn, event, 1_795_345_574_250),
+        event,
+        severity: Severity::Critical,
+        title: format!("{word}: fluo-no-evaluations"),
+        text: "No rule was evaluated for ten minutes.".to_owned(),
+        reason: Some("Threshold Crossed: no datapoints were received for 2 periods.".to_owned()),
+        alarm: Some(Alarm {
+            id: Id::of_alarm(arn),
+            name: "fluo-no-evaluations".to_owned(),
+            state: state.to_owned(),
+        }),
+        ..stale()
     }
 }
 

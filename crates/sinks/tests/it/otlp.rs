@@ -1,10 +1,10 @@
 //! Log records as a collector takes them.
 
 use fluo_alerts::notification::{Event, Notification};
+use fluo_tests::http::{Answer, Server};
 use serde_json::Value;
 
 use crate::notifications::{event, firing, hostile, is_clean, stale, texts};
-use crate::server::{Answer, Server};
 use crate::{NOW, sink};
 
 async fn sent(notification: &Notification) -> Value {

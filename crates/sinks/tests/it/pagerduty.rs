@@ -1,10 +1,10 @@
 //! What pages, what closes, and what does neither.
 
 use fluo_alerts::notification::{Event, Notification};
+use fluo_tests::http::{Answer, Server};
 use serde_json::{Value, json};
 
-use crate::notifications::{event, firing, hostile, huge, is_clean, stale, summary, texts};
-use crate::server::{Answer, Server};
+use crate::notifications::{alarm, event, firing, hostile, huge, is_clean, stale, summary, texts};
 use crate::{NOW, sink};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -36,6 +36,14 @@ async fn one_incident_an_episode() {
     for closed in [Event::Resolved, Event::Withdrawn, Event::FiredLate] {
         assert_eq!(sent(&event(closed)).await, resolve, "{closed}");
     }
+}
+
+#[tokio::test]
+async fn one_incident_an_alarm() {
+    let body = sent(&alarm(Event::Alarm)).await;
+    insta::assert_json_snapshot!("pagerduty_alarm", body);
+    let resolve = json!({"routing_key": KEY, "event_action": "resolve", "dedup_key": body["dedup_key"]});
+    assert_eq!(sent(&alarm(Event::AlarmOver)).await, resolve);
 }
 
 #[tokio::test]

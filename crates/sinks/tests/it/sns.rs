@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use fluo_alerts::notification::Notification;
+use fluo_tests::http::{Answer, Server};
 use serde_json::Value;
 
 use crate::notifications::{firing, hostile, huge, is_clean, stale, summary, texts};
-use crate::server::{Answer, Server};
 use crate::{NOW, sink};
 
 const TOPIC: &str = "arn:aws:sns:eu-central-1:123456789012:alerts";

@@ -3,10 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fluo_alerts::notification::Notification;
+use fluo_tests::http::Server;
 use hmac::{Hmac, Mac};
 
 use crate::notifications::{firing, hostile, huge, is_clean, texts};
-use crate::server::Server;
 use crate::{NOW, sink};
 
 #[tokio::test]

@@ -1,4 +1,5 @@
 //! A small HTTP server that keeps what it was sent and answers by a script.
+#![expect(clippy::unwrap_used, reason = "what is sent wrongly has failed its test")]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -10,52 +11,70 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A request as it arrived.
 #[derive(Debug, Clone)]
-pub(crate) struct Request {
-    pub(crate) line: String,
-    pub(crate) headers: BTreeMap<String, String>,
-    pub(crate) body: String,
+pub struct Request {
+    /// Method, path and version.
+    pub line: String,
+    /// By their names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// What follows.
+    pub body: String,
 }
 
 impl Request {
-    pub(crate) fn json(&self) -> Value {
+    /// The body.
+    ///
+    /// # Panics
+    ///
+    /// Where it is no JSON.
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
 
     /// The fields of a form.
-    pub(crate) fn form(&self) -> BTreeMap<String, String> {
-        let url = reqwest::Url::parse(&format!("http://form/?{}", self.body)).unwrap();
+    ///
+    /// # Panics
+    ///
+    /// Never: any text is a form.
+    pub fn form(&self) -> BTreeMap<String, String> {
+        let url = url::Url::parse(&format!("http://form/?{}", self.body)).unwrap();
         url.query_pairs().map(|(key, value)| (key.into_owned(), value.into_owned())).collect()
     }
 }
 
 /// What the server does with a request.
 #[derive(Debug, Clone)]
-pub(crate) enum Answer {
+pub enum Answer {
+    /// A status, another header as `Name: value` or nothing, and a body.
     Status(u16, &'static str, String),
     /// Reads it, and says nothing.
     Silence,
 }
 
 impl Answer {
-    pub(crate) fn new(status: u16, body: &str) -> Self {
+    /// A status and a body.
+    pub fn new(status: u16, body: &str) -> Self {
         Self::Status(status, "", body.to_owned())
     }
 
     /// With one more header, as `Name: value`.
-    pub(crate) fn with_header(status: u16, header: &'static str) -> Self {
+    pub fn with_header(status: u16, header: &'static str) -> Self {
         Self::Status(status, header, String::new())
     }
 }
 
 /// Listens on 127.0.0.1 until it is dropped with its runtime.
-pub(crate) struct Server {
+pub struct Server {
     address: String,
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Server {
     /// Answers by `script`, then `200` and `ok`.
-    pub(crate) async fn start(script: impl IntoIterator<Item = Answer>) -> Self {
+    ///
+    /// # Panics
+    ///
+    /// Where nothing can be listened on.
+    pub async fn start(script: impl IntoIterator<Item = Answer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -70,16 +89,26 @@ impl Server {
         Self { address, requests }
     }
 
-    pub(crate) fn url(&self, path: &str) -> String {
+    /// The address of a path.
+    pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.address)
     }
 
-    pub(crate) fn requests(&self) -> Vec<Request> {
+    /// What it was sent, in order.
+    ///
+    /// # Panics
+    ///
+    /// After a panic of the server.
+    pub fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
 
     /// The only request.
-    pub(crate) fn request(&self) -> Request {
+    ///
+    /// # Panics
+    ///
+    /// Where there is none, or another one.
+    pub fn request(&self) -> Request {
         let requests = self.requests();
         assert_eq!(requests.len(), 1, "{requests:?}");
         requests[0].clone()
