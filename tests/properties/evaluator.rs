@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
+use fluo_alerts::life_cycle::ViolationRecord;
 use fluo_alerts::life_cycle::transition::Status;
-use fluo_alerts::life_cycle::{Mutes, ViolationRecord};
 use fluo_alerts::notification::Event;
 use fluo_alerts::violation::Violation;
-use fluo_evaluator::arrivals::{By, Live, Scheduled};
+use fluo_evaluator::arrivals::{Live, Scheduled};
 use fluo_evaluator::replay::{Replayed, latest, replay};
 use fluo_evaluator::rule_set::Known;
 use fluo_evaluator::span_data::SpanData;
-use fluo_evaluator::{Evaluator, Inputs, RuleSet, Settings};
+use fluo_evaluator::{Evaluator, RuleSet, Settings};
 use fluo_plan::RulePlan;
 use fluo_rules::duration::Nanos;
 use fluo_rules::rule::Rule;
@@ -92,16 +92,8 @@ async fn evaluated(rule: &Rule, files: &[Vec<Span>], course: &Course) -> (Replay
     let known = Known { rule: Arc::new(rule.clone()), hash: "hash".to_owned(), text: String::new() };
     let rules = RuleSet { rules: [(rule.name.clone(), known)].into(), whole: true, ..RuleSet::default() };
     let arrivals = Scheduled { live, arrival };
-    let inputs = Inputs {
-        rules: &rules,
-        mutes: Mutes { silenced: &|_| None },
-        arrivals: &arrivals,
-        by: By::Now,
-        eval_time: 0,
-        skip_to: None,
-    };
     let last = times[times.len() - 1];
-    let replayed = replay(&evaluator, inputs, times, |_| {}).await.unwrap();
+    let replayed = replay(&evaluator, &rules, &arrivals, times).await.unwrap();
     let exact = RulePlan::new(Arc::new(rule.clone())).unwrap().judging().is_exact();
     let to = if exact { last } else { last - rule.eval_delay.map_or(delay, |delay| delay.0) };
     (replayed, Range { from: Some(begin - delay + 1), to: Some(to) })

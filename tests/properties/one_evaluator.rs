@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use fluo_alerts::life_cycle::{Mutes, ViolationRecord};
-use fluo_evaluator::arrivals::{By, Live, arrivals_of};
+use fluo_evaluator::arrivals::{Live, arrivals_of};
 use fluo_evaluator::replay::replay;
 use fluo_evaluator::rule_test;
 use fluo_evaluator::span_data::SpanData;
-use fluo_evaluator::{Deployed, Evaluator, Host, Inputs, RuleSet, Settings, tick};
+use fluo_evaluator::{Deployed, Evaluator, Host, RuleSet, Settings, tick};
 use fluo_rules::SourceFile;
 use fluo_rules::duration::Nanos;
 use fluo_rules::test_file;
@@ -121,8 +121,6 @@ async fn live_replay_and_rule_test_give_the_same_records() {
 
     let (from, to) = (times[0], times[times.len() - 1]);
     let arrivals = arrivals_of(&root, live, from, to, &settings).await.unwrap();
-    let inputs =
-        Inputs { rules: &rules, mutes, arrivals: &arrivals, by: By::Now, eval_time: 0, skip_to: None };
-    let replayed = replay(&evaluator(&root, &settings), inputs, times, |_| {}).await.unwrap();
+    let replayed = replay(&evaluator(&root, &settings), &rules, &arrivals, times).await.unwrap();
     assert_eq!(lines(&replayed.records), expected, "replay");
 }

@@ -182,7 +182,6 @@ mod tests {
     use std::sync::Arc;
 
     use datafusion::execution::runtime_env::RuntimeEnv;
-    use fluo_alerts::life_cycle::Mutes;
     use fluo_rules::SourceFile;
     use fluo_rules::duration::Nanos;
     use fluo_rules::test_file::{self, DEFAULT_START};
@@ -195,7 +194,7 @@ mod tests {
     use crate::replay::{replay, schedule};
     use crate::rule_test::spans_of;
     use crate::span_data::SpanData;
-    use crate::{Evaluator, Inputs, Settings};
+    use crate::{Evaluator, Settings};
 
     /// Six failures of `a` in the first minute and three of `b`; half an hour later four of `a`.
     const SPANS: &str = "
@@ -227,17 +226,9 @@ tests:
         let data = SpanData::new(root, &runtime).unwrap();
         let settings = Settings { always_alive: true, ..Settings::default() };
         let evaluator = Evaluator::new(settings, data, runtime);
-        let inputs = Inputs {
-            rules,
-            mutes: Mutes { silenced: &|_| None },
-            arrivals: &Now(live),
-            by: By::Now,
-            eval_time: 0,
-            skip_to: None,
-        };
         let from = DEFAULT_START - Nanos::MINUTE.0;
         let times = std::iter::once(from).chain(schedule(from, from + Nanos::HOUR.0, Nanos::MINUTE.0));
-        replay(&evaluator, inputs, times, |_| {}).await.unwrap()
+        replay(&evaluator, rules, &Now(live), times).await.unwrap()
     }
 
     /// Everything has arrived, whenever it is asked: files in memory were all written just now.

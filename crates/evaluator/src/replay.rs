@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 
 use fluo_alerts::fingerprint::Fingerprint;
-use fluo_alerts::life_cycle::{Alert, ViolationRecord};
+use fluo_alerts::life_cycle::{Alert, Mutes, ViolationRecord};
 use fluo_alerts::notification::{Id, Notification};
 use fluo_store::StoreError;
 
-use crate::arrivals::By;
+use crate::arrivals::{Arrivals, By};
 use crate::evaluate::{Evaluation, Evaluator, Inputs};
 use crate::report::Report;
+use crate::rule_set::RuleSet;
 use crate::state::State;
 
 /// What a replay gives.
@@ -38,19 +39,18 @@ pub struct Past {
     pub alert: Alert,
 }
 
-/// Evaluates at each of `times`, from nothing.
-///
-/// `inputs.eval_time` and `inputs.by` are set anew for each.
+/// Evaluates at each of `times`, from nothing, what had arrived by then. Nothing is silenced.
 pub async fn replay(
     evaluator: &Evaluator,
-    inputs: Inputs<'_>,
+    rules: &RuleSet,
+    arrivals: &dyn Arrivals,
     times: impl IntoIterator<Item = i64>,
-    mut progress: impl FnMut(i64),
 ) -> Result<Replayed, StoreError> {
+    let mutes = Mutes { silenced: &|_| None };
     let mut replayed = Replayed::default();
     let mut state = State::new();
     for eval_time in times {
-        let inputs = Inputs { eval_time, by: By::Time(eval_time), ..inputs };
+        let inputs = Inputs { rules, mutes, arrivals, by: By::Time(eval_time), eval_time, skip_to: None };
         let Evaluation { state: after, records, notifications, report } =
             evaluator.evaluate(state, inputs).await?;
         for (rule, of_rule) in &after.rules {
@@ -66,7 +66,6 @@ pub async fn replay(
         replayed.records.extend(records);
         replayed.reports.push(report);
         state = after;
-        progress(eval_time);
     }
     Ok(replayed)
 }

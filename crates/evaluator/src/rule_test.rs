@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnv;
+use fluo_alerts::life_cycle::Phase;
 use fluo_alerts::life_cycle::transition::Status;
-use fluo_alerts::life_cycle::{Mutes, Phase};
 use fluo_alerts::notification::Event;
 use fluo_alerts::template::{NO_VALUE, SUMMARY};
 use fluo_alerts::time;
@@ -30,8 +30,8 @@ use fluo_store::names::Content;
 use fluo_store::{Root, StoreError, write_spans};
 use object_store::path::Path;
 
-use crate::arrivals::{By, Live, Scheduled};
-use crate::evaluate::{Evaluator, Inputs};
+use crate::arrivals::{Live, Scheduled};
+use crate::evaluate::Evaluator;
 use crate::replay::{Replayed, latest, replay, schedule};
 use crate::rule_set::RuleSet;
 use crate::settings::Settings;
@@ -226,15 +226,7 @@ pub async fn evaluate(
     let data = SpanData::new(root, &runtime)?;
     let evaluator = Evaluator::new(settings, data, runtime);
     let arrivals = Scheduled { live, arrival };
-    let inputs = Inputs {
-        rules,
-        mutes: Mutes { silenced: &|_| None },
-        arrivals: &arrivals,
-        by: By::Now,
-        eval_time: 0,
-        skip_to: None,
-    };
-    let replayed = replay(&evaluator, inputs, times.iter().copied(), |_| {}).await?;
+    let replayed = replay(&evaluator, rules, &arrivals, times.iter().copied()).await?;
     Ok((replayed, times))
 }
 

@@ -3,7 +3,7 @@
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse};
 use serde_json::{Value, json};
 
-use crate::envelope::{Delivery, Envelope};
+use crate::envelope::{Delivery, Envelope, EnvelopeError};
 
 /// An answer that makes a message be delivered again cannot be given.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +13,17 @@ pub struct NotDone {
     pub failed: usize,
     /// All of them.
     pub messages: usize,
+}
+
+/// Why an invocation whose event brings messages failed as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum InvocationError {
+    /// Occurs when its event is of no known shape.
+    #[error(transparent)]
+    Event(#[from] EnvelopeError),
+    /// Occurs when some messages failed and whoever delivered them cannot be told which.
+    #[error(transparent)]
+    NotDone(#[from] NotDone),
 }
 
 /// The answer where `failed` holds the places in `envelope.messages` of those that are to be delivered again.

@@ -40,6 +40,17 @@ impl Environment {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// The name of the function: of this program, where none is said.
+    pub fn function_name(&self, program: &str) -> String {
+        self.get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or(program).to_owned()
+    }
+
+    /// The memory that the function has, in bytes.
+    pub fn memory(&self) -> Option<u64> {
+        let mib: u64 = self.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")?.parse().ok()?;
+        mib.checked_mul(1 << 20)
+    }
+
     /// The value of a variable that must be set; `meaning` is told where it is not.
     pub fn required(&self, name: &'static str, meaning: &'static str) -> Result<&str, EnvironmentError> {
         self.get(name).ok_or(EnvironmentError::Missing { name, meaning })

@@ -57,9 +57,8 @@ pub fn configuration(environment: &Environment) -> Result<Config, EnvironmentErr
             config(&fields).map_err(|error| EnvironmentError::Invalid { name, reason: error.to_string() })?;
         }
     }
-    let memory = environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|mib| mib.parse::<u64>().ok());
-    if let Some(mib) = memory {
-        fields.entry(MEMORY).or_insert_with(|| (mib / RULE_SHARE).into());
+    if let Some(memory) = environment.memory() {
+        fields.entry(MEMORY).or_insert_with(|| (memory / RULE_SHARE / (1 << 20)).into());
     }
     config(&fields)
         .map_err(|error| EnvironmentError::Invalid { name: "FLUO_*".to_owned(), reason: error.to_string() })

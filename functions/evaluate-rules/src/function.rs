@@ -84,11 +84,9 @@ impl EvaluateRules {
         let aws = aws::configuration(environment, "SNS")?;
         let sinks = route_all(&configuration.sinks, &|_| None, Some(&aws))?;
         let runtime = Arc::new(RuntimeEnv::default());
-        let memory =
-            environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|mib| mib.parse::<u64>().ok());
-        let kept = memory.map_or(KEPT, |mib| (mib << 20) / KEPT_SHARE);
+        let kept = environment.memory().map_or(KEPT, |memory| memory / KEPT_SHARE);
         let data = SpanData::new(root.clone().keeping_files(kept), &runtime)?;
-        let name = environment.get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("evaluate-rules").to_owned();
+        let name = environment.function_name("evaluate-rules");
         // Lambda gives every environment of a function a log stream of its own.
         let stream = environment.get("AWS_LAMBDA_LOG_STREAM_NAME").unwrap_or(&name);
         let nonce = format!("{stream}-{:x}-{:x}", clock(), std::process::id());

@@ -2,8 +2,8 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Builder, ResponseChecksumValidation};
-use fluo_runtime::answer::{NotDone, answer};
-use fluo_runtime::envelope::{Envelope, EnvelopeError};
+use fluo_runtime::answer::{InvocationError, answer};
+use fluo_runtime::envelope::Envelope;
 use fluo_runtime::log::{Level, line};
 use fluo_runtime::metrics::{Unit, emit};
 use fluo_runtime::s3_event::written_objects;
@@ -47,17 +47,6 @@ pub enum StartError {
     Store(#[from] StoreError),
 }
 
-/// Why an invocation failed as a whole.
-#[derive(Debug, thiserror::Error)]
-pub enum InvocationError {
-    /// Occurs when its event is of no known shape.
-    #[error(transparent)]
-    Event(#[from] EnvelopeError),
-    /// Occurs when some messages failed and whoever delivered them cannot be told which.
-    #[error(transparent)]
-    NotDone(#[from] NotDone),
-}
-
 /// What an invocation did, in numbers.
 #[derive(Debug, Default)]
 struct Tally {
@@ -98,12 +87,10 @@ impl IngestSpans {
         clock: &'static (dyn Fn() -> i64 + Send + Sync),
     ) -> Self {
         let mut options = IngestOptions::default();
-        let memory =
-            environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|mib| mib.parse::<u64>().ok());
-        if let Some(mib) = memory {
-            options.limits.max_bytes = options.limits.max_bytes.min((mib << 20) / MEMORY_PER_BYTE);
+        if let Some(memory) = environment.memory() {
+            options.limits.max_bytes = options.limits.max_bytes.min(memory / MEMORY_PER_BYTE);
         }
-        let name = environment.get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("ingest-spans").to_owned();
+        let name = environment.function_name("ingest-spans");
         Self { raw, root, layout: Layout::builtin(), options, name, clock }
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use fluo_alerts::escape::{chain, plain};
 use fluo_alerts::notification::Notification;
-use fluo_runtime::answer::{NotDone, answer};
-use fluo_runtime::envelope::{Envelope, EnvelopeError, Message};
+use fluo_runtime::answer::{InvocationError, answer};
+use fluo_runtime::envelope::{Envelope, Message};
 use fluo_runtime::log::{Level, line};
 use fluo_runtime::metrics::{Unit, emit};
 use fluo_runtime::{Environment, EnvironmentError, Invocation};
@@ -45,17 +45,6 @@ pub enum StartError {
     Receivers(#[from] ReceiversError),
 }
 
-/// Why an invocation failed as a whole.
-#[derive(Debug, thiserror::Error)]
-pub enum InvocationError {
-    /// Occurs when its event is of no known shape.
-    #[error(transparent)]
-    Event(#[from] EnvelopeError),
-    /// Occurs when some messages failed and whoever delivered them cannot be told which.
-    #[error(transparent)]
-    NotDone(#[from] NotDone),
-}
-
 /// What an invocation did, in numbers; a notification counts once for each sink.
 #[derive(Debug, Default)]
 struct Tally {
@@ -83,7 +72,7 @@ impl NotifyChat {
             environment.required("FLUO_STORE", "where marks of what was delivered are kept: s3://bucket")?;
         let root = open_root(uri, &|name| environment.get(name).map(str::to_owned))?;
         let receivers = Receivers::start(sinks(environment)?, secrets, environment, clock()).await?;
-        let name = environment.get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("notify-chat").to_owned();
+        let name = environment.function_name("notify-chat");
         Ok(Self { receivers, marks: Marks::new(root), name, clock })
     }
 

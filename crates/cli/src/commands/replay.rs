@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use fluo_alerts::escape::plain;
-use fluo_alerts::life_cycle::Mutes;
 use fluo_alerts::notification::Notification;
 use fluo_alerts::time;
-use fluo_evaluator::arrivals::{By, Live, arrivals_of};
+use fluo_evaluator::arrivals::{Live, arrivals_of};
 use fluo_evaluator::replay::{Replayed, replay, schedule};
-use fluo_evaluator::{Inputs, RuleSet, Settings};
+use fluo_evaluator::{RuleSet, Settings};
 use fluo_rules::SourceFile;
 use fluo_rules::duration::Nanos;
 use object_store::path::Path;
@@ -66,16 +65,8 @@ pub(crate) async fn past(
     let arrivals = arrivals_of(&root, live, from, to, &settings).await.map_err(failed)?;
     let evaluator = evaluator(settings, root)?;
     let set = RuleSet::load(rules, &BTreeMap::new());
-    let inputs = Inputs {
-        rules: &set,
-        mutes: Mutes { silenced: &|_| None },
-        arrivals: &arrivals,
-        by: By::Now,
-        eval_time: from,
-        skip_to: None,
-    };
     let times = std::iter::once(from).chain(schedule(from, to, every));
-    replay(&evaluator, inputs, times, |_| {}).await.map_err(failed)
+    replay(&evaluator, &set, &arrivals, times).await.map_err(failed)
 }
 
 fn table(replayed: &Replayed) -> String {

@@ -6,14 +6,13 @@ use std::collections::BTreeMap;
 use std::path::Path as FilePath;
 
 use datafusion::prelude::SessionContext;
-use fluo_alerts::life_cycle::Mutes;
 use fluo_alerts::notification::Event;
 use fluo_alerts::template::Renderer;
 use fluo_alerts::violation::Violation;
 use fluo_engine::{Range, SpanSource, evaluate, record};
-use fluo_evaluator::arrivals::{By, Live, Scheduled};
+use fluo_evaluator::arrivals::{Live, Scheduled};
 use fluo_evaluator::replay::replay;
-use fluo_evaluator::{Inputs, RuleSet, Settings};
+use fluo_evaluator::{RuleSet, Settings};
 use fluo_plan::RulePlan;
 use fluo_rules::SourceFile;
 use fluo_rules::duration::Nanos;
@@ -70,16 +69,8 @@ pub(crate) async fn watch(
     let live = Live { store: root.store.clone(), spans: root.at(&Path::from("spans")) };
     let arrivals = Scheduled { live, arrival: bucket.arrival() };
     let set = RuleSet::load(rules, &BTreeMap::new());
-    let inputs = Inputs {
-        rules: &set,
-        mutes: Mutes { silenced: &|_| None },
-        arrivals: &arrivals,
-        by: By::Now,
-        eval_time: start,
-        skip_to: None,
-    };
     let times = std::iter::once(start).chain(seen.iter().map(|minute| minute.at));
-    let replayed = replay(&evaluator(Settings::default(), root)?, inputs, times, |_| {})
+    let replayed = replay(&evaluator(Settings::default(), root)?, &set, &arrivals, times)
         .await
         .map_err(|error| Failure::because("could not evaluate the rules", error))?;
     let mut alerts: Vec<Alert> = Vec::new();
