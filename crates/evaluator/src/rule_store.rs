@@ -46,11 +46,10 @@ impl RuleStore {
 
     /// The files as they are now, by their paths in the store.
     pub async fn read(&self) -> Result<Files, RuleStoreError> {
-        let failed =
-            |action| move |source| StoreError::Request { action, location: self.folder.clone(), source };
+        let failed = |source| StoreError::Request { action: "list", location: self.folder.clone(), source };
         let store = self.root.store.as_ref();
         let mut objects: Vec<ObjectMeta> =
-            store.list(Some(&self.folder)).try_collect().await.map_err(failed("list"))?;
+            store.list(Some(&self.folder)).try_collect().await.map_err(failed)?;
         objects.sort_by(|left, right| left.location.cmp(&right.location));
         let below = |path: &Path| {
             path.prefix_match(&self.folder)

@@ -35,10 +35,12 @@ pub fn answer(envelope: &Envelope, failed: &[usize]) -> Result<Value, NotDone> {
         let mut response = SqsBatchResponse::default();
         response.batch_item_failures = failed
             .iter()
-            .filter_map(|index| {
+            .filter_map(|index| envelope.messages.get(*index))
+            .map(|message| {
                 let mut failure = BatchItemFailure::default();
-                failure.item_identifier = envelope.messages.get(*index)?.id.clone()?;
-                Some(failure)
+                // Of a failure that names no message, Lambda takes it that all failed.
+                failure.item_identifier = message.id.clone().unwrap_or_default();
+                failure
             })
             .collect();
         // A structure of texts always has a JSON form.

@@ -44,7 +44,7 @@ pub fn configuration(environment: &Environment, service: &str) -> Result<SdkConf
 }
 
 /// Another server than AWS's for `service`.
-pub fn endpoint<'a>(environment: &'a Environment, service: &str) -> Option<&'a str> {
+fn endpoint<'a>(environment: &'a Environment, service: &str) -> Option<&'a str> {
     environment.get(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| environment.get("AWS_ENDPOINT_URL"))
 }
 

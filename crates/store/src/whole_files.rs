@@ -125,25 +125,11 @@ fn is_plain(options: &GetOptions) -> bool {
         && !options.head
 }
 
-/// The part of `bytes` that a range names.
+/// The part of a file that a range names.
 fn part(range: &GetRange, content: &Content) -> Result<Range<u64>> {
-    let size = content.bytes.len() as u64;
-    let refused = |source| Error::Generic {
-        store: "WholeFiles",
-        source: Box::<dyn std::error::Error + Send + Sync>::from(source),
-    };
-    let range = match range {
-        GetRange::Bounded(range) if range.start > range.end => {
-            return Err(refused("a range that ends before it starts"));
-        }
-        GetRange::Bounded(range) => range.start..range.end.min(size),
-        GetRange::Offset(start) => *start..size,
-        GetRange::Suffix(length) => size.saturating_sub(*length)..size,
-    };
-    if range.start > size {
-        return Err(refused("a range that starts behind the end of the file"));
-    }
-    Ok(range)
+    range
+        .as_range(content.bytes.len() as u64)
+        .map_err(|source| Error::Generic { store: "WholeFiles", source: Box::new(source) })
 }
 
 fn slice(content: &Content, range: &Range<u64>) -> Bytes {

@@ -9,7 +9,7 @@
 
 use fluo_evaluator::Config;
 use fluo_evaluator::config::ConfigError;
-use fluo_runtime::{Environment, EnvironmentError, aws};
+use fluo_runtime::{Environment, EnvironmentError};
 use fluo_store::{Root, StoreError, open_root};
 use object_store::path::Path;
 use serde_json::{Map, Value, json};
@@ -40,10 +40,7 @@ const RULE_SHARE: u64 = 4;
 pub fn configuration(environment: &Environment) -> Result<Config, EnvironmentError> {
     let store = environment.required("FLUO_STORE", "the root of the store: s3://bucket")?;
     let topic = environment.required("FLUO_TOPIC_ARN", "the topic that notifications go to")?;
-    let mut sink = json!({"type": "sns", "name": TOPIC, "topic_arn": topic});
-    if let Some(endpoint) = aws::endpoint(environment, "SNS") {
-        sink["endpoint"] = endpoint.into();
-    }
+    let sink = json!({"type": "sns", "name": TOPIC, "topic_arn": topic});
     let mut fields = Map::new();
     fields.insert("store".to_owned(), store.into());
     fields.insert("rules".to_owned(), json!([]));
