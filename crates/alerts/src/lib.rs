@@ -11,6 +11,7 @@
 //! | [`life_cycle`] | observations → the state of alerts, and what is told of them |
 //! | [`notification`] | an event in an alert's life → the payload that every sink starts from |
 //! | [`template`] | annotations → texts, with a default that never fails |
+//! | [`log`] | what was done, and how much it matters → a line of JSON |
 //! | [`escape`] | hostile text → text that is safe to show |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
@@ -19,6 +20,7 @@ pub mod escape;
 mod filters;
 pub mod fingerprint;
 pub mod life_cycle;
+pub mod log;
 pub mod notification;
 pub mod template;
 pub mod time;

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use fluo_alerts::life_cycle::Mutes;
+use fluo_alerts::log::Level;
 use fluo_rules::SourceFile;
 use object_store::path::Path;
+use serde_json::{Value, json};
 
 use crate::arrivals::Live;
 use crate::chain;
@@ -28,6 +30,28 @@ pub struct LiveTick {
     pub ticked: Ticked,
     /// What is wrong with silences: those that are not sound are not in force. Better told than silent.
     pub warnings: Vec<String>,
+}
+
+impl LiveTick {
+    /// What is to be logged of it: how much it matters, what happened, more about it.
+    pub fn lines(&self) -> Vec<(Level, &str, Value)> {
+        let Ticked { reports, delivered, overtaken, unfinished } = &self.ticked;
+        let mut lines: Vec<(Level, &str, Value)> = Vec::new();
+        lines.extend(self.warnings.iter().map(|warning| (Level::Warning, warning.as_str(), Value::Null)));
+        lines.extend(reports.iter().map(|report| (Level::Info, "evaluated", json!({"evaluation": report}))));
+        let failed = |level, message| move |failure: &String| (level, message, json!({"delivery": failure}));
+        lines.extend(
+            delivered.failed.iter().map(failed(Level::Warning, "not delivered, and tried again later")),
+        );
+        lines.extend(delivered.given_up.iter().map(failed(Level::Error, "given up")));
+        if *overtaken {
+            lines.push((Level::Info, "another evaluator was first", Value::Null));
+        }
+        if *unfinished {
+            lines.push((Level::Warning, "not caught up yet: the next tick goes on", Value::Null));
+        }
+        lines
+    }
 }
 
 /// Evaluates up to `eval_time` what arrived in `spans/` of the host's store, and delivers.

@@ -2,41 +2,12 @@
 
 use std::io::Write;
 
-use fluo_alerts::time;
-use serde_json::{Value, json};
-
-/// How much a line matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
-    /// What was done.
-    Info,
-    /// What was odd, and done all the same.
-    Warning,
-    /// What was not done.
-    Error,
-}
-
-impl Level {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
-    }
-}
+pub use fluo_alerts::log::Level;
+use serde_json::Value;
 
 /// Writes a line; `fields` is an object. `at`: nanoseconds since the epoch.
 pub fn line(level: Level, at: i64, message: &str, fields: Value) {
-    write(&made(level, at, message, fields));
-}
-
-fn made(level: Level, at: i64, message: &str, fields: Value) -> Value {
-    let mut line = json!({"level": level.as_str(), "at": time::format(at), "message": message});
-    if let (Some(line), Value::Object(fields)) = (line.as_object_mut(), fields) {
-        line.extend(fields);
-    }
-    line
+    write(&fluo_alerts::log::line(level, at, message, fields));
 }
 
 /// One line, in one write, so that those of two tasks do not mix.
@@ -45,18 +16,4 @@ pub(crate) fn write(line: &Value) {
     text.push('\n');
     // Where nobody takes the log, the work is done all the same.
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_says_when_and_how_much_it_matters() {
-        let line = made(Level::Error, 1_795_345_575_250_000_000, "not read", json!({"object": "raw/a\nb"}));
-        assert_eq!(
-            line.to_string(),
-            r#"{"at":"2026-11-22T11:06:15.250Z","level":"error","message":"not read","object":"raw/a\nb"}"#
-        );
-    }
 }

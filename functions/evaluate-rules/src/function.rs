@@ -9,7 +9,7 @@ use fluo_evaluator::rule_store::RuleStoreError;
 use fluo_evaluator::span_data::SpanData;
 use fluo_evaluator::tick::TickError;
 use fluo_evaluator::{Evaluator, Host, LiveTick, RuleStore, Ticked, tick_live};
-use fluo_runtime::log::{Level, line};
+use fluo_runtime::log::line;
 use fluo_runtime::metrics::{Metric, Unit, emit};
 use fluo_runtime::{Environment, EnvironmentError, Invocation, aws};
 use fluo_sinks::{Routed, route_all};
@@ -113,11 +113,11 @@ impl EvaluateRules {
             nonce: &self.nonce,
             deadline: Some(invocation.deadline.saturating_sub(MARGIN)),
         };
-        let LiveTick { ticked, warnings } = tick_live(&self.evaluator, &files, host, eval_time).await?;
-        for warning in warnings {
-            line(Level::Warning, (self.clock)(), &warning, Value::Null);
+        let tick = tick_live(&self.evaluator, &files, host, eval_time).await?;
+        for (level, message, fields) in tick.lines() {
+            line(level, (self.clock)(), message, fields);
         }
-        self.tell(&ticked);
+        let LiveTick { ticked, .. } = tick;
         self.measure(&ticked);
         Ok(json!({
             "eval_time": time::format(eval_time),
@@ -125,25 +125,6 @@ impl EvaluateRules {
             "overtaken": ticked.overtaken,
             "unfinished": ticked.unfinished,
         }))
-    }
-
-    fn tell(&self, ticked: &Ticked) {
-        let tell = |level, message, fields| line(level, (self.clock)(), message, fields);
-        for report in &ticked.reports {
-            tell(Level::Info, "evaluated", json!({"evaluation": report}));
-        }
-        for failure in &ticked.delivered.failed {
-            tell(Level::Warning, "not delivered, and tried again later", json!({"delivery": failure}));
-        }
-        for failure in &ticked.delivered.given_up {
-            tell(Level::Error, "given up", json!({"delivery": failure}));
-        }
-        if ticked.overtaken {
-            tell(Level::Info, "another evaluator was first", Value::Null);
-        }
-        if ticked.unfinished {
-            tell(Level::Warning, "not caught up yet: the next invocation goes on", Value::Null);
-        }
     }
 
     fn measure(&self, ticked: &Ticked) {

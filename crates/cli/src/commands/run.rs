@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use fluo_alerts::log::{Level, line};
 use fluo_alerts::time;
-use fluo_evaluator::{Evaluator, Host, LiveTick, Ticked, tick_live};
+use fluo_evaluator::{Evaluator, Host, Ticked, tick_live};
 use fluo_sinks::{Routed, SinkConfig, route_all};
 use fluo_store::{Root, probe};
 use object_store::path::Path;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::Run;
 use crate::deployed::{Configured, evaluator};
@@ -45,7 +46,7 @@ pub(crate) async fn run(args: &Run) -> Result<Status, Failure> {
         }
         // One evaluation that cannot be made is told of, and the next one catches up.
         if let Err(failure) = runner.tick(next).await {
-            log("error", &json!({"message": failure.to_string()}));
+            log(Level::Error, &failure.to_string(), Value::Null);
         }
     }
 }
@@ -64,25 +65,13 @@ impl Runner<'_> {
         let files = self.configured.files()?;
         let host =
             Host { root: self.root, sinks: self.sinks, clock: &now, nonce: self.nonce, deadline: None };
-        let LiveTick { ticked, warnings } = tick_live(self.evaluator, &files, host, eval_time)
+        let tick = tick_live(self.evaluator, &files, host, eval_time)
             .await
             .map_err(|error| Failure::because("could not evaluate", error))?;
-        for warning in warnings {
-            log("warning", &json!({"message": warning}));
+        for (level, message, fields) in tick.lines() {
+            log(level, message, fields);
         }
-        for report in &ticked.reports {
-            log("info", &json!({"message": "evaluated", "evaluation": report}));
-        }
-        for failure in &ticked.delivered.failed {
-            log("warning", &json!({"message": "not delivered, and tried again later", "delivery": failure}));
-        }
-        for failure in &ticked.delivered.given_up {
-            log("error", &json!({"message": "given up", "delivery": failure}));
-        }
-        if ticked.overtaken {
-            log("info", &json!({"message": "another evaluator was first"}));
-        }
-        Ok(ticked)
+        Ok(tick.ticked)
     }
 }
 
@@ -98,12 +87,8 @@ fn sinks(configured: &Configured) -> Result<Vec<Routed>, Failure> {
 }
 
 /// A line of JSON on standard error.
-fn log(level: &str, fields: &serde_json::Value) {
-    let mut line = json!({"level": level, "at": time::format(now())});
-    if let (Some(line), Some(fields)) = (line.as_object_mut(), fields.as_object()) {
-        line.extend(fields.clone());
-    }
-    terminal::note(&line.to_string());
+fn log(level: Level, message: &str, fields: Value) {
+    terminal::note(&line(level, now(), message, fields).to_string());
 }
 
 /// Returns when the process is asked to end.

@@ -1,0 +1,49 @@
+//! What programs say of their work: lines of JSON, the same wherever they run.
+
+use serde_json::{Value, json};
+
+use crate::time;
+
+/// How much a line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// What was done.
+    Info,
+    /// What was odd, and done all the same.
+    Warning,
+    /// What was not done.
+    Error,
+}
+
+impl Level {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// A line; `fields` is an object, or null. `at`: nanoseconds since the epoch.
+pub fn line(level: Level, at: i64, message: &str, fields: Value) -> Value {
+    let mut line = json!({"level": level.as_str(), "at": time::format(at), "message": message});
+    if let (Some(line), Value::Object(fields)) = (line.as_object_mut(), fields) {
+        line.extend(fields);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_when_and_how_much_it_matters() {
+        let line = line(Level::Error, 1_795_345_575_250_000_000, "not read", json!({"object": "raw/a\nb"}));
+        assert_eq!(
+            line.to_string(),
+            r#"{"at":"2026-11-22T11:06:15.250Z","level":"error","message":"not read","object":"raw/a\nb"}"#
+        );
+    }
+}
