@@ -101,17 +101,18 @@ resource "aws_lambda_function" "evaluate_rules" {
   environment {
     # What is not given is not set: the defaults are the program's, in one place.
     variables = { for name, value in {
-      FLUO_STORE            = "s3://${aws_s3_bucket.bucket.id}"
-      FLUO_RULES            = var.rules_location
-      FLUO_TOPIC_ARN        = aws_sns_topic.topic.arn
-      FLUO_TRACE_URL        = var.trace_url
-      FLUO_EVAL_DELAY       = var.eval_delay
-      FLUO_ALLOWED_LATENESS = var.allowed_lateness
-      FLUO_STALE_AFTER      = var.stale_after
-      FLUO_MAX_CATCH_UP     = var.max_catch_up
-      FLUO_DELIVERY_LIMIT   = var.delivery_limit
-      FLUO_RULE_TIME        = var.rule_time
-      FLUO_RULE_MEMORY_MIB  = var.rule_memory_mib
+      FLUO_STORE                  = "s3://${aws_s3_bucket.bucket.id}"
+      FLUO_RULES                  = var.rules_location
+      FLUO_TOPIC_ARN              = aws_sns_topic.topic.arn
+      FLUO_TRACE_URL              = var.trace_url
+      FLUO_EVAL_DELAY             = var.eval_delay
+      FLUO_ALLOWED_LATENESS       = var.allowed_lateness
+      FLUO_STALE_AFTER            = var.stale_after
+      FLUO_MAX_CATCH_UP           = var.max_catch_up
+      FLUO_DELIVERY_LIMIT         = var.delivery_limit
+      FLUO_RULE_TIME              = var.rule_time
+      FLUO_RULE_MEMORY_MIB        = var.rule_memory_mib
+      OTEL_EXPORTER_OTLP_ENDPOINT = var.traces_endpoint
     } : name => value if value != "" }
   }
 }

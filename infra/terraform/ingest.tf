@@ -112,9 +112,13 @@ resource "aws_lambda_function" "ingest_spans" {
   }
 
   environment {
-    variables = {
+    variables = { for name, value in {
       FLUO_STORE = "s3://${aws_s3_bucket.bucket.id}"
-    }
+      # What comes later than rules look at is counted.
+      FLUO_EVAL_DELAY             = var.eval_delay
+      FLUO_ALLOWED_LATENESS       = var.allowed_lateness
+      OTEL_EXPORTER_OTLP_ENDPOINT = var.traces_endpoint
+    } : name => value if value != "" }
   }
 }
 

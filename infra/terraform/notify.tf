@@ -154,9 +154,10 @@ resource "aws_lambda_function" "notify_chat" {
 
   environment {
     variables = { for name, value in {
-      FLUO_STORE   = "s3://${aws_s3_bucket.bucket.id}"
-      FLUO_SINKS   = var.chat_sinks
-      FLUO_SECRETS = var.chat_secrets_arn
+      FLUO_STORE                  = "s3://${aws_s3_bucket.bucket.id}"
+      FLUO_SINKS                  = var.chat_sinks
+      FLUO_SECRETS                = var.chat_secrets_arn
+      OTEL_EXPORTER_OTLP_ENDPOINT = var.traces_endpoint
     } : name => value if value != "" }
   }
 }

@@ -339,6 +339,17 @@ variable "log_days" {
   }
 }
 
+variable "traces_endpoint" {
+  description = "OpenTelemetry collector that the functions' own traces go to, over OTLP/HTTP, as https://otlp.example. Empty: no own traces."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^$|^https?://.+$", var.traces_endpoint))
+    error_message = "Must be empty, or a URL."
+  }
+}
+
 variable "alarm_topic_arn" {
   description = "Topic that the alarms notify. Empty: the topic of this stack."
   type        = string

@@ -111,6 +111,7 @@ PARAMETERS = {
     "NotifyTimeout": 30,
     "NotifyConcurrency": 3,
     "LogDays": 14,
+    "TracesEndpoint": "https://otlp.example",
     "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:operations",
     "EvaluationLagSeconds": 301,
     "IngestLagSeconds": 302,

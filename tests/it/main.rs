@@ -15,6 +15,7 @@ mod incident;
 mod ingest;
 mod library;
 mod origin;
+mod own_traces;
 mod replay;
 mod rule_tests;
 mod run;

@@ -2,10 +2,20 @@
 
 use std::fs;
 
+use fluo_tests::program::Ended;
 use serde_json::Value;
 
 use crate::deployed::{Deployment, failure, files_below, success};
 use crate::incident::{records, six_failures};
+
+/// The record of the only evaluation that a run told of.
+fn evaluation(ended: &Ended) -> Value {
+    let lines = records(&ended.stderr);
+    let [line] = lines.iter().filter(|line| line["message"] == "evaluated").collect::<Vec<_>>()[..] else {
+        panic!("not one evaluation: {lines:?}");
+    };
+    line["evaluation"].clone()
+}
 
 #[test]
 fn an_incident_is_told_once_and_so_is_its_end() {
@@ -50,8 +60,9 @@ fn what_comes_late_is_told_and_said_to_be_late() {
     deployment.tick("12:05:00").expect(0);
     assert_eq!(deployment.events(), [""; 0]);
     deployment.arrive("sixth", 350, &six_failures()[5..]);
-    deployment.tick("12:06:00").expect(0);
+    let ended = deployment.tick("12:06:00");
     assert_eq!(deployment.events(), ["fired_late"]);
+    assert_eq!(evaluation(&ended)["spans_in_late_files"], 1);
 }
 
 #[test]
@@ -60,8 +71,7 @@ fn every_tick_says_what_it_did_in_json_on_standard_error() {
     deployment.tick("12:00:00").expect(0);
     deployment.arrive("failures", 85, &six_failures());
     let ended = deployment.tick("12:02:00");
-    let lines = records(&ended.stderr);
-    let evaluation = &lines.iter().find(|line| line["message"] == "evaluated").unwrap()["evaluation"];
+    let evaluation = evaluation(&ended);
     assert_eq!(evaluation["eval_time"], "2024-05-01T12:02:00.000Z");
     assert_eq!((&evaluation["firing"], &evaluation["notifications"]), (&1.into(), &1.into()));
     assert_eq!(evaluation["new_files"].as_array().map(Vec::len), Some(1));

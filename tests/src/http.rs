@@ -16,8 +16,10 @@ pub struct Request {
     pub line: String,
     /// By their names in lower case.
     pub headers: BTreeMap<String, String>,
-    /// What follows.
+    /// What follows, as text where it is text.
     pub body: String,
+    /// The same as it came.
+    pub bytes: Vec<u8>,
 }
 
 impl Request {
@@ -144,8 +146,8 @@ async fn serve(mut stream: TcpStream, seen: Arc<Mutex<Vec<Request>>>, script: Ar
 
 /// The request, once all of it is there.
 fn parse(bytes: &[u8]) -> Option<Request> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    let (head, body) = text.split_once("\r\n\r\n")?;
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let (head, bytes) = (std::str::from_utf8(&bytes[..end]).unwrap(), &bytes[end + 4..]);
     let mut lines = head.lines();
     let line = lines.next()?.to_owned();
     let headers: BTreeMap<_, _> = lines
@@ -153,5 +155,6 @@ fn parse(bytes: &[u8]) -> Option<Request> {
         .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
         .collect();
     let length: usize = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
-    (body.len() >= length).then(|| Request { line, headers, body: body.to_owned() })
+    let bytes = bytes.get(..length)?.to_vec();
+    Some(Request { line, headers, body: String::from_utf8_lossy(&bytes).into_owned(), bytes })
 }

@@ -14,6 +14,7 @@ use fluo_store::{DataFile, Hour, Root, StoreError, footer, list_hours};
 use futures::{StreamExt, stream};
 use object_store::ObjectStore;
 use object_store::path::Path;
+use tracing::instrument;
 
 use crate::report::Report;
 use crate::settings::Settings;
@@ -45,6 +46,7 @@ pub struct Live {
 
 #[async_trait]
 impl Arrivals for Live {
+    #[instrument(name = "list files", skip_all, err)]
     async fn files(&self, hours: RangeInclusive<Hour>, by: By) -> Result<Vec<DataFile>, StoreError> {
         let mut files = list_hours(self.store.as_ref(), &self.spans, hours).await?.files;
         if let By::Time(time) = by {

@@ -16,10 +16,13 @@ use fluo_alerts::life_cycle::{
 };
 use fluo_alerts::notification::Notification;
 use fluo_alerts::template::Renderer;
+use fluo_alerts::time;
 use fluo_engine::{EngineError, SpanSource, observe, record, session_with_memory};
 use fluo_plan::{RulePlan, TimeRange, missing_can_make_true};
 use fluo_rules::rule::Rule;
 use fluo_store::{DataFile, Hour, StoreError};
+use tracing::field::Empty;
+use tracing::{Span, instrument};
 
 use files::Files;
 
@@ -102,6 +105,7 @@ impl Evaluator {
     /// # Errors
     ///
     /// [`StoreError`] where files cannot be listed. What is wrong with one rule or one file is no error: it is told of.
+    #[instrument(skip_all, err, fields(fluo.eval_time = time::format(inputs.eval_time)))]
     pub async fn evaluate(&self, before: State, inputs: Inputs<'_>) -> Result<Evaluation, StoreError> {
         let first = before.is_new();
         let mut state = before;
@@ -167,7 +171,7 @@ impl Evaluator {
         });
         state.eval_time = inputs.eval_time;
         state.generation += 1;
-        report.count(&state, &records, &notifications);
+        report.count(&state, inputs.rules, &records, &notifications);
         Ok(Evaluation { state, records, notifications, report })
     }
 
@@ -209,6 +213,10 @@ impl Evaluator {
     }
 
     /// Judges what is due of a rule, and moves its alerts on.
+    #[instrument(
+        name = "judge rule", skip_all, err,
+        fields(fluo.rule = known.rule.name, fluo.files = Empty, fluo.violations = Empty)
+    )]
     async fn rule(
         &self,
         state: &mut State,
@@ -278,6 +286,8 @@ impl Evaluator {
         };
         let stretches = judged.len();
         let change = transition(before, &facts, &judged, observations, judged_to, times);
+        let span = Span::current();
+        span.record("fluo.files", read_files.len()).record("fluo.violations", change.records.len());
         Ok(Judged { change, stretches, files: read_files })
     }
 

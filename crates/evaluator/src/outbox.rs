@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fluo_alerts::notification::Id;
 use fluo_sinks::{Routed, SinkError};
 use futures::future::join_all;
+use tracing::instrument;
 
 use crate::notices;
 use crate::settings::Settings;
@@ -40,6 +41,7 @@ struct Outcome {
 }
 
 /// Sends what is due, until nothing is.
+#[instrument(skip_all, err)]
 pub(crate) async fn deliver(host: Host<'_>, settings: &Settings) -> Result<Delivered, TickError> {
     let mut delivered = Delivered::default();
     loop {
@@ -123,7 +125,7 @@ async fn send(host: Host<'_>, state: &State, due: &Deliveries) -> Vec<Outcome> {
             if now.saturating_add(MARGIN) > until || host.deadline.is_some_and(|deadline| now >= deadline) {
                 break;
             }
-            let result = routed.sink.send(&queued.notification, now).await;
+            let result = routed.send(&queued.notification, now).await;
             let stop = result.as_ref().is_err_and(SinkError::is_retry);
             outcomes.push(Outcome {
                 sink: routed.sink.name().to_owned(),

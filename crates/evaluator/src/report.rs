@@ -6,7 +6,9 @@ use fluo_alerts::wire;
 use fluo_store::DataFile;
 use serde::{Deserialize, Serialize};
 
+use crate::rule_set::RuleSet;
 use crate::state::State;
+use crate::status::pending;
 
 /// Name and version of the record's format.
 pub const SCHEMA: &str = "fluo.evaluation/v1";
@@ -43,12 +45,19 @@ pub struct Report {
     /// Their spans, as far as their names say.
     #[serde(default)]
     pub spans_in_files: u64,
+    /// Spans, as far as names say, of new files that reach back behind the watermark before: what had been judged there
+    /// was judged again.
+    #[serde(default)]
+    pub spans_in_late_files: u64,
     /// Files that it saw for the first time: the order of arrival, for a replay.
     pub new_files: Vec<String>,
     /// Files that could not be read, found by it.
     pub damaged_files: Vec<String>,
     /// Violations that are new or have changed.
     pub violations: u64,
+    /// Alerts that do not fire yet after it, because their condition has not held for long enough.
+    #[serde(default)]
+    pub pending: u64,
     /// Alerts that fire after it.
     pub firing: u64,
     /// What it told.
@@ -60,15 +69,32 @@ impl Report {
     pub(crate) fn read(&mut self, file: &DataFile) {
         self.files_read += 1;
         self.bytes_in_files += file.size;
-        self.spans_in_files += file.name.as_ref().map_or(0, |name| name.rows);
+        self.spans_in_files += spans(file);
+    }
+
+    /// Counts a new file that is late.
+    pub(crate) fn late(&mut self, file: &DataFile) {
+        self.spans_in_late_files += spans(file);
     }
 
     /// Counts what came out.
-    pub(crate) fn count(&mut self, state: &State, records: &[ViolationRecord], told: &[Notification]) {
+    pub(crate) fn count(
+        &mut self,
+        state: &State,
+        rules: &RuleSet,
+        records: &[ViolationRecord],
+        told: &[Notification],
+    ) {
         SCHEMA.clone_into(&mut self.schema);
         self.generation = state.generation;
         self.violations = records.len() as u64;
         self.notifications = told.len() as u64;
+        self.pending = pending(state, rules).count() as u64;
         self.firing = state.rules.values().map(|rule| rule.firing().count() as u64).sum();
     }
+}
+
+/// How many spans a file holds, as far as its name says.
+fn spans(file: &DataFile) -> u64 {
+    file.name.as_ref().map_or(0, |name| name.rows)
 }

@@ -1,6 +1,7 @@
 //! How evaluations are made: what `fluo.yml` and the functions' environment may set.
 
 use fluo_rules::duration::Nanos;
+use fluo_rules::rule::{ALLOWED_LATENESS, EVAL_DELAY};
 
 /// Settings of an evaluator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +35,8 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            eval_delay: Nanos(60 * Nanos::SECOND.0),
-            allowed_lateness: Nanos::HOUR,
+            eval_delay: EVAL_DELAY,
+            allowed_lateness: ALLOWED_LATENESS,
             stale_after: Nanos(10 * Nanos::MINUTE.0),
             max_catch_up: Nanos::DAY,
             chunk: Nanos(10 * Nanos::MINUTE.0),

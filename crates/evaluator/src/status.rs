@@ -171,14 +171,10 @@ pub fn status(state: &State, now: i64) -> Status {
         texts.map(|(name, text)| SourceFile::new(name.as_str(), text.as_str())).collect();
     let rules = RuleSet::load(&files, &BTreeMap::new());
     let mut firing = Vec::new();
-    let mut pending = Vec::new();
     for (name, of_rule) in &state.rules {
         firing.extend(of_rule.firing().map(|(_, alert)| firing_alert(name, alert)));
-        if let Some(known) = rules.rules.get(name) {
-            pending
-                .extend(of_rule.groups.values().filter_map(|group| is_pending(&known.rule, of_rule, group)));
-        }
     }
+    let mut pending: Vec<Pending> = pending(state, &rules).collect();
     firing.sort_by(|one, other| {
         (&one.rule, one.since, &one.group).cmp(&(&other.rule, other.since, &other.group))
     });
@@ -224,6 +220,13 @@ fn firing_alert(rule: &str, alert: &Alert) -> Firing {
         values: alert.told.values.clone(),
         muted_by: alert.muted_by.clone(),
     }
+}
+
+/// The alerts that do not fire yet.
+pub(crate) fn pending<'a>(state: &'a State, rules: &'a RuleSet) -> impl Iterator<Item = Pending> + use<'a> {
+    state.rules.iter().filter_map(|(name, of_rule)| Some((&rules.rules.get(name)?.rule, of_rule))).flat_map(
+        |(rule, of_rule)| of_rule.groups.values().filter_map(move |group| is_pending(rule, of_rule, group)),
+    )
 }
 
 /// The violation of a group that holds on, and is not part of an alert yet.

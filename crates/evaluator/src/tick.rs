@@ -19,6 +19,7 @@ use fluo_sinks::Routed;
 use fluo_store::records::{evaluation_object, violation_objects};
 use fluo_store::{Root, StoreError, Swap, Version, put_if_absent};
 use object_store::path::Path;
+use tracing::instrument;
 
 use crate::arrivals::{Arrivals, By};
 use crate::catch_up;
@@ -167,6 +168,7 @@ fn state_path(host: Host<'_>) -> Path {
 }
 
 /// The state and its version; a new one where there is none.
+#[instrument(name = "read state", skip_all, err)]
 pub(crate) async fn load(host: Host<'_>) -> Result<(State, Option<Version>), TickError> {
     match host.root.versioned.read(&state_path(host)).await? {
         Some((bytes, version)) => Ok((State::decode(&bytes)?, Some(version))),
@@ -175,6 +177,7 @@ pub(crate) async fn load(host: Host<'_>) -> Result<(State, Option<Version>), Tic
 }
 
 /// Replaces the state; none where another's write stands.
+#[instrument(name = "replace state", skip_all, err)]
 pub(crate) async fn swap(
     host: Host<'_>,
     state: &mut State,
@@ -232,6 +235,7 @@ fn new_texts(before: &State, rules: &RuleSet) -> BTreeMap<String, String> {
 }
 
 /// Writes what was committed, unless this process has. Writing it twice writes the same.
+#[instrument(name = "write records", skip_all, err)]
 async fn write(evaluator: &Evaluator, host: Host<'_>, unwritten: &[Unwritten]) -> Result<(), TickError> {
     let written = || evaluator.written.lock().unwrap_or_else(PoisonError::into_inner);
     for records in unwritten {

@@ -71,6 +71,12 @@ pub struct Rule {
     pub source: Source,
 }
 
+/// Distance of the watermark behind the evaluation time, where neither rule nor deployment says.
+pub const EVAL_DELAY: Nanos = Nanos::MINUTE;
+
+/// How far below the watermark late spans re-open windows, where neither rule nor deployment says.
+pub const ALLOWED_LATENESS: Nanos = Nanos::HOUR;
+
 impl Rule {
     /// The grid step: `every`, or the window but at most one minute.
     pub fn grid_step(&self) -> Nanos {

@@ -40,6 +40,11 @@ impl Environment {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// The same as a function, for what asks for variables by name.
+    pub fn lookup(&self) -> impl Fn(&str) -> Option<String> {
+        |name| self.get(name).map(str::to_owned)
+    }
+
     /// The name of the function: of this program, where none is said.
     pub fn function_name(&self, program: &str) -> String {
         self.get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or(program).to_owned()

@@ -2,12 +2,23 @@
 
 use std::fmt::Display;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use fluo_telemetry::Traces;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::{Value, json};
+use tracing::field::Empty;
+use tracing::{Instrument, info_span};
 
+use crate::environment::Environment;
 use crate::log::{self, Level};
+
+/// The longest time that own traces may take before an invocation is answered.
+const FLUSH: Duration = Duration::from_secs(2);
+
+/// What is left of an invocation when none of it is given to own traces, in nanoseconds.
+const MARGIN: i64 = 500_000_000;
 
 /// An invocation of the function.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,9 +35,14 @@ pub fn now() -> i64 {
     i64::try_from(now).unwrap_or(i64::MAX)
 }
 
-/// Serves invocations until Lambda ends the process. A function that could not be started ends at once: Lambda then
-/// tells of every invocation that it failed.
-pub async fn serve<F, E, H, A>(started: Result<F, E>, handle: H) -> ExitCode
+/// Serves invocations of `program` until Lambda ends the process. A function that could not be started ends at once:
+/// Lambda then tells of every invocation that it failed.
+pub async fn serve<F, E, H, A>(
+    program: &'static str,
+    environment: &Environment,
+    started: Result<F, E>,
+    handle: H,
+) -> ExitCode
 where
     E: Display,
     H: AsyncFn(&F, Invocation) -> Result<Value, A>,
@@ -39,15 +55,35 @@ where
             return ExitCode::FAILURE;
         }
     };
-    let (function, handle) = (&function, &handle);
-    let service = service_fn(async move |event: LambdaEvent<Value>| {
+    let traces = Traces::start(program, &environment.lookup()).unwrap_or_else(|error| {
+        log::line(Level::Warning, now(), "no own traces", json!({"reason": error.to_string()}));
+        Traces::default()
+    });
+    let is_cold = AtomicBool::new(true);
+    let (function, handle, traces, is_cold) = (&function, &handle, &traces, &is_cold);
+    let service = service_fn(|event: LambdaEvent<Value>| async move {
         let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+        let span = info_span!(
+            "invocation",
+            otel.name = program,
+            otel.kind = "server",
+            otel.status_code = Empty,
+            otel.status_description = Empty,
+            faas.invocation_id = event.context.request_id,
+            faas.coldstart = is_cold.swap(false, Ordering::Relaxed),
+        );
         let invocation = Invocation { event: event.payload, deadline };
-        handle(function, invocation).await.map_err(|error| {
+        // On the heap: what a function does nests deeper than the compiler follows in one future.
+        let handled = Box::pin(handle(function, invocation)).instrument(span.clone()).await;
+        let answer = handled.map_err(|error| {
             let reason = error.to_string();
+            span.record("otel.status_code", "ERROR").record("otel.status_description", reason.as_str());
             log::line(Level::Error, now(), "the invocation failed", json!({"reason": reason}));
             lambda_runtime::Error::from(reason)
-        })
+        });
+        drop(span);
+        flush(traces, deadline).await;
+        answer
     });
     match lambda_runtime::run(service).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -55,5 +91,13 @@ where
             log::line(Level::Error, now(), "the runtime failed", json!({"reason": error.to_string()}));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Sends own traces before the process is frozen, in the time that the invocation has left.
+async fn flush(traces: &Traces, deadline: i64) {
+    let left = u64::try_from(deadline.saturating_sub(now()).saturating_sub(MARGIN)).unwrap_or(0);
+    if let Err(error) = traces.flush(FLUSH.min(Duration::from_nanos(left))).await {
+        log::line(Level::Warning, now(), "own traces were not sent", json!({"reason": error.to_string()}));
     }
 }

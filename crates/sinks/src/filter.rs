@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use fluo_alerts::notification::{Event, Notification};
 use fluo_rules::rule::Severity;
+use tracing::instrument;
 
-use crate::Sink;
+use crate::{Sink, SinkError};
 
 /// Severities and labels; what is not given lets everything through.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,5 +44,14 @@ impl Routed {
     /// Whether the sink is to be sent `notification`.
     pub fn wants(&self, notification: &Notification) -> bool {
         self.filter.wants(notification)
+    }
+
+    /// Sends it once: [`Sink::send`], as a span of fluo's own traces.
+    #[instrument(
+        skip_all, err,
+        fields(otel.kind = "client", fluo.sink = self.sink.name(), fluo.notification.id = %notification.id)
+    )]
+    pub async fn send(&self, notification: &Notification, at: i64) -> Result<(), SinkError> {
+        self.sink.send(notification, at).await
     }
 }

@@ -22,6 +22,7 @@ use fluo_spans::span::Span;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectStore;
 use object_store::path::Path;
+use tracing::instrument;
 
 use crate::error::StoreError;
 use crate::list::partition;
@@ -42,11 +43,13 @@ pub struct IngestOptions {
     /// Spans that end later than this after their object was written are set aside, in nanoseconds.
     /// Default ten minutes.
     pub max_future_ns: i64,
+    /// Spans that ended before this are counted as late, in nanoseconds since the epoch. Default: none are.
+    pub late_before_ns: i64,
 }
 
 impl Default for IngestOptions {
     fn default() -> Self {
-        Self { limits: Limits::default(), max_future_ns: 600_000_000_000 }
+        Self { limits: Limits::default(), max_future_ns: 600_000_000_000, late_before_ns: i64::MIN }
     }
 }
 
@@ -81,6 +84,8 @@ pub struct WrittenFile {
     pub location: Path,
     /// Spans in it.
     pub rows: u64,
+    /// Those of them that are late ([`IngestOptions::late_before_ns`]).
+    pub late: u64,
     /// Its size.
     pub bytes: u64,
     /// Whether it had been there before: the object was delivered again.
@@ -126,23 +131,24 @@ pub async fn write_spans(
     layout: &Layout,
 ) -> Result<Vec<WrittenFile>, StoreError> {
     let layout = layout.clone();
-    let files = tokio::task::spawn_blocking(move || data_files(spans, content, ingested_at_ms, &layout))
-        .await
-        .map_err(StoreError::Interrupted)??;
+    let late_before_ns = IngestOptions::default().late_before_ns;
+    let encode = move || data_files(spans, content, ingested_at_ms, &layout, late_before_ns);
+    let files = tokio::task::spawn_blocking(encode).await.map_err(StoreError::Interrupted)??;
     put(store, root, files).await
 }
 
+#[instrument(name = "write files", skip_all, err)]
 async fn put(
     store: &dyn ObjectStore,
     root: &Path,
-    files: Vec<(DataFileName, Bytes)>,
+    files: Vec<EncodedFile>,
 ) -> Result<Vec<WrittenFile>, StoreError> {
     stream::iter(files)
-        .map(|(name, parquet)| async move {
+        .map(|EncodedFile { name, late, parquet }| async move {
             let location = partition(root, name.hour()).join(name.to_string());
             let bytes = parquet.len() as u64;
             let existed = put_if_absent(store, &location, parquet).await? == Put::Existed;
-            Ok::<_, StoreError>(WrittenFile { location, rows: name.rows, bytes, existed })
+            Ok::<_, StoreError>(WrittenFile { location, rows: name.rows, late, bytes, existed })
         })
         .buffered(CONCURRENT_PUTS)
         .try_collect()
@@ -152,7 +158,14 @@ async fn put(
 /// What [`encode`] made of an object.
 struct Encoded {
     counts: Ingested,
-    files: Vec<(DataFileName, Bytes)>,
+    files: Vec<EncodedFile>,
+}
+
+/// A data file that is not written yet.
+struct EncodedFile {
+    name: DataFileName,
+    late: u64,
+    parquet: Bytes,
 }
 
 /// All of ingest that needs no store.
@@ -169,7 +182,7 @@ fn encode(
     let unique = dedupe(decoded.spans);
 
     let spans = unique.spans.len() as u64;
-    let files = data_files(unique.spans, content, ingested_at_ms, layout)?;
+    let files = data_files(unique.spans, content, ingested_at_ms, layout, options.late_before_ns)?;
     let counts = Ingested {
         spans,
         duplicates: unique.duplicates,
@@ -187,7 +200,8 @@ fn data_files(
     content: Content,
     ingested_at_ms: i64,
     layout: &Layout,
-) -> Result<Vec<(DataFileName, Bytes)>, StoreError> {
+    late_before_ns: i64,
+) -> Result<Vec<EncodedFile>, StoreError> {
     let mut hours: BTreeMap<Hour, Vec<Span>> = BTreeMap::new();
     for span in spans {
         hours.entry(Hour::of_ns(span.end_ns)).or_default().push(span);
@@ -196,10 +210,12 @@ fn data_files(
     for spans in hours.into_values() {
         let ends = spans.iter().map(|span| span.end_ns);
         // No hour is without spans; zero is never taken.
-        let (first, last) = (ends.clone().min().unwrap_or(0), ends.max().unwrap_or(0));
+        let (first, last) = (ends.clone().min().unwrap_or(0), ends.clone().max().unwrap_or(0));
         let rows = spans.len() as u64;
+        let late = ends.filter(|&end| end < late_before_ns).count() as u64;
         let name = DataFileName::new(first..=last, rows, content, layout.number, DECODER_VERSION)?;
-        files.push((name, Bytes::from(to_parquet(spans, ingested_at_ms, layout)?)));
+        let parquet = Bytes::from(to_parquet(spans, ingested_at_ms, layout)?);
+        files.push(EncodedFile { name, late, parquet });
     }
     Ok(files)
 }

@@ -69,7 +69,7 @@ fn config(fields: &Map<String, Value>) -> Result<Config, ConfigError> {
 pub fn rules(environment: &Environment, root: &Root) -> Result<(Root, Path), StoreError> {
     let place = environment.get("FLUO_RULES").unwrap_or("rules");
     if place.starts_with('/') || place.contains("://") {
-        let root = open_root(place, &|name| environment.get(name).map(str::to_owned))?;
+        let root = open_root(place, &environment.lookup())?;
         return Ok((root, Path::default()));
     }
     Ok((root.clone(), Path::from(place)))

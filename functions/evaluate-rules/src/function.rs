@@ -8,7 +8,7 @@ use fluo_alerts::time;
 use fluo_evaluator::rule_store::RuleStoreError;
 use fluo_evaluator::span_data::SpanData;
 use fluo_evaluator::tick::TickError;
-use fluo_evaluator::{Evaluator, Host, LiveTick, RuleStore, Ticked, tick_live};
+use fluo_evaluator::{Evaluator, Host, RuleStore, Ticked, tick_live};
 use fluo_runtime::log::line;
 use fluo_runtime::metrics::{Metric, Unit, emit};
 use fluo_runtime::{Environment, EnvironmentError, Invocation, aws};
@@ -79,7 +79,7 @@ impl EvaluateRules {
         clock: &'static (dyn Fn() -> i64 + Send + Sync),
     ) -> Result<Self, StartError> {
         let configuration = configuration(environment)?;
-        let root = open_root(&configuration.store, &|name| environment.get(name).map(str::to_owned))?;
+        let root = open_root(&configuration.store, &environment.lookup())?;
         let (rules_root, folder) = rules(environment, &root)?;
         let aws = aws::configuration(environment, "SNS")?;
         let sinks = route_all(&configuration.sinks, &|_| None, Some(&aws))?;
@@ -117,7 +117,7 @@ impl EvaluateRules {
         for (level, message, fields) in tick.lines() {
             line(level, (self.clock)(), message, fields);
         }
-        let LiveTick { ticked, .. } = tick;
+        let ticked = tick.ticked;
         self.measure(&ticked);
         Ok(json!({
             "eval_time": time::format(eval_time),
@@ -148,7 +148,9 @@ impl EvaluateRules {
                 ("FilesRead", Unit::Count, sum(|report| report.files_read)),
                 ("BytesInFilesRead", Unit::Bytes, sum(|report| report.bytes_in_files)),
                 ("SpansInFilesRead", Unit::Count, sum(|report| report.spans_in_files)),
+                ("SpansInLateFiles", Unit::Count, sum(|report| report.spans_in_late_files)),
                 ("RulesFailed", Unit::Count, last.failed_rules.len() as u64),
+                ("AlertsPending", Unit::Count, last.pending),
                 ("AlertsFiring", Unit::Count, last.firing),
             ]);
         }

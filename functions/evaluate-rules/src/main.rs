@@ -7,9 +7,8 @@ use fluo_runtime::{Environment, Invocation, now, serve};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let function = EvaluateRules::start(&Environment::of_process(), &now);
-    serve(function, async |function: &EvaluateRules, invocation: Invocation| {
-        function.handle(invocation).await
-    })
-    .await
+    let environment = Environment::of_process();
+    let function = EvaluateRules::start(&environment, &now);
+    let handle = async |function: &EvaluateRules, invocation: Invocation| function.handle(invocation).await;
+    serve("evaluate-rules", &environment, function, handle).await
 }

@@ -2,6 +2,8 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Builder, ResponseChecksumValidation};
+use fluo_rules::duration::Nanos;
+use fluo_rules::rule::{ALLOWED_LATENESS, EVAL_DELAY};
 use fluo_runtime::answer::{InvocationError, answer};
 use fluo_runtime::envelope::Envelope;
 use fluo_runtime::log::{Level, line};
@@ -32,6 +34,8 @@ pub struct IngestSpans {
     root: Root,
     layout: Layout,
     options: IngestOptions,
+    /// Spans that ended longer ago than this are late, in nanoseconds.
+    late_after: i64,
     name: String,
     clock: &'static (dyn Fn() -> i64 + Send + Sync),
 }
@@ -57,6 +61,7 @@ struct Tally {
     spans: u64,
     duplicates: u64,
     set_aside: u64,
+    late: u64,
     raw_bytes: u64,
     parquet_bytes: u64,
 }
@@ -68,7 +73,7 @@ impl IngestSpans {
         clock: &'static (dyn Fn() -> i64 + Send + Sync),
     ) -> Result<Self, StartError> {
         let uri = environment.required("FLUO_STORE", "where spans are written: s3://bucket")?;
-        let root = open_root(uri, &|name| environment.get(name).map(str::to_owned))?;
+        let root = open_root(uri, &environment.lookup())?;
         let configuration = aws::configuration(environment, "S3")?;
         let configuration = Builder::from(&configuration)
             // A stand-in has no host name for each bucket.
@@ -76,7 +81,7 @@ impl IngestSpans {
             // What is decoded proves itself, and not every server that speaks S3 has these checksums.
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             .build();
-        Ok(Self::new(environment, Box::new(Client::from_conf(configuration)), root, clock))
+        Ok(Self::new(environment, Box::new(Client::from_conf(configuration)), root, clock)?)
     }
 
     /// The same with raw objects from anywhere.
@@ -85,13 +90,16 @@ impl IngestSpans {
         raw: Box<dyn RawObjects>,
         root: Root,
         clock: &'static (dyn Fn() -> i64 + Send + Sync),
-    ) -> Self {
+    ) -> Result<Self, EnvironmentError> {
         let mut options = IngestOptions::default();
         if let Some(memory) = environment.memory() {
             options.limits.max_bytes = options.limits.max_bytes.min(memory / MEMORY_PER_BYTE);
         }
+        let allowed = duration(environment, "FLUO_ALLOWED_LATENESS", ALLOWED_LATENESS)?;
+        let delay = duration(environment, "FLUO_EVAL_DELAY", EVAL_DELAY)?;
+        let late_after = allowed.0.saturating_add(delay.0);
         let name = environment.function_name("ingest-spans");
-        Self { raw, root, layout: Layout::builtin(), options, name, clock }
+        Ok(Self { raw, root, layout: Layout::builtin(), options, late_after, name, clock })
     }
 
     /// Handles an invocation.
@@ -127,8 +135,9 @@ impl IngestSpans {
             // It ends among the dead letters, where people look: nobody knows what it was to tell.
             Err(error) => return vec![(String::new(), Outcome::Failed { reason: error.to_string() })],
         };
-        let ingest =
-            Ingest { raw: self.raw.as_ref(), root: &self.root, layout: &self.layout, options: self.options };
+        let options =
+            IngestOptions { late_before_ns: (self.clock)().saturating_sub(self.late_after), ..self.options };
+        let ingest = Ingest { raw: self.raw.as_ref(), root: &self.root, layout: &self.layout, options };
         let mut outcomes = Vec::with_capacity(objects.len());
         for object in objects {
             let outcome = if (self.clock)() >= until {
@@ -153,6 +162,7 @@ impl IngestSpans {
                 let fields = json!({
                     "object": object, "spans": ingested.spans, "duplicates": ingested.duplicates,
                     "id_conflicts": ingested.id_conflicts, "set_aside": set_aside,
+                    "late": ingested.files.iter().map(|file| file.late).sum::<u64>(),
                     "files": ingested.files.iter().map(|file| file.location.to_string()).collect::<Vec<_>>(),
                     "redelivered": ingested.files.iter().all(|file| file.existed) && !ingested.files.is_empty(),
                 });
@@ -185,11 +195,20 @@ impl IngestSpans {
             ("Spans", Unit::Count, tally.spans),
             ("SpansDuplicate", Unit::Count, tally.duplicates),
             ("SpansSetAside", Unit::Count, tally.set_aside),
+            ("SpansLate", Unit::Count, tally.late),
             ("RawBytes", Unit::Bytes, tally.raw_bytes),
             ("ParquetBytes", Unit::Bytes, tally.parquet_bytes),
         ];
         emit(&self.name, (self.clock)(), &metrics);
     }
+}
+
+/// What a variable says, or what holds where it says nothing.
+fn duration(environment: &Environment, name: &str, otherwise: Nanos) -> Result<Nanos, EnvironmentError> {
+    environment.get(name).map_or(Ok(otherwise), |text| {
+        Nanos::parse(text)
+            .map_err(|error| EnvironmentError::Invalid { name: name.to_owned(), reason: error.to_string() })
+    })
 }
 
 impl Tally {
@@ -198,8 +217,10 @@ impl Tally {
         match outcome {
             Outcome::Ingested(ingested) => {
                 // What was there before was counted then.
-                let new = ingested.files.iter().filter(|file| !file.existed);
-                self.spans += new.map(|file| file.rows).sum::<u64>();
+                for file in ingested.files.iter().filter(|file| !file.existed) {
+                    self.spans += file.rows;
+                    self.late += file.late;
+                }
                 self.duplicates += ingested.duplicates;
                 self.set_aside += ingested.set_aside.iter().map(|(_, count)| count).sum::<u64>();
                 self.raw_bytes += ingested.raw_bytes;

@@ -7,7 +7,8 @@ use fluo_runtime::{Environment, Invocation, now, serve};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let function = IngestSpans::start(&Environment::of_process(), &now);
-    serve(function, async |function: &IngestSpans, invocation: Invocation| function.handle(invocation).await)
-        .await
+    let environment = Environment::of_process();
+    let function = IngestSpans::start(&environment, &now);
+    let handle = async |function: &IngestSpans, invocation: Invocation| function.handle(invocation).await;
+    serve("ingest-spans", &environment, function, handle).await
 }

@@ -5,6 +5,8 @@ use fluo_runtime::s3_event::ObjectRef;
 use fluo_spans::layout::Layout;
 use fluo_store::{Class, IngestOptions, Ingested, Root, ingest_object};
 use object_store::path::Path;
+use tracing::field::Empty;
+use tracing::{Instrument, Span, info_span, instrument};
 
 use crate::quarantine::quarantine;
 use crate::raw::{RawError, RawObject, RawObjects};
@@ -45,11 +47,31 @@ pub struct Ingest<'a> {
 
 impl Ingest<'_> {
     /// Ingests one object.
+    #[instrument(
+        name = "ingest object", skip_all,
+        fields(fluo.object = object.key, fluo.spans = Empty, otel.status_code = Empty, otel.status_description = Empty)
+    )]
     pub async fn ingest(&self, object: &ObjectRef) -> Outcome {
+        let outcome = self.outcome(object).await;
+        let span = Span::current();
+        match &outcome {
+            Outcome::Ingested(ingested) => {
+                span.record("fluo.spans", ingested.spans);
+            }
+            Outcome::Ignored(_) => {}
+            Outcome::Quarantined { reason, .. } | Outcome::Failed { reason } => {
+                span.record("otel.status_code", "ERROR").record("otel.status_description", reason.as_str());
+            }
+        }
+        outcome
+    }
+
+    async fn outcome(&self, object: &ObjectRef) -> Outcome {
         if let Some(why) = ignored(&object.key, self.root.at(&Path::default()).as_ref()) {
             return Outcome::Ignored(why);
         }
-        let raw = match self.raw.read(object, self.options.limits.max_bytes).await {
+        let reading = self.raw.read(object, self.options.limits.max_bytes);
+        let raw = match reading.instrument(info_span!("read object")).await {
             Ok(raw) => raw,
             Err(RawError::Unavailable(reason)) => return Outcome::Failed { reason },
             Err(error) => return self.set_aside(object, None, &error.to_string()).await,

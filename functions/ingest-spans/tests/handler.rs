@@ -78,7 +78,7 @@ impl RawObjects for Bucket {
 fn function(bucket: &Bucket) -> (IngestSpans, Root) {
     let root = Root::in_memory().unwrap();
     let environment = Environment::from_iter([("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")]);
-    (IngestSpans::new(&environment, Box::new(bucket.clone()), root.clone(), &clock), root)
+    (IngestSpans::new(&environment, Box::new(bucket.clone()), root.clone(), &clock).unwrap(), root)
 }
 
 /// An OTLP request of spans with these numbers. An id of zeros is none.
@@ -340,4 +340,12 @@ async fn nothing_is_begun_that_the_deadline_would_cut_off() {
     let answer = function.handle(Invocation { event, deadline: clock() + 1_000_000_000 }).await.unwrap();
     assert_eq!(failures(&answer), ["m1"]);
     assert_eq!(spans(&root).await, 0);
+}
+
+#[test]
+fn a_lateness_that_is_no_duration_is_named() {
+    let environment = Environment::from_iter([("FLUO_ALLOWED_LATENESS", "long")]);
+    let root = Root::in_memory().unwrap();
+    let error = IngestSpans::new(&environment, Box::new(Bucket::default()), root, &clock).err().unwrap();
+    assert!(error.to_string().starts_with("FLUO_ALLOWED_LATENESS cannot be used: "), "{error}");
 }

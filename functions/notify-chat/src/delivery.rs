@@ -84,7 +84,7 @@ impl Delivery<'_> {
             return Outcome::not_now("the service asked to be left alone");
         }
         let Some(left) = self.left(now) else { return no_time() };
-        match tokio::time::timeout(left, to.sink.send(notification, now)).await {
+        match tokio::time::timeout(left, to.send(notification, now)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 let wait =

@@ -70,7 +70,7 @@ impl NotifyChat {
     ) -> Result<Self, StartError> {
         let uri =
             environment.required("FLUO_STORE", "where marks of what was delivered are kept: s3://bucket")?;
-        let root = open_root(uri, &|name| environment.get(name).map(str::to_owned))?;
+        let root = open_root(uri, &environment.lookup())?;
         let receivers = Receivers::start(sinks(environment)?, secrets, environment, clock()).await?;
         let name = environment.function_name("notify-chat");
         Ok(Self { receivers, marks: Marks::new(root), name, clock })

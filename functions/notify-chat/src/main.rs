@@ -7,7 +7,8 @@ use fluo_runtime::{Environment, Invocation, now, serve};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let function = NotifyChat::start(&Environment::of_process(), &now).await;
-    serve(function, async |function: &NotifyChat, invocation: Invocation| function.handle(invocation).await)
-        .await
+    let environment = Environment::of_process();
+    let function = NotifyChat::start(&environment, &now).await;
+    let handle = async |function: &NotifyChat, invocation: Invocation| function.handle(invocation).await;
+    serve("notify-chat", &environment, function, handle).await
 }

@@ -7,6 +7,7 @@ use fluo_alerts::time;
 use fluo_evaluator::{Evaluator, Host, Ticked, tick_live};
 use fluo_sinks::{Routed, SinkConfig, route_all};
 use fluo_store::{Root, probe};
+use fluo_telemetry::Traces;
 use object_store::path::Path;
 use serde_json::{Value, json};
 
@@ -25,8 +26,15 @@ pub(crate) async fn run(args: &Run) -> Result<Status, Failure> {
     })?;
     let sinks = sinks(&configured)?;
     let evaluator = evaluator(configured.config.settings(), root.clone())?;
-    let runner =
-        Runner { configured: &configured, evaluator: &evaluator, root: &root, sinks: &sinks, nonce: &nonce };
+    let traces = Traces::start("fluo", &variable).map_err(|error| Failure::usage(error.to_string()))?;
+    let runner = Runner {
+        configured: &configured,
+        evaluator: &evaluator,
+        root: &root,
+        sinks: &sinks,
+        nonce: &nonce,
+        traces: &traces,
+    };
     if args.once {
         let at = match &args.at {
             Some(text) => time::parse(text, now()).map_err(|error| Failure::usage(error.to_string()))?,
@@ -51,6 +59,9 @@ pub(crate) async fn run(args: &Run) -> Result<Status, Failure> {
     }
 }
 
+/// The longest time that own traces may take.
+const FLUSH: Duration = Duration::from_secs(10);
+
 /// What every tick needs.
 struct Runner<'a> {
     configured: &'a Configured,
@@ -58,10 +69,20 @@ struct Runner<'a> {
     root: &'a Root,
     sinks: &'a [Routed],
     nonce: &'a str,
+    traces: &'a Traces,
 }
 
 impl Runner<'_> {
+    /// An evaluation, and what it has to say of itself.
     async fn tick(&self, eval_time: i64) -> Result<Ticked, Failure> {
+        let ticked = self.evaluate(eval_time).await;
+        if let Err(error) = self.traces.flush(FLUSH).await {
+            log(Level::Warning, &error.to_string(), Value::Null);
+        }
+        ticked
+    }
+
+    async fn evaluate(&self, eval_time: i64) -> Result<Ticked, Failure> {
         let files = self.configured.files()?;
         let host =
             Host { root: self.root, sinks: self.sinks, clock: &now, nonce: self.nonce, deadline: None };

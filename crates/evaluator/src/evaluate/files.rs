@@ -59,6 +59,10 @@ impl Evaluator {
         report.files_listed = all.len() as u64;
         report.new_files = new.iter().map(|file| self.data.name(file)).collect();
         let arrived: Vec<Stretch> = new.iter().map(|file| ends_of(file)).collect();
+        if !first {
+            let judged_to = self.times(state, state.eval_time, None).watermark;
+            new.iter().filter(|file| ends_of(file).from <= judged_to).for_each(|file| report.late(file));
+        }
         if first || !new.is_empty() {
             state.pipeline.arrived_at = inputs.eval_time;
             state.pipeline.stale = false;

@@ -50,6 +50,19 @@ async fn stored_spans(store: &dyn ObjectStore, file: &WrittenFile) -> Vec<Span> 
 }
 
 #[tokio::test]
+async fn spans_that_ended_too_long_ago_are_counted_and_stored() {
+    let store = InMemory::new();
+    let raw = request(&[(1, -1), (2, 0), (3, 4), (4, 5)]);
+    let options = IngestOptions { late_before_ns: HOUR_START_NS + 5, ..IngestOptions::default() };
+    let (root, layout) = (Path::from("spans"), Layout::builtin());
+    let ingested = ingest_object(&store, &root, raw, INGESTED_AT_MS, &layout, &options).await.unwrap();
+    assert_eq!(
+        ingested.files.iter().map(|file| (file.rows, file.late)).collect::<Vec<_>>(),
+        [(1, 1), (3, 2)]
+    );
+}
+
+#[tokio::test]
 async fn spans_of_two_hours_become_two_files_of_one_content() {
     let store = InMemory::new();
     let raw = request(&[(1, -1), (2, 0), (3, 5_000_000), (2, 0)]);
