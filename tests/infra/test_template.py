@@ -43,13 +43,13 @@ def test_texts_are_ascii():
 
 # What the functions read: functions/README.md.
 READ_BY = {
-    "IngestSpans": {"FLUO_STORE"},
+    "IngestSpans": {"FLUO_STORE", "FLUO_EVAL_DELAY", "FLUO_ALLOWED_LATENESS", "OTEL_EXPORTER_OTLP_ENDPOINT"},
     "EvaluateRules": {
         "FLUO_STORE", "FLUO_RULES", "FLUO_TOPIC_ARN", "FLUO_TRACE_URL", "FLUO_EVAL_DELAY",
         "FLUO_ALLOWED_LATENESS", "FLUO_STALE_AFTER", "FLUO_MAX_CATCH_UP", "FLUO_DELIVERY_LIMIT", "FLUO_RULE_TIME",
-        "FLUO_RULE_MEMORY_MIB",
+        "FLUO_RULE_MEMORY_MIB", "OTEL_EXPORTER_OTLP_ENDPOINT",
     },
-    "NotifyChat": {"FLUO_STORE", "FLUO_SINKS", "FLUO_SECRETS"},
+    "NotifyChat": {"FLUO_STORE", "FLUO_SINKS", "FLUO_SECRETS", "OTEL_EXPORTER_OTLP_ENDPOINT"},
 }  # fmt: skip
 
 
