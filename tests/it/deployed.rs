@@ -138,3 +138,12 @@ pub(crate) fn files_below(folder: &Path) -> Vec<String> {
     files.sort();
     files
 }
+
+/// The record of the only evaluation that a run told of.
+pub(crate) fn evaluation(ended: &Ended) -> Value {
+    let lines = records(&ended.stderr);
+    let [line] = lines.iter().filter(|line| line["message"] == "evaluated").collect::<Vec<_>>()[..] else {
+        panic!("not one evaluation: {lines:?}");
+    };
+    line["evaluation"].clone()
+}

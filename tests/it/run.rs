@@ -2,20 +2,10 @@
 
 use std::fs;
 
-use fluo_tests::program::Ended;
 use serde_json::Value;
 
-use crate::deployed::{Deployment, failure, files_below, success};
+use crate::deployed::{Deployment, evaluation, failure, files_below, success};
 use crate::incident::{records, six_failures};
-
-/// The record of the only evaluation that a run told of.
-fn evaluation(ended: &Ended) -> Value {
-    let lines = records(&ended.stderr);
-    let [line] = lines.iter().filter(|line| line["message"] == "evaluated").collect::<Vec<_>>()[..] else {
-        panic!("not one evaluation: {lines:?}");
-    };
-    line["evaluation"].clone()
-}
 
 #[test]
 fn an_incident_is_told_once_and_so_is_its_end() {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::deployed::{Deployment, failure};
+use crate::deployed::{Deployment, evaluation, failure};
 use crate::incident::six_failures;
 
 fn status(deployment: &Deployment) -> Value {
@@ -47,7 +47,7 @@ fn what_is_pending_and_what_is_wrong_is_told() {
     deployment.tick("12:00:00").expect(0);
     deployment.arrive("failures", 85, &six_failures());
     deployment.arrive("more", 110, &[failure(100), failure(110)]);
-    deployment.tick("12:03:00").expect(0);
+    assert_eq!(evaluation(&deployment.tick("12:03:00"))["pending"], 1);
     deployment.write("rules/broken.yml", "- name: broken\n  condition: nope\n");
     deployment.tick("12:03:01").expect(0);
     let status = status(&deployment);
