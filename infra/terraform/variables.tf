@@ -340,13 +340,13 @@ variable "log_days" {
 }
 
 variable "traces_endpoint" {
-  description = "OpenTelemetry collector that the functions' own traces go to, over OTLP/HTTP, as https://otlp.example. Empty: no own traces."
+  description = "OpenTelemetry collector that the functions' own traces go to, over OTLP/HTTP and without credentials, as http://otlp.example:4318; not the one in front of this bucket. Empty: no own traces."
   type        = string
   default     = ""
 
   validation {
-    condition     = can(regex("^$|^https?://.+$", var.traces_endpoint))
-    error_message = "Must be empty, or a URL."
+    condition     = can(regex("^$|^https?://[^@]+$", var.traces_endpoint))
+    error_message = "Must be empty, or a URL without credentials."
   }
 }
 

@@ -1,6 +1,7 @@
 //! What fluo tells a collector of its own work.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use fluo_spans::decode::{Limits, decode};
 use fluo_spans::span::{Kind, Span, Status};
@@ -82,22 +83,51 @@ async fn a_step_that_fails_is_an_error_that_says_why() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_that_takes_nothing_holds_up_nothing_and_is_told_of() {
-    let refusing = Server::start([Answer::new(400, "no")]).await;
     let deployment = Deployment::new();
-    let ended = tick(&deployment, &format!("OTEL_EXPORTER_OTLP_ENDPOINT={}", refusing.url("")), "12:00:00");
-    assert!(ended.stderr.contains("of own traces are lost"), "{}", ended.stderr);
-    ended.expect(0);
-    let nobody = "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9";
-    let ended = tick(&deployment, nobody, "12:01:00");
-    assert!(ended.stderr.contains("of own traces are lost"), "{}", ended.stderr);
-    ended.expect(0);
+    let lost = |address: &str, at: &str| {
+        let ended = tick(&deployment, &format!("OTEL_EXPORTER_OTLP_ENDPOINT={address}"), at);
+        let lost =
+            ended.stderr.lines().find(|line| line.contains("of own traces are lost")).map(str::to_owned);
+        ended.expect(0);
+        lost.unwrap()
+    };
+    let refusing = Server::start([Answer::new(400, "no")]).await;
+    let line = lost(&refusing.url(""), "12:00:00");
+    assert!(line.contains("400 Bad Request"), "{line}");
+    let line = lost("http://127.0.0.1:9", "12:01:00");
+    assert!(line.contains("refused"), "{line}");
+    // It is not waited for as long as it asks, nor as long as it is silent.
+    let busy = Server::start([Answer::with_header(503, "retry-after: 9")]).await;
+    let began = Instant::now();
+    let line = lost(&busy.url(""), "12:02:00");
+    assert!(line.contains("503 Service Unavailable"), "{line}");
+    let silent = Server::start([Answer::Silence]).await;
+    let line = lost(&silent.url(""), "12:03:00");
+    assert!(line.contains("no answer within 2s"), "{line}");
+    assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
+}
+
+#[test]
+fn variables_that_cannot_be_followed_are_told_and_evaluation_goes_on() {
+    let deployment = Deployment::new();
+    for (variables, part) in [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT=collector:4318", "no own traces: "),
+        (
+            "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317 OTEL_EXPORTER_OTLP_PROTOCOL=grpc",
+            "no own traces: OTEL_EXPORTER_OTLP_PROTOCOL can only be `http/protobuf`",
+        ),
+    ] {
+        let ended = tick(&deployment, variables, "12:00:00");
+        assert!(ended.stderr.contains(part), "{}", ended.stderr);
+        ended.expect(0);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_wants_none_has_none() {
     let collector = Server::start([]).await;
     let deployment = Deployment::new();
-    for off in ["OTEL_SDK_DISABLED=true", "OTEL_TRACES_EXPORTER=none"] {
+    for off in ["OTEL_SDK_DISABLED=true", "OTEL_TRACES_EXPORTER=none", "OTEL_EXPORTER_OTLP_ENDPOINT="] {
         let endpoint = format!("OTEL_EXPORTER_OTLP_ENDPOINT={} {off}", collector.url(""));
         tick(&deployment, &endpoint, "12:00:00").expect(0);
     }

@@ -12,6 +12,7 @@
 //! | [`notification`] | an event in an alert's life → the payload that every sink starts from |
 //! | [`template`] | annotations → texts, with a default that never fails |
 //! | [`log`] | what was done, and how much it matters → a line of JSON |
+//! | [`mod@step`] | a step of the work → a span of fluo's own traces |
 //! | [`escape`] | hostile text → text that is safe to show |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
@@ -22,6 +23,7 @@ pub mod fingerprint;
 pub mod life_cycle;
 pub mod log;
 pub mod notification;
+pub mod step;
 pub mod template;
 pub mod time;
 pub mod value;

@@ -8,13 +8,14 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use fluo_alerts::step;
+use fluo_alerts::step::traced;
 use fluo_store::names::current;
 use fluo_store::records::read_evaluations;
 use fluo_store::{DataFile, Hour, Root, StoreError, footer, list_hours};
 use futures::{StreamExt, stream};
 use object_store::ObjectStore;
 use object_store::path::Path;
-use tracing::instrument;
 
 use crate::report::Report;
 use crate::settings::Settings;
@@ -46,9 +47,9 @@ pub struct Live {
 
 #[async_trait]
 impl Arrivals for Live {
-    #[instrument(name = "list files", skip_all, err)]
     async fn files(&self, hours: RangeInclusive<Hour>, by: By) -> Result<Vec<DataFile>, StoreError> {
-        let mut files = list_hours(self.store.as_ref(), &self.spans, hours).await?.files;
+        let listing = list_hours(self.store.as_ref(), &self.spans, hours);
+        let mut files = traced(step!("list files"), listing).await?.files;
         if let By::Time(time) = by {
             files.retain(|file| file.last_modified_ms.saturating_mul(1_000_000) <= time);
         }

@@ -15,14 +15,13 @@ use fluo_alerts::life_cycle::{
     Change, Facts, Mutes, Observation, RuleState, Stretch, Times, ViolationRecord, announce, transition,
 };
 use fluo_alerts::notification::Notification;
+use fluo_alerts::step;
+use fluo_alerts::step::{Empty, traced};
 use fluo_alerts::template::Renderer;
-use fluo_alerts::time;
 use fluo_engine::{EngineError, SpanSource, observe, record, session_with_memory};
 use fluo_plan::{RulePlan, TimeRange, missing_can_make_true};
 use fluo_rules::rule::Rule;
 use fluo_store::{DataFile, Hour, StoreError};
-use tracing::field::Empty;
-use tracing::{Span, instrument};
 
 use files::Files;
 
@@ -105,7 +104,6 @@ impl Evaluator {
     /// # Errors
     ///
     /// [`StoreError`] where files cannot be listed. What is wrong with one rule or one file is no error: it is told of.
-    #[instrument(skip_all, err, fields(fluo.eval_time = time::format(inputs.eval_time)))]
     pub async fn evaluate(&self, before: State, inputs: Inputs<'_>) -> Result<Evaluation, StoreError> {
         let first = before.is_new();
         let mut state = before;
@@ -135,8 +133,12 @@ impl Evaluator {
         let mut read = BTreeSet::new();
         for (known, plan) in &due_rules {
             let name = &known.rule.name;
-            match self.rule(&mut state, known, plan, &files, &all, inputs).await {
+            let step =
+                step!("judge rule", fluo.rule = name.as_str(), fluo.files = Empty, fluo.violations = Empty);
+            match traced(step.clone(), self.rule(&mut state, known, plan, &files, &all, inputs)).await {
                 Ok(judged) => {
+                    step.record("fluo.files", judged.files.len());
+                    step.record("fluo.violations", judged.change.records.len());
                     report.rules += 1;
                     report.stretches += judged.stretches as u64;
                     for file in judged.files {
@@ -213,10 +215,6 @@ impl Evaluator {
     }
 
     /// Judges what is due of a rule, and moves its alerts on.
-    #[instrument(
-        name = "judge rule", skip_all, err,
-        fields(fluo.rule = known.rule.name, fluo.files = Empty, fluo.violations = Empty)
-    )]
     async fn rule(
         &self,
         state: &mut State,
@@ -286,8 +284,6 @@ impl Evaluator {
         };
         let stretches = judged.len();
         let change = transition(before, &facts, &judged, observations, judged_to, times);
-        let span = Span::current();
-        span.record("fluo.files", read_files.len()).record("fluo.violations", change.records.len());
         Ok(Judged { change, stretches, files: read_files })
     }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use fluo_alerts::life_cycle::Mutes;
 use fluo_alerts::log::Level;
-use fluo_alerts::time;
+use fluo_alerts::step::traced;
+use fluo_alerts::{step, time};
 use fluo_rules::SourceFile;
 use object_store::path::Path;
 use serde_json::{Value, json};
-use tracing::instrument;
 
 use crate::arrivals::Live;
 use crate::chain;
@@ -57,8 +57,17 @@ impl LiveTick {
 }
 
 /// Evaluates up to `eval_time` what arrived in `spans/` of the host's store, and delivers.
-#[instrument(name = "tick", skip_all, err, fields(fluo.eval_time = time::format(eval_time)))]
 pub async fn tick_live(
+    evaluator: &Evaluator,
+    files: &Files,
+    host: Host<'_>,
+    eval_time: i64,
+) -> Result<LiveTick, TickError> {
+    let tick = step!("tick", fluo.eval_time = time::format(eval_time));
+    traced(tick, Box::pin(evaluate_and_deliver(evaluator, files, host, eval_time))).await
+}
+
+async fn evaluate_and_deliver(
     evaluator: &Evaluator,
     files: &Files,
     host: Host<'_>,

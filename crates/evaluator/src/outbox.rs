@@ -1,11 +1,11 @@
 //! Delivery: lease, send, confirm. At least once, each with one id.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use fluo_alerts::notification::Id;
 use fluo_sinks::{Routed, SinkError};
 use futures::future::join_all;
-use tracing::instrument;
 
 use crate::notices;
 use crate::settings::Settings;
@@ -41,7 +41,6 @@ struct Outcome {
 }
 
 /// Sends what is due, until nothing is.
-#[instrument(skip_all, err)]
 pub(crate) async fn deliver(host: Host<'_>, settings: &Settings) -> Result<Delivered, TickError> {
     let mut delivered = Delivered::default();
     loop {
@@ -125,7 +124,8 @@ async fn send(host: Host<'_>, state: &State, due: &Deliveries) -> Vec<Outcome> {
             if now.saturating_add(MARGIN) > until || host.deadline.is_some_and(|deadline| now >= deadline) {
                 break;
             }
-            let result = routed.send(&queued.notification, now).await;
+            let left = Duration::from_nanos(until.saturating_sub(now).unsigned_abs());
+            let result = routed.send(&queued.notification, now, left).await;
             let stop = result.as_ref().is_err_and(SinkError::is_retry);
             outcomes.push(Outcome {
                 sink: routed.sink.name().to_owned(),

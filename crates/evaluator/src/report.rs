@@ -45,8 +45,8 @@ pub struct Report {
     /// Their spans, as far as their names say.
     #[serde(default)]
     pub spans_in_files: u64,
-    /// Spans, as far as names say, of new files that reach back behind the watermark before: what had been judged there
-    /// was judged again.
+    /// Spans, as far as names say, of new files that reach back behind the watermark before: what rules without times of
+    /// their own had judged there was judged again.
     #[serde(default)]
     pub spans_in_late_files: u64,
     /// Files that it saw for the first time: the order of arrival, for a replay.

@@ -12,7 +12,6 @@ use fluo_store::{Root, StoreError};
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt};
-use tracing::instrument;
 
 use crate::live::Files;
 
@@ -46,7 +45,6 @@ impl RuleStore {
     }
 
     /// The files as they are now, by their paths in the store.
-    #[instrument(name = "read rules", skip_all, err)]
     pub async fn read(&self) -> Result<Files, RuleStoreError> {
         let failed = |source| StoreError::Request { action: "list", location: self.folder.clone(), source };
         let store = self.root.store.as_ref();

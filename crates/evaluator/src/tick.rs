@@ -14,12 +14,13 @@ use std::sync::PoisonError;
 
 use fluo_alerts::life_cycle::Mutes;
 use fluo_alerts::notification::Notification;
+use fluo_alerts::step::traced;
+use fluo_alerts::{step, time};
 use fluo_rules::SourceFile;
 use fluo_sinks::Routed;
 use fluo_store::records::{evaluation_object, violation_objects};
 use fluo_store::{Root, StoreError, Swap, Version, put_if_absent};
 use object_store::path::Path;
-use tracing::instrument;
 
 use crate::arrivals::{Arrivals, By};
 use crate::catch_up;
@@ -121,7 +122,8 @@ pub async fn tick(
             eval_time: step.eval_time,
             skip_to: step.skip_to,
         };
-        let evaluation = evaluator.evaluate(before.clone(), inputs).await?;
+        let evaluating = step!("evaluate", fluo.eval_time = time::format(step.eval_time));
+        let evaluation = traced(evaluating, Box::pin(evaluator.evaluate(before.clone(), inputs))).await?;
         let mut notifications = evaluation.notifications;
         if let Some(from) = step.skip_to {
             notifications.insert(0, notices::unjudged(before.eval_time, from, step.eval_time));
@@ -158,7 +160,7 @@ pub async fn tick(
         }
     }
     if !ticked.overtaken {
-        ticked.delivered = outbox::deliver(host, evaluator.settings()).await?;
+        ticked.delivered = traced(step!("deliver"), outbox::deliver(host, evaluator.settings())).await?;
     }
     Ok(ticked)
 }
@@ -168,34 +170,38 @@ fn state_path(host: Host<'_>) -> Path {
 }
 
 /// The state and its version; a new one where there is none.
-#[instrument(name = "read state", skip_all, err)]
 pub(crate) async fn load(host: Host<'_>) -> Result<(State, Option<Version>), TickError> {
-    match host.root.versioned.read(&state_path(host)).await? {
-        Some((bytes, version)) => Ok((State::decode(&bytes)?, Some(version))),
-        None => Ok((State::new(), None)),
-    }
+    traced(step!("read state"), async {
+        match host.root.versioned.read(&state_path(host)).await? {
+            Some((bytes, version)) => Ok((State::decode(&bytes)?, Some(version))),
+            None => Ok((State::new(), None)),
+        }
+    })
+    .await
 }
 
 /// Replaces the state; none where another's write stands.
-#[instrument(name = "replace state", skip_all, err)]
 pub(crate) async fn swap(
     host: Host<'_>,
     state: &mut State,
     version: Option<&Version>,
 ) -> Result<Option<Version>, TickError> {
-    state.writes += 1;
-    host.nonce.clone_into(&mut state.nonce);
-    let bytes = state.encode()?;
-    match host.root.versioned.swap(&state_path(host), version, bytes).await {
-        Ok(Swap::Swapped(version)) => Ok(Some(version)),
-        // The answer to a write that was tried again inside a client may be about the first try.
-        Ok(Swap::Lost) | Err(StoreError::OutcomeUnknown { .. }) => {
-            let (stored, stored_version) = load(host).await?;
-            let ours = stored.nonce == state.nonce && stored.writes == state.writes;
-            Ok(stored_version.filter(|_| ours))
+    traced(step!("replace state"), async {
+        state.writes += 1;
+        host.nonce.clone_into(&mut state.nonce);
+        let bytes = state.encode()?;
+        match host.root.versioned.swap(&state_path(host), version, bytes).await {
+            Ok(Swap::Swapped(version)) => Ok(Some(version)),
+            // The answer to a write that was tried again inside a client may be about the first try.
+            Ok(Swap::Lost) | Err(StoreError::OutcomeUnknown { .. }) => {
+                let (stored, stored_version) = load(host).await?;
+                let ours = stored.nonce == state.nonce && stored.writes == state.writes;
+                Ok(stored_version.filter(|_| ours))
+            }
+            Err(error) => Err(error.into()),
         }
-        Err(error) => Err(error.into()),
-    }
+    })
+    .await
 }
 
 /// Puts notifications into the outbox, leased by whoever commits them.
@@ -235,26 +241,32 @@ fn new_texts(before: &State, rules: &RuleSet) -> BTreeMap<String, String> {
 }
 
 /// Writes what was committed, unless this process has. Writing it twice writes the same.
-#[instrument(name = "write records", skip_all, err)]
 async fn write(evaluator: &Evaluator, host: Host<'_>, unwritten: &[Unwritten]) -> Result<(), TickError> {
-    let written = || evaluator.written.lock().unwrap_or_else(PoisonError::into_inner);
-    for records in unwritten {
-        let evaluation = Some((records.eval_time, records.generation));
-        if *written() == evaluation {
-            continue;
+    traced(step!("write records"), async {
+        let written = || evaluator.written.lock().unwrap_or_else(PoisonError::into_inner);
+        for records in unwritten {
+            let evaluation = Some((records.eval_time, records.generation));
+            if *written() == evaluation {
+                continue;
+            }
+            for (hash, text) in &records.rule_texts {
+                let path = Path::from(format!("state/rules/{hash}.yml"));
+                put_if_absent(host.root.store.as_ref(), &host.root.at(&path), text.clone().into()).await?;
+            }
+            let rows = records
+                .violations
+                .iter()
+                .map(row)
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(StateError::Json)?;
+            let mut objects = violation_objects(&rows, records.eval_time, records.generation)?;
+            objects.push(evaluation_object(&records.evaluation, records.eval_time, records.generation));
+            for (path, bytes) in objects {
+                put_if_absent(host.root.store.as_ref(), &host.root.at(&path), bytes).await?;
+            }
+            *written() = evaluation;
         }
-        for (hash, text) in &records.rule_texts {
-            let path = Path::from(format!("state/rules/{hash}.yml"));
-            put_if_absent(host.root.store.as_ref(), &host.root.at(&path), text.clone().into()).await?;
-        }
-        let rows =
-            records.violations.iter().map(row).collect::<Result<Vec<_>, _>>().map_err(StateError::Json)?;
-        let mut objects = violation_objects(&rows, records.eval_time, records.generation)?;
-        objects.push(evaluation_object(&records.evaluation, records.eval_time, records.generation));
-        for (path, bytes) in objects {
-            put_if_absent(host.root.store.as_ref(), &host.root.at(&path), bytes).await?;
-        }
-        *written() = evaluation;
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }

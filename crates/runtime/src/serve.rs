@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use fluo_alerts::step;
+use fluo_alerts::step::failed;
 use fluo_telemetry::Traces;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::{Value, json};
-use tracing::field::Empty;
-use tracing::{Instrument, info_span};
+use tracing::Instrument;
 
 use crate::environment::Environment;
 use crate::log::{self, Level};
@@ -56,19 +57,17 @@ where
         }
     };
     let traces = Traces::start(program, &environment.lookup()).unwrap_or_else(|error| {
-        log::line(Level::Warning, now(), "no own traces", json!({"reason": error.to_string()}));
+        log::line(Level::Warning, now(), &error.to_string(), Value::Null);
         Traces::default()
     });
     let is_cold = AtomicBool::new(true);
     let (function, handle, traces, is_cold) = (&function, &handle, &traces, &is_cold);
     let service = service_fn(|event: LambdaEvent<Value>| async move {
         let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-        let span = info_span!(
+        let span = step!(
             "invocation",
             otel.name = program,
             otel.kind = "server",
-            otel.status_code = Empty,
-            otel.status_description = Empty,
             faas.invocation_id = event.context.request_id,
             faas.coldstart = is_cold.swap(false, Ordering::Relaxed),
         );
@@ -77,7 +76,7 @@ where
         let handled = Box::pin(handle(function, invocation)).instrument(span.clone()).await;
         let answer = handled.map_err(|error| {
             let reason = error.to_string();
-            span.record("otel.status_code", "ERROR").record("otel.status_description", reason.as_str());
+            failed(&span, &reason);
             log::line(Level::Error, now(), "the invocation failed", json!({"reason": reason}));
             lambda_runtime::Error::from(reason)
         });
@@ -98,6 +97,6 @@ where
 async fn flush(traces: &Traces, deadline: i64) {
     let left = u64::try_from(deadline.saturating_sub(now()).saturating_sub(MARGIN)).unwrap_or(0);
     if let Err(error) = traces.flush(FLUSH.min(Duration::from_nanos(left))).await {
-        log::line(Level::Warning, now(), "own traces were not sent", json!({"reason": error.to_string()}));
+        log::line(Level::Warning, now(), &error.to_string(), Value::Null);
     }
 }

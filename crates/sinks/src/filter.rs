@@ -1,10 +1,12 @@
 //! Which notifications a sink wants.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use fluo_alerts::notification::{Event, Notification};
+use fluo_alerts::step;
+use fluo_alerts::step::traced;
 use fluo_rules::rule::Severity;
-use tracing::instrument;
 
 use crate::{Sink, SinkError};
 
@@ -46,12 +48,27 @@ impl Routed {
         self.filter.wants(notification)
     }
 
-    /// Sends it once: [`Sink::send`], as a span of fluo's own traces.
-    #[instrument(
-        skip_all, err,
-        fields(otel.kind = "client", fluo.sink = self.sink.name(), fluo.notification.id = %notification.id)
-    )]
-    pub async fn send(&self, notification: &Notification, at: i64) -> Result<(), SinkError> {
-        self.sink.send(notification, at).await
+    /// Sends it once, as a step of fluo's own traces: [`Sink::send`]. What takes longer than `within` may arrive or not,
+    /// and is an error after which it is tried again.
+    pub async fn send(
+        &self,
+        notification: &Notification,
+        at: i64,
+        within: Duration,
+    ) -> Result<(), SinkError> {
+        let name = self.sink.name();
+        let step = step!(
+            "send",
+            otel.kind = "client",
+            fluo.sink = name,
+            fluo.notification.id = %notification.id,
+        );
+        let sending = async {
+            let sent = tokio::time::timeout(within, self.sink.send(notification, at)).await;
+            sent.unwrap_or_else(|_| {
+                Err(SinkError::retry(name, "send", "no answer in the time that was left"))
+            })
+        };
+        traced(step, sending).await
     }
 }

@@ -22,7 +22,6 @@ use fluo_spans::span::Span;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectStore;
 use object_store::path::Path;
-use tracing::instrument;
 
 use crate::error::StoreError;
 use crate::list::partition;
@@ -44,12 +43,12 @@ pub struct IngestOptions {
     /// Default ten minutes.
     pub max_future_ns: i64,
     /// Spans that ended before this are counted as late, in nanoseconds since the epoch. Default: none are.
-    pub late_before_ns: i64,
+    pub late_before_ns: Option<i64>,
 }
 
 impl Default for IngestOptions {
     fn default() -> Self {
-        Self { limits: Limits::default(), max_future_ns: 600_000_000_000, late_before_ns: i64::MIN }
+        Self { limits: Limits::default(), max_future_ns: 600_000_000_000, late_before_ns: None }
     }
 }
 
@@ -131,13 +130,11 @@ pub async fn write_spans(
     layout: &Layout,
 ) -> Result<Vec<WrittenFile>, StoreError> {
     let layout = layout.clone();
-    let late_before_ns = IngestOptions::default().late_before_ns;
-    let encode = move || data_files(spans, content, ingested_at_ms, &layout, late_before_ns);
+    let encode = move || data_files(spans, content, ingested_at_ms, &layout, None);
     let files = tokio::task::spawn_blocking(encode).await.map_err(StoreError::Interrupted)??;
     put(store, root, files).await
 }
 
-#[instrument(name = "write files", skip_all, err)]
 async fn put(
     store: &dyn ObjectStore,
     root: &Path,
@@ -200,7 +197,7 @@ fn data_files(
     content: Content,
     ingested_at_ms: i64,
     layout: &Layout,
-    late_before_ns: i64,
+    late_before_ns: Option<i64>,
 ) -> Result<Vec<EncodedFile>, StoreError> {
     let mut hours: BTreeMap<Hour, Vec<Span>> = BTreeMap::new();
     for span in spans {
@@ -212,7 +209,7 @@ fn data_files(
         // No hour is without spans; zero is never taken.
         let (first, last) = (ends.clone().min().unwrap_or(0), ends.clone().max().unwrap_or(0));
         let rows = spans.len() as u64;
-        let late = ends.filter(|&end| end < late_before_ns).count() as u64;
+        let late = ends.filter(|&end| late_before_ns.is_some_and(|moment| end < moment)).count() as u64;
         let name = DataFileName::new(first..=last, rows, content, layout.number, DECODER_VERSION)?;
         let parquet = Bytes::from(to_parquet(spans, ingested_at_ms, layout)?);
         files.push(EncodedFile { name, late, parquet });

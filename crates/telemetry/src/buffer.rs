@@ -1,5 +1,6 @@
 //! Spans that have ended and were not sent yet.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -7,8 +8,8 @@ use opentelemetry::Context;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
-/// The most that are kept: an evaluation of a thousand rules has no more.
-const MOST: usize = 8192;
+/// The most that are kept: a day's catch-up of a hundred rules has some fifteen thousand.
+const MOST: usize = 16_384;
 
 /// Keeps spans until they are taken.
 #[derive(Debug, Clone, Default)]
@@ -16,7 +17,7 @@ pub(crate) struct Buffer(Arc<Mutex<Kept>>);
 
 #[derive(Debug, Default)]
 struct Kept {
-    spans: Vec<SpanData>,
+    spans: VecDeque<SpanData>,
     dropped: usize,
 }
 
@@ -28,7 +29,7 @@ impl Buffer {
     /// What ended since the last time, and how many there were beside it that could not be kept.
     pub(crate) fn take(&self) -> (Vec<SpanData>, usize) {
         let Kept { spans, dropped } = std::mem::take(&mut *self.kept());
-        (spans, dropped)
+        (spans.into(), dropped)
     }
 }
 
@@ -40,11 +41,12 @@ impl SpanProcessor for Buffer {
             return;
         }
         let mut kept = self.kept();
-        if kept.spans.len() < MOST {
-            kept.spans.push(span);
-        } else {
+        // A step ends before the one that it is part of: what ends last says most.
+        if kept.spans.len() == MOST {
+            kept.spans.pop_front();
             kept.dropped += 1;
         }
+        kept.spans.push_back(span);
     }
 
     fn force_flush(&self) -> OTelSdkResult {
@@ -53,5 +55,26 @@ impl SpanProcessor for Buffer {
 
     fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::{Tracer, TracerProvider};
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+
+    use super::*;
+
+    #[test]
+    fn of_too_many_the_last_are_kept() {
+        let buffer = Buffer::default();
+        let provider = SdkTracerProvider::builder().with_span_processor(buffer.clone()).build();
+        let tracer = provider.tracer("test");
+        for number in 0..MOST + 3 {
+            drop(tracer.start(number.to_string()));
+        }
+        let (spans, dropped) = buffer.take();
+        assert_eq!((spans.len(), dropped, spans[0].name.as_ref()), (MOST, 3, "3"));
+        assert_eq!(buffer.take().0.len(), 0);
     }
 }

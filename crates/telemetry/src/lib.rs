@@ -5,9 +5,9 @@
 //!
 //! | variable | says |
 //! | --- | --- |
-//! | `OTEL_EXPORTER_OTLP_ENDPOINT` | the collector, `http://127.0.0.1:4318`; OTLP over HTTP, in protobuf |
+//! | `OTEL_EXPORTER_OTLP_ENDPOINT` | the collector, `http://127.0.0.1:4318`: OTLP over HTTP, in protobuf |
 //! | `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` | the same for traces alone, with its path |
-//! | `OTEL_EXPORTER_OTLP_HEADERS`, `…_TIMEOUT`, `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER` | as [OpenTelemetry says](https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/) |
+//! | `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER` and its argument | as [OpenTelemetry says](https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/) |
 //! | `OTEL_SDK_DISABLED=true`, `OTEL_TRACES_EXPORTER=none` | nothing is told |
 //!
 //! ```text
@@ -15,7 +15,8 @@
 //! ```
 //!
 //! Sent when the program says so, and by nobody else: Lambda freezes a process between invocations, with whatever its
-//! threads had in hand. What cannot be sent is lost, and said; the work that it tells of never fails over it.
+//! threads had in hand. What cannot be sent is lost, and said; the work that it tells of never fails over it. What a
+//! collector takes and drops is not known here.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
 
@@ -24,11 +25,10 @@ mod client;
 
 use std::time::Duration;
 
-use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider;
+use opentelemetry::{Key, KeyValue};
 use opentelemetry_otlp::{SpanExporter, WithHttpConfig};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanExporter as _};
 use tracing::subscriber::set_global_default;
 use tracing_subscriber::layer::SubscriberExt;
@@ -40,6 +40,17 @@ use client::Client;
 /// The variables that name a collector.
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 
+/// Variables that ask for what is not spoken here, but for this.
+const ONLY: [(&str, &str); 4] = [
+    ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf"),
+    ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+    ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "none"),
+    ("OTEL_EXPORTER_OTLP_COMPRESSION", "none"),
+];
+
+/// What the SDK calls a service whose name nobody said.
+const UNNAMED: &str = "unknown_service";
+
 /// Where a program's own traces go; nowhere, where nobody asked for them.
 #[derive(Debug, Default)]
 pub struct Traces(Option<Collector>);
@@ -47,19 +58,18 @@ pub struct Traces(Option<Collector>);
 #[derive(Debug)]
 struct Collector {
     buffer: Buffer,
+    client: Client,
     exporter: SpanExporter,
-    /// Ends what it provides when it is dropped.
-    _provider: SdkTracerProvider,
 }
 
 /// Why traces are not told.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// Occurs when the environment names a collector that nothing can be sent to.
-    #[error("own traces cannot be sent: {0}")]
+    #[error("no own traces: {0}")]
     Configuration(String),
     /// Occurs when somebody else in the process listens already.
-    #[error("own traces cannot be gathered: {0}")]
+    #[error("no own traces: {0}")]
     Taken(#[from] tracing::subscriber::SetGlobalDefaultError),
     /// Occurs when the collector does not take them.
     #[error("{spans} spans of own traces are lost: {reason}")]
@@ -76,46 +86,46 @@ impl Traces {
     /// where the environment gives no other. `given`: the environment, as far as it decides whether to listen; what
     /// else OpenTelemetry's variables say is read by its SDK.
     pub fn start(program: &str, given: &dyn Fn(&str) -> Option<String>) -> Result<Self, TelemetryError> {
+        let given = |name: &str| given(name).filter(|text| !text.trim().is_empty());
         let says = |name: &str, word: &str| given(name).is_some_and(|text| text.eq_ignore_ascii_case(word));
-        let named = ENDPOINTS.iter().any(|name| given(name).is_some_and(|text| !text.trim().is_empty()));
-        if !named || says("OTEL_SDK_DISABLED", "true") || says("OTEL_TRACES_EXPORTER", "none") {
+        let endpoint = ENDPOINTS.into_iter().find_map(given);
+        let Some(endpoint) = endpoint else { return Ok(Self(None)) };
+        if says("OTEL_SDK_DISABLED", "true") || says("OTEL_TRACES_EXPORTER", "none") {
             return Ok(Self(None));
         }
-        let invalid = |reason: String| TelemetryError::Configuration(reason);
+        if let Some((name, only)) =
+            ONLY.into_iter().find(|(name, only)| given(name).is_some() && !says(name, only))
+        {
+            return Err(TelemetryError::Configuration(format!("{name} can only be `{only}`")));
+        }
+        // An address may hold a secret.
+        let invalid = |reason: String| TelemetryError::Configuration(reason.replace(&endpoint, "***"));
         let client = Client::new().map_err(|error| invalid(error.to_string()))?;
         let mut exporter = SpanExporter::builder()
             .with_http()
-            .with_http_client(client)
+            .with_http_client(client.clone())
             .build()
             .map_err(|error| invalid(error.to_string()))?;
-        let mut resource = Resource::builder();
-        if given("OTEL_SERVICE_NAME").is_none() {
-            resource = resource.with_service_name(program.to_owned());
-        }
-        // As OpenTelemetry's own detectors of Lambda call it.
-        if let Some(function) = given("AWS_LAMBDA_FUNCTION_NAME") {
-            resource = resource.with_attribute(KeyValue::new("faas.name", function));
-        }
-        let resource = resource.build();
+        let resource = resource(program, given("AWS_LAMBDA_FUNCTION_NAME"));
         exporter.set_resource(&resource);
         let buffer = Buffer::default();
         let provider =
             SdkTracerProvider::builder().with_resource(resource).with_span_processor(buffer.clone()).build();
         let layer = tracing_opentelemetry::layer()
             .with_tracer(provider.tracer("fluo"))
-            // Files and lines of fluo's code help nobody who runs it.
+            // Files, lines, threads and polls of fluo's code help nobody who runs it.
             .with_location(false)
             .with_threads(false)
-            .with_level(false)
             .with_target(false)
+            .with_tracked_inactivity(false)
             .with_filter(filter::filter_fn(|metadata| metadata.target().starts_with("fluo")));
         set_global_default(Registry::default().with(layer))?;
-        Ok(Self(Some(Collector { buffer, exporter, _provider: provider })))
+        Ok(Self(Some(Collector { buffer, client, exporter })))
     }
 
     /// Sends what has ended since the last time, for no longer than `within`.
     pub async fn flush(&self, within: Duration) -> Result<(), TelemetryError> {
-        let Some(Collector { buffer, exporter, .. }) = &self.0 else { return Ok(()) };
+        let Some(Collector { buffer, client, exporter }) = &self.0 else { return Ok(()) };
         let (spans, dropped) = buffer.take();
         if spans.is_empty() {
             return Ok(());
@@ -129,10 +139,26 @@ impl Traces {
                     reason: "there were too many".to_owned(),
                 });
             }
-            Ok(Err(OTelSdkError::InternalFailure(reason))) => reason,
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("no answer within {within:?}"),
+            Ok(Err(error)) => client.failure().unwrap_or_else(|| error.to_string()),
+            Err(_) => match client.failure() {
+                Some(reason) => format!("{reason}, and again"),
+                None => format!("no answer within {within:?}"),
+            },
         };
         Err(TelemetryError::Lost { spans: count + dropped, reason })
     }
+}
+
+/// Who tells: as OpenTelemetry's variables say, and its own detectors of Lambda call a function.
+fn resource(program: &str, function: Option<String>) -> Resource {
+    let found = Resource::builder().build();
+    let name = found.get(&Key::new("service.name")).map(|name| name.to_string());
+    let mut resource = Resource::builder();
+    if name.is_none_or(|name| name.starts_with(UNNAMED)) {
+        resource = resource.with_service_name(program.to_owned());
+    }
+    if let Some(function) = function {
+        resource = resource.with_attribute(KeyValue::new("faas.name", function));
+    }
+    resource.build()
 }

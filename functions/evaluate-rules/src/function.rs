@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnv;
-use fluo_alerts::time;
+use fluo_alerts::step::traced;
+use fluo_alerts::{step, time};
 use fluo_evaluator::rule_store::RuleStoreError;
 use fluo_evaluator::span_data::SpanData;
 use fluo_evaluator::tick::TickError;
@@ -105,7 +106,7 @@ impl EvaluateRules {
     /// Handles an invocation.
     pub async fn handle(&self, invocation: Invocation) -> Result<Value, InvocationError> {
         let eval_time = eval_time(&invocation.event, (self.clock)(), self.every)?;
-        let files = self.rules.read().await?;
+        let files = traced(step!("read rules"), self.rules.read()).await?;
         let host = Host {
             root: &self.root,
             sinks: &self.sinks,

@@ -135,8 +135,10 @@ impl IngestSpans {
             // It ends among the dead letters, where people look: nobody knows what it was to tell.
             Err(error) => return vec![(String::new(), Outcome::Failed { reason: error.to_string() })],
         };
-        let options =
-            IngestOptions { late_before_ns: (self.clock)().saturating_sub(self.late_after), ..self.options };
+        let options = IngestOptions {
+            late_before_ns: Some((self.clock)().saturating_sub(self.late_after)),
+            ..self.options
+        };
         let ingest = Ingest { raw: self.raw.as_ref(), root: &self.root, layout: &self.layout, options };
         let mut outcomes = Vec::with_capacity(objects.len());
         for object in objects {

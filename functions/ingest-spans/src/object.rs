@@ -1,12 +1,13 @@
 //! One object → what became of it.
 
 use fluo_alerts::escape::chain;
+use fluo_alerts::step;
+use fluo_alerts::step::{Empty, failed, traced};
 use fluo_runtime::s3_event::ObjectRef;
 use fluo_spans::layout::Layout;
 use fluo_store::{Class, IngestOptions, Ingested, Root, ingest_object};
 use object_store::path::Path;
-use tracing::field::Empty;
-use tracing::{Instrument, Span, info_span, instrument};
+use tracing::Instrument;
 
 use crate::quarantine::quarantine;
 use crate::raw::{RawError, RawObject, RawObjects};
@@ -47,21 +48,15 @@ pub struct Ingest<'a> {
 
 impl Ingest<'_> {
     /// Ingests one object.
-    #[instrument(
-        name = "ingest object", skip_all,
-        fields(fluo.object = object.key, fluo.spans = Empty, otel.status_code = Empty, otel.status_description = Empty)
-    )]
     pub async fn ingest(&self, object: &ObjectRef) -> Outcome {
-        let outcome = self.outcome(object).await;
-        let span = Span::current();
+        let step = step!("ingest object", fluo.object = object.key, fluo.spans = Empty);
+        let outcome = self.outcome(object).instrument(step.clone()).await;
         match &outcome {
             Outcome::Ingested(ingested) => {
-                span.record("fluo.spans", ingested.spans);
+                step.record("fluo.spans", ingested.spans);
             }
             Outcome::Ignored(_) => {}
-            Outcome::Quarantined { reason, .. } | Outcome::Failed { reason } => {
-                span.record("otel.status_code", "ERROR").record("otel.status_description", reason.as_str());
-            }
+            Outcome::Quarantined { reason, .. } | Outcome::Failed { reason } => failed(&step, reason),
         }
         outcome
     }
@@ -71,14 +66,15 @@ impl Ingest<'_> {
             return Outcome::Ignored(why);
         }
         let reading = self.raw.read(object, self.options.limits.max_bytes);
-        let raw = match reading.instrument(info_span!("read object")).await {
+        let raw = match traced(step!("read object"), reading).await {
             Ok(raw) => raw,
             Err(RawError::Unavailable(reason)) => return Outcome::Failed { reason },
             Err(error) => return self.set_aside(object, None, &error.to_string()).await,
         };
         let spans = self.root.at(&Path::from("spans"));
         let (store, bytes) = (self.root.store.as_ref(), raw.bytes.clone());
-        match ingest_object(store, &spans, bytes, raw.modified_ms, self.layout, &self.options).await {
+        let storing = ingest_object(store, &spans, bytes, raw.modified_ms, self.layout, &self.options);
+        match traced(step!("store spans"), storing).await {
             Ok(ingested) => Outcome::Ingested(ingested),
             // A fault of ours is met again with every delivery, and must not hold up what else was delivered. The
             // object waits in quarantine for the version that can read it.

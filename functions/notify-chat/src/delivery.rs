@@ -84,15 +84,11 @@ impl Delivery<'_> {
             return Outcome::not_now("the service asked to be left alone");
         }
         let Some(left) = self.left(now) else { return no_time() };
-        match tokio::time::timeout(left, to.send(notification, now)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                let wait =
-                    error.retry_after().map_or(0, |wait| i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX));
-                *not_before = now.saturating_add(wait);
-                return Outcome::Failed { reason: error.to_string(), is_permanent: !error.is_retry() };
-            }
-            Err(_) => return Outcome::not_now("no answer before the end of the invocation"),
+        if let Err(error) = to.send(notification, now, left).await {
+            let wait =
+                error.retry_after().map_or(0, |wait| i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX));
+            *not_before = now.saturating_add(wait);
+            return Outcome::Failed { reason: error.to_string(), is_permanent: !error.is_retry() };
         }
         if let Err(error) = self.marks.put(notification, sink).await {
             self.warn("delivered, and not marked", notification, sink, &error);

@@ -26,7 +26,10 @@ pub(crate) async fn run(args: &Run) -> Result<Status, Failure> {
     })?;
     let sinks = sinks(&configured)?;
     let evaluator = evaluator(configured.config.settings(), root.clone())?;
-    let traces = Traces::start("fluo", &variable).map_err(|error| Failure::usage(error.to_string()))?;
+    let traces = Traces::start("fluo", &variable).unwrap_or_else(|error| {
+        log(Level::Warning, &error.to_string(), Value::Null);
+        Traces::default()
+    });
     let runner = Runner {
         configured: &configured,
         evaluator: &evaluator,
@@ -60,7 +63,7 @@ pub(crate) async fn run(args: &Run) -> Result<Status, Failure> {
 }
 
 /// The longest time that own traces may take.
-const FLUSH: Duration = Duration::from_secs(10);
+const FLUSH: Duration = Duration::from_secs(2);
 
 /// What every tick needs.
 struct Runner<'a> {

@@ -61,7 +61,9 @@ impl Evaluator {
         let arrived: Vec<Stretch> = new.iter().map(|file| ends_of(file)).collect();
         if !first {
             let judged_to = self.times(state, state.eval_time, None).watermark;
-            new.iter().filter(|file| ends_of(file).from <= judged_to).for_each(|file| report.late(file));
+            let watermark = self.times(state, inputs.eval_time, None).watermark;
+            let late = Stretch { from: watermark.saturating_sub(self.lateness(None)), to: judged_to };
+            new.iter().filter(|file| ends_of(file).meets(late)).for_each(|file| report.late(file));
         }
         if first || !new.is_empty() {
             state.pipeline.arrived_at = inputs.eval_time;

@@ -53,7 +53,7 @@ async fn stored_spans(store: &dyn ObjectStore, file: &WrittenFile) -> Vec<Span> 
 async fn spans_that_ended_too_long_ago_are_counted_and_stored() {
     let store = InMemory::new();
     let raw = request(&[(1, -1), (2, 0), (3, 4), (4, 5)]);
-    let options = IngestOptions { late_before_ns: HOUR_START_NS + 5, ..IngestOptions::default() };
+    let options = IngestOptions { late_before_ns: Some(HOUR_START_NS + 5), ..IngestOptions::default() };
     let (root, layout) = (Path::from("spans"), Layout::builtin());
     let ingested = ingest_object(&store, &root, raw, INGESTED_AT_MS, &layout, &options).await.unwrap();
     assert_eq!(
