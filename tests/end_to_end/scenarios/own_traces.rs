@@ -1,6 +1,7 @@
 //! fluo watches itself: the evaluator's own traces go to the collector, and by it into the bucket.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use fluo_end_to_end::collector::{Collector, Writes};
 use fluo_end_to_end::deployment::Deployment;
@@ -17,8 +18,9 @@ async fn an_invocation_is_a_trace_in_the_bucket() {
     let endpoint = collector.endpoint();
     let settings = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str())];
     let evaluator = deployment.another_evaluator(&deployment.bucket, &deployment.topic, &settings);
-    for _ in 0..2 {
-        evaluator.invoke(schedule::event(Timestamp::now())).await.answer();
+    let now = Timestamp::now();
+    for at in [now - Duration::from_secs(60), now] {
+        evaluator.invoke(schedule::event(at)).await.answer();
     }
     // Both invocations, of which the first alone was a cold start, with what they did below them.
     let sql = "SELECT root.attributes['faas.coldstart'], child.name
