@@ -91,7 +91,11 @@ fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Nanos>,
 impl Config {
     /// Reads the text of `fluo.yml`.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        serde_yaml::from_str::<Self>(text).map_err(|error| ConfigError::Yaml(error.to_string()))?.checked()
+        // Without the lines around the mistake, in which a secret may stand.
+        let options = serde_yaml::options! { with_snippet: false };
+        serde_yaml::from_str_with_options::<Self>(text, options)
+            .map_err(|error| ConfigError::Yaml(error.to_string()))?
+            .checked()
     }
 
     /// Reads the same as JSON, as an environment without files gives it.
@@ -160,5 +164,13 @@ mod tests {
             let error = Config::parse(text).unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn the_line_of_a_mistake_is_named_and_not_shown() {
+        let text =
+            "store: data\nrules: [r]\nsinks:\n  - {type: slack, url: https://hooks/S3CR3T, severity: [x]}\n";
+        let error = Config::parse(text).unwrap_err().to_string();
+        assert!(error.contains("line 4, column 5") && !error.contains("S3CR3T"), "{error}");
     }
 }
