@@ -77,11 +77,7 @@ fn minute() -> Nanos {
 
 fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Nanos, D::Error> {
     let text = String::deserialize(deserializer)?;
-    match Nanos::parse(&text) {
-        Ok(duration) if duration.0 > 0 => Ok(duration),
-        Ok(_) => Err(serde::de::Error::custom(format!("`{text}` must be longer than nothing"))),
-        Err(error) => Err(serde::de::Error::custom(format!("{error}; {}", error.hint()))),
-    }
+    Nanos::positive(&text).map_err(serde::de::Error::custom)
 }
 
 fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Nanos>, D::Error> {

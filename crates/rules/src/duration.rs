@@ -20,6 +20,15 @@ impl Nanos {
     /// One day of 24 hours.
     pub const DAY: Self = Self(24 * Self::HOUR.0);
 
+    /// Reads a duration that must be longer than nothing, as every setting is; says what is wrong, and what to write.
+    pub fn positive(text: &str) -> Result<Self, String> {
+        match Self::parse(text) {
+            Ok(duration) if duration.0 > 0 => Ok(duration),
+            Ok(_) => Err(format!("`{text}` must be longer than nothing")),
+            Err(error) => Err(format!("{error}; {}", error.hint())),
+        }
+    }
+
     /// Reads a duration; a leading `-` makes it negative.
     pub fn parse(text: &str) -> Result<Self, DurationError> {
         let (negative, digits) = match text.strip_prefix('-') {

@@ -9,7 +9,7 @@
 //! | [`answer`] | what became of each message → the answer that makes the queue deliver the rest again |
 //! | [`log`] | lines of JSON |
 //! | [`metrics`] | numbers in CloudWatch's embedded metric format |
-//! | [`mod@serve`] | the loop that Lambda drives; the only clock |
+//! | [`mod@serve`] | the loop that Lambda drives, with the clock, and own traces at its end |
 //!
 //! ```text
 //! Lambda ─▶ serve ─▶ envelope ─▶ a function's own work, item by item ─▶ answer ─▶ Lambda

@@ -7,16 +7,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fluo_alerts::step;
 use fluo_alerts::step::failed;
-use fluo_telemetry::Traces;
+use fluo_telemetry::{LONGEST_FLUSH, Traces};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use tracing::Instrument;
 
 use crate::environment::Environment;
 use crate::log::{self, Level};
-
-/// The longest time that own traces may take before an invocation is answered.
-const FLUSH: Duration = Duration::from_secs(2);
 
 /// What is left of an invocation when none of it is given to own traces, in nanoseconds.
 const MARGIN: i64 = 500_000_000;
@@ -96,7 +93,7 @@ where
 /// Sends own traces before the process is frozen, in the time that the invocation has left.
 async fn flush(traces: &Traces, deadline: i64) {
     let left = u64::try_from(deadline.saturating_sub(now()).saturating_sub(MARGIN)).unwrap_or(0);
-    if let Err(error) = traces.flush(FLUSH.min(Duration::from_nanos(left))).await {
+    if let Err(error) = traces.flush(LONGEST_FLUSH.min(Duration::from_nanos(left))).await {
         log::line(Level::Warning, now(), &error.to_string(), Value::Null);
     }
 }

@@ -48,6 +48,9 @@ const ONLY: [(&str, &str); 4] = [
     ("OTEL_EXPORTER_OTLP_COMPRESSION", "none"),
 ];
 
+/// The longest time that a program waits for its traces to be taken.
+pub const LONGEST_FLUSH: Duration = Duration::from_secs(2);
+
 /// What the SDK calls a service whose name nobody said.
 const UNNAMED: &str = "unknown_service";
 

@@ -208,8 +208,7 @@ impl IngestSpans {
 /// What a variable says, or what holds where it says nothing.
 fn duration(environment: &Environment, name: &str, otherwise: Nanos) -> Result<Nanos, EnvironmentError> {
     environment.get(name).map_or(Ok(otherwise), |text| {
-        Nanos::parse(text)
-            .map_err(|error| EnvironmentError::Invalid { name: name.to_owned(), reason: error.to_string() })
+        Nanos::positive(text).map_err(|reason| EnvironmentError::Invalid { name: name.to_owned(), reason })
     })
 }
 

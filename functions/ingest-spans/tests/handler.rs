@@ -344,8 +344,10 @@ async fn nothing_is_begun_that_the_deadline_would_cut_off() {
 
 #[test]
 fn a_lateness_that_is_no_duration_is_named() {
-    let environment = Environment::from_iter([("FLUO_ALLOWED_LATENESS", "long")]);
-    let root = Root::in_memory().unwrap();
-    let error = IngestSpans::new(&environment, Box::new(Bucket::default()), root, &clock).err().unwrap();
-    assert!(error.to_string().starts_with("FLUO_ALLOWED_LATENESS cannot be used: "), "{error}");
+    for text in ["long", "-1h"] {
+        let environment = Environment::from_iter([("FLUO_ALLOWED_LATENESS", text)]);
+        let root = Root::in_memory().unwrap();
+        let error = IngestSpans::new(&environment, Box::new(Bucket::default()), root, &clock).err().unwrap();
+        assert!(error.to_string().starts_with("FLUO_ALLOWED_LATENESS cannot be used: "), "{error}");
+    }
 }

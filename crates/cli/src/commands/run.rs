@@ -7,7 +7,7 @@ use fluo_alerts::time;
 use fluo_evaluator::{Evaluator, Host, Ticked, tick_live};
 use fluo_sinks::{Routed, SinkConfig, route_all};
 use fluo_store::{Root, probe};
-use fluo_telemetry::Traces;
+use fluo_telemetry::{LONGEST_FLUSH, Traces};
 use object_store::path::Path;
 use serde_json::{Value, json};
 
@@ -62,9 +62,6 @@ pub(crate) async fn run(args: &Run) -> Result<Status, Failure> {
     }
 }
 
-/// The longest time that own traces may take.
-const FLUSH: Duration = Duration::from_secs(2);
-
 /// What every tick needs.
 struct Runner<'a> {
     configured: &'a Configured,
@@ -79,7 +76,7 @@ impl Runner<'_> {
     /// An evaluation, and what it has to say of itself.
     async fn tick(&self, eval_time: i64) -> Result<Ticked, Failure> {
         let ticked = self.evaluate(eval_time).await;
-        if let Err(error) = self.traces.flush(FLUSH).await {
+        if let Err(error) = self.traces.flush(LONGEST_FLUSH).await {
             log(Level::Warning, &error.to_string(), Value::Null);
         }
         ticked
