@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::deployed::{Deployment, failure, success};
-use crate::incident::data_files;
+use crate::incident::{data_files, six_failures};
 
 const VERIFY: [&str; 4] = ["verify", "told.ndjson", "--store", "store"];
 
@@ -25,6 +25,29 @@ fn an_alert_holds_also_after_more_has_arrived() {
     deployment.tick("12:04:00").expect(0);
     let expected = json!({"schema": "fluo.verification/v1", "holds": true, "findings": []});
     assert_eq!(verification(&deployment), (expected, 0));
+}
+
+#[test]
+fn an_alert_holds_in_whatever_order_its_group_and_values_come() {
+    let deployment = Deployment::new();
+    let rule = "- name: by-service\n  span: {attributes: {http.status_code: 401}}\n  group_by: [service_name, name]\n  \
+                aggregation: {slow: {max: duration}, count: count}\n  condition: count > 5\n";
+    deployment.write("rules/auth.yml", rule);
+    deployment.tick("12:00:00").expect(0);
+    deployment.arrive("failures", 85, &six_failures());
+    deployment.tick("12:02:00").expect(0);
+    let line = fs::read_to_string(deployment.path("told.ndjson")).unwrap();
+    let order = |text: &str, names: [&str; 2]| names.map(|name| text.find(name)).is_sorted();
+    assert!(
+        order(&line, ["\"service_name\":\"auth-service\",\"name\"", "\"slow\":"]),
+        "the rule's order: {line}"
+    );
+    deployment.fluo(&VERIFY).expect(0);
+    // As a tool writes it that sorts the members of objects.
+    deployment.write("told.ndjson", &serde_json::to_string_pretty(&deployment.told()[0]).unwrap());
+    let sorted = fs::read_to_string(deployment.path("told.ndjson")).unwrap();
+    assert!(order(&sorted, ["\"count\":", "\"slow\":"]), "{sorted}");
+    deployment.fluo(&VERIFY).expect(0);
 }
 
 #[test]

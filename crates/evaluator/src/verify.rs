@@ -8,6 +8,8 @@
 //! What arrived later changes nothing: whoever was told was told of what was there. What lies behind the first moment
 //! (`ends_at`, `peak`, whether it held for `for`) is not proved: the alert names the files of its first window only.
 
+mod compare;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -17,8 +19,6 @@ use fluo_alerts::escape::plain;
 use fluo_alerts::notification::{FileRef, Id, Notification, Told};
 use fluo_alerts::template::Renderer;
 use fluo_alerts::time;
-use fluo_alerts::violation::{Evidence, Violation};
-use fluo_alerts::wire::Object;
 use fluo_engine::{EngineError, Range, record, session_with_memory};
 use fluo_plan::RulePlan;
 use fluo_rules::rule::Rule;
@@ -283,77 +283,14 @@ async fn judge(
         let detail = format!(
             "the condition `{}` does not hold for {} at {}",
             plain(&rule.condition.text),
-            group_of(&told.violation),
+            compare::group_of(&told.violation),
             time::format(starts_at)
         );
         findings.push(Finding { kind: Kind::Condition, detail });
         return Ok(());
     };
-    findings.extend(compare(told, &again));
+    findings.extend(compare::compare(told, &again));
     Ok(())
-}
-
-/// What was told of the first moment, against what comes out now.
-fn compare(told: &Told, again: &Violation) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let was = &told.violation;
-    let (told_group, group) = (group_of(was), group_of(again));
-    if told_group != group {
-        findings.push(differs(Kind::Told, "group", &told_group, &group));
-    }
-    let (was_values, values) = (json(&Object(&was.values)), json(&Object(&again.values)));
-    if was_values != values {
-        findings.push(differs(Kind::Values, "values", &was_values, &values));
-    }
-    let human: Vec<String> = told.values.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-    let is: Vec<String> =
-        again.values.iter().map(|(name, value)| format!("{name} = {}", value.human())).collect();
-    if human != is {
-        findings.push(differs(Kind::Values, "values for people", &human.join(", "), &is.join(", ")));
-    }
-    if was.evidence.len() != again.evidence.len() {
-        let detail =
-            format!("evidence: told {} spans, and there are {}", was.evidence.len(), again.evidence.len());
-        findings.push(Finding { kind: Kind::Evidence, detail });
-    }
-    for (was, is) in was.evidence.iter().zip(&again.evidence) {
-        let (was, is) = (json(&shown(was)), json(&shown(is)));
-        if was != is {
-            findings.push(differs(Kind::Evidence, "evidence", &was, &is));
-        }
-    }
-    findings
-}
-
-/// As payloads have it: what is equal has equal bytes.
-fn json(value: &impl Serialize) -> String {
-    // Texts and finite numbers always have a JSON form; if they had not, nothing would equal the reason.
-    serde_json::to_string(value).unwrap_or_else(|error| error.to_string())
-}
-
-/// A span as sinks send it.
-fn shown(span: &Evidence) -> Evidence {
-    let text = |text: &String| plain(text).into_owned();
-    Evidence {
-        trace_id: text(&span.trace_id),
-        span_id: text(&span.span_id),
-        service_name: span.service_name.as_ref().map(text),
-        name: text(&span.name),
-        attributes: span.attributes.iter().map(|(key, value)| (key.clone(), text(value))).collect(),
-        ..span.clone()
-    }
-}
-
-fn group_of(violation: &Violation) -> String {
-    let entries: Vec<String> = violation
-        .group
-        .iter()
-        .map(|(key, value)| match value {
-            Some(value) => format!("{}={}", plain(key), json(&plain(value))),
-            None => format!("{} without a value", plain(key)),
-        })
-        .collect();
-    if entries.is_empty() { "all spans".to_owned() } else { entries.join(", ") }
 }
 
 #[cfg(test)]

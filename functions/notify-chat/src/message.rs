@@ -42,7 +42,8 @@ pub fn read(text: &str) -> Result<Notification, Unreadable> {
         if schema != SCHEMA {
             return Err(Unreadable::Format(schema.to_owned()));
         }
-        return serde_json::from_value(value).map_err(Unreadable::Record);
+        // From the text: a value's objects have lost the order of their members, in which people see a group.
+        return serde_json::from_str(text).map_err(Unreadable::Record);
     }
     if value["AlarmName"].is_string() {
         let alarm: Change = serde_json::from_value(value).map_err(Unreadable::Alarm)?;
@@ -56,6 +57,16 @@ mod tests {
     use fluo_alerts::escape::chain;
 
     use super::*;
+
+    #[test]
+    fn a_group_keeps_the_rule_s_order() {
+        let event = include_str!("../../../tests/fixtures/events/sqs_notification.json");
+        let event: Value = serde_json::from_str(event).unwrap();
+        let text = event["Records"][0]["body"].as_str().unwrap();
+        let group = read(text).unwrap().alert.unwrap().violation.group;
+        let keys: Vec<&str> = group.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(keys, ["deployment.environment", "cloud.region"]);
+    }
 
     #[test]
     fn what_is_not_understood_is_told() {

@@ -49,8 +49,14 @@ fn read(path: &str) -> io::Result<String> {
 /// The notifications of a text: one object, or one after the other.
 fn notifications(text: &str, name: &str) -> Result<Vec<Notification>, Failure> {
     let mut found = Vec::new();
-    for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    let mut begin = 0;
+    while let Some(value) = values.next() {
         let value = value.map_err(|error| Failure::because(format!("{name} is not JSON"), error))?;
+        let end = values.byte_offset();
+        // Read from the text, and not from the value, whose objects have lost the order of their members.
+        let notification = &text[begin..end];
+        begin = end;
         let schema = value.get("schema").and_then(Value::as_str).unwrap_or_default();
         if schema != SCHEMA {
             let is = if schema.is_empty() { "no `schema`".to_owned() } else { plain(schema).into_owned() };
@@ -59,7 +65,7 @@ fn notifications(text: &str, name: &str) -> Result<Vec<Notification>, Failure> {
                 "take what the `file`, `stdout` or `webhook` sink was sent, or an SQS or Lambda subscriber of a topic",
             ));
         }
-        let notification = serde_json::from_value(value)
+        let notification = serde_json::from_str(notification)
             .map_err(|error| Failure::because(format!("{name} holds no notification"), error))?;
         found.push(notification);
     }

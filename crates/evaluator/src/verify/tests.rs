@@ -1,5 +1,7 @@
 //! Alerts that ticks over a folder told of, and what became of what they name.
 
+mod order;
+
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -49,15 +51,17 @@ struct Store {
     folder: TempDir,
     root: Root,
     evaluator: Evaluator,
+    rules: String,
 }
 
 impl Store {
-    fn new() -> Self {
+    fn new(rules: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let root = open_root(folder.path().to_str().unwrap(), &|_| None).unwrap();
         let runtime = Arc::new(RuntimeEnv::default());
         let data = SpanData::new(root.clone(), &runtime).unwrap();
-        Self { folder, root, evaluator: Evaluator::new(Settings::default(), data, runtime) }
+        let evaluator = Evaluator::new(Settings::default(), data, runtime);
+        Self { folder, root, evaluator, rules: rules.to_owned() }
     }
 
     /// Writes a data file of spans, as a test file has them.
@@ -88,7 +92,7 @@ impl Store {
         let sink = serde_json::json!({"type": "file", "path": told});
         let sinks = route_all(&[serde_json::from_value(sink).unwrap()], &|_| None, None).unwrap();
         let live = Live { store: Arc::clone(&self.root.store), spans: self.root.at(&Path::from("spans")) };
-        let rules = [SourceFile::new("rules.yml", RULES)];
+        let rules = [SourceFile::new("rules.yml", self.rules.as_str())];
         let deployed = Deployed { rules: &rules, mutes: Mutes { silenced: &|_| None } };
         let clock = move || at;
         let host = Host { root: &self.root, sinks: &sinks, clock: &clock, nonce: "one", deadline: None };
@@ -115,7 +119,7 @@ impl Store {
 
 /// A store, its first two data files, and what was told of both rules.
 async fn incident() -> (Store, Vec<PathBuf>, Notification, Notification) {
-    let store = Store::new();
+    let store = Store::new(RULES);
     store.tick(-120).await;
     let mut files = store.add(FAILURES).await;
     files.extend(store.add(SUCCESSES).await);
