@@ -1,0 +1,43 @@
+//! Rule files, to plans.
+
+use std::sync::Arc;
+
+use fluo_plan::{RulePlan, sql, words};
+use fluo_rules::rule::Rule;
+use fluo_rules::standalone::{rule_hash, standalone};
+use fluo_rules::{SourceFile, load};
+use fluo_spans::layout::Layout;
+
+use super::YAML_WORDS;
+use crate::target::{Form, Target};
+
+/// The most rules of a file that are looked at one by one.
+const MOST_RULES: usize = 8;
+
+pub(crate) const TARGET: Target = Target {
+    name: "rules",
+    form: Form::Text,
+    run: |input| {
+        let loaded = load(&[SourceFile::new("rules.yml", input)]);
+        for rule in loaded.rules.into_iter().take(MOST_RULES) {
+            look_at(rule);
+        }
+    },
+    seeds: &["rules", "docs/examples", "crates/rules/tests/bad"],
+    endings: &[".yml"],
+    examples: &[],
+    words: YAML_WORDS,
+};
+
+/// A rule that loads loads again from its own text, and has a plan or a reason why not.
+fn look_at(rule: Rule) {
+    let text = standalone(&rule);
+    let again = load(&[SourceFile::new("alone.yml", text.clone())]);
+    assert_eq!(again.rules.len(), 1, "a rule's own text does not load: {text}\n{:?}", again.findings);
+    assert_eq!(rule_hash(&again.rules[0]), rule_hash(&rule), "a rule's own text is another rule: {text}");
+    let layout = Layout::builtin();
+    if let Ok(plan) = RulePlan::new(Arc::new(rule)) {
+        drop(words(&plan, &layout));
+        drop(sql::statement(&plan, &layout));
+    }
+}
