@@ -158,3 +158,12 @@ fn parse(bytes: &[u8]) -> Option<Request> {
     let bytes = bytes.get(..length)?.to_vec();
     Some(Request { line, headers, body: String::from_utf8_lossy(&bytes).into_owned(), bytes })
 }
+
+/// A port of this machine that nobody listened on a moment ago.
+///
+/// # Panics
+///
+/// Where the machine has none left.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}

@@ -12,6 +12,7 @@ use fluo_end_to_end::collector::{Collector, Writes};
 use fluo_end_to_end::event_source::EventSource;
 use fluo_end_to_end::faults::{Fault, Network};
 use fluo_end_to_end::function::Function;
+use fluo_end_to_end::http::{Response, Server};
 use fluo_end_to_end::runtime_api::{Configuration, Outcome};
 use fluo_end_to_end::{programs, wait};
 use serde_json::{Value, json};
@@ -155,4 +156,20 @@ async fn the_queue_is_told_of_raw_objects_only() {
         "{encoded} in {keys:?}"
     );
     assert!(keys.iter().all(|key| key.ends_with(&writes.suffix())), "{keys:?}");
+}
+
+#[tokio::test]
+async fn a_network_closes_connections_and_cuts_answers_in_half() {
+    let far = Server::start(|_| async { Response::new(200, "0123456789") }).await;
+    let network = Network::to(&far.url("")).await;
+    let ask = async || reqwest::get(network.endpoint()).await?.text().await;
+    assert_eq!(ask().await.unwrap(), "0123456789");
+    network.fail(|_| Some(Fault::Reset));
+    assert!(ask().await.is_err(), "no answer");
+    network.fail(|_| Some(Fault::Half));
+    let half = reqwest::get(network.endpoint()).await.unwrap();
+    assert_eq!(half.content_length(), Some(10), "the head is whole");
+    assert!(half.text().await.is_err(), "the body is not");
+    network.heal();
+    assert_eq!(ask().await.unwrap(), "0123456789");
 }

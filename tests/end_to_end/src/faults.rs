@@ -1,4 +1,4 @@
-//! The network between the functions and AWS: it passes everything on, unless a scenario says otherwise.
+//! The network between fluo and AWS: it passes everything on, unless a scenario says otherwise.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::Notify;
 
-use crate::http::{Request, Response, Server};
+use crate::http::{Fate, Request, Response, Server};
 
 /// What happens to a request.
 #[derive(Debug, Clone)]
@@ -17,6 +17,10 @@ pub enum Fault {
     HoldBefore(Arc<Notify>),
     /// It arrives and is never answered; whoever waits is told once it has arrived.
     HoldAfter(Arc<Notify>),
+    /// It does not arrive, and the connection is closed.
+    Reset,
+    /// It arrives, and only half of the answer comes back.
+    Half,
 }
 
 type Chooser = Box<dyn FnMut(&Request) -> Option<Fault> + Send>;
@@ -54,6 +58,8 @@ impl Network {
                         Response::new(status, error).with("content-type", "application/xml")
                     }
                     Some(Fault::HoldBefore(held)) => hold(&held).await,
+                    Some(Fault::Reset) => Response { fate: Fate::Nothing, ..Response::default() },
+                    Some(Fault::Half) => Response { fate: Fate::Half, ..pass(&http, &endpoint, request).await },
                     Some(Fault::HoldAfter(held)) => {
                         pass(&http, &endpoint, request).await;
                         hold(&held).await
@@ -92,8 +98,8 @@ async fn hold(held: &Notify) -> Response {
 }
 
 async fn pass(http: &reqwest::Client, endpoint: &str, request: Request) -> Response {
-    // What belongs to one connection, and not to the request.
-    const HOP: [&str; 4] = ["connection", "content-length", "host", "transfer-encoding"];
+    // What belongs to one connection, and not to the request. The host is signed.
+    const HOP: [&str; 3] = ["connection", "content-length", "transfer-encoding"];
     let method = request.method.parse::<reqwest::Method>().unwrap();
     let mut headers = HeaderMap::new();
     for (name, value) in request.headers.iter().filter(|(name, _)| !HOP.contains(&name.as_str())) {

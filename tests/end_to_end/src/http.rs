@@ -1,13 +1,16 @@
 //! A small HTTP server on a free port of this machine, which ends when it is dropped.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use futures::{StreamExt as _, stream};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -35,9 +38,23 @@ impl Request {
     }
 }
 
+/// How much of an answer arrives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Fate {
+    /// All of it.
+    #[default]
+    Whole,
+    /// Its head and half of its body; then the connection is closed.
+    Half,
+    /// Nothing: the connection is closed.
+    Nothing,
+}
+
 /// What is answered.
 #[derive(Debug, Clone, Default)]
 pub struct Response {
+    /// How much of it arrives.
+    pub fate: Fate,
     /// The status.
     pub status: u16,
     /// Names and values.
@@ -49,7 +66,7 @@ pub struct Response {
 impl Response {
     /// A status and a body.
     pub fn new(status: u16, body: impl Into<Bytes>) -> Self {
-        Self { status, headers: Vec::new(), body: body.into() }
+        Self { fate: Fate::Whole, status, headers: Vec::new(), body: body.into() }
     }
 
     /// With one more header.
@@ -85,7 +102,7 @@ impl Server {
                 let handler = Arc::clone(&handler);
                 let service = service_fn(move |request| {
                     let handler = Arc::clone(&handler);
-                    async move { Ok::<_, Infallible>(answer(handler.as_ref(), request).await) }
+                    async move { answer(handler.as_ref(), request).await }
                 });
                 connections.spawn(async move {
                     // A client that goes away ends its connection, which is no mistake of this side.
@@ -113,15 +130,17 @@ impl Drop for Server {
     }
 }
 
-async fn answer<H, F>(handler: &H, request: hyper::Request<Incoming>) -> hyper::Response<Full<Bytes>>
+async fn answer<H, F>(
+    handler: &H,
+    request: hyper::Request<Incoming>,
+) -> io::Result<hyper::Response<BoxBody<Bytes, io::Error>>>
 where
     H: Fn(Request) -> F,
     F: Future<Output = Response>,
 {
+    let closed = || io::Error::from(io::ErrorKind::ConnectionReset);
     let (head, body) = request.into_parts();
-    let Ok(body) = body.collect().await else {
-        return hyper::Response::new(Full::default());
-    };
+    let body = body.collect().await.map_err(io::Error::other)?;
     let headers = head
         .headers
         .iter()
@@ -134,5 +153,19 @@ where
     for (name, value) in given.headers {
         response = response.header(name, value);
     }
-    response.body(Full::new(given.body)).expect("a status and headers that exist")
+    let body = match given.fate {
+        Fate::Whole => Full::new(given.body).map_err(|never| match never {}).boxed(),
+        Fate::Half => {
+            response = response.header("content-length", given.body.len());
+            let half = Ok(Frame::data(given.body.slice(..given.body.len() / 2)));
+            // What is written goes out while the rest is waited for.
+            let rest = async move {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                Err(closed())
+            };
+            BodyExt::boxed(StreamBody::new(stream::iter([half]).chain(stream::once(rest))))
+        }
+        Fate::Nothing => return Err(closed()),
+    };
+    Ok(response.body(body).expect("a status and headers that exist"))
 }

@@ -15,8 +15,18 @@ pub fn collector() -> PathBuf {
 
 /// The binary of a function. Whether it is there is seen when it is invoked.
 pub fn function(name: &str) -> PathBuf {
-    let folder = named("FLUO_TEST_FUNCTIONS", "the folder of the function binaries, as target/debug");
+    let folder = named("FLUO_TEST_FUNCTIONS", "the folder of the built programs, as target/debug");
     folder.join(name)
+}
+
+/// The command line's binary.
+pub fn fluo() -> PathBuf {
+    function("fluo")
+}
+
+/// An S3 server that keeps objects as plain files.
+pub fn s3_server() -> PathBuf {
+    named("FLUO_TEST_S3_SERVER", "the S3 server versitygw")
 }
 
 /// A file of this package.

@@ -1,0 +1,46 @@
+//! What happens in the services that are watched: known beforehand, so that what must be told is known too.
+
+use fluo_tests::otlp::{Span, protobuf};
+
+/// Two rules over the same failures: one that is judged at every span, one on a grid.
+pub(crate) const RULES: &str = "
+- name: every-span
+  span: {service_name: auth, attributes: {outcome: failed}}
+  window: 5s
+  group_by: [case]
+  condition: count > 5
+- name: on-the-grid
+  span: {service_name: auth}
+  window: 5s
+  every: 1s
+  group_by: [case]
+  aggregation:
+    total: count
+    errors: {count: {where: 'span.outcome = \"failed\"'}}
+  condition: errors / total > 0.5 and total >= 6
+";
+
+/// The names of these rules.
+pub(crate) const NAMES: [&str; 2] = ["every-span", "on-the-grid"];
+
+const SECOND: u64 = 1_000_000_000;
+
+/// One object of OTLP: six failures that are one case, or one login that went well.
+pub(crate) fn object(number: u64, now_ns: u64, failed: bool) -> Vec<u8> {
+    let (outcome, count) = if failed { ("failed", 6) } else { ("fine", 1) };
+    let case = if failed { name(number) } else { "none".to_owned() };
+    let spans: Vec<Span> = (0..count)
+        .map(|at| {
+            let end = now_ns - SECOND / 2 + at * 1_000_000;
+            Span::new(number * 10 + at + 1, "auth", "login", end)
+                .with("outcome", outcome)
+                .with("case", case.as_str())
+        })
+        .collect();
+    protobuf(&spans)
+}
+
+/// The group of a case.
+pub(crate) fn name(number: u64) -> String {
+    format!("case-{number}")
+}
