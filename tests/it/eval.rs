@@ -209,7 +209,7 @@ fn every_format_says_the_same() {
 STARTED                   ENDED    SEVERITY  RULE              GROUP  VALUES (PEAK)
 2024-05-01T12:01:20.000Z  ongoing  warning   AuthFailuresRule  -      count = 6
     AuthFailuresRule: count = 6 (gt(count, 5)) in 1m
-    evidence: auth_user of auth-service, trace 5b5b5b5b5b5b5b5b0000000000000006 (newest of 6)
+    evidence: auth_user of auth-service, 12ms, trace 5b5b5b5b5b5b5b5b0000000000000006 (and 5 more)
 ";
     assert_eq!(eval("table"), table);
 }

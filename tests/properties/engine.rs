@@ -84,6 +84,7 @@ fn same(expected: &Episode, found: &Observed) -> bool {
         && expected.ongoing == found.ongoing
         && same_values(&expected.values, &found.values)
         && same_values(&expected.peak, &found.peak)
+        && same_values(&expected.latest, &found.latest)
         && expected.evidence == evidence
 }
 

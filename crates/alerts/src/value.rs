@@ -69,6 +69,16 @@ impl<'de> Deserialize<'de> for Value {
 }
 
 impl Value {
+    /// In doubles; durations are nanoseconds.
+    #[expect(clippy::cast_precision_loss, reason = "in doubles is what is asked for")]
+    pub fn as_f64(self) -> Option<f64> {
+        match self {
+            Self::None => None,
+            Self::Int(int) | Self::Duration(int) => Some(int as f64),
+            Self::Float(float) => Some(float).filter(|float| float.is_finite()),
+        }
+    }
+
     /// As people read it: `6`, `0.0532`, `1.2s`, `no value`.
     pub fn human(&self) -> String {
         match *self {

@@ -2,11 +2,12 @@
 
 use fluo_alerts::escape;
 use fluo_alerts::time;
+use fluo_alerts::value::human_duration;
 use fluo_alerts::violation::Violation;
 
 const HEAD: [&str; 6] = ["STARTED", "ENDED", "SEVERITY", "RULE", "GROUP", "VALUES (PEAK)"];
 
-/// One line a violation, and one with its summary and newest trace.
+/// One line a violation, and one with its summary and the span that shows it best.
 pub(crate) fn violations_table(violations: &[Violation]) -> String {
     if violations.is_empty() {
         return "No violations.\n".to_owned();
@@ -31,15 +32,16 @@ pub(crate) fn violations_table(violations: &[Violation]) -> String {
     text
 }
 
-/// The newest span that shows it.
+/// The span that shows it best.
 fn evidence(violation: &Violation) -> String {
-    let Some(newest) = violation.evidence.first() else { return String::new() };
+    let Some((first, others)) = violation.evidence.split_first() else { return String::new() };
+    let more = if others.is_empty() { String::new() } else { format!(" (and {} more)", others.len()) };
     format!(
-        "    evidence: {} of {}, trace {} (newest of {})\n",
-        escape::plain(&newest.name),
-        escape::plain(newest.service_name.as_deref().unwrap_or("(no service.name)")),
-        newest.trace_id,
-        violation.evidence.len(),
+        "    evidence: {} of {}, {}, trace {}{more}\n",
+        escape::plain(&first.name),
+        escape::plain(first.service_name.as_deref().unwrap_or("(no service.name)")),
+        human_duration(first.duration_ns.into()),
+        first.trace_id,
     )
 }
 

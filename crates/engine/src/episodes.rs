@@ -17,6 +17,13 @@ pub(crate) struct Episode {
     pub(crate) excess: Option<f64>,
 }
 
+impl Episode {
+    /// The moments whose values are told.
+    pub(crate) fn told_moments(&self) -> [i64; 3] {
+        [self.starts_at, self.peak_at, self.ends_at]
+    }
+}
+
 /// A moment at which the condition holds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Holding {

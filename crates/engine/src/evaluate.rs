@@ -5,32 +5,30 @@
 //!         Nothing holds: done, and no id was read.
 //!         Else: ids, for the windows that hold; copies out; judged again where there were any.
 //! grid    rows with ids, copies out, panes, windows.
-//! both    values at each episode's first and highest moment; evidence; whole spans of the evidence.
+//! both    values at each episode's first, highest and last moment; evidence; whole spans of the evidence.
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, Int64Array, RecordBatch, UInt32Array};
-use arrow::compute::take_record_batch;
-use arrow::datatypes::{DataType, Decimal128Type, Field, Float64Type, Int64Type, Schema, SchemaRef};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Float64Type, Int64Type, SchemaRef};
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::SessionContext;
 use fluo_alerts::value::Value;
 use fluo_plan::{RulePlan, TimeRange, row};
-use fluo_rules::field::{Field as RuleField, Intrinsic};
-use fluo_rules::rule::AggregateFunction;
 use fluo_spans::batch::from_batch;
 use fluo_spans::identity::{SpanKey, dedupe};
 use fluo_spans::schema::span_schema;
 use fluo_spans::span::Span;
 use futures::TryStreamExt;
 
-use crate::episodes::{Episode, Holding, Joining, episodes};
+use crate::episodes::{Holding, Joining, episodes};
 use crate::error::EngineError;
-use crate::rows::{Group, Rows, groups_of, index, unique, within};
+use crate::evidence::Parts;
+use crate::rows::{Group, Rows, groups_of, unique, within};
 use crate::source::SpanSource;
 
 /// From when to when a rule is judged; both ends included.
@@ -65,7 +63,9 @@ pub struct Observed {
     pub excess: Option<f64>,
     /// Values at `peak_at`.
     pub peak: Values,
-    /// The newest spans of the window at `starts_at`, newest first.
+    /// Values at `ends_at`.
+    pub latest: Values,
+    /// The spans of the window at `starts_at` that show what is wrong, the guiltiest first.
     pub evidence: Vec<Span>,
     /// Whether a file that could not be read may hold spans of its windows.
     pub partial: bool,
@@ -143,10 +143,10 @@ fn moments(plan: &RulePlan, source: &SpanSource, range: Range) -> Option<TimeRan
     (from <= to).then_some(TimeRange { from, to })
 }
 
-struct Evaluation<'a> {
-    session: &'a SessionContext,
-    plan: &'a RulePlan,
-    source: &'a SpanSource,
+pub(crate) struct Evaluation<'a> {
+    pub(crate) session: &'a SessionContext,
+    pub(crate) plan: &'a RulePlan,
+    pub(crate) source: &'a SpanSource,
     moments: TimeRange,
     /// Where violations are cut.
     cell: Option<i64>,
@@ -165,11 +165,11 @@ impl Evaluation<'_> {
         if self.plan.judging().is_exact() { self.exact().await } else { self.grid().await }
     }
 
-    fn window(&self) -> i64 {
+    pub(crate) fn window(&self) -> i64 {
         self.plan.rule().window.0
     }
 
-    fn keys(&self) -> usize {
+    pub(crate) fn keys(&self) -> usize {
         self.plan.rule().group_by.len()
     }
 
@@ -333,18 +333,23 @@ impl Evaluation<'_> {
         let groups: Vec<&Group> = episodes.iter().map(|episode| &judged.groups[episode.group]).collect();
         // Of most rows nothing is told: only those of the windows that are shown are put in order.
         let shown = merged(episodes.iter().flat_map(|episode| {
-            [episode.starts_at, episode.peak_at]
-                .map(|moment| self.read_range(TimeRange { from: moment, to: moment }))
+            episode.told_moments().map(|moment| self.read_range(TimeRange { from: moment, to: moment }))
         }));
         let rows = Rows::new(&within(&batch, &shown)?, self.keys())?;
         drop(batch);
         let values = self.values(&rows, &groups, &episodes).await?;
-        let limit = self.plan.rule().evidence_limit as usize;
+        let at = |group: &Group, moment: i64| {
+            values.get(&(group.clone(), moment)).ok_or(EngineError::Changed("values"))
+        };
+        let parts = Parts::of(self.plan, &rows)?;
         let evidence = groups
             .iter()
             .zip(&episodes)
             .map(|(group, episode)| match rows.group(group) {
-                Some(place) => rows.evidence(rows.window(place, episode.starts_at, self.window())?, limit),
+                Some(place) => {
+                    let window = rows.window(place, episode.starts_at, self.window())?;
+                    parts.guiltiest(window, at(group, episode.starts_at)?)
+                }
                 None => Ok(Vec::new()),
             })
             .collect::<Result<Vec<Vec<SpanKey>>, _>>()?;
@@ -358,9 +363,9 @@ impl Evaluation<'_> {
             .zip(groups)
             .zip(evidence)
             .map(|((episode, group), evidence)| {
-                let at = |moment: i64| {
-                    let found = values.get(&(group.clone(), moment)).cloned();
-                    found.ok_or(EngineError::Changed("values"))
+                let declared = |moment: i64| {
+                    let values = at(group, moment)?.iter().take(self.plan.declared());
+                    Ok::<_, EngineError>(values.cloned().collect::<Values>())
                 };
                 let whole = |key: &SpanKey| spans.get(key).cloned().ok_or(EngineError::Changed("evidence"));
                 Ok(Observed {
@@ -368,10 +373,11 @@ impl Evaluation<'_> {
                     starts_at: episode.starts_at,
                     ends_at: episode.ends_at,
                     ongoing: self.moments.to < episode.ends_at.saturating_add(gap),
-                    values: at(episode.starts_at)?,
+                    values: declared(episode.starts_at)?,
                     peak_at: episode.peak_at,
                     excess: episode.excess,
-                    peak: at(episode.peak_at)?,
+                    peak: declared(episode.peak_at)?,
+                    latest: declared(episode.ends_at)?,
                     evidence: evidence.iter().map(whole).collect::<Result<_, _>>()?,
                     partial: self.source.is_partial(
                         TimeRange { from: episode.starts_at, to: episode.ends_at },
@@ -382,98 +388,6 @@ impl Evaluation<'_> {
             .collect::<Result<_, EngineError>>()?;
         Ok(Outcome { violations, duplicates, id_conflicts, nothing_judged: false })
     }
-
-    /// The declared aggregates at each episode's first and highest moment.
-    async fn values(
-        &self,
-        rows: &Rows,
-        groups: &[&Group],
-        episodes: &[Episode],
-    ) -> Result<BTreeMap<(Group, i64), Values>, EngineError> {
-        /// Rows that are put before the aggregates at once.
-        const ROWS_AT_ONCE: usize = 1 << 20;
-        let mut values = BTreeMap::new();
-        let mut wanted: BTreeSet<(&Group, i64)> = BTreeSet::new();
-        for (group, episode) in groups.iter().zip(episodes) {
-            wanted.extend([(*group, episode.starts_at), (*group, episode.peak_at)]);
-        }
-        let (mut indices, mut moments): (Vec<u32>, Vec<i64>) = (Vec::new(), Vec::new());
-        let mut nothing: Option<Values> = None;
-        for (group, moment) in wanted {
-            let range = match rows.group(group) {
-                Some(place) => rows.window(place, moment, self.window())?,
-                None => 0..0,
-            };
-            if range.is_empty() {
-                let of_nothing = match nothing.take() {
-                    Some(known) => known,
-                    None => self.values_of_nothing().await?,
-                };
-                values.insert((group.clone(), moment), of_nothing.clone());
-                nothing = Some(of_nothing);
-                continue;
-            }
-            moments.extend(std::iter::repeat_n(moment, range.len()));
-            indices.extend(range.map(index));
-            if indices.len() >= ROWS_AT_ONCE {
-                let (indices, moments) = (std::mem::take(&mut indices), std::mem::take(&mut moments));
-                values.extend(self.values_at(rows, indices, moments).await?);
-            }
-        }
-        if !indices.is_empty() {
-            values.extend(self.values_at(rows, indices, moments).await?);
-        }
-        Ok(values)
-    }
-
-    async fn values_at(
-        &self,
-        rows: &Rows,
-        indices: Vec<u32>,
-        moments: Vec<i64>,
-    ) -> Result<BTreeMap<(Group, i64), Values>, EngineError> {
-        let taken = take_record_batch(&rows.batch, &UInt32Array::from(indices))?;
-        let pane = Field::new(row::PANE, DataType::Int64, false);
-        let fields: Vec<_> = taken.schema().fields().iter().cloned().chain([Arc::new(pane)]).collect();
-        let columns: Vec<_> =
-            taken.columns().iter().cloned().chain([Arc::new(Int64Array::from(moments)) as _]).collect();
-        let asked = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?;
-        let plan = self.plan.at_moments(in_memory(&asked)?)?;
-        let mut values = BTreeMap::new();
-        for batch in self.session.execute_logical_plan(plan).await?.collect().await? {
-            let (groups, places) = groups_of(&batch, self.keys())?;
-            let moments = column(&batch, row::MOMENT)?.as_primitive::<Int64Type>();
-            for at in 0..batch.num_rows() {
-                values.insert((groups[places[at]].clone(), moments.value(at)), self.values_in(&batch, at)?);
-            }
-        }
-        Ok(values)
-    }
-
-    /// The values of a window without spans: a grid rule without `group_by` is judged there too.
-    async fn values_of_nothing(&self) -> Result<Values, EngineError> {
-        let nothing = self.source.matched(self.plan, &[], true)?;
-        let schema: SchemaRef = Arc::new(nothing.schema().as_arrow().clone());
-        let moment = TimeRange { from: 0, to: 0 };
-        let windows =
-            self.plan.windows(self.plan.into_panes(in_memory(&RecordBatch::new_empty(schema))?)?, moment)?;
-        let batches = self.session.execute_logical_plan(windows).await?.collect().await?;
-        match batches.iter().find(|batch| batch.num_rows() > 0) {
-            Some(batch) => self.values_in(batch, 0),
-            None => Ok(Values::new()),
-        }
-    }
-
-    fn values_in(&self, batch: &RecordBatch, at: usize) -> Result<Values, EngineError> {
-        self.plan
-            .declared()
-            .map(|(name, function, output)| {
-                let duration = function.field() == Some(&RuleField::Intrinsic(Intrinsic::Duration))
-                    && !matches!(function, AggregateFunction::CountDistinct(_));
-                Ok((name.to_owned(), value(column(batch, output)?, at, duration)?))
-            })
-            .collect()
-    }
 }
 
 /// Moments at which the condition holds, by numbered group.
@@ -483,25 +397,12 @@ struct Judged {
     holding: Vec<Holding>,
 }
 
-fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a dyn Array, EngineError> {
+pub(crate) fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a dyn Array, EngineError> {
     batch.column_by_name(name).map(AsRef::as_ref).ok_or_else(|| EngineError::Column(name.to_owned()))
 }
 
-fn value(column: &dyn Array, at: usize, duration: bool) -> Result<Value, EngineError> {
-    if column.is_null(at) {
-        return Ok(Value::None);
-    }
-    let integer = match column.data_type() {
-        DataType::Int64 => i128::from(column.as_primitive::<Int64Type>().value(at)),
-        DataType::Decimal128(..) => column.as_primitive::<Decimal128Type>().value(at),
-        DataType::Float64 => return Ok(Value::Float(column.as_primitive::<Float64Type>().value(at))),
-        other => return Err(EngineError::Column(format!("an aggregate of type {other}"))),
-    };
-    Ok(if duration { Value::Duration(integer) } else { Value::Int(integer) })
-}
-
 /// A plan that reads a batch.
-fn in_memory(batch: &RecordBatch) -> Result<LogicalPlan, EngineError> {
+pub(crate) fn in_memory(batch: &RecordBatch) -> Result<LogicalPlan, EngineError> {
     /// Rows that one operator takes at once, so that more than one core finds work.
     const ROWS: usize = 1 << 16;
     let slices = (0..batch.num_rows())

@@ -7,6 +7,8 @@
 //! | [`mod@evaluate`] | rule, source, range → what was observed |
 //! | [`open`] | a folder → the span files in it |
 //! | `episodes` | holding moments → episodes |
+//! | `values` | rows, moments → values of the aggregates |
+//! | `evidence` | rows of a window → those that show what is wrong |
 //! | [`record`] | what was observed → violation records |
 //!
 //! No clock: the range that is judged is an argument.
@@ -16,12 +18,14 @@
 mod episodes;
 pub mod error;
 pub mod evaluate;
+mod evidence;
 pub mod open;
 pub mod record;
 mod rows;
 mod session;
 pub mod source;
 mod span_files;
+mod values;
 
 pub use error::EngineError;
 pub use evaluate::{Observed, Outcome, Range, Values, evaluate, observe};

@@ -247,12 +247,8 @@ impl Rows {
         Ok(after(moment.saturating_sub(window))..after(moment))
     }
 
-    /// The newest rows of a range that may stand as evidence, newest first.
-    pub(crate) fn evidence(&self, range: Range<usize>, limit: usize) -> Result<Vec<SpanKey>, EngineError> {
-        let may = self.batch.column_by_name(row::EVIDENCE).and_then(|column| column.as_boolean_opt());
-        let may = may.ok_or_else(|| EngineError::Column(row::EVIDENCE.to_owned()))?;
-        let ids = Ids::of(&self.batch)?;
-        let newest = range.rev().filter(|&at| may.is_valid(at) && may.value(at));
-        newest.take(limit).map(|at| ids.key(at)).collect()
+    /// Which span a row is.
+    pub(crate) fn key(&self, row: usize) -> Result<SpanKey, EngineError> {
+        Ids::of(&self.batch)?.key(row)
     }
 }

@@ -126,36 +126,3 @@ fn first_comparison(expr: &RuleExpr) -> Option<&RuleExpr> {
         _ => None,
     }
 }
-
-/// The names of the aggregates that an expression uses, leftmost first.
-pub fn named_aggregates(expr: &RuleExpr) -> Vec<&str> {
-    let mut names = Vec::new();
-    collect(expr, &mut names);
-    names
-}
-
-fn collect<'a>(expr: &'a RuleExpr, names: &mut Vec<&'a str>) {
-    match &expr.kind {
-        ExprKind::Aggregate(name) if !names.contains(&name.as_str()) => names.push(name),
-        ExprKind::Aggregate(_) | ExprKind::Literal(_) | ExprKind::Field(_) => {}
-        ExprKind::Not(inner) | ExprKind::Negate(inner) | ExprKind::In(inner, _) => collect(inner, names),
-        ExprKind::Regex { item, .. } => collect(item, names),
-        ExprKind::And(left, right)
-        | ExprKind::Or(left, right)
-        | ExprKind::Compare(_, left, right)
-        | ExprKind::Arithmetic(_, left, right) => {
-            collect(left, names);
-            collect(right, names);
-        }
-        ExprKind::Between(item, low, high) => {
-            for one in [item, low, high] {
-                collect(one, names);
-            }
-        }
-        ExprKind::Call(_, items) => {
-            for item in items {
-                collect(item, names);
-            }
-        }
-    }
-}

@@ -5,6 +5,7 @@
 //! | [`direction`] | rule → exact or grid, and why |
 //! | `missing` | rule → whether missing spans can make it true |
 //! | [`fields`] | field, layout → columns |
+//! | [`evidence`] | condition, values of a window → which of its spans show what is wrong |
 //! | `predicate` | selector, `where` → expression over span columns |
 //! | `aggregates`, `condition` | aggregates, condition → expressions over rows and windows |
 //! | [`rule_plan`] | rule → logical plans |
@@ -18,6 +19,7 @@ mod aggregates;
 mod condition;
 pub mod direction;
 pub mod error;
+pub mod evidence;
 pub mod fields;
 mod functions;
 mod missing;
@@ -28,7 +30,6 @@ pub mod sql;
 pub mod summary;
 mod words;
 
-pub use condition::named_aggregates;
 pub use error::PlanError;
 pub use missing::missing_can_make_true;
 pub use reads::keys_read;

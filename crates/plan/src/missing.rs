@@ -47,7 +47,7 @@ fn can(rule: &Rule, expr: &Expr, negated: bool) -> bool {
 
 /// Whether a number falls when spans are missing.
 fn counts(rule: &Rule, expr: &Expr) -> bool {
-    crate::named_aggregates(expr).into_iter().filter_map(|name| rule.aggregate(name)).any(|aggregate| {
+    expr.aggregates().into_iter().filter_map(|name| rule.aggregate(name)).any(|aggregate| {
         matches!(
             aggregate.function,
             AggregateFunction::Count

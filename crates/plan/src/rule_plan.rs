@@ -20,12 +20,12 @@ use datafusion::logical_expr::{
     cast, ident, lit,
 };
 use fluo_rules::duration::Nanos;
-use fluo_rules::rule::{Aggregate, AggregateFunction, Rule};
+use fluo_rules::rule::{Aggregate, Rule};
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::{columns, time_type};
 
 use crate::aggregates::Planned;
-use crate::condition::{Conditions, named_aggregates};
+use crate::condition::Conditions;
 use crate::direction::Judging;
 use crate::error::PlanError;
 use crate::fields::{Fields, Form};
@@ -34,8 +34,6 @@ use crate::fields::{Fields, Form};
 pub mod row {
     /// End of the span in nanoseconds since the epoch (`Int64`), of matched rows.
     pub const END: &str = "end_ns";
-    /// Whether the span may stand as evidence, of matched rows.
-    pub const EVIDENCE: &str = "evidence";
     /// The pane that a row lies in, or the moment that it is asked for (`Int64`, ns since the epoch).
     pub const PANE: &str = "pane";
     /// The judged moment (`Int64`, ns since the epoch).
@@ -69,14 +67,12 @@ pub struct RulePlan {
     aggregates: Vec<Planned>,
     /// How many of them are declared.
     declared: usize,
-    /// Name of the first aggregate that the condition names.
-    evidence: Aggregate,
 }
 
 impl RulePlan {
     /// Plans a rule.
     pub fn new(rule: Arc<Rule>) -> Result<Self, PlanError> {
-        let named = named_aggregates(&rule.condition.expr);
+        let named = rule.condition.expr.aggregates();
         let mut aggregates = rule.aggregates.clone();
         if aggregates.is_empty() {
             aggregates.push(Aggregate::implied_count());
@@ -88,8 +84,6 @@ impl RulePlan {
                 aggregates.push(implied.ok_or_else(|| PlanError::Misplaced((*name).to_owned()))?);
             }
         }
-        let evidence = named.first().and_then(|name| rule.aggregate(name));
-        let evidence = evidence.unwrap_or_else(Aggregate::implied_count);
         Ok(Self {
             judging: Judging::of(&rule),
             aggregates: aggregates
@@ -98,7 +92,6 @@ impl RulePlan {
                 .map(|(at, aggregate)| Planned::new(at, aggregate))
                 .collect(),
             declared,
-            evidence,
             rule,
         })
     }
@@ -127,10 +120,17 @@ impl RulePlan {
         left.max(1)
     }
 
-    /// Columns of the aggregates that the rule declares, with their names, in order.
-    pub fn declared(&self) -> impl Iterator<Item = (&str, &AggregateFunction, &str)> {
-        self.aggregates[..self.declared].iter().map(|planned| {
-            (planned.aggregate.name.as_str(), &planned.aggregate.function, planned.output.as_str())
+    /// How many of [`RulePlan::computed`] the rule declares: the first ones.
+    pub fn declared(&self) -> usize {
+        self.declared
+    }
+
+    /// The aggregates, the columns of what they take of each matched row (none where they count every row), and the
+    /// columns of their values.
+    pub fn computed(&self) -> impl Iterator<Item = (&Aggregate, Option<&str>, &str)> {
+        self.aggregates.iter().map(|planned| {
+            let input = planned.has_input().then_some(planned.input.as_str());
+            (&planned.aggregate, input, planned.output.as_str())
         })
     }
 
@@ -157,7 +157,7 @@ impl RulePlan {
     }
 
     /// The matching spans of a table in the given layout, reduced to [`row`] columns; with `ids`, also the two id
-    /// columns, by which duplicates are known, and [`row::EVIDENCE`].
+    /// columns, by which duplicates are known.
     pub fn matched(
         &self,
         table: LogicalPlan,
@@ -176,8 +176,6 @@ impl RulePlan {
         if ids {
             projection.push(ident(columns::TRACE_ID));
             projection.push(ident(columns::SPAN_ID));
-            let evidence = self.evidence.filter.as_ref().map(|filter| fields.filter(filter)).transpose()?;
-            projection.push(evidence.unwrap_or_else(|| lit(true)).alias(row::EVIDENCE));
         }
         Ok(LogicalPlanBuilder::from(table)
             .filter(self.predicate(layout, ranges)?)?
@@ -199,7 +197,7 @@ impl RulePlan {
             WindowFrameBound::Preceding(ScalarValue::Int64(Some(self.rule.window.0 - 1))),
             WindowFrameBound::CurrentRow,
         );
-        let used = named_aggregates(&self.rule.condition.expr);
+        let used = self.rule.condition.expr.aggregates();
         let used: Vec<&Planned> = self
             .aggregates
             .iter()

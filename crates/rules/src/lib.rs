@@ -26,6 +26,7 @@ mod keys;
 mod yaml;
 
 pub mod code;
+pub mod comparison;
 pub mod diagnostic;
 pub mod duration;
 pub mod expr;

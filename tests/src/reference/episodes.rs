@@ -1,12 +1,9 @@
 //! From holding moments to episodes, each with its first values, its peak and its evidence.
 
-use std::cmp::Reverse;
-
-use fluo_rules::expr::{Expr, ExprKind};
 use fluo_rules::rule::Rule;
 
 use super::moments::{self, Held, History, Judged};
-use super::{Episode, Givens, SpanKey, aggregate, copies};
+use super::{Episode, Givens, evidence};
 
 /// The group's episodes, in order of time.
 pub(super) fn of_group(
@@ -35,7 +32,8 @@ pub(super) fn of_group(
                 ongoing: judged.to < i128::from(last.at) + gap,
                 values: first.values.clone(),
                 peak: peak(run).unwrap_or(first).values.clone(),
-                evidence: evidence(rule, history, first.at, givens),
+                latest: last.values.clone(),
+                evidence: evidence::of_window(rule, &moments::window(rule, &history.spans, first.at), givens),
             })
         })
         .collect()
@@ -51,34 +49,4 @@ fn peak<'a>(run: &[&'a Held]) -> Option<&'a Held> {
         }
     }
     peak
-}
-
-/// The newest spans of the window that take part in the first aggregate that the condition names.
-fn evidence(rule: &Rule, history: &History<'_>, at: i64, givens: Givens<'_>) -> Vec<SpanKey> {
-    let window = moments::window(rule, &history.spans, at);
-    let named = first_aggregate(&rule.condition.expr).and_then(|name| rule.aggregate(name));
-    let mut spans = match named {
-        Some(aggregate) => aggregate::taking_part(&aggregate, rule, &window, givens),
-        None => window,
-    };
-    spans.sort_by_key(|span| Reverse((span.end_ns, span.trace_id, span.span_id)));
-    spans.iter().take(rule.evidence_limit as usize).map(|span| copies::key(span)).collect()
-}
-
-/// The leftmost aggregate's name, in the order of the text.
-fn first_aggregate(expr: &Expr) -> Option<&str> {
-    match &expr.kind {
-        ExprKind::Aggregate(name) => Some(name),
-        ExprKind::Literal(_) | ExprKind::Field(_) => None,
-        ExprKind::Not(inner) | ExprKind::Negate(inner) | ExprKind::In(inner, _) => first_aggregate(inner),
-        ExprKind::Regex { item, .. } => first_aggregate(item),
-        ExprKind::And(left, right)
-        | ExprKind::Or(left, right)
-        | ExprKind::Compare(_, left, right)
-        | ExprKind::Arithmetic(_, left, right) => first_aggregate(left).or_else(|| first_aggregate(right)),
-        ExprKind::Between(item, low, high) => {
-            [item, low, high].into_iter().find_map(|expr| first_aggregate(expr))
-        }
-        ExprKind::Call(_, arguments) => arguments.iter().find_map(first_aggregate),
-    }
 }

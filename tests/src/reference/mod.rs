@@ -5,7 +5,7 @@
 //! what the product alone can define comes from outside ([`Givens`]).
 //!
 //! ```text
-//! spans ─ selection ─▶ matching spans ─ copies ─▶ one of each ─ moments ─▶ holding moments ─ episodes ─▶ Episode
+//! spans ─ selection ─▶ matching spans ─ copies ─▶ one of each ─ moments ─▶ holding moments ─ episodes, evidence ─▶ Episode
 //!            │                                                      │
 //!         lookup, expression ◀────────────────────────────────── aggregate
 //! ```
@@ -15,6 +15,7 @@ mod arithmetic;
 mod copies;
 mod datum;
 mod episodes;
+mod evidence;
 mod exactness;
 mod expression;
 mod lookup;
@@ -92,7 +93,9 @@ pub struct Episode {
     pub values: Values,
     /// The values where the condition's first comparison exceeds most.
     pub peak: Values,
-    /// Trace id, span id and end of the newest spans at `starts_at`, newest first.
+    /// The values at `ends_at`.
+    pub latest: Values,
+    /// Trace id, span id and end of the spans at `starts_at` that show what is wrong, the guiltiest first.
     pub evidence: Vec<SpanKey>,
 }
 

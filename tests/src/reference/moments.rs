@@ -187,7 +187,7 @@ fn first_comparison(expr: &Expr) -> Option<&Expr> {
 }
 
 /// By how much a comparison holds: only `>`, `>=`, `<` and `<=` can hold by more or less.
-fn excess(comparison: &Expr, environment: &Environment<'_>) -> Option<f64> {
+pub(super) fn excess(comparison: &Expr, environment: &Environment<'_>) -> Option<f64> {
     let ExprKind::Compare(operator, left, right) = &comparison.kind else { return Some(0.0) };
     let side = |expr| match expression::value(expr, environment)? {
         Datum::Duration(nanos) => Some(nanos.as_f64()),

@@ -145,7 +145,7 @@ impl Writer<'_> {
 
     fn exact(&self) -> Result<String, PlanError> {
         let rule = self.plan.rule();
-        let used = crate::named_aggregates(&rule.condition.expr);
+        let used = rule.condition.expr.aggregates();
         let used: Vec<&Planned> = self
             .aggregates
             .iter()

@@ -13,6 +13,7 @@
 //! A tree is never higher than [`MAX_HEIGHT`], so that walks over it may recurse.
 
 mod check;
+mod evaluate;
 mod functions;
 mod lexer;
 mod names;
@@ -33,6 +34,7 @@ use crate::field::Field;
 use crate::matcher::Value;
 use crate::rule::Aggregate;
 
+pub use evaluate::Values;
 pub use names::{is_reserved, parse_field};
 pub use pattern::{PATTERN_SIZE_LIMIT, compile_pattern};
 pub use types::{Type, type_of};

@@ -1,15 +1,15 @@
 //! How moments join into episodes, and what an episode says.
 
 use fluo_rules::duration::Nanos;
-use fluo_rules::expr::{Arithmetic, Comparison, ExprKind};
+use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind};
 use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::matcher::Value;
 use fluo_rules::rule::{Aggregate, AggregateFunction, Rule, Selector};
 use fluo_spans::span::{Span, Status};
 
 use super::build::{
-    MINUTE_START, SECOND, aggregate, any_span, auth_failures, compare, expr, failure, failures, field, float,
-    int, more_than, named, not, text, violations, violations_in,
+    MINUTE_START, SECOND, aggregate, any_span, auth_failures, compare, duration, expr, failure, failures,
+    field, float, int, more_than, named, violations, violations_in,
 };
 use crate::reference::{Episode, RefValue};
 
@@ -116,28 +116,70 @@ fn values_are_the_declared_aggregates_in_their_order() {
     );
 }
 
+fn took(id: u8, end_ns: i64, duration_ns: i64) -> Span {
+    let span = failure(id, end_ns);
+    Span { start_ns: span.end_ns - duration_ns, ..span }
+}
+
+fn slow_spans() -> Vec<Aggregate> {
+    let is_slow = compare(Comparison::Gt, field(Field::Intrinsic(Intrinsic::Duration)), duration(1_000_000));
+    vec![Aggregate { filter: Some(is_slow), ..named("slow", AggregateFunction::Count) }]
+}
+
+fn and(left: Expr, right: Expr) -> Expr {
+    expr(ExprKind::And(Box::new(left), Box::new(right)))
+}
+
+fn ids(episode: &Episode) -> Vec<u8> {
+    episode.evidence.iter().map(|(trace, ..)| trace[0]).collect()
+}
+
 #[test]
-fn evidence_is_the_newest_spans_of_the_first_named_aggregate() {
-    let slow = Aggregate {
-        filter: Some(not(compare(Comparison::Eq, field(Field::Intrinsic(Intrinsic::Name)), text("ping")))),
-        ..named("slow", AggregateFunction::Count)
+fn evidence_is_the_guilty_in_whatever_order_the_condition_is_written() {
+    let spans: Vec<Span> =
+        (1..=6).map(|id| took(id, i64::from(id), if id % 2 == 0 { 4_000_000 } else { 2_000 })).collect();
+    let enough = || compare(Comparison::Gte, aggregate("count"), int(6));
+    let too_slow = || compare(Comparison::Gt, ratio(aggregate("slow"), aggregate("count")), float(0.05));
+    for condition in [and(enough(), too_slow()), and(too_slow(), enough())] {
+        let rule = any_span(slow_spans(), condition);
+        assert_eq!(ids(&violations_in(&rule, &spans, Some(0), Some(60 * SECOND))[0]), [6, 4, 2]);
+    }
+}
+
+#[test]
+fn evidence_of_a_bound_on_values_is_what_lies_beyond_it_the_worst_first() {
+    let spans: Vec<Span> =
+        [(1, 9), (2, 40), (3, 3), (4, 11), (5, 40)].map(|(id, ns)| took(id, i64::from(id), ns)).to_vec();
+    let at_the_end = |function, operator, bound| {
+        let rule = any_span(vec![named("x", function)], compare(operator, aggregate("x"), duration(bound)));
+        let rule = Rule { every: Some(Nanos::SECOND), ..rule };
+        ids(&violations_in(&rule, &spans, Some(0), Some(SECOND))[0])
     };
-    let rule = Rule {
-        evidence_limit: 2,
-        ..any_span(
-            vec![slow],
-            expr(ExprKind::And(
-                Box::new(more_than(aggregate("slow"), 2)),
-                Box::new(more_than(aggregate("count"), 3)),
-            )),
-        )
-    };
-    let ping = Span { name: "ping".to_owned(), ..failure(9, 5) };
-    // Two end together: the larger id is named first.
-    let spans = [failure(1, 0), failure(3, 2), failure(2, 2), failure(4, 1), ping, failure(7, 6)];
-    let episode = &violations(&rule, &spans)[0];
-    assert_eq!(episode.starts_at, MINUTE_START + 2);
-    assert_eq!(episode.evidence, [([3; 16], [3; 8], MINUTE_START + 2), ([2; 16], [2; 8], MINUTE_START + 2)]);
+    let of = Field::Intrinsic(Intrinsic::Duration);
+    let p80 = AggregateFunction::Percentile { of: of.clone(), p: 80.0 };
+    assert_eq!(at_the_end(p80, Comparison::Gt, 10), [5, 2, 4], "of equals the newest first");
+    assert_eq!(at_the_end(AggregateFunction::Avg(of.clone()), Comparison::Gt, 10), [5, 2, 4]);
+    assert_eq!(at_the_end(AggregateFunction::Max(of.clone()), Comparison::Gte, 40), [5, 2]);
+    assert_eq!(at_the_end(AggregateFunction::Min(of.clone()), Comparison::Lt, 10), [3, 1]);
+    assert_eq!(at_the_end(AggregateFunction::Sum(of), Comparison::Gt, 10), [5, 2, 4, 1, 3]);
+}
+
+#[test]
+fn evidence_has_a_span_of_each_trace_before_a_second_of_any() {
+    let rule = Rule { evidence_limit: 4, ..any_span(vec![], more_than(aggregate("count"), 5)) };
+    let in_trace = |id: u8, trace: u8| Span { trace_id: [trace; 16], ..failure(id, i64::from(id)) };
+    let spans =
+        [in_trace(1, 1), in_trace(2, 2), in_trace(3, 2), in_trace(4, 3), in_trace(5, 3), in_trace(6, 3)];
+    let evidence = &violations(&rule, &spans)[0].evidence;
+    let shown: Vec<u8> = evidence.iter().map(|(_, span, _)| span[0]).collect();
+    assert_eq!(shown, [6, 3, 1, 5]);
+}
+
+#[test]
+fn equals_are_the_newest_first_then_by_trace_and_span() {
+    let rule = Rule { evidence_limit: 2, ..any_span(vec![], more_than(aggregate("count"), 2)) };
+    let spans = [failure(1, 0), failure(3, 2), failure(2, 2)];
+    assert_eq!(ids(&violations(&rule, &spans)[0]), [3, 2]);
 }
 
 #[test]
