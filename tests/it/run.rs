@@ -118,6 +118,14 @@ fn a_rule_file_that_breaks_is_told_and_its_rule_goes_on() {
     let told = deployment.told();
     let error = told.iter().find(|told| told["event"] == "rule_error").unwrap();
     assert!(error["text"].as_str().unwrap().contains("cuont"), "{error}");
+    // Told once, and said at every evaluation.
+    let said = deployment.tick("12:02:30").stderr;
+    assert!(said.contains("a rule file does not load") && said.contains("cuont"), "{said}");
+    deployment.write("rules/auth.yml", &text);
+    deployment.tick("12:03:00");
+    let told = deployment.told();
+    let over = told.iter().find(|told| told["event"] == "rule_error_over").unwrap();
+    assert_eq!(over["trouble"]["id"], error["trouble"]["id"], "{over}");
 }
 
 #[test]

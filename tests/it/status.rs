@@ -54,9 +54,11 @@ fn what_is_pending_and_what_is_wrong_is_told() {
     let pending = json!([{"rule": "slow-burn", "group": {"name": "auth_user"},
         "since": "2024-05-01T12:01:00.000Z", "fires_at": "2024-05-01T12:11:00.000Z"}]);
     assert_eq!(status["pending"], pending, "{status}");
-    assert!(status["rule_file_errors"][0]["name"].as_str().unwrap().ends_with("broken.yml"), "{status}");
+    assert!(status["troubles"][0]["name"].as_str().unwrap().ends_with("broken.yml"), "{status}");
     let text = deployment.fluo(&["status"]).expect(0);
-    for part in ["Pending:\n  slow-burn [name=auth_user] since", "Rule files that do not load:\n"] {
+    for part in
+        ["Pending:\n  slow-burn [name=auth_user] since", "Troubles:\n  critical Rule file does not load: "]
+    {
         assert!(text.contains(part), "{part} in\n{text}");
     }
 }

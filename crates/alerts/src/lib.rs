@@ -9,6 +9,7 @@
 //! | [`time`] | nanoseconds since the epoch ↔ RFC 3339 |
 //! | [`violation`] | one episode → the line of `fluo eval --format ndjson` |
 //! | [`life_cycle`] | observations → the state of alerts, and what is told of them |
+//! | [`trouble`] | what is wrong with fluo itself → what is told of it, to its all-clear |
 //! | [`notification`] | an event in an alert's life → the payload that every sink starts from |
 //! | [`template`] | annotations → texts, with a default that never fails |
 //! | [`log`] | what was done, and how much it matters → a line of JSON |
@@ -26,6 +27,7 @@ pub mod notification;
 pub mod step;
 pub mod template;
 pub mod time;
+pub mod trouble;
 pub mod value;
 pub mod violation;
 pub mod wire;

@@ -1,5 +1,5 @@
-//! What people are told: one event in the life of an alert, one thing about the evaluation itself, or an alarm about
-//! fluo.
+//! What people are told: one event in the life of an alert, one thing that is wrong with fluo itself or over, or an alarm
+//! about fluo.
 //!
 //! The JSON form (`fluo.notification/v1`) is what machines receive and what `fluo verify` reads back; every sink makes
 //! its own form from the same fields. Texts are [`plain`](crate::escape::plain) already; markup is each sink's own
@@ -39,14 +39,34 @@ pub enum Event {
     Reopened,
     /// Several alerts of one rule at once, in one message.
     Summary,
-    /// A rule could not be judged, or its file could not be loaded.
+    /// A rule could not be judged, or its file could not be loaded or lost its rules.
     RuleError,
-    /// A data file could not be read: windows that it touches are partial.
+    /// That is over.
+    RuleErrorOver,
+    /// Data files could not be read: windows that they touch are partial, or owed.
     FileError,
+    /// That is over.
+    FileErrorOver,
     /// A sink refused three times.
     SinkError,
+    /// That is over.
+    SinkErrorOver,
     /// No span file has arrived for `stale_after`.
     PipelineStale,
+    /// That is over.
+    PipelineStaleOver,
+    /// Ingest could not place, or had to mend, a large part of what arrives.
+    SpansSetAside,
+    /// That is over.
+    SpansSetAsideOver,
+    /// Spans ended longer before they came than `allowed_lateness`.
+    SpansTooLate,
+    /// That is over.
+    SpansTooLateOver,
+    /// The state holds an evaluation of a time that has not come: nothing is evaluated until it comes.
+    FutureState,
+    /// That is over.
+    FutureStateOver,
     /// Part of the past was not judged: it lies further back than `max_catch_up`.
     Unjudged,
     /// What watches fluo itself raised an alarm.
@@ -56,6 +76,17 @@ pub enum Event {
 }
 
 impl Event {
+    /// The events that tell of fluo's own troubles.
+    pub const TROUBLES: [Self; 7] = [
+        Self::RuleError,
+        Self::FileError,
+        Self::SinkError,
+        Self::PipelineStale,
+        Self::SpansSetAside,
+        Self::SpansTooLate,
+        Self::FutureState,
+    ];
+
     /// As in payloads.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -67,9 +98,19 @@ impl Event {
             Self::Reopened => "reopened",
             Self::Summary => "summary",
             Self::RuleError => "rule_error",
+            Self::RuleErrorOver => "rule_error_over",
             Self::FileError => "file_error",
+            Self::FileErrorOver => "file_error_over",
             Self::SinkError => "sink_error",
+            Self::SinkErrorOver => "sink_error_over",
             Self::PipelineStale => "pipeline_stale",
+            Self::PipelineStaleOver => "pipeline_stale_over",
+            Self::SpansSetAside => "spans_set_aside",
+            Self::SpansSetAsideOver => "spans_set_aside_over",
+            Self::SpansTooLate => "spans_too_late",
+            Self::SpansTooLateOver => "spans_too_late_over",
+            Self::FutureState => "future_state",
+            Self::FutureStateOver => "future_state_over",
             Self::Unjudged => "unjudged",
             Self::Alarm => "alarm",
             Self::AlarmOver => "alarm_over",
@@ -81,9 +122,37 @@ impl Event {
         matches!(self, Self::Firing | Self::Renotify | Self::Reopened)
     }
 
-    /// Whether it closes the alert or the alarm, or tells of one that is over.
+    /// Whether it opens what it is about, or keeps it open: an alert, a trouble or an alarm.
+    pub fn opens(self) -> bool {
+        self.is_open() || self == Self::Alarm || self.all_clear().is_some()
+    }
+
+    /// Whether it closes the alert, the trouble or the alarm, or tells of one that is over.
     pub fn is_closed(self) -> bool {
         matches!(self, Self::Resolved | Self::FiredLate | Self::Withdrawn | Self::AlarmOver)
+            || Self::TROUBLES.iter().any(|trouble| trouble.all_clear() == Some(self))
+    }
+
+    /// The event that says that a trouble of fluo's own is over; none for events of other things.
+    pub fn all_clear(self) -> Option<Self> {
+        match self {
+            Self::RuleError => Some(Self::RuleErrorOver),
+            Self::FileError => Some(Self::FileErrorOver),
+            Self::SinkError => Some(Self::SinkErrorOver),
+            Self::PipelineStale => Some(Self::PipelineStaleOver),
+            Self::SpansSetAside => Some(Self::SpansSetAsideOver),
+            Self::SpansTooLate => Some(Self::SpansTooLateOver),
+            Self::FutureState => Some(Self::FutureStateOver),
+            _ => None,
+        }
+    }
+
+    /// How bad a trouble of fluo's own is unless that is set: critical where alerts may be missed.
+    pub fn default_severity(self) -> Severity {
+        match self {
+            Self::RuleError | Self::PipelineStale | Self::FutureState => Severity::Critical,
+            _ => Severity::Warning,
+        }
     }
 }
 
@@ -121,6 +190,22 @@ impl Id {
         let mut hash = Sha256::new();
         hash.update(b"fluo.alarm\0");
         hash.update(name);
+        Self(hash.finalize().into())
+    }
+
+    /// The id of a trouble of fluo's own, the same from its first word to its all-clear: what is wrong (`kind` and
+    /// `name`), and since when (ns since the epoch).
+    ///
+    /// SHA-256 over `fluo.trouble`, a zero byte, the kind, a zero byte, the name's length as an unsigned 64-bit
+    /// big-endian number, the name, and `since` as a signed one.
+    pub fn of_trouble(kind: &str, name: &str, since: i64) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"fluo.trouble\0");
+        hash.update(kind);
+        hash.update([0]);
+        hash.update((name.len() as u64).to_be_bytes());
+        hash.update(name);
+        hash.update(since.to_be_bytes());
         Self(hash.finalize().into())
     }
 
@@ -205,14 +290,19 @@ pub struct Notification {
     /// The alarm, where it is about one. In a payload it is there only then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alarm: Option<Alarm>,
+    /// The trouble of fluo's own, where it is about one. In a payload it is there only then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<TroubleRef>,
 }
 
 impl Notification {
-    /// What it is about, the same for every event of it: the alert, or the alarm. A notification about neither is
-    /// about itself.
+    /// What it is about, the same for every event of it: the alert, the trouble, or the alarm. A notification about
+    /// none of them is about itself.
     pub fn about(&self) -> Id {
         let alert = self.alert.as_ref().map(|alert| alert.id);
-        alert.or(self.alarm.as_ref().map(|alarm| alarm.id)).unwrap_or(self.id)
+        let trouble = self.trouble.as_ref().map(|trouble| trouble.id);
+        let alarm = self.alarm.as_ref().map(|alarm| alarm.id);
+        alert.or(trouble).or(alarm).unwrap_or(self.id)
     }
 }
 
@@ -248,6 +338,20 @@ pub struct Alarm {
     pub name: String,
     /// The state that it is in, as the cloud calls it: `ALARM`, `OK`, `INSUFFICIENT_DATA`.
     pub state: String,
+}
+
+/// Something that is, or was, wrong with fluo itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TroubleRef {
+    /// [`Id::of_trouble`]: the same from its first word to its all-clear.
+    pub id: Id,
+    /// What it is wrong with: `rule`, `rule_file`, `data_files` …
+    pub kind: String,
+    /// The name of the rule, the file or the sink.
+    pub name: Option<String>,
+    /// When it was found; nanoseconds since the epoch.
+    #[serde(with = "wire::moment")]
+    pub since: i64,
 }
 
 /// A data file as it was when it was judged.
@@ -318,6 +422,7 @@ mod tests {
             }),
             summary: None,
             alarm: None,
+            trouble: None,
         }
     }
 
@@ -341,6 +446,19 @@ mod tests {
     }
 
     #[test]
+    fn every_trouble_has_an_end_of_its_own_and_nothing_else_has() {
+        let all_clears: std::collections::BTreeSet<Event> =
+            Event::TROUBLES.iter().map(|event| event.all_clear().unwrap()).collect();
+        assert_eq!(all_clears.len(), Event::TROUBLES.len());
+        for event in Event::TROUBLES {
+            let over = event.all_clear().unwrap();
+            assert_eq!(over.as_str(), format!("{event}_over"));
+            assert!(event.opens() && !event.is_closed() && over.is_closed() && !over.opens(), "{event}");
+        }
+        assert!(Event::Resolved.all_clear().is_none() && Event::Alarm.opens());
+    }
+
+    #[test]
     fn what_a_notification_is_about_outlives_it() {
         let told = firing();
         assert_eq!(told.about(), told.alert.as_ref().unwrap().id);
@@ -348,7 +466,10 @@ mod tests {
         assert_eq!(alone.about(), alone.id);
         let id = Id::of_alarm("fluo-stale");
         let alarm = Some(Alarm { id, name: "fluo-stale".to_owned(), state: "OK".to_owned() });
-        assert_eq!(Notification { alarm, ..alone }.about(), id);
+        assert_eq!(Notification { alarm, ..alone.clone() }.about(), id);
+        let id = Id::of_trouble("rule", "r", 5);
+        let trouble = Some(TroubleRef { id, kind: "rule".to_owned(), name: Some("r".to_owned()), since: 5 });
+        assert_eq!(Notification { trouble, ..alone }.about(), id);
     }
 
     /// The expected hashes were computed from the documented bytes by another program (Python's `hashlib`).

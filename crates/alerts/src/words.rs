@@ -25,13 +25,8 @@ fn word(event: Event) -> &'static str {
         Event::Withdrawn => "Taken back",
         Event::Reopened => "Firing again",
         Event::Summary => "Several alerts",
-        Event::RuleError => "Rule not judged",
-        Event::FileError => "File not read",
-        Event::SinkError => "Not delivered",
-        Event::PipelineStale => "No spans arrive",
-        Event::Unjudged => "Past not judged",
-        Event::Alarm => "Alarm",
-        Event::AlarmOver => "Alarm over",
+        // Troubles of fluo's own and alarms have titles of their own.
+        _ => event.as_str(),
     }
 }
 

@@ -34,6 +34,9 @@ pub enum By {
 pub trait Arrivals: Send + Sync {
     /// The current data files of these hours, in order of their places.
     async fn files(&self, hours: RangeInclusive<Hour>, by: By) -> Result<Vec<DataFile>, StoreError>;
+
+    /// When a file arrived; nanoseconds since the epoch.
+    fn arrived_at(&self, file: &DataFile) -> i64;
 }
 
 /// What the store lists.
@@ -51,9 +54,13 @@ impl Arrivals for Live {
         let listing = list_hours(self.store.as_ref(), &self.spans, hours);
         let mut files = traced(step!("list files"), listing).await?.files;
         if let By::Time(time) = by {
-            files.retain(|file| file.last_modified_ms.saturating_mul(1_000_000) <= time);
+            files.retain(|file| self.arrived_at(file) <= time);
         }
         Ok(current(files, |file| file.name.as_ref()).current)
+    }
+
+    fn arrived_at(&self, file: &DataFile) -> i64 {
+        file.last_modified_ms.saturating_mul(1_000_000)
     }
 }
 
@@ -70,13 +77,14 @@ pub struct Scheduled {
 impl Arrivals for Scheduled {
     async fn files(&self, hours: RangeInclusive<Hour>, by: By) -> Result<Vec<DataFile>, StoreError> {
         let mut files = self.live.files(hours, By::Now).await?;
-        files.retain(|file| {
-            self.arrival.get(file.location.as_ref()).is_none_or(|&arrival| match by {
-                By::Now => true,
-                By::Time(time) => arrival <= time,
-            })
-        });
+        if let By::Time(time) = by {
+            files.retain(|file| self.arrived_at(file) <= time);
+        }
         Ok(files)
+    }
+
+    fn arrived_at(&self, file: &DataFile) -> i64 {
+        self.arrival.get(file.location.as_ref()).copied().unwrap_or(i64::MIN)
     }
 }
 

@@ -1,9 +1,11 @@
 //! After an outage: which evaluation comes next, and what is told of the gap. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fluo_alerts::life_cycle::announce::of_summary;
-use fluo_alerts::notification::{Event, Id, Notification, SummaryLine};
+use fluo_alerts::notification::{Event, Id, Notification, SCHEMA, SummaryLine};
+use fluo_alerts::time;
+use fluo_rules::rule::Severity;
 
 use crate::settings::Settings;
 use crate::state::{Queued, State};
@@ -31,6 +33,30 @@ pub(crate) fn next(state: &State, settings: &Settings, eval_time: i64) -> Step {
     Step { eval_time: next, last: next == eval_time, skip_to }
 }
 
+/// What is told of a part of the past that is not judged.
+pub(crate) fn unjudged(from: i64, to: i64, at: i64) -> Notification {
+    let (from, to) = (time::human(from), time::human(to));
+    let title = format!("Past not judged: {from} to {to}");
+    Notification {
+        schema: SCHEMA.to_owned(),
+        id: Id::of_notification(&format!("{from}\0{to}"), Event::Unjudged, 0),
+        event: Event::Unjudged,
+        at,
+        severity: Severity::Warning,
+        text: format!(
+            "{title}\nThe evaluator did not run for longer than `max_catch_up`. `fluo eval` looks at what was left out."
+        ),
+        title,
+        rule: None,
+        labels: BTreeMap::new(),
+        reason: None,
+        alert: None,
+        summary: None,
+        alarm: None,
+        trouble: None,
+    }
+}
+
 /// What was to be told of one alert while nothing was sent: ids and events.
 struct Words {
     first: (Id, Event),
@@ -49,8 +75,25 @@ impl Words {
     }
 }
 
+/// Leaves out what was wrong only while nothing was sent, where what it held up was made up for.
+fn leave_out_past_troubles(outbox: &mut Vec<Queued>) {
+    let held = || outbox.iter().filter(|queued| queued.held).map(|queued| &queued.notification);
+    let began: BTreeSet<Id> = held()
+        .filter(|told| matches!(told.event, Event::RuleError | Event::PipelineStale))
+        .filter(|told| told.id == Id::of_notification(&told.about().to_string(), told.event, 0))
+        .map(Notification::about)
+        .collect();
+    let past: BTreeSet<Id> = held()
+        .filter(|told| told.event.is_closed())
+        .map(Notification::about)
+        .filter(|about| began.contains(about))
+        .collect();
+    outbox.retain(|queued| !queued.held || !past.contains(&queued.notification.about()));
+}
+
 /// Makes one summary a rule of the alerts that began and ended while nothing was sent; of the others, the last word.
 pub(crate) fn condense(outbox: &mut Vec<Queued>, eval_time: i64) {
+    leave_out_past_troubles(outbox);
     let mut words: BTreeMap<Id, Words> = BTreeMap::new();
     for queued in outbox.iter().filter(|queued| queued.held) {
         let Notification { id, event, alert: Some(alert), .. } = &queued.notification else { continue };

@@ -11,7 +11,11 @@
 //!
 //! A key that is not known is an error. Everything but `store` and `rules` may be left out.
 
+use std::collections::BTreeMap;
+
+use fluo_alerts::notification::Event;
 use fluo_rules::duration::Nanos;
+use fluo_rules::rule::Severity;
 use fluo_sinks::SinkConfig;
 use serde::{Deserialize, Deserializer};
 
@@ -52,6 +56,9 @@ pub struct Config {
     /// See [`Settings::rule_memory`]; in MiB.
     #[serde(default)]
     pub rule_memory_mib: Option<usize>,
+    /// See [`Settings::trouble_severity`].
+    #[serde(default, deserialize_with = "severities")]
+    pub trouble_severity: BTreeMap<Event, Severity>,
     /// Who is told; by default standard output.
     #[serde(default)]
     pub sinks: Vec<SinkConfig>,
@@ -82,6 +89,21 @@ fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Nanos, D::Erro
 
 fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Nanos>, D::Error> {
     positive(deserializer).map(Some)
+}
+
+/// Events of troubles, and severities.
+fn severities<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Event, Severity>, D::Error> {
+    #[derive(Deserialize)]
+    struct Read(#[serde(with = "fluo_alerts::wire::severity")] Severity);
+    let by_name = BTreeMap::<String, Read>::deserialize(deserializer)?;
+    let event = |name: &str| {
+        let found = Event::TROUBLES.into_iter().find(|event| event.as_str() == name);
+        found.ok_or_else(|| {
+            let known = Event::TROUBLES.map(Event::as_str).join(", ");
+            serde::de::Error::custom(format!("`{name}` is no trouble of fluo's own: {known}"))
+        })
+    };
+    by_name.into_iter().map(|(name, Read(severity))| Ok((event(&name)?, severity))).collect()
 }
 
 impl Config {
@@ -118,6 +140,7 @@ impl Config {
             rule_time: self.rule_time.unwrap_or(default.rule_time),
             rule_memory: self.rule_memory_mib.map_or(default.rule_memory, |mib| mib.saturating_mul(1 << 20)),
             trace_url: self.trace_url.clone(),
+            trouble_severity: self.trouble_severity.clone(),
             chunk: Nanos(default.chunk.0.max(self.every.0)),
             ..default
         }
@@ -139,11 +162,12 @@ mod tests {
     fn everything_can_be_said() {
         let text = "store: s3://b/p\nrules: [a.yml, more]\nevery: 30s\ntrace_url: 'https://t/{trace_id}'\n\
                     eval_delay: 2m\nallowed_lateness: 30m\nstale_after: 5m\nmax_catch_up: 6h\ndelivery_limit: 1d\n\
-                    rule_time: 10s\nrule_memory_mib: 64\nsinks: [{type: stdout}, {type: file, name: log, path: x.ndjson}]\n";
+                    rule_time: 10s\nrule_memory_mib: 64\ntrouble_severity: {file_error: critical}\nsinks: [{type: stdout}, {type: file, name: log, path: x.ndjson}]\n";
         let config = Config::parse(text).unwrap();
         let settings = config.settings();
         assert_eq!(settings.eval_delay, Nanos(2 * Nanos::MINUTE.0));
         assert_eq!(settings.rule_memory, 64 << 20);
+        assert_eq!(settings.trouble_severity, [(Event::FileError, Severity::Critical)].into());
         assert_eq!(config.sinks.iter().map(SinkConfig::name).collect::<Vec<_>>(), ["stdout", "log"]);
     }
 
@@ -156,6 +180,8 @@ mod tests {
             ("store: data\nrules: [r]\nevery: 0s\n", "longer than nothing"),
             ("store: data\nrules: [r]\ntrace_url: https://t\n", "{trace_id}"),
             ("store: data\nrules: [r]\nsinks: [{type: pigeon}]\n", "pigeon"),
+            ("store: data\nrules: [r]\ntrouble_severity: {firing: info}\n", "`firing` is no trouble"),
+            ("store: data\nrules: [r]\ntrouble_severity: {rule_error: bad}\n", "`bad` is not a severity"),
         ] {
             let error = Config::parse(text).unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");

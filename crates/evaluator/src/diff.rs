@@ -243,6 +243,10 @@ tests:
         ) -> Result<Vec<fluo_store::DataFile>, fluo_store::StoreError> {
             self.0.files(hours, By::Now).await
         }
+
+        fn arrived_at(&self, file: &fluo_store::DataFile) -> i64 {
+            self.0.arrived_at(file)
+        }
     }
 
     async fn compare(base: &str, head: &str) -> Diff {

@@ -4,6 +4,7 @@
 //! from and in what becomes of the result. Nothing is written here: reading twice is harmless.
 
 mod files;
+mod lateness;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,23 +13,24 @@ use std::time::Duration;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use fluo_alerts::life_cycle::{
-    Change, Facts, Mutes, Observation, RuleState, Stretch, Times, ViolationRecord, announce, transition,
+    Change, Facts, Mutes, Observation, Stretch, Times, ViolationRecord, announce, transition,
 };
 use fluo_alerts::notification::Notification;
 use fluo_alerts::step;
 use fluo_alerts::step::{Empty, traced};
 use fluo_alerts::template::Renderer;
+use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_engine::{EngineError, SpanSource, observe, record, session_with_memory};
 use fluo_plan::{RulePlan, TimeRange, missing_can_make_true};
 use fluo_rules::rule::Rule;
 use fluo_store::{DataFile, Hour, StoreError};
 
-use files::Files;
+use files::{Files, data_files};
+use rules::rule_files;
 
 use crate::arrivals::{Arrivals, By};
 use crate::chain;
 use crate::due::{Due, Moments};
-use crate::notices;
 use crate::report::Report;
 use crate::rule_set::{Known, RuleSet};
 use crate::settings::Settings;
@@ -110,8 +112,9 @@ impl Evaluator {
         let mut report = Report { eval_time: inputs.eval_time, ..Report::default() };
         let mut notifications = Vec::new();
         let files = self.arrive(&mut state, inputs, first, &mut report).await?;
-        notifications.extend(self.stale(&mut state, inputs.eval_time));
-        notifications.extend(self.rule_files(&mut state, inputs));
+        let mut wrong: Vec<Wrong> = self.stale(&state, inputs.eval_time).into_iter().collect();
+        wrong.extend(self.too_late(&mut state, inputs, &files, first).await?);
+        wrong.extend(rule_files(&mut state, inputs));
         self.rule_states(&mut state, inputs, first, &files);
         let known_damage = state.damaged.len();
         let mut records = Vec::new();
@@ -120,8 +123,7 @@ impl Evaluator {
             let plan = match RulePlan::new(Arc::clone(&known.rule)) {
                 Ok(plan) => plan,
                 Err(error) => {
-                    let reason = chain(&error);
-                    notifications.extend(self.rule_failed(&mut state, name, &reason, inputs.eval_time));
+                    wrong.push(Wrong::new(Subject::Rule(name.clone()), chain(&error)));
                     report.failed_rules.push(name.clone());
                     continue;
                 }
@@ -148,23 +150,24 @@ impl Evaluator {
                     }
                     records.extend(judged.change.records);
                     if let Some(slot) = state.rules.get_mut(name) {
-                        *slot = RuleState { error: None, ..judged.change.state };
+                        *slot = judged.change.state;
                     }
                     self.name_files(&mut state, name, &judged.change.fired, &all).await;
                 }
                 Err(error) => {
                     self.owe(&mut state, known, plan, &files, &error, inputs.eval_time);
-                    let reason = chain(&error);
-                    notifications.extend(self.rule_failed(&mut state, name, &reason, inputs.eval_time));
+                    wrong.push(Wrong::new(Subject::Rule(name.clone()), chain(&error)));
                     report.failed_rules.push(name.clone());
                 }
             }
         }
-        for damaged in &state.damaged[known_damage..] {
-            report.damaged_files.push(damaged.name.clone());
-            notifications.push(notices::file_error(damaged, inputs.eval_time));
-        }
+        report.damaged_files.extend(state.damaged[known_damage..].iter().map(|damaged| damaged.name.clone()));
         self.forget(&mut state, inputs.eval_time);
+        wrong.extend(data_files(&state.damaged));
+        // Sinks are the outbox's matter.
+        let of_evaluations = |subject: &Subject| !matches!(subject, Subject::Sink(_));
+        let telling = self.settings.telling();
+        notifications.extend(state.troubles.settle(wrong, of_evaluations, inputs.eval_time, &telling));
         let times = self.times(&state, inputs.eval_time, None);
         notifications.extend(announce(&mut state.rules, &inputs.rules.by_name(), inputs.mutes, times));
         state.rules.retain(|name, _| !inputs.rules.whole || inputs.rules.rules.contains_key(name));

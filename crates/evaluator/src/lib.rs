@@ -33,7 +33,6 @@ pub mod diff;
 mod due;
 pub mod evaluate;
 pub mod live;
-mod notices;
 pub mod outbox;
 mod records;
 pub mod replay;

@@ -37,10 +37,23 @@ pub struct LiveTick {
 impl LiveTick {
     /// What is to be logged of it: how much it matters, what happened, more about it.
     pub fn lines(&self) -> Vec<(Level, &str, Value)> {
-        let Ticked { reports, delivered, overtaken, unfinished } = &self.ticked;
+        let Ticked { reports, troubles, broken_files, delivered, overtaken, unfinished } = &self.ticked;
         let mut lines: Vec<(Level, &str, Value)> = Vec::new();
         lines.extend(self.warnings.iter().map(|warning| (Level::Warning, warning.as_str(), Value::Null)));
         lines.extend(reports.iter().map(|report| (Level::Info, "evaluated", json!({"evaluation": report}))));
+        // These at every evaluation: they are the user's to mend.
+        let broken = broken_files.iter().map(|(file, reason)| {
+            (Level::Error, "a rule file does not load", json!({"file": file, "reason": reason}))
+        });
+        lines.extend(broken);
+        lines.extend(troubles.iter().map(|told| {
+            let (level, message) = if told.event.is_closed() {
+                (Level::Info, "a trouble is over")
+            } else {
+                (Level::Warning, "a trouble was told")
+            };
+            (level, message, json!({"event": told.event, "title": told.title, "reason": told.reason}))
+        }));
         let failed = |level, message| move |failure: &String| (level, message, json!({"delivery": failure}));
         lines.extend(
             delivered.failed.iter().map(failed(Level::Warning, "not delivered, and tried again later")),

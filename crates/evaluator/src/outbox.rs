@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use fluo_alerts::notification::Id;
+use fluo_alerts::notification::{Id, Notification};
+use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_sinks::{Routed, SinkError};
 use futures::future::join_all;
 
-use crate::notices;
 use crate::settings::Settings;
-use crate::state::{Attempt, Lease, Queued, Refusals, State};
+use crate::state::{Attempt, Lease, Queued, State};
 use crate::tick::{Host, LEASE, TickError, load, swap};
 
 /// What became of notifications in a tick.
@@ -71,19 +71,18 @@ fn is_free(attempt: &Attempt, nonce: &str, now: i64) -> bool {
 /// Places in the outbox, and sinks.
 type Deliveries = BTreeSet<(usize, String)>;
 
-/// The deliveries that may be begun now. What is told of one alert is told in order, whatever has to be tried again: a
-/// `firing` behind its `resolved` would leave an incident open at the receiver for ever.
+/// The deliveries that may be begun now. What is told of one alert or trouble is told in order, whatever has to be tried
+/// again: a `firing` behind its `resolved` would leave an incident open at the receiver for ever.
 fn due(outbox: &[Queued], nonce: &str, now: i64) -> Deliveries {
     let mut due = Deliveries::new();
     let mut waiting: BTreeSet<(&str, Id)> = BTreeSet::new();
     for (at, queued) in outbox.iter().enumerate().filter(|(_, queued)| !queued.held) {
-        let alert = queued.notification.alert.as_ref().map(|alert| alert.id);
+        let about = queued.notification.about();
         for (sink, attempt) in &queued.pending {
-            let behind = alert.is_some_and(|alert| waiting.contains(&(sink.as_str(), alert)));
-            if is_free(attempt, nonce, now) && !behind {
+            if is_free(attempt, nonce, now) && !waiting.contains(&(sink.as_str(), about)) {
                 due.insert((at, sink.clone()));
             } else {
-                waiting.extend(alert.map(|alert| (sink.as_str(), alert)));
+                waiting.insert((sink.as_str(), about));
             }
         }
     }
@@ -171,8 +170,9 @@ fn apply(state: &mut State, host: Host<'_>, settings: &Settings, outcomes: &[Out
         .map(|outcome| ((outcome.sink.as_str(), outcome.id.as_str()), &outcome.result))
         .collect();
     let known: Vec<&str> = host.sinks.iter().map(|routed| routed.sink.name()).collect();
-    // What is to be told of a sink: why it refused last, and how often in a row.
-    let mut reports: BTreeMap<String, (String, u32)> = BTreeMap::new();
+    // Why sinks refused that are to be told of, and those that took something.
+    let mut refused: BTreeMap<String, String> = BTreeMap::new();
+    let mut took: BTreeSet<String> = BTreeSet::new();
     // A sink that fails is left alone for a while, whatever waits for it.
     let failing: BTreeSet<&str> = outcomes
         .iter()
@@ -191,9 +191,8 @@ fn apply(state: &mut State, host: Host<'_>, settings: &Settings, outcomes: &[Out
             match result {
                 Some(Ok(())) => {
                     told.sent += 1;
-                    if let Some(refusals) = state.sinks.get_mut(sink) {
-                        refusals.in_a_row = 0;
-                    }
+                    state.sinks.remove(sink);
+                    took.insert(sink.clone());
                     false
                 }
                 Some(Err(error)) => {
@@ -201,8 +200,9 @@ fn apply(state: &mut State, host: Host<'_>, settings: &Settings, outcomes: &[Out
                     refusals.in_a_row += 1;
                     attempt.failed += 1;
                     let again = error.is_retry() && !old;
-                    if !again || refusals.in_a_row == REPORT_AFTER {
-                        reports.insert(sink.clone(), (error.to_string(), refusals.in_a_row));
+                    refusals.given_up += u64::from(!again);
+                    if refusals.given_up > 0 || refusals.in_a_row >= REPORT_AFTER {
+                        refused.insert(sink.clone(), error.to_string());
                     }
                     if again {
                         attempt.not_before = now.saturating_add(distance(attempt.failed, error));
@@ -218,6 +218,7 @@ fn apply(state: &mut State, host: Host<'_>, settings: &Settings, outcomes: &[Out
                 }
                 // It would have waited longer than anything waits: one report is for all of these.
                 None if old && failing.contains(sink.as_str()) => {
+                    state.sinks.entry(sink.clone()).or_default().given_up += 1;
                     told.given_up.push(format!("{sink}: {title}: the sink has refused for too long"));
                     false
                 }
@@ -231,28 +232,77 @@ fn apply(state: &mut State, host: Host<'_>, settings: &Settings, outcomes: &[Out
         });
     }
     state.outbox.retain(|queued| !queued.pending.is_empty());
-    for (sink, (reason, in_a_row)) in reports {
-        report(state, host, &sink, &reason, in_a_row);
+    report(state, host, settings, refused, &took, now);
+}
+
+/// Tells the other sinks of those that refuse, and of those that take something again.
+fn report(
+    state: &mut State,
+    host: Host<'_>,
+    settings: &Settings,
+    refused: BTreeMap<String, String>,
+    took: &BTreeSet<String>,
+    now: i64,
+) {
+    let gone: Vec<String> = state
+        .troubles
+        .open()
+        .filter_map(|trouble| match &trouble.subject {
+            Subject::Sink(sink) if !host.sinks.iter().any(|routed| routed.sink.name() == sink) => {
+                Some(sink.clone())
+            }
+            _ => None,
+        })
+        .collect();
+    let mut told: Vec<(String, Notification)> = Vec::new();
+    for sink in took.iter().chain(&gone).filter(|sink| !refused.contains_key(*sink)) {
+        let all_clear = state.troubles.ended(&Subject::Sink(sink.clone()), now);
+        told.extend(all_clear.map(|all_clear| (sink.clone(), all_clear)));
+    }
+    for (sink, error) in refused {
+        let refusals = state.sinks.get(&sink).cloned().unwrap_or_default();
+        let waiting = state.outbox.iter().filter(|queued| queued.pending.contains_key(&sink)).count();
+        let in_a_row = match refusals.in_a_row {
+            0 | 1 => String::new(),
+            times => format!(", {times} times in a row"),
+        };
+        let given_up = match refusals.given_up {
+            0 => String::new(),
+            count => format!(", and {count} were given up"),
+        };
+        let reason = format!("{error}{in_a_row}; {waiting} notifications wait for it{given_up}");
+        let wrong = Wrong::new(Subject::Sink(sink.clone()), reason).of(refusals.given_up + 1);
+        let found = state.troubles.found(wrong, now, &settings.telling());
+        told.extend(found.map(|found| (sink, found)));
+    }
+    for (sink, notification) in told {
+        let pending = addressed(state, host, &notification, None, Some(&sink));
+        if !pending.is_empty() {
+            state.outbox.push(Queued { notification, pending, held: false });
+        }
     }
 }
 
-/// Tells the other sinks of one that refuses.
-fn report(state: &mut State, host: Host<'_>, sink: &str, reason: &str, in_a_row: u32) {
-    let waiting = state.outbox.iter().filter(|queued| queued.pending.contains_key(sink)).count();
-    // Kept when it takes something again: the count of what was told tells reports apart.
-    let refusals = state.sinks.entry(sink.to_owned()).or_default();
-    let refused = Refusals { in_a_row, ..refusals.clone() };
-    let notification = notices::sink_error(sink, &refused, reason, waiting, state.eval_time);
-    refusals.told += 1;
-    let pending: BTreeMap<String, Attempt> = host
+/// The sinks that a notification is sent to: those that want it, but for one that it is about. An all-clear goes to those
+/// that were told of the trouble.
+pub(crate) fn addressed(
+    state: &mut State,
+    host: Host<'_>,
+    notification: &Notification,
+    lease: Option<&Lease>,
+    except: Option<&str>,
+) -> BTreeMap<String, Attempt> {
+    let wanting = host
         .sinks
         .iter()
-        .filter(|routed| routed.sink.name() != sink && routed.wants(&notification))
-        .map(|routed| (routed.sink.name().to_owned(), Attempt::default()))
+        .filter(|routed| Some(routed.sink.name()) != except && routed.wants(notification))
+        .map(|routed| routed.sink.name().to_owned())
         .collect();
-    if !pending.is_empty() {
-        state.outbox.push(Queued { notification, pending, held: false });
-    }
+    let addressed = state.troubles.address(notification, wanting);
+    addressed
+        .into_iter()
+        .map(|sink| (sink, Attempt { lease: lease.cloned(), ..Attempt::default() }))
+        .collect()
 }
 
 fn distance(failed: u32, error: &SinkError) -> i64 {

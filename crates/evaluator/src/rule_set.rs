@@ -1,6 +1,6 @@
 //! Rules as a set: a file that does not load leaves its rules at their last good text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fluo_rules::diagnostic::{Level, Place};
@@ -13,8 +13,10 @@ use fluo_rules::{SourceFile, load};
 pub struct RuleSet {
     /// The enabled ones, by name, each with the hash and the text that stands for it alone.
     pub rules: BTreeMap<String, Known>,
-    /// The good text of every file that gave rules.
+    /// The good text of every file that loads.
     pub texts: BTreeMap<String, String>,
+    /// Of these, the files that hold no rule.
+    pub without_rules: BTreeSet<String>,
     /// Files that do not load, and why.
     pub errors: BTreeMap<String, String>,
     /// Whether every file loaded, or its last good text did: what is not among the rules was removed.
@@ -63,6 +65,10 @@ impl RuleSet {
         };
         for file in &files {
             set.texts.insert(file.name.to_string(), String::from_utf8_lossy(&file.content).into_owned());
+        }
+        set.without_rules = set.texts.keys().cloned().collect();
+        for rule in &loaded.rules {
+            set.without_rules.remove(rule.source.file.as_ref());
         }
         let rules: Vec<Rule> = loaded.rules.into_iter().filter(|rule| rule.enabled).collect();
         for (text, rule) in standalone_all(&rules).into_iter().zip(rules) {

@@ -1,7 +1,11 @@
 //! How evaluations are made: what `fluo.yml` and the functions' environment may set.
 
+use std::collections::BTreeMap;
+
+use fluo_alerts::notification::Event;
+use fluo_alerts::trouble::Telling;
 use fluo_rules::duration::Nanos;
-use fluo_rules::rule::{ALLOWED_LATENESS, EVAL_DELAY};
+use fluo_rules::rule::{ALLOWED_LATENESS, EVAL_DELAY, Severity};
 
 /// Settings of an evaluator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +32,8 @@ pub struct Settings {
     pub rule_time: Nanos,
     /// How often something that stays wrong is told again.
     pub repeat_errors: Nanos,
+    /// How bad fluo's own troubles are, by their events, where it is not [`Event::default_severity`].
+    pub trouble_severity: BTreeMap<Event, Severity>,
     /// Missing spans are taken to be missing, also where no file arrives: for looks at the past and for tests.
     pub always_alive: bool,
 }
@@ -46,7 +52,15 @@ impl Default for Settings {
             rule_memory: 512 << 20,
             rule_time: Nanos(30 * Nanos::SECOND.0),
             repeat_errors: Nanos(4 * Nanos::HOUR.0),
+            trouble_severity: BTreeMap::new(),
             always_alive: false,
         }
+    }
+}
+
+impl Settings {
+    /// How fluo's own troubles are told.
+    pub(crate) fn telling(&self) -> Telling {
+        Telling { repeat: self.repeat_errors.0, severities: self.trouble_severity.clone() }
     }
 }

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 
 use bytes::Bytes;
-use fluo_alerts::life_cycle::state::ErrorState;
 use fluo_alerts::life_cycle::{RuleState, Stretch, ViolationRecord};
 use fluo_alerts::notification::Notification;
+use fluo_alerts::trouble::Troubles;
 use serde::{Deserialize, Serialize};
+
+mod former;
 
 /// Name and version of the format.
 pub const SCHEMA: &str = "fluo.state/v1";
@@ -41,11 +43,12 @@ pub struct State {
     pub rules: BTreeMap<String, RuleState>,
     /// The last good text of every rule file, by its name.
     pub rule_files: BTreeMap<String, String>,
-    /// Rule files that do not load.
-    pub file_errors: BTreeMap<String, ErrorState>,
+    /// What is wrong with fluo itself.
+    #[serde(default)]
+    pub troubles: Troubles,
     /// What is still to be delivered.
     pub outbox: Vec<Queued>,
-    /// Sinks that refuse, by name.
+    /// How often sinks refused since they last took something, by name.
     #[serde(default)]
     pub sinks: BTreeMap<String, Refusals>,
     /// What is still to be written.
@@ -56,21 +59,43 @@ pub struct State {
 #[derive(Deserialize)]
 struct Format {
     schema: String,
+    /// There since troubles are one thing.
+    troubles: Option<serde::de::IgnoredAny>,
 }
 
 /// What is known of the stream of files.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Pipeline {
-    /// The last evaluation that saw a file for the first time.
+    /// The first evaluation.
+    #[serde(default)]
+    pub began_at: i64,
+    /// The last evaluation that saw a file for the first time; 0 before any file came.
     pub arrived_at: i64,
     /// Some file has arrived after every moment before this.
     pub alive_to: i64,
     /// End of the newest span that is known.
     pub newest_end: i64,
-    /// Whether people were told that nothing arrives.
-    pub stale: bool,
-    /// How often they were.
-    pub stale_told: u64,
+    /// Spans that came too late for any judgement.
+    #[serde(default)]
+    pub too_late: TooLate,
+    /// When partitions in which files no longer arrive in time were looked at last, by their hours.
+    #[serde(default)]
+    pub looked_at: BTreeMap<i64, i64>,
+}
+
+/// Spans that came too late, since the first of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TooLate {
+    /// Their number.
+    pub spans: u64,
+    /// The number of their files.
+    pub files: u64,
+    /// Not all spans of these files are.
+    pub at_most: bool,
+    /// How long before the earliest moment that is still judged the first of them ended, in nanoseconds.
+    pub by: i64,
+    /// The evaluation that saw the last of them.
+    pub last: i64,
 }
 
 /// A data file that could not be read.
@@ -113,8 +138,9 @@ pub struct Attempt {
 pub struct Refusals {
     /// Attempts that failed since the last one that did not.
     pub in_a_row: u32,
-    /// How often people were told.
-    pub told: u64,
+    /// Notifications that were given up since then.
+    #[serde(default)]
+    pub given_up: u64,
 }
 
 /// Who sends something, and until when nobody else does.
@@ -169,11 +195,15 @@ impl State {
             .and_then(|decoder| decoder.take(MAX_BYTES).read_to_end(&mut json))
             .map_err(StateError::Compression)?;
         // First what it says it is: another version may have any shape.
-        let Format { schema } = serde_json::from_slice(&json).map_err(StateError::Json)?;
+        let Format { schema, troubles } = serde_json::from_slice(&json).map_err(StateError::Json)?;
         if schema != SCHEMA {
             return Err(StateError::Schema(schema));
         }
-        serde_json::from_slice(&json).map_err(StateError::Json)
+        let mut state: Self = serde_json::from_slice(&json).map_err(StateError::Json)?;
+        if troubles.is_none() {
+            state.troubles = former::troubles(&json).map_err(StateError::Json)?;
+        }
+        Ok(state)
     }
 
     /// Before any evaluation.

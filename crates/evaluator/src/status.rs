@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use fluo_alerts::life_cycle::{Alert, GroupState, Phase, RuleState};
+use fluo_alerts::notification::Event;
+use fluo_alerts::trouble::Subject;
 use fluo_alerts::wire;
 use fluo_rules::SourceFile;
 use fluo_rules::rule::{Rule, Severity};
@@ -32,12 +34,8 @@ pub struct Status {
     pub firing: Vec<Firing>,
     /// Those that hold and have not held for `for` yet.
     pub pending: Vec<Pending>,
-    /// Rules that could not be judged.
-    pub rule_errors: Vec<Wrong>,
-    /// Rule files that do not load.
-    pub rule_file_errors: Vec<Wrong>,
-    /// Data files that could not be read.
-    pub damaged_files: Vec<Damaged>,
+    /// What is wrong with fluo itself.
+    pub troubles: Vec<Trouble>,
     /// What is on its way.
     pub outbox: Outbox,
     /// The stream of data files.
@@ -83,25 +81,25 @@ pub struct Pending {
     pub fires_at: i64,
 }
 
-/// Something that is wrong with a rule or a rule file.
+/// Something that is wrong with fluo itself.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Wrong {
-    /// Its name.
-    pub name: String,
-    /// What is wrong.
-    pub reason: String,
-    /// Since which evaluation.
-    #[serde(with = "wire::moment")]
-    pub since: i64,
-}
-
-/// A data file that could not be read.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Damaged {
-    /// Its place below the root of the store.
-    pub name: String,
+pub struct Trouble {
+    /// The event that tells of it.
+    pub event: Event,
+    /// What it is wrong with: `rule`, `rule_file`, `data_files` …
+    pub kind: &'static str,
+    /// The name of the rule, the file or the sink.
+    pub name: Option<String>,
+    /// How bad.
+    #[serde(with = "wire::severity")]
+    pub severity: Severity,
+    /// What is wrong, in a line.
+    pub title: String,
     /// Why.
     pub reason: String,
+    /// When it was found.
+    #[serde(with = "wire::moment")]
+    pub since: i64,
 }
 
 /// What is on its way.
@@ -181,12 +179,15 @@ pub fn status(state: &State, now: i64) -> Status {
     pending.sort_by(|one, other| {
         (&one.rule, one.since, &one.group).cmp(&(&other.rule, other.since, &other.group))
     });
-    let wrong = |(name, error): (&String, &fluo_alerts::life_cycle::state::ErrorState)| Wrong {
-        name: name.clone(),
-        reason: error.reason.clone(),
-        since: error.since,
+    let trouble = |trouble: &fluo_alerts::trouble::Trouble| Trouble {
+        event: trouble.subject.event(),
+        kind: trouble.subject.kind(),
+        name: trouble.subject.name().map(str::to_owned),
+        severity: trouble.severity,
+        title: trouble.subject.to_string(),
+        reason: trouble.reason.clone(),
+        since: trouble.since,
     };
-    let rule_errors = state.rules.iter().filter_map(|(name, rule)| Some((name, rule.error.as_ref()?)));
     Status {
         schema: SCHEMA,
         eval_time: evaluated.then_some(state.eval_time),
@@ -194,18 +195,12 @@ pub fn status(state: &State, now: i64) -> Status {
         evaluations: state.generation,
         firing,
         pending,
-        rule_errors: rule_errors.map(wrong).collect(),
-        rule_file_errors: state.file_errors.iter().map(wrong).collect(),
-        damaged_files: state
-            .damaged
-            .iter()
-            .map(|damaged| Damaged { name: damaged.name.clone(), reason: damaged.reason.clone() })
-            .collect(),
+        troubles: state.troubles.open().map(trouble).collect(),
         outbox: outbox(state),
         pipeline: Pipeline {
-            arrived_at: evaluated.then_some(state.pipeline.arrived_at),
+            arrived_at: (state.pipeline.arrived_at > 0).then_some(state.pipeline.arrived_at),
             newest_end: (state.pipeline.newest_end > 0).then_some(state.pipeline.newest_end),
-            stale: state.pipeline.stale,
+            stale: state.troubles.of(&Subject::Pipeline).is_some(),
         },
     }
 }
@@ -276,13 +271,12 @@ fn outbox(state: &State) -> Outbox {
 
 #[cfg(test)]
 mod tests {
-    use fluo_alerts::life_cycle::Stretch;
-    use fluo_alerts::life_cycle::state::{ErrorState, Tracked};
-    use fluo_alerts::notification::{Event, Id};
+    use fluo_alerts::life_cycle::state::Tracked;
+    use fluo_alerts::notification::Id;
+    use fluo_alerts::trouble::{Telling, Wrong};
     use fluo_rules::duration::Nanos;
 
     use super::*;
-    use crate::notices;
     use crate::state::{Attempt, Queued, Refusals};
 
     const MINUTE: i64 = Nanos::MINUTE.0;
@@ -338,15 +332,14 @@ mod tests {
 
     #[test]
     fn how_far_behind_and_what_is_wrong_is_told() {
-        let error =
-            ErrorState { reason: "too many groups".to_owned(), since: 90 * MINUTE, told_at: 0, told: 1 };
-        let mut state = state(RuleState { error: Some(error.clone()), ..held(1, 1) });
-        state.file_errors.insert("bad.yml".to_owned(), error);
-        let ends = Stretch { from: 0, to: 1 };
-        let damaged = crate::state::Damaged { name: "spans/x".to_owned(), ends, reason: "cut".to_owned() };
-        let notification = notices::file_error(&damaged, 99 * MINUTE);
-        assert_eq!(notification.event, Event::FileError);
-        state.damaged.push(damaged);
+        let mut state = state(held(1, 1));
+        let telling = Telling { repeat: 1, severities: BTreeMap::new() };
+        let mut wrong = |subject, reason, minute| {
+            state.troubles.found(Wrong::new(subject, reason), minute * MINUTE, &telling).unwrap()
+        };
+        wrong(Subject::Rule("slow".to_owned()), "too many groups", 90);
+        wrong(Subject::RuleFile("bad.yml".to_owned()), "unknown key", 91);
+        let notification = wrong(Subject::DataFiles, "cut", 99);
         let pending = [("chat".to_owned(), Attempt::default()), ("mail".to_owned(), Attempt::default())];
         state.outbox.push(Queued {
             notification: notification.clone(),
@@ -359,12 +352,20 @@ mod tests {
             pending: [("chat".to_owned(), Attempt::default())].into(),
             held: false,
         });
-        state.sinks.insert("chat".to_owned(), Refusals { in_a_row: 4, told: 1 });
+        state.sinks.insert("chat".to_owned(), Refusals { in_a_row: 4, given_up: 0 });
         let status = status(&state, 103 * MINUTE);
         assert_eq!(status.behind_ns, Some(2 * MINUTE));
-        assert_eq!(status.rule_errors[0].name, "slow");
-        assert_eq!(status.rule_file_errors[0].since, 90 * MINUTE);
-        assert_eq!(status.damaged_files[0].reason, "cut");
+        let troubles: Vec<_> = status
+            .troubles
+            .iter()
+            .map(|wrong| (wrong.event.as_str(), wrong.reason.as_str(), wrong.since))
+            .collect();
+        let expected = [
+            ("rule_error", "too many groups", 90 * MINUTE),
+            ("rule_error", "unknown key", 91 * MINUTE),
+            ("file_error", "cut", 99 * MINUTE),
+        ];
+        assert_eq!(troubles, expected);
         let chat = Waiting { waiting: 2, since: 99 * MINUTE, refused: 4 };
         let mail = Waiting { waiting: 1, since: 99 * MINUTE, refused: 0 };
         let sinks = [("chat".to_owned(), chat), ("mail".to_owned(), mail)].into();

@@ -25,12 +25,11 @@ use object_store::path::Path;
 use crate::arrivals::{Arrivals, By};
 use crate::catch_up;
 use crate::evaluate::{Evaluator, Inputs};
-use crate::notices;
 use crate::outbox::{self, Delivered};
 use crate::records::row;
 use crate::report::Report;
 use crate::rule_set::RuleSet;
-use crate::state::{Attempt, LOCATION, Lease, Queued, State, StateError, Unwritten};
+use crate::state::{LOCATION, Lease, Queued, State, StateError, Unwritten};
 
 /// What an evaluator runs on.
 #[derive(Clone, Copy)]
@@ -52,6 +51,10 @@ pub struct Host<'a> {
 pub struct Ticked {
     /// Its evaluations, in order.
     pub reports: Vec<Report>,
+    /// What was told of fluo's own troubles.
+    pub troubles: Vec<Notification>,
+    /// Rule files that do not load, and why.
+    pub broken_files: BTreeMap<String, String>,
     /// What became of notifications.
     pub delivered: Delivered,
     /// Another evaluator was there first.
@@ -126,8 +129,10 @@ pub async fn tick(
         let evaluation = traced(evaluating, Box::pin(evaluator.evaluate(before.clone(), inputs))).await?;
         let mut notifications = evaluation.notifications;
         if let Some(from) = step.skip_to {
-            notifications.insert(0, notices::unjudged(before.eval_time, from, step.eval_time));
+            notifications.insert(0, catch_up::unjudged(before.eval_time, from, step.eval_time));
         }
+        let troubles =
+            notifications.iter().filter(|told| told.trouble.is_some()).cloned().collect::<Vec<_>>();
         let mut report = evaluation.report;
         report.evaluated_at = Some(began);
         report.eval_duration_ns = Some((host.clock)().saturating_sub(began));
@@ -144,6 +149,8 @@ pub async fn tick(
             lost = 0;
             write(evaluator, host, &state.unwritten).await?;
             ticked.reports.push(report);
+            ticked.troubles.extend(troubles);
+            ticked.broken_files = rules.errors;
             if step.last {
                 break;
             }
@@ -216,16 +223,14 @@ fn queue(state: &mut State, notifications: Vec<Notification>, host: Host<'_>, la
     if state.outbox.iter().any(|queued| queued.held && queued.notification.at != state.eval_time) {
         catch_up::condense(&mut state.outbox, state.eval_time);
     }
-    for queued in state.outbox.iter_mut().filter(|queued| queued.held) {
+    let lease = Lease { by: host.nonce.to_owned(), until };
+    let mut outbox = std::mem::take(&mut state.outbox);
+    for queued in outbox.iter_mut().filter(|queued| queued.held) {
         queued.held = false;
-        let lease = Some(Lease { by: host.nonce.to_owned(), until });
-        queued.pending = host
-            .sinks
-            .iter()
-            .filter(|sink| sink.wants(&queued.notification))
-            .map(|sink| (sink.sink.name().to_owned(), Attempt { lease: lease.clone(), ..Attempt::default() }))
-            .collect();
+        queued.pending = outbox::addressed(state, host, &queued.notification, Some(&lease), None);
     }
+    state.outbox = outbox;
+    state.troubles.forget_over();
     state.outbox.retain(|queued| !queued.pending.is_empty());
 }
 

@@ -15,7 +15,9 @@
 //! | `fired_late` | the violation's start | when it was over: Alertmanager notifies nobody of an alert that it first hears of as resolved |
 //! | `alarm` (`FluoAlarm`) | when it was raised | now + `expires_after` |
 //! | `alarm_over` (`FluoAlarm`) | when it was over; Alertmanager keeps the start that it knows | the same |
-//! | events about neither (`FluoRuleError` …) | when it was decided | five hours later: what lasts is told again within four |
+//! | a trouble of fluo's own (`FluoRuleError` …) | when it was found | now + 30 days: what is told once stays open until its all-clear |
+//! | its all-clear (`rule_error_over` …) | when it was found | when it was over |
+//! | events about none of these (`FluoSummary`, `FluoUnjudged`) | when it was decided | five hours later |
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -34,6 +36,9 @@ use crate::{Sink, SinkError};
 
 /// How long an open alert stays open at Alertmanager without being told again, unless configured.
 pub(crate) const EXPIRES_AFTER: Duration = Duration::from_hours(25);
+
+/// How long a trouble stays open whose all-clear never comes.
+const TROUBLE_EXPIRES_AFTER: Duration = Duration::from_hours(30 * 24);
 
 /// How long what has no end of its own stays open.
 const EVENT_EXPIRES_AFTER: Duration = Duration::from_hours(5);
@@ -67,9 +72,11 @@ impl Sink for Alertmanager {
 }
 
 fn form(notification: &Notification, at: i64, expires_after: Duration) -> Value {
-    let (labels, starts_at) = match &notification.alert {
-        Some(alert) => (alert_labels(alert), alert.violation.starts_at),
-        None => (event_labels(notification), notification.at),
+    let (labels, starts_at) = if let Some(alert) = &notification.alert {
+        (alert_labels(alert), alert.violation.starts_at)
+    } else {
+        let since = notification.trouble.as_ref().map(|trouble| trouble.since);
+        (event_labels(notification), since.unwrap_or(notification.at))
     };
     let ends_at = ends_at(notification, at, expires_after);
     json!({
@@ -85,7 +92,8 @@ fn ends_at(notification: &Notification, at: i64, expires_after: Duration) -> i64
     let Some(alert) = &notification.alert else {
         return match notification.event {
             Event::Alarm => later(at, expires_after),
-            Event::AlarmOver => notification.at.min(at),
+            event if event.is_closed() => notification.at.min(at),
+            event if event.opens() => later(at, TROUBLE_EXPIRES_AFTER),
             _ => later(notification.at, EVENT_EXPIRES_AFTER),
         };
     };
@@ -116,17 +124,20 @@ fn alert_labels(alert: &Told) -> BTreeMap<String, String> {
     labels.0
 }
 
-/// Without the notification's id: a repetition is the same alert, and so is an alarm's end.
+/// Without the notification's id: a repetition is the same alert, and so is the end of a trouble or an alarm.
 fn event_labels(notification: &Notification) -> BTreeMap<String, String> {
     let mut labels = Labels::default();
     labels.own(
         "alertname",
         match notification.event {
             Event::Summary => "FluoSummary",
-            Event::RuleError => "FluoRuleError",
-            Event::FileError => "FluoFileError",
-            Event::SinkError => "FluoSinkError",
-            Event::PipelineStale => "FluoPipelineStale",
+            Event::RuleError | Event::RuleErrorOver => "FluoRuleError",
+            Event::FileError | Event::FileErrorOver => "FluoFileError",
+            Event::SinkError | Event::SinkErrorOver => "FluoSinkError",
+            Event::PipelineStale | Event::PipelineStaleOver => "FluoPipelineStale",
+            Event::SpansSetAside | Event::SpansSetAsideOver => "FluoSpansSetAside",
+            Event::SpansTooLate | Event::SpansTooLateOver => "FluoSpansTooLate",
+            Event::FutureState | Event::FutureStateOver => "FluoFutureState",
             Event::Unjudged => "FluoUnjudged",
             Event::Alarm | Event::AlarmOver => "FluoAlarm",
             // These tell of an alert; without one there is nothing better than to say so.
@@ -145,6 +156,12 @@ fn event_labels(notification: &Notification) -> BTreeMap<String, String> {
     if let Some(alarm) = &notification.alarm {
         labels.own("alarm", &alarm.name);
         labels.own("fingerprint", &alarm.id.to_string());
+    }
+    if let Some(trouble) = &notification.trouble {
+        if let Some(name) = &trouble.name {
+            labels.own("subject", name);
+        }
+        labels.own("fingerprint", &trouble.id.to_string());
     }
     for (key, value) in &notification.labels {
         labels.add(key, "label_", value);

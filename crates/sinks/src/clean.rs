@@ -65,6 +65,9 @@ fn each_text(notification: &mut Notification, line: impl Fn(&mut String), lines:
         line(&mut alarm.name);
         line(&mut alarm.state);
     }
+    if let Some(trouble) = &mut notification.trouble {
+        trouble.name.iter_mut().for_each(&line);
+    }
     for alert in notification.summary.iter_mut().flat_map(|summary| &mut summary.largest) {
         alert.group.iter_mut().filter_map(|(_, value)| value.as_mut()).for_each(&line);
         alert.values.iter_mut().for_each(|(_, value)| line(value));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fluo_alerts::notification::{Event, Notification};
+use fluo_alerts::notification::Notification;
 use fluo_alerts::step;
 use fluo_alerts::step::traced;
 use fluo_rules::rule::Severity;
@@ -23,11 +23,10 @@ impl Filter {
     /// Whether it lets `notification` through.
     ///
     /// Labels are asked of what is known to bear them only. A pipeline that stands still, a file that nobody can read,
-    /// or a rule file that does not load concerns every team: such a notification passes whatever labels are wanted.
+    /// or a rule that is not judged concerns every team: such a notification passes whatever labels are wanted.
     pub fn wants(&self, notification: &Notification) -> bool {
         let severity = self.severity.is_empty() || self.severity.contains(&notification.severity);
-        let unlabelled = notification.rule.is_none()
-            || (notification.event == Event::RuleError && notification.labels.is_empty());
+        let unlabelled = notification.rule.is_none() || notification.trouble.is_some();
         let labels =
             unlabelled || self.labels.iter().all(|(key, value)| notification.labels.get(key) == Some(value));
         severity && labels

@@ -38,7 +38,8 @@ pub(crate) struct Message {
 impl Message {
     pub(crate) fn of(notification: &Notification) -> Self {
         let n = clean(notification);
-        let about = n.rule.as_ref().or(n.alarm.as_ref().map(|alarm| &alarm.name));
+        let trouble = n.trouble.as_ref().and_then(|trouble| trouble.name.as_ref());
+        let about = n.rule.as_ref().or(trouble).or(n.alarm.as_ref().map(|alarm| &alarm.name));
         let heading = match about {
             Some(about) => format!("{}: {about}", words(n.event)),
             None => words(n.event).to_owned(),
@@ -67,6 +68,12 @@ impl Message {
         if let Some(alarm) = &n.alarm {
             facts.push(("State".to_owned(), alarm.state.clone()));
             facts.push(("Since".to_owned(), time::format(n.at)));
+        }
+        if let Some(trouble) = &n.trouble {
+            facts.push(("Since".to_owned(), time::format(trouble.since)));
+            if n.event.is_closed() {
+                facts.push(("Over".to_owned(), time::format(n.at)));
+            }
         }
         if let Some(reason) = &n.reason {
             facts.push(("Reason".to_owned(), reason.clone()));
@@ -108,9 +115,19 @@ pub(crate) fn words(event: Event) -> &'static str {
         Event::Reopened => "Firing again",
         Event::Summary => "Many alerts",
         Event::RuleError => "Rule not judged",
-        Event::FileError => "File not read",
+        Event::RuleErrorOver => "Over: rule not judged",
+        Event::FileError => "Files not read",
+        Event::FileErrorOver => "Over: files not read",
         Event::SinkError => "Notifications not delivered",
+        Event::SinkErrorOver => "Over: notifications not delivered",
         Event::PipelineStale => "No spans arrive",
+        Event::PipelineStaleOver => "Over: no spans arrive",
+        Event::SpansSetAside => "Spans set aside",
+        Event::SpansSetAsideOver => "Over: spans set aside",
+        Event::SpansTooLate => "Spans too late",
+        Event::SpansTooLateOver => "Over: spans too late",
+        Event::FutureState => "State from the future",
+        Event::FutureStateOver => "Over: state from the future",
         Event::Unjudged => "Part of the past not judged",
         Event::Alarm => "Alarm",
         Event::AlarmOver => "Alarm over",

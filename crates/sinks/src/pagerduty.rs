@@ -7,7 +7,9 @@
 //! | `fired_late` | `resolve`, which is ignored where nothing is open: it is over, nobody is to be woken | the episode's id |
 //! | `alarm` | `trigger` | the alarm's id |
 //! | `alarm_over` | `resolve` | the alarm's id |
-//! | `summary`, `rule_error`, `file_error`, `sink_error`, `pipeline_stale`, `unjudged` | `trigger` with the notification's severity | the notification's id |
+//! | a trouble of fluo's own (`rule_error` …) | `trigger` with the notification's severity | the trouble's id |
+//! | its all-clear (`rule_error_over` …) | `resolve` | the trouble's id |
+//! | `summary`, `unjudged` | `trigger` with the notification's severity | the notification's id |
 //!
 //! The last kind has no end that fluo tells: whoever took care of it resolves the incident. A retried delivery has the
 //! same key and so never makes a second incident.
@@ -55,7 +57,9 @@ impl PagerDuty {
     fn trigger(&self, notification: &Notification, key: &str) -> Value {
         let message = Message::of(notification);
         let summary = if notification.title.is_empty() { &message.heading } else { &notification.title };
-        let began = notification.alert.as_ref().map_or(notification.at, |alert| alert.violation.starts_at);
+        let alert = notification.alert.as_ref().map(|alert| alert.violation.starts_at);
+        let trouble = notification.trouble.as_ref().map(|trouble| trouble.since);
+        let began = alert.or(trouble).unwrap_or(notification.at);
         let service = notification.alert.as_ref().and_then(service);
         let mut payload = json!({
             "summary": cut(summary, MAX_SUMMARY),

@@ -134,7 +134,8 @@ fn unfunctional(text: &str) -> String {
 
 fn colour(notification: &Notification) -> &'static str {
     match (notification.event, notification.severity) {
-        (Event::Resolved | Event::Withdrawn | Event::AlarmOver, _) => "good",
+        // What fired and was seen late is over, and still bad news.
+        (event, _) if event.is_closed() && event != Event::FiredLate => "good",
         (_, Severity::Critical) => "attention",
         (_, Severity::Warning) => "warning",
         (_, Severity::Info) => "accent",

@@ -6,6 +6,7 @@
 //! | `FLUO_RULES` | where the rules are: a prefix in the store, or a folder (`/var/task/rules`) | `rules` |
 //! | `FLUO_TOPIC_ARN` | the topic that notifications go to | |
 //! | `FLUO_TRACE_URL`, `FLUO_EVAL_DELAY`, `FLUO_ALLOWED_LATENESS`, `FLUO_STALE_AFTER`, `FLUO_MAX_CATCH_UP`, `FLUO_DELIVERY_LIMIT`, `FLUO_RULE_TIME`, `FLUO_RULE_MEMORY_MIB` | as the keys of `fluo.yml` | as there |
+//! | `FLUO_TROUBLE_SEVERITY` | the same, as `file_error=critical,sink_error=info` | as there |
 
 use fluo_evaluator::Config;
 use fluo_evaluator::config::ConfigError;
@@ -20,8 +21,11 @@ const TOPIC: &str = "topic";
 /// The one key whose value is a number.
 const MEMORY: &str = "rule_memory_mib";
 
+/// The one key whose value is a map.
+const SEVERITIES: &str = "trouble_severity";
+
 /// The keys of `fluo.yml` that a variable may set.
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "allowed_lateness",
     "delivery_limit",
     "eval_delay",
@@ -30,6 +34,7 @@ const KEYS: [&str; 8] = [
     "rule_time",
     "stale_after",
     "trace_url",
+    SEVERITIES,
 ];
 
 /// The part of a function's memory that one rule may use, where nothing else is said: what is read for it, the
@@ -48,8 +53,7 @@ pub fn configuration(environment: &Environment) -> Result<Config, EnvironmentErr
     for key in KEYS {
         let name = format!("FLUO_{}", key.to_ascii_uppercase());
         if let Some(text) = environment.get(&name) {
-            let number = text.parse::<u64>().ok().filter(|_| key == MEMORY);
-            fields.insert(key.to_owned(), number.map_or_else(|| text.into(), Value::from));
+            fields.insert(key.to_owned(), value(key, text));
             // Once for each, so that the one that is wrong is named.
             config(&fields).map_err(|error| EnvironmentError::Invalid { name, reason: error.to_string() })?;
         }
@@ -59,6 +63,22 @@ pub fn configuration(environment: &Environment) -> Result<Config, EnvironmentErr
     }
     config(&fields)
         .map_err(|error| EnvironmentError::Invalid { name: "FLUO_*".to_owned(), reason: error.to_string() })
+}
+
+/// The value of a key, which a variable has as text.
+fn value(key: &str, text: &str) -> Value {
+    match key {
+        // What is no number stays text, and is refused as such.
+        MEMORY => text.parse::<u64>().map_or_else(|_| text.into(), Value::from),
+        SEVERITIES => {
+            let pair = |pair: &str| {
+                let (event, severity) = pair.split_once('=').unwrap_or((pair, ""));
+                (event.trim().to_owned(), Value::from(severity.trim()))
+            };
+            Value::Object(text.split(',').map(pair).collect())
+        }
+        _ => text.into(),
+    }
 }
 
 fn config(fields: &Map<String, Value>) -> Result<Config, ConfigError> {
@@ -102,8 +122,21 @@ mod tests {
     }
 
     #[test]
+    fn severities_of_troubles_are_a_list() {
+        let text = "pipeline_stale=warning, file_error=critical";
+        let settings = of(&[("FLUO_TROUBLE_SEVERITY", text)]).unwrap().settings();
+        let same = "store: x\nrules: []\ntrouble_severity: {file_error: critical, pipeline_stale: warning}\n";
+        assert_eq!(settings.trouble_severity, Config::parse(same).unwrap().settings().trouble_severity);
+        assert_eq!(settings.trouble_severity.len(), 2);
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
-        let cases: [(&[(&str, &str)], &str); 4] = [
+        let cases: [(&[(&str, &str)], &str); 5] = [
+            (
+                &[("FLUO_TROUBLE_SEVERITY", "rule_error")],
+                "FLUO_TROUBLE_SEVERITY cannot be used: `` is not a sev",
+            ),
             (&[("FLUO_EVAL_DELAY", "soon")], "FLUO_EVAL_DELAY cannot be used: "),
             (&[("FLUO_RULE_MEMORY_MIB", "much")], "FLUO_RULE_MEMORY_MIB cannot be used: "),
             (&[("FLUO_TRACE_URL", "https://traces.example")], "FLUO_TRACE_URL cannot be used: "),

@@ -68,6 +68,7 @@ pub fn notification(alarm: &Change) -> Result<Notification, TimeError> {
         alert: None,
         summary: None,
         alarm: Some(notification::Alarm { id: Id::of_alarm(subject), name, state: state.to_owned() }),
+        trouble: None,
     })
 }
 

@@ -3,7 +3,7 @@
 //! | mark | says |
 //! | --- | --- |
 //! | `state/delivered/<notification>/<sink>` | the sink has taken it |
-//! | `state/delivered/<alert or alarm>/<sink>/<milliseconds>` | the sink has taken that it was over then |
+//! | `state/delivered/<alert, trouble or alarm>/<sink>/<milliseconds>` | the sink has taken that it was over then |
 //!
 //! The second kind is for order, which a queue does not keep: a `firing` that was refused comes again when its `resolved`
 //! has gone through long ago, and would open an incident at the pager that nobody ever closes.
@@ -17,7 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use fluo_alerts::notification::{Event, Id, Notification};
+use fluo_alerts::notification::{Id, Notification};
 use fluo_store::{Root, StoreError, put_if_absent};
 use futures::TryStreamExt;
 use object_store::path::Path;
@@ -105,7 +105,7 @@ impl Marks {
     }
 
     async fn is_over(&self, notification: &Notification, sink: &str) -> Result<bool, StoreError> {
-        if !notification.event.is_open() && notification.event != Event::Alarm {
+        if !notification.event.opens() {
             return Ok(false);
         }
         let location = self.place(notification.about(), sink);

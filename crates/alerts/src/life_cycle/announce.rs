@@ -154,6 +154,7 @@ fn tell(alert: &mut Alert, group: &[(String, Option<String>)], event: Event, tim
         alert: Some(alert.told.clone()),
         summary: None,
         alarm: None,
+        trouble: None,
     };
     let line = SummaryLine {
         id: alert.told.id,
@@ -211,5 +212,6 @@ pub fn of_summary(
         alert: None,
         summary: Some(summary),
         alarm: None,
+        trouble: None,
     }
 }

@@ -20,22 +20,6 @@ pub struct RuleState {
     pub judged_to: i64,
     /// Its groups of which there is something to remember.
     pub groups: BTreeMap<Fingerprint, GroupState>,
-    /// Why it could not be judged at the last evaluation, where it could not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<ErrorState>,
-}
-
-/// Something that is wrong, and when people were told so.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ErrorState {
-    /// What.
-    pub reason: String,
-    /// The `eval_time` since which it is so.
-    pub since: i64,
-    /// The `eval_time` at which people were told last.
-    pub told_at: i64,
-    /// How often they were.
-    pub told: u64,
 }
 
 /// What is remembered of one group.

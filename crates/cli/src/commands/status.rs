@@ -6,7 +6,7 @@ use fluo_alerts::escape::plain;
 use fluo_alerts::template::NO_VALUE;
 use fluo_alerts::time;
 use fluo_alerts::value::human_duration;
-use fluo_evaluator::status::{self, Firing, Pending, Status as Now, Wrong};
+use fluo_evaluator::status::{self, Firing, Pending, Status as Now, Trouble};
 
 use crate::args::{StatusArgs, SummaryFormat};
 use crate::deployed::Configured;
@@ -50,21 +50,16 @@ fn human(now: &Now) -> String {
     pipeline(&mut text, now);
     section(&mut text, "Firing", "No alert fires.", now.firing.iter().map(firing));
     section(&mut text, "Pending", "", now.pending.iter().map(pending));
-    section(&mut text, "Rules that are not judged", "", now.rule_errors.iter().map(wrong));
-    section(&mut text, "Rule files that do not load", "", now.rule_file_errors.iter().map(wrong));
-    let damaged = now.damaged_files.iter();
-    section(
-        &mut text,
-        "Data files that cannot be read",
-        "",
-        damaged.map(|file| format!("{}: {}", plain(&file.name), plain(&file.reason))),
-    );
+    section(&mut text, "Troubles", "", now.troubles.iter().map(trouble));
     section(&mut text, "Waiting to be delivered", "", outbox(now).into_iter());
     text
 }
 
 fn pipeline(text: &mut String, now: &Now) {
-    let Some(arrived_at) = now.pipeline.arrived_at else { return };
+    let Some(arrived_at) = now.pipeline.arrived_at else {
+        text.push_str("No data file was seen yet.\n");
+        return;
+    };
     let _ = write!(text, "The last new data file was seen by the evaluation of {}", time::format(arrived_at));
     if let Some(newest) = now.pipeline.newest_end {
         let _ = write!(text, "; the newest span ended at {}", time::format(newest));
@@ -110,8 +105,14 @@ fn pending(alert: &Pending) -> String {
     )
 }
 
-fn wrong(wrong: &Wrong) -> String {
-    format!("{} since {}: {}", plain(&wrong.name), time::format(wrong.since), plain(&wrong.reason))
+fn trouble(trouble: &Trouble) -> String {
+    format!(
+        "{} {} since {}: {}",
+        trouble.severity,
+        plain(&trouble.title),
+        time::format(trouble.since),
+        plain(&trouble.reason)
+    )
 }
 
 fn outbox(now: &Now) -> Vec<String> {

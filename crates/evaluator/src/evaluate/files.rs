@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::{MutexGuard, PoisonError};
 
+use fluo_alerts::escape::plain;
 use fluo_alerts::fingerprint::Fingerprint;
 use fluo_alerts::life_cycle::{Stretch, joined};
-use fluo_alerts::notification::{FileRef, Id, Notification};
+use fluo_alerts::notification::{FileRef, Id};
+use fluo_alerts::time;
+use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_plan::RulePlan;
 use fluo_rules::rule::Rule;
 use fluo_store::{DataFile, DataFileName, Hour, StoreError};
@@ -14,19 +17,20 @@ use fluo_store::{DataFile, DataFileName, Hour, StoreError};
 use super::{Evaluator, Inputs};
 use crate::arrivals::By;
 use crate::chain;
-use crate::notices;
 use crate::report::Report;
 use crate::rule_set::Known;
 use crate::span_data::{ends_of, stretches};
-use crate::state::State;
+use crate::state::{Damaged, Pipeline, State};
 
 /// The most listings of older partitions that are kept: three months.
 const MOST_OLDER: usize = 24 * 92;
 
 /// The files of the partitions in which files still arrive.
 pub(super) struct Files {
-    hours: RangeInclusive<Hour>,
+    pub(super) hours: RangeInclusive<Hour>,
     pub(super) all: Vec<DataFile>,
+    /// Those that no evaluation has seen before.
+    pub(super) new: Vec<DataFile>,
     /// Ends of the spans of new ones.
     pub(super) arrived: Vec<Stretch>,
 }
@@ -65,9 +69,11 @@ impl Evaluator {
             let late = Stretch { from: watermark.saturating_sub(self.lateness(None)), to: judged_to };
             new.iter().filter(|file| ends_of(file).meets(late)).for_each(|file| report.late(file));
         }
-        if first || !new.is_empty() {
+        if first {
+            state.pipeline.began_at = inputs.eval_time;
+        }
+        if !new.is_empty() {
             state.pipeline.arrived_at = inputs.eval_time;
-            state.pipeline.stale = false;
         }
         let newest = arrived.iter().map(|ends| ends.to).filter(|&to| to < i64::MAX).max();
         let newest = newest.unwrap_or_default();
@@ -80,20 +86,29 @@ impl Evaluator {
             let alive_to = newest.max(state.eval_time).min(inputs.eval_time);
             state.pipeline.alive_to = state.pipeline.alive_to.max(alive_to);
         }
+        let new: Vec<DataFile> = new.into_iter().cloned().collect();
         state.seen = all.iter().map(|file| file.location.to_string()).collect();
-        Ok(Files { hours, arrived: joined(arrived), all })
+        Ok(Files { hours, arrived: joined(arrived), all, new })
     }
 
-    /// Says once that nothing arrives.
-    pub(super) fn stale(&self, state: &mut State, eval_time: i64) -> Option<Notification> {
-        let pipeline = &mut state.pipeline;
-        let silent = eval_time.saturating_sub(pipeline.arrived_at) >= self.settings.stale_after.0;
-        if self.settings.always_alive || pipeline.stale || !silent {
+    /// Whether nothing arrives.
+    pub(super) fn stale(&self, state: &State, eval_time: i64) -> Option<Wrong> {
+        let Pipeline { arrived_at, began_at, newest_end, .. } = state.pipeline;
+        let since = arrived_at.max(began_at);
+        if self.settings.always_alive || eval_time.saturating_sub(since) < self.settings.stale_after.0 {
             return None;
         }
-        pipeline.stale = true;
-        pipeline.stale_told += 1;
-        Some(notices::pipeline_stale(pipeline, eval_time))
+        let reason = if arrived_at == 0 {
+            format!("no data file has come since the first evaluation, at {}", time::human(since))
+        } else {
+            let newest = if newest_end == 0 {
+                String::new()
+            } else {
+                format!("; its newest span ended at {}", time::human(newest_end))
+            };
+            format!("the last new data file was seen by the evaluation of {}{newest}", time::human(since))
+        };
+        Some(Wrong::new(Subject::Pipeline, reason))
     }
 
     /// Files of older partitions that windows reach back to.
@@ -196,4 +211,23 @@ impl Evaluator {
             eval_time.saturating_sub(self.settings.max_catch_up.0).saturating_sub(self.lateness(None));
         state.damaged.retain(|damaged| damaged.ends.to >= horizon);
     }
+}
+
+/// How many damaged files a notification names.
+const NAMED: usize = 10;
+
+/// What is wrong with data files, if anything is.
+pub(super) fn data_files(damaged: &[Damaged]) -> Option<Wrong> {
+    let last = damaged.iter().map(|damaged| damaged.ends.to).max()?;
+    let mut lines: Vec<String> = damaged
+        .iter()
+        .take(NAMED)
+        .map(|damaged| format!("{}: {}", plain(&damaged.name), plain(&damaged.reason)))
+        .collect();
+    if damaged.len() > NAMED {
+        lines.push(format!("and {} more", damaged.len() - NAMED));
+    }
+    let until = if last == i64::MAX { String::new() } else { format!(" until {}", time::human(last)) };
+    let reason = format!("{} file(s){until}; {}", damaged.len(), lines.join("; "));
+    Some(Wrong::new(Subject::DataFiles, reason).of(damaged.len() as u64))
 }

@@ -1,46 +1,50 @@
 //! The rules of an evaluation: which are new, changed or gone, which files do not load, and which could not be judged.
 
+use fluo_alerts::escape::plain;
 use fluo_alerts::life_cycle::RuleState;
-use fluo_alerts::life_cycle::state::ErrorState;
 use fluo_alerts::life_cycle::transition::{rule_changed, rule_removed};
-use fluo_alerts::notification::Notification;
+use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_engine::EngineError;
 use fluo_plan::{RulePlan, missing_can_make_true};
+use fluo_rules::{SourceFile, load};
 
 use super::files::Files;
 use super::{Evaluator, Inputs};
-use crate::notices;
 use crate::rule_set::Known;
 use crate::span_data::stretches;
 use crate::state::State;
 
-impl Evaluator {
-    /// Remembers good texts, and tells of files that do not load.
-    pub(super) fn rule_files(&self, state: &mut State, inputs: Inputs<'_>) -> Vec<Notification> {
-        state.rule_files.clone_from(&inputs.rules.texts);
-        state.file_errors.retain(|file, _| inputs.rules.errors.contains_key(file));
-        let mut told = Vec::new();
-        for (file, reason) in &inputs.rules.errors {
-            let error = state.file_errors.entry(file.clone()).or_insert_with(|| ErrorState {
-                reason: String::new(),
-                since: inputs.eval_time,
-                told_at: inputs.eval_time,
-                told: 0,
-            });
-            let due = error.told == 0
-                || error.reason != *reason
-                || inputs.eval_time.saturating_sub(error.told_at) >= self.settings.repeat_errors.0;
-            error.reason.clone_from(reason);
-            if due {
-                let good = inputs.rules.texts.contains_key(file);
-                told.push(notices::rule_file_error(file, error, good, inputs.eval_time));
-                error.told += 1;
-                error.told_at = inputs.eval_time;
-            }
-        }
-        told
+/// Remembers good texts, and finds files that do not load or that lost their rules.
+pub(super) fn rule_files(state: &mut State, inputs: Inputs<'_>) -> Vec<Wrong> {
+    let rules = inputs.rules;
+    let mut wrong: Vec<Wrong> = rules
+        .errors
+        .iter()
+        .map(|(file, reason)| {
+            let goes_on = if rules.texts.contains_key(file) {
+                "its rules go on at their last good text"
+            } else {
+                "none of its rules is judged"
+            };
+            Wrong::new(Subject::RuleFile(file.clone()), format!("{reason}; {goes_on}"))
+        })
+        .collect();
+    for file in &rules.without_rules {
+        let subject = Subject::EmptiedFile(file.clone());
+        let known = state.troubles.of(&subject).map(|trouble| trouble.reason.clone());
+        let lost = || {
+            let text = state.rule_files.get(file)?;
+            let had = load(&[SourceFile::new(file.as_str(), text.as_str())]).rules;
+            let names: Vec<_> = had.iter().map(|rule| plain(&rule.name).into_owned()).collect();
+            (!names.is_empty()).then(|| format!("it had: {}", names.join(", ")))
+        };
+        wrong.extend(known.or_else(lost).map(|reason| Wrong::new(subject, reason)));
     }
+    state.rule_files.clone_from(&rules.texts);
+    wrong
+}
 
+impl Evaluator {
     /// New, changed and removed rules.
     pub(super) fn rule_states(&self, state: &mut State, inputs: Inputs<'_>, first: bool, files: &Files) {
         let ends = files.arrived.first().map(|ends| ends.from).filter(|&from| from > i64::MIN);
@@ -97,38 +101,13 @@ impl Evaluator {
     ) {
         let damaged = stretches(&state.damaged);
         let due = self.due(state, &known.rule, plan, &files.arrived, &damaged, eval_time);
+        let failed_before = state.troubles.of(&Subject::Rule(known.rule.name.clone())).is_some();
         let Some(of_rule) = state.rules.get_mut(&known.rule.name) else { return };
-        if of_rule.error.is_some() && is_limit(error) {
+        if failed_before && is_limit(error) {
             of_rule.judged_to = due.moments(of_rule).judged_to;
         } else if let Some(reopened) = due.reopened(of_rule) {
             of_rule.judged_to = reopened.saturating_sub(1).max(of_rule.from);
         }
-    }
-
-    /// Keeps a rule's alerts as they are, and says why it was not judged: at once, and every `repeat_errors` after.
-    pub(super) fn rule_failed(
-        &self,
-        state: &mut State,
-        name: &str,
-        reason: &str,
-        eval_time: i64,
-    ) -> Option<Notification> {
-        let of_rule = state.rules.get_mut(name)?;
-        let error = of_rule.error.get_or_insert_with(|| ErrorState {
-            reason: String::new(),
-            since: eval_time,
-            told_at: eval_time,
-            told: 0,
-        });
-        let due = error.told == 0 || eval_time.saturating_sub(error.told_at) >= self.settings.repeat_errors.0;
-        reason.clone_into(&mut error.reason);
-        if !due {
-            return None;
-        }
-        let notice = notices::rule_error(name, error, eval_time);
-        error.told += 1;
-        error.told_at = eval_time;
-        Some(notice)
     }
 }
 

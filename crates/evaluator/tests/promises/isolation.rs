@@ -114,9 +114,11 @@ async fn a_rule_over_a_limit_is_told_and_the_others_go_on() {
         let world = run(small(), &rules, crowd).await;
         let (others, rest) = of_others(&world).await;
         assert_eq!(others, expected, "{name}");
-        assert_eq!(rest, [format!("rule_error {name}")], "told once, however long it lasts");
+        let once = [format!("rule_error {name}"), format!("rule_error_over {name}")];
+        assert_eq!(rest, once, "told once, however long it lasts, and when it is over");
         let state = world.state().await;
-        assert_eq!(state.rules[name].error, None, "{name}: it recovers when the crowd has gone");
+        let subject = fluo_alerts::trouble::Subject::Rule(name.to_owned());
+        assert_eq!(state.troubles.of(&subject), None, "{name}: it recovers when the crowd has gone");
         let told = world.post().taken;
         let error = told.iter().find(|sent| sent.notification.event == Event::RuleError).unwrap();
         assert_eq!(error.notification.at, evaluated(4), "{name}");
@@ -144,7 +146,12 @@ async fn late_spans_are_not_lost_to_a_rule_that_failed_when_they_came() {
         news.sort();
         let expected: &[&str] = match end {
             5 => &["rule_error auth-failures", "rule_error checkout-errors"],
-            6 => &["fired_late auth-failures late", "fired_late checkout-errors"],
+            6 => &[
+                "fired_late auth-failures late",
+                "fired_late checkout-errors",
+                "rule_error_over auth-failures",
+                "rule_error_over checkout-errors",
+            ],
             _ => &[],
         };
         assert_eq!(news, expected, "12:0{end}");

@@ -29,4 +29,5 @@ mod receivers;
 mod rule_changes;
 mod states;
 mod support;
+mod troubles;
 mod two_evaluators;

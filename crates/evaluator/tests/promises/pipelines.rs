@@ -35,7 +35,9 @@ async fn nothing_is_made_of_silence_but_one_notice() {
     // What was held up arrives at once: there was a heartbeat all the time, and the alert was over long ago.
     let held_up = (2..16).flat_map(|begins| good("heartbeat", minute(begins), 2)).collect();
     world.minute(16, held_up, &rules).await;
-    assert_eq!(world.news(), ["resolved auth-failures"]);
+    let over = world.post().taken;
+    assert_eq!(world.news(), ["pipeline_stale_over", "resolved auth-failures"]);
+    assert_eq!(over[0].notification.about(), stale[0].notification.about());
 
     // It stops again, and is told again.
     for end in 17..30 {
@@ -81,5 +83,5 @@ async fn a_pipeline_that_stops_while_nothing_is_evaluated_is_no_absence() {
     assert_eq!(world.news(), ["pipeline_stale"]);
     world.minute(41, (5..41).flat_map(|begins| good("heartbeat", minute(begins), 2)).collect(), &rules).await;
     world.minute(42, good("heartbeat", minute(41), 2), &rules).await;
-    assert_eq!(world.news(), Vec::<String>::new());
+    assert_eq!(world.news(), ["pipeline_stale_over"]);
 }

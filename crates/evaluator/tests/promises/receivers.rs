@@ -1,6 +1,6 @@
 //! Receivers that refuse: what waits for them, for how long, in which order, and who is told.
 
-use fluo_alerts::notification::Event;
+use fluo_alerts::notification::{Event, Notification};
 use fluo_rules::SourceFile;
 use fluo_rules::duration::Nanos;
 
@@ -62,13 +62,16 @@ async fn one_that_always_fails_holds_up_no_other_and_is_reported_and_given_up() 
     }
     let post = world.post();
     let chat: Vec<String> = post.shorts("chat").into_iter().filter(|told| told != "sink_error").collect();
+    assert!(!chat.contains(&"sink_error_over".to_owned()), "it never took anything");
     assert_eq!(chat.len(), 6, "{chat:?}");
     let tries = post.refused.len();
     // Three in a row is the fourth minute: one is tried every minute at most.
     let (end, report) = &reported[0];
     assert_eq!(*end, 4, "{reported:?}");
-    assert_eq!(report.reason.as_deref(), Some("sink `mail` could not send: it does not want to"));
-    assert!(report.title.contains("mail") && report.title.contains("3 times in a row"), "{}", report.title);
+    let reason =
+        "sink `mail` could not send: it does not want to, 3 times in a row; 4 notifications wait for it";
+    assert_eq!(report.reason.as_deref(), Some(reason));
+    assert_eq!(report.title, "Not delivered to mail");
     // Everything is given up, none before its time, each once, and that is reported, too.
     assert_eq!(given_up.len(), 6, "{given_up:#?}");
     assert!(given_up.iter().all(|(end, _)| *end > 17), "{given_up:#?}");
@@ -107,11 +110,21 @@ async fn one_that_comes_back_is_told_everything_in_order() {
     for end in 3..=24 {
         world.minute(end, good("auth", minute(end - 1), 3), &rules()).await;
     }
-    let of_alerts =
-        |told: Vec<String>| told.into_iter().filter(|told| told != "sink_error").collect::<Vec<_>>();
+    let of_alerts = |told: Vec<String>| {
+        told.into_iter().filter(|told| !told.starts_with("sink_error")).collect::<Vec<_>>()
+    };
     let told = of_alerts(world.post().shorts("mail"));
     assert_eq!(told, ["firing auth-failures a", "resolved auth-failures a"]);
     assert_eq!(of_alerts(world.post().shorts("chat")), told);
+    let of_the_sink: Vec<Notification> = world
+        .post()
+        .to("chat")
+        .map(|sent| sent.notification.clone())
+        .filter(|told| matches!(told.event, Event::SinkError | Event::SinkErrorOver))
+        .collect();
+    let events: Vec<_> = of_the_sink.iter().map(|told| told.event).collect();
+    assert_eq!(events, [Event::SinkError, Event::SinkErrorOver]);
+    assert_eq!(of_the_sink[0].about(), of_the_sink[1].about());
     assert_eq!(world.state().await.outbox.len(), 0);
 }
 
@@ -126,7 +139,8 @@ async fn what_is_refused_for_good_is_not_tried_again_and_is_reported() {
     let post = world.post();
     assert_eq!(post.refused.iter().map(|sent| short(&sent.notification)).collect::<Vec<_>>().len(), 1);
     assert_eq!(post.shorts("mail").len(), 1, "the other one was not held up");
-    assert_eq!(post.shorts("chat").len(), 3);
+    let chat = post.shorts("chat");
+    assert_eq!(chat.len(), 3, "{chat:?}");
     let report = post.to("chat").find(|sent| sent.notification.event == Event::SinkError).unwrap();
     assert!(report.notification.text.contains("it does not want to"));
     for end in 3..=6 {
@@ -134,5 +148,6 @@ async fn what_is_refused_for_good_is_not_tried_again_and_is_reported() {
     }
     let post = world.post();
     assert_eq!(post.refused.len(), 1);
-    assert_eq!(post.to("chat").filter(|sent| sent.notification.event == Event::SinkError).count(), 1);
+    let told = |event| post.to("chat").filter(|sent| sent.notification.event == event).count();
+    assert_eq!((told(Event::SinkError), told(Event::SinkErrorOver)), (1, 1), "mail took what came next");
 }

@@ -63,6 +63,7 @@ async fn a_file_that_becomes_invalid_goes_on_at_its_last_good_text() {
     let when: Vec<i64> = errors.iter().map(|(end, _)| *end).collect();
     assert_eq!(when, [3, 8], "at once, and every `repeat_errors` after");
     assert_ne!(errors[0].1.id, errors[1].1.id);
+    assert_eq!(errors[0].1.about(), errors[1].1.about());
     assert!(errors[0].1.text.contains("last good text"), "{}", errors[0].1.text);
     assert!(
         errors[0].1.reason.as_deref().unwrap().starts_with("rules.yml:1:3: "),
@@ -72,7 +73,9 @@ async fn a_file_that_becomes_invalid_goes_on_at_its_last_good_text() {
 
     // Mended, and broken anew: that is another error.
     world.minute(10, good("auth", minute(9), 3), &one(AUTH)).await;
-    assert_eq!(world.news(), nothing());
+    let mended = world.post().taken;
+    assert_eq!(world.news(), ["rule_error_over"]);
+    assert_eq!(mended[0].notification.about(), errors[0].1.about());
     world.minute(11, good("auth", minute(10), 3), &broken).await;
     let again = world.post().taken;
     assert_eq!(world.news(), ["rule_error"]);

@@ -4,7 +4,7 @@ use fluo_alerts::notification::{Event, Notification};
 use fluo_tests::http::Server;
 use serde_json::Value;
 
-use crate::notifications::{alarm, event, firing, hostile, is_clean, stale, summary, texts};
+use crate::notifications::{alarm, broken_file, event, firing, hostile, is_clean, stale, summary, texts};
 use crate::{NOW, sink};
 
 async fn sent(notification: &Notification) -> Value {
@@ -48,6 +48,13 @@ async fn so_has_an_alarm() {
 }
 
 #[tokio::test]
+async fn and_a_trouble() {
+    let raised = sent(&broken_file(Event::RuleError)).await;
+    insta::assert_json_snapshot!("alertmanager_trouble", raised);
+    assert_eq!(sent(&broken_file(Event::RuleErrorOver)).await[0]["labels"], raised[0]["labels"]);
+}
+
+#[tokio::test]
 async fn only_what_is_open_ends_in_the_future() {
     let now = fluo_alerts::time::format(NOW);
     for (about, open) in [
@@ -59,9 +66,15 @@ async fn only_what_is_open_ends_in_the_future() {
         (Event::FiredLate, false),
         (Event::Alarm, true),
         (Event::AlarmOver, false),
+        (Event::RuleError, true),
+        (Event::RuleErrorOver, false),
     ] {
-        let about_alarm = matches!(about, Event::Alarm | Event::AlarmOver);
-        let body = sent(&if about_alarm { alarm(about) } else { event(about) }).await;
+        let notification = match about {
+            Event::Alarm | Event::AlarmOver => alarm(about),
+            Event::RuleError | Event::RuleErrorOver => broken_file(about),
+            _ => event(about),
+        };
+        let body = sent(&notification).await;
         let time = |key: &str| body[0][key].as_str().unwrap().to_owned();
         // In this form the order of texts is the order of times.
         assert_eq!(time("endsAt") > now, open, "{about}");

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use crate::notifications::{alarm, event, firing, hostile, huge, is_clean, stale, summary, texts};
+use crate::notifications::{
+    alarm, broken_file, event, firing, hostile, huge, is_clean, stale, summary, texts,
+};
 use crate::{NOW, sink};
 use fluo_alerts::notification::{Event, Notification};
 use fluo_tests::http::{Answer, Server};
@@ -30,6 +32,10 @@ async fn teams_wire_forms() {
     insta::assert_json_snapshot!("teams_resolved", sent("teams", &event(Event::Resolved)).await);
     insta::assert_json_snapshot!("teams_stale", sent("teams", &stale()).await);
     insta::assert_json_snapshot!("teams_alarm_over", sent("teams", &alarm(Event::AlarmOver)).await);
+    insta::assert_json_snapshot!(
+        "teams_trouble_over",
+        sent("teams", &broken_file(Event::RuleErrorOver)).await
+    );
     insta::assert_json_snapshot!("teams_hostile", sent("teams", &hostile()).await);
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use fluo_alerts::fingerprint::fingerprint;
 use fluo_alerts::notification::{
-    Alarm, Event, FileRef, Id, Notification, SCHEMA, Summary, SummaryLine, Told,
+    Alarm, Event, FileRef, Id, Notification, SCHEMA, Summary, SummaryLine, Told, TroubleRef,
 };
 use fluo_alerts::value::Value;
 use fluo_alerts::violation::{Evidence, Violation};
@@ -111,13 +111,20 @@ fn alert(event: Event, environment: &str, service: &str) -> Notification {
         }),
         summary: None,
         alarm: None,
+        trouble: None,
     }
 }
 
 /// Nothing arrives any more.
 pub(crate) fn stale() -> Notification {
+    let trouble = TroubleRef {
+        id: Id::of_trouble("pipeline", "", AT),
+        kind: "pipeline".to_owned(),
+        name: None,
+        since: AT,
+    };
     Notification {
-        id: Id::of_notification("pipeline", Event::PipelineStale, 0),
+        id: Id::of_notification(&trouble.id.to_string(), Event::PipelineStale, 0),
         event: Event::PipelineStale,
         severity: Severity::Critical,
         title: "No span file has arrived for 10m".to_owned(),
@@ -126,7 +133,23 @@ pub(crate) fn stale() -> Notification {
         labels: BTreeMap::new(),
         reason: Some("the newest is of 2026-11-22T10:55:00.000Z".to_owned()),
         alert: None,
+        trouble: Some(trouble),
         ..firing()
+    }
+}
+
+/// A rule file does not load, or does again.
+pub(crate) fn broken_file(event: Event) -> Notification {
+    let (name, since) = ("rules/login\u{1b}[31m.yml", AT - 3600 * SECOND);
+    let id = Id::of_trouble("rule_file", name, since);
+    Notification {
+        id: Id::of_notification(&id.to_string(), event, 0),
+        event,
+        title: "Rule file does not load: rules/login.yml".to_owned(),
+        text: "Rule file does not load: rules/login.yml\nunknown key `spam`.".to_owned(),
+        reason: Some("rules/login.yml:1:3: unknown key `spam`".to_owned()),
+        trouble: Some(TroubleRef { id, kind: "rule_file".to_owned(), name: Some(name.to_owned()), since }),
+        ..stale()
     }
 }
 
@@ -146,6 +169,7 @@ pub(crate) fn alarm(event: Event) -> Notification {
             name: "fluo-no-evaluations".to_owned(),
             state: state.to_owned(),
         }),
+        trouble: None,
         ..stale()
     }
 }

@@ -4,7 +4,9 @@ use fluo_alerts::notification::{Event, Notification};
 use fluo_tests::http::{Answer, Server};
 use serde_json::{Value, json};
 
-use crate::notifications::{alarm, event, firing, hostile, huge, is_clean, stale, summary, texts};
+use crate::notifications::{
+    alarm, broken_file, event, firing, hostile, huge, is_clean, stale, summary, texts,
+};
 use crate::{NOW, sink};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -44,6 +46,14 @@ async fn one_incident_an_alarm() {
     insta::assert_json_snapshot!("pagerduty_alarm", body);
     let resolve = json!({"routing_key": KEY, "event_action": "resolve", "dedup_key": body["dedup_key"]});
     assert_eq!(sent(&alarm(Event::AlarmOver)).await, resolve);
+}
+
+#[tokio::test]
+async fn one_incident_a_trouble() {
+    let body = sent(&broken_file(Event::RuleError)).await;
+    insta::assert_json_snapshot!("pagerduty_trouble", body);
+    let resolve = json!({"routing_key": KEY, "event_action": "resolve", "dedup_key": body["dedup_key"]});
+    assert_eq!(sent(&broken_file(Event::RuleErrorOver)).await, resolve);
 }
 
 #[tokio::test]

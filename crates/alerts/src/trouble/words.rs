@@ -1,0 +1,99 @@
+//! What people read of a trouble.
+
+use std::collections::BTreeMap;
+
+use super::{Subject, Trouble};
+use crate::escape::plain;
+use crate::notification::{Event, Id, Notification, SCHEMA, TroubleRef};
+use crate::time;
+use crate::value::human_duration;
+
+/// What is wrong, in a line.
+pub(super) fn title(subject: &Subject) -> String {
+    match subject {
+        Subject::FutureState => "The state is from the future: nothing is evaluated".to_owned(),
+        Subject::Pipeline => "No spans arrive".to_owned(),
+        Subject::Rule(name) => format!("Rule not judged: {}", plain(name)),
+        Subject::RuleFile(name) => format!("Rule file does not load: {}", plain(name)),
+        Subject::EmptiedFile(name) => format!("Rule file has no rules any more: {}", plain(name)),
+        Subject::DataFiles => "Data files cannot be read".to_owned(),
+        Subject::Outage => "Data files cannot be read now".to_owned(),
+        Subject::Sink(name) => format!("Not delivered to {}", plain(name)),
+        Subject::SetAside => "Spans are set aside".to_owned(),
+        Subject::TooLate => "Spans arrive too late to be judged".to_owned(),
+    }
+}
+
+/// What follows from it, and what to do.
+fn advice(subject: &Subject) -> &'static str {
+    match subject {
+        Subject::FutureState => {
+            "Until that time comes nothing is judged, and nobody is told of anything else. `fluo status` names the \
+             command that sets the state right."
+        }
+        Subject::Pipeline => {
+            "Alerts that fire stay as they are: nothing is resolved, and nothing is taken to be absent, until files \
+             arrive again. Look at the collector, its exporter, and the ingest function."
+        }
+        Subject::Rule(_) => {
+            "Its alerts stay as they are, and the other rules go on. It is tried again; what is too much for it twice \
+             is left out."
+        }
+        Subject::RuleFile(_) => {
+            "`fluo check` shows the same, with its place and, where there is one, a hint."
+        }
+        Subject::EmptiedFile(_) => {
+            "What its rules had found is resolved with the reason `rule_removed`. A file that is gone on purpose is \
+             better deleted."
+        }
+        Subject::DataFiles => "They are left out; what is told of their time is partial.",
+        Subject::Outage => {
+            "Nothing is lost: what could not be judged is owed, and the files are asked for at every evaluation."
+        }
+        Subject::Sink(_) => "The other sinks go on.",
+        Subject::SetAside => "What was set aside is not judged; `fluo ingest` and `quarantine/` say why.",
+        Subject::TooLate => {
+            "They are stored, `fluo eval` sees them, and no alert was or will be told of them. A larger \
+             `allowed_lateness` waits for them."
+        }
+    }
+}
+
+/// The notification of a trouble: its event, or its all-clear.
+pub(super) fn notification(trouble: &Trouble, event: Event, at: i64) -> Notification {
+    let subject = &trouble.subject;
+    let about = trouble.id();
+    let reason = plain(&trouble.reason).into_owned();
+    let since = time::human(trouble.since);
+    let (title, text) = if event.is_closed() {
+        let lasted = human_duration(i128::from(at.saturating_sub(trouble.since)));
+        let title = format!("Over: {}", title(subject));
+        let text = format!("{title}\nIt was so from {since} to {} ({lasted}): {reason}.", time::human(at));
+        (title, text)
+    } else {
+        let title = title(subject);
+        let text = format!("{title}\n{reason}; since {since}. {}", advice(subject));
+        (title, text)
+    };
+    Notification {
+        schema: SCHEMA.to_owned(),
+        id: Id::of_notification(&about.to_string(), event, trouble.told),
+        event,
+        at,
+        severity: trouble.severity,
+        title,
+        text,
+        rule: if let Subject::Rule(name) = subject { Some(name.clone()) } else { None },
+        labels: BTreeMap::new(),
+        reason: Some(reason),
+        alert: None,
+        summary: None,
+        alarm: None,
+        trouble: Some(TroubleRef {
+            id: about,
+            kind: subject.kind().to_owned(),
+            name: subject.name().map(|name| plain(name).into_owned()),
+            since: trouble.since,
+        }),
+    }
+}
