@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fluo_tests::otlp::{Encoding, Span};
-use fluo_tests::program::{Ended, Program, repository};
+use fluo_tests::program::{Ended, Program, Running, repository};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -51,6 +51,17 @@ impl Deployment {
     /// Runs `fluo` in the folder.
     pub(crate) fn fluo(&self, arguments: &[&str]) -> Ended {
         self.program().run(arguments)
+    }
+
+    /// Starts `fluo` in the folder.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        self.program().start(arguments)
+    }
+
+    /// Starts `fluo` in the folder, with the address of an object store.
+    pub(crate) fn start_with_bucket(&self, endpoint: &str, arguments: &[&str]) -> Running {
+        let program = self.program().with("AWS_ENDPOINT_URL", endpoint).with("AWS_REGION", "us-east-1");
+        program.with("AWS_ACCESS_KEY_ID", "id").with("AWS_SECRET_ACCESS_KEY", "secret").start(arguments)
     }
 
     /// Runs a line of shell in the folder, with `$FLUO` the binary.

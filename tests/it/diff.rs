@@ -103,6 +103,25 @@ fn rules_that_do_not_load_or_cannot_be_judged_make_no_difference() {
 }
 
 #[test]
+fn where_no_file_arrived_there_is_no_difference_to_tell_of() {
+    let deployment = past();
+    let copied = |arrival: &[&str]| {
+        let arguments = ["diff", "--base", "rules", "--head", "head", "--spans", "copy", "--since", "1h"];
+        deployment.fluo(&[&arguments[..], &["--to", "2024-05-01T12:45:00Z"], arrival].concat())
+    };
+    edit(&deployment, "gt(count, 5)", "gt(count, 3)");
+    deployment.shell("cp -r store copy && find copy -name '*.parquet' -exec touch {} +").expect(0);
+    // What the raw objects' times were is kept in the files: only files that are ingested anew lose them.
+    assert_eq!(copied(&[]).status, 1);
+    deployment.shell("rm -r copy && touch raw/* && $FLUO ingest raw --spans copy").expect(0);
+    let ended = copied(&[]);
+    assert_eq!((ended.status, ended.stdout.as_str()), (3, ""), "{}", ended.stderr);
+    assert!(ended.stderr.contains("--arrival end+75s"), "{}", ended.stderr);
+    let found = copied(&["--arrival", "end+75s"]).expect(1);
+    assert!(found.contains("1 alerts added, 0 removed"), "{found}");
+}
+
+#[test]
 fn wrong_usage_is_told() {
     let deployment = past();
     for (option, value) in [("--since", "soon"), ("--since", "0s"), ("--every", "0s"), ("--to", "soon")] {

@@ -8,6 +8,7 @@ mod demo;
 mod deployed;
 mod diff;
 mod docs;
+mod ending;
 mod eval;
 mod explain;
 mod hostile;

@@ -1,8 +1,9 @@
 //! `fluo replay`: the past, as it would have been told.
 
+use fluo_tests::program::Ended;
 use serde_json::Value;
 
-use crate::deployed::{Deployment, success};
+use crate::deployed::{Deployment, failure, success};
 use crate::incident::{records, six_failures};
 
 const REPLAY: [&str; 9] = [
@@ -47,6 +48,73 @@ fn without_records_files_arrive_when_their_raw_objects_were_written() {
     assert!(text.ends_with("1 notifications of 1 alerts in 7 evaluations\n"), "{text}");
 }
 
+/// A replay of the incident up to another time, or with more options: how it ends.
+fn replayed(deployment: &Deployment, more: &[&str]) -> Ended {
+    let replay = if more.contains(&"--to") { &REPLAY[..7] } else { &REPLAY[..] };
+    deployment.fluo(&[replay, more].concat())
+}
+
+#[test]
+fn where_no_file_arrived_in_the_range_nothing_is_found_and_that_is_a_failure() {
+    let deployment = Deployment::new();
+    let ended = replayed(&deployment, &[]);
+    assert_eq!((ended.status, ended.stdout.as_str()), (3, ""), "{}", ended.stderr);
+    let said = "error: no data file of `store` arrived between 2024-05-01T12:00:00.000Z and 2024-05-01T12:06:00.000Z: \
+                no file there has spans of that time\n  help: ";
+    assert!(ended.stderr.starts_with(said), "an empty store: {}", ended.stderr);
+
+    // Copied a day later.
+    let copied = 24 * 3600;
+    deployment.arrive("failures", copied, &six_failures());
+    deployment.arrive("after", copied + 1, &[success(225)]);
+    let ended = replayed(&deployment, &[]);
+    assert_eq!((ended.status, ended.stdout.as_str()), (3, ""), "{}", ended.stderr);
+    for part in ["of 2 files, 2 arrived after the range, from 2024-05-02T12:00:00.000Z", "--arrival end+75s"]
+    {
+        assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
+    }
+    // In the range, and too late for anybody to be told.
+    let ended = replayed(&deployment, &["--to", "2024-05-02T12:05:00Z", "--every", "1h"]);
+    assert_eq!(ended.status, 3, "{}", ended.stderr);
+    assert!(ended.stderr.contains("2 arrived more than 1h behind the watermark"), "{}", ended.stderr);
+
+    let ended = replayed(&deployment, &["--arrival", "end+75s"]);
+    assert_eq!((ended.status, ended.stderr.as_str()), (0, ""));
+    assert!(ended.stdout.starts_with("2024-05-01T12:03:00.000Z  "), "{}", ended.stdout);
+    assert!(ended.stdout.ends_with("2 notifications of 1 alerts in 7 evaluations\n"), "{}", ended.stdout);
+}
+
+#[test]
+fn files_that_are_not_seen_are_counted() {
+    let deployment = Deployment::new();
+    deployment.arrive("failures", 85, &six_failures());
+    deployment.arrive("copied", 24 * 3600, &[success(30)]);
+    let ended = replayed(&deployment, &["--to", "2024-05-01T12:20:00Z"]);
+    assert_eq!(ended.status, 0, "{}", ended.stderr);
+    let said =
+        "warning: 1 of 2 data files of this range are not judged: 1 arrived after the range, at 2024-05-02";
+    assert!(ended.stderr.starts_with(said), "{}", ended.stderr);
+    assert!(ended.stdout.contains("1 alerts"), "{}", ended.stdout);
+}
+
+#[test]
+fn many_alerts_are_counted_by_rule_and_hour() {
+    let deployment = Deployment::new();
+    let rule = "- {name: each, span: {service_name: auth-service, attributes: {http.status_code: 401}}, \
+                window: 1s, condition: count > 0}\n";
+    deployment.write("rules/auth.yml", rule);
+    for number in 0..30 {
+        // Twenty of them begin before one o'clock.
+        let seconds = 2400 + 60 * number;
+        deployment.arrive(&format!("file-{number}"), seconds + 10, &[failure(seconds)]);
+    }
+    let ended = replayed(&deployment, &["--to", "2024-05-01T13:30:00Z"]);
+    let text = ended.expect(0);
+    let counted = "\nAlerts by rule and the hour in which they began:\n  each: 30\n    \
+                   2024-05-01T12:00:00.000Z     20\n    2024-05-01T13:00:00.000Z     10\n";
+    assert!(text.contains(counted), "{text}");
+}
+
 #[test]
 fn what_cannot_be_replayed_is_refused() {
     let deployment = Deployment::new();
@@ -55,6 +123,9 @@ fn what_cannot_be_replayed_is_refused() {
         ("steps of nothing", vec!["--from", "-1h", "--every", "0s"], 2),
         ("a time that is none", vec!["--from", "yesterday"], 2),
         ("no beginning", vec![], 2),
+        ("a model of arrival that is none", vec!["--from", "-1h", "--arrival", "soon"], 2),
+        ("one with a duration that is none", vec!["--from", "-1h", "--arrival", "end+soon"], 2),
+        ("one before the end", vec!["--from", "-1h", "--arrival", "end+-75s"], 2),
     ] {
         let all = [&["replay", "--rules", "rules", "--spans", "store"][..], &arguments].concat();
         let ended = deployment.fluo(&all);

@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use fluo_alerts::life_cycle::{Mutes, ViolationRecord};
-use fluo_evaluator::arrivals::{Live, arrivals_of};
+use fluo_evaluator::arrivals::Live;
+use fluo_evaluator::past::{Arrival, Past};
 use fluo_evaluator::replay::replay;
 use fluo_evaluator::rule_test;
 use fluo_evaluator::span_data::SpanData;
-use fluo_evaluator::{Deployed, Evaluator, Host, RuleSet, Settings, tick};
+use fluo_evaluator::{Deployed, Evaluator, Host, RuleSet, Settings, Stop, tick};
 use fluo_rules::SourceFile;
 use fluo_rules::duration::Nanos;
 use fluo_rules::test_file;
@@ -111,7 +112,14 @@ async fn live_replay_and_rule_test_give_the_same_records() {
         }
         clock.store(at, Ordering::Relaxed);
         let now = || clock.load(Ordering::Relaxed);
-        let host = Host { root: &root, sinks: &[], clock: &now, nonce: "live", deadline: None };
+        let host = Host {
+            root: &root,
+            sinks: &[],
+            clock: &now,
+            nonce: "live",
+            deadline: None,
+            stop: &Stop::default(),
+        };
         let deployed = Deployed { rules: &files, mutes };
         let ticked = tick(&evaluating, &live, deployed, host, at).await.unwrap();
         assert_eq!(ticked.reports.len(), 1);
@@ -120,7 +128,7 @@ async fn live_replay_and_rule_test_give_the_same_records() {
     assert_eq!(stored(&root).await, expected, "live");
 
     let (from, to) = (times[0], times[times.len() - 1]);
-    let arrivals = arrivals_of(&root, live, from, to, &settings).await.unwrap();
-    let replayed = replay(&evaluator(&root, &settings), &rules, &arrivals, times).await.unwrap();
+    let past = Past::find(&root, live, (from, to), &settings, Arrival::Recorded).await.unwrap();
+    let replayed = replay(&evaluator(&root, &settings), &rules, &past.arrivals, times).await.unwrap();
     assert_eq!(lines(&replayed.records), expected, "replay");
 }

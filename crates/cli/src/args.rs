@@ -223,6 +223,10 @@ pub(crate) struct Replay {
     /// Distance of evaluations
     #[arg(long, value_name = "DURATION", default_value = "1m")]
     pub(crate) every: String,
+    /// When each data file arrived: `recorded` (by evaluation records, else when it was written), or `end+75s`, so long
+    /// after its newest span, for files that were copied or ingested later
+    #[arg(long, value_name = "MODEL", default_value = "recorded")]
+    pub(crate) arrival: String,
     /// How to print what would have been told
     #[arg(long, value_enum, default_value_t = ReplayFormat::Table)]
     pub(crate) format: ReplayFormat,
@@ -258,6 +262,10 @@ pub(crate) struct Diff {
     /// Distance of evaluations
     #[arg(long, value_name = "DURATION", default_value = "1m")]
     pub(crate) every: String,
+    /// When each data file arrived: `recorded` (by evaluation records, else when it was written), or `end+75s`, so long
+    /// after its newest span, for files that were copied or ingested later
+    #[arg(long, value_name = "MODEL", default_value = "recorded")]
+    pub(crate) arrival: String,
     /// How to print what differs
     #[arg(long, value_enum, default_value_t = SummaryFormat::Human)]
     pub(crate) format: SummaryFormat,

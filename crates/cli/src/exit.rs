@@ -19,14 +19,21 @@ pub(crate) enum Status {
     Failed,
 }
 
+impl Status {
+    /// As the process returns it.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Found => 1,
+            Self::Usage => 2,
+            Self::Failed => 3,
+        }
+    }
+}
+
 impl From<Status> for ExitCode {
     fn from(status: Status) -> Self {
-        Self::from(match status {
-            Status::Done => 0,
-            Status::Found => 1,
-            Status::Usage => 2,
-            Status::Failed => 3,
-        })
+        Self::from(status.code())
     }
 }
 

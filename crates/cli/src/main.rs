@@ -11,8 +11,10 @@ mod demo;
 mod deployed;
 mod edge;
 mod exit;
+mod history;
 mod progress;
 mod rule_files;
+mod signals;
 mod spans;
 mod table;
 mod terminal;
@@ -38,7 +40,10 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return tell(&exit::Failure::because("could not start", error)),
     };
-    match runtime.block_on(commands::run(cli.command)) {
+    let ended = runtime.block_on(commands::run(cli.command));
+    // What was dropped in the middle, as an evaluation that nobody waits for any more, holds up no end.
+    runtime.shutdown_background();
+    match ended {
         Ok(status) => status.into(),
         // Whoever reads our output has seen enough, as `head` has.
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,

@@ -2,6 +2,10 @@
 
 use std::io::{self, IsTerminal, StdoutLock, Write};
 
+use fluo_alerts::log::{Level, line};
+use serde_json::Value;
+
+use crate::edge::now;
 use crate::exit::Failure;
 
 /// Standard output for data.
@@ -37,6 +41,11 @@ fn closed(error: io::Error) -> Failure {
 pub(crate) fn note(text: &str) {
     // Where nobody can be told there is nobody to tell that either.
     let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// A line of JSON on standard error, of a command that runs unattended.
+pub(crate) fn log(level: Level, message: &str, fields: Value) {
+    note(&line(level, now(), message, fields).to_string());
 }
 
 /// Whether to colour what goes to standard output.

@@ -1,7 +1,7 @@
 //! Which data files an evaluation sees.
 //!
 //! Live, that is what the store lists. An evaluation of the past sees what had arrived by then: while an outage is
-//! caught up, by when a file was written; in a replay, by what the evaluation records say.
+//! caught up, by when a file was written; in a replay, as [`mod@crate::past`] finds.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -11,14 +11,9 @@ use async_trait::async_trait;
 use fluo_alerts::step;
 use fluo_alerts::step::traced;
 use fluo_store::names::current;
-use fluo_store::records::read_evaluations;
-use fluo_store::{DataFile, Hour, Root, StoreError, footer, list_hours};
-use futures::{StreamExt, stream};
+use fluo_store::{DataFile, Hour, StoreError, list_hours};
 use object_store::ObjectStore;
 use object_store::path::Path;
-
-use crate::report::Report;
-use crate::settings::Settings;
 
 /// Up to when files count as arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,51 +81,4 @@ impl Arrivals for Scheduled {
     fn arrived_at(&self, file: &DataFile) -> i64 {
         self.arrival.get(file.location.as_ref()).copied().unwrap_or(i64::MIN)
     }
-}
-
-/// When the files of the past arrived: as the evaluation records say, which name the evaluation that saw each first, and
-/// for files that none of them names, when their raw objects were written.
-///
-/// # Errors
-///
-/// [`StoreError`] where records or files cannot be read.
-pub async fn arrivals_of(
-    root: &Root,
-    live: Live,
-    from: i64,
-    to: i64,
-    settings: &Settings,
-) -> Result<Scheduled, StoreError> {
-    let mut arrival = BTreeMap::new();
-    for line in read_evaluations(root, from.saturating_sub(settings.allowed_lateness.0), i64::MAX).await? {
-        // A line of another version says nothing about arrivals that this one understands.
-        let Ok(report) = serde_json::from_str::<Report>(&line) else { continue };
-        for name in report.new_files {
-            // Names are paths already: what they escape is not to be escaped again.
-            let Ok(path) = Path::parse(&name) else { continue };
-            arrival.entry(root.at(&path).to_string()).or_insert(report.eval_time);
-        }
-    }
-    let reach = settings.allowed_lateness.0.saturating_add(settings.eval_delay.0);
-    let hours =
-        Hour::of_ns(from.saturating_sub(reach))..=Hour::of_ns(to.saturating_add(settings.max_future.0));
-    let unknown: Vec<DataFile> = live
-        .files(hours, By::Now)
-        .await?
-        .into_iter()
-        .filter(|file| !arrival.contains_key(file.location.as_ref()))
-        .collect();
-    let read: Vec<(String, i64)> = stream::iter(unknown)
-        .map(|file| async move {
-            let written = footer(root.store.as_ref(), &file.location, file.size).await;
-            // A file that cannot be read arrives all the same: the evaluation will say so.
-            let millis =
-                written.ok().and_then(|footer| footer.ingested_at_ms).unwrap_or(file.last_modified_ms);
-            (file.location.to_string(), millis.saturating_mul(1_000_000))
-        })
-        .buffered(16)
-        .collect()
-        .await;
-    arrival.extend(read);
-    Ok(Scheduled { live, arrival })
 }

@@ -125,8 +125,7 @@ pub fn diff(base: Side<'_>, head: Side<'_>) -> Diff {
 /// The alerts that people would have been told of.
 fn told(past: &Replayed) -> BTreeMap<Whose<'_>, Vec<&Past>> {
     let mut told: BTreeMap<Whose<'_>, Vec<&Past>> = BTreeMap::new();
-    let alerts = past.alerts.iter().filter(|(_, past)| past.alert.known && past.alert.phase != Phase::Merged);
-    for ((rule, _), past) in alerts {
+    for (rule, past) in past.told() {
         told.entry((rule, past.fingerprint)).or_default().push(past);
     }
     told

@@ -14,7 +14,9 @@
 //! | [`live`] | a tick over what is deployed |
 //! | `catch_up` | which evaluation comes next after an outage, and what is told of the gap |
 //! | [`outbox`] | lease, send, confirm |
+//! | [`stop`] | what a tick does that is asked to end |
 //! | [`state`] | what is remembered between evaluations |
+//! | [`mod@past`] | the data files of a stretch of the past: when each arrived, and what is not seen |
 //! | [`mod@replay`] | evaluations of the past, one after another |
 //! | [`rule_test`] | rule tests, through the same evaluations |
 //! | [`mod@diff`] | two replays → the alerts that a rule change adds and removes |
@@ -34,6 +36,7 @@ mod due;
 pub mod evaluate;
 pub mod live;
 pub mod outbox;
+pub mod past;
 mod records;
 pub mod replay;
 pub mod report;
@@ -45,6 +48,7 @@ pub mod silences;
 pub mod span_data;
 pub mod state;
 pub mod status;
+pub mod stop;
 pub mod tick;
 pub mod verify;
 
@@ -55,6 +59,7 @@ pub use rule_set::RuleSet;
 pub use rule_store::RuleStore;
 pub use settings::Settings;
 pub use state::State;
+pub use stop::Stop;
 pub use tick::{Deployed, Host, Ticked, tick};
 
 pub(crate) use fluo_alerts::escape::chain;

@@ -62,6 +62,10 @@ impl LiveTick {
         if *overtaken {
             lines.push((Level::Info, "another evaluator was first", Value::Null));
         }
+        if delivered.postponed > 0 {
+            let waiting = json!({"deliveries": delivered.postponed});
+            lines.push((Level::Warning, "not all is delivered: the next tick goes on", waiting));
+        }
         if *unfinished {
             lines.push((Level::Warning, "not caught up yet: the next tick goes on", Value::Null));
         }

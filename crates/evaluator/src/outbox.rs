@@ -21,6 +21,8 @@ pub struct Delivered {
     pub failed: Vec<String>,
     /// Deliveries that were given up.
     pub given_up: Vec<String>,
+    /// Deliveries that were due and not begun, because the tick had to end.
+    pub postponed: usize,
 }
 
 /// What is left of a lease when nothing new is begun under it: the slowest sink needs less.
@@ -46,10 +48,15 @@ pub(crate) async fn deliver(host: Host<'_>, settings: &Settings) -> Result<Deliv
     loop {
         let (mut state, version) = load(host).await?;
         let now = (host.clock)();
-        if host.deadline.is_some_and(|deadline| now >= deadline) {
+        let due = due(&state.outbox, host.nonce, now);
+        if host.is_over() {
+            delivered.postponed = due.len();
+            if is_leased(&state.outbox, host.nonce) {
+                // Whoever goes on need not wait for the leases to end.
+                confirm(host, settings, &[], &mut delivered).await?;
+            }
             return Ok(delivered);
         }
-        let due = due(&state.outbox, host.nonce, now);
         if due.is_empty() {
             return Ok(delivered);
         }
@@ -58,6 +65,7 @@ pub(crate) async fn deliver(host: Host<'_>, settings: &Settings) -> Result<Deliv
         {
             continue;
         }
+        let _sending = host.stop.sending();
         let outcomes = send(host, &state, &due).await;
         confirm(host, settings, &outcomes, &mut delivered).await?;
     }
@@ -66,6 +74,12 @@ pub(crate) async fn deliver(host: Host<'_>, settings: &Settings) -> Result<Deliv
 fn is_free(attempt: &Attempt, nonce: &str, now: i64) -> bool {
     attempt.not_before <= now
         && attempt.lease.as_ref().is_none_or(|lease| lease.by == nonce || lease.until <= now)
+}
+
+/// Whether some delivery is leased by this process.
+fn is_leased(outbox: &[Queued], nonce: &str) -> bool {
+    let mut attempts = outbox.iter().flat_map(|queued| queued.pending.values());
+    attempts.any(|attempt| attempt.lease.as_ref().is_some_and(|lease| lease.by == nonce))
 }
 
 /// Places in the outbox, and sinks.
@@ -120,7 +134,7 @@ async fn send(host: Host<'_>, state: &State, due: &Deliveries) -> Vec<Outcome> {
             let now = (host.clock)();
             let attempt = queued.pending.get(routed.sink.name());
             let until = attempt.and_then(|attempt| attempt.lease.as_ref()).map_or(now, |lease| lease.until);
-            if now.saturating_add(MARGIN) > until || host.deadline.is_some_and(|deadline| now >= deadline) {
+            if now.saturating_add(MARGIN) > until || host.is_over() {
                 break;
             }
             let left = Duration::from_nanos(until.saturating_sub(now).unsigned_abs());

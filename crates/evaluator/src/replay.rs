@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use fluo_alerts::fingerprint::Fingerprint;
-use fluo_alerts::life_cycle::{Alert, Mutes, ViolationRecord};
+use fluo_alerts::life_cycle::{Alert, Mutes, Phase, ViolationRecord};
 use fluo_alerts::notification::{Id, Notification};
 use fluo_store::StoreError;
 
@@ -26,6 +26,14 @@ pub struct Replayed {
     pub alerts: BTreeMap<(String, Id), Past>,
     /// The evaluations.
     pub reports: Vec<Report>,
+}
+
+impl Replayed {
+    /// Returns the alerts that people would have been told of, with their rules.
+    pub fn told(&self) -> impl Iterator<Item = (&str, &Past)> {
+        let told = |past: &Past| past.alert.known && past.alert.phase != Phase::Merged;
+        self.alerts.iter().filter(move |(_, past)| told(past)).map(|((rule, _), past)| (rule.as_str(), past))
+    }
 }
 
 /// An alert of the past.

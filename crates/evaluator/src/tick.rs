@@ -30,6 +30,7 @@ use crate::records::row;
 use crate::report::Report;
 use crate::rule_set::RuleSet;
 use crate::state::{LOCATION, Lease, Queued, State, StateError, Unwritten};
+use crate::stop::Stop;
 
 /// What an evaluator runs on.
 #[derive(Clone, Copy)]
@@ -44,6 +45,15 @@ pub struct Host<'a> {
     pub nonce: &'a str,
     /// Not after this time is anything begun that can wait.
     pub deadline: Option<i64>,
+    /// Whether it is asked to end: then nothing more is begun either.
+    pub stop: &'a Stop,
+}
+
+impl Host<'_> {
+    /// Whether nothing is begun any more that can wait.
+    pub(crate) fn is_over(&self) -> bool {
+        self.stop.is_asked() || self.deadline.is_some_and(|deadline| (self.clock)() >= deadline)
+    }
 }
 
 /// What a tick did.
@@ -59,7 +69,7 @@ pub struct Ticked {
     pub delivered: Delivered,
     /// Another evaluator was there first.
     pub overtaken: bool,
-    /// The deadline came before everything was caught up.
+    /// It had to end before everything was caught up: the deadline came, or somebody asked.
     pub unfinished: bool,
 }
 
@@ -105,7 +115,7 @@ pub async fn tick(
     loop {
         let (before, version) = load(host).await?;
         let done = !before.is_new() && before.eval_time >= eval_time;
-        if host.deadline.is_some_and(|deadline| (host.clock)() >= deadline) {
+        if host.is_over() {
             ticked.unfinished = !done;
             break;
         }
@@ -126,7 +136,14 @@ pub async fn tick(
             skip_to: step.skip_to,
         };
         let evaluating = step!("evaluate", fluo.eval_time = time::format(step.eval_time));
-        let evaluation = traced(evaluating, Box::pin(evaluator.evaluate(before.clone(), inputs))).await?;
+        let evaluation = tokio::select! {
+            evaluation = traced(evaluating, Box::pin(evaluator.evaluate(before.clone(), inputs))) => evaluation?,
+            // Nothing knows of it yet: the next tick makes it anew.
+            () = host.stop.asked() => {
+                ticked.unfinished = true;
+                break;
+            }
+        };
         let mut notifications = evaluation.notifications;
         if let Some(from) = step.skip_to {
             notifications.insert(0, catch_up::unjudged(before.eval_time, from, step.eval_time));

@@ -155,7 +155,14 @@ impl StoreError {
             | Self::NotViolations { .. }
             | Self::NotText { .. } => Class::Permanent,
             Self::Interrupted(source) if source.is_cancelled() => Class::Retry,
-            Self::File { .. } | Self::Locked { .. } => Class::Retry,
+            Self::File { source, .. } => match source.kind() {
+                // A full disk may have room again; who may write where is for people to change.
+                io::ErrorKind::PermissionDenied
+                | io::ErrorKind::ReadOnlyFilesystem
+                | io::ErrorKind::NotADirectory => Class::Configuration,
+                _ => Class::Retry,
+            },
+            Self::Locked { .. } => Class::Retry,
             Self::OutcomeUnknown { .. } => Class::OutcomeUnknown,
             Self::Generation { .. }
             | Self::NoVersion { .. }
@@ -177,6 +184,11 @@ mod tests {
         let request = |source| StoreError::Request { action: "read", location: Path::from("x"), source };
         let path = || "x".to_owned();
         let cause = || "because".into();
+        let file = |kind: io::ErrorKind| StoreError::File {
+            action: "write",
+            file: PathBuf::new(),
+            source: io::Error::from(kind),
+        };
         let cases = [
             (request(object_store::Error::NotFound { path: path(), source: cause() }), Class::Permanent),
             (request(object_store::Error::PermissionDenied { path: path(), source: cause() }), Class::Retry),
@@ -186,6 +198,8 @@ mod tests {
             (StoreError::Batch(BatchError::TooLarge { bytes: 1 }), Class::Bug),
             (StoreError::EndOutOfRange { end_ns: -1 }, Class::Bug),
             (StoreError::Unconditional { seen: "nothing" }, Class::Configuration),
+            (file(io::ErrorKind::StorageFull), Class::Retry),
+            (file(io::ErrorKind::PermissionDenied), Class::Configuration),
             (StoreError::Locked { lock: PathBuf::new(), seconds: 1 }, Class::Retry),
             (
                 StoreError::OutcomeUnknown { location: Path::from("x"), source: cause() },

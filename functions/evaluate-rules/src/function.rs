@@ -9,7 +9,7 @@ use fluo_alerts::{step, time};
 use fluo_evaluator::rule_store::RuleStoreError;
 use fluo_evaluator::span_data::SpanData;
 use fluo_evaluator::tick::TickError;
-use fluo_evaluator::{Evaluator, Host, RuleStore, Ticked, tick_live};
+use fluo_evaluator::{Evaluator, Host, RuleStore, Stop, Ticked, tick_live};
 use fluo_runtime::log::line;
 use fluo_runtime::metrics::{Metric, Unit, emit};
 use fluo_runtime::{Environment, EnvironmentError, Invocation, aws};
@@ -113,6 +113,9 @@ impl EvaluateRules {
             clock: self.clock,
             nonce: &self.nonce,
             deadline: Some(invocation.deadline.saturating_sub(MARGIN)),
+            // Lambda freezes a function between invocations, and ends it only there: what it must not begin, the
+            // deadline says.
+            stop: &Stop::default(),
         };
         let tick = tick_live(&self.evaluator, &files, host, eval_time).await?;
         for (level, message, fields) in tick.lines() {

@@ -13,9 +13,9 @@ use fluo_rules::SourceFile;
 use fluo_rules::duration::Nanos;
 
 use crate::args::{Diff, SummaryFormat};
-use crate::commands::replay::past;
 use crate::edge::now;
 use crate::exit::{Failure, Status};
+use crate::history::{History, Stretch};
 use crate::rule_files;
 use crate::terminal::{self, Output};
 
@@ -24,8 +24,9 @@ pub(crate) async fn run(args: &Diff) -> Result<Status, Failure> {
     let (since, every) = (positive("--since", &args.since)?, positive("--every", &args.every)?);
     let from = to.checked_sub(since).ok_or_else(|| Failure::usage("--since reaches back too far"))?;
     let (base, head) = (files(&args.base, "base")?, files(&args.head, "head")?);
-    let before = past(&base, &args.spans, from, to, every).await?;
-    let after = past(&head, &args.spans, from, to, every).await?;
+    let history = History::open(&args.spans, Stretch { from, to, every }, &args.arrival).await?;
+    let before = history.replay(&base).await?;
+    let after = history.replay(&head).await?;
     let (base, head) = (set(&base), set(&head));
     let found = diff::diff(Side { rules: &base, past: &before }, Side { rules: &head, past: &after });
     let mut output = Output::new();

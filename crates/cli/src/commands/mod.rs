@@ -7,7 +7,7 @@ mod eval;
 mod explain;
 mod ingest;
 mod replay;
-pub(crate) mod run;
+mod run;
 mod schema;
 mod silence;
 mod status;

@@ -6,19 +6,18 @@ use std::fmt::Write as _;
 use fluo_alerts::escape::plain;
 use fluo_alerts::notification::Notification;
 use fluo_alerts::time;
-use fluo_evaluator::arrivals::{Live, arrivals_of};
-use fluo_evaluator::replay::{Replayed, replay, schedule};
-use fluo_evaluator::{RuleSet, Settings};
-use fluo_rules::SourceFile;
+use fluo_evaluator::replay::Replayed;
 use fluo_rules::duration::Nanos;
-use object_store::path::Path;
 
 use crate::args::{Replay, ReplayFormat};
-use crate::deployed::{evaluator, root};
 use crate::edge::now;
 use crate::exit::{Failure, Status};
+use crate::history::{History, Stretch};
 use crate::rule_files;
 use crate::terminal::Output;
+
+/// More alerts than anybody reads one by one.
+const MANY: usize = 20;
 
 pub(crate) async fn run(args: &Replay) -> Result<Status, Failure> {
     let now = now();
@@ -34,7 +33,8 @@ pub(crate) async fn run(args: &Replay) -> Result<Status, Failure> {
         Ok((files, _)) => files,
         Err(status) => return Ok(status),
     };
-    let replayed = past(&files, &args.spans, from, to, every.0).await?;
+    let stretch = Stretch { from, to, every: every.0 };
+    let replayed = History::open(&args.spans, stretch, &args.arrival).await?.replay(&files).await?;
     let mut output = Output::new();
     match args.format {
         ReplayFormat::Table => output.text(&table(&replayed))?,
@@ -50,25 +50,6 @@ pub(crate) async fn run(args: &Replay) -> Result<Status, Failure> {
     Ok(if failed { Status::Failed } else { Status::Done })
 }
 
-/// Evaluates rules over the past of a store.
-pub(crate) async fn past(
-    rules: &[SourceFile],
-    spans: &str,
-    from: i64,
-    to: i64,
-    every: i64,
-) -> Result<Replayed, Failure> {
-    let root = root(spans)?;
-    let failed = |error| Failure::because(format!("could not read `{spans}`"), error);
-    let settings = Settings::default();
-    let live = Live { store: root.store.clone(), spans: root.at(&Path::from("spans")) };
-    let arrivals = arrivals_of(&root, live, from, to, &settings).await.map_err(failed)?;
-    let evaluator = evaluator(settings, root)?;
-    let set = RuleSet::load(rules, &BTreeMap::new());
-    let times = std::iter::once(from).chain(schedule(from, to, every));
-    replay(&evaluator, &set, &arrivals, times).await.map_err(failed)
-}
-
 fn table(replayed: &Replayed) -> String {
     let mut text = String::new();
     for Notification { at, title, text: told, .. } in &replayed.notifications {
@@ -78,13 +59,36 @@ fn table(replayed: &Replayed) -> String {
             let _ = writeln!(text, "    {}", plain(line));
         }
     }
-    let alerts = replayed.alerts.len();
+    let alerts: Vec<(&str, i64)> = replayed.told().map(|(rule, past)| (rule, past.alert.starts_at)).collect();
+    if alerts.len() > MANY {
+        text += &summary(&alerts);
+    }
+    let alerts = alerts.len();
     let _ = writeln!(
         text,
         "{} notifications of {alerts} alerts in {} evaluations",
         replayed.notifications.len(),
         replayed.reports.len()
     );
+    text
+}
+
+/// Returns how many alerts of each rule began in each hour.
+fn summary(alerts: &[(&str, i64)]) -> String {
+    let mut hours: BTreeMap<&str, BTreeMap<i64, usize>> = BTreeMap::new();
+    for (rule, starts_at) in alerts {
+        let hour = starts_at - starts_at.rem_euclid(Nanos::HOUR.0);
+        *hours.entry(rule).or_default().entry(hour).or_default() += 1;
+    }
+    let mut text = "\nAlerts by rule and the hour in which they began:\n".to_owned();
+    for (rule, hours) in hours {
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(text, "  {}: {}", plain(rule), hours.values().sum::<usize>());
+        for (hour, alerts) in hours {
+            let _ = writeln!(text, "    {}  {alerts:>5}", time::format(hour));
+        }
+    }
+    text.push('\n');
     text
 }
 

@@ -1,30 +1,38 @@
 //! `fluo run`: the evaluator as a process, or one tick of it.
 
+mod start;
+
 use std::time::Duration;
 
-use fluo_alerts::log::{Level, line};
+use fluo_alerts::log::Level;
 use fluo_alerts::time;
-use fluo_evaluator::{Evaluator, Host, Ticked, tick_live};
+use fluo_evaluator::{Evaluator, Host, Stop, Ticked, tick_live};
 use fluo_sinks::{Routed, SinkConfig, route_all};
-use fluo_store::{Root, probe};
+use fluo_store::Root;
 use fluo_telemetry::{LONGEST_FLUSH, Traces};
-use object_store::path::Path;
 use serde_json::{Value, json};
 
 use crate::args::Run;
 use crate::deployed::{Configured, evaluator};
 use crate::edge::{nonce, now, variable};
 use crate::exit::{Failure, Status};
-use crate::terminal;
+use crate::signals;
+use crate::terminal::log;
+
+/// How long own traces may still be sent by a process that is asked to end.
+const LAST_FLUSH: Duration = Duration::from_millis(500);
 
 pub(crate) async fn run(args: &Run) -> Result<Status, Failure> {
     let configured = Configured::read(&args.config)?;
+    // One evaluation that is not made is not done; a process that runs for ever is done whenever it is asked to end.
+    let asked_to_end = if args.once { Status::Failed } else { Status::Done };
+    let stop = signals::listen(asked_to_end)?;
     let root = configured.root()?;
-    let nonce = nonce();
-    probe(root.versioned.as_ref(), &root.at(&Path::default()), &nonce).await.map_err(|error| {
-        Failure::because(format!("`{}` cannot hold the state", configured.config.store), error)
-    })?;
     let sinks = sinks(&configured)?;
+    let nonce = nonce();
+    if !start::wait_for_store(&root, &configured.config.store, &nonce, args.once, &stop).await? {
+        return Ok(asked_to_end);
+    }
     let evaluator = evaluator(configured.config.settings(), root.clone())?;
     let traces = Traces::start("fluo", &variable).unwrap_or_else(|error| {
         log(Level::Warning, &error.to_string(), Value::Null);
@@ -37,15 +45,16 @@ pub(crate) async fn run(args: &Run) -> Result<Status, Failure> {
         sinks: &sinks,
         nonce: &nonce,
         traces: &traces,
+        stop: &stop,
     };
     if args.once {
         let at = match &args.at {
             Some(text) => time::parse(text, now()).map_err(|error| Failure::usage(error.to_string()))?,
             None => now(),
         };
-        let ticked = runner.tick(at).await?;
-        let delivered = ticked.delivered.failed.is_empty() && ticked.delivered.given_up.is_empty();
-        return Ok(if delivered { Status::Done } else { Status::Failed });
+        let Ticked { delivered, unfinished, .. } = runner.tick(at).await?;
+        let all = delivered.failed.is_empty() && delivered.given_up.is_empty() && delivered.postponed == 0;
+        return Ok(if all && !unfinished { Status::Done } else { Status::Failed });
     }
     let every = configured.config.every.0;
     loop {
@@ -53,7 +62,7 @@ pub(crate) async fn run(args: &Run) -> Result<Status, Failure> {
         let wait = Duration::from_nanos(next.saturating_sub(now()).unsigned_abs());
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            () = stopped() => return Ok(Status::Done),
+            () = stop.asked() => return Ok(asked_to_end),
         }
         // One evaluation that cannot be made is told of, and the next one catches up.
         if let Err(failure) = runner.tick(next).await {
@@ -70,22 +79,36 @@ struct Runner<'a> {
     sinks: &'a [Routed],
     nonce: &'a str,
     traces: &'a Traces,
+    stop: &'a Stop,
 }
 
 impl Runner<'_> {
     /// An evaluation, and what it has to say of itself.
     async fn tick(&self, eval_time: i64) -> Result<Ticked, Failure> {
         let ticked = self.evaluate(eval_time).await;
-        if let Err(error) = self.traces.flush(LONGEST_FLUSH).await {
-            log(Level::Warning, &error.to_string(), Value::Null);
+        let asked = async {
+            self.stop.asked().await;
+            tokio::time::sleep(LAST_FLUSH).await;
+        };
+        tokio::select! {
+            flushed = self.traces.flush(LONGEST_FLUSH) => if let Err(error) = flushed {
+                log(Level::Warning, &error.to_string(), Value::Null);
+            },
+            () = asked => {}
         }
         ticked
     }
 
     async fn evaluate(&self, eval_time: i64) -> Result<Ticked, Failure> {
         let files = self.configured.files()?;
-        let host =
-            Host { root: self.root, sinks: self.sinks, clock: &now, nonce: self.nonce, deadline: None };
+        let host = Host {
+            root: self.root,
+            sinks: self.sinks,
+            clock: &now,
+            nonce: self.nonce,
+            deadline: None,
+            stop: self.stop,
+        };
         let tick = tick_live(self.evaluator, &files, host, eval_time)
             .await
             .map_err(|error| Failure::because("could not evaluate", error))?;
@@ -105,28 +128,4 @@ fn sinks(configured: &Configured) -> Result<Vec<Routed>, Failure> {
         return route_all(&[stdout], &variable, None).map_err(|error| wrong(&error));
     }
     route_all(&configured.config.sinks, &variable, None).map_err(|error| wrong(&error))
-}
-
-/// A line of JSON on standard error.
-fn log(level: Level, message: &str, fields: Value) {
-    terminal::note(&line(level, now(), message, fields).to_string());
-}
-
-/// Returns when the process is asked to end.
-async fn stopped() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
-        }
-    }
-    // Where signals cannot be listened to, the process is ended without being asked.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }

@@ -23,7 +23,7 @@ use super::{Finding, Kind, Verification, VerifyError, verify};
 use crate::arrivals::Live;
 use crate::rule_test::spans_of;
 use crate::span_data::SpanData;
-use crate::{Deployed, Evaluator, Host, Settings, tick};
+use crate::{Deployed, Evaluator, Host, Settings, Stop, tick};
 
 /// An exact rule and one on the grid; the groups of both are an attacker's to choose.
 const RULES: &str = "
@@ -95,7 +95,14 @@ impl Store {
         let rules = [SourceFile::new("rules.yml", self.rules.as_str())];
         let deployed = Deployed { rules: &rules, mutes: Mutes { silenced: &|_| None } };
         let clock = move || at;
-        let host = Host { root: &self.root, sinks: &sinks, clock: &clock, nonce: "one", deadline: None };
+        let host = Host {
+            root: &self.root,
+            sinks: &sinks,
+            clock: &clock,
+            nonce: "one",
+            deadline: None,
+            stop: &Stop::default(),
+        };
         let ticked = tick(&self.evaluator, &live, deployed, host, at).await.unwrap();
         assert_eq!(ticked.reports[0].failed_rules, [""; 0]);
         fs::read_to_string(told)

@@ -1,4 +1,4 @@
-//! A process that is killed, or that loses a request or an answer, at each of its effects (a swap of the state, a
+//! A process that is killed, is asked to end, or loses a request or an answer, at each of its effects (a swap of the state, a
 //! record written, a notification sent) over an incident with everything in it: what is told and recorded in the end is
 //! what an undisturbed evaluator tells and records.
 
@@ -177,11 +177,18 @@ fn two_receivers(world: World) -> World {
     world
 }
 
-/// What the scheduler does: whoever failed is called again with the same time, when leases are over.
+/// What the scheduler does: whoever failed is called again with the same time, when leases are over; whoever was asked
+/// to end is followed at once, since it holds none.
 async fn tick_until_done(world: &mut World, due: Due<'_>, fates: &[(usize, Fate)]) {
     for (effect, fate) in fates {
         let gate = Gate::with(*effect, *fate);
-        if let Some(Ok(_)) = world.try_tick(due.clone(), &gate).await {
+        let ticked = world.try_tick(due.clone(), &gate).await;
+        if gate.stop.is_asked() {
+            assert!(!gate.stop.is_sending() && matches!(ticked, Some(Ok(_))), "it ends by itself");
+            world.clock += SECOND;
+            continue;
+        }
+        if let Some(Ok(_)) = ticked {
             return;
         }
         world.clock += 90 * SECOND;
@@ -279,6 +286,12 @@ async fn killed_after_each_effect() {
     assert!(everywhere(Fate::KilledAfter, |_| true).await > 75);
 }
 
+/// Where a process ends by itself, it leaves what one leaves that was killed; a third of the points is enough.
+#[tokio::test]
+async fn asked_to_end_at_effects() {
+    assert!(everywhere(Fate::AskedToEnd, |effect| effect % 3 == 1).await > 20);
+}
+
 /// What a process sees that is not killed but cut off: to the outside, as if it were killed before or after. So half of
 /// the points each are enough.
 #[tokio::test]
@@ -312,7 +325,7 @@ async fn killed_again_while_cleaning_up() {
         for effect in (at % 3..step.effects).step_by(3) {
             // The second process has no more effects than the first and what it finds undone.
             let second = usize::try_from(random(&mut seed)).unwrap() % 8;
-            let fate = |number: u64| Fate::ALL[usize::try_from(number % 4).unwrap()];
+            let fate = |number: u64| Fate::ALL[usize::try_from(number % 5).unwrap()];
             let (one, other) = (fate(random(&mut seed)), fate(random(&mut seed)));
             disturb(&steps, at, &[(effect, one), (second, other)]).await;
             pairs += 1;

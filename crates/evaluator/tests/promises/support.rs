@@ -18,7 +18,7 @@ use fluo_alerts::notification::{Event, Notification};
 use fluo_evaluator::arrivals::{Live, Scheduled};
 use fluo_evaluator::span_data::SpanData;
 use fluo_evaluator::tick::TickError;
-use fluo_evaluator::{Deployed, Evaluator, Host, Settings, State, Ticked, tick};
+use fluo_evaluator::{Deployed, Evaluator, Host, Settings, State, Stop, Ticked, tick};
 use fluo_rules::SourceFile;
 use fluo_sinks::{Filter, Routed, Sink, SinkError};
 use fluo_spans::layout::Layout;
@@ -53,11 +53,13 @@ pub(crate) enum Fate {
     RequestLost,
     /// It happens, and the process sees an error.
     AnswerLost,
+    /// It happens, and the process is asked to end.
+    AskedToEnd,
 }
 
 impl Fate {
-    pub(crate) const ALL: [Self; 4] =
-        [Self::KilledBefore, Self::KilledAfter, Self::RequestLost, Self::AnswerLost];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::KilledBefore, Self::KilledAfter, Self::RequestLost, Self::AnswerLost, Self::AskedToEnd];
 }
 
 /// Numbers what an evaluator changes, and lets fate befall one of it.
@@ -66,6 +68,8 @@ pub(crate) struct Gate {
     fate: Option<(usize, Fate)>,
     effects: AtomicUsize,
     dead: AtomicBool,
+    /// Whether it is asked to end.
+    pub(crate) stop: Stop,
     /// Where evaluators take turns.
     turns: Option<(usize, Arc<Turns>)>,
 }
@@ -113,6 +117,10 @@ impl Gate {
         let fate = self.fate.filter(|(at, _)| *at == number).map(|(_, fate)| fate);
         match fate {
             None => Some(effect.await),
+            Some(Fate::AskedToEnd) => {
+                self.stop.ask();
+                Some(effect.await)
+            }
             Some(Fate::RequestLost) => None,
             Some(Fate::AnswerLost) => {
                 effect.await;
@@ -618,7 +626,8 @@ impl World {
             due.silenced.iter().find(covers).map(|(key, value)| format!("{key}={value}"))
         };
         let now = || clock.fetch_add(self.per_look, Ordering::SeqCst);
-        let host = Host { root: &root, sinks: &sinks, clock: &now, nonce, deadline: due.deadline };
+        let (deadline, stop) = (due.deadline, &gate.stop);
+        let host = Host { root: &root, sinks: &sinks, clock: &now, nonce, deadline, stop };
         let deployed = Deployed { rules: due.rules, mutes: Mutes { silenced: &silenced } };
         let mut ticking = pin!(tick(&evaluator, &arrivals, deployed, host, due.eval_time));
         poll_fn(|context| match ticking.as_mut().poll(context) {
