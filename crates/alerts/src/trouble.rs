@@ -29,6 +29,8 @@ pub enum Subject {
     Pipeline,
     /// A rule, by its name: it could not be judged.
     Rule(String),
+    /// A rule that was edited, by its name: its former text could not judge spans that came late.
+    FormerRule(String),
     /// A rule file, by its name: it does not load, or cannot be read.
     RuleFile(String),
     /// A rule file, by its name: it had rules and has none.
@@ -51,7 +53,9 @@ impl Subject {
         match self {
             Self::FutureState => Event::FutureState,
             Self::Pipeline => Event::PipelineStale,
-            Self::Rule(_) | Self::RuleFile(_) | Self::EmptiedFile(_) => Event::RuleError,
+            Self::Rule(_) | Self::FormerRule(_) | Self::RuleFile(_) | Self::EmptiedFile(_) => {
+                Event::RuleError
+            }
             Self::DataFiles | Self::Outage => Event::FileError,
             Self::Sink(_) => Event::SinkError,
             Self::SetAside => Event::SpansSetAside,
@@ -62,9 +66,11 @@ impl Subject {
     /// The name of the rule, the file or the sink.
     pub fn name(&self) -> Option<&str> {
         match self {
-            Self::Rule(name) | Self::RuleFile(name) | Self::EmptiedFile(name) | Self::Sink(name) => {
-                Some(name)
-            }
+            Self::Rule(name)
+            | Self::FormerRule(name)
+            | Self::RuleFile(name)
+            | Self::EmptiedFile(name)
+            | Self::Sink(name) => Some(name),
             Self::FutureState
             | Self::Pipeline
             | Self::DataFiles
@@ -80,6 +86,7 @@ impl Subject {
             Self::FutureState => "future_state",
             Self::Pipeline => "pipeline",
             Self::Rule(_) => "rule",
+            Self::FormerRule(_) => "former_rule",
             Self::RuleFile(_) => "rule_file",
             Self::EmptiedFile(_) => "emptied_file",
             Self::DataFiles => "data_files",

@@ -285,11 +285,14 @@ tests:
 
     #[tokio::test]
     async fn another_text_without_effect_is_no_difference() {
-        let head = rule("errors", 3).replace("span:", "description: The same., span:");
+        let head = rule("errors", 3).replace("count > 3", "\"gt(count, 3)\"");
         let diff = compare(&rule("errors", 3), &head).await;
         assert!(!diff.is_different());
-        assert_eq!(diff.rules.len(), 1);
-        assert_eq!((diff.rules[0].change, diff.kept), (Change::Changed, 2));
+        assert_eq!((diff.rules.len(), diff.kept), (1, 2));
+        assert_eq!(diff.rules[0].change, Change::Changed);
+        let head = rule("errors", 3).replace("span:", "description: The same., span:");
+        let diff = compare(&rule("errors", 3), &head).await;
+        assert_eq!((diff.rules.len(), diff.kept), (0, 2), "what decides nothing is no change");
     }
 
     #[tokio::test]

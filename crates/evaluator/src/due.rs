@@ -35,6 +35,8 @@ pub(crate) struct Due<'a> {
     pub(crate) newest_end: i64,
     /// Event times of which spans may be missing.
     pub(crate) damaged: &'a [Stretch],
+    /// Of a former text of the rule: the last moment that it judges.
+    pub(crate) until: Option<i64>,
 }
 
 /// What is due.
@@ -77,7 +79,7 @@ impl Due<'_> {
     pub(crate) fn moments(&self, state: &RuleState) -> Moments {
         let known = if self.exact { self.eval_time } else { self.watermark };
         let top = if self.missing_matters { known.min(self.alive_to.saturating_sub(1)) } else { known };
-        let top = top.max(state.judged_to);
+        let top = self.until.map_or(top, |until| top.min(until)).max(state.judged_to);
         let mut stretches = Vec::new();
         if !self.exact || self.newest_end > state.judged_to {
             stretches.push(Stretch { from: state.judged_to.saturating_add(1), to: top });
@@ -182,6 +184,7 @@ mod tests {
             arrived: &[],
             newest_end: minutes(100),
             damaged: &[],
+            until: None,
         }
     }
 
@@ -214,6 +217,16 @@ mod tests {
         );
         let too_late = [stretch(minutes(30), minutes(39))];
         assert_eq!(Due { arrived: &too_late, ..due() }.moments(&state()).stretches.len(), 1);
+    }
+
+    #[test]
+    fn a_former_text_judges_moments_before_the_edit_only() {
+        let arrived = [stretch(minutes(96) + 5, minutes(100))];
+        let former = Due { arrived: &arrived, until: Some(minutes(98)), ..due() };
+        let judged = RuleState { judged_to: minutes(98), ..RuleState::new(String::new(), 0) };
+        assert_eq!(former.moments(&judged).stretches, [stretch(minutes(96), minutes(98))]);
+        let later = [stretch(minutes(99), minutes(100))];
+        assert_eq!(Due { arrived: &later, ..former }.moments(&judged).stretches, []);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! from and in what becomes of the result. Nothing is written here: reading twice is harmless.
 
 mod files;
+mod former;
 mod lateness;
 mod rules;
 
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use fluo_alerts::life_cycle::{
-    Change, Facts, Mutes, Observation, Stretch, Times, ViolationRecord, announce, transition,
+    Change, Facts, Mutes, Observation, RuleState, Stretch, Times, ViolationRecord, announce, transition,
 };
 use fluo_alerts::notification::Notification;
 use fluo_alerts::step;
@@ -114,8 +115,10 @@ impl Evaluator {
         let files = self.arrive(&mut state, inputs, first, &mut report).await?;
         let mut wrong: Vec<Wrong> = self.stale(&state, inputs.eval_time).into_iter().collect();
         wrong.extend(self.too_late(&mut state, inputs, &files, first).await?);
-        wrong.extend(rule_files(&mut state, inputs));
         self.rule_states(&mut state, inputs, first, &files);
+        wrong.extend(rule_files(&mut state, inputs));
+        let (former, unread) = self.former_texts(&state);
+        wrong.extend(unread);
         let known_damage = state.damaged.len();
         let mut records = Vec::new();
         let mut due_rules = Vec::new();
@@ -130,14 +133,19 @@ impl Evaluator {
             };
             due_rules.push((known, plan));
         }
-        let older = self.older_files(&state, &due_rules, &files, inputs).await?;
+        let older = self.older_files(&state, &due_rules, &former, &files, inputs).await?;
         let all: Vec<DataFile> = older.into_iter().chain(files.all.iter().cloned()).collect();
+        let (late_records, late_wrong) = self.judge_former(&mut state, &former, &files, &all, inputs).await;
+        records.extend(late_records);
+        wrong.extend(late_wrong);
         let mut read = BTreeSet::new();
         for (known, plan) in &due_rules {
             let name = &known.rule.name;
             let step =
                 step!("judge rule", fluo.rule = name.as_str(), fluo.files = Empty, fluo.violations = Empty);
-            match traced(step.clone(), self.rule(&mut state, known, plan, &files, &all, inputs)).await {
+            let before = state.rules.get(name).cloned().unwrap_or_default();
+            let judging = self.rule(&mut state, before, known, plan, None, &files, &all, inputs);
+            match traced(step.clone(), judging).await {
                 Ok(judged) => {
                     step.record("fluo.files", judged.files.len());
                     step.record("fluo.violations", judged.change.records.len());
@@ -149,10 +157,9 @@ impl Evaluator {
                         }
                     }
                     records.extend(judged.change.records);
-                    if let Some(slot) = state.rules.get_mut(name) {
-                        *slot = judged.change.state;
-                    }
-                    self.name_files(&mut state, name, &judged.change.fired, &all).await;
+                    let mut after = judged.change.state;
+                    self.name_files(&state, &mut after, &judged.change.fired, &all).await;
+                    state.rules.insert(name.clone(), after);
                 }
                 Err(error) => {
                     self.owe(&mut state, known, plan, &files, &error, inputs.eval_time);
@@ -169,7 +176,8 @@ impl Evaluator {
         let telling = self.settings.telling();
         notifications.extend(state.troubles.settle(wrong, of_evaluations, inputs.eval_time, &telling));
         let times = self.times(&state, inputs.eval_time, None);
-        notifications.extend(announce(&mut state.rules, &inputs.rules.by_name(), inputs.mutes, times));
+        notifications.extend(announce(&mut state.all_rules(), &inputs.rules.by_name(), inputs.mutes, times));
+        self.forget_former(&mut state, inputs.eval_time);
         state.rules.retain(|name, _| !inputs.rules.whole || inputs.rules.rules.contains_key(name));
         records.sort_by(|left, right| {
             left.violation.in_order(&right.violation).then_with(|| left.id.cmp(&right.id))
@@ -214,24 +222,27 @@ impl Evaluator {
             arrived,
             newest_end: state.pipeline.newest_end,
             damaged,
+            until: None,
         }
     }
 
-    /// Judges what is due of a rule, and moves its alerts on.
+    /// Judges what is due of a rule, and moves its alerts on. `until`: of a former text, the last moment that it judges.
+    #[expect(clippy::too_many_arguments, reason = "a rule, what is known of it, and where it is judged")]
     async fn rule(
         &self,
         state: &mut State,
+        before: RuleState,
         known: &Known,
         plan: &RulePlan,
+        until: Option<i64>,
         files: &Files,
         all: &[DataFile],
         inputs: Inputs<'_>,
     ) -> Result<Judged, EngineError> {
         let rule = &known.rule;
         let times = self.times(state, inputs.eval_time, Some(rule));
-        let before = state.rules.get(&rule.name).cloned().unwrap_or_default();
         let damaged = stretches(&state.damaged);
-        let due = self.due(state, rule, plan, &files.arrived, &damaged, inputs.eval_time);
+        let due = Due { until, ..self.due(state, rule, plan, &files.arrived, &damaged, inputs.eval_time) };
         let Moments { stretches: mut judged, judged_to } = due.moments(&before);
         let cell = due.cell();
         let horizon = due.horizon(rule.hold_for.0);
@@ -282,6 +293,8 @@ impl Evaluator {
             hash: &known.hash,
             gap: plan.gap().0,
             horizon,
+            since: before.from,
+            until,
             damaged: &damaged,
             renderer: &self.renderer,
         };

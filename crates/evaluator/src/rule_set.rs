@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fluo_rules::diagnostic::{Level, Place};
 use fluo_rules::rule::Rule;
-use fluo_rules::standalone::{standalone_all, text_hash};
+use fluo_rules::standalone::{hashes, standalone_all};
 use fluo_rules::{SourceFile, load};
 
 /// The rules of an evaluation.
@@ -28,7 +28,7 @@ pub struct RuleSet {
 pub struct Known {
     /// The rule.
     pub rule: Arc<Rule>,
-    /// SHA-256 of `text`.
+    /// SHA-256 of what decides of it.
     pub hash: String,
     /// A rule file of this rule alone.
     pub text: String,
@@ -71,11 +71,18 @@ impl RuleSet {
             set.without_rules.remove(rule.source.file.as_ref());
         }
         let rules: Vec<Rule> = loaded.rules.into_iter().filter(|rule| rule.enabled).collect();
-        for (text, rule) in standalone_all(&rules).into_iter().zip(rules) {
-            let hash = text_hash(&text);
+        let texts = standalone_all(&rules).into_iter().zip(hashes(&rules));
+        for ((text, hash), rule) in texts.zip(rules) {
             set.rules.insert(rule.name.clone(), Known { rule: Arc::new(rule), hash, text });
         }
         set
+    }
+
+    /// The rules of texts that loaded before, by the names of their files.
+    pub(crate) fn of_texts(texts: &BTreeMap<String, String>) -> Self {
+        let files: Vec<SourceFile> =
+            texts.iter().map(|(name, text)| SourceFile::new(name.as_str(), text.as_str())).collect();
+        Self::load(&files, &BTreeMap::new())
     }
 
     /// The rules by name.

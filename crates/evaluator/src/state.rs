@@ -41,6 +41,12 @@ pub struct State {
     pub damaged: Vec<Damaged>,
     /// By the rule's name.
     pub rules: BTreeMap<String, RuleState>,
+    /// Of rules that were edited: what their former texts found and late spans may still change, oldest first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub former: BTreeMap<String, Vec<Former>>,
+    /// How far rules had been judged that were removed a short time ago, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub removed: BTreeMap<String, i64>,
     /// The last good text of every rule file, by its name.
     pub rule_files: BTreeMap<String, String>,
     /// What is wrong with fluo itself.
@@ -53,6 +59,19 @@ pub struct State {
     pub sinks: BTreeMap<String, Refusals>,
     /// What is still to be written.
     pub unwritten: Vec<Unwritten>,
+}
+
+/// A text of a rule that was edited, and what it found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Former {
+    /// The rule as a file of its own; none where it was not known any more.
+    pub text: Option<String>,
+    /// The last moment that it judges; nanoseconds since the epoch.
+    pub until: i64,
+    /// How far behind an evaluation's time late spans still change what it found.
+    pub reach: i64,
+    /// What it found.
+    pub state: RuleState,
 }
 
 /// What every version says of itself.
@@ -182,6 +201,16 @@ pub enum StateError {
 }
 
 impl State {
+    /// The states of rules and of their former texts, by the rule's name.
+    pub(crate) fn all_rules(&mut self) -> Vec<(&str, &mut RuleState)> {
+        let former = self
+            .former
+            .iter_mut()
+            .flat_map(|(name, texts)| texts.iter_mut().map(move |former| (name.as_str(), &mut former.state)));
+        let present = self.rules.iter_mut().map(|(name, state)| (name.as_str(), state));
+        former.chain(present).collect()
+    }
+
     /// As it is stored.
     pub fn encode(&self) -> Result<Bytes, StateError> {
         let json = serde_json::to_vec(self).map_err(StateError::Json)?;

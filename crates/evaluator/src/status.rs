@@ -6,7 +6,6 @@ use fluo_alerts::life_cycle::{Alert, GroupState, Phase, RuleState};
 use fluo_alerts::notification::Event;
 use fluo_alerts::trouble::Subject;
 use fluo_alerts::wire;
-use fluo_rules::SourceFile;
 use fluo_rules::rule::{Rule, Severity};
 use fluo_store::{Root, StoreError};
 use object_store::path::Path;
@@ -164,10 +163,7 @@ pub async fn read(root: &Root) -> Result<State, StatusError> {
 /// What a state says at `now`, in nanoseconds since the epoch.
 pub fn status(state: &State, now: i64) -> Status {
     let evaluated = !state.is_new();
-    let texts = state.rule_files.iter();
-    let files: Vec<SourceFile> =
-        texts.map(|(name, text)| SourceFile::new(name.as_str(), text.as_str())).collect();
-    let rules = RuleSet::load(&files, &BTreeMap::new());
+    let rules = RuleSet::of_texts(&state.rule_files);
     let mut firing = Vec::new();
     for (name, of_rule) in &state.rules {
         firing.extend(of_rule.firing().map(|(_, alert)| firing_alert(name, alert)));

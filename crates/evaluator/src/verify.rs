@@ -10,7 +10,6 @@
 
 mod compare;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::error::DataFusionError;
@@ -22,7 +21,7 @@ use fluo_alerts::time;
 use fluo_engine::{EngineError, Range, record, session_with_memory};
 use fluo_plan::RulePlan;
 use fluo_rules::rule::Rule;
-use fluo_rules::standalone::text_hash;
+use fluo_rules::standalone::{rule_hash, text_hash};
 use fluo_rules::{SourceFile, load};
 use fluo_store::{DataFile, DataFileName, Root, StoreError, etag};
 use object_store::path::Path;
@@ -201,35 +200,33 @@ async fn rule(hash: &str, root: &Root, findings: &mut Vec<Finding>) -> Result<Op
         }
         Err(error) => return Err(failed(error).into()),
     };
-    let unaltered = std::str::from_utf8(&bytes).is_ok_and(|text| text_hash(text) == hash);
+    let loaded = load(&[SourceFile::new(name.as_str(), bytes.to_vec())]);
+    // Once, the hash was that of the text.
+    let unaltered = std::str::from_utf8(&bytes).is_ok_and(|text| text_hash(text) == hash)
+        || loaded.rules.iter().any(|rule| rule_hash(rule) == hash);
     if !unaltered {
         add(Kind::RuleAltered, format!("the text of the rule, `{name}`, was altered: its hash is another"));
         return Ok(None);
     }
-    let loaded = load(&[SourceFile::new(name.as_str(), bytes.to_vec())]);
     let mut rules = loaded.rules;
     if let (Some(rule), true) = (rules.pop(), rules.is_empty()) {
-        return Ok(Some(rule));
+        // How many groups are too many is no part of the hash.
+        return Ok(Some(Rule { group_limit: u32::MAX, ..rule }));
     }
     let reason = loaded.findings.first().map(|finding| finding.message.clone());
     let reason = reason.unwrap_or_else(|| "it holds another number of rules than one".to_owned());
     Err(VerifyError::Rule { name, reason: plain(&reason).into_owned() })
 }
 
-/// What the notification says of the rule, where that is not so.
+/// What the notification says of the rule, where that is not so. Severity and labels decide nothing: the text that is kept
+/// by its hash may have others.
 fn said(notification: &Notification, told: &Told, rule: &Rule) -> Vec<Finding> {
     let violation = &told.violation;
-    let labels = |labels: &BTreeMap<String, String>| {
-        labels.iter().map(|(key, value)| format!("{key}={}", plain(value))).collect::<Vec<_>>().join(", ")
-    };
     let name = notification.rule.clone().unwrap_or_default();
     let id = Id::of_episode(&violation.fingerprint, violation.starts_at);
     [
         ("rule", violation.rule.clone(), rule.name.clone()),
         ("rule of the notification", name, rule.name.clone()),
-        ("severity", violation.severity.to_string(), rule.severity.to_string()),
-        ("severity of the notification", notification.severity.to_string(), rule.severity.to_string()),
-        ("labels", labels(&violation.labels), labels(&rule.labels)),
         ("condition", lines(&violation.condition), lines(&rule.condition.text)),
         ("window", violation.window.to_string(), rule.window.to_string()),
         ("id", told.id.to_string(), id.to_string()),

@@ -35,9 +35,10 @@ pub fn labels(alert: &Alert) -> BTreeMap<String, String> {
     labels
 }
 
-/// Decides what is told now, and remembers that it was. In the order of rules, groups and starts.
+/// Decides what is told now, and remembers that it was. In the order of states, groups and starts; a rule that was edited
+/// has several.
 pub fn announce(
-    states: &mut BTreeMap<String, RuleState>,
+    states: &mut [(&str, &mut RuleState)],
     rules: &BTreeMap<String, Arc<Rule>>,
     mutes: Mutes<'_>,
     times: Times,
@@ -45,13 +46,13 @@ pub fn announce(
     let firing: BTreeSet<String> = states
         .iter()
         .filter(|(_, state)| state.firing().next().is_some())
-        .map(|(name, _)| name.clone())
+        .map(|(name, _)| (*name).to_owned())
         .collect();
     let mut notifications = Vec::new();
     for (name, state) in states {
-        let rule = rules.get(name);
+        let rule = rules.get(*name);
         let inhibitor = rule.and_then(|rule| {
-            rule.inhibit.iter().find(|other| *other != name && firing.contains(*other)).cloned()
+            rule.inhibit.iter().find(|other| other != name && firing.contains(*other)).cloned()
         });
         let told = due(state, rule.map(AsRef::as_ref), inhibitor.as_deref(), mutes, times);
         let limit = rule.map_or(usize::MAX, |rule| rule.notification_limit as usize);

@@ -12,6 +12,7 @@ use crate::wire;
 
 /// Holding moments of one group within one stretch.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact of its own, and most are false")]
 pub struct Segment {
     /// First holding moment; nanoseconds since the epoch.
     pub first: i64,
@@ -36,6 +37,9 @@ pub struct Segment {
     /// Behind what late spans can change, or from before the rule's text changed: never replaced.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub settled: bool,
+    /// What an earlier text of the rule had found: part of an alert that goes on, and of no violation of this text.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inherited: bool,
     /// Whether it belongs to an alert that has held for `for` already, whatever is left of it here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fired: bool,
@@ -136,6 +140,9 @@ pub(crate) fn settle(
     let mut kept = Vec::with_capacity(segments.len());
     for run in runs(segments, gap) {
         let of_run = &segments[run.from..run.to];
+        let inherited = of_run.partition_point(|segment| segment.inherited);
+        kept.extend_from_slice(&of_run[..inherited]);
+        let of_run = &of_run[inherited..];
         let old = of_run.partition_point(|segment| segment.last < horizon);
         if let Some((first, rest)) = of_run[..old].split_first() {
             let mut base = first.clone();

@@ -12,7 +12,7 @@ use crate::wire;
 /// What is remembered of one rule.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct RuleState {
-    /// SHA-256 of the rule's text.
+    /// SHA-256 of what decides of the rule.
     pub hash: String,
     /// Moments after this one are judged; nanoseconds since the epoch.
     pub from: i64,
@@ -98,6 +98,9 @@ pub struct Alert {
     pub told_at: i64,
     /// Distance to the next reminder, in nanoseconds.
     pub remind_after: i64,
+    /// It goes on under a later text of its rule, which has it as its own: nothing is told of it here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub passed_on: bool,
     /// The silence or the rule that muted it at the last evaluation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub muted_by: Option<String>,
@@ -106,7 +109,7 @@ pub struct Alert {
 impl Alert {
     /// Whether it fires.
     pub fn is_firing(&self) -> bool {
-        self.phase == Phase::Firing
+        self.phase == Phase::Firing && !self.passed_on
     }
 }
 

@@ -64,6 +64,8 @@ impl Life {
             hash: "hash",
             gap: MINUTE,
             horizon: times.watermark - 60 * MINUTE,
+            since: self.states["r"].from,
+            until: None,
             damaged: &self.damaged,
             renderer: &renderer,
         };
@@ -91,7 +93,8 @@ impl Life {
     fn announce(&mut self, times: Times) -> Vec<Notification> {
         let silenced = self.silenced;
         let mutes = Mutes { silenced: &|_| silenced.then(|| "s".to_owned()) };
-        announce(&mut self.states, &self.rules, mutes, times)
+        let mut states: Vec<_> = self.states.iter_mut().map(|(name, state)| (name.as_str(), state)).collect();
+        announce(&mut states, &self.rules, mutes, times)
     }
 
     /// The last record of every violation: start, end, status, in minutes.
@@ -305,7 +308,8 @@ fn a_rule_that_changes_keeps_what_fires_and_drops_what_is_pending() {
     assert_eq!(life.at(11, (1, 10), &[10]), [Event::Firing]);
     let times = life.times(12);
     let state = life.states.remove("r").unwrap();
-    let changed = rule_changed(state, &life.rules["r"], "other", 10 * MINUTE, times);
+    let (former, changed) = rule_changed(state, &life.rules["r"], "other", 10 * MINUTE, times);
+    assert_eq!(former.firing().count(), 0, "it is told of once");
     life.states.insert("r".to_owned(), changed);
     assert_eq!(life.at(12, (11, 11), &[11]), [], "it fires on, and nobody is told twice");
     assert_eq!(life.at(13, (12, 12), &[]), [Event::Resolved]);
@@ -317,8 +321,10 @@ fn a_rule_that_is_grouped_otherwise_resolves_what_cannot_come_again() {
     assert_eq!(life.at(11, (1, 10), &[10]), [Event::Firing]);
     let times = life.times(12);
     let regrouped = rule(", group_by: [service_name]");
-    let state = rule_changed(life.states.remove("r").unwrap(), &regrouped, "other", 10 * MINUTE, times);
-    life.states.insert("r".to_owned(), state);
+    let old = life.states.remove("r").unwrap();
+    let (former, state) = rule_changed(old, &regrouped, "other", 10 * MINUTE, times);
+    assert_eq!(state.groups.len(), 0);
+    life.states.insert("r".to_owned(), former);
     let told = life.announce(times);
     assert_eq!(told[0].event, Event::Resolved);
     assert_eq!(told[0].reason.as_deref(), Some("rule_changed"));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fluo_rules::rule::Rule;
+use fluo_rules::rule::{Rule, Severity};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -37,6 +37,10 @@ pub struct Facts<'a> {
     pub gap: i64,
     /// Late spans change nothing before this moment.
     pub horizon: i64,
+    /// Moments after this one are judged by this text.
+    pub since: i64,
+    /// Of a text that was edited: the last moment that it judges.
+    pub until: Option<i64>,
     /// Event times of which spans may be missing, because a file could not be read.
     pub damaged: &'a [Stretch],
     /// Renders the texts for people.
@@ -147,29 +151,47 @@ pub fn transition(
     change
 }
 
-/// Takes over the alerts that fire under a changed rule, whose text has another hash now. Whoever is pending starts
-/// anew; those of groups that cannot come again under the new `group_by` are resolved.
-pub fn rule_changed(mut state: RuleState, rule: &Rule, hash: &str, from: i64, times: Times) -> RuleState {
-    state.from = from;
-    state.judged_to = from;
-    hash.clone_into(&mut state.hash);
+/// The state of a rule that was edited: what its former text found stays with that text, moments after `from` are the new
+/// one's, and alerts that fire go on under it.
+///
+/// Returns the state of the former text and that of the new one.
+pub fn rule_changed(
+    mut former: RuleState,
+    rule: &Rule,
+    hash: &str,
+    from: i64,
+    times: Times,
+) -> (RuleState, RuleState) {
+    let mut state = RuleState::new(hash.to_owned(), from);
+    pass_on(&mut former, &mut state, rule, times);
+    (former, state)
+}
+
+/// Passes the alerts that fire under a former text on to the present one, whose rule is `rule`. Those of groups that cannot
+/// come again under its `group_by` are resolved. Who waits for `for` begins anew.
+pub fn pass_on(former: &mut RuleState, state: &mut RuleState, rule: &Rule, times: Times) {
     let keys: Vec<&str> = rule.group_by.iter().map(|entry| entry.key.as_str()).collect();
-    for group in state.groups.values_mut() {
+    for (fingerprint, group) in &mut former.groups {
+        if group.alerts.iter().all(|alert| !alert.is_firing()) {
+            continue;
+        }
         let exists = group.group.iter().map(|(key, _)| key.as_str()).eq(keys.iter().copied());
         if !exists {
-            group.segments.clear();
             close(group, "rule_changed", times);
             continue;
         }
-        let kept: Vec<Segment> = group
-            .alerts
-            .iter()
-            .filter(|alert| alert.is_firing())
-            .map(|alert| base_of(alert, &group.segments))
-            .collect();
-        group.segments = kept;
+        let next = state
+            .groups
+            .entry(*fingerprint)
+            .or_insert_with(|| GroupState { group: group.group.clone(), ..GroupState::default() });
+        for alert in group.alerts.iter_mut().filter(|alert| alert.is_firing()) {
+            next.segments.push(base_of(alert, &group.segments));
+            next.alerts.push(alert.clone());
+            alert.passed_on = true;
+            alert.owed = None;
+        }
+        next.segments.sort_by_key(|segment| (segment.first, segment.last));
     }
-    state
 }
 
 /// Closes all alerts of a rule that is not there any more.
@@ -183,7 +205,7 @@ pub fn rule_removed(mut state: RuleState, times: Times) -> RuleState {
 
 fn close(group: &mut GroupState, reason: &str, times: Times) {
     for alert in group.alerts.iter_mut().filter(|alert| alert.is_firing()) {
-        alert.resolve(times.watermark.max(alert.ends_at));
+        alert.resolve(times.watermark.max(alert.ends_at), times);
         alert.reason = Some(reason.to_owned());
     }
 }
@@ -207,6 +229,7 @@ fn base_of(alert: &Alert, segments: &[Segment]) -> Segment {
         evidence: told.evidence.clone(),
         partial: told.partial,
         settled: true,
+        inherited: true,
         fired: true,
     }
 }
@@ -218,11 +241,13 @@ impl GroupState {
 }
 
 impl Alert {
-    /// It does not fire any more since `at`. Who knows that it fired is told.
-    fn resolve(&mut self, at: i64) {
+    /// It does not fire any more since `at`. Who knows that it fired is told; of one that began in this evaluation, that it
+    /// fired and is over.
+    fn resolve(&mut self, at: i64, times: Times) {
+        let is_new = self.owed == Some(Event::Firing) && self.told_at == times.eval_time;
         self.phase = Phase::Resolved;
         self.told.resolved_at = Some(at);
-        self.owed = self.known.then_some(Event::Resolved);
+        self.owed = if is_new { Some(Event::FiredLate) } else { self.known.then_some(Event::Resolved) };
     }
 }
 
@@ -243,7 +268,8 @@ impl Step<'_> {
 
     /// Records what is new or changed.
     fn violations(&mut self, group: &mut GroupState) {
-        let runs = runs(&group.segments, self.facts.gap);
+        let own: Vec<Segment> = group.segments.iter().filter(|segment| !segment.inherited).cloned().collect();
+        let runs = runs(&own, self.facts.gap);
         let known: Vec<Known> = group
             .violations
             .iter()
@@ -272,7 +298,7 @@ impl Step<'_> {
             self.record(&tracked, status, violation);
         }
         for (run, heir) in runs.iter().zip(&matches.known) {
-            let violation = self.violation(&group.group, &group.segments[run.from..run.to], run);
+            let violation = self.violation(&group.group, &own[run.from..run.to], run);
             let digest = digest(&violation);
             let at = heir.unwrap_or_else(|| {
                 group.violations.push(Tracked {
@@ -366,6 +392,10 @@ impl Step<'_> {
         let found: Vec<(i64, i64)> = chains.iter().map(|chain| (chain.first, chain.last)).collect();
         let matches = matches(&known, &found, self.facts.gap);
         for (at, alert) in group.alerts.iter_mut().enumerate() {
+            if alert.passed_on || alert.reason.is_some() {
+                // What becomes of it is told elsewhere, or was told for good.
+                continue;
+            }
             match matches.found[at] {
                 Some(chain) if matches.known[chain] == Some(at) => self.go_on(alert, &chains[chain]),
                 Some(_) => {
@@ -373,7 +403,6 @@ impl Step<'_> {
                     alert.phase = Phase::Merged;
                     alert.owed = None;
                 }
-                None if alert.reason.is_some() => {}
                 None => take_back(alert),
             }
         }
@@ -392,12 +421,11 @@ impl Step<'_> {
         match (alert.phase, over) {
             // It fires on, or is over as it was.
             (Phase::Firing, None) | (Phase::Resolved | Phase::Merged, Some(_)) => {}
-            (Phase::Firing, Some(at)) => alert.resolve(at),
+            (Phase::Firing, Some(at)) => alert.resolve(at, self.times),
             (Phase::Resolved | Phase::Withdrawn | Phase::Merged, None) => {
                 let event = if alert.known { Event::Reopened } else { Event::Firing };
                 alert.phase = Phase::Firing;
                 alert.told.resolved_at = None;
-                alert.reason = None;
                 // What was resolved and not yet told to be is simply still firing.
                 alert.owed = if alert.owed == Some(Event::Resolved) { None } else { Some(event) };
             }
@@ -413,7 +441,9 @@ impl Step<'_> {
     /// and with none missing in the window that shows it.
     fn over(&self, chain: &Chain) -> Option<i64> {
         let window = self.facts.rule.window.0;
-        let mut at = self.lengths().over(chain.last);
+        // What an earlier text found is over by moments of this one only.
+        let earliest = self.facts.since.saturating_add(self.facts.gap);
+        let mut at = self.lengths().over(chain.last).max(earliest);
         // Damaged stretches are in order: one pass finds the first moment whose window is whole.
         for damaged in self.facts.damaged {
             let read = Stretch { from: at.saturating_sub(window).saturating_add(1), to: at };
@@ -421,7 +451,9 @@ impl Step<'_> {
                 at = damaged.to.saturating_add(window);
             }
         }
-        (at <= self.times.watermark && at < self.times.alive_to).then_some(at)
+        // What follows the last moment that a former text judges is not its to say.
+        let known = self.facts.until.is_none_or(|until| at <= until);
+        (known && at <= self.times.watermark && at < self.times.alive_to).then_some(at)
     }
 
     fn fire(&self, group: &GroupState, chain: &Chain) -> Alert {
@@ -457,6 +489,7 @@ impl Step<'_> {
             counts: BTreeMap::new(),
             told_at: self.times.eval_time,
             remind_after: rule.realert.every.0,
+            passed_on: false,
             muted_by: None,
             told: Told {
                 id: Id::of_episode(&self.fingerprint, chain.first),
@@ -521,10 +554,15 @@ fn take_back(alert: &mut Alert) {
     }
 }
 
-/// SHA-256 of a violation's JSON.
+/// SHA-256 of a violation's JSON, without what people may change at any time: another severity or summary alone is no
+/// reason to record again what was found.
 fn digest(violation: &Violation) -> Id {
+    let mut violation = violation.clone();
+    violation.severity = Severity::default();
+    violation.labels.clear();
+    violation.summary.clear();
     // A violation has only texts, numbers and maps of texts: writing it cannot fail, and if it did, the empty text
     // would only make one more revision.
-    let text = serde_json::to_vec(violation).unwrap_or_default();
+    let text = serde_json::to_vec(&violation).unwrap_or_default();
     Id::from_bytes(Sha256::digest(text).into())
 }

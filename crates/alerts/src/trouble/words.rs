@@ -14,6 +14,7 @@ pub(super) fn title(subject: &Subject) -> String {
         Subject::FutureState => "The state is from the future: nothing is evaluated".to_owned(),
         Subject::Pipeline => "No spans arrive".to_owned(),
         Subject::Rule(name) => format!("Rule not judged: {}", plain(name)),
+        Subject::FormerRule(name) => format!("Former text of a rule not judged: {}", plain(name)),
         Subject::RuleFile(name) => format!("Rule file does not load: {}", plain(name)),
         Subject::EmptiedFile(name) => format!("Rule file has no rules any more: {}", plain(name)),
         Subject::DataFiles => "Data files cannot be read".to_owned(),
@@ -38,6 +39,10 @@ fn advice(subject: &Subject) -> &'static str {
         Subject::Rule(_) => {
             "Its alerts stay as they are, and the other rules go on. It is tried again; what is too much for it twice \
              is left out."
+        }
+        Subject::FormerRule(_) => {
+            "What it had found stands: nothing is withdrawn. Spans that came late and ended before the edit are not judged \
+             by the rule."
         }
         Subject::RuleFile(_) => {
             "`fluo check` shows the same, with its place and, where there is one, a hint."
@@ -83,7 +88,11 @@ pub(super) fn notification(trouble: &Trouble, event: Event, at: i64) -> Notifica
         severity: trouble.severity,
         title,
         text,
-        rule: if let Subject::Rule(name) = subject { Some(name.clone()) } else { None },
+        rule: if let Subject::Rule(name) | Subject::FormerRule(name) = subject {
+            Some(name.clone())
+        } else {
+            None
+        },
         labels: BTreeMap::new(),
         reason: Some(reason),
         alert: None,

@@ -6,7 +6,7 @@ use std::sync::{MutexGuard, PoisonError};
 
 use fluo_alerts::escape::plain;
 use fluo_alerts::fingerprint::Fingerprint;
-use fluo_alerts::life_cycle::{Stretch, joined};
+use fluo_alerts::life_cycle::{RuleState, Stretch, joined};
 use fluo_alerts::notification::{FileRef, Id};
 use fluo_alerts::time;
 use fluo_alerts::trouble::{Subject, Wrong};
@@ -14,6 +14,7 @@ use fluo_plan::RulePlan;
 use fluo_rules::rule::Rule;
 use fluo_store::{DataFile, DataFileName, Hour, StoreError};
 
+use super::former::FormerText;
 use super::{Evaluator, Inputs};
 use crate::arrivals::By;
 use crate::chain;
@@ -37,13 +38,14 @@ pub(super) struct Files {
 
 impl Evaluator {
     /// The partitions in which files still arrive.
-    pub(super) fn arriving(&self, inputs: Inputs<'_>) -> RangeInclusive<Hour> {
+    pub(super) fn arriving(&self, state: &State, inputs: Inputs<'_>) -> RangeInclusive<Hour> {
         let rules = inputs.rules.rules.values().map(|known| Some(known.rule.as_ref()));
         let reach = rules.chain([None]).map(|rule| {
             let delay = rule.and_then(|rule: &Rule| rule.eval_delay).unwrap_or(self.settings.eval_delay).0;
             delay.saturating_add(self.lateness(rule))
         });
-        let from = inputs.eval_time.saturating_sub(reach.max().unwrap_or_default());
+        let former = state.former.values().flatten().map(|former| former.reach);
+        let from = inputs.eval_time.saturating_sub(reach.chain(former).max().unwrap_or_default());
         let to = inputs.eval_time.saturating_add(self.settings.max_future.0);
         Hour::of_ns(from)..=Hour::of_ns(to)
     }
@@ -56,7 +58,7 @@ impl Evaluator {
         first: bool,
         report: &mut Report,
     ) -> Result<Files, StoreError> {
-        let hours = self.arriving(inputs);
+        let hours = self.arriving(state, inputs);
         let all = inputs.arrivals.files(hours.clone(), inputs.by).await?;
         let new: Vec<&DataFile> =
             all.iter().filter(|file| !state.seen.contains(file.location.as_ref())).collect();
@@ -64,8 +66,9 @@ impl Evaluator {
         report.new_files = new.iter().map(|file| self.data.name(file)).collect();
         let arrived: Vec<Stretch> = new.iter().map(|file| ends_of(file)).collect();
         if !first {
-            let judged_to = self.times(state, state.eval_time, None).watermark;
-            let watermark = self.times(state, inputs.eval_time, None).watermark;
+            let delay = self.settings.eval_delay.0;
+            let judged_to = state.eval_time.saturating_sub(delay);
+            let watermark = inputs.eval_time.saturating_sub(delay);
             let late = Stretch { from: watermark.saturating_sub(self.lateness(None)), to: judged_to };
             new.iter().filter(|file| ends_of(file).meets(late)).for_each(|file| report.late(file));
         }
@@ -116,6 +119,7 @@ impl Evaluator {
         &self,
         state: &State,
         rules: &[(&Known, RulePlan)],
+        former: &[FormerText],
         files: &Files,
         inputs: Inputs<'_>,
     ) -> Result<Vec<DataFile>, StoreError> {
@@ -126,6 +130,14 @@ impl Evaluator {
             let due = self.due(state, &known.rule, plan, &files.arrived, &damaged, inputs.eval_time);
             if let Some(first) = due.moments(of_rule).stretches.first() {
                 let from = first.from.saturating_sub(known.rule.window.0);
+                earliest = Some(earliest.map_or(from, |earliest| earliest.min(from)));
+            }
+        }
+        for text in former {
+            let rule = &text.known.rule;
+            let due = self.due_until(state, text, files, &damaged, inputs.eval_time);
+            if let Some(first) = text.state(state).and_then(|of| due.moments(of).stretches.first().copied()) {
+                let from = first.from.saturating_sub(rule.window.0);
                 earliest = Some(earliest.map_or(from, |earliest| earliest.min(from)));
             }
         }
@@ -166,14 +178,13 @@ impl Evaluator {
     /// Puts the files of its window to what is told of an alert that has just fired.
     pub(super) async fn name_files(
         &self,
-        state: &mut State,
-        rule: &str,
+        state: &State,
+        of_rule: &mut RuleState,
         fired: &[(Fingerprint, Id)],
         all: &[DataFile],
     ) {
         let mut etags: BTreeMap<String, String> = BTreeMap::new();
         let damaged: BTreeSet<&str> = state.damaged.iter().map(|damaged| damaged.name.as_str()).collect();
-        let Some(of_rule) = state.rules.get_mut(rule) else { return };
         for (fingerprint, id) in fired {
             let alerts = of_rule.groups.get_mut(fingerprint).map(|group| &mut group.alerts);
             let Some(alert) = alerts.into_iter().flatten().find(|alert| alert.told.id == *id) else {

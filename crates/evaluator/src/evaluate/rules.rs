@@ -6,13 +6,14 @@ use fluo_alerts::life_cycle::transition::{rule_changed, rule_removed};
 use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_engine::EngineError;
 use fluo_plan::{RulePlan, missing_can_make_true};
+use fluo_rules::standalone::decide_alike;
 use fluo_rules::{SourceFile, load};
 
 use super::files::Files;
 use super::{Evaluator, Inputs};
-use crate::rule_set::Known;
+use crate::rule_set::{Known, RuleSet};
 use crate::span_data::stretches;
-use crate::state::State;
+use crate::state::{Former, State};
 
 /// Remembers good texts, and finds files that do not load or that lost their rules.
 pub(super) fn rule_files(state: &mut State, inputs: Inputs<'_>) -> Vec<Wrong> {
@@ -49,6 +50,8 @@ impl Evaluator {
     pub(super) fn rule_states(&self, state: &mut State, inputs: Inputs<'_>, first: bool, files: &Files) {
         let ends = files.arrived.first().map(|ends| ends.from).filter(|&from| from > i64::MIN);
         let earliest = ends.unwrap_or(inputs.eval_time);
+        // The rules as they were, read once they are needed.
+        let mut before: Option<RuleSet> = None;
         for (name, known) in &inputs.rules.rules {
             let times = self.times(state, inputs.eval_time, Some(&known.rule));
             let delay = times.eval_time - times.watermark;
@@ -59,21 +62,36 @@ impl Evaluator {
                 from = from.max(earliest.saturating_add(known.rule.window.0));
             }
             let from = from.max(inputs.skip_to.map_or(i64::MIN, |to| to.saturating_sub(delay)));
-            match state.rules.remove(name) {
-                None => {
-                    state.rules.insert(name.clone(), RuleState::new(known.hash.clone(), from));
-                }
-                Some(old) if old.hash != known.hash => {
-                    let changed = rule_changed(old, &known.rule, &known.hash, from, times);
+            let Some(mut old) = state.rules.remove(name) else {
+                // One that was there a short time ago does not find again what it had found.
+                let from = state.removed.remove(name).map_or(from, |judged_to| from.max(judged_to));
+                state.rules.insert(name.clone(), RuleState::new(known.hash.clone(), from));
+                continue;
+            };
+            if old.hash != known.hash {
+                let was = before.get_or_insert_with(|| RuleSet::of_texts(&state.rule_files)).rules.get(name);
+                if was.is_some_and(|was| was.hash == known.hash || decide_alike(&was.rule, &known.rule)) {
+                    known.hash.clone_into(&mut old.hash);
+                } else {
+                    // What was judged stays judged by the text that judged it.
+                    let until = from.max(old.judged_to);
+                    let (former, changed) = rule_changed(old, &known.rule, &known.hash, until, times);
+                    let rule = was.map(|was| was.rule.as_ref());
+                    let delay = rule.and_then(|rule| rule.eval_delay).unwrap_or(self.settings.eval_delay).0;
+                    state.former.entry(name.clone()).or_default().push(Former {
+                        text: was.map(|was| was.text.clone()),
+                        until,
+                        reach: delay.saturating_add(self.lateness(rule)),
+                        state: former,
+                    });
                     state.rules.insert(name.clone(), changed);
-                }
-                Some(mut old) => {
-                    if inputs.skip_to.is_some() {
-                        old.judged_to = old.judged_to.max(from);
-                    }
-                    state.rules.insert(name.clone(), old);
+                    continue;
                 }
             }
+            if inputs.skip_to.is_some() {
+                old.judged_to = old.judged_to.max(from);
+            }
+            state.rules.insert(name.clone(), old);
         }
         if inputs.rules.whole {
             let removed: Vec<String> =
@@ -81,6 +99,8 @@ impl Evaluator {
             for name in removed {
                 if let Some(old) = state.rules.remove(&name) {
                     let times = self.times(state, inputs.eval_time, None);
+                    state.removed.insert(name.clone(), old.judged_to);
+                    state.former.remove(&name);
                     state.rules.insert(name, rule_removed(old, times));
                 }
             }

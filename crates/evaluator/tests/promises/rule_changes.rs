@@ -1,10 +1,12 @@
 //! Rules that change while alerts fire.
 
+use std::collections::BTreeMap;
+
 use fluo_rules::SourceFile;
 use fluo_rules::duration::Nanos;
-use fluo_spans::span::Span;
+use fluo_spans::span::{Span, Status};
 
-use crate::support::{MINUTE, SECOND, World, failures, files, good, minute};
+use crate::support::{MINUTE, SECOND, World, failures, files, good, minute, span};
 
 const AUTH: &str = "
 - name: auth-failures
@@ -171,4 +173,127 @@ async fn a_rule_that_moves_between_files_goes_on() {
         world.minute(end, good("auth", minute(end - 1), 3), &after).await;
     }
     assert_eq!(world.news(), ["resolved auth-failures"]);
+}
+
+const BURST: &str = "
+- name: burst
+  span: {service_name: pay, status: error}
+  condition: count > 5
+";
+
+const RATIO: &str = "
+- name: burst
+  span: {service_name: pay}
+  aggregation: {failed: {count: {where: status = error}}}
+  condition: failed / count > 20%
+";
+
+/// A world in which `burst` fired at 12:01 and was resolved at 12:06.
+async fn resolved(rules: &[SourceFile]) -> World {
+    let mut world = World::in_memory();
+    world.minute(0, Vec::new(), rules).await;
+    let errors =
+        (0..20).map(|nth| span("pay", "a", Status::Error, minute(1) + nth * SECOND + SECOND)).collect();
+    world.minute(2, errors, rules).await;
+    world.minute(3, Vec::new(), rules).await;
+    world.minute(6, vec![span("pay", "a", Status::Ok, minute(5))], rules).await;
+    assert_eq!(world.news(), ["firing burst", "resolved burst"]);
+    world
+}
+
+/// Every kind of edit, of a rule that is judged at its spans and of one that is judged on the grid.
+#[tokio::test]
+async fn an_edit_takes_nothing_back() {
+    for text in [BURST, RATIO] {
+        let edits: [(&str, String); 7] = [
+            ("a comment", text.replace("  condition", "  # a comment\n  condition")),
+            ("a description", format!("{text}  description: d\n")),
+            ("a severity", format!("{text}  severity: critical\n")),
+            ("an annotation", format!("{text}  annotations: {{summary: s}}\n")),
+            ("a threshold", text.replace("> 5", "> 50").replace("> 20%", "> 90%")),
+            ("a selector", text.replace("pay", "shop")),
+            ("`for` and groups", format!("{text}  for: 5m\n  group_by: [region]\n")),
+        ];
+        for (scenario, edited) in edits {
+            let mut world = resolved(&one(text)).await;
+            let names = |objects: BTreeMap<String, Vec<u8>>| objects.into_keys().collect::<Vec<_>>();
+            let before = names(world.objects("violations").await);
+            let rules = one(&edited);
+            for end in 8..=10 {
+                world.minute(end, vec![span("pay", "a", Status::Ok, minute(end - 1))], &rules).await;
+            }
+            assert_eq!(world.news(), nothing(), "{scenario}: {text}");
+            let after = names(world.objects("violations").await);
+            assert_eq!(after, before, "{scenario}: nothing is recorded anew");
+        }
+    }
+}
+
+#[tokio::test]
+async fn late_spans_reopen_moments_before_an_edit_under_the_text_that_judged_them() {
+    // Nothing of this holds under the edited text.
+    for (text, edited) in [(BURST, BURST.replace("> 5", "> 500")), (RATIO, RATIO.replace("> 20%", "> 99%"))] {
+        let mut world = resolved(&one(text)).await;
+        let hash = world.state().await.rules["burst"].hash.clone();
+        let rules = one(&edited);
+        world.minute(7, vec![span("pay", "a", Status::Ok, minute(6))], &rules).await;
+        assert_eq!(world.news(), nothing());
+        let late = (0..9).map(|nth| span("pay", "a", Status::Error, minute(4) + nth * SECOND + 5)).collect();
+        world.minute(8, late, &rules).await;
+        let told = world.post().taken;
+        assert_eq!(world.news(), ["fired_late burst"], "{text}");
+        let told = told[0].notification.alert.as_ref().unwrap();
+        assert_eq!(told.rule_hash, hash, "it was found by the text of then");
+        assert!(!world.read(&format!("state/rules/{hash}.yml").into()).await.is_empty());
+        assert_ne!(world.state().await.rules["burst"].hash, hash);
+    }
+    let mut world = resolved(&one(RATIO)).await;
+    let rules = one(&RATIO.replace("> 20%", "> 5%"));
+    world.minute(7, vec![span("pay", "a", Status::Ok, minute(6))], &rules).await;
+    // With all of its spans it was never more than 20 %, though more than the 5 % of today.
+    let late = (0..180).map(|nth| span("pay", "b", Status::Ok, minute(1) + nth * SECOND / 2 + 7)).collect();
+    world.minute(8, late, &rules).await;
+    assert_eq!(world.news(), ["withdrawn burst"]);
+    world.minute(9, vec![span("pay", "a", Status::Ok, minute(8))], &rules).await;
+    assert_eq!(world.news(), nothing());
+    world.settings.allowed_lateness = Nanos(MINUTE);
+    world.minute(80, vec![span("pay", "a", Status::Ok, minute(79))], &rules).await;
+    assert!(world.state().await.former.is_empty(), "no late span reaches it any more");
+}
+
+#[tokio::test]
+async fn what_fires_goes_on_under_an_edited_rule_and_ends_by_its_moments() {
+    let mut world = World::in_memory();
+    world.minute(0, Vec::new(), &one(BURST)).await;
+    let errors = |end: i64, count: i64| {
+        (0..count)
+            .map(|nth| span("pay", "a", Status::Error, minute(end - 1) + nth * SECOND + SECOND))
+            .collect()
+    };
+    world.minute(2, errors(2, 20), &one(BURST)).await;
+    let fired = world.post().taken[0].notification.clone();
+    assert_eq!(world.news(), ["firing burst"]);
+    let rules = one(&BURST.replace("> 5", "> 15"));
+    world.minute(3, errors(3, 20), &rules).await;
+    world.minute(4, errors(4, 10), &rules).await;
+    assert_eq!(world.news(), nothing());
+    world.minute(5, errors(5, 10), &rules).await;
+    world.minute(6, errors(6, 10), &rules).await;
+    let told = world.post().taken;
+    assert_eq!(world.news(), ["resolved burst"], "ten are too few for the text of now");
+    assert_eq!(told[0].notification.about(), fired.about());
+    assert_eq!(told[0].notification.alert.as_ref().unwrap().rule_hash, fired.alert.unwrap().rule_hash);
+}
+
+/// As written by an evaluator that hashed texts, comments and all.
+#[tokio::test]
+async fn a_hash_of_before_is_taken_over() {
+    let mut world = firing(&one(AUTH)).await;
+    let mut state = world.state().await;
+    state.rules.get_mut("auth-failures").unwrap().hash = "e1d6".repeat(16);
+    world.overwrite(&fluo_evaluator::state::LOCATION.into(), state.encode().unwrap().to_vec()).await;
+    world.minute(3, failing("auth", 3), &one(AUTH)).await;
+    assert_eq!(world.news(), nothing());
+    let state = world.state().await;
+    assert!(state.former.is_empty() && state.rules["auth-failures"].hash != "e1d6".repeat(16));
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fluo_rules::rule::Rule;
-use fluo_rules::standalone::{rule_hash, standalone, standalone_all, text_hash};
+use fluo_rules::standalone::{decide_alike, rule_hash, standalone, standalone_all, text_hash};
 use fluo_rules::{SourceFile, load};
 use proptest::prelude::*;
 
@@ -63,9 +63,50 @@ fn rules_of_the_library_stand_alone_as_they_are_written() {
 fn the_hash_is_that_of_the_text() {
     let rule = &rules("- {name: a, span: {}, condition: count > 5}\n")[0];
     assert_eq!(standalone(rule), "- {name: a, span: {}, condition: count > 5}\n");
-    // printf '%s\n' '- {name: a, span: {}, condition: count > 5}' | sha256sum
-    assert_eq!(rule_hash(rule), "e1d6f9a2918b979c8f744a35c9c2ad8bde2865933ed71c063f69b2e9467c057f");
+    // printf '%s' '{"condition": "count > 5", "name": "a", "span": {}}' | sha256sum
+    assert_eq!(rule_hash(rule), "6984e04f6b2eb048f5c8077fe3d378e3572c040d1344f7451403dffb4b7a2c06");
     assert_eq!(text_hash(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
+#[test]
+fn the_hash_is_that_of_what_decides() {
+    let base = "- name: a\n  span: {kind: server, service_name: pay}\n  condition: count > 5\n";
+    let of = |text: &str| rule_hash(&rules(text)[0]);
+    for (scenario, text) in [
+        ("a comment", format!("# hands off\n{base}")),
+        (
+            "style and order",
+            "- {\"condition\": 'count > 5', span: {service_name: \"pay\", kind: server}, name: a}".to_owned(),
+        ),
+        (
+            "what people read",
+            format!("{base}  description: d\n  annotations: {{summary: s}}\n  labels: {{team: t}}\n"),
+        ),
+        (
+            "who is told how often",
+            format!("{base}  severity: info\n  realert: 1h\n  notification_limit: 5\n  group_limit: 7\n"),
+        ),
+        ("defaults that decide nothing", format!("defaults: {{severity: critical}}\nrules:\n{base}")),
+    ] {
+        assert_eq!(of(&text), of(base), "{scenario}");
+    }
+    for (scenario, text) in [
+        ("a threshold", base.replace("> 5", "> 6")),
+        ("a selector", base.replace("pay", "shop")),
+        ("groups", format!("{base}  group_by: [name]\n")),
+        ("a window", format!("{base}  window: 2m\n")),
+        ("for", format!("{base}  for: 1m\n")),
+        ("a delay", format!("{base}  eval_delay: 2m\n")),
+        ("a default", format!("defaults: {{window: 5m}}\nrules:\n{base}")),
+        ("the name", base.replace("name: a", "name: b")),
+    ] {
+        assert_ne!(of(&text), of(base), "{scenario}");
+        assert!(!decide_alike(&rules(&text)[0], &rules(base)[0]), "{scenario}");
+    }
+    // Another spelling of the same is another text, and decides alike.
+    let spelt = base.replace("count > 5", "gt(count, 5)") + "  window: 60s\n";
+    assert_ne!(of(&spelt), of(base));
+    assert!(decide_alike(&rules(&spelt)[0], &rules(base)[0]));
 }
 
 #[test]

@@ -1,0 +1,138 @@
+//! Texts of rules that were edited: they judge the moments before the edit for which spans come late, and nothing else.
+//!
+//! ```text
+//! edit ─▶ former text: what it found, moments up to the edit ─ late spans ─▶ judged again by it
+//!     └─▶ present text: moments after it, and the alerts that fire ◀─ those that begin to fire under a former one
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fluo_alerts::life_cycle::transition::pass_on;
+use fluo_alerts::life_cycle::{RuleState, Stretch, ViolationRecord};
+use fluo_alerts::trouble::{Subject, Wrong};
+use fluo_plan::RulePlan;
+use fluo_rules::SourceFile;
+use fluo_store::DataFile;
+
+use super::files::Files;
+use super::{Evaluator, Inputs};
+use crate::chain;
+use crate::due::Due;
+use crate::rule_set::{Known, RuleSet};
+use crate::span_data::stretches;
+use crate::state::State;
+
+impl FormerText {
+    /// What it found.
+    pub(super) fn state<'a>(&self, state: &'a State) -> Option<&'a RuleState> {
+        Some(&state.former.get(&self.known.rule.name)?.get(self.at)?.state)
+    }
+}
+
+/// A former text that can judge.
+pub(super) struct FormerText {
+    /// The rule as it was.
+    pub(super) known: Known,
+    pub(super) plan: RulePlan,
+    /// Its place among the former texts of its rule.
+    at: usize,
+    /// The last moment that it judges.
+    pub(super) until: i64,
+}
+
+impl Evaluator {
+    /// What is due of a text that judges up to `until`.
+    pub(super) fn due_until<'a>(
+        &self,
+        state: &State,
+        text: &FormerText,
+        files: &'a Files,
+        damaged: &'a [Stretch],
+        eval_time: i64,
+    ) -> Due<'a> {
+        let FormerText { known, plan, until, .. } = text;
+        let due = self.due(state, &known.rule, plan, &files.arrived, damaged, eval_time);
+        Due { until: Some(*until), ..due }
+    }
+
+    /// The former texts, and which of them cannot judge any more.
+    pub(super) fn former_texts(&self, state: &State) -> (Vec<FormerText>, Vec<Wrong>) {
+        let (mut texts, mut wrong) = (Vec::new(), Vec::new());
+        for (name, former) in &state.former {
+            for (at, former) in former.iter().enumerate() {
+                match read(name, former.text.as_deref()) {
+                    Ok((known, plan)) => texts.push(FormerText { known, plan, at, until: former.until }),
+                    Err(reason) => wrong.push(Wrong::new(Subject::FormerRule(name.clone()), reason)),
+                }
+            }
+        }
+        (texts, wrong)
+    }
+
+    /// Judges what late spans re-open of them, and passes on what begins to fire.
+    pub(super) async fn judge_former(
+        &self,
+        state: &mut State,
+        texts: &[FormerText],
+        files: &Files,
+        all: &[DataFile],
+        inputs: Inputs<'_>,
+    ) -> (Vec<ViolationRecord>, Vec<Wrong>) {
+        let (mut records, mut wrong) = (Vec::new(), Vec::new());
+        for text in texts {
+            let name = &text.known.rule.name;
+            let Some(mut former) = state.former.get(name).and_then(|texts| texts.get(text.at)).cloned()
+            else {
+                continue;
+            };
+            let until = Some(text.until);
+            let before = former.state.clone();
+            match self.rule(state, before, &text.known, &text.plan, until, files, all, inputs).await {
+                Ok(judged) => {
+                    records.extend(judged.change.records);
+                    former.state = judged.change.state;
+                    self.name_files(state, &mut former.state, &judged.change.fired, all).await;
+                }
+                Err(error) => {
+                    let damaged = stretches(&state.damaged);
+                    let due = self.due_until(state, text, files, &damaged, inputs.eval_time);
+                    if let Some(reopened) = due.reopened(&former.state) {
+                        former.state.judged_to = reopened.saturating_sub(1).max(former.state.from);
+                    }
+                    wrong.push(Wrong::new(Subject::FormerRule(name.clone()), chain(&error)));
+                }
+            }
+            let known = inputs.rules.rules.get(name);
+            let times = self.times(state, inputs.eval_time, known.map(|known| known.rule.as_ref()));
+            if let (Some(present), Some(known)) = (state.rules.get_mut(name), known) {
+                pass_on(&mut former.state, present, &known.rule, times);
+            }
+            if let Some(slot) = state.former.get_mut(name).and_then(|texts| texts.get_mut(text.at)) {
+                *slot = former;
+            }
+        }
+        (records, wrong)
+    }
+
+    /// Drops former texts that no late span reaches any more.
+    pub(super) fn forget_former(&self, state: &mut State, eval_time: i64) {
+        for texts in state.former.values_mut() {
+            texts.retain(|former| former.until >= eval_time.saturating_sub(former.reach));
+        }
+        state.former.retain(|_, texts| !texts.is_empty());
+        let lateness = self.settings.eval_delay.0.saturating_add(self.settings.allowed_lateness.0);
+        state.removed.retain(|_, judged_to| *judged_to >= eval_time.saturating_sub(lateness));
+    }
+}
+
+fn read(name: &str, text: Option<&str>) -> Result<(Known, RulePlan), String> {
+    let text = text.ok_or("this version of fluo did not load it when it was edited")?;
+    let mut set = RuleSet::load(&[SourceFile::new(name, text)], &BTreeMap::new());
+    let known = set.rules.remove(name).ok_or_else(|| {
+        let reason = set.errors.into_values().next().unwrap_or_else(|| "it has no rule".to_owned());
+        format!("this version of fluo does not load it: {reason}")
+    })?;
+    let plan = RulePlan::new(Arc::clone(&known.rule)).map_err(|error| chain(&error))?;
+    Ok((known, plan))
+}
