@@ -144,7 +144,7 @@ fn mistakes_in_several_files_are_told_together() {
             "rules: [../a.yml]\ntests:\n  - {name: t, until: 1m, expect: [{rule: twce, at: 1m, state: inactive}]}\n",
         ),
         (".hidden.yml.swp", "not: a rule\n"),
-        ("fluo.yml", "not: a rule\n"),
+        ("fluo.yml", "not: a configuration\n"),
         (
             "silences.yml",
             "silences:\n  - {comment: c, matchers: {rule: twise}}\n  - {comment: c, matcher: {rule: twice}}\n",
@@ -170,6 +170,9 @@ fn mistakes_in_several_files_are_told_together() {
         ("E0201", "./b/c.yaml", 1),
         ("E0105", "./b/c.yaml", 4),
         ("E0103", "./b/c.yaml", 5),
+        ("E0103", "./fluo.yml", 1),
+        ("E0105", "./fluo.yml", 1),
+        ("E0105", "./fluo.yml", 1),
         ("W0601", "./silences.yml", 2),
         ("E0103", "./silences.yml", 3),
     ];
@@ -213,6 +216,72 @@ fn tests_are_held_against_the_files_that_they_name() {
     assert_eq!(ended.expect(0), "");
 }
 
+/// A configuration with mistakes in every part, beside secrets.
+const CONFIGURATION: &str = "store: store
+rules: [rulse, rules]
+evry: 1m
+sinks:
+  - {type: slack, url: hooks.slack.example/S3CR3T, severity: [critcal]}
+  - {type: slack, name: b, url: hooks.slack.example/S3CR3T}
+  - {type: webhook, url: 'https://me:S3CR3T@a.example', headers: {authorization: S3CR3T}, tiemout: 5s}
+";
+
+#[test]
+fn a_configuration_is_checked_as_rules_are() {
+    let folder = TempDir::new().unwrap();
+    let write = |name: &str, content: &str| fs::write(folder.path().join(name), content).unwrap();
+    fs::create_dir(folder.path().join("rules")).unwrap();
+    write("fluo.yml", CONFIGURATION);
+    write("rules/a.yml", "- {name: a, labels: {team: shop}, span: {}, condition: count > 1}\n");
+    let fluo = |arguments: &[&str]| binary().within(folder.path()).run(arguments);
+    let stdout = fluo(&["check", "fluo.yml", "--format", "json"]).expect(1);
+    let findings: Vec<Value> = serde_json::from_str(&stdout).unwrap();
+    let found: Vec<_> = findings
+        .iter()
+        .map(|finding| {
+            let text = |field: &str| finding[field].as_str().unwrap_or_default().to_owned();
+            (text("code"), finding["line"].as_u64().unwrap(), text("hint"))
+        })
+        .collect();
+    let expected = [
+        ("W0701", 2, "did you mean `rules`?"),
+        ("E0103", 3, "did you mean `every`?"),
+        ("E0106", 5, "did you mean `critical`?"),
+        ("E0702", 6, ""),
+        ("E0103", 7, "did you mean `timeout`?"),
+    ];
+    let found: Vec<_> =
+        found.iter().map(|(code, line, hint)| (code.as_str(), *line, hint.as_str())).collect();
+    assert_eq!(found, expected);
+    // With the rules beside it, and as `fluo run` says it.
+    let whole = fluo(&["check", ".", "--format", "github"]);
+    assert_eq!((whole.status, whole.stdout.lines().count()), (1, expected.len()), "{}", whole.stdout);
+    let run = fluo(&["run", "--once"]);
+    assert_eq!((run.status, run.stdout.as_str()), (2, ""), "{}", run.stderr);
+    assert!(run.stderr.ends_with("4 errors\nerror: `fluo.yml` cannot be used\n"), "{}", run.stderr);
+    let human = fluo(&["check", "fluo.yml"]).expect(1);
+    for (code, line, _) in expected {
+        for told in [&human, &run.stderr] {
+            let is_told =
+                told.contains(&format!("[{code}]: ")) && told.contains(&format!("fluo.yml:{line}:"));
+            assert!(is_told || code == "W0701", "{code} of line {line} in\n{told}");
+        }
+    }
+    for told in [stdout, whole.stdout, run.stderr, human] {
+        assert!(!told.contains("S3CR3T"), "{told}");
+    }
+    write("fluo.yml", "store: store\nrules: [rules]\nsinks: [{type: stdout, labels: {team: shopp}}]\n");
+    let ended = fluo(&["check", "fluo.yml"]);
+    assert!(ended.stdout.contains("warning[W0702]: no rule has the label `team` with the value `shopp`"));
+    assert!(ended.stdout.contains("did you mean `shop`?"), "{}", ended.stdout);
+    assert!(
+        ended.stderr.contains("1 sound configuration in 1 file: 0 errors, 1 warning"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(ended.status, 0);
+}
+
 #[test]
 fn there_is_a_schema_of_each_kind_of_file() {
     for (arguments, title) in [
@@ -220,6 +289,7 @@ fn there_is_a_schema_of_each_kind_of_file() {
         (&["schema", "--of", "rules"], "fluo rules"),
         (&["schema", "--of", "tests"], "fluo tests"),
         (&["schema", "--of", "silences"], "fluo silences"),
+        (&["schema", "--of", "config"], "fluo configuration"),
     ] {
         let schema: Value = serde_json::from_str(&fluo(arguments).expect(0)).unwrap();
         assert_eq!(schema["title"], title, "{arguments:?}");

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fluo_evaluator::config::Loading;
 use fluo_evaluator::{Config, Settings};
+use fluo_rules::SourceFile;
 use fluo_sinks::route_all;
 use fluo_tests::manual::{Block, Step, blocks, pages};
 use fluo_tests::program::{Program, repository};
@@ -76,7 +78,8 @@ fn secret(variable: &str) -> String {
 #[test]
 fn configurations_that_are_shown_can_be_used() {
     for (place, block) in blocks_of("yaml config") {
-        let config = Config::parse(&block.text).unwrap_or_else(|error| panic!("{place}: {error}"));
+        let Loading { config, checked } = Config::load(&SourceFile::new("fluo.yml", block.text.as_str()));
+        let config = config.unwrap_or_else(|| panic!("{place}: {:?}", checked.findings));
         let sinks = route_all(&config.sinks, &|variable| Some(secret(variable)), None);
         let sinks = sinks.unwrap_or_else(|error| panic!("{place}: {error}"));
         assert_eq!(sinks.len(), config.sinks.len(), "{place}");
@@ -87,8 +90,9 @@ fn configurations_that_are_shown_can_be_used() {
 fn defaults_that_are_listed_are_those_that_hold() {
     let page = fs::read_to_string(repository().join("docs/run.md")).unwrap();
     let whole = blocks(&page).into_iter().find(|block| block.info == "yaml config").unwrap();
-    let written = Config::parse(&whole.text).unwrap();
-    let least = Config::parse("store: s\nrules: [r]\n").unwrap();
+    let load = |text: &str| Config::load(&SourceFile::new("fluo.yml", text)).config.unwrap();
+    let written = load(&whole.text);
+    let least = load("store: s\nrules: [r]\n");
     let trace_url = written.trace_url.clone();
     assert_eq!(written.settings(), Settings { trace_url, ..least.settings() });
     assert_eq!(written.every, least.every);

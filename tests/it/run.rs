@@ -168,7 +168,7 @@ fn mistakes_in_the_configuration_are_told_with_what_to_do() {
         let ended = Deployment::with(config).tick("12:00:00");
         assert!(matches!(ended.status, 2 | 3), "{scenario}: {}", ended.status);
         assert!(
-            ended.stderr.starts_with("error: ") && ended.stderr.contains(part),
+            ended.stderr.starts_with("error") && ended.stderr.contains(part),
             "{scenario}: {}",
             ended.stderr
         );

@@ -18,7 +18,7 @@ pub(crate) enum Command {
     /// The whole story, offline: an incident in a simulated shop, and the alert that tells of it
     #[command(after_help = "Example: fluo demo --out demo")]
     Demo(Demo),
-    /// Find every mistake in rules, their tests, and silences
+    /// Find every mistake in rules, their tests, silences, and `fluo.yml`
     #[command(after_help = "Example: fluo check rules --format github")]
     Check(Check),
     /// Judge stored spans once: every violation in the range
@@ -53,7 +53,7 @@ pub(crate) enum Command {
         after_help = "Example: fluo silence add --match rule=AuthFailuresRule --for 2h --comment 'token rollout'"
     )]
     Silence(SilenceArgs),
-    /// Print the JSON Schema of rule files, test files or silences, for editors
+    /// Print the JSON Schema of rule files, test files, silences or `fluo.yml`, for editors
     #[command(after_help = "Example: fluo schema --of tests > fluo-tests.schema.json")]
     Schema(Schema),
     /// Print a shell's completion script
@@ -77,7 +77,7 @@ pub(crate) struct Demo {
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// Files and folders of rules, tests (`*.test.yml`) and `silences.yml`
+    /// Files and folders of rules, tests (`*.test.yml`), `silences.yml` and `fluo.yml`
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     /// How to print what is found
@@ -384,4 +384,6 @@ pub(crate) enum SchemaOf {
     Tests,
     /// `silences.yml`
     Silences,
+    /// `fluo.yml`
+    Config,
 }

@@ -1,10 +1,10 @@
 //! What is deployed on this machine: `fluo.yml`, rule files, silences, and an evaluator over a store.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
+use fluo_evaluator::config::Loading;
 use fluo_evaluator::live::Files;
 use fluo_evaluator::span_data::SpanData;
 use fluo_evaluator::{Config, Evaluator, Settings};
@@ -23,13 +23,12 @@ pub(crate) struct Configured {
 }
 
 impl Configured {
-    /// Reads a configuration.
+    /// Reads a configuration; all that is wrong with it is told.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let text = fs::read_to_string(path)
-            .map_err(|error| Failure::because(format!("could not read `{}`", path.display()), error))?;
-        let config = Config::parse(&text)
-            .map_err(|error| Failure::usage(format!("`{}` cannot be used: {error}", path.display())))?;
-        Ok(Self { config, folder: path.parent().unwrap_or(Path::new("")).to_owned() })
+        let Loading { config, checked } = Config::load(&rule_files::open(path)?);
+        rule_files::tell_findings(&checked.findings, &[checked.shown()]);
+        let unusable = || Failure::usage(format!("`{}` cannot be used", path.display()));
+        Ok(Self { config: config.ok_or_else(unusable)?, folder: folder_of(path).to_owned() })
     }
 
     /// The root of the store.
@@ -53,6 +52,11 @@ impl Configured {
     fn paths(&self) -> Vec<PathBuf> {
         self.config.rules.iter().map(|path| self.folder.join(path)).collect()
     }
+}
+
+/// The folder that the paths of a configuration start from.
+pub(crate) fn folder_of(config: &Path) -> &Path {
+    config.parent().unwrap_or(Path::new(""))
 }
 
 /// Opens the root of a store, with what the environment says of its credentials.

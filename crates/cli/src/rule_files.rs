@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use fluo_rules::diagnostic::Finding;
-use fluo_rules::files::{is_rule_file, is_silences_file, is_test_file};
+use fluo_rules::files::{is_config_file, is_rule_file, is_silences_file, is_test_file};
 use fluo_rules::{Loaded, SourceFile, load, render};
 
 use crate::exit::{Failure, Status};
@@ -40,6 +40,8 @@ pub(crate) enum Kind {
     Rules,
     Tests,
     Silences,
+    /// `fluo.yml`.
+    Config,
 }
 
 fn kind(name: &str) -> Option<Kind> {
@@ -47,12 +49,14 @@ fn kind(name: &str) -> Option<Kind> {
         Some(Kind::Tests)
     } else if is_silences_file(name) {
         Some(Kind::Silences)
+    } else if is_config_file(name) {
+        Some(Kind::Config)
     } else {
         is_rule_file(name).then_some(Kind::Rules)
     }
 }
 
-/// Reads the files of rules, tests and silences that are, or lie below, the given paths.
+/// Reads the files of rules, tests, silences and configuration that are, or lie below, the given paths.
 pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<(Kind, SourceFile)>, Failure> {
     let mut files = Vec::new();
     let mut seen = BTreeSet::new();
@@ -64,8 +68,10 @@ pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<(Kind, SourceFile)>, Fai
         }
     }
     if files.is_empty() {
-        return Err(Failure::usage("there is no file of rules, tests or silences in what was given")
-            .hint("they end in .yml or .yaml; fluo.yml is none"));
+        return Err(Failure::usage(
+            "there is no file of rules, tests, silences or configuration in what was given",
+        )
+        .hint("they end in .yml or .yaml"));
     }
     let kind_of = |file: &SourceFile| {
         let name = file.name.rsplit(['/', std::path::MAIN_SEPARATOR]).next().unwrap_or_default();
@@ -141,7 +147,8 @@ fn add(path: &Path, seen: &mut BTreeSet<PathBuf>, files: &mut Vec<SourceFile>) -
     Ok(())
 }
 
-fn open(path: &Path) -> Result<SourceFile, Failure> {
+/// Reads a file.
+pub(crate) fn open(path: &Path) -> Result<SourceFile, Failure> {
     let content = fs::read(path)
         .map_err(|error| Failure::because(format!("could not read `{}`", path.display()), error))?;
     Ok(SourceFile::new(path.to_string_lossy().as_ref(), content))

@@ -12,11 +12,16 @@
 //! A key that is not known is an error. Everything but `store` and `rules` may be left out.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use fluo_alerts::notification::Event;
+use fluo_rules::SourceFile;
+use fluo_rules::config::{self, Loaded};
+use fluo_rules::diagnostic::{Code, Finding, Place};
 use fluo_rules::duration::Nanos;
+use fluo_rules::position::Position;
 use fluo_rules::rule::Severity;
-use fluo_sinks::SinkConfig;
+use fluo_sinks::{SinkConfig, sinks_of};
 use serde::{Deserialize, Deserializer};
 
 use crate::settings::Settings;
@@ -64,12 +69,17 @@ pub struct Config {
     pub sinks: Vec<SinkConfig>,
 }
 
-/// Why `fluo.yml` cannot be used.
+/// `fluo.yml` as it was read.
+pub struct Loading {
+    /// What it says; none where something is wrong.
+    pub config: Option<Config>,
+    /// What was found, and the file as it may be shown.
+    pub checked: Loaded,
+}
+
+/// Why a configuration cannot be used that did not come as a file.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// Occurs when it is not what it should be; the text says where.
-    #[error("{0}")]
-    Yaml(String),
     /// Occurs when a setting from an environment is not what it should be.
     #[error("{0}")]
     Json(String),
@@ -107,13 +117,19 @@ fn severities<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Eve
 }
 
 impl Config {
-    /// Reads the text of `fluo.yml`.
-    pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        // Without the lines around the mistake, in which a secret may stand.
-        let options = serde_yaml::options! { with_snippet: false };
-        serde_yaml::from_str_with_options::<Self>(text, options)
-            .map_err(|error| ConfigError::Yaml(error.to_string()))?
-            .checked()
+    /// Reads `fluo.yml`, and finds all that is wrong with it.
+    pub fn load(file: &SourceFile) -> Loading {
+        let mut checked = config::load(file);
+        // Those whose form is sound are looked at, whatever else is wrong.
+        let _configs = sinks_of(&mut checked);
+        let document = checked.document.take().filter(|_| !checked.has_errors());
+        let read = document.map(Self::from_json);
+        if let Some(Err(_)) = &read {
+            // The table of keys and the type here differ, which a test excludes. The reason may repeat a value.
+            checked.add([unreadable(file)]);
+        }
+        let config = read.and_then(Result::ok);
+        Loading { config, checked }
     }
 
     /// Reads the same as JSON, as an environment without files gives it.
@@ -147,13 +163,25 @@ impl Config {
     }
 }
 
+/// A finding about a configuration that passed the check, and is none to this program.
+fn unreadable(file: &SourceFile) -> Finding {
+    let start = Position { line: 1, column: 1 };
+    let place = Place { file: Arc::clone(&file.name), bytes: 0..0, start, end: start };
+    let message = "the configuration cannot be read by this version".to_owned();
+    Finding { code: Code::InvalidValue, message, place, hint: None, related: Vec::new() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn load(text: &str) -> Loading {
+        Config::load(&SourceFile::new("fluo.yml", text))
+    }
+
     #[test]
     fn what_is_not_said_has_a_default() {
-        let config = Config::parse("store: data\nrules: [rules]\n").unwrap();
+        let config = load("store: data\nrules: [rules]\n").config.unwrap();
         assert_eq!(config.settings(), Settings::default());
         assert_eq!(config.every, Nanos::MINUTE);
     }
@@ -163,7 +191,7 @@ mod tests {
         let text = "store: s3://b/p\nrules: [a.yml, more]\nevery: 30s\ntrace_url: 'https://t/{trace_id}'\n\
                     eval_delay: 2m\nallowed_lateness: 30m\nstale_after: 5m\nmax_catch_up: 6h\ndelivery_limit: 1d\n\
                     rule_time: 10s\nrule_memory_mib: 64\ntrouble_severity: {file_error: critical}\nsinks: [{type: stdout}, {type: file, name: log, path: x.ndjson}]\n";
-        let config = Config::parse(text).unwrap();
+        let config = load(text).config.unwrap();
         let settings = config.settings();
         assert_eq!(settings.eval_delay, Nanos(2 * Nanos::MINUTE.0));
         assert_eq!(settings.rule_memory, 64 << 20);
@@ -171,28 +199,54 @@ mod tests {
         assert_eq!(config.sinks.iter().map(SinkConfig::name).collect::<Vec<_>>(), ["stdout", "log"]);
     }
 
-    #[test]
-    fn mistakes_are_told_with_their_place() {
-        for (text, part) in [
-            ("store: data\nrules: [r]\neverry: 1m\n", "everry"),
-            ("store: data\n", "rules"),
-            ("store: data\nrules: [r]\nevery: soon\n", "soon"),
-            ("store: data\nrules: [r]\nevery: 0s\n", "longer than nothing"),
-            ("store: data\nrules: [r]\ntrace_url: https://t\n", "{trace_id}"),
-            ("store: data\nrules: [r]\nsinks: [{type: pigeon}]\n", "pigeon"),
-            ("store: data\nrules: [r]\ntrouble_severity: {firing: info}\n", "`firing` is no trouble"),
-            ("store: data\nrules: [r]\ntrouble_severity: {rule_error: bad}\n", "`bad` is not a severity"),
-        ] {
-            let error = Config::parse(text).unwrap_err().to_string();
-            assert!(error.contains(part), "{text}: {error}");
-        }
+    /// The defaults of `trouble_severity`.
+    fn troubles(schema: &serde_json::Value) -> serde_json::Value {
+        let keys = schema["$defs"]["trouble_severity"]["properties"].as_object().unwrap();
+        keys.iter().map(|(key, schema)| (key.clone(), schema["default"].clone())).collect()
     }
 
     #[test]
-    fn the_line_of_a_mistake_is_named_and_not_shown() {
-        let text =
-            "store: data\nrules: [r]\nsinks:\n  - {type: slack, url: https://hooks/S3CR3T, severity: [x]}\n";
-        let error = Config::parse(text).unwrap_err().to_string();
-        assert!(error.contains("line 4, column 5") && !error.contains("S3CR3T"), "{error}");
+    fn troubles_are_those_that_there_are() {
+        let schema: serde_json::Value = serde_json::from_str(&fluo_rules::schema::config()).unwrap();
+        let known = Event::TROUBLES.map(|event| (event.as_str(), event.default_severity().as_str()));
+        let known: BTreeMap<_, _> = known.into_iter().collect();
+        assert_eq!(troubles(&schema), serde_json::json!(known));
+    }
+
+    #[test]
+    fn every_key_of_the_table_is_read() {
+        let schema: serde_json::Value = serde_json::from_str(&fluo_rules::schema::config()).unwrap();
+        let keys = schema["$defs"]["config"]["properties"].as_object().unwrap();
+        let mut document: serde_json::Map<String, serde_json::Value> = keys
+            .iter()
+            .map(|(key, described)| {
+                let value = match key.as_str() {
+                    "store" => "data".into(),
+                    "rules" => serde_json::json!(["rules"]),
+                    "trace_url" => "https://t/{trace_id}".into(),
+                    "sinks" => serde_json::json!([]),
+                    "trouble_severity" => troubles(&schema),
+                    // Every other key has a default, which it takes.
+                    _ => described["default"].clone(),
+                };
+                (key.clone(), value)
+            })
+            .collect();
+        assert!(
+            load(&serde_json::Value::Object(document.clone()).to_string()).config.is_some(),
+            "{document:?}"
+        );
+        document.insert("nope".to_owned(), 1.into());
+        assert!(Config::from_json(document.into()).is_err());
+    }
+
+    #[test]
+    fn a_sink_is_looked_at_whatever_else_is_wrong() {
+        let loading =
+            load("stroe: data\nrules: [r]\nsinks:\n  - {type: slack, url: s3cret}\n  - {type: mail}\n");
+        let found: Vec<_> =
+            loading.checked.findings.iter().map(|it| (it.code.as_str(), it.place.start.line)).collect();
+        assert_eq!(found, [("E0103", 1), ("E0702", 4), ("E0106", 5)]);
+        assert!(loading.config.is_none());
     }
 }

@@ -1,7 +1,7 @@
 //! The table of all finding codes. One line of it is one kind of mistake; the manual's table is printed from it.
 //!
 //! `E…` keeps the rule (the test, the silence) from being used, `W…` does not. The hundreds say where to look: 1 the file,
-//! 2 the rule, 3 expressions, 4 templates, 5 tests, 6 silences, 9 what this version does not do.
+//! 2 the rule, 3 expressions, 4 templates, 5 tests, 6 silences, 7 `fluo.yml`, 9 what this version does not do.
 
 use std::fmt;
 
@@ -82,6 +82,9 @@ codes! {
     DuplicateSilence "E0601" "Two silences of one id.",
     NeverSilent "E0602" "A silence that is never in force, or matches nothing.",
     UnknownTimeZone "E0603" "A time zone that is not in the IANA database.",
+    DuplicateSink "E0701" "Two sinks of one name.",
+    UnusableValue "E0702" "A value that its sink cannot use: an address, a header, a topic, a signing key.",
+    NotReplaced "E0703" "A variable, as `${NAME}`, where none is replaced.",
     NotSupportedYet "E0901" "Part of the language that this version does not evaluate.",
     EveryBeyondWindow "W0201" "`every` longer than `window`: spans in between are never judged.",
     GroupVanishes "W0202" "A condition that holds for few spans, in a rule whose groups vanish with their spans.",
@@ -90,6 +93,8 @@ codes! {
     UnknownRule "W0205" "`inhibit` names a rule that is not loaded.",
     NoTests "W0501" "A test file without tests.",
     SilencesNobody "W0601" "A silence names a rule that is not loaded.",
+    MissingPath "W0701" "`rules` of `fluo.yml` names a file or folder that is not there.",
+    DeafSink "W0702" "A sink asks for a label that no rule has.",
 }
 
 impl Code {

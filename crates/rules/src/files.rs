@@ -1,4 +1,4 @@
-//! Which files of a directory are rule files, which are their tests, and which are silences.
+//! Which files of a directory are rule files, tests, silences, or the configuration.
 
 /// The rule files among `paths`, sorted.
 ///
@@ -13,7 +13,7 @@ pub fn rule_files<'a>(paths: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> 
 
 /// Whether a path relative to the rules directory is that of a rule file.
 pub fn is_rule_file(path: &str) -> bool {
-    stem(path).is_some_and(|stem| !is_test(stem) && !matches!(stem, "silences" | "fluo"))
+    stem(path).is_some_and(|stem| !is_test(stem)) && !is_silences_file(path) && !is_config_file(path)
 }
 
 /// Whether a path relative to the rules directory is that of a test file: `*.test.yml`, `*.test.yaml`.
@@ -24,6 +24,11 @@ pub fn is_test_file(path: &str) -> bool {
 /// Whether a path relative to the rules directory is that of silences: `silences.yml`, `silences.yaml`.
 pub fn is_silences_file(path: &str) -> bool {
     stem(path) == Some("silences")
+}
+
+/// Whether a path relative to the rules directory is that of a configuration: `fluo.yml`, `fluo.yaml`.
+pub fn is_config_file(path: &str) -> bool {
+    stem(path) == Some("fluo")
 }
 
 /// The name of a YAML file without its ending; none of other files and of what is hidden.
@@ -86,6 +91,7 @@ mod tests {
         let of = |is: fn(&str) -> bool| paths.into_iter().filter(|path| is(path)).collect::<Vec<_>>();
         assert_eq!(of(is_test_file), ["auth.test.yml", "a/auth.eu.test.yaml"]);
         assert_eq!(of(is_silences_file), ["silences.yml", "team/silences.yaml"]);
+        assert_eq!(of(is_config_file), ["fluo.yml"]);
         assert_eq!(of(is_rule_file), ["auth.yml", "test.yml", "my.silences.yml"]);
         assert_eq!(
             rule_files(["b.yml", "a/z.yml", "x.txt", "a.yml", "b.yml"]),

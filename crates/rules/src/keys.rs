@@ -1,12 +1,15 @@
-//! The table of all keys of rule files, test files and silences: what the loaders accept and what the JSON
-//! Schemas say of it.
+//! The table of all keys of rule files, test files, silences and `fluo.yml`: what the loaders accept and what the
+//! JSON Schemas say of it.
 //!
 //! Each line is one key: its name, the shape of its value, what it means with its unit, and its default. The
 //! loader calls a key unknown when it is in no line here, and [`crate::schema`] prints these lines, so that
 //! the two cannot drift apart.
 
+mod config;
 mod silence;
 mod test_file;
+
+pub(crate) use config::{SinkType, sink_table};
 
 /// One key.
 #[derive(Debug, Clone, Copy)]
@@ -84,11 +87,23 @@ pub(crate) enum Shape {
     Days,
     /// `HH:MM`.
     TimeOfDay,
+    /// A list of these words.
+    Words(&'static [&'static str]),
+    /// The type of a sink: this word.
+    SinkType(&'static str),
+    /// A list of sinks, each of its type.
+    Sinks,
+    /// A text that is not to be seen, or `{env: NAME}`.
+    Secret,
+    /// A list of these.
+    Secrets,
+    /// A mapping of text to them.
+    SecretMap,
     /// Part of the language that this version refuses; it has no place in the schema.
     Later,
 }
 
-/// The mappings of rule files, test files and silences.
+/// The mappings of rule files, test files, silences and `fluo.yml`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Table {
     File,
@@ -111,6 +126,13 @@ pub(crate) enum Table {
     Silence,
     SilenceMatcher,
     Weekly,
+    Config,
+    Troubles,
+    /// A sink of no known type.
+    AnySink,
+    Sink(SinkType),
+    /// `{env: NAME}`.
+    SecretEnv,
 }
 
 impl Table {
@@ -136,6 +158,11 @@ impl Table {
     pub(crate) const OF_SILENCES: [Self; 4] =
         [Self::SilenceFile, Self::Silence, Self::SilenceMatcher, Self::Weekly];
 
+    /// Those of `fluo.yml`.
+    pub(crate) fn of_config() -> impl Iterator<Item = Self> {
+        [Self::Config, Self::Troubles, Self::SecretEnv].into_iter().chain(SinkType::ALL.map(Self::Sink))
+    }
+
     /// Its name in the schema's `$defs`.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -156,6 +183,11 @@ impl Table {
             Self::Silence => "silence",
             Self::SilenceMatcher => "matcher",
             Self::Weekly => "weekly",
+            Self::Config => "config",
+            Self::Troubles => "trouble_severity",
+            Self::AnySink => "sink",
+            Self::Sink(kind) => kind.word(),
+            Self::SecretEnv => "environment",
         }
     }
 
@@ -183,6 +215,11 @@ impl Table {
             Self::Silence => silence::SILENCE,
             Self::SilenceMatcher => silence::SILENCE_MATCHER,
             Self::Weekly => silence::WEEKLY,
+            Self::Config => config::CONFIG,
+            Self::Troubles => config::TROUBLES,
+            Self::AnySink => config::SINK,
+            Self::Sink(kind) => kind.keys(),
+            Self::SecretEnv => config::SECRET_ENV,
         }
     }
 
@@ -202,6 +239,10 @@ impl Table {
             Self::Silence => &["matchers", "comment"],
             Self::SilenceMatcher => &["matches"],
             Self::Weekly => &["from", "to"],
+            Self::Config => &["store", "rules"],
+            Self::AnySink => &["type"],
+            Self::Sink(kind) => kind.required(),
+            Self::SecretEnv => &["env"],
             _ => &[],
         }
     }

@@ -10,6 +10,7 @@
 //! | keep | a [`Rule`](rule::Rule) | a text that loads by itself, and its hash | [`standalone`](mod@standalone) |
 //! | test | bytes | checked [`Test`](test_file::Test)s and findings | [`test_file`] |
 //! | silence | bytes | checked [`Silence`](silence::Silence)s and findings | [`silence`] |
+//! | configure | bytes | a document whose values are what their keys take, and findings | [`config`] |
 //! | show | findings | text, JSON, SARIF, workflow commands | [`render`] |
 //!
 //! Everything behind this crate reads [`rule::Rule`] and nothing else. Everything a person is told is a
@@ -27,6 +28,7 @@ mod yaml;
 
 pub mod code;
 pub mod comparison;
+pub mod config;
 pub mod diagnostic;
 pub mod duration;
 pub mod expr;
@@ -44,5 +46,6 @@ pub mod standalone;
 pub mod template;
 pub mod test_file;
 
+pub use expr::nearest::nearest;
 pub use load::{Loaded, SourceFile, load};
 pub use standalone::{rule_hash, standalone};

@@ -1,4 +1,4 @@
-//! The JSON Schemas (draft 2020-12) of rule files, test files and silences, for editors: `fluo schema`.
+//! The JSON Schemas (draft 2020-12) of rule files, test files, silences and `fluo.yml`, for editors: `fluo schema`.
 //!
 //! Printed from the table of keys (`keys`) that the loaders read by. They are a help while typing, and
 //! looser than the loaders where a schema cannot say it (durations are texts of a pattern; expressions and
@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::keys::{Key, Shape, Table};
+use crate::keys::{Key, Shape, SinkType, Table};
 
 /// The schema of rule files, as indented JSON.
 pub fn schema() -> String {
@@ -22,7 +22,7 @@ pub fn schema() -> String {
         title: "fluo rules",
         description: "Behavioural rules over OpenTelemetry traces.",
         root: json!([reference("rules"), reference(Table::File.name()), {"type": "null"}]),
-        tables: &Table::OF_RULES,
+        tables: Table::OF_RULES.to_vec(),
         shared: &shared,
     })
 }
@@ -48,7 +48,7 @@ pub fn test_files() -> String {
         title: "fluo tests",
         description: "Unit tests of rules: spans, and what must and must not be told about them.",
         root: json!([reference(Table::TestFile.name()), {"type": "null"}]),
-        tables: &Table::OF_TESTS,
+        tables: Table::OF_TESTS.to_vec(),
         shared: &shared,
     })
 }
@@ -60,7 +60,26 @@ pub fn silences() -> String {
         title: "fluo silences",
         description: "Alerts that nobody is told about, and when.",
         root: json!([reference(Table::SilenceFile.name()), {"type": "null"}]),
-        tables: &Table::OF_SILENCES,
+        tables: Table::OF_SILENCES.to_vec(),
+        shared: &shared,
+    })
+}
+
+/// The schema of `fluo.yml`, as indented JSON.
+pub fn config() -> String {
+    let sinks: Vec<Value> =
+        SinkType::ALL.into_iter().map(|kind| reference(Table::Sink(kind).name())).collect();
+    let shared = [
+        ("duration", duration()),
+        ("scalar", json!({"type": ["string", "number", "boolean"]})),
+        ("secret", json!({"anyOf": [reference("scalar"), reference(Table::SecretEnv.name())]})),
+        ("sinks", json!({"type": "array", "items": {"anyOf": sinks}})),
+    ];
+    printed(&Document {
+        title: "fluo configuration",
+        description: "Where the spans and the rules are, how they are evaluated, and who is told.",
+        root: json!([reference(Table::Config.name())]),
+        tables: Table::of_config().collect(),
         shared: &shared,
     })
 }
@@ -72,7 +91,7 @@ struct Document<'a> {
     /// The alternatives for the whole document.
     root: Value,
     /// The mappings in it.
-    tables: &'a [Table],
+    tables: Vec<Table>,
     /// What several keys refer to.
     shared: &'a [(&'a str, Value)],
 }
@@ -202,6 +221,12 @@ fn of_shape(shape: Shape) -> Value {
         Shape::TimeOfDay => {
             json!({"type": "string", "pattern": "^([01]?[0-9]|2[0-3]):[0-5][0-9]$|^24:00$", "examples": ["22:00"]})
         }
+        Shape::Words(words) => json!({"type": "array", "items": {"enum": words}}),
+        Shape::SinkType(word) => json!({"const": word}),
+        Shape::Sinks => json!({"anyOf": [reference("sinks"), {"type": "null"}]}),
+        Shape::Secret => reference("secret"),
+        Shape::Secrets => json!({"type": "array", "items": reference("secret")}),
+        Shape::SecretMap => json!({"type": "object", "additionalProperties": reference("secret")}),
         Shape::Later => json!(false),
     }
 }

@@ -108,6 +108,14 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
+    /// The key whose value cannot be used.
+    pub(crate) fn key(&self) -> Option<&str> {
+        match self {
+            Self::MissingSecret { key, .. } | Self::Invalid { key, .. } => Some(key),
+            Self::Duplicate { .. } => None,
+        }
+    }
+
     pub(crate) fn invalid(sink: &str, key: &str, reason: impl Into<String>) -> Self {
         Self::Invalid { sink: sink.to_owned(), key: key.to_owned(), reason: reason.into() }
     }

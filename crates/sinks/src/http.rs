@@ -5,8 +5,8 @@ use std::time::Duration;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, NoProxy, Proxy, Response, StatusCode, Url, redirect};
 
-use crate::config::Secrets;
 use crate::error::{ConfigError, SinkError, answer};
+use crate::secret::Secrets;
 
 /// The most bytes that are read of an answer.
 const MAX_ANSWER: usize = 16 * 1024;
@@ -33,6 +33,26 @@ pub(crate) struct Endpoint {
     secrets: Vec<String>,
 }
 
+/// The address that `key` of a sink's configuration holds. It may be a secret: no error repeats it.
+pub(crate) fn address(sink: &str, key: &str, text: &str) -> Result<Url, ConfigError> {
+    let invalid = |reason: &str| ConfigError::invalid(sink, key, reason);
+    let url = Url::parse(text.trim()).map_err(|error| invalid(&format!("is not a URL: {error}")))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(invalid("must start with `https://` or `http://`"));
+    }
+    Ok(url)
+}
+
+/// A header of a sink's requests. Its value may be a secret, too.
+pub(crate) fn header(sink: &str, name: &str, value: &str) -> Result<(HeaderName, HeaderValue), ConfigError> {
+    let invalid = |reason: &str| ConfigError::invalid(sink, &format!("headers.{name}"), reason);
+    let header =
+        HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("is not the name of a header"))?;
+    let value =
+        HeaderValue::from_str(value).map_err(|_| invalid("holds a character that headers cannot hold"))?;
+    Ok((header, value))
+}
+
 impl Endpoint {
     /// The address that `key` of the configuration holds.
     pub(crate) fn new(
@@ -42,12 +62,7 @@ impl Endpoint {
         timeout: Duration,
         given: Secrets<'_>,
     ) -> Result<Self, ConfigError> {
-        // An address may be a secret: none of these texts repeats it.
-        let invalid = |reason: &str| ConfigError::invalid(sink, key, reason);
-        let url = Url::parse(address.trim()).map_err(|error| invalid(&format!("is not a URL: {error}")))?;
-        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-            return Err(invalid("must start with `https://` or `http://`"));
-        }
+        let url = self::address(sink, key, address)?;
         let mut client = Client::builder()
             .user_agent(concat!("fluo/", env!("CARGO_PKG_VERSION")))
             .timeout(timeout)
@@ -86,12 +101,7 @@ impl Endpoint {
 
     /// Adds a header to every request; its value may be a secret.
     pub(crate) fn header(mut self, name: &str, value: String) -> Result<Self, ConfigError> {
-        let key = format!("headers.{name}");
-        let header = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| ConfigError::invalid(&self.sink, &key, "is not the name of a header"))?;
-        let mut text = HeaderValue::from_str(&value).map_err(|_| {
-            ConfigError::invalid(&self.sink, &key, "holds a character that headers cannot hold")
-        })?;
+        let (header, mut text) = self::header(&self.sink, name, &value)?;
         text.set_sensitive(true);
         self.headers.insert(header, text);
         self.hide(value);

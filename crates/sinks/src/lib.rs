@@ -13,7 +13,7 @@
 //! | [`otlp`] | log records to an OpenTelemetry collector |
 //!
 //! ```text
-//! fluo.yml ─▶ config::SinkConfig ─▶ build / route ─▶ Routed { sink, filter }
+//! fluo.yml ─▶ fluo_rules::config ─▶ config::SinkConfig ─▶ build ─▶ Routed { sink, filter }
 //! Notification ─▶ clean ─▶ message (what people read) ─┬─▶ a sink's form, cut by limits ─▶ http ─▶ the service
 //!                   └────── the record (for machines) ─┘
 //! ```
@@ -25,6 +25,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
 
 pub mod alertmanager;
+mod build;
 mod clean;
 pub mod config;
 pub mod error;
@@ -35,6 +36,7 @@ mod limits;
 mod message;
 pub mod otlp;
 pub mod pagerduty;
+mod secret;
 pub mod slack;
 pub mod sns;
 pub mod stdout;
@@ -44,9 +46,11 @@ pub mod webhook;
 use async_trait::async_trait;
 use fluo_alerts::notification::Notification;
 
-pub use config::{SinkConfig, build, build_with_aws, route_all};
+pub use build::{build, build_with_aws, route_all, sinks_of};
+pub use config::SinkConfig;
 pub use error::{ConfigError, SinkError};
 pub use filter::{Filter, Routed};
+pub use secret::{Secret, Secrets};
 
 /// Something that notifications can be sent to.
 #[async_trait]

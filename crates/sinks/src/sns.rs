@@ -34,10 +34,10 @@ use serde_json::{Value, json};
 
 use crate::Sink;
 use crate::clean::clean;
-use crate::config::Secrets;
 use crate::error::{ConfigError, SinkError, answer};
 use crate::limits::{cut, first, fit};
 use crate::message::Message;
+use crate::secret::Secrets;
 
 /// SNS takes 256 KiB: the message in all its forms, and the attributes.
 const MAX_MESSAGE: usize = 256 * 1024;
@@ -69,11 +69,7 @@ impl Sns {
         secrets: Secrets<'_>,
         aws: Option<&SdkConfig>,
     ) -> Result<Self, ConfigError> {
-        let region = region(topic_arn).ok_or_else(|| {
-            let reason =
-                format!("is not the ARN of a topic (`arn:aws:sns:region:account:name`): `{topic_arn}`");
-            ConfigError::invalid(name, "topic_arn", reason)
-        })?;
+        let region = region(name, topic_arn)?;
         let mut config = match aws {
             Some(aws) => Builder::from(aws),
             None => Config::builder()
@@ -126,15 +122,20 @@ impl Sns {
     }
 }
 
-fn region(topic_arn: &str) -> Option<&str> {
+/// The region of a topic.
+pub(crate) fn region<'a>(sink: &str, topic_arn: &'a str) -> Result<&'a str, ConfigError> {
     let parts: Vec<_> = topic_arn.split(':').collect();
     match parts.as_slice() {
         ["arn", _, "sns", region, account, topic]
             if ![region, account, topic].into_iter().any(|part| part.is_empty()) =>
         {
-            Some(region)
+            Ok(region)
         }
-        _ => None,
+        _ => {
+            let reason =
+                format!("is not the ARN of a topic (`arn:aws:sns:region:account:name`): `{topic_arn}`");
+            Err(ConfigError::invalid(sink, "topic_arn", reason))
+        }
     }
 }
 
@@ -341,11 +342,11 @@ mod tests {
 
     #[test]
     fn regions_are_those_of_topics() {
-        assert_eq!(region("arn:aws:sns:eu-central-1:123456789012:alerts"), Some("eu-central-1"));
+        assert_eq!(region("s", "arn:aws:sns:eu-central-1:123456789012:alerts"), Ok("eu-central-1"));
         for bad in
             ["", "alerts", "arn:aws:sqs:eu-central-1:1:q", "arn:aws:sns::1:t", "arn:aws:sns:r:1:t:more"]
         {
-            assert_eq!(region(bad), None, "{bad}");
+            assert!(region("s", bad).is_err(), "{bad}");
         }
     }
 }

@@ -97,6 +97,8 @@ pub fn rules(environment: &Environment, root: &Root) -> Result<(Root, Path), Sto
 
 #[cfg(test)]
 mod tests {
+    use fluo_rules::SourceFile;
+
     use super::*;
 
     const NEEDED: [(&str, &str); 2] =
@@ -106,11 +108,15 @@ mod tests {
         configuration(&NEEDED.into_iter().chain(more.iter().copied()).collect())
     }
 
+    fn loaded(text: &str) -> Config {
+        Config::load(&SourceFile::new("fluo.yml", text)).config.unwrap()
+    }
+
     #[test]
     fn variables_say_what_keys_say() {
         let config = of(&[("FLUO_EVAL_DELAY", "2m"), ("FLUO_RULE_MEMORY_MIB", "64")]).unwrap();
         let same = "store: s3://spans\nrules: []\neval_delay: 2m\nrule_memory_mib: 64\n";
-        assert_eq!(config.settings(), Config::parse(same).unwrap().settings());
+        assert_eq!(config.settings(), loaded(same).settings());
         assert_eq!(config.sinks.iter().map(fluo_sinks::SinkConfig::name).collect::<Vec<_>>(), ["topic"]);
     }
 
@@ -126,7 +132,7 @@ mod tests {
         let text = "pipeline_stale=warning, file_error=critical";
         let settings = of(&[("FLUO_TROUBLE_SEVERITY", text)]).unwrap().settings();
         let same = "store: x\nrules: []\ntrouble_severity: {file_error: critical, pipeline_stale: warning}\n";
-        assert_eq!(settings.trouble_severity, Config::parse(same).unwrap().settings().trouble_severity);
+        assert_eq!(settings.trouble_severity, loaded(same).settings().trouble_severity);
         assert_eq!(settings.trouble_severity.len(), 2);
     }
 

@@ -11,8 +11,11 @@
 //! taken from there, neither as a variable of its own nor as text in `FLUO_SINKS`.
 
 use fluo_alerts::escape::plain;
+use fluo_rules::SourceFile;
+use fluo_rules::config::load_sinks;
+use fluo_rules::diagnostic::{Finding, Level};
 use fluo_runtime::{Environment, EnvironmentError};
-use fluo_sinks::SinkConfig;
+use fluo_sinks::{SinkConfig, sinks_of};
 
 /// The variable that holds the sinks.
 const SINKS: &str = "FLUO_SINKS";
@@ -21,10 +24,12 @@ const SINKS: &str = "FLUO_SINKS";
 pub fn sinks(environment: &Environment) -> Result<Vec<SinkConfig>, EnvironmentError> {
     let invalid = |reason: String| EnvironmentError::Invalid { name: SINKS.to_owned(), reason };
     let text = environment.required(SINKS, "who is told: the list `sinks:` of fluo.yml")?;
-    // Without the lines around the mistake, in which a secret may stand.
-    let options = serde_yaml::options! { with_snippet: false };
-    let sinks: Vec<SinkConfig> = serde_yaml::from_str_with_options(text, options)
-        .map_err(|error| invalid(plain(&error.to_string()).into_owned()))?;
+    let mut loaded = load_sinks(&SourceFile::new(SINKS, text));
+    let sinks = sinks_of(&mut loaded);
+    if loaded.has_errors() {
+        let errors = loaded.findings.iter().filter(|finding| finding.level() == Level::Error);
+        return Err(invalid(errors.map(in_words).collect::<Vec<_>>().join("; ")));
+    }
     if sinks.is_empty() {
         return Err(invalid("the list is empty: nobody would be told".to_owned()));
     }
@@ -34,6 +39,13 @@ pub fn sinks(environment: &Environment) -> Result<Vec<SinkConfig>, EnvironmentEr
         }
     }
     Ok(sinks)
+}
+
+/// `line 1, column 16: unknown key ‘chanel’ …`
+fn in_words(finding: &Finding) -> String {
+    let Finding { message, hint, place, .. } = finding;
+    let hint = hint.as_ref().map_or(String::new(), |hint| format!(" ({hint})"));
+    plain(&format!("line {}, column {}: {message}{hint}", place.start.line, place.start.column)).into_owned()
 }
 
 fn refused(sink: &SinkConfig) -> Option<String> {
@@ -77,13 +89,27 @@ mod tests {
             ("nothing", "", "FLUO_SINKS is not set: who is told"),
             ("nobody", "[]", "FLUO_SINKS cannot be used: the list is empty"),
             ("a file", "sinks: [{type: slack, url: {env: A}}]", "FLUO_SINKS cannot be used: "),
-            ("no such type", "[{type: mail, url: s3cret}]", "`mail` is not a type"),
+            (
+                "no such type",
+                "[{type: mail, url: s3cret}]",
+                "line 1, column 9: `mail` is not a type of sinks",
+            ),
             (
                 "a key too many",
                 "[{type: slack, url: s3cret, chanel: x}]",
-                "sink `slack`: unknown field `chanel`",
+                "line 1, column 29: unknown key `chanel` in the sink `slack`",
             ),
-            ("a value of another type", "[{type: slack, url: [s3cret]}]", "sink `slack`: "),
+            (
+                "a value of another type",
+                "[{type: slack, url: [s3cret]}]",
+                "`url` takes a text or `{env: NAME}`, not a list",
+            ),
+            ("an address that is none", "[{type: slack, url: s3cret}]", "sink `slack`: `url` is not a URL"),
+            (
+                "all of them at once",
+                "[{type: slack, url: [s3cret]}, {type: teams}]",
+                "not a list (write `{env: NAME}` for what the environment variable NAME holds); line 1, column 33: ",
+            ),
             (
                 "a topic",
                 "[{type: sns, topic_arn: 'arn:aws:sns:r:1:t'}]",
@@ -91,7 +117,11 @@ mod tests {
             ),
             ("standard output", "[{type: stdout}]", "sink `stdout`: `stdout` is for a machine of one's own"),
             ("a file of lines", "[{type: file, name: log, path: x}]", "sink `log`: `file` is for a machine"),
-            ("an address", "[{type: slack, name: ops, url: s3cret}]", "sink `ops`: `url` is a secret"),
+            (
+                "an address",
+                "[{type: slack, name: ops, url: 'https://a.example/s3cret'}]",
+                "sink `ops`: `url` is a secret",
+            ),
             (
                 "one of two",
                 "[{type: teams, url: {env: A}}, {type: pagerduty, routing_key: s3cret}]",

@@ -1,7 +1,12 @@
-//! `fluo check`: every mistake in rules, their tests, and silences, in one run.
+//! `fluo check`: every mistake in rules, their tests, silences and configurations, in one run.
+
+mod configuration;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use fluo_evaluator::Config;
+use fluo_evaluator::config::Loading;
 use fluo_rules::diagnostic::{Code, Finding, Level, Place};
 use fluo_rules::position::Lines;
 use fluo_rules::test_file::{self, TestFile};
@@ -15,8 +20,7 @@ use crate::terminal::{self, Output};
 
 pub(crate) fn run(args: &Check) -> Result<Status, Failure> {
     let files = rule_files::read_all(&args.paths)?;
-    let Checked { findings, counts } = check(&files)?;
-    let files: Vec<SourceFile> = files.into_iter().map(|(_, file)| file).collect();
+    let Checked { findings, counts, shown: files } = check(&files)?;
     let mut output = Output::new();
     match args.format {
         CheckFormat::Human => {
@@ -46,6 +50,8 @@ struct Checked {
     findings: Vec<Finding>,
     /// `3 sound rules, 2 sound tests`
     counts: String,
+    /// The files as they may be shown.
+    shown: Vec<SourceFile>,
 }
 
 fn check(files: &[(Kind, SourceFile)]) -> Result<Checked, Failure> {
@@ -76,12 +82,27 @@ fn check(files: &[(Kind, SourceFile)]) -> Result<Checked, Failure> {
     if !silences.is_empty() {
         counts.push(count(loaded_silences.silences.len(), "sound silence"));
     }
+    let mut shown = Vec::new();
+    let mut sound_configs = None;
+    for (kind, file) in files {
+        if *kind != Kind::Config {
+            shown.push(file.clone());
+            continue;
+        }
+        let Loading { config, mut checked } = Config::load(file);
+        let on_disk = configuration::against_disk(&checked, Path::new(&*file.name));
+        checked.add(on_disk);
+        shown.push(checked.shown());
+        findings.extend(checked.findings);
+        *sound_configs.get_or_insert(0) += usize::from(config.is_some());
+    }
+    counts.extend(sound_configs.map(|sound| count(sound, "sound configuration")));
     let numbers: BTreeMap<&str, usize> =
         files.iter().enumerate().map(|(number, (_, file))| (&*file.name, number)).collect();
     findings.sort_by_key(|Finding { place, code, .. }| {
         (numbers.get(&*place.file).copied(), place.bytes.start, place.bytes.end, *code)
     });
-    Ok(Checked { findings, counts: counts.join(", ") })
+    Ok(Checked { findings, counts: counts.join(", "), shown })
 }
 
 /// A test file against the files that it names: rules, and spans.

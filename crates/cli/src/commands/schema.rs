@@ -11,6 +11,7 @@ pub(crate) fn run(args: &Schema) -> Result<Status, Failure> {
         SchemaOf::Rules => schema::schema(),
         SchemaOf::Tests => schema::test_files(),
         SchemaOf::Silences => schema::silences(),
+        SchemaOf::Config => schema::config(),
     };
     let mut output = Output::new();
     output.line(&schema)?;

@@ -20,10 +20,12 @@
 //! | `moment` | moments, offsets and ranges of them |
 //! | `literal` | values of attributes |
 //! | `silence` | `silences.yml` |
+//! | `config` | `fluo.yml` |
 
 mod aggregation;
 mod annotations;
 mod condition;
+mod config;
 mod expectation;
 mod expression;
 mod groups;
@@ -41,6 +43,7 @@ mod test_span;
 mod timing;
 mod unsupported;
 
+pub(crate) use config::{Read as ReadConfig, config, sinks};
 pub(crate) use report::Report;
 pub(crate) use rule::{Checked, defaults, rule};
 pub(crate) use shape::known_keys;

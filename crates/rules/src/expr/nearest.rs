@@ -2,7 +2,7 @@
 
 /// The candidate with the fewest edits (insert, delete, replace, swap neighbours) from `word`, if they are few
 /// for its length; the first of equals. Case does not count.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word: Vec<char> = word.chars().flat_map(char::to_lowercase).take(65).collect();
     if word.len() > 64 {
         return None;

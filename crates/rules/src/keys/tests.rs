@@ -4,7 +4,7 @@ use super::*;
 use crate::code::Code;
 use crate::diagnostic::Finding;
 use crate::load::{SourceFile, load};
-use crate::{schema, silence, test_file};
+use crate::{config, schema, silence, test_file};
 
 /// A value that the key takes.
 fn example(key: &Key) -> &'static str {
@@ -46,6 +46,12 @@ fn example(key: &Key) -> &'static str {
         Shape::SilenceMatchers => "{rule: a, team: [a, b], b: {matches: c}}",
         Shape::Days => "[mon, wed..fri]",
         Shape::TimeOfDay => "\"22:00\"",
+        Shape::Words(_) => "[info, critical]",
+        Shape::SinkType(word) => word,
+        Shape::Sinks => "[{type: stdout}, {type: slack, url: {env: A}}]",
+        Shape::Secret => "{env: A}",
+        Shape::Secrets => "[a, {env: A}]",
+        Shape::SecretMap => "{a: b, c: {env: A}}",
     }
 }
 
@@ -104,6 +110,8 @@ fn mapping(table: Table, key: &Key) -> String {
         (Table::Silence, "weekly") => "{from: \"22:00\", to: \"6:00\"}",
         (Table::Weekly, "to") => "\"6:00\"",
         (Table::Weekly, "timezone") => "Europe/Berlin",
+        (Table::Config, "trace_url") => "'https://traces.example/{trace_id}'",
+        (Table::SecretEnv, _) => "A",
         _ => example(key),
     };
     let needed: &[&str] = match table {
@@ -115,6 +123,18 @@ fn mapping(table: Table, key: &Key) -> String {
         Table::Expectation => &["rule: r", "at: 1m", "state: firing"],
         Table::Silence => &["matchers: {rule: a}", "comment: c"],
         Table::Weekly => &["from: \"22:00\"", "to: \"6:00\""],
+        Table::Config => &["store: a", "rules: [b]"],
+        Table::Sink(kind) => match kind {
+            SinkType::Alertmanager => &["type: alertmanager", "url: a"],
+            SinkType::File => &["type: file", "path: a"],
+            SinkType::Otlp => &["type: otlp", "endpoint: a"],
+            SinkType::PagerDuty => &["type: pagerduty", "routing_key: a"],
+            SinkType::Slack => &["type: slack", "url: a"],
+            SinkType::Sns => &["type: sns", "topic_arn: a"],
+            SinkType::Stdout => &["type: stdout"],
+            SinkType::Teams => &["type: teams", "url: a"],
+            SinkType::Webhook => &["type: webhook", "url: a"],
+        },
         _ => &[],
     };
     // A given span id is that of one span.
@@ -125,7 +145,7 @@ fn mapping(table: Table, key: &Key) -> String {
     format!("{{{}}}", std::iter::once(entry.as_str()).chain(others).collect::<Vec<_>>().join(", "))
 }
 
-/// A test file or file of silences in which the key stands where its table says.
+/// A file of another kind in which the key stands where its table says.
 fn other_file(table: Table, key: &Key) -> String {
     let inner = mapping(table, key);
     let test = |inner: String| format!("rules: [a.yml]\ntests: [{inner}]");
@@ -139,6 +159,9 @@ fn other_file(table: Table, key: &Key) -> String {
         Table::Silence => silence(inner),
         Table::SilenceMatcher => silence(format!("{{comment: c, matchers: {{a: {inner}}}}}")),
         Table::Weekly => silence(format!("{{comment: c, matchers: {{a: b}}, weekly: {inner}}}")),
+        Table::Sink(_) => format!("store: a\nrules: [b]\nsinks: [{inner}]"),
+        Table::Troubles => format!("store: a\nrules: [b]\ntrouble_severity: {inner}"),
+        Table::SecretEnv => format!("store: a\nrules: [b]\nsinks: [{{type: slack, url: {inner}}}]"),
         _ => inner,
     }
 }
@@ -157,6 +180,10 @@ fn every_key_is_taken_by_the_loader_and_stands_in_the_schema() {
     for table in Table::OF_SILENCES {
         let find = |files: &[SourceFile]| silence::load(files).findings;
         all_known(table, &schema::silences(), |key| other_file(table, key), find, |_| false);
+    }
+    for table in Table::of_config() {
+        let find = |files: &[SourceFile]| config::load(&files[0]).findings;
+        all_known(table, &schema::config(), |key| other_file(table, key), find, |_| false);
     }
 }
 
@@ -185,7 +212,8 @@ fn all_known(
 
 #[test]
 fn no_table_has_a_key_twice() {
-    for table in Table::OF_RULES.into_iter().chain(Table::OF_TESTS).chain(Table::OF_SILENCES) {
+    let others = Table::OF_TESTS.into_iter().chain(Table::OF_SILENCES).chain(Table::of_config());
+    for table in Table::OF_RULES.into_iter().chain(others) {
         let mut names: Vec<_> = table.keys().iter().map(|key| key.name).collect();
         names.sort_unstable();
         assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");

@@ -1,6 +1,7 @@
 //! Files that are wrong, one mistake each: `tests/bad/<what_is_wrong>.bad.yml`, and beside it, in
 //! `<what_is_wrong>.txt`, all that a person is told. Files `<what_is_wrong>.2.bad.yml` are loaded together with
-//! the first. The same for test files in `tests/bad_tests`, and for silences in `tests/bad_silences`.
+//! the first. The same for test files in `tests/bad_tests`, for silences in `tests/bad_silences`, and for `fluo.yml` in
+//! `tests/bad_configs`.
 //!
 //! `FLUO_BLESS=1 cargo test -p fluo-rules` rewrites the texts; look at the difference before committing it.
 
@@ -11,10 +12,10 @@ use std::path::{Path, PathBuf};
 use fluo_rules::code::Code;
 use fluo_rules::diagnostic::Finding;
 use fluo_rules::render::human;
-use fluo_rules::{SourceFile, load, silence, test_file};
+use fluo_rules::{SourceFile, config, load, silence, test_file};
 
-/// What is found in files that are loaded together.
-type Find = fn(&[SourceFile]) -> Vec<Finding>;
+/// What is found in files that are loaded together; and the files as they are shown, where that is not as they are.
+type Find = fn(&[SourceFile]) -> (Vec<Finding>, Option<Vec<SourceFile>>);
 
 /// Loads every case of a folder, and gives the codes that were found.
 fn check(folder: &str, at_least: usize, find: Find) -> BTreeSet<Code> {
@@ -35,8 +36,8 @@ fn check(folder: &str, at_least: usize, find: Find) -> BTreeSet<Code> {
     let mut differing = Vec::new();
     let mut codes = BTreeSet::new();
     for (case, files) in &cases {
-        let findings = find(files);
-        let told = human::render(&findings, files, false);
+        let (findings, shown) = find(files);
+        let told = human::render(&findings, shown.as_ref().unwrap_or(files), false);
         assert!(!findings.is_empty(), "{case}: nothing is wrong");
         codes.extend(findings.iter().map(|finding| finding.code));
         let path = folder.join(format!("{case}.txt"));
@@ -56,22 +57,31 @@ fn check(folder: &str, at_least: usize, find: Find) -> BTreeSet<Code> {
 
 #[test]
 fn every_bad_file_is_told_as_written_beside_it() {
-    check("bad", 41, |files| load(files).findings);
+    check("bad", 41, |files| (load(files).findings, None));
 }
 
 #[test]
 fn every_bad_test_file_is_told_as_written_beside_it() {
-    let codes = check("bad_tests", 10, |files| test_file::load(files).findings);
+    let codes = check("bad_tests", 10, |files| (test_file::load(files).findings, None));
     assert_all(&codes, '5', &[Code::UnknownExpected]);
 }
 
 #[test]
 fn every_bad_silence_is_told_as_written_beside_it() {
-    let codes = check("bad_silences", 4, |files| silence::load(files).findings);
+    let codes = check("bad_silences", 4, |files| (silence::load(files).findings, None));
     assert_all(&codes, '6', &[Code::SilencesNobody]);
 }
 
-/// Every code of a hundred is found, except those that need the rules.
+#[test]
+fn every_bad_configuration_is_told_as_written_beside_it() {
+    let codes = check("bad_configs", 8, |files| {
+        let loaded = config::load(&files[0]);
+        (loaded.findings.clone(), Some(vec![loaded.shown()]))
+    });
+    assert_all(&codes, '7', &[Code::UnusableValue, Code::MissingPath, Code::DeafSink]);
+}
+
+/// Every code of a hundred is found, except those that need more than the file.
 fn assert_all(found: &BTreeSet<Code>, hundred: char, except: &[Code]) {
     let own = Code::ALL.iter().filter(|code| code.as_str().chars().nth(2) == Some(hundred));
     let missing: Vec<_> = own.filter(|code| !found.contains(code) && !except.contains(code)).collect();

@@ -4,7 +4,7 @@
 //! any other, so that nothing is taken for valid because it was not looked at.
 
 use fluo_rules::SourceFile;
-use fluo_rules::schema::{schema, silences, test_files};
+use fluo_rules::schema::{config, schema, silences, test_files};
 use serde_json::{Value, json};
 
 /// Why `instance` is not valid against `schema`, if it is not.
@@ -294,4 +294,31 @@ fn every_definition_is_used_and_every_key_described() {
             }
         }
     }
+}
+
+#[test]
+fn configurations_are_valid_or_not_as_they_are_loaded() {
+    let all = json!({
+        "store": "s3://b", "rules": ["rules"], "every": "1m", "rule_memory_mib": 64,
+        "sinks": [
+            {"type": "slack", "url": {"env": "SLACK"}, "severity": ["critical"], "labels": {"team": "payments"}},
+            {"type": "webhook", "name": "hook", "url": "https://a", "headers": {"a": {"env": "A"}}, "signing_keys": ["k"]},
+            {"type": "stdout"},
+        ],
+    });
+    assert_eq!(validity_in(&config(), &all), None);
+    for (scenario, sinks) in [
+        ("no type", json!([{"url": "https://a"}])),
+        ("a type that there is not", json!([{"type": "mail"}])),
+        ("a key of another type", json!([{"type": "slack", "url": "https://a", "routing_key": "x"}])),
+        ("another severity", json!([{"type": "stdout", "severity": ["fatal"]}])),
+        ("a secret from nowhere", json!([{"type": "slack", "url": {"file": "x"}}])),
+        ("no address", json!([{"type": "slack"}])),
+    ] {
+        let file = json!({"store": "s", "rules": ["r"], "sinks": sinks});
+        assert!(validity_in(&config(), &file).is_some(), "{scenario} is valid: {file}");
+        let loaded = fluo_rules::config::load(&SourceFile::new("fluo.yml", file.to_string()));
+        assert!(loaded.has_errors(), "{scenario} is loaded: {file}");
+    }
+    assert!(validity_in(&config(), &json!({"store": "s"})).is_some(), "no rules");
 }

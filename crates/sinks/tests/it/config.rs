@@ -2,7 +2,9 @@
 
 use fluo_alerts::notification::Event;
 use fluo_rules::rule::Severity;
-use fluo_sinks::{SinkConfig, build, route_all};
+use fluo_rules::{SourceFile, config};
+use fluo_sinks::{SinkConfig, build, route_all, sinks_of};
+use serde_json::{Value, json};
 
 use crate::notifications::{firing, stale};
 use crate::secrets;
@@ -34,36 +36,90 @@ fn every_type_is_made() {
     assert_eq!((named.name(), named.kind()), ("out", "stdout"));
 }
 
-#[test]
-fn mistakes_of_form_are_told() {
-    let cases = [
-        ("{}", "missing field `type`"),
-        (
-            "{type: mail}",
-            "sink `mail`: `mail` is not a type; there are alertmanager, file, otlp, pagerduty, slack",
-        ),
-        ("{type: slack, name: ops, url: x, chanel: y}", "sink `ops`: unknown field `chanel`, expected `url`"),
-        (
-            "{type: slack, url: x, chanel: y}",
-            "every sink also takes `type`, `name`, `severity`, `labels`, `timeout`",
-        ),
-        ("{type: stdout, path: x}", "unknown field `path`"),
-        ("{type: slack}", "missing field `url`"),
-        ("{type: slack, url: {env: A, or: B}}", "`{env: NAME}` and nothing else"),
-        ("{type: slack, url: {file: A}}", "`{env: NAME}` and nothing else"),
-        (
-            "{type: slack, url: x, severity: [fatal]}",
-            "`fatal` is not a severity; there are info, warning, critical",
-        ),
-        ("{type: slack, url: x, timeout: 10}", "expected a string"),
-        ("{type: slack, url: x, timeout: soon}", "`soon`"),
-        ("{type: slack, url: x, timeout: 0s}", "`0s` is not longer than nothing"),
-        ("{type: slack, url: x, labels: [a]}", "a sink: "),
-    ];
-    for (yaml, expected) in cases {
-        let error = read(yaml).unwrap_err();
-        assert!(error.contains(expected), "{yaml}: {error}");
+/// A value of the shape that a JSON Schema describes, with every key of every mapping.
+fn example(root: &Value, schema: &Value) -> Value {
+    if let Some(target) = schema["$ref"].as_str() {
+        return match target.rsplit('/').next().unwrap() {
+            "scalar" => json!("arn:aws:sns:eu-central-1:123456789012:alerts"),
+            "duration" => json!("2h"),
+            "secret" => json!({"env": "SIGNING_KEY"}),
+            name => example(root, &root["$defs"][name]),
+        };
     }
+    if let Some(word) = schema.get("const") {
+        return word.clone();
+    }
+    if let Some(words) = schema["enum"].as_array() {
+        return words[0].clone();
+    }
+    match schema["type"].as_str() {
+        Some("array") => json!([example(root, &schema["items"])]),
+        Some("object") => match schema["properties"].as_object() {
+            Some(properties) => {
+                properties.iter().map(|(key, value)| (key.clone(), example(root, value))).collect()
+            }
+            None => json!({"a": example(root, &schema["additionalProperties"])}),
+        },
+        _ => panic!("{schema}"),
+    }
+}
+
+#[test]
+fn every_key_of_the_table_is_read() {
+    let schema: Value = serde_json::from_str(&fluo_rules::schema::config()).unwrap();
+    let sinks = schema["$defs"]["sinks"]["items"]["anyOf"].as_array().unwrap();
+    assert_eq!(sinks.len(), 9);
+    for sink in sinks {
+        let whole = example(&schema, sink);
+        let loaded = config::load_sinks(&SourceFile::new("sinks", json!([whole]).to_string()));
+        assert_eq!(loaded.findings, [], "{whole}");
+        let config: SinkConfig = serde_json::from_value(loaded.sinks[0].document.clone())
+            .unwrap_or_else(|error| panic!("{whole}: {error}"));
+        assert_eq!(Value::from(config.kind()), whole["type"]);
+        let mut more = whole.clone();
+        more["nope"] = json!(1);
+        assert!(serde_json::from_value::<SinkConfig>(more).is_err(), "{whole}");
+    }
+}
+
+#[test]
+fn what_a_sink_cannot_use_is_found_where_it_stands() {
+    let text = "
+- {type: slack, url: 'hooks.example.org/s3cret'}
+- {type: teams, url: 'ftp://s3cret'}
+- {type: alertmanager, url: {env: A}, headers: {'a b': s3cret, A: \"s3cret\\r\\nB: c\"}}
+- {type: webhook, url: 'http://a', signing_keys: [s3cret, {env: B}]}
+- {type: sns, topic_arn: alerts, endpoint: localhost}
+- {type: pagerduty, routing_key: s3cret, url: s3cret}
+- {type: otlp, endpoint: s3cret}
+- {type: stdout}
+";
+    let mut loaded = config::load_sinks(&SourceFile::new("sinks.yml", text));
+    assert_eq!(sinks_of(&mut loaded).len(), 8);
+    let found: Vec<String> = loaded
+        .findings
+        .iter()
+        .map(|finding| {
+            format!(
+                "{} {}:{} {}",
+                finding.code, finding.place.start.line, finding.place.start.column, finding.message
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "E0702 2:22 sink `slack`: `url` is not a URL: relative URL without a base",
+            "E0702 3:22 sink `teams`: `url` must start with `https://` or `http://`",
+            "E0702 4:56 sink `alertmanager`: `headers.a b` is not the name of a header",
+            "E0702 4:67 sink `alertmanager`: `headers.A` holds a character that headers cannot hold",
+            "E0702 5:50 sink `webhook`: `signing_keys` holds a key that is not base64 of at least 24 random bytes (`openssl rand -base64 32` makes one)",
+            "E0702 6:26 sink `sns`: `topic_arn` is not the ARN of a topic (`arn:aws:sns:region:account:name`): `alerts`",
+            "E0702 6:44 sink `sns`: `endpoint` is not a URL: relative URL without a base",
+            "E0702 7:47 sink `pagerduty`: `url` is not a URL: relative URL without a base",
+            "E0702 8:26 sink `otlp`: `endpoint` is not a URL: relative URL without a base",
+        ]
+    );
 }
 
 #[test]

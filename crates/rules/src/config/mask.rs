@@ -1,0 +1,259 @@
+//! A configuration's text → the same without secrets, byte by byte in its place.
+//!
+//! Nothing is shown because it does not look like a secret. Shown are the words of the table of keys, and the values of
+//! keys that the table knows to hold none; everything else becomes asterisks, comments too. Of a file that is no YAML,
+//! the words alone are left.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use crate::config::is_key;
+use crate::diagnostic::Finding;
+use crate::keys::{Key, Shape, Table, sink_table};
+use crate::yaml::{Node, Yaml};
+
+/// What may be shown.
+#[derive(Default)]
+pub(super) struct Masked {
+    /// The text: of the same length in bytes and characters, with the same lines.
+    pub(super) text: String,
+    /// What was masked, for messages that may repeat it. None of a file that is no YAML.
+    hidden: Option<Vec<String>>,
+}
+
+/// The shortest text that is looked for in messages: shorter ones are in every message by chance.
+const SHORTEST: usize = 4;
+
+impl Masked {
+    /// Takes out of a finding's texts what was masked.
+    pub(super) fn hide_in(&self, finding: &mut Finding) {
+        let Some(hidden) = &self.hidden else {
+            // Its hint is ours.
+            finding.message = without_quoted(&finding.message);
+            return;
+        };
+        for text in std::iter::once(&mut finding.message).chain(&mut finding.hint) {
+            for secret in hidden {
+                if text.contains(secret.as_str()) {
+                    *text = text.replace(secret.as_str(), "***");
+                }
+            }
+        }
+    }
+}
+
+/// A parser's message without what it quotes of the file.
+fn without_quoted(message: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = message;
+    while let Some(start) = rest.find(['`', '\'', '"']) {
+        let (before, quoted) = rest.split_at(start);
+        shown.push_str(before);
+        let quote = quoted.chars().next().unwrap_or('`');
+        let Some(end) = quoted[1..].find(quote) else {
+            rest = "…";
+            break;
+        };
+        let inner = &quoted[1..=end];
+        shown.push(quote);
+        shown.push_str(if inner.chars().count() <= 1 { inner } else { "…" });
+        shown.push(quote);
+        rest = &quoted[end + 2..];
+    }
+    shown + rest
+}
+
+/// `fluo.yml`.
+pub(super) fn config(text: &str, roots: Option<&[Node]>) -> Masked {
+    let mut ranges = Ranges::of(text);
+    roots.unwrap_or_default().iter().for_each(|root| ranges.mapping(root, Table::Config));
+    masked(text, ranges, roots.is_some())
+}
+
+/// A list of sinks.
+pub(super) fn sinks(text: &str, roots: Option<&[Node]>) -> Masked {
+    let mut ranges = Ranges::of(text);
+    roots.unwrap_or_default().iter().for_each(|root| ranges.sinks(root));
+    masked(text, ranges, roots.is_some())
+}
+
+fn masked(text: &str, ranges: Ranges<'_>, is_yaml: bool) -> Masked {
+    let words = known_words();
+    let mut bytes: Vec<bool> = vec![false; text.len()];
+    let mut mark = |range: Range<usize>, shown: bool| {
+        if let Some(bytes) = bytes.get_mut(range) {
+            bytes.fill(shown);
+        }
+    };
+    for run in runs(text) {
+        mark(run.clone(), text.get(run).is_some_and(|run| words.contains(run)));
+    }
+    ranges.shown.iter().for_each(|range| mark(range.clone(), true));
+    ranges.hidden.iter().for_each(|(range, _)| mark(range.clone(), false));
+    let shown = text
+        .char_indices()
+        .map(|(at, c)| if is_structure(c) || bytes.get(at) == Some(&true) { c } else { mask(c) })
+        .collect();
+    let mut hidden: Vec<String> = ranges.hidden.into_iter().map(|(_, text)| text).collect();
+    hidden.retain(|text| text.len() >= SHORTEST && !words.contains(text.as_str()));
+    // The longest first: a secret within another must not leave the other's rest.
+    hidden.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+    Masked { text: shown, hidden: is_yaml.then_some(hidden) }
+}
+
+/// An asterisk, or what takes as many bytes.
+fn mask(c: char) -> char {
+    match c.len_utf8() {
+        1 => '*',
+        2 => '·',
+        3 => '•',
+        _ => '\u{1f784}',
+    }
+}
+
+/// White space, and what holds lists and mappings together.
+fn is_structure(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '{' | '}' | '[' | ']' | ',' | ':' | '\u{feff}')
+}
+
+/// What stands between structure.
+fn runs(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut at = 0;
+    text.split_inclusive(is_structure).map(move |piece| {
+        let start = at;
+        at += piece.len();
+        start..start + piece.trim_end_matches(is_structure).len()
+    })
+}
+
+/// The words of the table: its keys, what some of them may be, and those of YAML.
+fn known_words() -> BTreeSet<&'static str> {
+    let keys = || Table::of_config().flat_map(Table::keys);
+    let values = keys().flat_map(|key| match &key.shape {
+        Shape::Word(words) | Shape::Words(words) => words.to_vec(),
+        Shape::SinkType(word) => vec![*word],
+        _ => Vec::new(),
+    });
+    keys().map(|key| key.name).chain(values).chain(["-", "---", "true", "false", "null", "~"]).collect()
+}
+
+/// What of a file may be shown, and what must not.
+struct Ranges<'a> {
+    file: &'a str,
+    shown: Vec<Range<usize>>,
+    hidden: Vec<(Range<usize>, String)>,
+}
+
+impl<'a> Ranges<'a> {
+    fn of(file: &'a str) -> Self {
+        Self { file, shown: Vec::new(), hidden: Vec::new() }
+    }
+
+    fn mapping(&mut self, node: &Node, table: Table) {
+        for entry in node.entries().unwrap_or_default() {
+            if is_key(&entry.key) {
+                self.shown.push(entry.key_at.clone());
+            } else {
+                self.hidden.push((entry.key_at.clone(), entry.key.clone()));
+            }
+            match table.key(&entry.key) {
+                Some(key) => self.value(&entry.value, key),
+                None => self.hide(&entry.value),
+            }
+        }
+        if node.entries().is_none() {
+            self.hide(node);
+        }
+    }
+
+    fn value(&mut self, node: &Node, key: &Key) {
+        match key.shape {
+            Shape::Secret | Shape::Secrets => self.secret(node),
+            Shape::SecretMap => match node.entries() {
+                Some(entries) => {
+                    for entry in entries {
+                        // The name of a header.
+                        if is_key(&entry.key) {
+                            self.shown.push(entry.key_at.clone());
+                        } else {
+                            self.hidden.push((entry.key_at.clone(), entry.key.clone()));
+                        }
+                        self.secret(&entry.value);
+                    }
+                }
+                None => self.hide(node),
+            },
+            Shape::Sinks => self.sinks(node),
+            Shape::Map(table) => self.mapping(node, table),
+            Shape::SinkType(_) if !node.scalar_text(self.file).is_some_and(is_key) => self.hide(node),
+            _ => self.show(node),
+        }
+    }
+
+    fn sinks(&mut self, node: &Node) {
+        let Yaml::List(items) = &node.value else { return self.hide(node) };
+        for item in items {
+            let word = item.get("type").and_then(|entry| entry.value.scalar_text(self.file));
+            self.mapping(item, word.and_then(sink_table).unwrap_or(Table::AnySink));
+        }
+    }
+
+    /// A secret: of `{env: NAME}` the name may be shown.
+    fn secret(&mut self, node: &Node) {
+        match &node.value {
+            Yaml::List(items) => items.iter().for_each(|item| self.secret(item)),
+            Yaml::Map(entries) => {
+                for entry in entries {
+                    if entry.key == "env" && entry.value.scalar_text(self.file).is_some_and(is_name) {
+                        self.show(&entry.value);
+                    } else {
+                        self.hidden.push((entry.key_at.clone(), entry.key.clone()));
+                        self.hide(&entry.value);
+                    }
+                }
+            }
+            _ => self.hide(node),
+        }
+    }
+
+    /// Shows the scalars of a value, but for addresses that may hold a password.
+    fn show(&mut self, node: &Node) {
+        match &node.value {
+            Yaml::List(items) => items.iter().for_each(|item| self.show(item)),
+            Yaml::Map(entries) => {
+                for entry in entries {
+                    self.shown.push(entry.key_at.clone());
+                    self.show(&entry.value);
+                }
+            }
+            _ if node.scalar_text(self.file).is_some_and(may_hold_password) => self.hide(node),
+            _ => self.shown.push(node.at.clone()),
+        }
+    }
+
+    fn hide(&mut self, node: &Node) {
+        match &node.value {
+            Yaml::List(items) => items.iter().for_each(|item| self.hide(item)),
+            Yaml::Map(entries) => {
+                for entry in entries {
+                    self.hidden.push((entry.key_at.clone(), entry.key.clone()));
+                    self.hide(&entry.value);
+                }
+            }
+            _ => {
+                let text = node.scalar_text(self.file).unwrap_or_default();
+                self.hidden.push((node.at.clone(), text.to_owned()));
+            }
+        }
+    }
+}
+
+/// Whether a text is written as variables are: capitals and underscores.
+fn is_name(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// Whether an address may hold user, password or token.
+fn may_hold_password(text: &str) -> bool {
+    text.contains("://") && text.contains(['@', '?', '#'])
+}
