@@ -99,7 +99,7 @@ impl Renderer {
 /// A missing value may be asked about (`{% if labels.team %}`, `| default`) but not printed: a text that names
 /// nothing where it should name something must not go unnoticed.
 fn limited() -> Environment<'static> {
-    let mut environment = Environment::new();
+    let mut environment = fluo_rules::template::environment();
     environment.set_fuel(Some(FUEL));
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     // Annotations are plain text; each sink escapes for its own format.

@@ -52,14 +52,14 @@ fn templates_see_the_violation() {
         ("nothing is escaped for HTML here", "{{ '<b>' }}", "<b>"),
     ];
     for (scenario, template, expected) in cases {
-        assert_eq!(names::check(template, None), [], "{scenario}");
+        assert_eq!(names::check(template, &names::Names::default()), [], "{scenario}");
         assert_eq!(render(template).as_deref(), Ok(expected), "{scenario}");
     }
 }
 
 #[test]
 fn every_name_that_check_knows_can_be_rendered() {
-    for name in names::VARIABLES {
+    for names::Variable { name, .. } in names::VARIABLES {
         let template = format!("{{{{ {name} }}}}");
         assert!(render(&template).is_ok(), "{template}: {:?}", render(&template));
     }
@@ -146,4 +146,26 @@ fn the_default_summary_without_groups_is_the_documented_one() {
     assert_eq!(default_summary(&violation), "AuthFailuresRule: count = 6 (gt(count, 5)) in 1m");
     violation.condition = "count > 5\n  and count < 9".to_owned();
     assert_eq!(default_summary(&violation), "AuthFailuresRule: count = 6 (count > 5 and count < 9) in 1m");
+}
+
+#[test]
+fn no_template_that_check_lets_pass_takes_more_than_a_thread_s_stack() {
+    let thread = std::thread::Builder::new().stack_size(2 * 1024 * 1024);
+    let rendered = thread.spawn(|| {
+        for template in [
+            // Deep at once, as deep as may be.
+            format!("{{{{ {}1 }}}}", "-".repeat(250)),
+            format!("{{{{ {}1{} }}}}", "[".repeat(64), "]".repeat(64)),
+            "{% if true %}".repeat(64) + &"{% endif %}".repeat(64),
+            // Values that wrap each other, while it runs.
+            format!("{{% set x = {}1{} %}}{{{{ x }}}}", "[".repeat(63), "]".repeat(63)),
+            format!("{{{{ [1]{} }}}}", "|batch(1)|list".repeat(60)),
+            "{% set x = [1] %}{% for i in range(20000) %}{% set x = [x] %}{% endfor %}{{ x }}".to_owned(),
+        ] {
+            assert_eq!(names::check(&template, &names::Names::default()), [], "{template}");
+            // That it ends is what is asked for; some are too long to be sent.
+            let _ended = render(&template);
+        }
+    });
+    rendered.unwrap().join().unwrap();
 }

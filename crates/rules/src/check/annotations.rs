@@ -2,25 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use super::aggregation::Aggregation;
 use super::{Report, shape};
-use crate::template;
+use crate::template::{self, Names};
 use crate::yaml::{Entry, locate};
 
-/// The value of `annotations`, in a rule with these aggregates (none where they are not known).
+/// The value of `annotations`, in a rule with these names.
 pub(super) fn annotations(
     report: &mut Report,
     entry: &Entry,
-    aggregation: Option<&Aggregation>,
+    names: &Names<'_>,
 ) -> Option<BTreeMap<String, String>> {
     let errors = report.errors();
-    let names: Option<Vec<&str>> = aggregation
-        .filter(|aggregation| !aggregation.broken)
-        .map(|aggregation| aggregation.aggregates.iter().map(|aggregate| aggregate.name.as_str()).collect());
     let texts = shape::text_map(report, entry);
     for inner in entry.value.entries().unwrap_or_default() {
         let Some(text) = inner.value.scalar_text(&report.text()).map(str::to_owned) else { continue };
-        for problem in template::check(&text, names.as_deref()) {
+        for problem in template::check(&text, names) {
             let place = locate(&report.text(), &inner.value.at, &text, &problem.at);
             let finding = match place {
                 Some(place) if inner.value.alias.is_none() => {

@@ -9,7 +9,8 @@ use super::{Report, aggregation, annotations, condition, groups, selector, shape
 use crate::diagnostic::Code;
 use crate::duration::Nanos;
 use crate::keys::{CONVENTIONS, SEVERITIES, Shape, Table};
-use crate::rule::{Conventions, Realert, Rule, Selector, Severity, Source};
+use crate::rule::{Conventions, GroupKey, Realert, Rule, Selector, Severity, Source};
+use crate::template::Names;
 use crate::yaml::{Entry, Node};
 
 /// A rule's item, read.
@@ -38,9 +39,9 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
     let aggregation = node
         .get("aggregation")
         .map_or_else(Aggregation::absent, |entry| aggregation::aggregation(report, entry));
-    let values = Values::read(report, node, Some(&aggregation));
     let group_by = node.get("group_by").map(|entry| groups::group_by(report, entry));
     let group_by = group_by.unwrap_or_else(|| Some(Vec::new()));
+    let values = Values::read(report, node, &names(node, &aggregation, group_by.as_deref()));
     let expect = match (node.get("expect"), &group_by) {
         (Some(entry), Some(keys)) => groups::expect(report, entry, keys),
         _ => Some(Vec::new()),
@@ -148,7 +149,8 @@ pub(crate) fn defaults(report: &mut Report, node: &Node) -> bool {
     if let Some(entry) = node.get("group_by") {
         groups::group_by(report, entry);
     }
-    Values::read(report, node, None);
+    // What its templates may name depends on the rule.
+    Values::read(report, node, &Names::default());
     report.errors() == errors && !node.incomplete
 }
 
@@ -224,6 +226,20 @@ fn inhibits(report: &mut Report, node: &Node, name: Option<&str>) -> Vec<(String
     names.into_iter().zip(items.iter().map(|item| item.at.clone())).collect()
 }
 
+/// What the rule's templates may name. What is wrong is told where it stands, not where it is named.
+fn names<'a>(node: &'a Node, aggregation: &'a Aggregation, group_by: Option<&'a [GroupKey]>) -> Names<'a> {
+    let aggregates = || aggregation.aggregates.iter().map(|aggregate| aggregate.name.as_str()).collect();
+    let labels = match node.get("labels") {
+        Some(labels) => labels.value.entries(),
+        None => Some([].as_slice()),
+    };
+    Names {
+        aggregates: (!aggregation.broken).then(aggregates),
+        labels: labels.map(|labels| labels.iter().map(|label| label.key.as_str()).collect()),
+        group: group_by.map(|keys| keys.iter().map(|key| key.key.as_str()).collect()),
+    }
+}
+
 /// The keys that stand for themselves, with their defaults.
 struct Values {
     description: Option<String>,
@@ -247,7 +263,7 @@ struct Values {
 
 impl Values {
     /// Where a value cannot be read, its default takes the place: the rule is given up anyway.
-    fn read(report: &mut Report, node: &Node, aggregation: Option<&Aggregation>) -> Self {
+    fn read(report: &mut Report, node: &Node, names: &Names<'_>) -> Self {
         for key in ["settle", "max_trace_duration"] {
             if let Some(entry) = node.get(key) {
                 unsupported::trace_timing(report, entry);
@@ -268,7 +284,7 @@ impl Values {
             labels: node.get("labels").and_then(|entry| shape::text_map(report, entry)).unwrap_or_default(),
             annotations: node
                 .get("annotations")
-                .and_then(|entry| annotations::annotations(report, entry, aggregation))
+                .and_then(|entry| annotations::annotations(report, entry, names))
                 .unwrap_or_default(),
             conventions: conventions(report, node),
             window,

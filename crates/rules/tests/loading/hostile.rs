@@ -15,7 +15,7 @@ rules:
     name: checkout
     annotations: {summary: \"{{ value.errors | percent }} in {{ group['ä.b'] }}\"}
     span: {service_name: 'it''s', attributes: {a: [1, 0x1f, \"\\u00e4\"], b: {matches: '^a+$', exists: true}}}
-    group_by: [deployment.environment]
+    group_by: [ä.b]
     expect: [eu, ~]
     aggregation: {total: count, errors: {count: {where: \"status = error\"}}, slow: {p99: duration}}
     condition: >-

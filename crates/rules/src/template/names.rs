@@ -1,0 +1,430 @@
+//! What templates may name: the variables, what stands below each, and whether a rule has it.
+//!
+//! `MiniJinja` makes nothing of a name that is not there, and the text is sent without it. So every path that can be read
+//! without running the template (`labels.team`, `group['http.route']`, `evidence[0].name`) is looked up here.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::lexer::{Kind, Tag, Token};
+use super::{TemplateProblem, is_part};
+use crate::diagnostic::Code;
+use crate::expr::nearest::nearest;
+use crate::rule::Aggregate;
+
+/// A variable of templates.
+#[derive(Debug, Clone, Copy)]
+pub struct Variable {
+    /// As templates name it.
+    pub name: &'static str,
+    /// What it holds.
+    pub holds: Holds,
+}
+
+/// What a variable holds, which is what may stand behind its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// A text or a number.
+    Plain,
+    /// A function.
+    Function,
+    /// A mapping with these keys.
+    Fields(&'static [&'static str]),
+    /// A list of mappings with these keys.
+    List(&'static [&'static str]),
+    /// A mapping with the rule's labels.
+    Labels,
+    /// A mapping with the rule's group keys.
+    Group,
+    /// A mapping with the rule's aggregates.
+    Aggregates,
+}
+
+/// The variables that a template may use. The renderer makes them all.
+pub const VARIABLES: &[Variable] = &[
+    variable("rule", Holds::Plain),
+    variable("severity", Holds::Plain),
+    variable("labels", Holds::Labels),
+    variable("group", Holds::Group),
+    variable("value", Holds::Aggregates),
+    variable("condition", Holds::Plain),
+    variable("window", Holds::Fields(&["start", "end"])),
+    variable(
+        "evidence",
+        Holds::List(&[
+            "trace_id",
+            "span_id",
+            "service_name",
+            "name",
+            "end_time",
+            "duration_ns",
+            "attributes",
+        ]),
+    ),
+    variable("trace_url", Holds::Function),
+    variable("state", Holds::Plain),
+];
+
+const fn variable(name: &'static str, holds: Holds) -> Variable {
+    Variable { name, holds }
+}
+
+/// What the templates of one rule may name. What is not known is not looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Names<'a> {
+    /// The declared aggregates; `count` always is one.
+    pub aggregates: Option<Vec<&'a str>>,
+    /// The keys of its labels.
+    pub labels: Option<Vec<&'a str>>,
+    /// Its group keys.
+    pub group: Option<Vec<&'a str>>,
+}
+
+impl Names<'_> {
+    /// Names for "did you mean" and the keys below a variable; none where they are not known.
+    fn below(&self, holds: Holds) -> Option<Vec<&str>> {
+        match holds {
+            Holds::Labels => self.labels.clone(),
+            Holds::Group => self.group.clone(),
+            Holds::Aggregates => {
+                let declared = self.aggregates.as_ref()?.iter().copied();
+                Some(declared.filter(|name| *name != Aggregate::COUNT).chain([Aggregate::COUNT]).collect())
+            }
+            Holds::Fields(fields) | Holds::List(fields) => Some(fields.to_vec()),
+            Holds::Plain | Holds::Function => None,
+        }
+    }
+
+    /// What to write in place of an unknown variable.
+    pub(super) fn instead_of(&self, name: &str) -> String {
+        let variables = || VARIABLES.iter().map(|variable| variable.name);
+        let has = |holds| self.below(holds).is_some_and(|names| names.contains(&name));
+        let meant = match name {
+            _ if has(Holds::Aggregates) => format!("value.{name}"),
+            _ if has(Holds::Group) => format!("group.{name}"),
+            _ if has(Holds::Labels) => format!("labels.{name}"),
+            "name" | "alertname" | "alert" | "rule_name" | "monitor" => "rule".to_owned(),
+            "status" | "event" => "state".to_owned(),
+            "priority" | "level" => "severity".to_owned(),
+            "tags" | "label" => "labels".to_owned(),
+            "groups" | "group_by" => "group".to_owned(),
+            "spans" | "span" | "traces" | "exemplars" => "evidence".to_owned(),
+            _ => match nearest(name, variables()) {
+                Some(near) => near.to_owned(),
+                None => return format!("it may use {}", variables().collect::<Vec<_>>().join(", ")),
+            },
+        };
+        format!("did you mean `{meant}`?")
+    }
+}
+
+/// A variable, and what stands behind it as far as that can be read.
+struct Path<'t> {
+    variable: Variable,
+    steps: Vec<Step<'t>>,
+    /// Whether the template only asks whether it is there.
+    asked: bool,
+}
+
+/// `.key`, `['key']` or `[0]`.
+#[derive(Clone)]
+struct Step<'t> {
+    /// None where it is a number.
+    key: Option<&'t str>,
+    /// Whether it is behind a dot.
+    dotted: bool,
+    at: Range<usize>,
+}
+
+/// Every path that leads to nothing in a rule with these names.
+pub(super) fn unknown(tags: &[Tag<'_>], names: &Names<'_>) -> Vec<TemplateProblem> {
+    let own = assigned(tags);
+    let paths: Vec<Path<'_>> = tags.iter().flat_map(|tag| paths(tag, &own)).collect();
+    // `{% if labels.team %}{{ labels.team }}{% endif %}`: the template is prepared for either.
+    let first = |path: &Path<'_>| Some((path.variable.name, path.steps.first()?.key?.to_owned()));
+    let asked: BTreeSet<_> = paths.iter().filter(|path| path.asked).filter_map(first).collect();
+    let relied_on = paths.iter().filter(|path| first(path).is_none_or(|first| !asked.contains(&first)));
+    relied_on.filter_map(|path| path.problem(names)).collect()
+}
+
+/// Names that the template gives to values of its own.
+fn assigned<'t>(tags: &[Tag<'t>]) -> BTreeSet<&'t str> {
+    let mut own = BTreeSet::new();
+    for tag in tags {
+        let end = match tag.statement() {
+            Some("set") => "=",
+            Some("for") => "in",
+            Some("with") => {
+                let pairs =
+                    tag.tokens.windows(2).filter(|pair| pair[0].kind == Kind::Word && pair[1].is("="));
+                own.extend(pairs.map(|pair| pair[0].text));
+                continue;
+            }
+            _ => continue,
+        };
+        let targets = tag.tokens.iter().skip(1).take_while(|token| !token.is(end));
+        own.extend(targets.filter(|token| token.kind == Kind::Word).map(|token| token.text));
+    }
+    own
+}
+
+fn paths<'t>(tag: &Tag<'t>, own: &BTreeSet<&str>) -> Vec<Path<'t>> {
+    let tokens = &tag.tokens;
+    let mut paths = Vec::new();
+    for (index, token) in tokens.iter().enumerate() {
+        let before = index.checked_sub(1).map(|before| &tokens[before]);
+        let named = token.kind == Kind::Word && !own.contains(token.text);
+        // Behind these stands an attribute, a filter or a test; and before `=` in a call, an argument's name.
+        let other = before.is_some_and(is_part) || tokens.get(index + 1).is_some_and(|next| next.is("="));
+        let Some(variable) = VARIABLES.iter().find(|variable| named && !other && variable.name == token.text)
+        else {
+            continue;
+        };
+        let (steps, end) = steps(tokens, index + 1);
+        let asked = is_asked(tag.block, before, &tokens[end..]);
+        paths.push(Path { variable: *variable, steps, asked });
+    }
+    paths
+}
+
+/// The steps from token `at` on, and the token behind them.
+fn steps<'t>(tokens: &[Token<'t>], mut at: usize) -> (Vec<Step<'t>>, usize) {
+    let mut steps = Vec::new();
+    loop {
+        let (step, taken) = match &tokens[at.min(tokens.len())..] {
+            [dot, key, ..] if dot.is(".") && key.kind == Kind::Word => {
+                (Step { key: Some(key.text), dotted: true, at: key.at.clone() }, 2)
+            }
+            [dot, index, ..] if dot.is(".") && index.kind == Kind::Number => {
+                (Step { key: None, dotted: true, at: index.at.clone() }, 2)
+            }
+            [open, index, close, ..] if open.is("[") && index.kind == Kind::Number && close.is("]") => {
+                (Step { key: None, dotted: false, at: index.at.clone() }, 3)
+            }
+            [open, key, close, ..] if open.is("[") && close.is("]") && key.kind == Kind::Text => {
+                let Some(text) = key.quoted() else { return (steps, at) };
+                (Step { key: Some(text), dotted: false, at: key.at.clone() }, 3)
+            }
+            _ => return (steps, at),
+        };
+        steps.push(step);
+        at += taken;
+    }
+}
+
+/// Whether a path with these tokens around it is only asked for, not relied upon.
+fn is_asked(block: bool, before: Option<&Token<'_>>, behind: &[Token<'_>]) -> bool {
+    let any = |token: &Token<'_>, words: &[&str]| words.iter().any(|word| token.is(word));
+    match behind {
+        [is, test, ..] if is.is("is") && any(test, &["defined", "undefined"]) => true,
+        [is, not, test, ..] if is.is("is") && not.is("not") && any(test, &["defined", "undefined"]) => true,
+        [pipe, filter, ..] if pipe.is("|") && any(filter, &["default", "d"]) => true,
+        [or, ..] if or.is("or") => true,
+        _ => {
+            let condition =
+                before.is_some_and(|before| any(before, &["if", "elif", "not", "and", "or", "("]));
+            let whole = behind.first().map_or(block, |next| any(next, &["else", "and", "or", ")"]));
+            condition && whole
+        }
+    }
+}
+
+impl Path<'_> {
+    /// What is wrong with it in a rule with these names.
+    fn problem(&self, names: &Names<'_>) -> Option<TemplateProblem> {
+        let [step, behind @ ..] = self.steps.as_slice() else { return None };
+        match self.variable.holds {
+            Holds::Plain | Holds::Function => Some(self.nothing_below(step, names)),
+            Holds::List(fields) => self.of_list(fields, step, behind.first()),
+            holds => self.of_mapping(&names.below(holds)?, step),
+        }
+    }
+
+    /// `rule.name`
+    fn nothing_below(&self, step: &Step<'_>, names: &Names<'_>) -> TemplateProblem {
+        let name = self.variable.name;
+        let hint = match step.key {
+            Some(key) if self.variable.holds == Holds::Plain && name != "rule" => names.instead_of(key),
+            _ => format!("write `{name}`"),
+        };
+        problem(step.at.clone(), format!("nothing is below `{name}`"), hint)
+    }
+
+    /// `evidence.name`, `evidence[0].nmae`
+    fn of_list(&self, fields: &[&str], step: &Step<'_>, next: Option<&Step<'_>>) -> Option<TemplateProblem> {
+        let name = self.variable.name;
+        if step.key.is_some() {
+            let hint = format!("the first of it is `{name}[0]`, and each of it `{{% for one in {name} %}}`");
+            return Some(problem(step.at.clone(), format!("`{name}` is a list"), hint));
+        }
+        let Some(Step { key: Some(key), at, .. }) = next else { return None };
+        let hint = did_you_mean(key, fields).unwrap_or_else(|| format!("it has {}", fields.join(", ")));
+        (!fields.contains(key))
+            .then(|| problem(at.clone(), format!("an entry of `{name}` has no `{key}`"), hint))
+    }
+
+    /// `labels.nope`, `group['nope']`, `value.nope`, `window.nope`
+    fn of_mapping(&self, known: &[&str], step: &Step<'_>) -> Option<TemplateProblem> {
+        let (name, key) = (self.variable.name, step.key?);
+        if known.contains(&key) {
+            return None;
+        }
+        // `group.http.route` is the key `route` of the key `http`, which hardly anybody means.
+        let dotted: Vec<&Step<'_>> =
+            self.steps.iter().take_while(|step| step.dotted && step.key.is_some()).collect();
+        let joined =
+            |length: usize| dotted[..length].iter().filter_map(|step| step.key).collect::<Vec<_>>().join(".");
+        if let Some(length) =
+            (2..=dotted.len()).rev().find(|&length| known.contains(&joined(length).as_str()))
+        {
+            let whole = joined(length);
+            let at = step.at.start..dotted[length - 1].at.end;
+            let message =
+                format!("`{name}.{whole}` asks for `{key}` in `{name}`, and for the rest below that");
+            let hint = format!("a key with a dot stands in brackets: `{name}['{whole}']`");
+            return Some(problem(at, message, hint));
+        }
+        let listed = known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+        let (message, none) = match self.variable.holds {
+            Holds::Labels => (format!("the rule has no label `{key}`"), "it has no `labels`"),
+            Holds::Group => (format!("the rule is not grouped by `{key}`"), "it has no `group_by`"),
+            Holds::Aggregates => (format!("the rule has no aggregate `{key}`"), ""),
+            _ => (format!("`{name}` has no `{key}`"), ""),
+        };
+        let hint = did_you_mean(&joined(dotted.len()), known)
+            .or_else(|| did_you_mean(key, known))
+            .unwrap_or_else(|| if known.is_empty() { none.to_owned() } else { format!("there is {listed}") });
+        Some(problem(step.at.clone(), message, hint))
+    }
+}
+
+fn problem(at: Range<usize>, message: String, hint: String) -> TemplateProblem {
+    TemplateProblem { code: Code::TemplateName, at, message, hint: Some(hint) }
+}
+
+fn did_you_mean(word: &str, known: &[&str]) -> Option<String> {
+    nearest(word, known.iter().copied()).map(|near| format!("did you mean `{near}`?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+    use super::*;
+
+    #[test]
+    fn what_a_rule_does_not_have_is_told_with_what_it_has() {
+        let names = Names {
+            aggregates: Some(vec!["errors", "total"]),
+            labels: Some(vec!["team", "app.tier"]),
+            group: Some(vec!["service_name", "http.route"]),
+        };
+        for (text, part, message, hint) in [
+            ("{{ labels.nope }}", "nope", "the rule has no label `nope`", "there is `team`, `app.tier`"),
+            ("{{ labels.teem }}", "teem", "the rule has no label `teem`", "did you mean `team`?"),
+            (
+                "{{ group['nope'] }}",
+                "'nope'",
+                "the rule is not grouped by `nope`",
+                "there is `service_name`, `http.route`",
+            ),
+            (
+                "{{ group.http.route }}",
+                "http.route",
+                "`group.http.route` asks for `http` in `group`, and for the rest below that",
+                "a key with a dot stands in brackets: `group['http.route']`",
+            ),
+            (
+                "{{ labels.app.tier | upper }}",
+                "app.tier",
+                "`labels.app.tier` asks for `app` in `labels`, and for the rest below that",
+                "a key with a dot stands in brackets: `labels['app.tier']`",
+            ),
+            (
+                "{{ group.http.rout }}",
+                "http",
+                "the rule is not grouped by `http`",
+                "did you mean `http.route`?",
+            ),
+            (
+                "{{ value['nope'] }}",
+                "'nope'",
+                "the rule has no aggregate `nope`",
+                "there is `errors`, `total`, `count`",
+            ),
+            ("{{ value.cuont }}", "cuont", "the rule has no aggregate `cuont`", "did you mean `count`?"),
+            ("{{ window.begin }}", "begin", "`window` has no `begin`", "there is `start`, `end`"),
+            ("{{ rule.name }}", "name", "nothing is below `rule`", "write `rule`"),
+            ("{{ state.team }}", "team", "nothing is below `state`", "did you mean `labels.team`?"),
+            (
+                "{{ evidence.name }}",
+                "name",
+                "`evidence` is a list",
+                "the first of it is `evidence[0]`, and each of it `{% for one in evidence %}`",
+            ),
+            (
+                "{{ evidence[0].nope }}",
+                "nope",
+                "an entry of `evidence` has no `nope`",
+                "it has trace_id, span_id, service_name, name, end_time, duration_ns, attributes",
+            ),
+            (
+                "{{ evidence.0['nmae'] }}",
+                "'nmae'",
+                "an entry of `evidence` has no `nmae`",
+                "did you mean `name`?",
+            ),
+            ("{{ errors }}", "errors", "a template knows no `errors`", "did you mean `value.errors`?"),
+            (
+                "{{ service_name }}",
+                "service_name",
+                "a template knows no `service_name`",
+                "did you mean `group.service_name`?",
+            ),
+            ("{{ team }}", "team", "a template knows no `team`", "did you mean `labels.team`?"),
+            ("{{ alertname }}", "alertname", "a template knows no `alertname`", "did you mean `rule`?"),
+            (
+                "{% if labels.nope == 'x' %}{% endif %}",
+                "nope",
+                "the rule has no label `nope`",
+                "there is `team`, `app.tier`",
+            ),
+        ] {
+            let found: Vec<_> = check(text, &names)
+                .into_iter()
+                .map(|problem| {
+                    (text[problem.at].to_owned(), problem.message, problem.hint.unwrap_or_default())
+                })
+                .collect();
+            assert_eq!(found, [(part.to_owned(), message.to_owned(), hint.to_owned())], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rule_without_labels_and_groups_has_none() {
+        let names = Names { aggregates: None, labels: Some(vec![]), group: Some(vec![]) };
+        let hints: Vec<_> = check("{{ labels.a }}{{ group.b }}{{ value.c }}", &names)
+            .into_iter()
+            .map(|problem| problem.hint.unwrap_or_default())
+            .collect();
+        assert_eq!(hints, ["it has no `labels`", "it has no `group_by`"]);
+    }
+
+    #[test]
+    fn what_is_only_asked_for_may_be_missing() {
+        let names = Names { aggregates: Some(vec![]), labels: Some(vec![]), group: Some(vec![]) };
+        for text in [
+            "{% if labels.team %}{{ labels.team }}{% endif %}",
+            "{% if not labels.team and group.x is not defined %}{{ labels['team'] | upper }}{% endif %}",
+            "{{ labels.team | default('nobody') }}",
+            "{{ labels.team or 'nobody' }}",
+            "{{ labels.team if labels.team else 'nobody' }}",
+            "{% set labels = {} %}{{ labels.team }}",
+            "{% for group in [1] %}{{ group.x }}{% endfor %}",
+            "{% with value = {'a': 1} %}{{ value.a }}{% endwith %}",
+            "{{ labels[rule] }}{{ evidence[0].attributes['x'].y }}{{ evidence | length }}",
+            "{{ 'labels.x' }}",
+        ] {
+            assert_eq!(check(text, &names), [], "{text}");
+        }
+    }
+}
