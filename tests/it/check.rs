@@ -27,7 +27,7 @@ const EXPECTED: &[(&str, u64, u64, u64, &str)] = &[
     ("E0210", 4, 11, 13, "write `90s` for seconds"),
     ("E0302", 6, 22, 26, "did you mean `total`?"),
     ("E0105", 7, 3, 7, "count > 5"),
-    ("E0304", 8, 47, 50, "give it a unit: `500ms`, `500s`"),
+    ("E0304", 8, 47, 50, "write `500s` for seconds, `500ms` for milliseconds"),
 ];
 
 /// The output of a check of the mistakes, which ends with status 1.

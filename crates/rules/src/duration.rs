@@ -3,8 +3,12 @@
 //! A duration is one or more numbers with a unit, the larger unit first: `w d h m s ms us ns` (`µs` is `us`).
 //! A number may have a fraction as long as the whole is a number of nanoseconds. Only `0` needs no unit.
 
+mod meant;
+
 use std::fmt;
 use std::str::FromStr;
+
+pub(crate) use meant::with_unit;
 
 /// A length of time in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -31,12 +35,16 @@ impl Nanos {
 
     /// Reads a duration; a leading `-` makes it negative.
     pub fn parse(text: &str) -> Result<Self, DurationError> {
+        Self::read(text).map_err(|reason| DurationError { text: text.to_owned(), reason })
+    }
+
+    fn read(text: &str) -> Result<Self, Reason> {
         let (negative, digits) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text),
         };
         if digits.is_empty() {
-            return Err(DurationError::Empty);
+            return Err(Reason::Empty);
         }
         if digits == "0" {
             return Ok(Self(0));
@@ -48,28 +56,34 @@ impl Nanos {
             let number = take(&mut rest, |c| c.is_ascii_digit() || matches!(c, '.' | '_'));
             let unit = take(&mut rest, |c| !c.is_ascii_digit() && c != '.');
             if number.is_empty() {
-                return Err(DurationError::NoNumber { at: unit.to_owned() });
+                return Err(Reason::NoNumber { at: unit.to_owned() });
             }
             if unit.is_empty() {
-                return Err(DurationError::NoUnit { number: number.to_owned() });
+                return Err(Reason::NoUnit { number: number.to_owned() });
             }
-            let position =
-                unit_index(unit).ok_or_else(|| DurationError::UnknownUnit { unit: unit.to_owned() })?;
+            let position = unit_index(unit).ok_or_else(|| Reason::UnknownUnit { unit: unit.to_owned() })?;
             if last.is_some_and(|last| last >= position) {
-                return Err(DurationError::Order { unit: unit.to_owned() });
+                return Err(Reason::Order { unit: unit.to_owned() });
             }
             last = Some(position);
             let part = scaled(number, UNITS[position].1)?;
-            total = total.checked_add(part).ok_or(DurationError::TooLong)?;
+            total = total.checked_add(part).ok_or(Reason::TooLong)?;
         }
         let signed = if negative { -total } else { total };
-        i64::try_from(signed).map(Self).map_err(|_| DurationError::TooLong)
+        i64::try_from(signed).map(Self).map_err(|_| Reason::TooLong)
     }
 }
 
-/// Why a text is not a duration.
+/// A text that is not a duration, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DurationError {
+#[error("{reason}")]
+pub struct DurationError {
+    text: String,
+    reason: Reason,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+enum Reason {
     /// Occurs when there is nothing.
     #[error("a duration is missing")]
     Empty,
@@ -116,11 +130,12 @@ pub enum DurationError {
 
 impl DurationError {
     /// What to write instead.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::TooLong => "the longest duration is 106751d",
-            Self::Order { .. } => "largest unit first, each once: `1h30m`",
-            _ => "units are w, d, h, m, s, ms, us and ns: `500ms`, `1.5s`, `2m`, `1h30m`, `7d`",
+    pub fn hint(&self) -> String {
+        match (&self.reason, meant::duration(&self.text)) {
+            (Reason::TooLong, _) => "the longest duration is 106751d".to_owned(),
+            (_, Some(meant)) => format!("did you mean `{meant}`?"),
+            (Reason::Order { .. }, None) => "largest unit first, each once: `1h30m`".to_owned(),
+            _ => "units are w, d, h, m, s, ms, us and ns: `500ms`, `1.5s`, `2m`, `1h30m`, `7d`".to_owned(),
         }
     }
 }
@@ -160,8 +175,9 @@ fn take<'a>(rest: &mut &'a str, belongs: impl Fn(char) -> bool) -> &'a str {
 }
 
 /// `number × unit`, exactly.
-fn scaled(number: &str, unit: i64) -> Result<i128, DurationError> {
-    let bad = || DurationError::BadNumber { number: number.to_owned() };
+fn scaled(number: &str, unit: i64) -> Result<i128, Reason> {
+    let bad = || Reason::BadNumber { number: number.to_owned() };
+    let too_fine = || Reason::TooFine { number: number.to_owned() };
     let plain: String = number.chars().filter(|&c| c != '_').collect();
     let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
     let fraction = fraction.trim_end_matches('0');
@@ -169,21 +185,25 @@ fn scaled(number: &str, unit: i64) -> Result<i128, DurationError> {
     if !all_digits(whole) || !all_digits(fraction) || plain.trim_matches('.').is_empty() {
         return Err(bad());
     }
-    // 10¹⁵ of the largest unit stays far below the limits of 128 bits, and 15 decimals far above a nanosecond's.
-    if fraction.len() > 15 {
-        return Err(DurationError::TooFine { number: number.to_owned() });
-    }
+    // 15 decimals of the largest unit are far below a nanosecond, and 20 digits far above what there is room for: both
+    // products stay within 128 bits.
     let whole = whole.trim_start_matches('0');
     if whole.len() > 20 {
-        return Err(DurationError::TooLong);
+        return Err(Reason::TooLong);
     }
-    let digits = format!("0{whole}{fraction}");
-    let product = digits.parse::<i128>().map_err(|_| bad())? * i128::from(unit);
+    if fraction.len() > 15 {
+        return Err(too_fine());
+    }
+    let product = |digits: &str| match digits {
+        "" => Ok(0),
+        digits => digits.parse::<i128>().map(|digits| digits * i128::from(unit)).map_err(|_| bad()),
+    };
     let divisor = (0..fraction.len()).fold(1_i128, |power, _| power * 10);
-    if product % divisor != 0 {
-        return Err(DurationError::TooFine { number: number.to_owned() });
+    let (whole, part) = (product(whole)?, product(fraction)?);
+    if part % divisor != 0 {
+        return Err(too_fine());
     }
-    Ok(product / divisor)
+    Ok(whole + part / divisor)
 }
 
 /// The shortest form in whole units: `1m`, `1h30m`, `1s500ms`.
@@ -258,6 +278,16 @@ mod tests {
             ("0.0000000000000001w", "`0.0000000000000001` is finer than a nanosecond"),
             ("9223372036854775808ns", "the duration is longer than 292 years"),
             ("99999999999999999999999w", "the duration is longer than 292 years"),
+            (
+                "192307291056845467.724046160341948d",
+                "`192307291056845467.724046160341948` is finer than a nanosecond",
+            ),
+            ("192307291056845467.5d", "the duration is longer than 292 years"),
+            (
+                "99999999999999999999.999999999999999w",
+                "`99999999999999999999.999999999999999` is finer than a nanosecond",
+            ),
+            ("99999999999999999999w99999999999999999999d", "the duration is longer than 292 years"),
         ] {
             assert_eq!(Nanos::parse(text).unwrap_err().to_string(), message, "{text}");
         }

@@ -5,7 +5,7 @@
 
 use super::{Report, pattern, shape};
 use crate::diagnostic::Code;
-use crate::duration::Nanos;
+use crate::duration::{Nanos, with_unit};
 use crate::expr::nearest::nearest;
 use crate::field::{Field, Intrinsic};
 use crate::keys::{KINDS, STATUSES, Table};
@@ -200,7 +200,7 @@ impl Reader<'_> {
         if matches!(node.value, Yaml::Number(_) | Yaml::Unusable(_)) || Number::from_text(spelling).is_some()
         {
             let message = format!("`{}` is a duration, and `{spelling}` has no unit", self.key);
-            report.at(Code::DurationUnit, node, message).hint("write `500ms`, `1.5s` or `2m`");
+            report.at(Code::DurationUnit, node, message).hint(with_unit(spelling));
             return None;
         }
         match Nanos::parse(spelling) {

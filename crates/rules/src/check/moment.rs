@@ -2,7 +2,7 @@
 
 use super::{Report, shape};
 use crate::diagnostic::Code;
-use crate::duration::Nanos;
+use crate::duration::{Nanos, with_unit};
 use crate::moment;
 use crate::test_file::Times;
 use crate::yaml::{Entry, Node, Yaml};
@@ -115,7 +115,7 @@ fn one(report: &mut Report, node: &Node, key: &str, text: &str, start: i64) -> O
         Err(error) => {
             let message = format!("`{key}`: `{text}` is neither an offset (`50s`) nor a moment: {error}");
             let plain = matches!(node.value, Yaml::Number(_));
-            let hint = if plain { format!("write `{text}s` for seconds") } else { error.hint().to_owned() };
+            let hint = if plain { with_unit(text) } else { error.hint() };
             report.at(Code::BadTime, node, message).hint(hint);
             return None;
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Report;
 use crate::diagnostic::Code;
-use crate::duration::Nanos;
+use crate::duration::{Nanos, with_unit};
 use crate::expr::nearest::nearest;
 use crate::keys::Table;
 use crate::matcher::Number;
@@ -205,7 +205,7 @@ pub(super) fn duration(report: &mut Report, entry: &Entry) -> Option<Nanos> {
         Yaml::Number(_) | Yaml::Unusable(_) => {
             let spelling = entry.value.scalar_text(&report.text()).unwrap_or("").to_owned();
             let message = format!("`{}` takes a duration, and `{spelling}` has no unit", entry.key);
-            report.value(Code::DurationUnit, entry, message).hint(format!("write `{spelling}s` for seconds"));
+            report.value(Code::DurationUnit, entry, message).hint(with_unit(&spelling));
             return None;
         }
         _ => {

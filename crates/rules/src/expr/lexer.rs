@@ -197,7 +197,7 @@ pub(super) fn constant(text: &str) -> Result<Value, (String, String)> {
     let unsigned = number.strip_prefix('-').unwrap_or(number);
     let Some((mantissa, exponent)) = split_exponent(unsigned) else {
         return Nanos::parse(text).map(Value::Duration).map_err(|error| {
-            let hint = error.hint().to_owned();
+            let hint = error.hint();
             (format!("`{text}` is neither a number nor a duration: {error}"), hint)
         });
     };

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::{Arithmetic, Comparison, Expr, ExprKind, Function, Problem};
 use crate::diagnostic::Code;
+use crate::duration::with_unit;
 use crate::field::{Field, Intrinsic};
 use crate::matcher::{Number, Value};
 use crate::rule::{Aggregate, AggregateFunction};
@@ -283,7 +284,7 @@ pub(super) fn units(left: &Typed, right: &Typed, at: Range<usize>, verb: &str) -
         return problem.hint(hint);
     }
     match (other.constant(), duration.constant()) {
-        (Some(_), _) => problem.hint(format!("give it a unit: `{0}ms`, `{0}s`", other.expr)),
+        (Some(_), _) => problem.hint(with_unit(&other.expr.to_string())),
         (None, Some(_)) => problem.hint(format!("`{}` is a plain number", other.expr)),
         (None, None) => {
             problem.hint(format!("divide the duration by one: `{} / 1s` is a plain number", duration.expr))

@@ -59,7 +59,7 @@ fn syntax() {
             ("an empty list", "count in []", e, "count in []", "empty list", ""),
             ("a trailing comma", "gt(count, 5,)", e, ")", "expected a value", ""),
             ("a bad number", "count > 1.2.3", e, "1.2.3", "not a number", ""),
-            ("a bad unit", "p99 > 5sec", e, "5sec", "neither a number nor a duration", "units are"),
+            ("a bad unit", "p99 > 5sec", e, "5sec", "neither a number nor a duration", "did you mean `5s`?"),
             ("a number out of range", "count > 1e999", e, "1e999", "too large", ""),
             ("typographic quotes", "contains(“a”)", e, "“a”", "unexpected `“`", "quote texts"),
         ],
@@ -258,7 +258,14 @@ fn types_and_units_of_windows() {
     let (t, u) = (Code::TypeMismatch, Code::UnitMismatch);
     hold(
         &[
-            ("a duration and a number", "p99 > 500", u, "500", "cannot be compared", "`500ms`, `500s`"),
+            (
+                "a duration and a number",
+                "p99 > 500",
+                u,
+                "500",
+                "cannot be compared",
+                "`500s` for seconds, `500ms`",
+            ),
             (
                 "a count and a duration",
                 "count > 5m",
