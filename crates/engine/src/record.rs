@@ -94,7 +94,9 @@ fn one_span(rule: &Rule, read: &[Field], span: &Span) -> Evidence {
         }
         let label = match scope {
             Scope::Span | Scope::Either => key.clone(),
-            Scope::Resource | Scope::Scope | Scope::Event => format!("{}.{key}", scope.as_str()),
+            Scope::Resource | Scope::Scope | Scope::Event | Scope::Link => {
+                format!("{}.{key}", scope.as_str())
+            }
         };
         if let Some(value) = lookup(span, *scope, key, rule.conventions) {
             attributes.insert(label, value.to_owned());
@@ -131,10 +133,10 @@ fn is_redacted(rule: &Rule, field: &Field) -> bool {
     })
 }
 
-/// The value that the rule sees under `key`: of events, the first that has one.
+/// The value that the rule sees under `key`: of events and links, the first that has one.
 fn lookup<'a>(span: &'a Span, scope: Scope, key: &str, conventions: Conventions) -> Option<&'a str> {
     let spellings: Vec<String> = match (conventions, scope) {
-        (Conventions::Exact, _) | (_, Scope::Scope) => vec![key.to_owned()],
+        (Conventions::Exact, _) | (_, Scope::Scope | Scope::Link) => vec![key.to_owned()],
         (Conventions::Renamed, _) => semconv::spellings(key),
     };
     let mut scopes = match scope {
@@ -143,6 +145,7 @@ fn lookup<'a>(span: &'a Span, scope: Scope, key: &str, conventions: Conventions)
         Scope::Either => vec![&span.attributes, &span.resource.attributes],
         Scope::Scope => vec![&span.scope.attributes],
         Scope::Event => span.events.iter().map(|event| &event.attributes).collect(),
+        Scope::Link => span.links.iter().map(|link| &link.attributes).collect(),
     }
     .into_iter();
     scopes.find_map(|attributes| spellings.iter().find_map(|key| attributes.get(key)))

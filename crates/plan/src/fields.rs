@@ -13,9 +13,8 @@ use fluo_spans::layout::{AttributeScope, Layout};
 use fluo_spans::schema::columns;
 use fluo_spans::semconv;
 
-use crate::functions::{
-    Compared, EventValue, ValueTest, compare_values, event_test, event_values, number_of,
-};
+use crate::error::PlanError;
+use crate::functions::{Compared, ItemValue, ValueTest, compare_values, item_test, item_values, number_of};
 use crate::sql::spelled;
 
 /// Finds fields in the files of one layout.
@@ -43,6 +42,8 @@ pub enum Form {
 pub(crate) enum Located {
     /// Attribute text: the first of these that is not null. May be a JSON array.
     Attribute(Vec<Expr>),
+    /// A value of each of the span's events or links.
+    Items(Items),
     /// Text that is never read as an array.
     Text(Expr),
     /// Nanoseconds.
@@ -51,18 +52,37 @@ pub(crate) enum Located {
     Bool(Expr),
 }
 
+/// A value of each of a span's events or links.
+#[derive(Debug, Clone)]
+pub(crate) struct Items {
+    /// The column that holds them.
+    pub(crate) column: &'static str,
+    pub(crate) value: ItemValue,
+}
+
+/// What a test of a field's value reads.
+#[derive(Debug, Clone)]
+pub(crate) enum Tested {
+    /// The first of these texts that is not null; whether it may be an array.
+    Text(Vec<Expr>, bool),
+    /// A value of each event or link, of which one must do.
+    Items(Items),
+}
+
 impl Fields<'_> {
     /// The spellings under which an attribute of the rule is looked up: its own, then others, newest first.
-    pub fn spellings(&self, key: &str) -> Vec<String> {
-        match self.conventions {
-            Conventions::Exact => vec![key.to_owned()],
-            Conventions::Renamed => semconv::spellings(key),
+    pub fn spellings(&self, scope: Scope, key: &str) -> Vec<String> {
+        match (self.conventions, scope) {
+            // The conventions rename attributes of spans, resources and events, not of links and instrumentation scopes.
+            (Conventions::Exact, _) | (_, Scope::Scope | Scope::Link) => vec![key.to_owned()],
+            (Conventions::Renamed, _) => semconv::spellings(key),
         }
     }
 
     /// The field's value over the columns of the span files.
     pub(crate) fn look_up(&self, field: &Field) -> Located {
         let text = |column: &str| Located::Text(ident(column));
+        let items = |column, value| Located::Items(Items { column, value });
         match field {
             Field::Intrinsic(intrinsic) => match intrinsic {
                 Intrinsic::Name => text(columns::NAME),
@@ -76,18 +96,16 @@ impl Fields<'_> {
                 Intrinsic::SpanId => Located::Text(hex(ident(columns::SPAN_ID))),
                 Intrinsic::Duration => Located::Duration(ident(columns::DURATION_NS)),
                 Intrinsic::Root => Located::Bool(ident(columns::PARENT_SPAN_ID).is_null()),
-                Intrinsic::EventName => Located::Attribute(vec![self.event_values(EventValue::Name)]),
+                Intrinsic::EventName => items(columns::EVENTS, ItemValue::Text("name")),
+                Intrinsic::LinkTraceId => items(columns::LINKS, ItemValue::Id("trace_id")),
+                Intrinsic::LinkSpanId => items(columns::LINKS, ItemValue::Id("span_id")),
             },
-            Field::Attribute { scope: Scope::Event, key } => {
-                let value = EventValue::Attribute(self.spellings(key));
-                Located::Attribute(vec![self.event_values(value)])
+            Field::Attribute { scope: scope @ (Scope::Event | Scope::Link), key } => {
+                let column = if *scope == Scope::Event { columns::EVENTS } else { columns::LINKS };
+                items(column, ItemValue::Attribute(self.spellings(*scope, key)))
             }
             Field::Attribute { scope, key } => {
-                // The conventions rename attributes of spans, resources and events, not of instrumentation scopes.
-                let spellings = match scope {
-                    Scope::Scope => vec![key.clone()],
-                    _ => self.spellings(key),
-                };
+                let spellings = self.spellings(*scope, key);
                 let scopes: &[Scope] = match scope {
                     Scope::Either => &[Scope::Span, Scope::Resource],
                     scope => std::slice::from_ref(scope),
@@ -112,18 +130,32 @@ impl Fields<'_> {
         match self.locate(field) {
             Located::Attribute(candidates) if self.form == Form::Sql => spelled::first(candidates),
             Located::Attribute(candidates) => first(candidates),
+            Located::Items(items) => self.item_values(&items),
             Located::Text(text) => cast(text, DataType::Utf8),
             Located::Duration(nanos) => cast(nanos, DataType::Utf8),
             Located::Bool(bool) => cast(bool, DataType::Utf8),
         }
     }
 
-    /// The test of the first candidate that has a value.
-    pub(crate) fn value_test(&self, test: ValueTest, candidates: Vec<Expr>) -> Expr {
-        match self.form {
-            Form::Functions => test.call(candidates),
-            Form::Sql => spelled::value_test(&test, candidates),
-        }
+    /// The test of what `tested` reads; `of` makes it, given whether a value may be an array.
+    pub(crate) fn value_test(
+        &self,
+        tested: Tested,
+        of: impl FnOnce(bool) -> Result<ValueTest, PlanError>,
+    ) -> Result<Expr, PlanError> {
+        Ok(match (tested, self.form) {
+            (Tested::Text(candidates, arrays), Form::Functions) => of(arrays)?.call(candidates),
+            (Tested::Text(candidates, arrays), Form::Sql) => spelled::value_test(&of(arrays)?, candidates),
+            (Tested::Items(Items { column, value }), _) => {
+                let test = of(value.may_be_array())?;
+                // Missing is what no item has; an item without the value has no part in any other test.
+                if test.missing {
+                    Expr::Not(Box::new(self.item_test(column, vec![(value, ValueTest::presence())])))
+                } else {
+                    self.item_test(column, vec![(value, test)])
+                }
+            }
+        })
     }
 
     /// The number that a text stands for.
@@ -142,18 +174,19 @@ impl Fields<'_> {
         }
     }
 
-    /// Whether one event satisfies all tests.
-    pub(crate) fn event_test(&self, tests: Vec<(EventValue, ValueTest)>) -> Expr {
+    /// Whether one item of the column satisfies all tests.
+    pub(crate) fn item_test(&self, column: &'static str, tests: Vec<(ItemValue, ValueTest)>) -> Expr {
         match self.form {
-            Form::Functions => event_test(ident(columns::EVENTS), tests),
-            Form::Sql => spelled::event_test(&tests),
+            Form::Functions => item_test(ident(column), tests),
+            Form::Sql => spelled::item_test(column, &tests),
         }
     }
 
-    fn event_values(&self, value: EventValue) -> Expr {
+    /// The values of all items, as the text of an array.
+    pub(crate) fn item_values(&self, items: &Items) -> Expr {
         match self.form {
-            Form::Functions => event_values(ident(columns::EVENTS), value),
-            Form::Sql => spelled::event_values(&value),
+            Form::Functions => item_values(ident(items.column), items.value.clone()),
+            Form::Sql => spelled::item_values(items),
         }
     }
 
@@ -163,7 +196,7 @@ impl Fields<'_> {
                 (self.layout.column(AttributeScope::Resource, key), columns::RESOURCE_ATTRIBUTES)
             }
             Scope::Scope => (None, columns::SCOPE_ATTRIBUTES),
-            Scope::Span | Scope::Either | Scope::Event => {
+            Scope::Span | Scope::Either | Scope::Event | Scope::Link => {
                 (self.layout.column(AttributeScope::Span, key), columns::ATTRIBUTES)
             }
         };

@@ -12,13 +12,14 @@ use datafusion::functions::string::expr_fn as string;
 use datafusion::functions::unicode::expr_fn as unicode;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, cast, lit, when};
 use fluo_rules::expr::{Arithmetic, Comparison, Expr as RuleExpr, ExprKind, Function};
-use fluo_rules::field::Field;
+use fluo_rules::field::{Field, Scope};
 use fluo_rules::matcher::{Matcher, Number, Test, Value};
 use fluo_rules::rule::Selector;
+use fluo_spans::schema::columns;
 
 use crate::error::PlanError;
-use crate::fields::{Fields, Form, Located, first};
-use crate::functions::{Compared, EventValue, ValueTest};
+use crate::fields::{Fields, Form, Located, Tested, first};
+use crate::functions::{Compared, Elements, ItemValue, ValueTest};
 
 /// Whether a null in this place counts as false by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,13 +68,13 @@ impl Fields<'_> {
             Selector::Event { name, attributes } => {
                 let mut tests = Vec::with_capacity(attributes.len() + 1);
                 if let Some(name) = name {
-                    tests.push((EventValue::Name, ValueTest::new(name, false)?));
+                    tests.push((ItemValue::Text("name"), ValueTest::new(name, false)?));
                 }
                 for (key, matcher) in attributes {
-                    let value = EventValue::Attribute(self.spellings(key));
+                    let value = ItemValue::Attribute(self.spellings(Scope::Event, key));
                     tests.push((value, ValueTest::new(matcher, true)?));
                 }
-                Ok(settle(self.event_test(tests), polarity))
+                Ok(settle(self.item_test(columns::EVENTS, tests), polarity))
             }
             Selector::Where(expr) => self.boolean(expr, polarity),
         }
@@ -81,7 +82,12 @@ impl Fields<'_> {
 
     fn matches(&self, field: &Field, matcher: &Matcher) -> Result<Expr, PlanError> {
         match self.locate(field) {
-            Located::Attribute(candidates) => Ok(self.value_test(ValueTest::new(matcher, true)?, candidates)),
+            Located::Attribute(candidates) => {
+                self.value_test(Tested::Text(candidates, true), |arrays| ValueTest::new(matcher, arrays))
+            }
+            Located::Items(items) => {
+                self.value_test(Tested::Items(items), |arrays| ValueTest::new(matcher, arrays))
+            }
             Located::Text(text) => {
                 let tests = matcher.tests.iter().map(|test| match test {
                     // Spelled in SQL's own operators, because files and pages are pruned by them.
@@ -94,8 +100,9 @@ impl Fields<'_> {
                         Ok(text.clone().in_list(values.collect(), false))
                     }
                     other => {
-                        let test = ValueTest::new(&Matcher { tests: vec![other.clone()] }, false)?;
-                        Ok(self.value_test(test, vec![text.clone()]))
+                        let matcher = Matcher { tests: vec![other.clone()] };
+                        let tested = Tested::Text(vec![text.clone()], false);
+                        self.value_test(tested, |arrays| ValueTest::new(&matcher, arrays))
                     }
                 });
                 all(tests)
@@ -130,26 +137,27 @@ impl Fields<'_> {
             }
             ExprKind::Between(item, low, high) => {
                 if let (
-                    Operand::Located(Located::Attribute(candidates)),
+                    operand @ Operand::Located(Located::Attribute(_) | Located::Items(_)),
                     ExprKind::Literal(low @ Value::Number(_)),
                     ExprKind::Literal(high @ Value::Number(_)),
                 ) = (self.operand(item)?, &low.kind, &high.kind)
                 {
                     // One element of an array must lie between both.
                     let tests = vec![Test::Gte(low.clone()), Test::Lte(high.clone())];
-                    return Ok(self.value_test(ValueTest::new(&Matcher { tests }, true)?, candidates));
+                    return self
+                        .value_test(tested(operand)?, |arrays| ValueTest::new(&Matcher { tests }, arrays));
                 }
                 let above = self.compare(Comparison::Gte, self.operand(item)?, self.operand(low)?)?;
                 Ok(above.and(self.compare(Comparison::Lte, self.operand(item)?, self.operand(high)?)?))
             }
             ExprKind::Regex { item, pattern, negated } => {
-                let (candidates, arrays) = texts(self.operand(item)?)?;
-                Ok(self.value_test(ValueTest::regex(pattern, *negated, arrays)?, candidates))
+                let tested = tested(self.operand(item)?)?;
+                self.value_test(tested, |arrays| ValueTest::regex(pattern, *negated, arrays))
             }
             ExprKind::In(item, values) => match self.operand(item)? {
                 operand
                 @ (Operand::Number(_) | Operand::Located(Located::Duration(_) | Located::Bool(_))) => {
-                    let operand = operand.into_expr();
+                    let operand = self.whole(operand);
                     Ok(values
                         .iter()
                         .map(|value| operand.clone().eq(literal(value)))
@@ -157,9 +165,8 @@ impl Fields<'_> {
                         .unwrap_or_else(|| lit(false)))
                 }
                 operand => {
-                    let (candidates, arrays) = texts(operand)?;
                     let matcher = Matcher { tests: vec![Test::In(values.clone())] };
-                    Ok(self.value_test(ValueTest::new(&matcher, arrays)?, candidates))
+                    self.value_test(tested(operand)?, |arrays| ValueTest::new(&matcher, arrays))
                 }
             },
             ExprKind::Call(
@@ -169,9 +176,9 @@ impl Fields<'_> {
                 let [item, part] = items.as_slice() else {
                     return Err(PlanError::Misplaced(format!("{function:?} of {} arguments", items.len())));
                 };
-                let (candidates, arrays) = texts(self.operand(item)?)?;
+                let item = self.operand(item)?;
                 let ExprKind::Literal(Value::Text(part)) = &part.kind else {
-                    let (text, part) = (first(candidates), first(texts(self.operand(part)?)?.0));
+                    let (text, part) = (self.text_of(item)?, self.text_of(self.operand(part)?)?);
                     return Ok(match function {
                         Function::StartsWith => string::starts_with(text, part),
                         Function::EndsWith => string::ends_with(text, part),
@@ -183,7 +190,8 @@ impl Fields<'_> {
                     Function::EndsWith => Test::EndsWith(part.clone()),
                     _ => Test::Contains(part.clone()),
                 };
-                Ok(self.value_test(ValueTest::new(&Matcher { tests: vec![test] }, arrays)?, candidates))
+                let matcher = Matcher { tests: vec![test] };
+                self.value_test(tested(item)?, |arrays| ValueTest::new(&matcher, arrays))
             }
             ExprKind::Field(field) => match self.locate(field) {
                 Located::Bool(bool) => Ok(bool),
@@ -194,7 +202,7 @@ impl Fields<'_> {
     }
 
     fn compare(&self, op: Comparison, left: Operand, right: Operand) -> Result<Expr, PlanError> {
-        use crate::fields::Located::{Attribute, Bool, Duration, Text};
+        use crate::fields::Located::{Attribute, Bool, Duration, Items, Text};
         use Operand::{Literal, Located, Number};
         match (left, right) {
             (Literal(left), right @ (Located(_) | Number(_))) => {
@@ -203,17 +211,16 @@ impl Fields<'_> {
             (Located(Text(text)), Literal(Value::Text(value))) if matches!(op, Comparison::Eq) => {
                 Ok(text.eq(lit(value)))
             }
-            (Located(located @ (Attribute(_) | Text(_))), Literal(value)) => {
-                let (candidates, arrays) = texts(Located(located))?;
+            (Located(located @ (Attribute(_) | Items(_) | Text(_))), Literal(value)) => {
                 let matcher = Matcher { tests: vec![test_of(op, value)] };
-                Ok(self.value_test(ValueTest::new(&matcher, arrays)?, candidates))
+                self.value_test(tested(Located(located))?, |arrays| ValueTest::new(&matcher, arrays))
             }
             (left @ Located(Duration(_) | Bool(_)), right)
             | (
                 left @ (Number(_) | Literal(_)),
                 right @ (Number(_) | Literal(_) | Located(Duration(_) | Bool(_))),
-            ) => Ok(binary_of_numbers(&left.into_expr(), op, &right.into_expr())),
-            (left, right) => Ok(self.compare_values(op, left.into_compared(), right.into_compared())),
+            ) => Ok(binary_of_numbers(&self.whole(left), op, &self.whole(right))),
+            (left, right) => Ok(self.compare_values(op, self.compared(left), self.compared(right))),
         }
     }
 
@@ -241,6 +248,7 @@ impl Fields<'_> {
     fn numeric_of(&self, located: Located) -> Expr {
         match located {
             Located::Attribute(candidates) => self.number_of(first(candidates)),
+            Located::Items(items) => self.number_of(self.item_values(&items)),
             Located::Text(text) => self.number_of(text),
             Located::Duration(expr) | Located::Bool(expr) => cast(expr, DataType::Float64),
         }
@@ -252,7 +260,7 @@ impl Fields<'_> {
             None => Err(PlanError::Misplaced(format!("{function:?} of nothing"))),
         };
         let text = || match items.first() {
-            Some(item) => Ok(first(texts(self.operand(item)?)?.0)),
+            Some(item) => self.text_of(self.operand(item)?),
             None => Err(PlanError::Misplaced(format!("{function:?} of nothing"))),
         };
         Ok(match function {
@@ -269,15 +277,15 @@ impl Fields<'_> {
                 let texts_only = operands.iter().all(|operand| {
                     matches!(
                         operand,
-                        Operand::Located(Located::Attribute(_) | Located::Text(_))
+                        Operand::Located(Located::Attribute(_) | Located::Items(_) | Located::Text(_))
                             | Operand::Literal(Value::Text(_) | Value::Bool(_))
                     )
                 });
                 if texts_only {
-                    let candidates = operands.into_iter().map(texts).collect::<Result<Vec<_>, _>>()?;
-                    let candidates = candidates.into_iter().flat_map(|(candidates, _)| candidates);
+                    let candidates = operands.into_iter().map(|operand| self.texts(operand));
+                    let candidates = candidates.collect::<Result<Vec<_>, _>>()?;
                     // A computed text is a text: arrays are looked into where an attribute itself is compared.
-                    Operand::Located(Located::Text(first(candidates.collect())))
+                    Operand::Located(Located::Text(first(candidates.into_iter().flatten().collect())))
                 } else {
                     let numbers = (0..items.len()).map(number).collect::<Result<Vec<_>, _>>()?;
                     Operand::Number(coalesce(numbers))
@@ -291,35 +299,56 @@ impl Fields<'_> {
             }
         })
     }
-}
 
-impl Operand {
-    /// As one expression of DataFusion.
-    fn into_expr(self) -> Expr {
-        match self {
-            Self::Located(Located::Attribute(candidates)) => first(candidates),
-            Self::Located(Located::Text(expr) | Located::Duration(expr) | Located::Bool(expr))
-            | Self::Number(expr) => expr,
-            Self::Literal(value) => literal(&value),
+    /// An operand as one expression of `DataFusion`.
+    fn whole(&self, operand: Operand) -> Expr {
+        match operand {
+            Operand::Located(Located::Attribute(candidates)) => first(candidates),
+            Operand::Located(Located::Items(items)) => self.item_values(&items),
+            Operand::Located(Located::Text(expr) | Located::Duration(expr) | Located::Bool(expr))
+            | Operand::Number(expr) => expr,
+            Operand::Literal(value) => literal(&value),
         }
     }
 
-    fn into_compared(self) -> Compared {
-        let arrays = matches!(self, Self::Located(Located::Attribute(_)));
-        let number = matches!(self, Self::Number(_) | Self::Literal(Value::Number(_)));
-        Compared { expr: self.into_expr(), arrays, number }
+    fn compared(&self, operand: Operand) -> Compared {
+        let elements = match &operand {
+            Operand::Located(Located::Attribute(_)) => Elements::OfArray,
+            Operand::Located(Located::Items(items)) => {
+                Elements::OfItems { arrays: items.value.may_be_array() }
+            }
+            _ => Elements::Whole,
+        };
+        let number = matches!(operand, Operand::Number(_) | Operand::Literal(Value::Number(_)));
+        Compared { expr: self.whole(operand), elements, number }
+    }
+
+    /// The texts of which the first that is not null is the operand's.
+    fn texts(&self, operand: Operand) -> Result<Vec<Expr>, PlanError> {
+        Ok(match tested(operand)? {
+            Tested::Text(candidates, _) => candidates,
+            Tested::Items(items) => vec![self.item_values(&items)],
+        })
+    }
+
+    fn text_of(&self, operand: Operand) -> Result<Expr, PlanError> {
+        self.texts(operand).map(first)
     }
 }
 
-/// The candidates of a text operand, and whether they may be arrays.
-fn texts(operand: Operand) -> Result<(Vec<Expr>, bool), PlanError> {
-    match operand {
-        Operand::Located(Located::Attribute(candidates)) => Ok((candidates, true)),
-        Operand::Located(Located::Text(text)) => Ok((vec![text], false)),
-        Operand::Literal(Value::Text(text)) => Ok((vec![lit(text)], false)),
-        Operand::Literal(Value::Bool(bool)) => Ok((vec![lit(bool.to_string())], false)),
-        other => Err(PlanError::Misplaced(other.into_expr().to_string())),
-    }
+/// What a test of a text operand reads.
+fn tested(operand: Operand) -> Result<Tested, PlanError> {
+    Ok(match operand {
+        Operand::Located(Located::Attribute(candidates)) => Tested::Text(candidates, true),
+        Operand::Located(Located::Items(items)) => Tested::Items(items),
+        Operand::Located(Located::Text(text)) => Tested::Text(vec![text], false),
+        Operand::Literal(Value::Text(text)) => Tested::Text(vec![lit(text)], false),
+        Operand::Literal(Value::Bool(bool)) => Tested::Text(vec![lit(bool.to_string())], false),
+        Operand::Located(Located::Duration(expr) | Located::Bool(expr)) | Operand::Number(expr) => {
+            return Err(PlanError::Misplaced(expr.to_string()));
+        }
+        Operand::Literal(value) => return Err(PlanError::Misplaced(literal(&value).to_string())),
+    })
 }
 
 fn settle(test: Expr, polarity: Polarity) -> Expr {

@@ -52,25 +52,6 @@ fn selector(selector: &Selector, fields: &mut Vec<Field>) {
 fn expression(expr: &Expr, fields: &mut Vec<Field>) {
     match &expr.kind {
         ExprKind::Field(field) => add(field, fields),
-        ExprKind::Literal(_) | ExprKind::Aggregate(_) => {}
-        ExprKind::Not(inner) | ExprKind::Negate(inner) | ExprKind::In(inner, _) => expression(inner, fields),
-        ExprKind::Regex { item, .. } => expression(item, fields),
-        ExprKind::And(left, right)
-        | ExprKind::Or(left, right)
-        | ExprKind::Compare(_, left, right)
-        | ExprKind::Arithmetic(_, left, right) => {
-            expression(left, fields);
-            expression(right, fields);
-        }
-        ExprKind::Between(item, low, high) => {
-            for one in [item, low, high] {
-                expression(one, fields);
-            }
-        }
-        ExprKind::Call(_, items) => {
-            for item in items {
-                expression(item, fields);
-            }
-        }
+        _ => expr.children().into_iter().for_each(|child| expression(child, fields)),
     }
 }

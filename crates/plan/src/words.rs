@@ -73,7 +73,7 @@ fn why(rule: &Rule, reason: &Reason) -> String {
 /// A field, and the columns and map entries where it is looked up.
 fn place(fields: &Fields<'_>, field: &Field) -> String {
     let Field::Attribute { scope, key } = field else { return format!("{field}: column") };
-    let spellings = fields.spellings(key);
+    let spellings = fields.spellings(*scope, key);
     let one = |key: &String| match scope {
         Scope::Span | Scope::Either => match fields.layout.column(AttributeScope::Span, key) {
             Some(column) => format!("{key} (column {column})"),
@@ -85,6 +85,7 @@ fn place(fields: &Fields<'_>, field: &Field) -> String {
         },
         Scope::Scope => format!("{key} (map scope_attributes)"),
         Scope::Event => format!("{key} (events)"),
+        Scope::Link => format!("{key} (links)"),
     };
     let mut text = format!("{field}: {}", spellings.iter().map(one).collect::<Vec<_>>().join(", else "));
     if *scope == Scope::Either {
@@ -148,7 +149,7 @@ fn test(test: &Test) -> String {
         Test::Contains(part) => format!("contains {part:?}"),
         Test::StartsWith(part) => format!("starts with {part:?}"),
         Test::EndsWith(part) => format!("ends with {part:?}"),
-        Test::Matches(pattern) => format!("=~ {pattern:?}"),
+        Test::Matches(pattern) => format!("matches {pattern:?}"),
         Test::Exists(true) => "exists".to_owned(),
         Test::Exists(false) => "does not exist".to_owned(),
     }

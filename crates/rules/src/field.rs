@@ -17,8 +17,8 @@ pub enum Field {
 }
 
 impl Field {
-    /// The attribute `key` of `scope`. `resource.service.name`, `scope.name`, `scope.version` and
-    /// `event.name` are [`Intrinsic`]s: they have columns of their own.
+    /// The attribute `key` of `scope`. `resource.service.name`, `scope.name`, `scope.version`, `event.name`,
+    /// `link.trace_id` and `link.span_id` are [`Intrinsic`]s: they have columns of their own.
     pub fn attribute(scope: Scope, key: impl Into<String>) -> Self {
         let key = key.into();
         match (scope, key.as_str()) {
@@ -26,7 +26,22 @@ impl Field {
             (Scope::Scope, "name") => Self::Intrinsic(Intrinsic::ScopeName),
             (Scope::Scope, "version") => Self::Intrinsic(Intrinsic::ScopeVersion),
             (Scope::Event, "name") => Self::Intrinsic(Intrinsic::EventName),
+            (Scope::Link, "trace_id") => Self::Intrinsic(Intrinsic::LinkTraceId),
+            (Scope::Link, "span_id") => Self::Intrinsic(Intrinsic::LinkSpanId),
             _ => Self::Attribute { scope, key },
+        }
+    }
+
+    /// Of what a span may have many, where the field is of such a thing: `events` or `links`. A comparison with it holds
+    /// when it holds for one of them.
+    pub fn many(&self) -> Option<&'static str> {
+        match self {
+            Self::Intrinsic(Intrinsic::EventName) | Self::Attribute { scope: Scope::Event, .. } => {
+                Some("events")
+            }
+            Self::Intrinsic(Intrinsic::LinkTraceId | Intrinsic::LinkSpanId)
+            | Self::Attribute { scope: Scope::Link, .. } => Some("links"),
+            _ => None,
         }
     }
 }
@@ -66,6 +81,8 @@ pub enum Scope {
     Scope,
     /// The attributes of the span's events: a comparison holds when it holds for one event.
     Event,
+    /// The attributes of the span's links: a comparison holds when it holds for one link.
+    Link,
     /// The span's attributes, else the resource's (unscoped names).
     Either,
 }
@@ -78,6 +95,7 @@ impl Scope {
             Self::Resource => "resource",
             Self::Scope => "scope",
             Self::Event => "event",
+            Self::Link => "link",
             Self::Either => "",
         }
     }
@@ -111,6 +129,10 @@ pub enum Intrinsic {
     ScopeVersion,
     /// Name of an event of the span (any event, in comparisons).
     EventName,
+    /// Trace id of a link of the span (any link, in comparisons), in lower-case hex.
+    LinkTraceId,
+    /// Span id of a link of the span (any link, in comparisons), in lower-case hex.
+    LinkSpanId,
 }
 
 impl Intrinsic {
@@ -129,6 +151,8 @@ impl Intrinsic {
             Self::ScopeName => "scope.name",
             Self::ScopeVersion => "scope.version",
             Self::EventName => "event.name",
+            Self::LinkTraceId => "link.trace_id",
+            Self::LinkSpanId => "link.span_id",
         }
     }
 }

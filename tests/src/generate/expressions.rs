@@ -10,7 +10,7 @@ use proptest::prelude::{BoxedStrategy, Just, Strategy, prop_oneof};
 use proptest::sample::select;
 
 use super::vocabulary::{
-    EVENT_NAMES, NAMES, PATTERNS, SERVICES, TEXTS, attribute, event_attribute, numeric_attribute, one_of,
+    EVENT_NAMES, NAMES, PATTERNS, SERVICES, TEXTS, attribute, item_attribute, numeric_attribute, one_of,
     text_intrinsic,
 };
 use super::writing;
@@ -45,9 +45,9 @@ fn comparison() -> BoxedStrategy<Expr> {
             .prop_map(|(left, operator, right)| compare(operator, field(left), field(right))),
         2 => (intrinsic_with_word(), equality())
             .prop_map(|((field, word), operator)| compare(operator, self::field(field), literal(word))),
-        1 => (event_attribute(), equality(), attribute_constant())
+        1 => (item_attribute(), equality(), attribute_constant())
             .prop_map(|(field, operator, value)| compare(operator, self::field(field), literal(value))),
-        1 => (event_attribute(), operator(), number())
+        1 => (item_attribute(), operator(), number())
             .prop_map(|(field, operator, value)| compare(operator, self::field(field), literal(value))),
         2 => (number_term(), operator(), number_term())
             .prop_map(|(left, operator, right)| compare(operator, left, right)),
@@ -158,6 +158,8 @@ fn intrinsic_with_word() -> impl Strategy<Value = (Field, Value)> {
         word(Intrinsic::ServiceName, SERVICES.to_vec()),
         word(Intrinsic::StatusMessage, vec!["", "token expired", "401"]),
         word(Intrinsic::EventName, EVENT_NAMES.to_vec()),
+        word(Intrinsic::LinkTraceId, vec!["02020202020202020202020202020202", "01"]),
+        word(Intrinsic::LinkSpanId, vec!["0101010101010101"]),
     ]
 }
 

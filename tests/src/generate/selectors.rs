@@ -11,7 +11,7 @@ use proptest::sample::select;
 
 use super::expressions::{attribute_constant, duration, filter, number};
 use super::vocabulary::{
-    EVENT_KEYS, EVENT_NAMES, NAMES, PATTERNS, SERVICES, TEXTS, attribute, event_attribute, one_of,
+    EVENT_KEYS, EVENT_NAMES, NAMES, PATTERNS, SERVICES, TEXTS, attribute, item_attribute, one_of,
     text_intrinsic,
 };
 
@@ -37,7 +37,7 @@ fn leaf() -> BoxedStrategy<Selector> {
     prop_oneof![
         5 => (attribute(), attribute_matcher()).prop_map(|(field, matcher)| Selector::Match(field, matcher)),
         3 => intrinsic(),
-        1 => (event_attribute(), attribute_matcher()).prop_map(|(field, matcher)| Selector::Match(field, matcher)),
+        1 => (item_attribute(), attribute_matcher()).prop_map(|(field, matcher)| Selector::Match(field, matcher)),
         1 => event(),
         2 => filter().prop_map(Selector::Where),
     ]

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use fluo_spans::span::{Attributes, Event, InstrumentationScope, Kind, Resource, Span, Status};
+use fluo_spans::span::{Attributes, Event, InstrumentationScope, Kind, Link, Resource, Span, Status};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::{Just, Strategy, prop_oneof};
 use proptest::sample::select;
 
 use super::vocabulary::{
-    EVENT_KEYS, EVENT_NAMES, NAMES, RESOURCE_KEYS, SCOPE_KEYS, SERVICES, SPAN_KEYS, VALUES, one_of,
+    EVENT_KEYS, EVENT_NAMES, LINK_KEYS, NAMES, RESOURCE_KEYS, SCOPE_KEYS, SERVICES, SPAN_KEYS, VALUES, one_of,
 };
 
 /// One second.
@@ -105,7 +105,8 @@ pub fn span() -> impl Strategy<Value = Span> {
         prop_oneof![3 => Just(""), 1 => Just("token expired"), 1 => Just("401")],
     );
     let when = (time(), select(vec![0, 1, SECOND / 2, SECOND, 3 * SECOND / 2, 90 * SECOND]));
-    (identity, own, when, attributes(&SPAN_KEYS), resource(), scope(), vec(event(), 0..3)).prop_map(
+    let items = (vec(event(), 0..3), vec(link(), 0..3));
+    (identity, own, when, attributes(&SPAN_KEYS), resource(), scope(), items).prop_map(
         |(
             (trace, span, parent),
             (name, kind, status, message),
@@ -113,7 +114,7 @@ pub fn span() -> impl Strategy<Value = Span> {
             attributes,
             resource,
             scope,
-            events,
+            (events, links),
         )| Span {
             trace_id: [trace; 16],
             span_id: [span; 8],
@@ -133,7 +134,7 @@ pub fn span() -> impl Strategy<Value = Span> {
                 .into_iter()
                 .map(|(name, attributes)| Event { time_ns: end_ns - duration, name, attributes })
                 .collect(),
-            links: Vec::new(),
+            links,
             dropped_attributes: 0,
             dropped_events: 0,
             dropped_links: 0,
@@ -159,6 +160,15 @@ fn scope() -> impl Strategy<Value = InstrumentationScope> {
 
 fn event() -> impl Strategy<Value = (String, Attributes)> {
     (one_of(&EVENT_NAMES).prop_map(str::to_owned), attributes(&EVENT_KEYS))
+}
+
+fn link() -> impl Strategy<Value = Link> {
+    (1_u8..3, 1_u8..3, attributes(&LINK_KEYS)).prop_map(|(trace, span, attributes)| Link {
+        trace_id: [trace; 16],
+        span_id: [span; 8],
+        trace_state: String::new(),
+        attributes,
+    })
 }
 
 /// Each key with one of the [`VALUES`], or without one. `401` is frequent, so that rules find something.

@@ -33,6 +33,9 @@ pub const EVENT_NAMES: [&str; 2] = ["exception", "retry"];
 /// Keys of event attributes.
 pub const EVENT_KEYS: [&str; 2] = ["exception.type", "attempt"];
 
+/// Keys of link attributes.
+pub const LINK_KEYS: [&str; 1] = ["peer"];
+
 /// Canonical texts of attribute values that comparing by meaning can get wrong.
 pub const VALUES: [&str; 40] = [
     "401",
@@ -80,9 +83,19 @@ pub const VALUES: [&str; 40] = [
 /// Texts that rules compare with.
 pub const TEXTS: [&str; 10] = ["401", "200", "5", "1", "", "true", "abc", "straße", "[401,200]", "401.0"];
 
-/// Patterns: anchored, alternating, empty, case-insensitive, Unicode.
-pub const PATTERNS: [&str; 7] =
-    ["^40", "01$", "^(abc|200)$", "", "(?i)STRASSE|straße", r"\d{3}", r"^\p{L}+$"];
+/// Patterns: anchored, alternating, empty, case-insensitive, Unicode; those that match a part, and a whole.
+pub const PATTERNS: [&str; 10] = [
+    "^40",
+    "01$",
+    "4.*",
+    "a|abc",
+    "^(abc|200)$",
+    "",
+    "(?i)STRASSE|straße",
+    r"\d{3}",
+    r"^\p{L}+$",
+    "(?x) 4 0 . # any",
+];
 
 /// One of the words.
 pub fn one_of(words: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
@@ -113,9 +126,11 @@ pub fn numeric_attribute() -> impl Strategy<Value = Field> {
     ])
 }
 
-/// An attribute of events.
-pub fn event_attribute() -> impl Strategy<Value = Field> {
-    select(EVENT_KEYS.map(|key| Field::attribute(Scope::Event, key)).to_vec())
+/// An attribute of events or links.
+pub fn item_attribute() -> impl Strategy<Value = Field> {
+    let of_events = EVENT_KEYS.map(|key| Field::attribute(Scope::Event, key));
+    let of_links = LINK_KEYS.map(|key| Field::attribute(Scope::Link, key));
+    select([of_events.as_slice(), &of_links].concat())
 }
 
 /// A field of the span itself that is free text.

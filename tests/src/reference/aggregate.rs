@@ -77,7 +77,7 @@ pub(super) fn taking_part<'a>(
 
 /// The span as the rule sees it.
 pub(super) fn subject<'a>(span: &'a Span, rule: &Rule, givens: Givens<'a>) -> Subject<'a> {
-    Subject { span, event: None, conventions: rule.conventions, givens }
+    Subject { span, item: None, conventions: rule.conventions, givens }
 }
 
 fn is_duration(function: &AggregateFunction) -> bool {

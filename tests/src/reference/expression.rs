@@ -1,8 +1,8 @@
 //! Expressions, over a span (`where`) or over the aggregates of a window (`condition`).
 //!
 //! Every boolean is either true or false: a comparison, test or membership with no value is false, and `not` of
-//! it is true. A comparison that reads an array holds if it holds for one element, one that reads events if it
-//! holds for one event.
+//! it is true. A comparison that reads an array holds if it holds for one element (one that denies something, if it holds
+//! for all), one that reads events or links if it holds for one of them.
 
 use fluo_rules::expr::{Comparison, Expr, ExprKind, Function};
 use fluo_rules::field::{Field, Intrinsic};
@@ -10,7 +10,7 @@ use fluo_rules::matcher::Value;
 
 use super::arithmetic;
 use super::datum::Datum;
-use super::lookup::{Subject, is_of_events};
+use super::lookup::{Subject, items};
 use super::number::Number;
 use super::pattern;
 
@@ -33,9 +33,9 @@ pub(super) fn holds(expr: &Expr, environment: &Environment<'_>) -> bool {
         | ExprKind::In(..)
         | ExprKind::Between(..)
         | ExprKind::Call(Function::Contains | Function::StartsWith | Function::EndsWith, _) => {
-            match environment {
-                Environment::Span(subject) if subject.event.is_none() && reads_events(expr) => {
-                    subject.span.events.iter().any(|event| test(expr, &Environment::Span(subject.at(event))))
+            match (environment, many(expr)) {
+                (Environment::Span(subject), Some(field)) if subject.item.is_none() => {
+                    items(field, *subject).into_iter().any(|item| test(expr, &Environment::Span(item)))
                 }
                 _ => test(expr, environment),
             }
@@ -45,15 +45,25 @@ pub(super) fn holds(expr: &Expr, environment: &Environment<'_>) -> bool {
     }
 }
 
-/// A comparison, test or membership: true if one candidate of each side passes.
+/// A comparison, test or membership: true if one candidate of each side passes, or, of what denies something, if all do.
 fn test(expr: &Expr, environment: &Environment<'_>) -> bool {
     let of = |expr| candidates(expr, environment);
+    let has_value = |expr| value(expr, environment).is_some();
     match &expr.kind {
+        ExprKind::Compare(Comparison::Ne, left, right) => {
+            has_value(left)
+                && has_value(right)
+                && of(left).iter().all(|left| of(right).iter().all(|right| !left.equals(right)))
+        }
+        ExprKind::Regex { item, pattern, negated: true } => {
+            has_value(item)
+                && of(item).iter().filter_map(Datum::text).all(|text| !pattern::matches(pattern, &text))
+        }
         ExprKind::Compare(comparison, left, right) => {
             of(left).iter().any(|left| of(right).iter().any(|right| compares(*comparison, left, right)))
         }
-        ExprKind::Regex { item, pattern, negated } => {
-            of(item).iter().filter_map(Datum::text).any(|text| pattern::found(pattern, &text) != *negated)
+        ExprKind::Regex { item, pattern, negated: false } => {
+            of(item).iter().filter_map(Datum::text).any(|text| pattern::matches(pattern, &text))
         }
         ExprKind::In(item, values) => {
             of(item).iter().any(|item| values.iter().any(|value| item.equals(&Datum::constant(value))))
@@ -186,17 +196,10 @@ fn is_attribute(expr: &Expr) -> bool {
     }
 }
 
-fn reads_events(expr: &Expr) -> bool {
+/// The first field in the expression of which a span may have many.
+fn many(expr: &Expr) -> Option<&Field> {
     match &expr.kind {
-        ExprKind::Literal(_) | ExprKind::Aggregate(_) => false,
-        ExprKind::Field(field) => is_of_events(field),
-        ExprKind::Not(inner) | ExprKind::Negate(inner) | ExprKind::In(inner, _) => reads_events(inner),
-        ExprKind::Regex { item, .. } => reads_events(item),
-        ExprKind::And(left, right)
-        | ExprKind::Or(left, right)
-        | ExprKind::Compare(_, left, right)
-        | ExprKind::Arithmetic(_, left, right) => reads_events(left) || reads_events(right),
-        ExprKind::Between(item, low, high) => [item, low, high].into_iter().any(|expr| reads_events(expr)),
-        ExprKind::Call(_, arguments) => arguments.iter().any(reads_events),
+        ExprKind::Field(field) => field.many().map(|_| field),
+        _ => expr.children().into_iter().find_map(many),
     }
 }

@@ -2,7 +2,7 @@
 
 use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::rule::Conventions;
-use fluo_spans::span::{Attributes, Event, Span};
+use fluo_spans::span::{Attributes, Event, Link, Span};
 
 use super::Givens;
 use super::datum::Datum;
@@ -14,18 +14,26 @@ use super::text::elements;
 pub(super) struct Subject<'a> {
     /// The span.
     pub(super) span: &'a Span,
-    /// The event that a comparison is tried on. Without one, a field of events means the first event that has it.
-    pub(super) event: Option<&'a Event>,
+    /// The event or link that a comparison is tried on. Without one, a field of events means the first event that has it, and
+    /// one of links the first link.
+    pub(super) item: Option<Item<'a>>,
     /// Whether attribute names follow renames.
     pub(super) conventions: Conventions,
     /// What the product gives.
     pub(super) givens: Givens<'a>,
 }
 
+/// What a span may have many of.
+#[derive(Clone, Copy)]
+pub(super) enum Item<'a> {
+    Event(&'a Event),
+    Link(&'a Link),
+}
+
 impl<'a> Subject<'a> {
     /// The same span, seen through one of its events.
     pub(super) fn at(self, event: &'a Event) -> Self {
-        Self { event: Some(event), ..self }
+        Self { item: Some(Item::Event(event)), ..self }
     }
 
     /// The field's value as a whole.
@@ -66,6 +74,7 @@ impl<'a> Subject<'a> {
             Scope::Resource => first(&self.span.resource.attributes),
             // Renames are of span, resource and event attributes.
             Scope::Scope => self.span.scope.attributes.get(key).map(str::to_owned),
+            Scope::Link => self.links().find_map(|link| link.attributes.get(key)).map(str::to_owned),
             Scope::Event => self.events().find_map(|event| first(&event.attributes)),
             Scope::Either => first(&self.span.attributes).or_else(|| first(&self.span.resource.attributes)),
         }
@@ -90,20 +99,39 @@ impl<'a> Subject<'a> {
             Intrinsic::ScopeName => unless_empty(&span.scope.name),
             Intrinsic::ScopeVersion => unless_empty(&span.scope.version),
             Intrinsic::EventName => self.events().next().map(|event| Datum::Text(event.name.clone())),
+            Intrinsic::LinkTraceId => self.links().next().map(|link| Datum::Text(hex(&link.trace_id))),
+            Intrinsic::LinkSpanId => self.links().next().map(|link| Datum::Text(hex(&link.span_id))),
         }
     }
 
     fn events(self) -> Box<dyn Iterator<Item = &'a Event> + 'a> {
-        match self.event {
-            Some(event) => Box::new(std::iter::once(event)),
-            None => Box::new(self.span.events.iter()),
+        match self.item {
+            Some(Item::Event(event)) => Box::new(std::iter::once(event)),
+            Some(Item::Link(_)) | None => Box::new(self.span.events.iter()),
+        }
+    }
+
+    fn links(self) -> Box<dyn Iterator<Item = &'a Link> + 'a> {
+        match self.item {
+            Some(Item::Link(link)) => Box::new(std::iter::once(link)),
+            Some(Item::Event(_)) | None => Box::new(self.span.links.iter()),
         }
     }
 }
 
-/// Whether a field belongs to the span's events, so that one of them satisfying a test is enough.
-pub(super) fn is_of_events(field: &Field) -> bool {
-    matches!(field, Field::Intrinsic(Intrinsic::EventName) | Field::Attribute { scope: Scope::Event, .. })
+/// The span seen through each of its events or links, whichever the field is of: one of them satisfying a test is enough.
+pub(super) fn items<'a>(field: &Field, subject: Subject<'a>) -> Vec<Subject<'a>> {
+    let of_links = matches!(
+        field,
+        Field::Intrinsic(Intrinsic::LinkTraceId | Intrinsic::LinkSpanId)
+            | Field::Attribute { scope: Scope::Link, .. }
+    );
+    let at = |item| Subject { item: Some(item), ..subject };
+    if of_links {
+        subject.span.links.iter().map(Item::Link).map(at).collect()
+    } else {
+        subject.span.events.iter().map(Item::Event).map(at).collect()
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

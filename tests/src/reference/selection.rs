@@ -6,7 +6,7 @@ use fluo_rules::rule::Selector;
 
 use super::datum::Datum;
 use super::expression::{Environment, holds};
-use super::lookup::{Subject, is_of_events};
+use super::lookup::{Subject, items};
 use super::pattern;
 
 /// Whether the selector selects the span.
@@ -16,18 +16,13 @@ pub(super) fn selects(selector: &Selector, subject: Subject<'_>) -> bool {
         Selector::Any(selectors) => selectors.iter().any(|selector| selects(selector, subject)),
         Selector::Not(selector) => !selects(selector, subject),
         Selector::Where(expr) => holds(expr, &Environment::Span(subject)),
-        Selector::Match(field, matcher) if is_of_events(field) => {
-            let events: Vec<Subject<'_>> = subject
-                .span
-                .events
-                .iter()
-                .map(|event| subject.at(event))
-                .filter(|at_event| at_event.value(field).is_some())
-                .collect();
-            if events.is_empty() {
+        Selector::Match(field, matcher) if field.many().is_some() => {
+            let items: Vec<Subject<'_>> =
+                items(field, subject).into_iter().filter(|at_item| at_item.value(field).is_some()).collect();
+            if items.is_empty() {
                 accepts_absence(matcher)
             } else {
-                events.iter().any(|at_event| matches(field, matcher, *at_event))
+                items.iter().any(|at_item| matches(field, matcher, *at_item))
             }
         }
         Selector::Match(field, matcher) => matches(field, matcher, subject),
@@ -49,15 +44,18 @@ fn matches(field: &Field, matcher: &Matcher, subject: Subject<'_>) -> bool {
     if subject.value(field).is_none() {
         return accepts_absence(matcher);
     }
-    // Presence is asked of the value as a whole, everything else of one and the same element.
-    let (of_presence, of_elements): (Vec<&Test>, Vec<&Test>) =
-        matcher.tests.iter().partition(|test| matches!(test, Test::Exists(_)));
-    of_presence.iter().all(|test| matches!(test, Test::Exists(true)))
-        && (of_elements.is_empty()
-            || subject
-                .candidates(field)
-                .iter()
-                .any(|candidate| of_elements.iter().all(|test| passes(test, candidate))))
+    // Presence is asked of the value as a whole. What denies something holds of every element, and one and the same element
+    // passes all else.
+    let candidates = subject.candidates(field);
+    let affirms = |test: &&Test| !matches!(test, Test::Exists(_) | Test::Ne(_) | Test::NotIn(_));
+    let affirmed =
+        |candidate: &Datum| matcher.tests.iter().filter(affirms).all(|test| passes(test, candidate));
+    let denied = |test: &Test| match test {
+        Test::Exists(expected) => *expected,
+        test => candidates.iter().all(|candidate| passes(test, candidate)),
+    };
+    matcher.tests.iter().filter(|test| !affirms(test)).all(denied)
+        && (!matcher.tests.iter().any(|test| affirms(&test)) || candidates.iter().any(affirmed))
 }
 
 /// Whether the matcher holds where there is no value.

@@ -1,5 +1,6 @@
 //! Attributes as numbers, and comparisons of attributes with each other and with computed values.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -47,21 +48,36 @@ impl ScalarUDFImpl for NumberOf {
     }
 }
 
-/// A side of a comparison: an expression, and whether its text may be an array.
+/// A side of a comparison.
 pub(crate) struct Compared {
     pub(crate) expr: Expr,
-    /// Its text may be an array.
-    pub(crate) arrays: bool,
+    /// What is compared of it.
+    pub(crate) elements: Elements,
     /// It is a number already.
     pub(crate) number: bool,
 }
 
-/// `left op right` by meaning, of texts (whose elements are compared, where they are arrays) and numbers.
-/// False where either has no value.
+/// What of a side is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Elements {
+    /// Its value.
+    Whole,
+    /// The elements, where its text is an array.
+    OfArray,
+    /// The values of a span's events or links, of which one must do; their elements, where `arrays` says that they may be
+    /// arrays.
+    OfItems {
+        /// A value may be an array.
+        arrays: bool,
+    },
+}
+
+/// `left op right` by meaning, of texts and numbers. It holds of arrays when it holds of one element of each; `!=`, when it
+/// holds of all. False where either has no value.
 pub(crate) fn compare_values(op: Comparison, left: Compared, right: Compared) -> Expr {
     ScalarUDF::new_from_impl(CompareValues {
         op: op.into(),
-        arrays: [left.arrays, right.arrays],
+        elements: [left.elements, right.elements],
         signature: Signature::any(2, Volatility::Immutable),
     })
     .call(vec![left.expr, right.expr])
@@ -94,7 +110,7 @@ impl From<Comparison> for Op {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct CompareValues {
     op: Op,
-    arrays: [bool; 2],
+    elements: [Elements; 2],
     signature: Signature,
 }
 
@@ -105,10 +121,10 @@ enum Side {
     Integer(arrow::array::Int64Array),
 }
 
-/// One row of a side.
-#[derive(Clone, Copy)]
+/// A value of a side.
+#[derive(Clone)]
 enum Item<'a> {
-    Text(&'a str),
+    Text(Cow<'a, str>),
     Number(f64),
     Integer(i64),
 }
@@ -125,7 +141,7 @@ impl Side {
 
     fn get(&self, row: usize) -> Option<Item<'_>> {
         match self {
-            Self::Text(column) => column.get(row).map(Item::Text),
+            Self::Text(column) => column.get(row).map(|text| Item::Text(text.into())),
             Self::Number(column) => column.is_valid(row).then(|| Item::Number(column.value(row))),
             Self::Integer(column) => column.is_valid(row).then(|| Item::Integer(column.value(row))),
         }
@@ -134,20 +150,51 @@ impl Side {
 
 impl Item<'_> {
     #[expect(clippy::cast_precision_loss, reason = "a number that is no integer compares as f64")]
-    fn number(self) -> Option<f64> {
+    fn number(&self) -> Option<f64> {
         match self {
             Self::Text(text) => text::number(text),
-            Self::Number(number) => Some(number),
-            Self::Integer(integer) => Some(integer as f64),
+            Self::Number(number) => Some(*number),
+            Self::Integer(integer) => Some(*integer as f64),
+        }
+    }
+}
+
+impl Elements {
+    /// The values that an item stands for: one must do, of which each is an array of one or more.
+    fn of(self, item: Item<'_>) -> Vec<Vec<Item<'_>>> {
+        let Item::Text(text) = &item else { return vec![vec![item]] };
+        let array =
+            |text: &str| Some(text::array(text)?.into_iter().map(|text| Item::Text(text.into())).collect());
+        match self {
+            Self::Whole => vec![vec![item]],
+            Self::OfArray => vec![array(text).unwrap_or_else(|| vec![item])],
+            Self::OfItems { arrays } => {
+                let values = text::array(text).unwrap_or_default().into_iter();
+                values
+                    .map(|value| {
+                        let elements = if arrays { array(&value) } else { None };
+                        elements.unwrap_or_else(|| vec![Item::Text(value.into())])
+                    })
+                    .collect()
+            }
         }
     }
 }
 
 impl Op {
-    fn holds(self, left: Item<'_>, right: Item<'_>) -> bool {
+    /// Of arrays.
+    fn holds_of(self, lefts: &[Item<'_>], rights: &[Item<'_>]) -> bool {
+        let mut pairs = lefts.iter().flat_map(|left| rights.iter().map(move |right| (left, right)));
+        match self {
+            Self::Ne => pairs.all(|(left, right)| self.holds(left, right)),
+            _ => pairs.any(|(left, right)| self.holds(left, right)),
+        }
+    }
+
+    fn holds(self, left: &Item<'_>, right: &Item<'_>) -> bool {
         let order = match (left, right) {
             (Item::Text(left), Item::Text(right)) => compare_texts(left, right),
-            (Item::Integer(left), Item::Integer(right)) => Some(left.cmp(&right)),
+            (Item::Integer(left), Item::Integer(right)) => Some(left.cmp(right)),
             _ => left.number().zip(right.number()).and_then(|(left, right)| left.partial_cmp(&right)),
         };
         match (self, order, left, right) {
@@ -187,23 +234,13 @@ impl ScalarUDFImpl for CompareValues {
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = super::arrays(&arguments)?;
         let (left, right) = (Side::new(&arrays[0])?, Side::new(&arrays[1])?);
-        let elements = |item, arrays: bool| match item {
-            Item::Text(text) if arrays => text::array(text),
-            _ => None,
-        };
         let results: BooleanArray = (0..arguments.number_rows)
             .map(|row| {
                 let (Some(left), Some(right)) = (left.get(row), right.get(row)) else {
                     return Some(false);
                 };
-                Some(match (elements(left, self.arrays[0]), elements(right, self.arrays[1])) {
-                    (None, None) => self.op.holds(left, right),
-                    (Some(lefts), None) => lefts.iter().any(|left| self.op.holds(Item::Text(left), right)),
-                    (None, Some(rights)) => rights.iter().any(|right| self.op.holds(left, Item::Text(right))),
-                    (Some(lefts), Some(rights)) => lefts.iter().any(|left| {
-                        rights.iter().any(|right| self.op.holds(Item::Text(left), Item::Text(right)))
-                    }),
-                })
+                let (lefts, rights) = (self.elements[0].of(left), self.elements[1].of(right));
+                Some(lefts.iter().any(|left| rights.iter().any(|right| self.op.holds_of(left, right))))
             })
             .collect();
         Ok(ColumnarValue::Array(Arc::new(results)))

@@ -10,7 +10,7 @@ use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
-use fluo_rules::expr::compile_pattern;
+use fluo_rules::expr::{compile_pattern, compile_whole_pattern};
 use fluo_rules::matcher::{Matcher, Number, Test, Value};
 use fluo_spans::text;
 use regex::Regex;
@@ -18,7 +18,8 @@ use regex::Regex;
 use super::text_column::TextColumn;
 use crate::error::PlanError;
 
-/// Tests that one value (one element, where it is an array) must all satisfy.
+/// Tests that a value must all satisfy. Where it is an array, those that deny something hold of every element, and one
+/// element satisfies all the others.
 #[derive(Debug, Clone)]
 pub(crate) struct ValueTest {
     pub(crate) tests: Vec<Compiled>,
@@ -50,20 +51,30 @@ impl ValueTest {
             .tests
             .iter()
             .map(|test| match test {
-                Test::Matches(pattern) => Self::pattern(pattern, false),
+                Test::Matches(pattern) => Self::pattern(pattern, compile_pattern(pattern), false),
                 other => Ok(Compiled::Plain(other.clone())),
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { tests, arrays, missing })
     }
 
-    /// A regular expression that must (or, negated, must not) be found.
-    pub(crate) fn regex(pattern: &str, negated: bool, arrays: bool) -> Result<Self, PlanError> {
-        Ok(Self { tests: vec![Self::pattern(pattern, negated)?], arrays, missing: false })
+    /// There is a value.
+    pub(crate) fn presence() -> Self {
+        Self { tests: vec![Compiled::Plain(Test::Exists(true))], arrays: false, missing: false }
     }
 
-    fn pattern(pattern: &str, negated: bool) -> Result<Compiled, PlanError> {
-        let regex = compile_pattern(pattern)
+    /// A regular expression that must (or, negated, must not) match the whole text.
+    pub(crate) fn regex(pattern: &str, negated: bool, arrays: bool) -> Result<Self, PlanError> {
+        let compiled = Self::pattern(pattern, compile_whole_pattern(pattern), negated)?;
+        Ok(Self { tests: vec![compiled], arrays, missing: false })
+    }
+
+    fn pattern(
+        pattern: &str,
+        compiled: Result<Regex, regex::Error>,
+        negated: bool,
+    ) -> Result<Compiled, PlanError> {
+        let regex = compiled
             .map_err(|source| PlanError::Pattern { pattern: pattern.to_owned(), source: Box::new(source) })?;
         Ok(Compiled::Pattern { regex, negated })
     }
@@ -75,14 +86,21 @@ impl ValueTest {
 
     /// Whether the text of a field satisfies the tests.
     fn holds(&self, value: &str) -> bool {
-        let presence_only = self.tests.iter().all(|test| matches!(test, Compiled::Plain(Test::Exists(_))));
-        if self.arrays
-            && !presence_only
-            && let Some(elements) = text::array(value)
-        {
-            return elements.iter().any(|element| self.tests.iter().all(|test| test.holds(element)));
+        let of_presence = |test: &Compiled| matches!(test, Compiled::Plain(Test::Exists(_)));
+        if !self.arrays || self.tests.iter().all(of_presence) {
+            return self.tests.iter().all(|test| test.holds(value));
         }
-        self.tests.iter().all(|test| test.holds(value))
+        let Some(elements) = text::array(value) else {
+            return self.tests.iter().all(|test| test.holds(value));
+        };
+        let (affirming, others): (Vec<&Compiled>, Vec<&Compiled>) =
+            self.tests.iter().partition(|test| !of_presence(test) && !test.denies());
+        let (of_presence, denying): (Vec<&Compiled>, Vec<&Compiled>) =
+            others.into_iter().partition(|test| of_presence(test));
+        of_presence.iter().all(|test| test.holds(value))
+            && denying.iter().all(|test| elements.iter().all(|element| test.holds(element)))
+            && (affirming.is_empty()
+                || elements.iter().any(|element| affirming.iter().all(|test| test.holds(element))))
     }
 
     /// The call of this test over a field's candidate columns: the first that has a value is tested.
@@ -92,6 +110,11 @@ impl ValueTest {
 }
 
 impl Compiled {
+    /// Whether it holds of an array when no element makes it false, rather than when one makes it true.
+    pub(crate) fn denies(&self) -> bool {
+        matches!(self, Self::Plain(Test::Ne(_) | Test::NotIn(_)) | Self::Pattern { negated: true, .. })
+    }
+
     fn holds(&self, value: &str) -> bool {
         let test = match self {
             Self::Pattern { regex, negated } => return regex.is_match(value) != *negated,

@@ -1,8 +1,8 @@
 //! The tests of [`crate::functions`] in SQL's own functions.
 //!
-//! They differ from those in what SQL cannot say, or not readably: only equality with a text looks into arrays, and finds
-//! their elements by taking brackets and quotes away and splitting at commas; results of arithmetic beyond the doubles
-//! are infinite, integers above 2⁵³ compare as doubles, and the text `-0` is less than 0. Lambdas stand for events alone:
+//! They differ from those in what SQL cannot say, or not readably: only equality with a text, and being different from
+//! something, look into arrays, and find their elements by taking brackets and quotes away and splitting at commas; results of arithmetic beyond the doubles
+//! are infinite, integers above 2⁵³ compare as doubles, and the text `-0` is less than 0. Lambdas stand for events and links alone:
 //! DataFusion plans them, but not yet in every place.
 
 use arrow::datatypes::DataType;
@@ -15,18 +15,16 @@ use datafusion::functions_nested::array_has::{array_has, array_has_any};
 use datafusion::functions_nested::array_transform::array_transform;
 use datafusion::functions_nested::make_array::make_array;
 use datafusion::functions_nested::string::{array_to_string, string_to_array};
-use datafusion::logical_expr::{Expr, ident, lambda, lit, try_cast, when};
+use datafusion::logical_expr::{Expr, cast, ident, lambda, lit, try_cast, when};
 use fluo_rules::expr::Comparison;
-use fluo_rules::matcher::{Test, Value};
-use fluo_spans::schema::columns;
+use fluo_rules::matcher::{Number, Test, Value};
 
-use crate::functions::{Compared, Compiled, EventValue, ValueTest};
+use crate::fields::Items;
+use crate::functions::{Compared, Compiled, ItemValue, ValueTest};
 use crate::predicate::{binary, literal};
 
-const EVENT: &str = "event";
-
-/// The test of the first candidate that has a value. Equality with texts looks into arrays, by the list that
-/// [`elements`] makes of an attribute.
+/// The test of the first candidate that has a value. Some look into arrays, by the list that [`elements`] makes of an
+/// attribute.
 pub(crate) fn value_test(test: &ValueTest, candidates: Vec<Expr>) -> Expr {
     let list = match candidates.as_slice() {
         [Expr::Column(column)] if test.arrays => Some(ident(elements_column(&column.name))),
@@ -36,22 +34,42 @@ pub(crate) fn value_test(test: &ValueTest, candidates: Vec<Expr>) -> Expr {
     if test.missing {
         return text.is_null();
     }
-    if let ([Compiled::Plain(only)], Some(list)) = (test.tests.as_slice(), list) {
-        match only {
-            Test::Eq(Value::Text(value)) => return array_has(list, lit(value.as_str())),
-            Test::In(values) => {
-                let texts = values.iter().map(|value| match value {
-                    Value::Text(text) => Some(lit(text.as_str())),
-                    _ => None,
-                });
-                if let Some(texts) = texts.collect::<Option<Vec<Expr>>>() {
-                    return array_has_any(list, make_array(texts));
-                }
-            }
-            _ => {}
+    // Of several tests that affirm something, one and the same element satisfies all, which a list does not tell.
+    let alone = test.tests.iter().filter(|test| !test.denies()).count() == 1;
+    let tests = test.tests.iter().map(|test| {
+        let list = list.as_ref().filter(|_| alone || test.denies());
+        list.and_then(|list| of_elements(test, &text, list)).unwrap_or_else(|| one_test(test, &text))
+    });
+    tests.reduce(Expr::and).unwrap_or_else(|| lit(true))
+}
+
+/// A test of the elements of an attribute, where a list of them can say it.
+fn of_elements(test: &Compiled, text: &Expr, list: &Expr) -> Option<Expr> {
+    let Compiled::Plain(test) = test else { return None };
+    let none_of = |values: &[Value]| {
+        let among = array_has_any(list.clone(), make_array(values.iter().map(element).collect()));
+        differs(text, values).and(Expr::IsNotTrue(Box::new(among)))
+    };
+    match test {
+        Test::Eq(Value::Text(value)) => Some(array_has(list.clone(), lit(value.as_str()))),
+        Test::In(values) if values.iter().all(|value| matches!(value, Value::Text(_))) => {
+            Some(array_has_any(list.clone(), make_array(values.iter().map(element).collect())))
         }
+        Test::Ne(value) => Some(none_of(std::slice::from_ref(value))),
+        Test::NotIn(values) => Some(none_of(values)),
+        _ => None,
     }
-    test.tests.iter().map(|test| one_test(test, &text)).reduce(Expr::and).unwrap_or_else(|| lit(true))
+}
+
+/// The text of an element that is equal to `value`, as it is usually written.
+fn element(value: &Value) -> Expr {
+    lit(match value {
+        Value::Text(text) => text.clone(),
+        Value::Bool(bool) => bool.to_string(),
+        Value::Number(Number::Int(int)) => int.to_string(),
+        Value::Number(Number::Float(float)) => fluo_spans::text::double_text(*float),
+        Value::Duration(nanos) => nanos.to_string(),
+    })
 }
 
 /// The column that holds an attribute's elements.
@@ -135,27 +153,37 @@ pub(crate) fn compare_values(op: Comparison, left: Compared, right: Compared) ->
     if texts { coalesce(vec![numbers, binary(left.expr, op, right.expr)]) } else { numbers }
 }
 
-/// Whether one event satisfies all tests.
-pub(crate) fn event_test(tests: &[(EventValue, ValueTest)]) -> Expr {
-    let tests = tests.iter().map(|(value, test)| value_test(test, vec![of_event(value)]));
+/// Whether one item of a column satisfies all tests.
+pub(crate) fn item_test(column: &str, tests: &[(ItemValue, ValueTest)]) -> Expr {
+    let tests = tests.iter().map(|(value, test)| value_test(test, vec![of_item(column, value)]));
     let all = tests.reduce(Expr::and).unwrap_or_else(|| lit(true));
-    array_any_match(ident(columns::EVENTS), lambda([EVENT], all))
+    array_any_match(ident(column), lambda([item(column)], all))
 }
 
-/// The values of all events as the text of an array.
-pub(crate) fn event_values(value: &EventValue) -> Expr {
-    let values = array_transform(ident(columns::EVENTS), lambda([EVENT], of_event(value)));
+/// The values of all items as the text of an array.
+pub(crate) fn item_values(items: &Items) -> Expr {
+    let value = of_item(items.column, &items.value);
+    let values = array_transform(ident(items.column), lambda([item(items.column)], value));
     let joined = array_to_string(values, lit(","));
     datafusion::functions::string::expr_fn::concat(vec![lit("["), joined, lit("]")])
 }
 
-fn of_event(value: &EventValue) -> Expr {
+/// The lambda's parameter: `event` of `events`, `link` of `links`.
+fn item(column: &str) -> &str {
+    column.strip_suffix('s').unwrap_or(column)
+}
+
+fn of_item(column: &str, value: &ItemValue) -> Expr {
     // Only printed: the lambda's parameter is named as a column is.
-    let event = || ident(EVENT);
+    let item = || ident(item(column));
     match value {
-        EventValue::Name => get_field(event(), "name"),
-        EventValue::Attribute(spellings) => first(
-            spellings.iter().map(|key| get_field(get_field(event(), "attributes"), key.as_str())).collect(),
+        ItemValue::Text(field) => get_field(item(), *field),
+        ItemValue::Id(field) => {
+            let bytes = cast(get_field(item(), *field), DataType::Binary);
+            datafusion::functions::encoding::expr_fn::encode(bytes, lit("hex"))
+        }
+        ItemValue::Attribute(spellings) => first(
+            spellings.iter().map(|key| get_field(get_field(item(), "attributes"), key.as_str())).collect(),
         ),
     }
 }

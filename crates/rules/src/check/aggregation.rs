@@ -4,7 +4,7 @@ use super::{Report, expression, shape};
 use crate::diagnostic::Code;
 use crate::expr::Expr;
 use crate::expr::nearest::nearest;
-use crate::field::{Field, Intrinsic, Scope};
+use crate::field::{Field, Intrinsic};
 use crate::keys::{MAX_EVIDENCE, Table};
 use crate::matcher::Number;
 use crate::rule::{Aggregate, AggregateFunction};
@@ -258,13 +258,11 @@ fn percent_of(key: &str) -> Option<f64> {
 fn field(report: &mut Report, part: &Entry, numeric: bool) -> Option<Field> {
     let name = shape::some_text(report, part)?;
     let field = expression::field(report, &part.value, &name)?;
-    let reason = match &field {
-        Field::Intrinsic(Intrinsic::EventName) | Field::Attribute { scope: Scope::Event, .. } => {
-            "a span may have many events"
-        }
-        Field::Intrinsic(Intrinsic::Duration) | Field::Attribute { .. } => return Some(field),
-        Field::Intrinsic(_) if numeric => "it is not a number",
-        Field::Intrinsic(_) => return Some(field),
+    let reason = match (field.many(), &field) {
+        (Some(many), _) => format!("a span may have many {many}"),
+        (None, Field::Intrinsic(Intrinsic::Duration) | Field::Attribute { .. }) => return Some(field),
+        (None, Field::Intrinsic(_)) if numeric => "it is not a number".to_owned(),
+        (None, Field::Intrinsic(_)) => return Some(field),
     };
     let message = format!("`{}` cannot work on `{name}`: {reason}", part.key);
     let finding = report.value(Code::NotAggregatable, part, message);

@@ -53,22 +53,8 @@ pub(super) fn warn_of_vanishing_groups(
         .hint("list the groups in `expect`");
 }
 
-fn children(expr: &Expr) -> Vec<&Expr> {
-    match &expr.kind {
-        ExprKind::Literal(_) | ExprKind::Field(_) | ExprKind::Aggregate(_) => Vec::new(),
-        ExprKind::Not(inner) | ExprKind::Negate(inner) | ExprKind::In(inner, _) => vec![inner],
-        ExprKind::Regex { item, .. } => vec![item],
-        ExprKind::And(left, right)
-        | ExprKind::Or(left, right)
-        | ExprKind::Compare(_, left, right)
-        | ExprKind::Arithmetic(_, left, right) => vec![left, right],
-        ExprKind::Between(item, low, high) => vec![item, low, high],
-        ExprKind::Call(_, arguments) => arguments.iter().collect(),
-    }
-}
-
 fn names_aggregate(expr: &Expr) -> bool {
-    matches!(expr.kind, ExprKind::Aggregate(_)) || children(expr).into_iter().any(names_aggregate)
+    matches!(expr.kind, ExprKind::Aggregate(_)) || expr.children().into_iter().any(names_aggregate)
 }
 
 /// The comparison that holds for a small number of spans and does not need any span to be there.

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::{Report, expression, shape};
 use crate::diagnostic::Code;
 use crate::expr::nearest::nearest;
-use crate::field::{Field, Intrinsic, Scope};
 use crate::matcher::Number;
 use crate::rule::GroupKey;
 use crate::yaml::{Entry, Node, Yaml};
@@ -31,11 +30,8 @@ pub(super) fn group_by(report: &mut Report, entry: &Entry) -> Option<Vec<GroupKe
             sound = false;
             continue;
         };
-        if matches!(
-            field,
-            Field::Intrinsic(Intrinsic::EventName) | Field::Attribute { scope: Scope::Event, .. }
-        ) {
-            let message = format!("`{name}` cannot be a group key: a span may have many events");
+        if let Some(many) = field.many() {
+            let message = format!("`{name}` cannot be a group key: a span may have many {many}");
             report.at(Code::NotGroupable, item, message);
             sound = false;
         } else if keys.iter().any(|key| key.key == name) {
@@ -130,15 +126,36 @@ pub(super) fn value(report: &mut Report, node: &Node) -> Result<Option<String>, 
     match &node.value {
         Yaml::Null => Ok(None),
         Yaml::Bool(value) => Ok(Some(value.to_string())),
-        Yaml::Number(Number::Int(value)) => Ok(Some(value.to_string())),
         // The spelling: group values are texts, and `1.10` is not `1.1`.
         Yaml::Text(_) | Yaml::Number(_) | Yaml::Unusable(_) => {
-            Ok(node.scalar_text(&report.text()).map(str::to_owned))
+            let spelling = node.scalar_text(&report.text()).map(str::to_owned);
+            if let (Yaml::Number(number), Some(spelling)) = (&node.value, &spelling) {
+                warn_of_spelling(report, node, *number, spelling);
+            }
+            Ok(spelling)
         }
         Yaml::List(_) | Yaml::Map(_) => {
             let message = format!("a group's value must be text, not {}", node.describe());
             report.at(Code::BadExpectation, node, message);
             Err(Reported)
         }
+    }
+}
+
+/// `0x1f` is a number to YAML and a text here, and which of the two a group is called cannot be told.
+fn warn_of_spelling(report: &mut Report, node: &Node, number: Number, spelling: &str) {
+    let plain = spelling.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if !plain {
+        let value = match number {
+            Number::Int(int) => int.to_string(),
+            Number::Float(float) => float.to_string(),
+        };
+        report
+            .at(
+                Code::NumberLikeText,
+                node,
+                format!("a group's value is a text: this is the text `{spelling}`"),
+            )
+            .hint(format!("write `\"{spelling}\"` for the text, `{value}` for the number"));
     }
 }

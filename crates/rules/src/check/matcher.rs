@@ -47,7 +47,7 @@ pub(super) fn matcher(report: &mut Report, entry: &Entry, field: &Field) -> Opti
             finding.hint("`{exists: false}` matches spans without it, `\"\"` an empty text");
             return None;
         }
-        _ => vec![Test::Eq(reader.value(report, &entry.value)?)],
+        _ => vec![equals(reader.value(report, &entry.value)?)],
     };
     Some(Matcher { tests })
 }
@@ -76,8 +76,8 @@ impl Reader<'_> {
     fn operator(&self, report: &mut Report, operator: &Entry) -> Option<Test> {
         let text = |test: fn(String) -> Test, report: &mut Report| Some(test(self.text(report, operator)?));
         match operator.key.as_str() {
-            "eq" => Some(Test::Eq(self.value(report, &operator.value)?)),
-            "ne" => Some(Test::Ne(self.value(report, &operator.value)?)),
+            "eq" => Some(equals(self.value(report, &operator.value)?)),
+            "ne" => Some(differs(self.value(report, &operator.value)?)),
             "gt" => Some(Test::Gt(self.ordered(report, operator)?)),
             "gte" => Some(Test::Gte(self.ordered(report, operator)?)),
             "lt" => Some(Test::Lt(self.ordered(report, operator)?)),
@@ -107,11 +107,12 @@ impl Reader<'_> {
             return None;
         }
         let values: Vec<_> = items.iter().map(|item| self.value(report, item)).collect();
-        values.into_iter().collect()
+        let values: Option<Vec<Vec<Value>>> = values.into_iter().collect();
+        values.map(|values| values.into_iter().flatten().collect())
     }
 
-    /// A value for equality.
-    fn value(&self, report: &mut Report, node: &Node) -> Option<Value> {
+    /// A value for equality: what it means and, where that reads otherwise, the text as it is written.
+    fn value(&self, report: &mut Report, node: &Node) -> Option<Vec<Value>> {
         let spelling = node.scalar_text(&report.text()).map(str::to_owned);
         let Some(spelling) = spelling else {
             let message = format!(
@@ -126,18 +127,22 @@ impl Reader<'_> {
             return None;
         };
         match (self.subject, &node.value) {
-            (Subject::Duration, _) => self.duration(report, node, &spelling),
-            (Subject::Words(words), _) => self.word(report, node, &spelling, words),
+            (Subject::Duration, _) => self.duration(report, node, &spelling).map(|value| vec![value]),
+            (Subject::Words(words), _) => self.word(report, node, &spelling, words).map(|value| vec![value]),
             (Subject::Open, Yaml::Unusable(why)) => {
                 self.unusable(report, node, &spelling, why);
                 None
             }
             (Subject::Open, Yaml::Number(number)) => {
                 warn_of_dropped_zero(report, node, *number, &spelling);
-                Some(Value::Number(*number))
+                let written = (!is_read_back(&spelling)).then_some(Value::Text(spelling));
+                Some(std::iter::once(Value::Number(*number)).chain(written).collect())
             }
-            (Subject::Open, Yaml::Bool(value)) => Some(Value::Bool(*value)),
-            (Subject::Open, _) => Some(Value::Text(spelling)),
+            (Subject::Open, Yaml::Bool(value)) => {
+                let written = (spelling != value.to_string()).then_some(Value::Text(spelling));
+                Some(std::iter::once(Value::Bool(*value)).chain(written).collect())
+            }
+            (Subject::Open, _) => Some(vec![Value::Text(spelling)]),
         }
     }
 
@@ -234,6 +239,27 @@ impl Reader<'_> {
             .at(Code::BadNumber, node, message)
             .hint(format!("write `\"{spelling}\"` to compare with the text"));
     }
+}
+
+fn equals(mut values: Vec<Value>) -> Test {
+    match (values.pop(), values.is_empty()) {
+        (Some(only), true) => Test::Eq(only),
+        (last, _) => Test::In(values.into_iter().chain(last).collect()),
+    }
+}
+
+fn differs(mut values: Vec<Value>) -> Test {
+    match (values.pop(), values.is_empty()) {
+        (Some(only), true) => Test::Ne(only),
+        (last, _) => Test::NotIn(values.into_iter().chain(last).collect()),
+    }
+}
+
+/// Whether an attribute with the text of a plain number, as it is written, is read as that number: not so for
+/// `0x80004005`, `0b101`, `1_000`.
+fn is_read_back(spelling: &str) -> bool {
+    let unsigned = spelling.trim_start_matches(['+', '-']);
+    !spelling.contains('_') && !["0x", "0o", "0b"].iter().any(|prefix| unsigned.starts_with(prefix))
 }
 
 /// `1.10` is a number to YAML, and a version to many.

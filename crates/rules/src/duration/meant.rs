@@ -31,7 +31,7 @@ fn clock(text: &str) -> Option<String> {
         (digits, unit)
     });
     let written = parts.iter().filter(|(digits, _)| !digits.is_empty());
-    Some(written.map(|(digits, unit)| format!("{digits}{unit}")).collect())
+    Some(written.flat_map(|(digits, unit)| [*digits, *unit]).collect())
 }
 
 /// Numbers with units of whatever spelling, brought into order.
@@ -59,7 +59,7 @@ fn units(text: &str) -> Option<String> {
         rest = behind;
     }
     parts.sort_by_key(|(unit, _)| *unit);
-    Some(parts.into_iter().map(|(unit, number)| format!("{number}{}", UNITS[unit].0)).collect())
+    Some(parts.iter().flat_map(|(unit, number)| [number.as_str(), UNITS[*unit].0]).collect())
 }
 
 /// How many of which unit a word stands for.

@@ -203,7 +203,7 @@ impl Checker<'_> {
                 Problem::new(Code::TypeMismatch, pattern.at, "a regular expression is a text in quotes");
             return self.fail(problem.hint("write `name =~ \"^GET /api\"`"));
         };
-        if let Err(error) = pattern::compile_pattern(&text) {
+        if let Err(error) = pattern::compile_whole_pattern(&text) {
             let message = format!("the regular expression does not parse: {}", pattern::complaint(&error));
             self.problems.push(Problem::new(Code::BadPattern, pattern.at.clone(), message));
             return None;

@@ -36,7 +36,7 @@ use crate::rule::Aggregate;
 
 pub use evaluate::Values;
 pub use names::{is_reserved, parse_field};
-pub use pattern::{PATTERN_SIZE_LIMIT, compile_pattern};
+pub use pattern::{PATTERN_SIZE_LIMIT, compile_pattern, compile_whole_pattern};
 pub use types::{Type, type_of};
 
 /// The longest expression, in bytes.
@@ -125,6 +125,23 @@ impl PartialEq for Expr {
     }
 }
 
+impl Expr {
+    /// The expressions that it is built from, in the order of the text.
+    pub fn children(&self) -> Vec<&Self> {
+        match &self.kind {
+            ExprKind::Literal(_) | ExprKind::Field(_) | ExprKind::Aggregate(_) => Vec::new(),
+            ExprKind::Not(inner) | ExprKind::Negate(inner) | ExprKind::In(inner, _) => vec![inner],
+            ExprKind::Regex { item, .. } => vec![item],
+            ExprKind::And(left, right)
+            | ExprKind::Or(left, right)
+            | ExprKind::Compare(_, left, right)
+            | ExprKind::Arithmetic(_, left, right) => vec![left, right],
+            ExprKind::Between(item, low, high) => vec![item, low, high],
+            ExprKind::Call(_, arguments) => arguments.iter().collect(),
+        }
+    }
+}
+
 /// An expression's forms. "No value" propagates through arithmetic and functions; a comparison, test or
 /// membership with no value is false, so that every boolean is either true or false.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,8 +160,8 @@ pub enum ExprKind {
     Or(Box<Expr>, Box<Expr>),
     /// A comparison.
     Compare(Comparison, Box<Expr>, Box<Expr>),
-    /// `=~` and `!~`: the pattern (valid for the `regex` crate) is found in the text; negated, the item has
-    /// a value in which it is not found.
+    /// `=~` and `!~`: the pattern (valid for the `regex` crate) matches the whole text; negated, the item has a value, and
+    /// it matches none of it.
     Regex {
         /// The text.
         item: Box<Expr>,

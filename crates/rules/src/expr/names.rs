@@ -23,8 +23,13 @@ const INTRINSICS: [Intrinsic; 9] = [
 ];
 
 /// Words before a dot or a bracket.
-const SCOPES: [(&str, Scope); 4] =
-    [("span", Scope::Span), ("resource", Scope::Resource), ("scope", Scope::Scope), ("event", Scope::Event)];
+const SCOPES: [(&str, Scope); 5] = [
+    ("span", Scope::Span),
+    ("resource", Scope::Resource),
+    ("scope", Scope::Scope),
+    ("event", Scope::Event),
+    ("link", Scope::Link),
+];
 
 /// The words of one of the two intrinsics that have words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +129,7 @@ fn index_scope(word: &str) -> Option<Scope> {
 pub(super) fn index(scope: &str, key: &str, at: Range<usize>) -> Result<Field, Problem> {
     index_scope(scope).map(|scope| Field::attribute(scope, key)).ok_or_else(|| {
         Problem::new(Code::UnknownName, at, format!("`{scope}` has no keys")).hint(
-            "keys stand behind `span`, `resource`, `event`, `scope`, or `any` (the span, else the resource)",
+            "keys stand behind `span`, `resource`, `event`, `link`, `scope`, or `any` (the span, else the resource)",
         )
     })
 }

@@ -118,7 +118,9 @@ pub(super) fn of_field(field: &Field) -> Type {
             | Intrinsic::ServiceName
             | Intrinsic::ScopeName
             | Intrinsic::ScopeVersion
-            | Intrinsic::EventName,
+            | Intrinsic::EventName
+            | Intrinsic::LinkTraceId
+            | Intrinsic::LinkSpanId,
         ) => Type::Text,
     }
 }

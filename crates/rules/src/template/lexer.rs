@@ -60,8 +60,8 @@ pub(super) fn tags(text: &str) -> Vec<Tag<'_>> {
     while let Some(found) = text[at..].find('{') {
         let open = at + found;
         let rest = &text[open..];
-        if rest.starts_with("{#") {
-            at = rest[2..].find("#}").map_or(text.len(), |end| open + 2 + end + 2);
+        if let Some(comment) = rest.strip_prefix("{#") {
+            at = comment.find("#}").map_or(text.len(), |end| open + 2 + end + 2);
         } else if let Some(length) = whole_tag(rest, "raw") {
             at = raw_end(text, open + length);
         } else if rest.starts_with("{{") || rest.starts_with("{%") {

@@ -222,7 +222,7 @@ mod tests {
             "{{ rule }}, ".repeat(500),
             "{% if state == 'firing' %}{{ rule }}{% endif %}".repeat(100),
             format!("{{{{ [{}] }}}}", "-1, ".repeat(1000)),
-            format!("{{{{ {{{}}} }}}}", (0..500).map(|n| format!("'k{n}': rule, ")).collect::<String>()),
+            format!("{{{{ {{{}}} }}}}", "'k': rule, ".repeat(500)),
         ] {
             assert!(too_deep(&lexer::tags(&text)).is_none(), "{text}");
         }

@@ -228,7 +228,6 @@ fn scalars_mean_what_an_author_means() {
         ("\"401\"", text("401")),
         ("'401'", text("401")),
         ("401", int(401)),
-        ("1_000", int(1000)),
         ("-3", int(-3)),
         ("0.05", float(0.05)),
         ("1e3", float(1000.0)),
@@ -251,6 +250,33 @@ fn scalars_mean_what_an_author_means() {
             matches(span_attribute("k"), Test::Eq(value)),
             "{written}"
         );
+    }
+}
+
+#[test]
+fn a_number_that_is_not_plain_decimal_also_means_the_text_as_written() {
+    let int = |value| Value::Number(Number::Int(value));
+    let k = |test| matches(span_attribute("k"), test);
+    for (written, test) in [
+        ("0x80004005", Test::In(vec![int(0x8000_4005), text("0x80004005")])),
+        ("-0x10", Test::In(vec![int(-16), text("-0x10")])),
+        ("0b101", Test::In(vec![int(5), text("0b101")])),
+        ("0o17", Test::In(vec![int(15), text("0o17")])),
+        ("1_000", Test::In(vec![int(1000), text("1_000")])),
+        ("True", Test::In(vec![Value::Bool(true), text("True")])),
+        ("{eq: 0x1f}", Test::In(vec![int(31), text("0x1f")])),
+        ("{ne: 0x1f}", Test::NotIn(vec![int(31), text("0x1f")])),
+        ("[0x1f, 5]", Test::In(vec![int(31), text("0x1f"), int(5)])),
+        ("{not_in: [0x1f, 5]}", Test::NotIn(vec![int(31), text("0x1f"), int(5)])),
+        // Only a number has an order, and a text has its parts.
+        ("{gt: 0x1f}", Test::Gt(int(31))),
+        ("{starts_with: 0x1f}", Test::StartsWith("0x1f".to_owned())),
+        // These are read as the numbers that they are.
+        ("+5", Test::Eq(int(5))),
+        ("1e3", Test::Eq(Value::Number(Number::Float(1000.0)))),
+        ("\"0x1f\"", Test::Eq(text("0x1f"))),
+    ] {
+        assert_eq!(selector(&format!("{{attributes: {{k: {written}}}}}")), k(test), "{written}");
     }
 }
 

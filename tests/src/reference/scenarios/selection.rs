@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::matcher::{Matcher, Number, Test, Value};
 use fluo_rules::rule::{Conventions, Selector};
-use fluo_spans::span::{InstrumentationScope, Resource, Span};
+use fluo_spans::span::{InstrumentationScope, Link, Resource, Span};
 
 use super::build::{attributes, equals, event, failure, finds, span_attribute, with};
 
@@ -47,10 +47,13 @@ fn values_compare_by_meaning() {
         (Some("402"), Test::NotIn(vec![word("400"), integer(401)]), true),
         (None, Test::NotIn(vec![word("400")]), false),
         (Some("[401, 200]"), Test::Eq(integer(200)), true),
-        (Some("[401, 200]"), Test::Ne(integer(200)), true),
-        (Some("[200, 200]"), Test::Ne(integer(200)), false),
+        (Some("[401, 200]"), Test::Ne(integer(200)), false),
+        (Some("[401, 200]"), Test::Ne(integer(500)), true),
+        (Some("[401, 200]"), Test::NotIn(vec![word("500"), integer(401)]), false),
+        (Some("[401, 200]"), Test::NotIn(vec![word("500"), integer(403)]), true),
         (Some("[401, 200]"), Test::Contains(",".to_owned()), false),
-        (Some("[]"), Test::Ne(integer(200)), false),
+        (Some("[]"), Test::Ne(integer(200)), true),
+        (Some("[]"), Test::Eq(integer(200)), false),
         (Some("[]"), Test::Exists(true), true),
         (Some("[]"), Test::Exists(false), false),
         (Some(""), Test::Exists(true), true),
@@ -72,9 +75,19 @@ fn values_compare_by_meaning() {
 
 #[test]
 fn one_and_the_same_element_passes_all_tests() {
-    let between = Matcher { tests: vec![Test::Gt(integer(3)), Test::Lt(integer(5))] };
-    for (value, expected) in [("[1, 9]", false), ("[1, 4]", true), ("4", true)] {
-        let selector = Selector::Match(span_attribute("x"), between.clone());
+    let between = vec![Test::Gt(integer(3)), Test::Lt(integer(5))];
+    let not_four = vec![Test::Gt(integer(3)), Test::Ne(integer(4))];
+    for (tests, value, expected) in [
+        (&between, "[1, 9]", false),
+        (&between, "[1, 4]", true),
+        (&between, "4", true),
+        // What denies something holds of every element.
+        (&not_four, "[1, 4]", false),
+        (&not_four, "[4, 9]", false),
+        (&not_four, "[1, 9]", true),
+        (&not_four, "[1, 2]", false),
+    ] {
+        let selector = Selector::Match(span_attribute("x"), Matcher { tests: tests.clone() });
         assert_eq!(finds(selector, Conventions::Renamed, &with(1, 0, &[("x", value)])), expected, "{value}");
     }
 }
@@ -176,6 +189,31 @@ fn one_event_satisfies_its_whole_selector() {
         ),
         ("no such event", Selector::Event { name: Some(equals("gone")), attributes: vec![] }, false),
         ("some event", Selector::Event { name: None, attributes: vec![] }, true),
+    ] {
+        assert_eq!(finds(selector, Conventions::Renamed, &span), expected, "{scenario}");
+    }
+}
+
+#[test]
+fn one_link_is_enough() {
+    let link = |id: u8, peer: &str| Link {
+        trace_id: [id; 16],
+        span_id: [0xcd; 8],
+        trace_state: String::new(),
+        attributes: attributes(&[("peer", peer)]),
+    };
+    let span = Span { links: vec![link(1, "[\"a\",\"b\"]"), link(0xab, "c")], ..failure(1, 0) };
+    let of = |key, test| Selector::Match(Field::attribute(Scope::Link, key), Matcher { tests: vec![test] });
+    for (scenario, selector, expected) in [
+        ("some link's trace", of("trace_id", Test::Eq(word(&"ab".repeat(16)))), true),
+        ("no link's trace", of("trace_id", Test::Eq(word(&"02".repeat(16)))), false),
+        ("some link's span", of("span_id", Test::StartsWith("cdcd".to_owned())), true),
+        ("some link's attribute", of("peer", Test::Eq(word("c"))), true),
+        ("an element of some link's", of("peer", Test::Eq(word("b"))), true),
+        ("one link without it is enough", of("peer", Test::Ne(word("c"))), true),
+        ("every link has it", of("peer", Test::NotIn(vec![word("c"), word("a")])), false),
+        ("no link has it", of("nope", Test::Exists(false)), true),
+        ("a link has it", of("peer", Test::Exists(false)), false),
     ] {
         assert_eq!(finds(selector, Conventions::Renamed, &span), expected, "{scenario}");
     }
