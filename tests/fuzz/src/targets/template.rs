@@ -1,7 +1,7 @@
 //! Templates of annotations.
 
 use fluo_alerts::template::Renderer;
-use fluo_rules::template;
+use fluo_rules::template::{self, Names};
 
 use crate::target::{Form, Target};
 
@@ -10,7 +10,8 @@ pub(crate) const TARGET: Target = Target {
     form: Form::Text,
     run: |input| {
         let text = String::from_utf8_lossy(input);
-        let problems = template::check(&text, Some(&["errors", "total"]));
+        let names = Names { aggregates: Some(vec!["errors", "total"]), labels: None, group: None };
+        let problems = template::check(&text, &names);
         if problems.is_empty() {
             let renderer = Renderer::new(Some("https://traces.example/{trace_id}"));
             drop(renderer.render(&text, &crate::targets::template::violation(), "firing"));
