@@ -50,6 +50,7 @@ codes! {
     TooManyRules "E0110" "More than 10,000 rules loaded together.",
     NotText "E0111" "The file is not UTF-8.",
     BadMerge "E0112" "A merge key (`<<`) whose value is not a mapping or a list of mappings.",
+    Unreadable "E0113" "A file, or a folder of files, that cannot be read.",
     DuplicateRule "E0201" "Two rules of one name.",
     BadDuration "E0202" "A duration that cannot be read.",
     BadNumber "E0203" "A number that cannot be read, or is out of range.",

@@ -18,6 +18,9 @@ pub(crate) fn text(file: &SourceFile) -> Result<Report, Box<Finding>> {
         let place = Place { file: Arc::clone(&file.name), bytes: 0..0, start, end: start };
         Box::new(Finding { code, message, place, hint: None, related: Vec::new() })
     };
+    if let Some(reason) = &file.unread {
+        return Err(problem(Code::Unreadable, format!("it cannot be read: {reason}")));
+    }
     if file.content.len() > MAX_FILE_BYTES {
         let message = format!("the file has {} bytes; it may have 1 MiB", file.content.len());
         return Err(problem(Code::FileTooLarge, message));
