@@ -7,11 +7,10 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use datafusion::execution::object_store::ObjectStoreUrl;
-use fluo_engine::SpanSource;
-use fluo_engine::open::add_folder;
+use fluo_engine::{DataFiles, SpanSource};
 use fluo_spans::layout::Layout;
 use fluo_spans::{Decoded, Limits, SetAside};
-use fluo_store::IngestOptions;
+use fluo_store::{FileFault, IngestOptions};
 use futures::{StreamExt, stream};
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
@@ -34,7 +33,7 @@ pub(crate) struct Spans {
 /// Opens all of `paths`. What cannot be read is told on standard error, and the rest goes on.
 pub(crate) async fn open(paths: &[PathBuf]) -> Result<Spans, Failure> {
     let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new());
-    let url = ObjectStoreUrl::local_filesystem();
+    let data = DataFiles::new(store, ObjectStoreUrl::local_filesystem());
     let mut spans = Spans::default();
     let mut raw = Vec::new();
     for path in paths {
@@ -53,14 +52,15 @@ pub(crate) async fn open(paths: &[PathBuf]) -> Result<Spans, Failure> {
             return Err(Failure::usage(format!("there is no file in `{}`", path.display())));
         }
         if !parquet.is_empty() {
-            let opened = add_folder(&mut spans.source, &store, &url, &root)
+            let opened = data
+                .below(&root)
                 .await
                 .map_err(|error| Failure::because(format!("could not list `{}`", path.display()), error))?;
+            spans.source.extend(opened.source);
             spans.bytes += opened.bytes;
             spans.count += opened.spans;
-            for (location, error) in &opened.unreadable {
-                spans.incomplete = true;
-                terminal::note(&format!("warning: /{location} was left out: {}", chain(error)));
+            for (_, fault) in &opened.faults {
+                spans.left_out(fault);
             }
         }
         raw.extend(others);
@@ -72,6 +72,12 @@ pub(crate) async fn open(paths: &[PathBuf]) -> Result<Spans, Failure> {
 }
 
 impl Spans {
+    /// Tells of a file that is not read.
+    pub(crate) fn left_out(&mut self, fault: &FileFault) {
+        self.incomplete = true;
+        terminal::note(&format!("warning: /{} was left out: {}", fault.location(), chain(fault.reason())));
+    }
+
     async fn add_otlp(&mut self, files: &[PathBuf]) -> Result<(), Failure> {
         let at_once = std::thread::available_parallelism().map_or(1, usize::from);
         let mut decoded = stream::iter(files.iter().cloned())

@@ -4,6 +4,8 @@ use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use fluo_plan::PlanError;
 use fluo_spans::batch::BatchError;
+use fluo_store::FileFault;
+use fluo_store::guard::Panic;
 
 /// One rule could not be evaluated; others are not touched by it.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +25,12 @@ pub enum EngineError {
     /// Occurs when a second look at the spans finds others than the first: files were changed or removed meanwhile.
     #[error("spans changed while they were read: {0} that were there are gone")]
     Changed(&'static str),
+    /// Occurs when a data file cannot be read: [`crate::faults`] judges without it.
+    #[error("a data file cannot be read")]
+    File(#[source] FileFault),
+    /// Occurs when something panics while a rule is judged, in no file that is read: a bug.
+    #[error("judging it failed in a way that should not be possible")]
+    Panic(#[from] Panic),
     /// Occurs when a plan fails while it runs.
     #[error("the query failed")]
     Query(#[source] Box<DataFusionError>),
@@ -57,6 +65,9 @@ pub enum EngineError {
 
 impl From<DataFusionError> for EngineError {
     fn from(source: DataFusionError) -> Self {
+        if let Some(fault) = FileFault::behind(&source) {
+            return Self::File(fault.clone());
+        }
         match source.find_root() {
             DataFusionError::ResourcesExhausted(_) => Self::Memory(Box::new(source)),
             _ => Self::Query(Box::new(source)),

@@ -5,7 +5,9 @@
 //! | [`source`] | Parquet files and decoded spans → one table a layout |
 //! | `rows` | matched rows → each span once, by group and time |
 //! | [`mod@evaluate`] | rule, source, range → what was observed |
-//! | [`open`] | a folder → the span files in it |
+//! | [`open`] | data files → a source, or what is wrong with each |
+//! | [`faults`] | a look that meets an unreadable file → a look over the others |
+//! | `guarded` | whatever goes wrong while a file is scanned → that file's fault |
 //! | `episodes` | holding moments → episodes |
 //! | `values` | rows, moments → values of the aggregates |
 //! | `evidence` | rows of a window → those that show what is wrong |
@@ -19,6 +21,9 @@ mod episodes;
 pub mod error;
 pub mod evaluate;
 mod evidence;
+pub mod faults;
+mod footers;
+mod guarded;
 pub mod open;
 pub mod record;
 mod rows;
@@ -29,5 +34,7 @@ mod values;
 
 pub use error::EngineError;
 pub use evaluate::{Observed, Outcome, Range, Values, evaluate, observe};
+pub use faults::{LeftOut, without_faulty};
+pub use open::{DataFiles, Opened};
 pub use session::{session, session_with_memory};
 pub use source::SpanSource;

@@ -1,95 +1,177 @@
-//! A folder of span files as a [`SpanSource`].
+//! Data files of a store, opened: the one place where a file becomes spans that rules read, or a fault that is told.
+//!
+//! `fluo eval`, the evaluator, replays and the demo all open files here. What a file turned out to be is remembered; a
+//! request that failed is not, and is made again the next time.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use datafusion::execution::object_store::ObjectStoreUrl;
 use fluo_plan::TimeRange;
 use fluo_spans::layout::Layout;
 use fluo_store::names::current;
-use fluo_store::{DataFile, Footer, StoreError, footer, list, resolve_root};
-use futures::{StreamExt, stream};
+use fluo_store::{DataFile, FileFault, OpenFile, StoreError, list, open, resolve_root};
+use futures::future::join_all;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 
-use crate::source::{SpanFile, SpanSource};
+use crate::footers::Footers;
+use crate::source::{FileOf, SpanSource, StoreOf};
 
-/// Footers read at a time.
-const CONCURRENT_FOOTERS: usize = 16;
+/// Files opened at a time.
+const CONCURRENT: usize = 16;
 
-/// What adding a folder told, besides the spans.
+/// Files of which it is remembered what they are: a few hundred bytes each.
+const MOST_KNOWN: usize = 100_000;
+
+/// The data files of one store.
+#[derive(Debug)]
+pub struct DataFiles {
+    store: StoreOf,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// By place, size and tag.
+    files: BTreeMap<String, OpenFile>,
+    /// Thousands of files share one layout.
+    layouts: BTreeMap<Layout, Arc<Layout>>,
+}
+
+/// Files as a source of spans, and what opening them told besides.
 #[derive(Debug, Default)]
 pub struct Opened {
+    /// The spans in them.
+    pub source: SpanSource,
     /// Files that are read.
     pub files: usize,
     /// Spans in them, copies included.
     pub spans: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Files that cannot be read, and why; windows that they may touch are partial.
-    pub unreadable: Vec<(Path, StoreError)>,
-    /// Objects among the files that are no span files.
+    /// Files that are not read, and why; windows that they may touch are partial.
+    pub faults: Vec<(DataFile, FileFault)>,
+    /// Objects among the files that are no data files.
     pub foreign: Vec<(Path, String)>,
 }
 
-/// Adds the span files at or below `root` to a source.
-///
-/// # Errors
-///
-/// [`StoreError::Request`] where the store cannot list.
-pub async fn add_folder(
-    source: &mut SpanSource,
-    store: &Arc<dyn ObjectStore>,
-    url: &ObjectStoreUrl,
-    root: &Path,
-) -> Result<Opened, StoreError> {
-    let listing = list(store.as_ref(), &resolve_root(store.as_ref(), root).await?).await?;
-    let mut opened = Opened {
-        foreign: listing.foreign.iter().map(|it| (it.location.clone(), it.reason.to_owned())).collect(),
-        ..Opened::default()
-    };
-    // Only what a listing replaces is skipped: of equal hour and content the newest counts.
-    let files = current(listing.files, |file| file.name.as_ref()).current;
-    let footers: Vec<(DataFile, Result<Footer, StoreError>)> = stream::iter(files)
-        .map(|file| async move {
-            let footer = footer(store.as_ref(), &file.location, file.size).await;
-            (file, footer)
-        })
-        .buffered(CONCURRENT_FOOTERS)
-        .collect()
-        .await;
-    let mut by_layout: BTreeMap<Layout, Vec<SpanFile>> = BTreeMap::new();
-    for (file, footer) in footers {
-        match footer {
-            Ok(Footer { layout, ends, rows, .. }) => {
-                opened.files += 1;
-                opened.spans += rows;
-                opened.bytes += file.size;
-                // A file without rows has nothing to read, nor ends.
-                if let Some(ends) = ends {
-                    let ends = TimeRange { from: *ends.start(), to: *ends.end() };
-                    by_layout.entry(layout).or_default().push(SpanFile { object: object_meta(&file), ends });
+impl DataFiles {
+    /// Of a store that the query engine knows by `url`.
+    pub fn new(store: Arc<dyn ObjectStore>, url: ObjectStoreUrl) -> Self {
+        Self { store: StoreOf { url, footers: Arc::new(Footers::new(store)) }, known: Mutex::default() }
+    }
+
+    /// Opens what lies at or below `root`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Request`] where the store cannot list.
+    pub async fn below(&self, root: &Path) -> Result<Opened, StoreError> {
+        let store = self.store.footers.store().as_ref();
+        let listing = list(store, &resolve_root(store, root).await?).await?;
+        // Only what a listing replaces is skipped: of equal hour and content the newest counts.
+        let files = current(listing.files, |file| file.name.as_ref()).current;
+        let foreign = listing.foreign.iter().map(|it| (it.location.clone(), it.reason.to_owned())).collect();
+        Ok(Opened { foreign, ..self.source(&files).await })
+    }
+
+    /// Opens files.
+    pub async fn source(&self, files: &[DataFile]) -> Opened {
+        let mut opened = Opened::default();
+        let mut by_layout: BTreeMap<Arc<Layout>, Vec<FileOf>> = BTreeMap::new();
+        for (file, result) in files.iter().zip(self.open(files).await) {
+            match result {
+                Ok(OpenFile { layout, ends, rows, .. }) => {
+                    opened.files += 1;
+                    opened.spans += rows;
+                    opened.bytes += file.size;
+                    // A file without rows has nothing to read, nor ends.
+                    if let Some(ends) = ends {
+                        let ends = TimeRange { from: *ends.start(), to: *ends.end() };
+                        by_layout.entry(layout).or_default().push(FileOf { object: object_meta(file), ends });
+                    }
                 }
-            }
-            Err(error) => {
-                if let Some(name) = &file.name {
-                    let nanos = |millis: i64| millis.saturating_mul(1_000_000);
-                    source.add_damage(TimeRange { from: nanos(name.min_end_ms), to: nanos(name.max_end_ms) });
-                } else {
-                    source.add_unknown_damage();
+                Err(fault) => {
+                    let ends = file.ends_ns();
+                    opened.source.add_damage(TimeRange { from: *ends.start(), to: *ends.end() });
+                    opened.faults.push((file.clone(), fault));
                 }
-                opened.unreadable.push((file.location, error));
             }
         }
+        for (layout, files) in by_layout {
+            opened.source.add_files(self.store.clone(), files, layout.as_ref().clone());
+        }
+        opened
     }
-    for (layout, files) in by_layout {
-        source.add_files(url.clone(), files, layout);
+
+    /// Opens each of the files, in their order.
+    pub async fn open(&self, files: &[DataFile]) -> Vec<Result<OpenFile, FileFault>> {
+        let mut opened: Vec<Option<Result<OpenFile, FileFault>>> =
+            files.iter().map(|file| self.known().files.get(&key(file)).cloned().map(Ok)).collect();
+        let unknown: Vec<&DataFile> =
+            files.iter().zip(&opened).filter(|(_, known)| known.is_none()).map(|(file, _)| file).collect();
+        let mut asked = ask(&unknown, |file| &file.location, |file| self.one(file)).await.into_iter();
+        for slot in &mut opened {
+            if slot.is_none() {
+                *slot = asked.next();
+            }
+        }
+        opened.into_iter().flatten().collect()
     }
-    Ok(opened)
+
+    async fn one(&self, file: &DataFile) -> Result<OpenFile, FileFault> {
+        let footers = &self.store.footers;
+        let (mut opened, footer) = open(footers.store(), file).await?;
+        footers.keep(&file.location, file.size, footer);
+        let mut known = self.known();
+        if known.files.len() >= MOST_KNOWN {
+            known.files.clear();
+        }
+        let layout = Arc::clone(&opened.layout);
+        opened.layout = Arc::clone(known.layouts.entry(layout.as_ref().clone()).or_insert(layout));
+        known.files.insert(key(file), opened.clone());
+        Ok(opened)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is known of a file is known of these bytes at this place.
+fn key(file: &DataFile) -> String {
+    format!("{} {} {}", file.location, file.size, file.e_tag.as_deref().unwrap_or_default())
+}
+
+/// Asks a store for something of each of the files, and returns its answers in their order.
+///
+/// Where the store fails as many requests in a row as are made at a time, it is down: the rest is not asked for, or
+/// each of thousands of files would wait for its own time limit.
+pub(crate) async fn ask<'a, F, T>(
+    files: &[&'a F],
+    location: impl Fn(&F) -> &Path,
+    request: impl AsyncFn(&'a F) -> Result<T, FileFault>,
+) -> Vec<Result<T, FileFault>> {
+    let mut answers = Vec::with_capacity(files.len());
+    let mut failed_in_a_row = 0;
+    for some in files.chunks(CONCURRENT) {
+        if failed_in_a_row >= CONCURRENT {
+            let down = |file: &&F| Err(FileFault::unavailable(location(file), "the store answers nothing"));
+            answers.extend(some.iter().map(down));
+            continue;
+        }
+        for answer in join_all(some.iter().map(|file| request(file))).await {
+            let failed = answer.as_ref().is_err_and(FileFault::is_unavailable);
+            failed_in_a_row = if failed { failed_in_a_row + 1 } else { 0 };
+            answers.push(answer);
+        }
+    }
+    answers
 }
 
 /// A data file as DataFusion's readers know it.
-pub fn object_meta(file: &DataFile) -> ObjectMeta {
+fn object_meta(file: &DataFile) -> ObjectMeta {
     ObjectMeta {
         location: file.location.clone(),
         // Only caches look at it, and a file of a name never changes.

@@ -1,4 +1,4 @@
-//! Where an evaluation reads spans from: Parquet files of any layouts, or spans decoded a moment ago.
+//! Where an evaluation reads spans from: data files of any layouts, or spans decoded a moment ago.
 
 use std::sync::Arc;
 
@@ -6,17 +6,16 @@ use datafusion::catalog::TableProvider;
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
-use datafusion::prelude::SessionContext;
 use fluo_plan::{RulePlan, TimeRange};
 use fluo_spans::batch::to_batch;
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::span_schema;
 use fluo_spans::span::Span;
-use futures::TryStreamExt;
 use object_store::ObjectMeta;
 use object_store::path::Path;
 
 use crate::error::EngineError;
+use crate::footers::Footers;
 use crate::span_files::SpanFiles;
 
 /// Spans in one or more layouts.
@@ -38,16 +37,22 @@ struct Part {
 #[derive(Debug, Clone)]
 enum Stored {
     Memory(Arc<MemTable>),
-    Files { store: ObjectStoreUrl, files: Vec<SpanFile> },
+    Files { store: StoreOf, files: Vec<FileOf> },
 }
 
-/// A span file, and when its first and its last span ended.
+/// Where data files lie.
 #[derive(Debug, Clone)]
-pub struct SpanFile {
-    /// Where it lies.
-    pub object: ObjectMeta,
-    /// Ends of its spans.
-    pub ends: TimeRange,
+pub(crate) struct StoreOf {
+    /// As the query engine knows it.
+    pub(crate) url: ObjectStoreUrl,
+    pub(crate) footers: Arc<Footers>,
+}
+
+/// A data file, and when its first and its last span ended.
+#[derive(Debug, Clone)]
+pub(crate) struct FileOf {
+    pub(crate) object: ObjectMeta,
+    pub(crate) ends: TimeRange,
 }
 
 /// Spans of a batch: enough to be fast, few enough to spread over cores.
@@ -76,42 +81,49 @@ impl SpanSource {
         Ok(())
     }
 
-    /// Adds Parquet files that were written in `layout`.
-    pub fn add_files(&mut self, store: ObjectStoreUrl, files: Vec<SpanFile>, layout: Layout) {
+    /// Adds all that another has.
+    pub fn extend(&mut self, other: Self) {
+        let Self { parts, ends, damaged } = other;
+        self.parts.extend(parts);
+        self.damaged.extend(damaged);
+        if let Some(ends) = ends {
+            self.widen(ends);
+        }
+    }
+
+    /// Adds data files that were written in `layout`.
+    pub(crate) fn add_files(&mut self, store: StoreOf, files: Vec<FileOf>, layout: Layout) {
         for file in &files {
             self.widen(file.ends);
         }
         self.parts.push(Part { layout, spans: Stored::Files { store, files } });
     }
 
-    /// Reads every file to its end, and leaves out those that cannot be read: a sound footer may stand behind damaged
-    /// pages. For when a query failed; it costs as much as reading all there is.
-    ///
-    /// # Errors
-    ///
-    /// [`EngineError::Query`] where a file cannot be planned to be read at all.
-    pub async fn leave_out_damaged(
-        &mut self,
-        session: &SessionContext,
-    ) -> Result<Vec<(Path, TimeRange, EngineError)>, EngineError> {
-        let mut damaged = Vec::new();
-        for part in &mut self.parts {
-            let Stored::Files { store, files } = &mut part.spans else { continue };
-            let mut sound = Vec::with_capacity(files.len());
-            for file in files.iter() {
-                let alone = Stored::Files { store: store.clone(), files: vec![file.clone()] };
-                let scan = Part { layout: part.layout.clone(), spans: alone }.scan(&[file.ends])?;
-                match read_to_end(session, scan).await {
-                    Ok(()) => sound.push(file.clone()),
-                    Err(error) => {
-                        self.damaged.push(file.ends);
-                        damaged.push((file.object.location.clone(), file.ends, error));
-                    }
-                }
+    /// Leaves out a file, whose spans may be missing from then on. Returns when they ended; none where it is not there.
+    pub(crate) fn leave_out(&mut self, location: &Path) -> Option<TimeRange> {
+        let files = self.parts.iter_mut().filter_map(|part| match &mut part.spans {
+            Stored::Files { files, .. } => Some(files),
+            Stored::Memory(_) => None,
+        });
+        for files in files {
+            if let Some(at) = files.iter().position(|file| file.object.location == *location) {
+                let ends = files.remove(at).ends;
+                self.add_damage(ends);
+                return Some(ends);
             }
-            *files = sound;
         }
-        Ok(damaged)
+        None
+    }
+
+    /// The data files, and where they lie.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&StoreOf, &FileOf)> {
+        self.parts
+            .iter()
+            .filter_map(|part| match &part.spans {
+                Stored::Files { store, files } => Some(files.iter().map(move |file| (store, file))),
+                Stored::Memory(_) => None,
+            })
+            .flatten()
     }
 
     /// Says that spans which ended within `range` may be missing.
@@ -206,7 +218,7 @@ impl SpanSource {
 impl Part {
     /// The spans that may have ended within one of the ranges: of files, only those that can hold such.
     fn scan(&self, ranges: &[TimeRange]) -> Result<LogicalPlan, EngineError> {
-        let needed = |file: &&SpanFile| {
+        let needed = |file: &&FileOf| {
             ranges.iter().any(|range| range.from <= file.ends.to && file.ends.from <= range.to)
         };
         let table: Arc<dyn TableProvider> = match &self.spans {
@@ -218,16 +230,11 @@ impl Part {
                 if files.is_empty() {
                     Arc::new(MemTable::try_new(schema, vec![Vec::new()])?)
                 } else {
-                    Arc::new(SpanFiles { schema, store: store.clone(), files })
+                    let StoreOf { url, footers } = store.clone();
+                    Arc::new(SpanFiles { schema, url, footers, files })
                 }
             }
         };
         Ok(LogicalPlanBuilder::scan("spans", provider_as_source(table), None)?.build()?)
     }
-}
-
-async fn read_to_end(session: &SessionContext, scan: LogicalPlan) -> Result<(), EngineError> {
-    let mut stream = session.execute_logical_plan(scan).await?.execute_stream().await?;
-    while stream.try_next().await?.is_some() {}
-    Ok(())
 }

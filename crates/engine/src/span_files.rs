@@ -11,7 +11,6 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
@@ -20,11 +19,15 @@ use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use object_store::ObjectMeta;
 
+use crate::footers::{Footers, Readers};
+use crate::guarded::Guarded;
+
 /// Parquet files of one schema in one store.
 #[derive(Debug)]
 pub(crate) struct SpanFiles {
     pub(crate) schema: SchemaRef,
-    pub(crate) store: ObjectStoreUrl,
+    pub(crate) url: ObjectStoreUrl,
+    pub(crate) footers: Arc<Footers>,
     pub(crate) files: Vec<ObjectMeta>,
 }
 
@@ -45,20 +48,17 @@ impl TableProvider for SpanFiles {
         _filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let options = state.default_table_options().parquet;
-        // Footers are read once, however many queries an evaluation takes.
-        let runtime = state.runtime_env();
-        let footers = CachedParquetFileReaderFactory::new(
-            runtime.object_store(&self.store)?,
-            runtime.cache_manager.get_file_metadata_cache(),
-        );
         let source = ParquetSource::new(TableSchema::from(Arc::clone(&self.schema)))
-            .with_table_parquet_options(options)
-            .with_parquet_file_reader_factory(Arc::new(footers))
+            .with_table_parquet_options(state.default_table_options().parquet)
+            .with_parquet_file_reader_factory(Arc::new(Readers(Arc::clone(&self.footers))))
             .with_enable_page_index(true);
-        let files = self.files.iter().cloned().map(PartitionedFile::new_from_meta).collect();
-        let groups = FileGroup::new(files).split_files(state.config().target_partitions());
-        let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))
+        // The schema that a file itself gives for Arrow is not looked at: nothing vouches for it in every file.
+        let file = |object: &ObjectMeta| {
+            PartitionedFile::new_from_meta(object.clone()).with_arrow_schema(Arc::clone(&self.schema))
+        };
+        let groups = FileGroup::new(self.files.iter().map(file).collect())
+            .split_files(state.config().target_partitions());
+        let config = FileScanConfigBuilder::new(self.url.clone(), Arc::new(Guarded(Arc::new(source))))
             .with_file_groups(groups)
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)

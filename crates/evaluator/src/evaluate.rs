@@ -21,7 +21,7 @@ use fluo_alerts::step;
 use fluo_alerts::step::{Empty, traced};
 use fluo_alerts::template::Renderer;
 use fluo_alerts::trouble::{Subject, Wrong};
-use fluo_engine::{EngineError, SpanSource, observe, record, session_with_memory};
+use fluo_engine::{EngineError, SpanSource, observe, record, session_with_memory, without_faulty};
 use fluo_plan::{RulePlan, TimeRange, missing_can_make_true};
 use fluo_rules::rule::Rule;
 use fluo_store::{DataFile, Hour, StoreError};
@@ -263,13 +263,13 @@ impl Evaluator {
                     return Ok((Vec::new(), false));
                 }
                 let known_damage = state.damaged.len();
-                let mut source = self.data.source(&needed, &mut state.damaged).await;
-                let mut found = self.look(&session, plan, &source, &judged, cell).await;
-                if matches!(found, Err(EngineError::Query(_)))
-                    && self.data.leave_out_damaged(&session, &mut source, &mut state.damaged).await?
-                {
-                    found = self.look(&session, plan, &source, &judged, cell).await;
-                }
+                let mut source = Box::pin(self.data.source(&needed, &mut state.damaged)).await?;
+                let mut left_out = Vec::new();
+                let found = without_faulty(&mut source, &mut left_out, async |source: &SpanSource| {
+                    self.look(&session, plan, source, &judged, cell).await
+                })
+                .await;
+                self.data.left_out(left_out, &mut state.damaged)?;
                 Ok::<_, EngineError>((found?, state.damaged.len() > known_damage))
             };
             let (found, holed) = tokio::time::timeout(budget, looking)

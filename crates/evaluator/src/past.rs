@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use fluo_rules::duration::Nanos;
 use fluo_store::records::read_evaluations;
-use fluo_store::{DataFile, Hour, Root, StoreError, footer};
+use fluo_store::{DataFile, Hour, Root, StoreError, ingested_at_ms};
 use futures::{StreamExt, stream};
 use object_store::path::Path;
 
@@ -110,8 +110,8 @@ async fn recorded(root: &Root, from: i64) -> Result<BTreeMap<String, i64>, Store
 /// Returns when a file's raw object was written, in nanoseconds since the epoch.
 async fn written(root: &Root, file: &DataFile) -> i64 {
     // A file that cannot be read arrives all the same: the evaluation will say so.
-    let footer = footer(root.store.as_ref(), &file.location, file.size).await.ok();
-    let millis = footer.and_then(|footer| footer.ingested_at_ms).unwrap_or(file.last_modified_ms);
+    let said = ingested_at_ms(root.store.as_ref(), file).await.ok().flatten();
+    let millis = said.unwrap_or(file.last_modified_ms);
     millis.saturating_mul(1_000_000)
 }
 

@@ -259,7 +259,7 @@ async fn judge(
     let runtime = RuntimeEnv::default();
     let data = SpanData::new(root.clone(), &runtime)?;
     let mut damaged = Vec::new();
-    let source = data.source(files, &mut damaged).await;
+    let source = data.source(files, &mut damaged).await?;
     if let Some(damaged) = damaged.first() {
         let detail = format!("`{}` cannot be read: {}", plain(&damaged.name), plain(&damaged.reason));
         findings.push(Finding { kind: Kind::FileAltered, detail });

@@ -193,13 +193,17 @@ impl Layout {
     ///
     /// It is what was written: a projected schema may have lost some of the columns it names.
     pub fn from_schema(schema: &Schema) -> Option<Self> {
-        let metadata = schema.metadata();
-        if metadata.get(META_SCHEMA)? != &SCHEMA_VERSION.to_string() {
+        Self::from_metadata(|key| schema.metadata().get(key).map(String::as_str))
+    }
+
+    /// The layout that key-value metadata declares: `value` of each of the keys that [`layout_metadata`] has.
+    pub fn from_metadata<'a>(value: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
+        if value(META_SCHEMA)? != SCHEMA_VERSION.to_string() {
             return None;
         }
         // A layout that cannot be read back is none: the caller treats the file as foreign and says so.
-        let number = metadata.get(META_LAYOUT)?.parse().ok()?;
-        let keys: BTreeMap<String, String> = serde_json::from_str(metadata.get(META_KEYS)?).ok()?;
+        let number = value(META_LAYOUT)?.parse().ok()?;
+        let keys: BTreeMap<String, String> = serde_json::from_str(value(META_KEYS)?).ok()?;
         let mut columns = Vec::with_capacity(keys.len());
         for (column, key) in keys {
             let scope = AttributeScope::of_column(&column)?;

@@ -3,7 +3,7 @@
 //!
 //! `LocalFileSystem` of `object_store` does all else. It leaves writing to the system, which may lose it when the
 //! power fails, and its listing ends at the first link that leads back and the first folder that may not be read;
-//! here these are [`BrokenEntry`]s among the objects, and the listing goes on.
+//! here these are [`BrokenObject`]s among the objects, and the listing goes on ([`crate::entries`]).
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -24,8 +24,8 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
 };
-use walkdir::{DirEntry, WalkDir};
 
+use crate::entries::{BrokenEntry, Entries, Entry, entries};
 use crate::versioned::sync_folder;
 
 /// Name of the store in errors.
@@ -37,20 +37,16 @@ const ENTRIES_AT_A_TIME: usize = 1024;
 /// An entry of a folder that a listing cannot look into: the source of an [`Error::Generic`], after which the listing
 /// goes on.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` is {reason}", file.display())]
-pub struct BrokenEntry {
-    /// Which.
-    pub file: PathBuf,
-    /// The same as the path of an object, where characters that no path may have are replaced.
+#[error("{entry}")]
+pub struct BrokenObject {
+    /// Its place as the path of an object, where characters that no path may have are replaced.
     pub location: Path,
     /// What it is.
-    pub reason: &'static str,
-    /// What the system said.
     #[source]
-    pub cause: io::Error,
+    pub entry: BrokenEntry,
 }
 
-impl BrokenEntry {
+impl BrokenObject {
     /// The broken entry that an error of a listing stands for; `None` where the listing ended.
     pub fn of(error: &Error) -> Option<&Self> {
         match error {
@@ -88,98 +84,71 @@ impl Folder {
     }
 
     /// The entries below `prefix`, so many levels down.
-    fn walk(&self, prefix: Option<&Path>, levels: usize) -> Walk {
+    fn walk(&self, prefix: Option<&Path>, levels: usize) -> Entries {
         let parts = prefix.into_iter().flat_map(Path::parts);
         let from: PathBuf = parts.fold(self.root.clone(), |file, part| file.join(part.as_ref()));
-        WalkDir::new(from).min_depth(1).max_depth(levels).follow_links(true).into_iter()
+        entries(&from, levels)
     }
 
     /// Some of what a walk meets, on a thread that may wait for the disk; nothing at its end.
-    async fn some_of(self, mut walk: Walk) -> Result<(Vec<Result<Entry>>, Walk)> {
+    async fn some_of(self, mut walk: Entries) -> Result<(Vec<Result<Met>>, Entries)> {
         let some = move || {
-            let mut entries = Vec::new();
-            while entries.len() < ENTRIES_AT_A_TIME
+            let mut met = Vec::new();
+            while met.len() < ENTRIES_AT_A_TIME
                 && let Some(entry) = walk.next()
             {
-                entries.extend(self.entry(entry).transpose());
+                met.extend(self.met(entry).transpose());
             }
-            (entries, walk)
+            (met, walk)
         };
         Ok(tokio::task::spawn_blocking(some).await?)
     }
 
-    fn entries(&self, walk: Walk) -> BoxStream<'static, Result<Entry>> {
+    fn met_by(&self, walk: Entries) -> BoxStream<'static, Result<Met>> {
         let folder = self.clone();
         let chunks = stream::try_unfold(walk, move |walk| {
             let some = folder.clone().some_of(walk);
             async move {
-                let (entries, walk) = some.await?;
-                Ok::<_, Error>((!entries.is_empty()).then(|| (stream::iter(entries), walk)))
+                let (met, walk) = some.await?;
+                Ok::<_, Error>((!met.is_empty()).then(|| (stream::iter(met), walk)))
             }
         });
         chunks.try_flatten().boxed()
     }
 
-    /// What an entry is; `None` for what is no object yet or no longer: files that are being written, what went away
-    /// meanwhile.
-    fn entry(&self, entry: walkdir::Result<DirEntry>) -> Result<Option<Entry>> {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => return self.broken_walk(error).map_or(Ok(None), Err),
-        };
-        let location = match entry.path().strip_prefix(&self.root).ok().and_then(FilePath::to_str) {
-            // As it is, not encoded once more: names were encoded when they became paths.
-            Some(relative) => {
-                Path::parse(relative).map_err(|error| (io::Error::other(error), "no valid name"))
-            }
-            None => Err((io::Error::from(io::ErrorKind::InvalidData), "not named in UTF-8")),
-        };
-        let location = location.map_err(|(cause, reason)| self.broken(entry.path(), reason, cause))?;
-        if entry.file_type().is_dir() {
-            return Ok(Some(Entry::Folder(location)));
-        }
-        if !entry.file_type().is_file() {
-            let cause = io::Error::from(io::ErrorKind::InvalidInput);
-            return Err(self.broken(entry.path(), "neither a file nor a folder", cause));
+    /// What an entry is to a store; `None` for files that are being written.
+    fn met(&self, entry: std::result::Result<Entry, BrokenEntry>) -> Result<Option<Met>> {
+        let Entry { file, metadata, .. } = entry.map_err(|entry| self.broken(entry))?;
+        let relative = file.strip_prefix(&self.root).unwrap_or(&file);
+        // As it is, not encoded once more: names were encoded when they became paths.
+        let location = Path::parse(relative.to_string_lossy()).map_err(|error| {
+            let (name, reason) = (relative.to_string_lossy().into_owned(), "no valid name");
+            let may_be_folder = metadata.is_dir();
+            let cause = io::Error::other(error);
+            self.broken(BrokenEntry { file: file.clone(), name, reason, may_be_folder, cause })
+        })?;
+        if metadata.is_dir() {
+            return Ok(Some(Met::Folder(location)));
         }
         // `LocalFileSystem` writes to such files and then renames them; it does not read them.
         if self.files.path_to_filesystem(&location).is_err() {
             return Ok(None);
         }
-        match entry.metadata() {
-            Ok(metadata) => Ok(Some(Entry::Object(ObjectMeta {
-                location,
-                last_modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH).into(),
-                size: metadata.len(),
-                // Inode and time say nothing of the content, and change when a file is copied.
-                e_tag: None,
-                version: None,
-            }))),
-            Err(error) => self.broken_walk(error).map_or(Ok(None), Err),
-        }
+        Ok(Some(Met::Object(ObjectMeta {
+            location,
+            last_modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH).into(),
+            size: metadata.len(),
+            // Inode and time say nothing of the content, and change when a file is copied.
+            e_tag: None,
+            version: None,
+        })))
     }
 
-    fn broken_walk(&self, error: walkdir::Error) -> Option<Error> {
-        let file = error.path().map_or_else(|| self.root.clone(), FilePath::to_owned);
-        let is_loop = error.loop_ancestor().is_some();
-        let cause = io::Error::from(error);
-        let reason = match cause.kind() {
-            _ if is_loop => "a link to a folder that it lies in",
-            // Gone since its folder was read, or never there.
-            io::ErrorKind::NotFound if fs::symlink_metadata(&file).is_err() => return None,
-            io::ErrorKind::NotFound => "a link that leads nowhere",
-            io::ErrorKind::PermissionDenied => "not readable: permission denied",
-            _ => "not readable",
-        };
-        Some(self.broken(&file, reason, cause))
-    }
-
-    fn broken(&self, file: &FilePath, reason: &'static str, cause: io::Error) -> Error {
-        let relative = file.strip_prefix(&self.root).unwrap_or(file);
+    fn broken(&self, entry: BrokenEntry) -> Error {
+        let relative = entry.file.strip_prefix(&self.root).unwrap_or(&entry.file);
         let parts = relative.components().map(|part| part.as_os_str().to_string_lossy());
         let location = parts.collect::<Vec<_>>().iter().map(AsRef::<str>::as_ref).collect();
-        let entry = BrokenEntry { file: file.to_owned(), location, reason, cause };
-        Error::Generic { store: STORE, source: Box::new(entry) }
+        Error::Generic { store: STORE, source: Box::new(BrokenObject { location, entry }) }
     }
 
     /// Brings a file's bytes and the names that lead to it to disk.
@@ -197,10 +166,8 @@ impl Folder {
     }
 }
 
-/// A walk that has come so far.
-type Walk = walkdir::IntoIter;
-
-enum Entry {
+/// What a walk meets.
+enum Met {
     Object(ObjectMeta),
     Folder(Path),
 }
@@ -244,10 +211,10 @@ impl ObjectStore for Folder {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        let objects = self.entries(self.walk(prefix, usize::MAX)).filter_map(|entry| {
-            future::ready(match entry {
-                Ok(Entry::Object(object)) => Some(Ok(object)),
-                Ok(Entry::Folder(_)) => None,
+        let objects = self.met_by(self.walk(prefix, usize::MAX)).filter_map(|met| {
+            future::ready(match met {
+                Ok(Met::Object(object)) => Some(Ok(object)),
+                Ok(Met::Folder(_)) => None,
                 Err(error) => Some(Err(error)),
             })
         });
@@ -256,13 +223,13 @@ impl ObjectStore for Folder {
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         let mut listed = ListResult { common_prefixes: Vec::new(), objects: Vec::new() };
-        let mut entries = self.entries(self.walk(prefix, 1));
-        while let Some(entry) = entries.next().await {
-            match entry {
-                Ok(Entry::Object(object)) => listed.objects.push(object),
-                Ok(Entry::Folder(folder)) => listed.common_prefixes.push(folder),
+        let mut all = self.met_by(self.walk(prefix, 1));
+        while let Some(met) = all.next().await {
+            match met {
+                Ok(Met::Object(object)) => listed.objects.push(object),
+                Ok(Met::Folder(folder)) => listed.common_prefixes.push(folder),
                 // Whoever lists it will be told.
-                Err(error) => match BrokenEntry::of(&error) {
+                Err(error) => match BrokenObject::of(&error) {
                     Some(broken) => listed.common_prefixes.push(broken.location.clone()),
                     None => return Err(error),
                 },

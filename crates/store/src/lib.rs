@@ -6,13 +6,18 @@
 //! | [`ingest`] | one raw object → data files, written so that writing twice is harmless |
 //! | [`parquet_write`] | spans → the bytes of one data file |
 //! | [`root`], [`s3`] | a URI and the environment → an open store |
+//! | [`mod@entries`] | a folder → its files and folders, and entries that cannot be looked into |
 //! | [`folder`] | a folder → a store whose writes last and whose listing survives |
 //! | [`whole_files`] | a store → the same, asked once for each data file |
+//! | `seal` | the bytes of a data file ↔ the same with checksums of everything in it |
 //! | [`put`] | an object that is written once → a name that stands for it |
 //! | [`versioned`] | an object that is replaced → its next version, if nobody was faster (I3) |
 //! | [`records`] | what was found, what evaluations did ↔ objects |
 //! | [`names`] | what a file holds ↔ its name; which of several files counts |
-//! | [`mod@footer`] | a data file → its layout, rows, and when its spans ended |
+//! | [`mod@footer`] | the end of a data file → what it says of itself, checked |
+//! | [`open_file`] | a data file → one that can be read, or its [`fault`] |
+//! | [`file_reader`] | ranges of a data file → its bytes, checked |
+//! | [`guard`] | work that may panic on what a file holds → a result |
 //! | [`mod@list`] | a root → its data files, and what else lies there |
 //! | [`duckdb_view`] | a layout → SQL that shows other readers whole spans |
 //!
@@ -22,26 +27,37 @@
 
 mod digest;
 pub mod duckdb_view;
+pub mod entries;
 pub mod error;
+#[cfg(test)]
+mod failing;
+pub mod fault;
+pub mod file_reader;
 pub mod folder;
 pub mod footer;
+pub mod guard;
 pub mod ingest;
 pub mod list;
 pub mod names;
+pub mod open_file;
 pub mod parquet_write;
 pub mod put;
 pub mod records;
 pub mod root;
 pub mod s3;
+mod seal;
 pub mod versioned;
 pub mod whole_files;
 
 pub use error::{Class, StoreError};
+pub use fault::FileFault;
+pub use file_reader::FileReader;
 pub use folder::Folder;
-pub use footer::{Footer, footer};
+pub use footer::Footer;
 pub use ingest::{IngestOptions, Ingested, WrittenFile, ingest_object, write_spans};
 pub use list::{DataFile, Foreign, Listing, list, list_hours, list_range, newly_arrived, resolve_root};
 pub use names::{Content, DataFileName, Hour, hours_of};
+pub use open_file::{OpenFile, ingested_at_ms, open};
 pub use put::{Put, put_if_absent};
 pub use root::{Root, etag, open_root};
 pub use versioned::{ConditionalStore, Swap, Version, Versioned, VersionedFolder, probe};

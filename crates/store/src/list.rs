@@ -17,7 +17,7 @@ use object_store::path::Path;
 use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use crate::error::StoreError;
-use crate::folder::BrokenEntry;
+use crate::folder::BrokenObject;
 use crate::names::{DataFileName, Hour, hours_of};
 
 /// A Parquet file with spans.
@@ -77,7 +77,7 @@ pub async fn resolve_root(store: &dyn ObjectStore, root: &Path) -> Result<Path, 
         let folder = root.clone().join(folder);
         match store.list(Some(&folder)).next().await {
             // A folder in which something cannot be read is there, too.
-            Some(Err(error)) if BrokenEntry::of(&error).is_some() => return Ok(root.clone().join(SPANS)),
+            Some(Err(error)) if BrokenObject::of(&error).is_some() => return Ok(root.clone().join(SPANS)),
             Some(Ok(_)) => return Ok(root.clone().join(SPANS)),
             Some(Err(source)) => {
                 return Err(StoreError::Request { action: "list", location: folder, source });
@@ -188,6 +188,13 @@ pub fn newly_arrived(listing: &Listing, seen: &BTreeSet<String>) -> Vec<DataFile
 }
 
 impl DataFile {
+    /// When its spans ended, in nanoseconds since the epoch, as far as its place says: its name, or else the hour that
+    /// it lies in, or else any time.
+    pub fn ends_ns(&self) -> RangeInclusive<i64> {
+        let hour = || Hour::of_partition(&self.location).map(Hour::ends_ns);
+        self.name.as_ref().map(DataFileName::ends_ns).or_else(hour).unwrap_or(i64::MIN..=i64::MAX)
+    }
+
     /// What tells this file from all others, for as short as it can be: the name without folders says the hour. Files
     /// that fluo did not write may have equal names in several folders.
     pub fn arrival_name(&self) -> &str {
@@ -237,12 +244,12 @@ async fn list_into(store: &dyn ObjectStore, folder: &Path, listing: &mut Listing
     while let Some(object) = objects.next().await {
         match object {
             Ok(object) => listing.add(folder, object),
-            Err(source) => match BrokenEntry::of(&source) {
-                Some(BrokenEntry { location, reason, .. }) => {
+            Err(source) => match BrokenObject::of(&source) {
+                Some(BrokenObject { location, entry }) => {
                     listing.foreign.push(Foreign {
                         location: location.clone(),
-                        reason,
-                        may_hide_spans: true,
+                        reason: entry.reason,
+                        may_hide_spans: entry.may_be_folder || is_parquet(&entry.name),
                     });
                 }
                 None => {

@@ -14,6 +14,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
+use object_store::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::error::StoreError;
@@ -80,8 +81,13 @@ impl DataFileName {
     /// Whether a span of the file may have ended within these nanoseconds since the epoch, both ends
     /// included. Never wrongly false.
     pub fn may_hold(&self, ends_ns: &RangeInclusive<i64>) -> bool {
-        self.min_end_ms.saturating_mul(NS_PER_MS) <= *ends_ns.end()
-            && self.max_end_ms.saturating_mul(NS_PER_MS) >= *ends_ns.start()
+        let ends = self.ends_ns();
+        ends.start() <= ends_ns.end() && ends.end() >= ends_ns.start()
+    }
+
+    /// The nanoseconds since the epoch within which its spans ended.
+    pub fn ends_ns(&self) -> RangeInclusive<i64> {
+        self.min_end_ms.saturating_mul(NS_PER_MS)..=self.max_end_ms.saturating_mul(NS_PER_MS)
     }
 
     /// The hour in which its spans ended.
@@ -136,6 +142,23 @@ impl Hour {
 }
 
 impl Hour {
+    /// The hour whose folder is the one that an object lies in; `None` where that is no hour's folder.
+    pub fn of_partition(location: &Path) -> Option<Self> {
+        let parts: Vec<_> = location.parts().collect();
+        let [.., day, hour, _] = &parts[..] else { return None };
+        let (day, hour) = (day.as_ref(), hour.as_ref());
+        let time = format!("{}T{}:00:00Z", day.strip_prefix("date=")?, hour.strip_prefix("hour=")?);
+        // A folder that is named otherwise is none of ours.
+        let found = Self(time.parse::<Timestamp>().ok()?.as_second().div_euclid(3600));
+        (found.partition() == format!("{day}/{hour}")).then_some(found)
+    }
+
+    /// The nanoseconds since the epoch that lie in it.
+    pub fn ends_ns(self) -> RangeInclusive<i64> {
+        let start = self.0.saturating_mul(MS_PER_HOUR * NS_PER_MS);
+        start..=start.saturating_add(MS_PER_HOUR * NS_PER_MS - 1)
+    }
+
     /// The folder of the hour's day: `date=2026-11-22`.
     pub fn day(self) -> String {
         let mut partition = self.partition();
@@ -262,6 +285,20 @@ mod tests {
         for (ns, expected) in cases {
             assert_eq!(Hour::of_ns(ns).partition(), expected);
         }
+    }
+
+    #[test]
+    fn the_hour_of_a_folder_is_read_as_it_is_written() {
+        let of = |folder: &str| Hour::of_partition(&Path::from(format!("lake/spans/{folder}/x.parquet")));
+        for hour in [0, 1, 498_707, -1] {
+            assert_eq!(of(&Hour(hour).partition()), Some(Hour(hour)));
+        }
+        let others =
+            ["x", "date=2026-11-22", "date=2026-11-22/hour=24", "date=2026-11-22/hour=7", "date=x/hour=01"];
+        assert!(others.into_iter().all(|folder| of(folder).is_none()));
+        let hour = Hour(498_707);
+        assert_eq!(Hour::of_ns(*hour.ends_ns().start()), hour);
+        assert_eq!(Hour::of_ns(hour.ends_ns().end() + 1), Hour(498_708));
     }
 
     #[test]

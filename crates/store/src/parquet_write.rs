@@ -17,6 +17,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
 use crate::error::StoreError;
+use crate::seal::sealed;
 
 /// Spans in a row group: large enough to compress, small enough that some can be skipped.
 pub const ROW_GROUP_ROWS: usize = 128 * 1024;
@@ -46,7 +47,8 @@ pub fn to_parquet(mut spans: Vec<Span>, ingested_at_ms: i64, layout: &Layout) ->
     for batch in batches(&spans) {
         writer.write(&to_batch(batch, ingested_at_ms, layout)?)?;
     }
-    Ok(writer.into_inner()?)
+    let metadata = writer.finish()?;
+    Ok(sealed(writer.inner(), metadata)?)
 }
 
 fn file_order(span: &Span) -> (Option<&str>, i64, [u8; 16], [u8; 8]) {

@@ -6,7 +6,9 @@ use datafusion::prelude::SessionContext;
 use fluo_alerts::template::Renderer;
 use fluo_alerts::time;
 use fluo_alerts::violation::Violation;
-use fluo_engine::{EngineError, Outcome, Range, evaluate, record, session};
+use fluo_engine::{
+    EngineError, LeftOut, Outcome, Range, SpanSource, evaluate, record, session, without_faulty,
+};
 use fluo_plan::RulePlan;
 use fluo_rules::rule::Rule;
 
@@ -74,10 +76,7 @@ async fn judge(session: &SessionContext, rules: Vec<Rule>, spans: &mut Spans, ra
     let mut progress = Progress::new("eval", spans.bytes * rules.len() as u64);
     for rule in rules {
         let rule = Arc::new(rule);
-        let mut outcome = one(session, &rule, spans, range).await;
-        if matches!(outcome, Err(EngineError::Query(_))) && leave_out_damaged(session, spans).await {
-            outcome = one(session, &rule, spans, range).await;
-        }
+        let outcome = one(session, &rule, spans, range).await;
         progress.add(spans.bytes, spans.count);
         match outcome {
             Ok(outcome) => {
@@ -118,21 +117,19 @@ async fn judge(session: &SessionContext, rules: Vec<Rule>, spans: &mut Spans, ra
 async fn one(
     session: &SessionContext,
     rule: &Arc<Rule>,
-    spans: &Spans,
+    spans: &mut Spans,
     range: Range,
 ) -> Result<Outcome, EngineError> {
-    evaluate(session, &RulePlan::new(Arc::clone(rule))?, &spans.source, range).await
-}
-
-/// After a query failed: leaves out files that cannot be read, tells of them, and says whether there were any.
-async fn leave_out_damaged(session: &SessionContext, spans: &mut Spans) -> bool {
-    // Where even looking fails, the query's own error is the one to tell.
-    let damaged = spans.source.leave_out_damaged(session).await.unwrap_or_default();
-    for (location, _, error) in &damaged {
-        spans.incomplete = true;
-        terminal::note(&format!("warning: /{location} was left out: {}", chain(error)));
+    let plan = RulePlan::new(Arc::clone(rule))?;
+    let mut left_out = Vec::new();
+    let outcome = without_faulty(&mut spans.source, &mut left_out, async |source: &SpanSource| {
+        evaluate(session, &plan, source, range).await
+    })
+    .await;
+    for LeftOut { fault, .. } in left_out {
+        spans.left_out(&fault);
     }
-    !damaged.is_empty()
+    outcome
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, Failure> {

@@ -8,15 +8,13 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use datafusion::execution::object_store::ObjectStoreUrl;
-use fluo_engine::SpanSource;
-use fluo_engine::source::SpanFile;
-use fluo_plan::TimeRange;
+use fluo_engine::{DataFiles, SpanSource};
 use fluo_spans::layout::Layout;
-use fluo_store::{DataFileName, IngestOptions, Ingested, ingest_object};
+use fluo_store::{IngestOptions, Ingested, ingest_object};
 use futures::{StreamExt, TryStreamExt, stream};
+use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use super::collector::Object;
 use crate::exit::Failure;
@@ -29,8 +27,8 @@ pub(crate) struct Bucket {
     /// The folder of the `date=` folders.
     spans: Path,
     layout: Layout,
-    /// Every span file, and when its spans ended.
-    files: Vec<(ObjectMeta, TimeRange)>,
+    /// How many span files there are.
+    files: usize,
     /// When each was there, by its place below the folder.
     arrival: BTreeMap<String, i64>,
 }
@@ -47,7 +45,7 @@ impl Bucket {
             store: Arc::new(LocalFileSystem::new()),
             spans: root.join("spans"),
             layout: Layout::builtin(),
-            files: Vec::new(),
+            files: 0,
             arrival: BTreeMap::new(),
         })
     }
@@ -65,15 +63,8 @@ impl Bucket {
         let mut spans = 0;
         for (object, ingested) in objects.iter().zip(ingested) {
             spans += ingested.spans;
+            self.files += ingested.files.len();
             for file in ingested.files {
-                let unreadable =
-                    |error| Failure::because(format!("could not read `{}`", file.location), error);
-                let meta = self.store.head(&file.location).await.map_err(unreadable)?;
-                if let Some(name) = file.location.filename().and_then(DataFileName::parse) {
-                    let nanos = |millis: i64| millis.saturating_mul(1_000_000);
-                    let ends = TimeRange { from: nanos(name.min_end_ms), to: nanos(name.max_end_ms) };
-                    self.files.push((meta, ends));
-                }
                 if let Some(below) = file.location.prefix_match(&self.spans) {
                     let place = below.fold(Path::from("spans"), Path::join);
                     self.arrival.entry(place.to_string()).or_insert(object.written());
@@ -111,17 +102,20 @@ impl Bucket {
         Ok(ingested)
     }
 
-    /// The files that may hold spans which ended at `from` or later, of those that are there by now.
-    pub(crate) fn source(&self, from: i64) -> SpanSource {
-        let needed = self.files.iter().filter(|(_, ends)| ends.to >= from);
-        let files = needed.map(|(meta, ends)| SpanFile { object: meta.clone(), ends: *ends }).collect();
-        let mut source = SpanSource::default();
-        source.add_files(ObjectStoreUrl::local_filesystem(), files, self.layout.clone());
-        source
+    /// All spans that are there by now.
+    pub(crate) async fn source(&self) -> Result<SpanSource, Failure> {
+        let store: Arc<dyn ObjectStore> = Arc::<LocalFileSystem>::clone(&self.store);
+        let files = DataFiles::new(store, ObjectStoreUrl::local_filesystem());
+        let tried = || format!("could not read `{}`", self.spans);
+        let opened = files.below(&self.spans).await.map_err(|error| Failure::because(tried(), error))?;
+        match opened.faults.into_iter().next() {
+            Some((_, fault)) => Err(Failure::because(tried(), fault)),
+            None => Ok(opened.source),
+        }
     }
 
     /// How many span files there are.
     pub(crate) fn files(&self) -> usize {
-        self.files.len()
+        self.files
     }
 }

@@ -83,7 +83,7 @@ pub(crate) async fn play(folder: &Path, start: i64) -> Result<Story, Failure> {
     let mut bucket = Bucket::open(folder)?;
     let watched = watch(folder, &sources(&RULES), &mut bucket, &objects, (start, MINUTES)).await?;
 
-    let source = bucket.source(start);
+    let source = bucket.source().await?;
     let found = leave_violations(folder, &session, &rules, &source).await?;
     let moments = TimeRange { from: start, to: end };
     let subject = rules.first().map(RulePlan::rule).ok_or_else(|| Failure::usage("the demo has no rule"))?;

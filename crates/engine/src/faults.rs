@@ -1,0 +1,70 @@
+//! Files that turn out to be unreadable while a rule is judged: left out, and the rule is judged over the rest.
+//!
+//! A sound footer may stand before damaged pages, and a store may go down between the opening of a file and its
+//! reading. Which file it was, the error says.
+
+use fluo_plan::TimeRange;
+use fluo_store::FileFault;
+use fluo_store::guard::guarded_future;
+use object_store::ObjectStoreExt;
+
+use crate::error::EngineError;
+use crate::open::ask;
+use crate::source::{FileOf, SpanSource, StoreOf};
+
+/// A file that was left out.
+#[derive(Debug, Clone)]
+pub struct LeftOut {
+    /// Why.
+    pub fault: FileFault,
+    /// When its spans ended.
+    pub ends: TimeRange,
+}
+
+/// Does `look` over a source without the files that it finds unreadable, which are added to `left_out`.
+///
+/// A panic ends this look and not the process: it is an error like others.
+///
+/// # Errors
+///
+/// Those of `look`, and [`EngineError::Panic`].
+pub async fn without_faulty<T>(
+    source: &mut SpanSource,
+    left_out: &mut Vec<LeftOut>,
+    look: impl AsyncFn(&SpanSource) -> Result<T, EngineError>,
+) -> Result<T, EngineError> {
+    loop {
+        let fault = match guarded_future(Box::pin(look(source))).await? {
+            Err(EngineError::File(fault)) => fault,
+            result => return result,
+        };
+        let Some(ends) = source.leave_out(fault.location()) else { return Err(EngineError::File(fault)) };
+        let down = fault.is_unavailable();
+        left_out.push(LeftOut { fault, ends });
+        if down {
+            leave_out_unreachable(source, left_out).await;
+        }
+    }
+}
+
+/// Leaves out all files that the store does not give at present: each would end a look of its own.
+async fn leave_out_unreachable(source: &mut SpanSource, left_out: &mut Vec<LeftOut>) {
+    let files: Vec<(StoreOf, FileOf)> =
+        source.files().map(|(store, file)| (store.clone(), file.clone())).collect();
+    let all: Vec<&(StoreOf, FileOf)> = files.iter().collect();
+    let answers = ask(
+        &all,
+        |(_, file)| &file.object.location,
+        async |(store, file): &(StoreOf, FileOf)| {
+            let location = &file.object.location;
+            let read = store.footers.store().get_range(location, 0..1).await;
+            read.map(drop).map_err(|error| FileFault::unavailable(location, error))
+        },
+    )
+    .await;
+    for fault in answers.into_iter().filter_map(Result::err) {
+        if let Some(ends) = source.leave_out(fault.location()) {
+            left_out.push(LeftOut { fault, ends });
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Why a data file cannot be read: two classes that lead to different things.
+//!
+//! A request that failed proves nothing of the file: it is asked for again, however often. What was read and cannot be
+//! right proves that the file is damaged: the same bytes are read no better next time.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use object_store::path::Path;
+
+/// Why a data file cannot be read.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum FileFault {
+    /// Occurs when a request for it fails, whatever its status, or when it is not of the length that was listed.
+    #[error("`{location}` cannot be read now")]
+    Unavailable {
+        /// Which.
+        location: Path,
+        /// What was seen instead of its bytes.
+        source: Arc<dyn Error + Send + Sync>,
+    },
+    /// Occurs when what was read of it cannot be right.
+    #[error("`{location}` is damaged")]
+    Corrupt {
+        /// Which.
+        location: Path,
+        /// What is wrong with it.
+        source: Arc<dyn Error + Send + Sync>,
+    },
+    /// Occurs when it is sound, and not of spans in a form that is known.
+    #[error("`{location}` holds no spans")]
+    Foreign {
+        /// Which.
+        location: Path,
+        /// What it holds, or lacks.
+        source: Arc<dyn Error + Send + Sync>,
+    },
+}
+
+impl FileFault {
+    /// A request for `location` failed.
+    pub fn unavailable(location: &Path, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unavailable { location: location.clone(), source: Arc::from(source.into()) }
+    }
+
+    /// What was read of `location` cannot be right, unless it is no more than that a request failed.
+    pub fn corrupt(location: &Path, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let source = source.into();
+        match Self::behind(source.as_ref()) {
+            Some(fault) => fault.clone(),
+            None => Self::Corrupt { location: location.clone(), source: Arc::from(source) },
+        }
+    }
+
+    /// What lies at `location` are no spans.
+    pub fn foreign(location: &Path, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Foreign { location: location.clone(), source: Arc::from(source.into()) }
+    }
+
+    /// The fault of a file that lies behind an error which passed through libraries.
+    pub fn behind<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(fault) = error.downcast_ref::<Self>() {
+                return Some(fault);
+            }
+            // The crates of Parquet and DataFusion keep errors of others in boxes that their `source` opens.
+            next = error.source();
+        }
+        None
+    }
+
+    /// The file.
+    pub fn location(&self) -> &Path {
+        match self {
+            Self::Unavailable { location, .. }
+            | Self::Corrupt { location, .. }
+            | Self::Foreign { location, .. } => location,
+        }
+    }
+
+    /// Why, without the name of the file.
+    pub fn reason(&self) -> &(dyn Error + Send + Sync + 'static) {
+        match self {
+            Self::Unavailable { source, .. }
+            | Self::Corrupt { source, .. }
+            | Self::Foreign { source, .. } => source.as_ref(),
+        }
+    }
+
+    /// Whether nothing is known of the file: it is to be asked for again.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+}
