@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use fluo_rules::printable::is_unseen;
+
 /// The most bytes that remain of a text.
 pub const MAX_BYTES: usize = 1024;
 
@@ -16,11 +18,11 @@ const ELLIPSIS: char = '…';
 ///
 /// Line breaks and tabs become spaces, so that words stay apart; everything else that is not shown is dropped.
 pub fn plain(text: &str) -> Cow<'_, str> {
-    if text.len() <= MAX_BYTES && !text.contains(|c| is_space(c) || is_unsafe(c)) {
+    if text.len() <= MAX_BYTES && !text.contains(|c| is_space(c) || is_unseen(c)) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len().min(MAX_BYTES));
-    let mut characters = text.chars().filter(|c| is_space(*c) || !is_unsafe(*c));
+    let mut characters = text.chars().filter(|c| is_space(*c) || !is_unseen(*c));
     // One character more than fits is enough to know that something is cut off.
     for c in characters.by_ref() {
         safe.push(if is_space(c) { ' ' } else { c });
@@ -50,25 +52,6 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 
 fn is_space(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}')
-}
-
-/// Control characters (C0, DEL, C1), and of Unicode's format characters those that change direction, hide or
-/// annotate. The joiners U+200C and U+200D stay: scripts and emoji need them.
-fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{061c}'                  // Arabic letter mark
-            | '\u{180e}'                // Mongolian vowel separator
-            | '\u{200b}'                // zero-width space
-            | '\u{200e}' | '\u{200f}'   // direction marks
-            | '\u{202a}'..='\u{202e}'   // embeddings and overrides
-            | '\u{2060}'..='\u{2064}'   // word joiner, invisible operators
-            | '\u{2066}'..='\u{206f}'   // isolates, deprecated format characters
-            | '\u{feff}'                // byte-order mark
-            | '\u{fff9}'..='\u{fffb}'   // interlinear annotation
-            | '\u{e0000}'..='\u{e007f}' // tags
-        )
 }
 
 #[cfg(test)]
@@ -113,7 +96,7 @@ mod tests {
         fn the_result_is_safe_short_and_final(text in any::<String>()) {
             let safe = plain(&text).into_owned();
             prop_assert!(safe.len() <= MAX_BYTES);
-            prop_assert!(!safe.contains(|c| is_space(c) || is_unsafe(c)));
+            prop_assert!(!safe.contains(|c| is_space(c) || is_unseen(c)));
             prop_assert_eq!(plain(&safe), safe.as_str());
         }
     }

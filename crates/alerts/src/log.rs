@@ -1,5 +1,6 @@
 //! What programs say of their work: lines of JSON, the same wherever they run.
 
+use fluo_rules::json::to_string;
 use serde_json::{Value, json};
 
 use crate::time;
@@ -34,16 +35,23 @@ pub fn line(level: Level, at: i64, message: &str, fields: Value) -> Value {
     line
 }
 
+/// Returns a line as it is written, without its line break.
+pub fn written(line: &Value) -> String {
+    // A value has a JSON form always; if it had not, better a reason than no line.
+    to_string(line).unwrap_or_else(|error| error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_line_says_when_and_how_much_it_matters() {
-        let line = line(Level::Error, 1_795_345_575_250_000_000, "not read", json!({"object": "raw/a\nb"}));
+        let line =
+            line(Level::Error, 1_795_345_575_250_000_000, "not read", json!({"object": "raw/a\nb\u{9b}"}));
         assert_eq!(
-            line.to_string(),
-            r#"{"at":"2026-11-22T11:06:15.250Z","level":"error","message":"not read","object":"raw/a\nb"}"#
+            written(&line),
+            r#"{"at":"2026-11-22T11:06:15.250Z","level":"error","message":"not read","object":"raw/a\nb\u009b"}"#
         );
     }
 }

@@ -19,7 +19,6 @@ mod spans;
 mod table;
 mod terminal;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -52,7 +51,6 @@ fn main() -> ExitCode {
 }
 
 fn tell(failure: &exit::Failure) -> ExitCode {
-    // Where standard error is closed too, the status is all that is left to say.
-    let _ = writeln!(io::stderr(), "{failure}");
+    terminal::note(&failure.to_string());
     failure.status.into()
 }

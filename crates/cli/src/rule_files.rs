@@ -123,7 +123,7 @@ fn below(
 /// Shows findings on standard error.
 pub(crate) fn tell_findings(findings: &[Finding], files: &[SourceFile]) {
     if !findings.is_empty() {
-        terminal::note(render::human::render(findings, files, terminal::colour_stderr()).trim_end());
+        terminal::note_rendered(render::human::render(findings, files, terminal::colour_stderr()).trim_end());
     }
 }
 

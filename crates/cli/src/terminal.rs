@@ -2,7 +2,9 @@
 
 use std::io::{self, IsTerminal, StdoutLock, Write};
 
-use fluo_alerts::log::{Level, line};
+use fluo_alerts::log::{Level, line, written};
+use fluo_rules::{json, printable};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::edge::now;
@@ -27,6 +29,12 @@ impl Output {
         self.text("\n")
     }
 
+    /// Writes a value as one line of JSON.
+    pub(crate) fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+        let text = json::to_string(value).map_err(|error| Failure::because("could not write JSON", error))?;
+        self.line(&text)
+    }
+
     /// Writes what is still held back.
     pub(crate) fn finish(mut self) -> Result<(), Failure> {
         self.0.flush().map_err(closed)
@@ -37,15 +45,21 @@ fn closed(error: io::Error) -> Failure {
     Failure::because("could not write to standard output", error)
 }
 
-/// A line for people on standard error.
+/// Lines for people on standard error. Whatever of them came from outside, a terminal has nothing to obey.
 pub(crate) fn note(text: &str) {
+    let lines: Vec<String> = text.split('\n').map(printable::line).collect();
+    note_rendered(&lines.join("\n"));
+}
+
+/// The same of a text that was made safe where it was rendered, and has colours.
+pub(crate) fn note_rendered(text: &str) {
     // Where nobody can be told there is nobody to tell that either.
     let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// A line of JSON on standard error, of a command that runs unattended.
 pub(crate) fn log(level: Level, message: &str, fields: Value) {
-    note(&line(level, now(), message, fields).to_string());
+    note(&written(&line(level, now(), message, fields)));
 }
 
 /// Whether to colour what goes to standard output.

@@ -2,6 +2,7 @@
 
 use fluo_alerts::life_cycle::ViolationRecord;
 use fluo_alerts::wire::Object;
+use fluo_rules::json;
 use fluo_store::records::ViolationRow;
 
 /// The row of a record.
@@ -19,8 +20,8 @@ pub(crate) fn row(record: &ViolationRecord) -> Result<ViolationRow, serde_json::
         ends_at_ns: violation.ends_at,
         ongoing: violation.ongoing,
         partial: violation.partial,
-        values: serde_json::to_string(&Object(&violation.values))?,
+        values: json::to_string(&Object(&violation.values))?,
         summary: violation.summary.clone(),
-        record: serde_json::to_string(record)?,
+        record: json::to_string(record)?,
     })
 }

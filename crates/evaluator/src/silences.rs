@@ -75,7 +75,7 @@ pub async fn read(root: &Root) -> Result<(Vec<Silence>, Option<Version>), Silenc
 /// The bytes of the object that holds silences.
 pub fn encode(silences: Vec<Silence>) -> Result<Bytes, SilencesError> {
     let stored = Stored { schema: SCHEMA.to_owned(), silences };
-    Ok(serde_json::to_vec_pretty(&stored)?.into())
+    Ok(fluo_rules::json::to_string_pretty(&stored)?.into())
 }
 
 /// How long a silence is kept after it is over.

@@ -159,7 +159,7 @@ pub async fn tick(
             eval_time: step.eval_time,
             generation: state.generation,
             violations: evaluation.records,
-            evaluation: serde_json::to_string(&report).map_err(StateError::Json)?,
+            evaluation: fluo_rules::json::to_string(&report).map_err(StateError::Json)?,
             rule_texts: new_texts(&before, &rules),
         }];
         if swap(host, &mut state, version.as_ref()).await?.is_some() {

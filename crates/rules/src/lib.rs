@@ -11,7 +11,7 @@
 //! | test | bytes | checked [`Test`](test_file::Test)s and findings | [`test_file`] |
 //! | silence | bytes | checked [`Silence`](silence::Silence)s and findings | [`silence`] |
 //! | configure | bytes | a document whose values are what their keys take, and findings | [`config`] |
-//! | show | findings | text, JSON, SARIF, workflow commands | [`render`] |
+//! | show | findings | text, JSON, SARIF, workflow commands | [`render`], [`printable`], [`mod@json`] |
 //!
 //! Everything behind this crate reads [`rule::Rule`] and nothing else. Everything a person is told is a
 //! [`diagnostic::Finding`] with a stable [`code::Code`]; [`load()`] finds all mistakes of all files in one run.
@@ -34,10 +34,12 @@ pub mod duration;
 pub mod expr;
 pub mod field;
 pub mod files;
+pub mod json;
 pub mod load;
 pub mod matcher;
 mod moment;
 pub mod position;
+pub mod printable;
 pub mod render;
 pub mod rule;
 pub mod schema;

@@ -12,7 +12,7 @@ pub fn line(level: Level, at: i64, message: &str, fields: Value) {
 
 /// One line, in one write, so that those of two tasks do not mix.
 pub(crate) fn write(line: &Value) {
-    let mut text = line.to_string();
+    let mut text = fluo_alerts::log::written(line);
     text.push('\n');
     // Where nobody takes the log, the work is done all the same.
     let _ = std::io::stdout().lock().write_all(text.as_bytes());

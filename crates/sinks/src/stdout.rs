@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use fluo_alerts::notification::Notification;
+use fluo_rules::json;
 
 use crate::clean::clean;
 use crate::{Sink, SinkError};
@@ -13,7 +14,7 @@ use crate::{Sink, SinkError};
 ///
 /// JSON writes line breaks as `\n`, and cleaning took out what a terminal would obey: a line is one line.
 pub(crate) fn record(notification: &Notification) -> Result<String, serde_json::Error> {
-    serde_json::to_string(&clean(notification)).map(|line| line + "\n")
+    json::to_string(&clean(notification)).map(|line| line + "\n")
 }
 
 /// Writes one line a notification.

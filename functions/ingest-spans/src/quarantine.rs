@@ -54,7 +54,7 @@ pub async fn quarantine(
         reason,
     };
     // A structure of texts and a number always has a JSON form.
-    let text = serde_json::to_vec(&beside).unwrap_or_default();
+    let text = fluo_rules::json::to_string(&beside).unwrap_or_default();
     let place = Path::from(format!("{location}.reason.json"));
     put_if_absent(root.store.as_ref(), &root.at(&place), Bytes::from(text)).await?;
     Ok(location)

@@ -32,11 +32,7 @@ pub(crate) async fn run(args: &Diff) -> Result<Status, Failure> {
     let mut output = Output::new();
     match args.format {
         SummaryFormat::Human => output.text(&human(&found))?,
-        SummaryFormat::Json => {
-            let json = serde_json::to_string(&found)
-                .map_err(|error| Failure::because("could not write JSON", error))?;
-            output.line(&json)?;
-        }
+        SummaryFormat::Json => output.json(&found)?,
     }
     output.finish()?;
     if tell_failed(&before, "base") | tell_failed(&after, "head") {

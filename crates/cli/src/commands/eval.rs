@@ -43,10 +43,10 @@ pub(crate) async fn run(args: &Eval) -> Result<Status, Failure> {
     let mut output = Output::new();
     match args.format {
         EvalFormat::Table => output.text(&violations_table(&judged.violations))?,
-        EvalFormat::Json => output.line(&json(&judged.violations)?)?,
+        EvalFormat::Json => output.json(&judged.violations)?,
         EvalFormat::Ndjson => {
             for violation in &judged.violations {
-                output.line(&json(violation)?)?;
+                output.json(violation)?;
             }
         }
     }
@@ -130,8 +130,4 @@ async fn one(
         spans.left_out(&fault);
     }
     outcome
-}
-
-fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
-    serde_json::to_string(value).map_err(|error| Failure::because("could not write JSON", error))
 }

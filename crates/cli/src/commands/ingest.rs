@@ -62,10 +62,7 @@ pub(crate) async fn run(args: &Ingest) -> Result<Status, Failure> {
     let summary = ingest(&sources, &args.spans).await?;
     let mut output = Output::new();
     match args.format {
-        SummaryFormat::Json => {
-            let json = serde_json::to_string(&summary);
-            output.line(&json.map_err(|error| Failure::because("could not write JSON", error))?)?;
-        }
+        SummaryFormat::Json => output.json(&summary)?,
         SummaryFormat::Human => output.text(&summary.in_words())?,
     }
     output.finish()?;

@@ -38,10 +38,10 @@ pub(crate) async fn run(args: &Replay) -> Result<Status, Failure> {
     let mut output = Output::new();
     match args.format {
         ReplayFormat::Table => output.text(&table(&replayed))?,
-        ReplayFormat::Json => output.line(&json(&replayed.notifications)?)?,
+        ReplayFormat::Json => output.json(&replayed.notifications)?,
         ReplayFormat::Ndjson => {
             for notification in &replayed.notifications {
-                output.line(&json(notification)?)?;
+                output.json(notification)?;
             }
         }
     }
@@ -90,8 +90,4 @@ fn summary(alerts: &[(&str, i64)]) -> String {
     }
     text.push('\n');
     text
-}
-
-fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
-    serde_json::to_string(value).map_err(|error| Failure::because("could not write JSON", error))
 }

@@ -165,7 +165,7 @@ async fn list(args: &SilenceList) -> Result<Status, Failure> {
             let all: Vec<Value> = sourced(&files, &at_run_time)
                 .map(|(silence, source)| as_json(silence, source, now))
                 .collect();
-            output.line(&Value::from(all).to_string())?;
+            output.json(&all)?;
         }
     }
     output.finish()?;

@@ -24,11 +24,7 @@ pub(crate) async fn run(args: &StatusArgs) -> Result<Status, Failure> {
     let mut output = Output::new();
     match args.format {
         SummaryFormat::Human => output.text(&human(&now))?,
-        SummaryFormat::Json => {
-            let json = serde_json::to_string(&now)
-                .map_err(|error| Failure::because("could not write JSON", error))?;
-            output.line(&json)?;
-        }
+        SummaryFormat::Json => output.json(&now)?,
     }
     output.finish()?;
     Ok(Status::Done)

@@ -10,6 +10,7 @@ use fluo_evaluator::rule_test::{self, Arriving, Mismatch, Verdict};
 use fluo_evaluator::{RuleSet, Settings};
 use fluo_rules::diagnostic::Level;
 use fluo_rules::files::is_test_file;
+use fluo_rules::printable::is_unseen;
 use fluo_rules::test_file::{self, TestFile};
 use fluo_rules::{SourceFile, load};
 use serde_json::json;
@@ -69,7 +70,7 @@ pub(crate) async fn run(args: &Test) -> Result<Status, Failure> {
     let mut output = Output::new();
     match args.format {
         TestFormat::Human => output.text(&human(&runs))?,
-        TestFormat::Json => output.line(&as_json(&runs))?,
+        TestFormat::Json => output.json(&as_json(&runs))?,
         TestFormat::Junit => output.text(&junit(&runs))?,
     }
     output.finish()?;
@@ -141,9 +142,8 @@ fn human(runs: &[Run]) -> String {
     text
 }
 
-fn as_json(runs: &[Run]) -> String {
-    let tests: Vec<serde_json::Value> = runs
-        .iter()
+fn as_json(runs: &[Run]) -> Vec<serde_json::Value> {
+    runs.iter()
         .flat_map(|run| {
             run.verdicts.iter().map(|verdict| {
                 let failures: Vec<serde_json::Value> = verdict
@@ -167,8 +167,7 @@ fn as_json(runs: &[Run]) -> String {
                 })
             })
         })
-        .collect();
-    serde_json::Value::from(tests).to_string()
+        .collect()
 }
 
 /// The XML of `JUnit`, as CI systems read it.
@@ -228,6 +227,8 @@ fn xml(text: &str) -> String {
             '"' => escaped.push_str("&quot;"),
             '\n' => escaped.push_str("&#10;"),
             c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => {}
+            // Writing to a `String` cannot fail.
+            c if is_unseen(c) => _ = write!(escaped, "&#x{:X};", u32::from(c)),
             c => escaped.push(c),
         }
     }

@@ -27,11 +27,7 @@ pub(crate) async fn run(args: &Verify) -> Result<Status, Failure> {
     let mut output = Output::new();
     match args.format {
         SummaryFormat::Human => output.text(&human(&notification, &verification))?,
-        SummaryFormat::Json => {
-            let json = serde_json::to_string(&verification)
-                .map_err(|error| Failure::because("could not write JSON", error))?;
-            output.line(&json)?;
-        }
+        SummaryFormat::Json => output.json(&verification)?,
     }
     output.finish()?;
     Ok(if verification.holds { Status::Done } else { Status::Found })

@@ -117,7 +117,7 @@ async fn leave_violations(
     all.sort_by(Violation::in_order);
     let mut text = String::new();
     for violation in &all {
-        let line = serde_json::to_string(violation)
+        let line = fluo_rules::json::to_string(violation)
             .map_err(|error| Failure::because("could not write JSON", error))?;
         text.push_str(&line);
         text.push('\n');

@@ -1,6 +1,7 @@
 //! `fluo check --format github`: workflow commands, which GitHub shows beside the lines of a pull request.
 
 use crate::diagnostic::Finding;
+use crate::printable;
 
 /// One command a line: `::error file=…,line=…::message`.
 pub fn render(findings: &[Finding]) -> String {
@@ -36,9 +37,11 @@ fn command(finding: &Finding) -> String {
     )
 }
 
-/// Escapes a message: a raw line break would end the command, and the next line could begin another.
+/// Escapes a message: a raw line break would end the command, and the next line could begin another. What is not seen
+/// is replaced: the log of a workflow is read in a terminal, too.
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    let lines: Vec<String> = text.split('\n').map(printable::line).collect();
+    lines.join("\n").replace('%', "%25").replace('\n', "%0A")
 }
 
 /// Escapes a property's value.

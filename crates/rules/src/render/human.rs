@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 
-use super::printable;
 use crate::diagnostic::{self, Finding, Place};
 use crate::load::SourceFile;
 use crate::position::Lines;
+use crate::printable;
 
 /// Longest line, in bytes, that is shown whole: a line may be as long as the file.
 const WHOLE: usize = 200;

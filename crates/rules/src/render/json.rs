@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::diagnostic::{Finding, Place};
+use crate::json;
 
 /// The findings as one JSON array, one finding a line.
 pub fn render(findings: &[Finding]) -> String {
@@ -12,7 +13,7 @@ pub fn render(findings: &[Finding]) -> String {
 
 /// Serialising texts and numbers does not fail; a finding is never left out silently either way.
 fn to_line(shown: &Shown<'_>) -> String {
-    serde_json::to_string(shown)
+    json::to_string(shown)
         .unwrap_or_else(|error| format!("{{\"code\":\"{}\",\"message\":\"{error}\"}}", shown.code))
 }
 

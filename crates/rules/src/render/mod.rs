@@ -10,5 +10,4 @@
 pub mod github;
 pub mod human;
 pub mod json;
-mod printable;
 pub mod sarif;

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::diagnostic::{Code, Finding, Level, Place};
+use crate::json::to_string_pretty;
 
 /// One SARIF log with one run.
 pub fn render(findings: &[Finding]) -> String {
@@ -22,7 +23,9 @@ pub fn render(findings: &[Finding]) -> String {
             "results": results,
         }],
     });
-    format!("{log:#}\n")
+    // A value that was made of texts and numbers has a JSON form.
+    let text = to_string_pretty(&log).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"));
+    text + "\n"
 }
 
 fn rule(code: Code) -> Value {
