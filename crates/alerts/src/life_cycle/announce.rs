@@ -43,18 +43,23 @@ pub fn announce(
     mutes: Mutes<'_>,
     times: Times,
 ) -> Vec<Notification> {
-    let firing: BTreeSet<String> = states
-        .iter()
-        .filter(|(_, state)| state.firing().next().is_some())
-        .map(|(name, _)| (*name).to_owned())
-        .collect();
+    let mut firing: BTreeMap<String, Vec<Group>> = BTreeMap::new();
+    for (name, state) in states.iter() {
+        for group in state.groups.values().filter(|group| group.alerts.iter().any(Alert::is_firing)) {
+            firing.entry((*name).to_owned()).or_default().push(group.group.clone());
+        }
+    }
     let mut notifications = Vec::new();
     for (name, state) in states {
         let rule = rules.get(*name);
-        let inhibitor = rule.and_then(|rule| {
-            rule.inhibit.iter().find(|other| other != name && firing.contains(*other)).cloned()
-        });
-        let told = due(state, rule.map(AsRef::as_ref), inhibitor.as_deref(), mutes, times);
+        let inhibitors: Vec<(&str, &[Group])> = rule
+            .into_iter()
+            .flat_map(|rule| &rule.inhibit)
+            // Rules that inhibit each other in a circle would silence each other for good.
+            .filter(|other| !inhibits(rules, name, other))
+            .filter_map(|other| Some((other.as_str(), firing.get(other)?.as_slice())))
+            .collect();
+        let told = due(state, rule.map(AsRef::as_ref), &inhibitors, mutes, times);
         let limit = rule.map_or(usize::MAX, |rule| rule.notification_limit as usize);
         if told.len() > limit {
             notifications.push(summary(name, rule.map(AsRef::as_ref), told, times));
@@ -63,6 +68,31 @@ pub fn announce(
         }
     }
     notifications
+}
+
+/// Group keys and values.
+type Group = Vec<(String, Option<String>)>;
+
+/// Whether two groups have the same value of every key that both have.
+fn agree(one: &Group, other: &Group) -> bool {
+    one.iter().all(|(key, value)| {
+        other.iter().find(|(other, _)| other == key).is_none_or(|(_, other)| other == value)
+    })
+}
+
+/// Whether `name` makes `other` redundant, directly or by way of others; every rule does so itself.
+fn inhibits(rules: &BTreeMap<String, Arc<Rule>>, name: &str, other: &str) -> bool {
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    let mut next = vec![other];
+    while let Some(rule) = next.pop() {
+        if rule == name {
+            return true;
+        }
+        if seen.insert(rule) {
+            next.extend(rules.get(rule).into_iter().flat_map(|rule| &rule.inhibit).map(String::as_str));
+        }
+    }
+    false
 }
 
 /// An event of an alert that is told now.
@@ -75,13 +105,17 @@ struct Due {
 fn due(
     state: &mut RuleState,
     rule: Option<&Rule>,
-    inhibitor: Option<&str>,
+    inhibitors: &[(&str, &[Group])],
     mutes: Mutes<'_>,
     times: Times,
 ) -> Vec<Due> {
     let mut told = Vec::new();
     for group in state.groups.values_mut() {
         let shown = group.group.clone();
+        let inhibitor = inhibitors
+            .iter()
+            .find(|(_, firing)| firing.iter().any(|other| agree(other, &shown)))
+            .map(|(rule, _)| *rule);
         for alert in &mut group.alerts {
             let muted_by = inhibitor
                 .map(|rule| format!("rule {rule}"))
@@ -214,5 +248,50 @@ pub fn of_summary(
         summary: Some(summary),
         alarm: None,
         trouble: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(pairs: &[(&str, Option<&str>)]) -> Group {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), value.map(str::to_owned))).collect()
+    }
+
+    #[test]
+    fn groups_agree_where_every_common_key_has_one_value() {
+        let (a, b) = (("service_name", Some("a")), ("service_name", Some("b")));
+        let region = ("region", Some("eu"));
+        for (scenario, one, other, expected) in [
+            ("the same", group(&[a]), group(&[a]), true),
+            ("another value", group(&[a]), group(&[b]), false),
+            ("one is divided further", group(&[a]), group(&[region, a]), true),
+            ("divided further, of another", group(&[b]), group(&[region, a]), false),
+            ("no common key", group(&[region]), group(&[a]), true),
+            ("no groups at all", group(&[]), group(&[a]), true),
+            ("both without a value", group(&[("region", None)]), group(&[("region", None)]), true),
+            ("one without a value", group(&[("region", None)]), group(&[region]), false),
+        ] {
+            assert_eq!(agree(&one, &other), expected, "{scenario}");
+            assert_eq!(agree(&other, &one), expected, "{scenario}, the other way round");
+        }
+    }
+
+    #[test]
+    fn circles_inhibit_nobody() {
+        let text = "
+- {name: a, span: {}, condition: count > 1, inhibit: [b]}
+- {name: b, span: {}, condition: count > 1, inhibit: [c]}
+- {name: c, span: {}, condition: count > 1, inhibit: [a]}
+- {name: d, span: {}, condition: count > 1, inhibit: [a]}
+";
+        let loaded = fluo_rules::load(&[fluo_rules::SourceFile::new("r.yml", text)]).rules;
+        let rules = loaded.into_iter().map(|rule| (rule.name.clone(), Arc::new(rule))).collect();
+        for (name, other, expected) in
+            [("a", "b", true), ("b", "c", true), ("c", "a", true), ("a", "a", true), ("d", "a", false)]
+        {
+            assert_eq!(inhibits(&rules, name, other), expected, "{name}, which {other} is to inhibit");
+        }
     }
 }
