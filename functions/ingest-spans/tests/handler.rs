@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed")]
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -337,9 +338,54 @@ async fn nothing_is_begun_that_the_deadline_would_cut_off() {
     bucket.put("raw/traces_1.json", request(0..3));
     let (function, root) = function(&bucket);
     let event = batch(&[("m1", notification(&["raw/traces_1.json"]))]);
-    let answer = function.handle(Invocation { event, deadline: clock() + 1_000_000_000 }).await.unwrap();
+    // Lambda hands over what it has already given up.
+    let answer = function.handle(Invocation { event, deadline: clock() }).await.unwrap();
     assert_eq!(failures(&answer), ["m1"]);
     assert_eq!(spans(&root).await, 0);
+}
+
+thread_local! {
+    /// Seconds that have passed since the invocation began, by [`slow_clock`].
+    static PASSED: Cell<i64> = const { Cell::new(0) };
+}
+
+/// A clock that a test sets.
+fn slow_clock() -> i64 {
+    clock() + PASSED.get() * 1_000_000_000
+}
+
+/// A bucket in which reading an object takes a second.
+struct SlowBucket(Bucket);
+
+#[async_trait]
+impl RawObjects for SlowBucket {
+    async fn read(&self, object: &ObjectRef, limit: u64) -> Result<RawObject, RawError> {
+        PASSED.set(PASSED.get() + 1);
+        self.0.read(object, limit).await
+    }
+}
+
+/// The time limits that `infra/template.yml` allows, and how many objects of a second each are read within them.
+#[tokio::test]
+async fn a_function_with_any_time_limit_works_and_stops_before_it_ends() {
+    for (limit, expected) in [(10, 8), (30, 23), (60, 50)] {
+        PASSED.set(0);
+        let bucket = Bucket::default();
+        let keys: Vec<String> = (0..limit).map(|object| format!("raw/traces_{object}.json")).collect();
+        for (object, key) in (0..).zip(&keys) {
+            bucket.put(key, request(object..object + 1));
+        }
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let root = Root::in_memory().unwrap();
+        let environment = Environment::default();
+        let function =
+            IngestSpans::new(&environment, Box::new(SlowBucket(bucket)), root.clone(), &slow_clock).unwrap();
+        let event = batch(&[("m1", notification(&keys))]);
+        let deadline = slow_clock() + limit * 1_000_000_000;
+        let answer = function.handle(Invocation { event, deadline }).await.unwrap();
+        assert_eq!(failures(&answer), ["m1"], "{limit} s");
+        assert_eq!(spans(&root).await, expected, "{limit} s");
+    }
 }
 
 #[test]
