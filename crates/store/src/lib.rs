@@ -10,6 +10,7 @@
 //! | [`folder`] | a folder → a store whose writes last and whose listing survives |
 //! | [`whole_files`] | a store → the same, asked once for each data file |
 //! | `seal` | the bytes of a data file ↔ the same with checksums of everything in it |
+//! | `missing` | a bucket of which only some folders may be listed → the same, where missing is told from forbidden |
 //! | [`put`] | an object that is written once → a name that stands for it |
 //! | [`versioned`] | an object that is replaced → its next version, if nobody was faster (I3) |
 //! | [`records`] | what was found, what evaluations did ↔ objects |
@@ -38,6 +39,7 @@ pub mod footer;
 pub mod guard;
 pub mod ingest;
 pub mod list;
+mod missing;
 pub mod names;
 pub mod open_file;
 pub mod parquet_write;

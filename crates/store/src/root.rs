@@ -21,6 +21,7 @@ use crate::digest::sha256_hex;
 use crate::error::StoreError;
 use crate::folder::Folder;
 use crate::list::DataFile;
+use crate::missing::SaysMissing;
 use crate::s3;
 use crate::versioned::{ConditionalStore, Versioned, VersionedFolder};
 use crate::whole_files::WholeFiles;
@@ -114,7 +115,7 @@ pub fn open_root(uri: &str, environment: Environment<'_>) -> Result<Root, StoreE
             let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
             let prefix = Path::parse(prefix).map_err(|error| refused(&error.to_string()))?;
             let client = s3::open(bucket, environment).map_err(|reason| not_opened(uri, &reason))?;
-            let store: Arc<dyn ObjectStore> = Arc::new(client.store);
+            let store: Arc<dyn ObjectStore> = Arc::new(SaysMissing(Arc::new(client.store)));
             Ok(Root {
                 versioned: Arc::new(ConditionalStore::with_writer(
                     Arc::clone(&store),
