@@ -6,9 +6,12 @@
 //! | `https` | a custom notification of Amazon Q Developer in chat applications, for Slack and Teams |
 //! | `sqs`, `lambda` | the record (`fluo.notification/v1`) |
 //!
-//! Attributes for subscriptions' filter policies: `rule`, `severity`, `state` (the event), and `labels`, an array of
-//! `key=value`. On a FIFO topic the notification's id de-duplicates (for SNS's five minutes), and the messages about one
-//! alert keep their order.
+//! No message attributes: "message attributes are sent only when the message structure is String, not JSON" (Amazon SNS
+//! Developer Guide, message attributes), so that a subscription's filter policy on them might let nothing through. Who
+//! is to be told what is said by the filters of several sinks, each with a topic.
+//!
+//! On a FIFO topic the notification's id de-duplicates (for SNS's five minutes), and the messages about one alert keep
+//! their order.
 //!
 //! A proxy is used only where the edge's own AWS configuration brings a client that does.
 //!
@@ -23,7 +26,6 @@ use aws_sdk_sns::config::timeout::TimeoutConfig;
 use aws_sdk_sns::config::{BehaviorVersion, Builder, Config, Region};
 use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sns::operation::publish::PublishError;
-use aws_sdk_sns::types::MessageAttributeValue;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::StaticTimeSource;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -39,7 +41,7 @@ use crate::limits::{cut, first, fit};
 use crate::message::Message;
 use crate::secret::Secrets;
 
-/// SNS takes 256 KiB: the message in all its forms, and the attributes.
+/// SNS takes 256 KiB: the message in all its forms.
 const MAX_MESSAGE: usize = 256 * 1024;
 
 /// SNS takes subjects of up to 100 characters.
@@ -173,10 +175,7 @@ impl Sink for Sns {
 
     async fn send(&self, notification: &Notification, at: i64) -> Result<(), SinkError> {
         let shown = clean(notification);
-        let attributes = attributes(&shown);
-        let taken: usize =
-            attributes.iter().map(|(name, kind, value)| name.len() + kind.len() + value.len()).sum();
-        let message = fit(notification, MAX_MESSAGE.saturating_sub(taken), form)
+        let message = fit(notification, MAX_MESSAGE, form)
             .map_err(|error| SinkError::permanent(&self.name, &self.tried(), &error.to_string()))?;
         let mut publish = self
             .client
@@ -185,12 +184,6 @@ impl Sink for Sns {
             .subject(subject(&shown))
             .message_structure("json")
             .message(message);
-        for (name, kind, value) in attributes {
-            // It fails without a type only.
-            if let Ok(value) = MessageAttributeValue::builder().data_type(kind).string_value(value).build() {
-                publish = publish.message_attributes(name, value);
-            }
-        }
         if self.topic_arn.strip_suffix(".fifo").is_some() {
             publish = publish
                 .message_group_id(notification.about().to_string())
@@ -206,23 +199,6 @@ impl Sink for Sns {
             .map(drop)
             .map_err(|error| self.failed(&error))
     }
-}
-
-/// Names, types and values; SNS refuses an empty value.
-fn attributes(notification: &Notification) -> Vec<(&'static str, &'static str, String)> {
-    let mut attributes = vec![
-        ("severity", "String", notification.severity.as_str().to_owned()),
-        ("state", "String", notification.event.as_str().to_owned()),
-    ];
-    if let Some(rule) = notification.rule.as_ref().filter(|rule| !rule.is_empty()) {
-        attributes.push(("rule", "String", rule.clone()));
-    }
-    if !notification.labels.is_empty() {
-        let labels: Vec<_> =
-            notification.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        attributes.push(("labels", "String.Array", json!(labels).to_string()));
-    }
-    attributes
 }
 
 /// At most 100 printable ASCII characters on one line, as mail demands of SNS.

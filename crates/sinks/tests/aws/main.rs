@@ -63,8 +63,6 @@ async fn a_queue_behind_the_topic_receives_the_record() {
         ("Endpoint", &arn),
         ("Attributes.entry.1.key", "RawMessageDelivery"),
         ("Attributes.entry.1.value", "true"),
-        ("Attributes.entry.2.key", "FilterPolicy"),
-        ("Attributes.entry.2.value", r#"{"labels":["team=payments"],"state":["firing"]}"#),
     ];
     call(&endpoint, "sns", &subscribe, "SubscriptionArn").await;
     call(&endpoint, "sqs", &[("Action", "PurgeQueue"), ("QueueUrl", &queue)], "RequestId").await;
