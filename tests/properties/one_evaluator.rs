@@ -119,6 +119,7 @@ async fn live_replay_and_rule_test_give_the_same_records() {
             nonce: "live",
             deadline: None,
             stop: &Stop::default(),
+            evaluated: &|_| {},
         };
         let deployed = Deployed { rules: &files, mutes };
         let ticked = tick(&evaluating, &live, deployed, host, at).await.unwrap();

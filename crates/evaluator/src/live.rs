@@ -30,17 +30,17 @@ pub struct Files {
 pub struct LiveTick {
     /// What it did.
     pub ticked: Ticked,
-    /// What is wrong with silences: those that are not sound are not in force. Better told than silent.
+    /// That there is no rule yet, and what is wrong with silences: those that are not sound are not in force. Better
+    /// told than silent.
     pub warnings: Vec<String>,
 }
 
 impl LiveTick {
-    /// What is to be logged of it: how much it matters, what happened, more about it.
+    /// What is to be logged of it beside its evaluations, which were told as they were made ([`Host::evaluated`]).
     pub fn lines(&self) -> Vec<(Level, &str, Value)> {
-        let Ticked { reports, troubles, broken_files, delivered, overtaken, unfinished } = &self.ticked;
+        let Ticked { troubles, broken_files, delivered, overtaken, unfinished, .. } = &self.ticked;
         let mut lines: Vec<(Level, &str, Value)> = Vec::new();
         lines.extend(self.warnings.iter().map(|warning| (Level::Warning, warning.as_str(), Value::Null)));
-        lines.extend(reports.iter().map(|report| (Level::Info, "evaluated", json!({"evaluation": report}))));
         // These at every evaluation: they are the user's to mend.
         let broken = broken_files.iter().map(|(file, reason)| {
             (Level::Error, "a rule file does not load", json!({"file": file, "reason": reason}))
@@ -96,6 +96,9 @@ async fn evaluate_and_deliver(
         .iter()
         .map(|finding| format!("{}:{}: {}", finding.place.file, finding.place.start.line, finding.message))
         .collect();
+    if files.rules.is_empty() {
+        warnings.push("there is no rule yet: nothing is judged until there is one".to_owned());
+    }
     let mut silenced = Silences(loaded.silences);
     match silences::read(host.root).await {
         Ok((more, _)) => silenced.0.extend(more),
@@ -107,3 +110,6 @@ async fn evaluate_and_deliver(
     let ticked = tick(evaluator, &arrivals, deployed, host, eval_time).await?;
     Ok(LiveTick { ticked, warnings })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,12 @@
 //! What an evaluation did: its record, and the numbers that it says of itself.
 
 use fluo_alerts::life_cycle::ViolationRecord;
+use fluo_alerts::log::Level;
 use fluo_alerts::notification::Notification;
 use fluo_alerts::wire;
 use fluo_store::DataFile;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::rule_set::RuleSet;
 use crate::state::State;
@@ -65,6 +67,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// What is to be logged of the evaluation: how much it matters, what happened, more about it.
+    pub fn line(&self) -> (Level, &'static str, Value) {
+        (Level::Info, "evaluated", json!({"evaluation": self}))
+    }
+
     /// Counts a file that was read.
     pub(crate) fn read(&mut self, file: &DataFile) {
         self.files_read += 1;

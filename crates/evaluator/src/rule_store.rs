@@ -25,27 +25,14 @@ pub struct RuleStore {
     known: Mutex<BTreeMap<Path, (String, SourceFile)>>,
 }
 
-/// Why there are no rules.
-#[derive(Debug, thiserror::Error)]
-pub enum RuleStoreError {
-    /// Occurs when the store fails.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Occurs when no rule file is there: taken for a mistake, since it would resolve every alert.
-    #[error(
-        "there is no rule file below `{0}`: rule files end in .yml or .yaml; *.test.yml, silences.yml and fluo.yml are none"
-    )]
-    Empty(Path),
-}
-
 impl RuleStore {
     /// The rules below `folder` of a store.
     pub fn new(root: Root, folder: &Path) -> Self {
         Self { folder: root.at(folder), root, known: Mutex::default() }
     }
 
-    /// The files as they are now, by their paths in the store.
-    pub async fn read(&self) -> Result<Files, RuleStoreError> {
+    /// The files as they are now, by their paths in the store; none in a folder without any.
+    pub async fn read(&self) -> Result<Files, StoreError> {
         let failed = |source| StoreError::Request { action: "list", location: self.folder.clone(), source };
         let store = self.root.store.as_ref();
         let mut objects: Vec<ObjectMeta> =
@@ -67,9 +54,6 @@ impl RuleStore {
             .await?;
         for (name, file) in read {
             if is_silences_file(&name) { files.silences.push(file) } else { files.rules.push(file) }
-        }
-        if files.rules.is_empty() {
-            return Err(RuleStoreError::Empty(self.folder.clone()));
         }
         Ok(files)
     }

@@ -47,6 +47,8 @@ pub struct Host<'a> {
     pub deadline: Option<i64>,
     /// Whether it is asked to end: then nothing more is begun either.
     pub stop: &'a Stop,
+    /// Told of every evaluation as soon as it is committed: a catch-up makes many, and takes long.
+    pub evaluated: &'a (dyn Fn(&Report) + Sync),
 }
 
 impl Host<'_> {
@@ -82,6 +84,13 @@ pub enum TickError {
     /// Occurs when the state cannot be read.
     #[error(transparent)]
     State(#[from] StateError),
+    /// Occurs when rule files were there and none is: taken for a mistake, since it would resolve every alert.
+    #[error(
+        "there is no rule file any more, and there were some: nothing is evaluated, since it would resolve every \
+         alert. Rule files end in .yml or .yaml; *.test.yml, silences.yml and fluo.yml are none. To have no rule, \
+         leave one that says `enabled: false`"
+    )]
+    RulesGone,
     /// Occurs when the state is replaced under every attempt: more evaluators than one are at work without end.
     #[error("the state was replaced by others {0} times in a row")]
     Contended(u32),
@@ -124,6 +133,9 @@ pub async fn tick(
         if done {
             break;
         }
+        if deployed.rules.is_empty() && !before.rule_files.is_empty() {
+            return Err(TickError::RulesGone);
+        }
         let began = (host.clock)();
         let rules = RuleSet::load(deployed.rules, &before.rule_files);
         let step = catch_up::next(&before, evaluator.settings(), eval_time);
@@ -165,6 +177,7 @@ pub async fn tick(
         if swap(host, &mut state, version.as_ref()).await?.is_some() {
             lost = 0;
             write(evaluator, host, &state.unwritten).await?;
+            (host.evaluated)(&report);
             ticked.reports.push(report);
             ticked.troubles.extend(troubles);
             ticked.broken_files = rules.errors;

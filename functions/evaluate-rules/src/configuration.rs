@@ -4,10 +4,12 @@
 //! | --- | --- | --- |
 //! | `FLUO_STORE` | the root of the store: `s3://bucket` | |
 //! | `FLUO_RULES` | where the rules are: a prefix in the store, or a folder (`/var/task/rules`) | `rules` |
-//! | `FLUO_TOPIC_ARN` | the topic that notifications go to | |
+//! | `FLUO_TOPIC_ARN` | the topic that all notifications go to | |
+//! | `FLUO_TOPICS` | more topics, each with what it wants: sinks of `fluo.yml` without `type` | none |
 //! | `FLUO_TRACE_URL`, `FLUO_EVAL_DELAY`, `FLUO_ALLOWED_LATENESS`, `FLUO_STALE_AFTER`, `FLUO_MAX_CATCH_UP`, `FLUO_DELIVERY_LIMIT`, `FLUO_RULE_TIME`, `FLUO_RULE_MEMORY_MIB` | as the keys of `fluo.yml` | as there |
 //! | `FLUO_TROUBLE_SEVERITY` | the same, as `file_error=critical,sink_error=info` | as there |
 
+use fluo_alerts::escape::plain;
 use fluo_evaluator::Config;
 use fluo_evaluator::config::ConfigError;
 use fluo_runtime::{Environment, EnvironmentError};
@@ -15,8 +17,11 @@ use fluo_store::{Root, StoreError, open_root};
 use object_store::path::Path;
 use serde_json::{Map, Value, json};
 
-/// The name of the sink in state and logs.
+/// The name in state and logs of the topic that everything goes to.
 const TOPIC: &str = "topic";
+
+/// The variable that holds more topics.
+const TOPICS: &str = "FLUO_TOPICS";
 
 /// The one key whose value is a number.
 const MEMORY: &str = "rule_memory_mib";
@@ -44,25 +49,57 @@ const RULE_SHARE: u64 = 4;
 /// Reads the configuration, its topic among the sinks.
 pub fn configuration(environment: &Environment) -> Result<Config, EnvironmentError> {
     let store = environment.required("FLUO_STORE", "the root of the store: s3://bucket")?;
-    let topic = environment.required("FLUO_TOPIC_ARN", "the topic that notifications go to")?;
-    let sink = json!({"type": "sns", "name": TOPIC, "topic_arn": topic});
+    let topic = topic(environment)?;
+    let mut sinks = vec![json!({"type": "sns", "name": TOPIC, "topic_arn": topic})];
+    sinks.extend(more_topics(environment, topic)?);
     let mut fields = Map::new();
     fields.insert("store".to_owned(), store.into());
     fields.insert("rules".to_owned(), json!([]));
-    fields.insert("sinks".to_owned(), json!([sink]));
+    fields.insert("sinks".to_owned(), Value::Array(sinks));
+    let invalid = |name: &str, error: &ConfigError| EnvironmentError::Invalid {
+        name: name.to_owned(),
+        reason: error.to_string(),
+    };
+    // Once for each part, so that the one that is wrong is named.
+    config(&fields).map_err(|error| invalid(TOPICS, &error))?;
     for key in KEYS {
         let name = format!("FLUO_{}", key.to_ascii_uppercase());
         if let Some(text) = environment.get(&name) {
             fields.insert(key.to_owned(), value(key, text));
-            // Once for each, so that the one that is wrong is named.
-            config(&fields).map_err(|error| EnvironmentError::Invalid { name, reason: error.to_string() })?;
+            config(&fields).map_err(|error| invalid(&name, &error))?;
         }
     }
     if let Some(memory) = environment.memory() {
         fields.entry(MEMORY).or_insert_with(|| (memory / RULE_SHARE / (1 << 20)).into());
     }
-    config(&fields)
-        .map_err(|error| EnvironmentError::Invalid { name: "FLUO_*".to_owned(), reason: error.to_string() })
+    config(&fields).map_err(|error| invalid("FLUO_*", &error))
+}
+
+/// The topic that everything goes to.
+pub fn topic(environment: &Environment) -> Result<&str, EnvironmentError> {
+    environment.required("FLUO_TOPIC_ARN", "the topic that notifications go to")
+}
+
+/// The sinks of [`TOPICS`]. A topic is called after its ARN where it has no other name.
+fn more_topics(environment: &Environment, everything: &str) -> Result<Vec<Value>, EnvironmentError> {
+    let invalid = |reason: String| EnvironmentError::Invalid { name: TOPICS.to_owned(), reason };
+    let Some(text) = environment.get(TOPICS) else { return Ok(Vec::new()) };
+    let options = serde_yaml::options! { with_snippet: false };
+    let topics: Vec<Map<String, Value>> = serde_yaml::from_str_with_options(text, options)
+        .map_err(|error| invalid(plain(&error.to_string()).into_owned()))?;
+    let sink = |mut topic: Map<String, Value>| {
+        if topic.insert("type".to_owned(), "sns".into()).is_some() {
+            return Err(invalid("these are topics: write them without `type`".to_owned()));
+        }
+        let arn = topic.get("topic_arn").and_then(Value::as_str).unwrap_or_default();
+        if arn == everything {
+            return Err(invalid(format!("everything goes to `{}` already", plain(arn))));
+        }
+        let name = arn.rsplit(':').next().unwrap_or_default().to_owned();
+        topic.entry("name").or_insert_with(|| name.into());
+        Ok(Value::Object(topic))
+    };
+    topics.into_iter().map(sink).collect()
 }
 
 /// The value of a key, which a variable has as text.
@@ -98,6 +135,8 @@ pub fn rules(environment: &Environment, root: &Root) -> Result<(Root, Path), Sto
 #[cfg(test)]
 mod tests {
     use fluo_rules::SourceFile;
+    use fluo_rules::rule::Severity;
+    use fluo_sinks::{Filter, SinkConfig};
 
     use super::*;
 
@@ -117,7 +156,7 @@ mod tests {
         let config = of(&[("FLUO_EVAL_DELAY", "2m"), ("FLUO_RULE_MEMORY_MIB", "64")]).unwrap();
         let same = "store: s3://spans\nrules: []\neval_delay: 2m\nrule_memory_mib: 64\n";
         assert_eq!(config.settings(), loaded(same).settings());
-        assert_eq!(config.sinks.iter().map(fluo_sinks::SinkConfig::name).collect::<Vec<_>>(), ["topic"]);
+        assert_eq!(config.sinks.iter().map(SinkConfig::name).collect::<Vec<_>>(), ["topic"]);
     }
 
     #[test]
@@ -137,11 +176,46 @@ mod tests {
     }
 
     #[test]
+    fn more_topics_are_told_what_they_want() {
+        let text = "[{topic_arn: 'arn:aws:sns:eu-central-1:1:payments', severity: [critical], labels: {team: payments}},
+                     {topic_arn: 'arn:aws:sns:eu-west-1:2:all', name: everybody}]";
+        let sinks = of(&[("FLUO_TOPICS", text)]).unwrap().sinks;
+        assert_eq!(
+            sinks.iter().map(SinkConfig::name).collect::<Vec<_>>(),
+            ["topic", "payments", "everybody"]
+        );
+        assert!(sinks.iter().all(|sink| sink.kind() == "sns"));
+        let payments = Filter {
+            severity: vec![Severity::Critical],
+            labels: [("team".to_owned(), "payments".to_owned())].into(),
+        };
+        let filters: Vec<_> = sinks.iter().map(SinkConfig::filter).collect();
+        assert_eq!(filters, [&Filter::default(), &payments, &Filter::default()]);
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
-        let cases: [(&[(&str, &str)], &str); 5] = [
+        let cases: [(&[(&str, &str)], &str); 10] = [
             (
                 &[("FLUO_TROUBLE_SEVERITY", "rule_error")],
                 "FLUO_TROUBLE_SEVERITY cannot be used: `` is not a sev",
+            ),
+            (&[("FLUO_TOPICS", "{topic_arn: x}")], "FLUO_TOPICS cannot be used: "),
+            (
+                &[("FLUO_TOPICS", "[{severity: [critical]}]")],
+                "FLUO_TOPICS cannot be used: sink ``: missing field `topic_arn`",
+            ),
+            (
+                &[("FLUO_TOPICS", "[{topic_arn: 'arn:aws:sns:eu-central-1:1:a', severity: [loud]}]")],
+                "FLUO_TOPICS cannot be used: sink `a`: `loud` is not a severity",
+            ),
+            (
+                &[("FLUO_TOPICS", "[{type: slack, url: {env: A}}]")],
+                "FLUO_TOPICS cannot be used: these are topics: write them without `type`",
+            ),
+            (
+                &[("FLUO_TOPICS", "[{topic_arn: 'arn:aws:sns:eu-central-1:123456789012:alerts'}]")],
+                "FLUO_TOPICS cannot be used: everything goes to `arn:aws:sns:eu-central-1:123456789012:alerts` already",
             ),
             (&[("FLUO_EVAL_DELAY", "soon")], "FLUO_EVAL_DELAY cannot be used: "),
             (&[("FLUO_RULE_MEMORY_MIB", "much")], "FLUO_RULE_MEMORY_MIB cannot be used: "),

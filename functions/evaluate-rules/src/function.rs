@@ -4,25 +4,30 @@ use std::sync::Arc;
 
 use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnv;
+use fluo_alerts::escape::plain;
 use fluo_alerts::step::traced;
 use fluo_alerts::{step, time};
-use fluo_evaluator::rule_store::RuleStoreError;
+use fluo_evaluator::report::Report;
 use fluo_evaluator::span_data::SpanData;
 use fluo_evaluator::tick::TickError;
 use fluo_evaluator::{Evaluator, Host, RuleStore, Stop, Ticked, tick_live};
-use fluo_runtime::log::line;
+use fluo_runtime::log::{Level, line};
 use fluo_runtime::metrics::{Metric, Unit, emit};
 use fluo_runtime::{Environment, EnvironmentError, Invocation, aws};
 use fluo_sinks::{Routed, route_all};
 use fluo_store::{Root, StoreError, open_root};
 use serde_json::{Value, json};
 
-use crate::configuration::{configuration, rules};
+use crate::configuration::{configuration, rules, topic};
 use crate::schedule::{NoTime, eval_time};
+use crate::subscribers::Subscribers;
 
 /// What is left of an invocation when nothing more is begun, in nanoseconds: a chunk of a catch-up takes less, and what
 /// is cut off all the same is done again.
 const MARGIN: i64 = 20_000_000_000;
+
+/// How often the topic's subscribers are counted, in nanoseconds.
+const COUNTED_EVERY: i64 = 5 * 60 * 1_000_000_000;
 
 /// The part of its memory in which the function keeps data files, for its next rules and invocations.
 const KEPT_SHARE: u64 = 4;
@@ -36,6 +41,7 @@ pub struct EvaluateRules {
     root: Root,
     rules: RuleStore,
     sinks: Vec<Routed>,
+    subscribers: Subscribers,
     every: i64,
     name: String,
     nonce: String,
@@ -65,9 +71,9 @@ pub enum InvocationError {
     /// Occurs when its event says no time.
     #[error(transparent)]
     Time(#[from] NoTime),
-    /// Occurs when there are no rules.
-    #[error("no rules: {}", fluo_alerts::escape::chain(.0))]
-    Rules(#[from] RuleStoreError),
+    /// Occurs when rule files cannot be read.
+    #[error("could not read the rules: {}", fluo_alerts::escape::chain(.0))]
+    Rules(#[from] StoreError),
     /// Occurs when the evaluation cannot be made.
     #[error("could not evaluate: {}", fluo_alerts::escape::chain(.0))]
     Tick(#[from] TickError),
@@ -84,6 +90,7 @@ impl EvaluateRules {
         let (rules_root, folder) = rules(environment, &root)?;
         let aws = aws::configuration(environment, "SNS")?;
         let sinks = route_all(&configuration.sinks, &|_| None, Some(&aws))?;
+        let subscribers = Subscribers::of(topic(environment)?, &aws);
         let runtime = Arc::new(RuntimeEnv::default());
         let kept = environment.memory().map_or(KEPT, |memory| memory / KEPT_SHARE);
         let data = SpanData::new(root.clone().keeping_files(kept), &runtime)?;
@@ -97,6 +104,7 @@ impl EvaluateRules {
             every: configuration.every.0,
             root,
             sinks,
+            subscribers,
             name,
             nonce,
             clock,
@@ -116,6 +124,7 @@ impl EvaluateRules {
             // Lambda freezes a function between invocations, and ends it only there: what it must not begin, the
             // deadline says.
             stop: &Stop::default(),
+            evaluated: &|report| self.tell(report),
         };
         let tick = tick_live(&self.evaluator, &files, host, eval_time).await?;
         for (level, message, fields) in tick.lines() {
@@ -123,6 +132,9 @@ impl EvaluateRules {
         }
         let ticked = tick.ticked;
         self.measure(&ticked);
+        if eval_time.rem_euclid(COUNTED_EVERY) == 0 {
+            self.count_subscribers().await;
+        }
         Ok(json!({
             "eval_time": time::format(eval_time),
             "evaluations": ticked.reports.len(),
@@ -131,33 +143,52 @@ impl EvaluateRules {
         }))
     }
 
-    fn measure(&self, ticked: &Ticked) {
+    /// Log and metrics of an evaluation, as soon as it is committed: a catch-up takes minutes, in which the alarm on
+    /// evaluations that are missed would go off.
+    fn tell(&self, report: &Report) {
         let now = (self.clock)();
+        let (level, message, fields) = report.line();
+        line(level, now, message, fields);
         let seconds = |from: i64| now.saturating_sub(from).max(0).unsigned_abs() / 1_000_000_000;
-        let reports = &ticked.reports;
-        let sum = |of: fn(&fluo_evaluator::report::Report) -> u64| reports.iter().map(of).sum::<u64>();
+        let watermark = report.eval_time.saturating_sub(self.evaluator.settings().eval_delay.0);
+        let duration = report.eval_duration_ns.unwrap_or_default().max(0).unsigned_abs();
+        let metrics: [Metric; 12] = [
+            ("Evaluations", Unit::Count, 1),
+            ("EvaluationDuration", Unit::Milliseconds, duration / 1_000_000),
+            ("EvaluationLag", Unit::Seconds, seconds(report.eval_time)),
+            ("WatermarkLag", Unit::Seconds, seconds(watermark)),
+            ("NewFiles", Unit::Count, report.new_files.len() as u64),
+            ("FilesRead", Unit::Count, report.files_read),
+            ("BytesInFilesRead", Unit::Bytes, report.bytes_in_files),
+            ("SpansInFilesRead", Unit::Count, report.spans_in_files),
+            ("SpansInLateFiles", Unit::Count, report.spans_in_late_files),
+            ("RulesFailed", Unit::Count, report.failed_rules.len() as u64),
+            ("AlertsPending", Unit::Count, report.pending),
+            ("AlertsFiring", Unit::Count, report.firing),
+        ];
+        emit(&self.name, now, &metrics);
+    }
+
+    /// Metrics of the topic's subscribers. That they are not known is no failure: whoever is subscribed is told all the same.
+    async fn count_subscribers(&self) {
+        match self.subscribers.count().await {
+            Ok(metrics) => emit(&self.name, (self.clock)(), &metrics),
+            Err(reason) => {
+                let fields = json!({"reason": plain(&reason)});
+                line(Level::Warning, (self.clock)(), "not known who is subscribed to the topic", fields);
+            }
+        }
+    }
+
+    /// Metrics of an invocation. `Evaluations` is zero where there was nothing to evaluate.
+    fn measure(&self, ticked: &Ticked) {
         let mut metrics: Vec<Metric> = vec![
-            ("Evaluations", Unit::Count, reports.len() as u64),
             ("NotificationsFailed", Unit::Count, ticked.delivered.failed.len() as u64),
             ("NotificationsGivenUp", Unit::Count, ticked.delivered.given_up.len() as u64),
         ];
-        if let Some(last) = reports.last() {
-            let delay = self.evaluator.settings().eval_delay.0;
-            let duration = reports.iter().filter_map(|report| report.eval_duration_ns).sum::<i64>();
-            metrics.extend([
-                ("EvaluationDuration", Unit::Milliseconds, duration.max(0).unsigned_abs() / 1_000_000),
-                ("EvaluationLag", Unit::Seconds, seconds(last.eval_time)),
-                ("WatermarkLag", Unit::Seconds, seconds(last.eval_time.saturating_sub(delay))),
-                ("NewFiles", Unit::Count, sum(|report| report.new_files.len() as u64)),
-                ("FilesRead", Unit::Count, sum(|report| report.files_read)),
-                ("BytesInFilesRead", Unit::Bytes, sum(|report| report.bytes_in_files)),
-                ("SpansInFilesRead", Unit::Count, sum(|report| report.spans_in_files)),
-                ("SpansInLateFiles", Unit::Count, sum(|report| report.spans_in_late_files)),
-                ("RulesFailed", Unit::Count, last.failed_rules.len() as u64),
-                ("AlertsPending", Unit::Count, last.pending),
-                ("AlertsFiring", Unit::Count, last.firing),
-            ]);
+        if ticked.reports.is_empty() {
+            metrics.push(("Evaluations", Unit::Count, 0));
         }
-        emit(&self.name, now, &metrics);
+        emit(&self.name, (self.clock)(), &metrics);
     }
 }

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | [`configuration`] | the environment → what `fluo.yml` says elsewhere |
 //! | [`schedule`] | an event → the evaluation's time |
+//! | [`subscribers`] | the topic → how many listen to it |
 //! | [`function`] | an invocation → its answer, log and metrics |
 //!
 //! Killed at any point, the next invocation finishes: whatever was committed stands, and the rest is done again (I3).
@@ -17,5 +18,6 @@
 pub mod configuration;
 pub mod function;
 pub mod schedule;
+pub mod subscribers;
 
 pub use function::EvaluateRules;

@@ -373,7 +373,7 @@ async fn a_function_with_any_time_limit_works_and_stops_before_it_ends() {
         let bucket = Bucket::default();
         let keys: Vec<String> = (0..limit).map(|object| format!("raw/traces_{object}.json")).collect();
         for (object, key) in (0..).zip(&keys) {
-            bucket.put(key, request(object..object + 1));
+            bucket.put(key, request(object..=object));
         }
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         let root = Root::in_memory().unwrap();

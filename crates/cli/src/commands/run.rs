@@ -108,6 +108,10 @@ impl Runner<'_> {
             nonce: self.nonce,
             deadline: None,
             stop: self.stop,
+            evaluated: &|report| {
+                let (level, message, fields) = report.line();
+                log(level, message, fields);
+            },
         };
         let tick = tick_live(self.evaluator, &files, host, eval_time)
             .await

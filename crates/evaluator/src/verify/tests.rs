@@ -102,6 +102,7 @@ impl Store {
             nonce: "one",
             deadline: None,
             stop: &Stop::default(),
+            evaluated: &|_| {},
         };
         let ticked = tick(&self.evaluator, &live, deployed, host, at).await.unwrap();
         assert_eq!(ticked.reports[0].failed_rules, [""; 0]);

@@ -627,7 +627,8 @@ impl World {
         };
         let now = || clock.fetch_add(self.per_look, Ordering::SeqCst);
         let (deadline, stop) = (due.deadline, &gate.stop);
-        let host = Host { root: &root, sinks: &sinks, clock: &now, nonce, deadline, stop };
+        let host =
+            Host { root: &root, sinks: &sinks, clock: &now, nonce, deadline, stop, evaluated: &|_| {} };
         let deployed = Deployed { rules: due.rules, mutes: Mutes { silenced: &silenced } };
         let mut ticking = pin!(tick(&evaluator, &arrivals, deployed, host, due.eval_time));
         poll_fn(|context| match ticking.as_mut().poll(context) {
