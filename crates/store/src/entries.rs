@@ -106,7 +106,7 @@ impl Entries {
         let reason = match (cause.kind(), is_link) {
             _ if is_loop => "a link to a folder that it lies in",
             // Gone since its folder was read.
-            (io::ErrorKind::NotFound, Err(_)) => return None,
+            (io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, Err(_)) => return None,
             (io::ErrorKind::PermissionDenied, _) => "not readable: permission denied",
             (_, Ok(true)) => "a link that leads nowhere",
             _ => "not readable",
@@ -181,10 +181,12 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_cannot_be_walked_is_its_own_broken_entry() {
+    fn what_is_not_there_has_no_entries() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
-        assert_eq!(walked(&file.join("x")), (vec![], vec![]), "what is not there has no entries");
+        for nothing in [folder.path().join("nowhere"), file.join("below a file"), file] {
+            assert_eq!(walked(&nothing), (vec![], vec![]), "{}", nothing.display());
+        }
     }
 }
