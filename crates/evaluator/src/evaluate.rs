@@ -117,7 +117,7 @@ impl Evaluator {
         wrong.extend(self.too_late(&mut state, inputs, &files, first).await?);
         self.rule_states(&mut state, inputs, first, &files);
         wrong.extend(rule_files(&mut state, inputs));
-        let (former, unread) = self.former_texts(&state);
+        let (former, unread) = former::former_texts(&state);
         wrong.extend(unread);
         let known_damage = state.damaged.len();
         let mut records = Vec::new();

@@ -203,11 +203,11 @@ mod tests {
             (&[("FLUO_TOPICS", "{topic_arn: x}")], "FLUO_TOPICS cannot be used: "),
             (
                 &[("FLUO_TOPICS", "[{severity: [critical]}]")],
-                "FLUO_TOPICS cannot be used: sink ``: missing field `topic_arn`",
+                "FLUO_TOPICS cannot be used: missing field `topic_arn`",
             ),
             (
                 &[("FLUO_TOPICS", "[{topic_arn: 'arn:aws:sns:eu-central-1:1:a', severity: [loud]}]")],
-                "FLUO_TOPICS cannot be used: sink `a`: `loud` is not a severity",
+                "FLUO_TOPICS cannot be used: `loud` is not a severity",
             ),
             (
                 &[("FLUO_TOPICS", "[{type: slack, url: {env: A}}]")],

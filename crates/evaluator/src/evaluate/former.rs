@@ -41,6 +41,20 @@ pub(super) struct FormerText {
     pub(super) until: i64,
 }
 
+/// The former texts, and which of them cannot judge any more.
+pub(super) fn former_texts(state: &State) -> (Vec<FormerText>, Vec<Wrong>) {
+    let (mut texts, mut wrong) = (Vec::new(), Vec::new());
+    for (name, former) in &state.former {
+        for (at, former) in former.iter().enumerate() {
+            match read(name, former.text.as_deref()) {
+                Ok((known, plan)) => texts.push(FormerText { known, plan, at, until: former.until }),
+                Err(reason) => wrong.push(Wrong::new(Subject::FormerRule(name.clone()), reason)),
+            }
+        }
+    }
+    (texts, wrong)
+}
+
 impl Evaluator {
     /// What is due of a text that judges up to `until`.
     pub(super) fn due_until<'a>(
@@ -54,20 +68,6 @@ impl Evaluator {
         let FormerText { known, plan, until, .. } = text;
         let due = self.due(state, &known.rule, plan, &files.arrived, damaged, eval_time);
         Due { until: Some(*until), ..due }
-    }
-
-    /// The former texts, and which of them cannot judge any more.
-    pub(super) fn former_texts(&self, state: &State) -> (Vec<FormerText>, Vec<Wrong>) {
-        let (mut texts, mut wrong) = (Vec::new(), Vec::new());
-        for (name, former) in &state.former {
-            for (at, former) in former.iter().enumerate() {
-                match read(name, former.text.as_deref()) {
-                    Ok((known, plan)) => texts.push(FormerText { known, plan, at, until: former.until }),
-                    Err(reason) => wrong.push(Wrong::new(Subject::FormerRule(name.clone()), reason)),
-                }
-            }
-        }
-        (texts, wrong)
     }
 
     /// Judges what late spans re-open of them, and passes on what begins to fire.
