@@ -2,7 +2,7 @@
 //!
 //! Rule files come by pull request from anybody, and values from whoever can send a request to the user's services. A
 //! terminal obeys control characters, and a bidirectional override shows text in another order than it is written. So
-//! none of these reaches anybody raw: [`line`] replaces them for people, and [`crate::json`] escapes them where a
+//! none of these reaches anybody raw: [`line()`] replaces them for people, and [`crate::json`] escapes them where a
 //! program must get the same text back.
 
 /// Whether a character is not seen where it stands, and does something instead: control characters (C0, DEL, C1), and
