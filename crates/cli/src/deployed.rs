@@ -1,6 +1,5 @@
 //! What is deployed on this machine: `fluo.yml`, rule files, silences, and an evaluator over a store.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use fluo_rules::SourceFile;
 use fluo_rules::files::is_silences_file;
 use fluo_store::{Root, open_root};
 
+use crate::bounded;
 use crate::edge::variable;
 use crate::exit::Failure;
 use crate::rule_files;
@@ -25,7 +25,7 @@ pub(crate) struct Configured {
 impl Configured {
     /// Reads a configuration.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let text = fs::read_to_string(path)
+        let text = bounded::read_text(path, bounded::TEXT_FILE)
             .map_err(|error| Failure::because(format!("could not read `{}`", path.display()), error))?;
         let config = Config::parse(&text)
             .map_err(|error| Failure::usage(format!("`{}` cannot be used: {error}", path.display())))?;

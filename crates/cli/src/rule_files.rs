@@ -9,6 +9,7 @@ use fluo_rules::diagnostic::Finding;
 use fluo_rules::files::{is_rule_file, is_silences_file, is_test_file};
 use fluo_rules::{Loaded, SourceFile, load, render};
 
+use crate::bounded;
 use crate::exit::{Failure, Status};
 use crate::terminal;
 
@@ -142,7 +143,7 @@ fn add(path: &Path, seen: &mut BTreeSet<PathBuf>, files: &mut Vec<SourceFile>) -
 }
 
 fn open(path: &Path) -> Result<SourceFile, Failure> {
-    let content = fs::read(path)
+    let content = bounded::read(path, bounded::TEXT_FILE)
         .map_err(|error| Failure::because(format!("could not read `{}`", path.display()), error))?;
     Ok(SourceFile::new(path.to_string_lossy().as_ref(), content))
 }

@@ -15,6 +15,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaDataReader;
 use parquet::file::statistics::Statistics;
 
+use crate::counts::FileCounts;
 use crate::error::StoreError;
 
 /// What a span file's footer says.
@@ -28,6 +29,8 @@ pub struct Footer {
     pub rows: u64,
     /// When the raw object of its spans was written, in milliseconds since the epoch; of several, the last.
     pub ingested_at_ms: Option<i64>,
+    /// What ingest counted.
+    pub counts: FileCounts,
 }
 
 /// Reads the footer of a file of known size.
@@ -74,7 +77,8 @@ pub async fn footer(store: &dyn ObjectStore, location: &Path, size: u64) -> Resu
         });
     }
     let rows = file.num_rows().unsigned_abs();
-    Ok(Footer { layout, ends, rows, ingested_at_ms })
+    let counts = FileCounts::from_metadata(file.key_value_metadata());
+    Ok(Footer { layout, ends, rows, ingested_at_ms, counts })
 }
 
 /// An object, read in ranges.

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`ingest`] | one raw object → data files, written so that writing twice is harmless |
 //! | [`parquet_write`] | spans → the bytes of one data file |
+//! | [`counts`] | what ingest counted ↔ a data file's metadata |
 //! | [`root`], [`s3`] | a URI and the environment → an open store |
 //! | [`folder`] | a folder → a store whose writes last and whose listing survives |
 //! | [`whole_files`] | a store → the same, asked once for each data file |
@@ -20,6 +21,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
 
+pub mod counts;
 mod digest;
 pub mod duckdb_view;
 pub mod error;
@@ -36,10 +38,11 @@ pub mod s3;
 pub mod versioned;
 pub mod whole_files;
 
+pub use counts::FileCounts;
 pub use error::{Class, StoreError};
 pub use folder::Folder;
 pub use footer::{Footer, footer};
-pub use ingest::{IngestOptions, Ingested, WrittenFile, ingest_object, write_spans};
+pub use ingest::{IngestOptions, Ingested, Written, WrittenFile, ingest_object, write_spans};
 pub use list::{DataFile, Foreign, Listing, list, list_hours, list_range, newly_arrived, resolve_root};
 pub use names::{Content, DataFileName, Hour, hours_of};
 pub use put::{Put, put_if_absent};

@@ -12,7 +12,7 @@ use fluo_engine::SpanSource;
 use fluo_engine::source::SpanFile;
 use fluo_plan::TimeRange;
 use fluo_spans::layout::Layout;
-use fluo_store::{DataFileName, IngestOptions, Ingested, ingest_object};
+use fluo_store::{DataFileName, IngestOptions, Ingested, Written, ingest_object};
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -20,7 +20,6 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use super::collector::Object;
 use crate::exit::Failure;
-use crate::spans::in_words;
 
 /// Raw objects in, span files out.
 pub(crate) struct Bucket {
@@ -101,11 +100,12 @@ impl Bucket {
         file.set_modified(UNIX_EPOCH + written).map_err(cannot_write)?;
         let bytes = Bytes::copy_from_slice(&object.bytes);
         let (store, options) = (self.store.as_ref() as &dyn ObjectStore, IngestOptions::default());
-        let ingested = ingest_object(store, &self.spans, bytes, object.written_ms, &self.layout, &options)
-            .await
-            .map_err(|error| Failure::because(format!("could not ingest `{}`", object.key), error))?;
+        let ingested =
+            ingest_object(store, &self.spans, bytes, Written::At(object.written_ms), &self.layout, &options)
+                .await
+                .map_err(|error| Failure::because(format!("could not ingest `{}`", object.key), error))?;
         if !ingested.set_aside.is_empty() {
-            let why = in_words(&ingested.set_aside);
+            let why = ingested.set_aside.in_words();
             return Err(Failure::because(format!("`{}` held broken spans", object.key), why));
         }
         Ok(ingested)
