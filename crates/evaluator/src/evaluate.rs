@@ -169,7 +169,13 @@ impl Evaluator {
         let telling = self.settings.telling();
         notifications.extend(state.troubles.settle(wrong, of_evaluations, inputs.eval_time, &telling));
         let times = self.times(&state, inputs.eval_time, None);
-        notifications.extend(announce(&mut state.rules, &inputs.rules.by_name(), inputs.mutes, times));
+        notifications.extend(announce(
+            &mut state.rules,
+            &inputs.rules.by_name(),
+            inputs.mutes,
+            &self.renderer,
+            times,
+        ));
         state.rules.retain(|name, _| !inputs.rules.whole || inputs.rules.rules.contains_key(name));
         records.sort_by(|left, right| {
             left.violation.in_order(&right.violation).then_with(|| left.id.cmp(&right.id))

@@ -18,8 +18,24 @@ use crate::rule::Aggregate;
 use words::{Role, Word};
 
 /// Variables (and the function `trace_url`) that a template may use.
-pub const VARIABLES: [&str; 10] =
-    ["rule", "severity", "labels", "group", "value", "condition", "window", "evidence", "trace_url", "state"];
+pub const VARIABLES: [&str; 16] = [
+    "rule",
+    "severity",
+    "labels",
+    "group",
+    "value",
+    "first",
+    "peak",
+    "condition",
+    "window",
+    "started_at",
+    "firing_for",
+    "evidence",
+    "top",
+    "trace_url",
+    "runbook_url",
+    "state",
+];
 
 /// Filters beyond those of `MiniJinja`.
 pub const FILTERS: [&str; 4] = ["duration", "percent", "humanize", "iso"];
