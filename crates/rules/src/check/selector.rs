@@ -11,7 +11,7 @@ use crate::yaml::{Entry, Node, Yaml};
 /// The selector that is the value of `span:`: a mapping, or a `TraceQL` spanset filter as text.
 pub(super) fn selector(report: &mut Report, entry: &Entry) -> Option<Selector> {
     if let Yaml::Text(_) = entry.value.value {
-        return expression::spanset(report, entry).map(Selector::Where);
+        return expression::spanset(report, entry);
     }
     let entries = shape::map(report, entry, "a mapping, or a TraceQL spanset filter")?;
     mapping(report, entries, &format!("`{}`", entry.key))
