@@ -106,7 +106,7 @@ impl Running {
         assert!(kill.expect("there is `kill`").success(), "{name}");
     }
 
-    /// Whether it has ended.
+    /// Returns whether it has ended.
     ///
     /// # Panics
     ///

@@ -122,12 +122,12 @@ impl Event {
         matches!(self, Self::Firing | Self::Renotify | Self::Reopened)
     }
 
-    /// Whether it opens what it is about, or keeps it open: an alert, a trouble or an alarm.
+    /// Returns whether it opens what it is about, or keeps it open: an alert, a trouble or an alarm.
     pub fn opens(self) -> bool {
         self.is_open() || self == Self::Alarm || self.all_clear().is_some()
     }
 
-    /// Whether it closes the alert, the trouble or the alarm, or tells of one that is over.
+    /// Returns whether it closes the alert, the trouble or the alarm, or tells of one that is over.
     pub fn is_closed(self) -> bool {
         matches!(self, Self::Resolved | Self::FiredLate | Self::Withdrawn | Self::AlarmOver)
             || Self::TROUBLES.iter().any(|trouble| trouble.all_clear() == Some(self))

@@ -97,7 +97,7 @@ impl Subject {
         }
     }
 
-    /// Whether it is told again while it lasts. The others are told once.
+    /// Returns whether it is told again while it lasts. The others are told once.
     fn repeats(&self) -> bool {
         !matches!(self, Self::Pipeline | Self::EmptiedFile(_))
     }

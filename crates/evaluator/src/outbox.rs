@@ -76,7 +76,7 @@ fn is_free(attempt: &Attempt, nonce: &str, now: i64) -> bool {
         && attempt.lease.as_ref().is_none_or(|lease| lease.by == nonce || lease.until <= now)
 }
 
-/// Whether some delivery is leased by this process.
+/// Returns whether some delivery is leased by this process.
 fn is_leased(outbox: &[Queued], nonce: &str) -> bool {
     let mut attempts = outbox.iter().flat_map(|queued| queued.pending.values());
     attempts.any(|attempt| attempt.lease.as_ref().is_some_and(|lease| lease.by == nonce))

@@ -31,7 +31,7 @@ impl Stop {
         self.0.asked.send_replace(true);
     }
 
-    /// Whether somebody has asked.
+    /// Returns whether somebody has asked.
     pub fn is_asked(&self) -> bool {
         *self.0.asked.borrow()
     }
@@ -43,7 +43,7 @@ impl Stop {
         let _ = asked.wait_for(|asked| *asked).await;
     }
 
-    /// Whether a notification is on its way to a receiver, or has not been confirmed yet.
+    /// Returns whether a notification is on its way to a receiver, or has not been confirmed yet.
     pub fn is_sending(&self) -> bool {
         self.0.sending.load(Ordering::SeqCst) > 0
     }

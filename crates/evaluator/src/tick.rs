@@ -52,7 +52,7 @@ pub struct Host<'a> {
 }
 
 impl Host<'_> {
-    /// Whether nothing is begun any more that can wait.
+    /// Returns whether nothing is begun any more that can wait.
     pub(crate) fn is_over(&self) -> bool {
         self.stop.is_asked() || self.deadline.is_some_and(|deadline| (self.clock)() >= deadline)
     }

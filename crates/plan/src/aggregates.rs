@@ -60,7 +60,7 @@ impl Planned {
         Ok(Some(value.alias(&self.input)))
     }
 
-    /// Whether it takes something of each span, and does not count every one.
+    /// Returns whether it takes something of each span, and does not count every one.
     pub(crate) fn has_input(&self) -> bool {
         self.aggregate.filter.is_some() || self.aggregate.function.field().is_some()
     }

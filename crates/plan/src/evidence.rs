@@ -118,7 +118,7 @@ impl<'a> Question<'a> {
         (guilt.broken > 0).then_some(guilt)
     }
 
-    /// Whether it takes part in what is compared: what is shown where no span is guilty.
+    /// Returns whether it takes part in what is compared: what is shown where no span is guilty.
     pub fn concerns(&self, part: &dyn Fn(&str) -> Part) -> bool {
         self.tests.iter().any(|test| test.concerns(part))
     }
@@ -195,7 +195,7 @@ impl<'a> Test<'a> {
         Self { compared, by, ranked, excess: excess_of(&compared, values) }
     }
 
-    /// Whether a span takes part in one of its aggregates.
+    /// Returns whether a span takes part in one of its aggregates.
     fn concerns(&self, part: &dyn Fn(&str) -> Part) -> bool {
         self.compared.expr.aggregates().into_iter().any(|name| part(name) != Part::None)
     }
@@ -216,7 +216,7 @@ fn excess_of(compared: &Compared<'_>, values: Values<'_>) -> Option<(f64, f64)> 
     Some((above - below, above.abs() + below.abs()))
 }
 
-/// Whether an expression rises with an aggregate in it; none where it is not in it.
+/// Returns whether an expression rises with an aggregate in it; none where it is not in it.
 fn rises(expr: &Expr, name: &str, values: Values<'_>) -> Option<bool> {
     let inner = |expr| rises(expr, name, values);
     let is_negative = |expr: &Expr| expr.number(values).is_some_and(|number| number < 0.0);

@@ -174,7 +174,7 @@ impl Fields<'_> {
         }
     }
 
-    /// Whether one item of the column satisfies all tests.
+    /// Returns whether one item of the column satisfies all tests.
     pub(crate) fn item_test(&self, column: &'static str, tests: Vec<(ItemValue, ValueTest)>) -> Expr {
         match self.form {
             Form::Functions => item_test(ident(column), tests),

@@ -17,7 +17,7 @@ pub struct Compared<'a> {
 }
 
 impl<'a> Compared<'a> {
-    /// Whether it is as the condition needs it.
+    /// Returns whether it is as the condition needs it.
     pub fn holds(&self, values: Values<'_>) -> bool {
         self.expr.holds(values) != self.negated
     }

@@ -118,7 +118,7 @@ impl Loaded {
         SourceFile::new(Arc::clone(&self.name), self.masked.text.as_str())
     }
 
-    /// Whether it cannot be used.
+    /// Returns whether it cannot be used.
     pub fn has_errors(&self) -> bool {
         self.findings.iter().any(|finding| finding.level() == Level::Error)
     }

@@ -26,7 +26,7 @@ pub fn is_silences_file(path: &str) -> bool {
     stem(path) == Some("silences")
 }
 
-/// Whether a path relative to the rules directory is that of a configuration: `fluo.yml`, `fluo.yaml`.
+/// Returns whether a path relative to the rules directory is that of a configuration: `fluo.yml`, `fluo.yaml`.
 pub fn is_config_file(path: &str) -> bool {
     stem(path) == Some("fluo")
 }

@@ -132,7 +132,7 @@ fn unknown_variables(
         .collect()
 }
 
-/// Whether the word behind this token is an attribute, a filter or a test.
+/// Returns whether the word behind this token is an attribute, a filter or a test.
 fn is_part(before: &Token<'_>) -> bool {
     [".", "|", "is"].iter().any(|symbol| before.is(symbol))
 }

@@ -88,7 +88,7 @@ impl FileFault {
         }
     }
 
-    /// Whether nothing is known of the file: it is to be asked for again.
+    /// Returns whether nothing is known of the file: it is to be asked for again.
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
     }

@@ -83,7 +83,7 @@ impl Footer {
         &self.for_readers
     }
 
-    /// Whether checksums vouch for what it says, and for every page.
+    /// Returns whether checksums vouch for what it says, and for every page.
     pub fn is_sealed(&self) -> bool {
         self.pages.is_some()
     }

@@ -42,7 +42,7 @@ impl Receiver {
         self.server.url("/told")
     }
 
-    /// Whether it takes nothing from now on.
+    /// Returns whether it takes nothing from now on.
     pub(crate) fn refuse(&self, refuses: bool) {
         self.refuses.store(refuses, Ordering::SeqCst);
     }

@@ -167,7 +167,7 @@ impl Window<'_> {
         Verdict { broken, badness }
     }
 
-    /// Whether the comparison would be exceeded by less without the span.
+    /// Returns whether the comparison would be exceeded by less without the span.
     fn is_missed(&self, wrong: &Wrong, span: &Span) -> bool {
         let sign = if wrong.behind_not { -1.0 } else { 1.0 };
         let excess = |of: &dyn Fn(&str) -> Option<Datum>| {

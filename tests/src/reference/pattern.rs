@@ -11,7 +11,7 @@ pub(super) fn found(pattern: &str, text: &str) -> bool {
     compiled(pattern).is_match(text)
 }
 
-/// Whether the pattern matches the text from its beginning to its end.
+/// Returns whether the pattern matches the text from its beginning to its end.
 ///
 /// # Panics
 ///

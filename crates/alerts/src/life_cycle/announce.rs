@@ -73,14 +73,14 @@ pub fn announce(
 /// Group keys and values.
 type Group = Vec<(String, Option<String>)>;
 
-/// Whether two groups have the same value of every key that both have.
+/// Returns whether two groups have the same value of every key that both have.
 fn agree(one: &Group, other: &Group) -> bool {
     one.iter().all(|(key, value)| {
         other.iter().find(|(other, _)| other == key).is_none_or(|(_, other)| other == value)
     })
 }
 
-/// Whether `name` makes `other` redundant, directly or by way of others; every rule does so itself.
+/// Returns whether `name` makes `other` redundant, directly or by way of others; every rule does so itself.
 fn inhibits(rules: &BTreeMap<String, Arc<Rule>>, name: &str, other: &str) -> bool {
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     let mut next = vec![other];

@@ -94,7 +94,7 @@ impl Evaluator {
         Ok(Files { hours, arrived: joined(arrived), all, new })
     }
 
-    /// Whether nothing arrives.
+    /// Returns whether nothing arrives.
     pub(super) fn stale(&self, state: &State, eval_time: i64) -> Option<Wrong> {
         let Pipeline { arrived_at, began_at, newest_end, .. } = state.pipeline;
         let since = arrived_at.max(began_at);

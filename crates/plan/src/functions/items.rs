@@ -26,13 +26,13 @@ pub(crate) enum ItemValue {
 }
 
 impl ItemValue {
-    /// Whether its text may be an array.
+    /// Returns whether its text may be an array.
     pub(crate) fn may_be_array(&self) -> bool {
         matches!(self, Self::Attribute(_))
     }
 }
 
-/// Whether one item of the column `items` satisfies all tests.
+/// Returns whether one item of the column `items` satisfies all tests.
 pub(crate) fn item_test(items: Expr, tests: Vec<(ItemValue, ValueTest)>) -> Expr {
     let identity = format!(
         "item_test[{}]",

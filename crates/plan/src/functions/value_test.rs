@@ -110,7 +110,7 @@ impl ValueTest {
 }
 
 impl Compiled {
-    /// Whether it holds of an array when no element makes it false, rather than when one makes it true.
+    /// Returns whether it holds of an array when no element makes it false, rather than when one makes it true.
     pub(crate) fn denies(&self) -> bool {
         matches!(self, Self::Plain(Test::Ne(_) | Test::NotIn(_)) | Self::Pattern { negated: true, .. })
     }

@@ -153,7 +153,7 @@ pub(crate) fn compare_values(op: Comparison, left: Compared, right: Compared) ->
     if texts { coalesce(vec![numbers, binary(left.expr, op, right.expr)]) } else { numbers }
 }
 
-/// Whether one item of a column satisfies all tests.
+/// Returns whether one item of a column satisfies all tests.
 pub(crate) fn item_test(column: &str, tests: &[(ItemValue, ValueTest)]) -> Expr {
     let tests = tests.iter().map(|(value, test)| value_test(test, vec![of_item(column, value)]));
     let all = tests.reduce(Expr::and).unwrap_or_else(|| lit(true));

@@ -83,7 +83,7 @@ fn only<'a>(report: &mut Report, roots: &'a [Node], what: &str) -> Option<&'a No
     first
 }
 
-/// Whether a URI names a user or a password.
+/// Returns whether a URI names a user or a password.
 fn has_credentials(uri: &str) -> bool {
     uri.split_once("://").is_some_and(|(_, rest)| rest.split('/').next().unwrap_or_default().contains('@'))
 }
@@ -363,7 +363,7 @@ fn one_of<'a>(report: &mut Report, key: &str, item: &Node, words: &'a [&'static 
     known
 }
 
-/// Whether a text can be the name of a variable of the environment.
+/// Returns whether a text can be the name of a variable of the environment.
 fn is_variable(text: &str) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     !text.is_empty() && text.chars().all(word) && !text.starts_with(|c: char| c.is_ascii_digit())

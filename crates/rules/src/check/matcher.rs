@@ -255,7 +255,7 @@ fn differs(mut values: Vec<Value>) -> Test {
     }
 }
 
-/// Whether an attribute with the text of a plain number, as it is written, is read as that number: not so for
+/// Returns whether an attribute with the text of a plain number, as it is written, is read as that number: not so for
 /// `0x80004005`, `0b101`, `1_000`.
 fn is_read_back(spelling: &str) -> bool {
     let unsigned = spelling.trim_start_matches(['+', '-']);

@@ -248,12 +248,12 @@ impl<'a> Ranges<'a> {
     }
 }
 
-/// Whether a text is written as variables are: capitals and underscores.
+/// Returns whether a text is written as variables are: capitals and underscores.
 fn is_name(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
 }
 
-/// Whether an address may hold user, password or token.
+/// Returns whether an address may hold user, password or token.
 fn may_hold_password(text: &str) -> bool {
     text.contains("://") && text.contains(['@', '?', '#'])
 }

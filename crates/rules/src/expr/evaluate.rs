@@ -71,7 +71,7 @@ impl Expr {
         number.filter(|number| number.is_finite())
     }
 
-    /// Whether it is true. A comparison with no value is false.
+    /// Returns whether it is true. A comparison with no value is false.
     pub fn holds(&self, values: Values<'_>) -> bool {
         match &self.kind {
             ExprKind::Literal(Value::Bool(value)) => *value,
@@ -96,7 +96,7 @@ impl Expr {
 }
 
 impl Comparison {
-    /// Whether it holds between two numbers.
+    /// Returns whether it holds between two numbers.
     #[expect(clippy::float_cmp, reason = "equality is what is asked for")]
     pub fn holds(self, left: f64, right: f64) -> bool {
         match self {

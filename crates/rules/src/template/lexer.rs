@@ -41,7 +41,7 @@ impl Tag<'_> {
 }
 
 impl<'a> Token<'a> {
-    /// Whether it is this operator, bracket or word.
+    /// Returns whether it is this operator, bracket or word.
     pub(super) fn is(&self, text: &str) -> bool {
         matches!(self.kind, Kind::Word | Kind::Symbol) && self.text == text
     }

@@ -212,7 +212,7 @@ fn steps<'t>(tokens: &[Token<'t>], mut at: usize) -> (Vec<Step<'t>>, usize) {
     }
 }
 
-/// Whether a path with these tokens around it is only asked for, not relied upon.
+/// Returns whether a path with these tokens around it is only asked for, not relied upon.
 fn is_asked(block: bool, before: Option<&Token<'_>>, behind: &[Token<'_>]) -> bool {
     let any = |token: &Token<'_>, words: &[&str]| words.iter().any(|word| token.is(word));
     match behind {

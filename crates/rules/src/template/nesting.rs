@@ -47,7 +47,7 @@ pub(super) fn too_deep(tags: &[Tag<'_>]) -> Option<TooDeep> {
     None
 }
 
-/// Whether a block has others within it, up to its end. `elif` is one within the `if` before it.
+/// Returns whether a block has others within it, up to its end. `elif` is one within the `if` before it.
 fn opens(tag: &Tag<'_>, statement: &str) -> bool {
     match statement {
         "for" | "if" | "elif" | "with" | "filter" | "autoescape" => true,

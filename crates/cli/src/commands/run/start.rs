@@ -55,7 +55,7 @@ pub(super) async fn wait_for_store(
     Ok(false)
 }
 
-/// Whether the same may be answered otherwise later.
+/// Returns whether the same may be answered otherwise later.
 fn can_heal(error: &StoreError) -> bool {
     matches!(error.class(), Class::Retry | Class::OutcomeUnknown)
 }
