@@ -51,6 +51,57 @@ resource "aws_cloudwatch_metric_alarm" "undelivered_alarm" {
   ok_actions          = [local.alarm_topic]
 }
 
+resource "aws_cloudwatch_metric_alarm" "nobody_subscribed_alarm" {
+  alarm_name          = "${var.name}-nobody-subscribed"
+  alarm_description   = "Nobody is subscribed to fluo's topic, or nobody has confirmed: nobody is told anything. See infra/README.md, alarms."
+  namespace           = "fluo"
+  metric_name         = "SubscriptionsConfirmed"
+  dimensions          = { FunctionName = aws_lambda_function.evaluate_rules.function_name }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 2
+  datapoints_to_alarm = 2
+  comparison_operator = "LessThanThreshold"
+  threshold           = 1
+  treat_missing_data  = "ignore"
+  alarm_actions       = [local.alarm_topic]
+  ok_actions          = [local.alarm_topic]
+}
+
+resource "aws_cloudwatch_metric_alarm" "topic_failures_alarm" {
+  alarm_name          = "${var.name}-topic-failures"
+  alarm_description   = "The topic could not bring a message to one of its subscribers. See infra/README.md, alarms."
+  namespace           = "AWS/SNS"
+  metric_name         = "NumberOfNotificationsFailed"
+  dimensions          = { TopicName = aws_sns_topic.topic.name }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  datapoints_to_alarm = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [local.alarm_topic]
+  ok_actions          = [local.alarm_topic]
+}
+
+resource "aws_cloudwatch_metric_alarm" "topic_dead_letters_alarm" {
+  alarm_name          = "${var.name}-topic-dead-letters"
+  alarm_description   = "A message never reached one of the topic's subscribers, and is kept. See infra/README.md, alarms."
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateNumberOfMessagesVisible"
+  dimensions          = { QueueName = aws_sqs_queue.topic_dead_letters.name }
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 1
+  datapoints_to_alarm = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [local.alarm_topic]
+  ok_actions          = [local.alarm_topic]
+}
+
 resource "aws_cloudwatch_metric_alarm" "ingest_lag_alarm" {
   alarm_name          = "${var.name}-ingest-lag"
   alarm_description   = "Raw objects wait too long to be ingested: rules do not see their spans. See infra/README.md, alarms."

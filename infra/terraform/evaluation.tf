@@ -4,15 +4,19 @@ resource "aws_cloudwatch_log_group" "evaluate_rules_logs" {
 }
 
 data "aws_iam_policy_document" "evaluate_rules_role" {
+  source_policy_documents = [data.aws_iam_policy_document.of_functions["evaluate-rules"].json]
+
   statement {
     sid       = "List"
     actions   = ["s3:ListBucket"]
-    resources = [aws_s3_bucket.bucket.arn]
+    resources = [local.bucket_arn]
 
     condition {
-      test     = "StringLikeIfExists"
+      test     = "StringLike"
       variable = "s3:prefix"
-      values   = ["spans/*", "${var.rules_location}/*", "state/*", "evaluations/*"]
+      values = [
+        for folder in ["spans", var.rules_location, "state", "evaluations", "violations"] : "${var.store_prefix}${folder}/*"
+      ]
     }
   }
 
@@ -20,11 +24,11 @@ data "aws_iam_policy_document" "evaluate_rules_role" {
     sid     = "Read"
     actions = ["s3:GetObject"]
     resources = [
-      "${aws_s3_bucket.bucket.arn}/spans/*",
-      "${aws_s3_bucket.bucket.arn}/${var.rules_location}/*",
-      "${aws_s3_bucket.bucket.arn}/state/*",
-      "${aws_s3_bucket.bucket.arn}/evaluations/*",
-      "${aws_s3_bucket.bucket.arn}/violations/*",
+      "${local.store}spans/*",
+      "${local.store}${var.rules_location}/*",
+      "${local.store}state/*",
+      "${local.store}evaluations/*",
+      "${local.store}violations/*",
     ]
   }
 
@@ -32,9 +36,9 @@ data "aws_iam_policy_document" "evaluate_rules_role" {
     sid     = "Write"
     actions = ["s3:PutObject"]
     resources = [
-      "${aws_s3_bucket.bucket.arn}/state/*",
-      "${aws_s3_bucket.bucket.arn}/violations/*",
-      "${aws_s3_bucket.bucket.arn}/evaluations/*",
+      "${local.store}state/*",
+      "${local.store}violations/*",
+      "${local.store}evaluations/*",
     ]
   }
 
@@ -42,6 +46,22 @@ data "aws_iam_policy_document" "evaluate_rules_role" {
     sid       = "Tell"
     actions   = ["sns:Publish"]
     resources = [aws_sns_topic.topic.arn]
+  }
+
+  statement {
+    sid       = "CountSubscribers"
+    actions   = ["sns:GetTopicAttributes"]
+    resources = [aws_sns_topic.topic.arn]
+  }
+
+  dynamic "statement" {
+    for_each = length(var.more_topic_arns) > 0 ? [var.more_topic_arns] : []
+
+    content {
+      sid       = "TellMore"
+      actions   = ["sns:Publish"]
+      resources = statement.value
+    }
   }
 
   statement {
@@ -68,8 +88,9 @@ data "aws_iam_policy_document" "evaluate_rules_role" {
 }
 
 resource "aws_iam_role" "evaluate_rules_role" {
-  name_prefix        = "${var.name}-evaluate-rules-"
-  assume_role_policy = data.aws_iam_policy_document.lambda_assumes.json
+  name_prefix          = "${var.name}-evaluate-rules-"
+  assume_role_policy   = data.aws_iam_policy_document.lambda_assumes.json
+  permissions_boundary = local.boundary
 }
 
 resource "aws_iam_role_policy" "evaluate_rules_role" {
@@ -93,6 +114,18 @@ resource "aws_lambda_function" "evaluate_rules" {
   # -1 is the provider's word for no reservation; 0 would be a function that never runs.
   reserved_concurrent_executions = var.evaluator_reserved_concurrency == 0 ? -1 : var.evaluator_reserved_concurrency
 
+  # A function leaves its subnets with the permissions of its role, which must be there that long.
+  depends_on = [aws_iam_role_policy.evaluate_rules_role]
+
+  dynamic "vpc_config" {
+    for_each = local.network_of["evaluate-rules"]
+
+    content {
+      subnet_ids         = vpc_config.value.subnets
+      security_group_ids = vpc_config.value.groups
+    }
+  }
+
   logging_config {
     log_format = "Text"
     log_group  = aws_cloudwatch_log_group.evaluate_rules_logs.name
@@ -101,9 +134,10 @@ resource "aws_lambda_function" "evaluate_rules" {
   environment {
     # What is not given is not set: the defaults are the program's, in one place.
     variables = { for name, value in {
-      FLUO_STORE                  = "s3://${aws_s3_bucket.bucket.id}"
+      FLUO_STORE                  = "s3://${local.bucket_name}/${var.store_prefix}"
       FLUO_RULES                  = var.rules_location
       FLUO_TOPIC_ARN              = aws_sns_topic.topic.arn
+      FLUO_TOPICS                 = var.more_topics
       FLUO_TRACE_URL              = var.trace_url
       FLUO_EVAL_DELAY             = var.eval_delay
       FLUO_ALLOWED_LATENESS       = var.allowed_lateness
@@ -112,6 +146,7 @@ resource "aws_lambda_function" "evaluate_rules" {
       FLUO_DELIVERY_LIMIT         = var.delivery_limit
       FLUO_RULE_TIME              = var.rule_time
       FLUO_RULE_MEMORY_MIB        = var.rule_memory_mib
+      FLUO_TROUBLE_SEVERITY       = var.trouble_severity
       OTEL_EXPORTER_OTLP_ENDPOINT = var.traces_endpoint
     } : name => value if value != "" }
   }

@@ -1,7 +1,7 @@
 resource "aws_sqs_queue" "ingest_queue" {
   name                       = "${var.name}-ingest-spans"
   sqs_managed_sse_enabled    = true
-  visibility_timeout_seconds = 6 * var.ingest_timeout
+  visibility_timeout_seconds = 6 * var.ingest_timeout + 30
   message_retention_seconds  = 345600
 
   redrive_policy = jsonencode({
@@ -22,26 +22,51 @@ resource "aws_sqs_queue" "ingest_dead_letters" {
 }
 
 data "aws_iam_policy_document" "ingest_queue_policy" {
-  statement {
-    sid       = "BucketNotifies"
-    actions   = ["sqs:SendMessage"]
-    resources = [aws_sqs_queue.ingest_queue.arn]
+  dynamic "statement" {
+    for_each = local.by_event_bridge == 1 ? [] : [local.bucket_arn]
 
-    principals {
-      type        = "Service"
-      identifiers = ["s3.amazonaws.com"]
+    content {
+      sid       = "BucketNotifies"
+      actions   = ["sqs:SendMessage"]
+      resources = [aws_sqs_queue.ingest_queue.arn]
+
+      principals {
+        type        = "Service"
+        identifiers = ["s3.amazonaws.com"]
+      }
+
+      condition {
+        test     = "StringEquals"
+        variable = "aws:SourceAccount"
+        values   = [local.account]
+      }
+
+      condition {
+        test     = "ArnEquals"
+        variable = "aws:SourceArn"
+        values   = [statement.value]
+      }
     }
+  }
 
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account]
-    }
+  dynamic "statement" {
+    for_each = aws_cloudwatch_event_rule.raw_objects_rule
 
-    condition {
-      test     = "ArnEquals"
-      variable = "aws:SourceArn"
-      values   = [local.bucket_arn]
+    content {
+      sid       = "EventBridgeSends"
+      actions   = ["sqs:SendMessage"]
+      resources = [aws_sqs_queue.ingest_queue.arn]
+
+      principals {
+        type        = "Service"
+        identifiers = ["events.amazonaws.com"]
+      }
+
+      condition {
+        test     = "ArnEquals"
+        variable = "aws:SourceArn"
+        values   = [statement.value.arn]
+      }
     }
   }
 }
@@ -51,22 +76,80 @@ resource "aws_sqs_queue_policy" "ingest_queue_policy" {
   policy    = data.aws_iam_policy_document.ingest_queue_policy.json
 }
 
+# With raw_events = "eventbridge".
+
+resource "aws_cloudwatch_event_rule" "raw_objects_rule" {
+  count       = local.by_event_bridge
+  name        = "${var.name}-raw-objects"
+  description = "Raw objects of the bucket, for ingest-spans"
+  state       = "ENABLED"
+
+  event_pattern = jsonencode({
+    source      = ["aws.s3"]
+    detail-type = ["Object Created"]
+    detail = {
+      bucket = { name = [local.bucket_name] }
+      object = { key = [{ prefix = var.raw_prefix }] }
+    }
+  })
+}
+
+resource "aws_cloudwatch_event_target" "raw_objects_rule" {
+  count     = local.by_event_bridge
+  rule      = aws_cloudwatch_event_rule.raw_objects_rule[0].name
+  target_id = "ingest-spans"
+  arn       = aws_sqs_queue.ingest_queue.arn
+
+  dead_letter_config {
+    arn = aws_sqs_queue.ingest_dead_letters.arn
+  }
+}
+
+data "aws_iam_policy_document" "ingest_dead_letters_policy" {
+  count = local.by_event_bridge
+
+  statement {
+    sid       = "EventBridgeSends"
+    actions   = ["sqs:SendMessage"]
+    resources = [aws_sqs_queue.ingest_dead_letters.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:SourceArn"
+      values   = [aws_cloudwatch_event_rule.raw_objects_rule[0].arn]
+    }
+  }
+}
+
+resource "aws_sqs_queue_policy" "ingest_dead_letters_policy" {
+  count     = local.by_event_bridge
+  queue_url = aws_sqs_queue.ingest_dead_letters.id
+  policy    = data.aws_iam_policy_document.ingest_dead_letters_policy[0].json
+}
+
 resource "aws_cloudwatch_log_group" "ingest_spans_logs" {
   name              = "/aws/lambda/${var.name}-ingest-spans"
   retention_in_days = var.log_days
 }
 
 data "aws_iam_policy_document" "ingest_spans_role" {
+  source_policy_documents = [data.aws_iam_policy_document.of_functions["ingest-spans"].json]
+
   statement {
     sid       = "ReadRaw"
     actions   = ["s3:GetObject", "s3:GetObjectVersion"]
-    resources = ["${aws_s3_bucket.bucket.arn}/raw/*"]
+    resources = ["${local.bucket_arn}/${var.raw_prefix}*"]
   }
 
   statement {
     sid       = "WriteSpans"
     actions   = ["s3:GetObject", "s3:PutObject"]
-    resources = ["${aws_s3_bucket.bucket.arn}/spans/*", "${aws_s3_bucket.bucket.arn}/quarantine/*"]
+    resources = ["${local.store}spans/*", "${local.store}quarantine/*"]
   }
 
   statement {
@@ -84,8 +167,9 @@ data "aws_iam_policy_document" "ingest_spans_role" {
 }
 
 resource "aws_iam_role" "ingest_spans_role" {
-  name_prefix        = "${var.name}-ingest-spans-"
-  assume_role_policy = data.aws_iam_policy_document.lambda_assumes.json
+  name_prefix          = "${var.name}-ingest-spans-"
+  assume_role_policy   = data.aws_iam_policy_document.lambda_assumes.json
+  permissions_boundary = local.boundary
 }
 
 resource "aws_iam_role_policy" "ingest_spans_role" {
@@ -106,6 +190,18 @@ resource "aws_lambda_function" "ingest_spans" {
   timeout          = var.ingest_timeout
   role             = aws_iam_role.ingest_spans_role.arn
 
+  # A function leaves its subnets with the permissions of its role, which must be there that long.
+  depends_on = [aws_iam_role_policy.ingest_spans_role]
+
+  dynamic "vpc_config" {
+    for_each = local.network_of["ingest-spans"]
+
+    content {
+      subnet_ids         = vpc_config.value.subnets
+      security_group_ids = vpc_config.value.groups
+    }
+  }
+
   logging_config {
     log_format = "Text"
     log_group  = aws_cloudwatch_log_group.ingest_spans_logs.name
@@ -113,7 +209,7 @@ resource "aws_lambda_function" "ingest_spans" {
 
   environment {
     variables = { for name, value in {
-      FLUO_STORE = "s3://${aws_s3_bucket.bucket.id}"
+      FLUO_STORE = "s3://${local.bucket_name}/${var.store_prefix}"
       # What comes later than rules look at is counted.
       FLUO_EVAL_DELAY             = var.eval_delay
       FLUO_ALLOWED_LATENESS       = var.allowed_lateness

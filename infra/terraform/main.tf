@@ -4,7 +4,8 @@
 # comments here are about what Terraform does differently. tests/infra holds the two against each other: a change goes
 # into both.
 #
-#   storage.tf     bucket, its life cycle and notification, the collector's policy
+#   storage.tf     bucket, its life cycle and notification
+#   access.tf      what the functions' roles have in common; the collector's policy and role
 #   ingest.tf      queue ─▶ ingest-spans
 #   evaluation.tf  schedule ─▶ evaluate-rules
 #   topic.tf       topic, e-mail, Amazon Q Developer in chat applications
@@ -12,7 +13,7 @@
 #   alarms.tf
 #
 # The caller configures the provider. A bucket must survive a `terraform destroy`, as it survives the deletion of a
-# stack: see `prevent_destroy` in storage.tf.
+# stack, and what keeps others out of it must survive with it: see `prevent_destroy` in storage.tf.
 
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
@@ -24,9 +25,13 @@ locals {
   # `name` is deprecated from provider 6 on and `id` is there in both.
   region = data.aws_region.current.id
 
-  bucket_name = var.bucket_name != "" ? var.bucket_name : "${var.name}-${local.account}-${local.region}"
-  bucket_arn  = "arn:${local.partition}:s3:::${local.bucket_name}"
-  sqs_arn     = "arn:${local.partition}:sqs:${local.region}:${local.account}"
+  makes_bucket    = var.existing_bucket == "" ? 1 : 0
+  own_bucket      = var.bucket_name != "" ? var.bucket_name : "${var.name}-${local.account}-${local.region}"
+  bucket_name     = local.makes_bucket == 1 ? local.own_bucket : var.existing_bucket
+  bucket_arn      = "arn:${local.partition}:s3:::${local.bucket_name}"
+  store           = "${local.bucket_arn}/${var.store_prefix}"
+  by_event_bridge = var.raw_events == "eventbridge" ? 1 : 0
+  sqs_arn         = "arn:${local.partition}:sqs:${local.region}:${local.account}"
 
   dist        = var.functions_dir != "" ? var.functions_dir : "${path.module}/../dist"
   alarm_topic = var.alarm_topic_arn != "" ? var.alarm_topic_arn : aws_sns_topic.topic.arn

@@ -4,7 +4,7 @@ resource "aws_sqs_queue" "notify_queue" {
   count                      = local.has_chat
   name                       = "${var.name}-notify-chat"
   sqs_managed_sse_enabled    = true
-  visibility_timeout_seconds = 6 * var.notify_timeout
+  visibility_timeout_seconds = 6 * var.notify_timeout + 30
   message_retention_seconds  = 345600
 
   redrive_policy = jsonencode({
@@ -58,6 +58,7 @@ resource "aws_sns_topic_subscription" "notify_subscription" {
   protocol             = "sqs"
   endpoint             = aws_sqs_queue.notify_queue[0].arn
   raw_message_delivery = true
+  redrive_policy       = jsonencode({ deadLetterTargetArn = aws_sqs_queue.topic_dead_letters.arn })
   depends_on           = [aws_sqs_queue_policy.notify_queue_policy]
 }
 
@@ -68,24 +69,25 @@ resource "aws_cloudwatch_log_group" "notify_chat_logs" {
 }
 
 data "aws_iam_policy_document" "notify_chat_role" {
-  count = local.has_chat
+  count                   = local.has_chat
+  source_policy_documents = [data.aws_iam_policy_document.of_functions["notify-chat"].json]
 
   statement {
     sid       = "List"
     actions   = ["s3:ListBucket"]
-    resources = [aws_s3_bucket.bucket.arn]
+    resources = [local.bucket_arn]
 
     condition {
-      test     = "StringLikeIfExists"
+      test     = "StringLike"
       variable = "s3:prefix"
-      values   = ["state/delivered/*"]
+      values   = ["${var.store_prefix}state/delivered/*"]
     }
   }
 
   statement {
     sid       = "MarkDelivered"
     actions   = ["s3:GetObject", "s3:PutObject"]
-    resources = ["${aws_s3_bucket.bucket.arn}/state/delivered/*"]
+    resources = ["${local.store}state/delivered/*"]
   }
 
   statement {
@@ -122,9 +124,10 @@ data "aws_iam_policy_document" "notify_chat_role" {
 }
 
 resource "aws_iam_role" "notify_chat_role" {
-  count              = local.has_chat
-  name_prefix        = "${var.name}-notify-chat-"
-  assume_role_policy = data.aws_iam_policy_document.lambda_assumes.json
+  count                = local.has_chat
+  name_prefix          = "${var.name}-notify-chat-"
+  assume_role_policy   = data.aws_iam_policy_document.lambda_assumes.json
+  permissions_boundary = local.boundary
 }
 
 resource "aws_iam_role_policy" "notify_chat_role" {
@@ -147,6 +150,18 @@ resource "aws_lambda_function" "notify_chat" {
   timeout          = var.notify_timeout
   role             = aws_iam_role.notify_chat_role[0].arn
 
+  # A function leaves its subnets with the permissions of its role, which must be there that long.
+  depends_on = [aws_iam_role_policy.notify_chat_role]
+
+  dynamic "vpc_config" {
+    for_each = local.network_of["notify-chat"]
+
+    content {
+      subnet_ids         = vpc_config.value.subnets
+      security_group_ids = vpc_config.value.groups
+    }
+  }
+
   logging_config {
     log_format = "Text"
     log_group  = aws_cloudwatch_log_group.notify_chat_logs[0].name
@@ -154,7 +169,7 @@ resource "aws_lambda_function" "notify_chat" {
 
   environment {
     variables = { for name, value in {
-      FLUO_STORE                  = "s3://${aws_s3_bucket.bucket.id}"
+      FLUO_STORE                  = "s3://${local.bucket_name}/${var.store_prefix}"
       FLUO_SINKS                  = var.chat_sinks
       FLUO_SECRETS                = var.chat_secrets_arn
       OTEL_EXPORTER_OTLP_ENDPOINT = var.traces_endpoint

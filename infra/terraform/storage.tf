@@ -1,8 +1,13 @@
-resource "aws_s3_bucket" "bucket" {
-  bucket = local.bucket_name
+# All of it only without existing_bucket.
+#
+# A bucket with objects in it is never deleted: Terraform refuses, and so does S3. What keeps others out of it, and what
+# its life cycle is, would go all the same, one after the other, before the bucket is come to: hence `prevent_destroy`
+# on each. To remove the rest and keep the bucket as it is, Terraform is first made to forget these resources
+# (infra/README.md, removal). The notification goes with the queue that it names.
 
-  # A bucket with objects in it is never deleted: Terraform refuses, and so does S3. To remove the rest and keep the
-  # bucket: `terraform state rm` this resource first (infra/README.md, removal).
+resource "aws_s3_bucket" "bucket" {
+  count         = local.makes_bucket
+  bucket        = local.bucket_name
   force_destroy = false
 
   lifecycle {
@@ -11,39 +16,63 @@ resource "aws_s3_bucket" "bucket" {
 }
 
 resource "aws_s3_bucket_server_side_encryption_configuration" "bucket" {
-  bucket = aws_s3_bucket.bucket.id
+  count  = local.makes_bucket
+  bucket = aws_s3_bucket.bucket[0].id
 
   rule {
+    bucket_key_enabled = var.bucket_kms_key_arn != "" ? true : null
+
     apply_server_side_encryption_by_default {
-      sse_algorithm = "AES256"
+      sse_algorithm     = var.bucket_kms_key_arn != "" ? "aws:kms" : "AES256"
+      kms_master_key_id = var.bucket_kms_key_arn != "" ? var.bucket_kms_key_arn : null
     }
+  }
+
+  lifecycle {
+    prevent_destroy = true
   }
 }
 
 resource "aws_s3_bucket_public_access_block" "bucket" {
-  bucket                  = aws_s3_bucket.bucket.id
+  count                   = local.makes_bucket
+  bucket                  = aws_s3_bucket.bucket[0].id
   block_public_acls       = true
   block_public_policy     = true
   ignore_public_acls      = true
   restrict_public_buckets = true
+
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 resource "aws_s3_bucket_ownership_controls" "bucket" {
-  bucket = aws_s3_bucket.bucket.id
+  count  = local.makes_bucket
+  bucket = aws_s3_bucket.bucket[0].id
 
   rule {
     object_ownership = "BucketOwnerEnforced"
   }
+
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 resource "aws_s3_bucket_notification" "bucket" {
-  bucket = aws_s3_bucket.bucket.id
+  count       = local.makes_bucket
+  bucket      = aws_s3_bucket.bucket[0].id
+  eventbridge = local.by_event_bridge == 1
 
-  queue {
-    id            = "raw"
-    queue_arn     = aws_sqs_queue.ingest_queue.arn
-    events        = ["s3:ObjectCreated:*"]
-    filter_prefix = "raw/"
+  dynamic "queue" {
+    for_each = local.by_event_bridge == 1 ? [] : [aws_sqs_queue.ingest_queue.arn]
+
+    content {
+      id            = "raw"
+      queue_arn     = queue.value
+      events        = ["s3:ObjectCreated:*"]
+      filter_prefix = var.raw_prefix
+    }
   }
 
   # S3 tests whether it may send to the queue when the notification is set.
@@ -51,17 +80,18 @@ resource "aws_s3_bucket_notification" "bucket" {
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "bucket" {
-  bucket = aws_s3_bucket.bucket.id
+  count  = local.makes_bucket
+  bucket = aws_s3_bucket.bucket[0].id
 
   dynamic "rule" {
     for_each = {
-      raw         = { prefix = "raw/", days = var.raw_days }
-      spans       = { prefix = "spans/", days = var.spans_days }
-      violations  = { prefix = "violations/", days = var.records_days }
-      evaluations = { prefix = "evaluations/", days = var.records_days }
-      quarantine  = { prefix = "quarantine/", days = 30 }
+      raw         = { prefix = var.raw_prefix, days = var.raw_days }
+      spans       = { prefix = "${var.store_prefix}spans/", days = var.spans_days }
+      violations  = { prefix = "${var.store_prefix}violations/", days = var.records_days }
+      evaluations = { prefix = "${var.store_prefix}evaluations/", days = var.records_days }
+      quarantine  = { prefix = "${var.store_prefix}quarantine/", days = 30 }
       # Not state/ as a whole: the rest of it is the evaluator's memory and must never expire.
-      delivered = { prefix = "state/delivered/", days = 14 }
+      delivered = { prefix = "${var.store_prefix}state/delivered/", days = 14 }
     }
 
     content {
@@ -88,6 +118,10 @@ resource "aws_s3_bucket_lifecycle_configuration" "bucket" {
       days_after_initiation = 1
     }
   }
+
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 data "aws_iam_policy_document" "bucket_policy" {
@@ -95,7 +129,7 @@ data "aws_iam_policy_document" "bucket_policy" {
     sid       = "RefuseWhatIsNotEncryptedInTransit"
     effect    = "Deny"
     actions   = ["s3:*"]
-    resources = [aws_s3_bucket.bucket.arn, "${aws_s3_bucket.bucket.arn}/*"]
+    resources = [local.bucket_arn, "${local.bucket_arn}/*"]
 
     principals {
       type        = "*"
@@ -111,23 +145,14 @@ data "aws_iam_policy_document" "bucket_policy" {
 }
 
 resource "aws_s3_bucket_policy" "bucket_policy" {
-  bucket = aws_s3_bucket.bucket.id
+  count  = local.makes_bucket
+  bucket = aws_s3_bucket.bucket[0].id
   policy = data.aws_iam_policy_document.bucket_policy.json
 
   # Two changes of a bucket's access at once end in a conflict.
   depends_on = [aws_s3_bucket_public_access_block.bucket]
-}
 
-data "aws_iam_policy_document" "collector_policy" {
-  statement {
-    sid       = "WriteRaw"
-    actions   = ["s3:PutObject"]
-    resources = ["${aws_s3_bucket.bucket.arn}/raw/*"]
+  lifecycle {
+    prevent_destroy = true
   }
-}
-
-resource "aws_iam_policy" "collector_policy" {
-  name_prefix = "${var.name}-collector-"
-  description = "Lets an OpenTelemetry Collector write raw objects for fluo, and nothing else."
-  policy      = data.aws_iam_policy_document.collector_policy.json
 }

@@ -1,6 +1,34 @@
 resource "aws_sns_topic" "topic" {
   name              = var.name
   kms_master_key_id = var.topic_kms_key_arn != "" ? var.topic_kms_key_arn : null
+
+  # Until Terraform 1.9 a variable's own validation sees no other variable.
+  lifecycle {
+    precondition {
+      condition     = var.bucket_name == "" || var.existing_bucket == ""
+      error_message = "bucket_name names the bucket that the module makes, and existing_bucket one that it does not make."
+    }
+
+    precondition {
+      condition     = (length(var.subnet_ids) == 0) == (length(var.security_group_ids) == 0)
+      error_message = "subnet_ids and security_group_ids are given together."
+    }
+
+    precondition {
+      condition     = (var.more_topics == "") == (length(var.more_topic_arns) == 0)
+      error_message = "more_topics and more_topic_arns are given together."
+    }
+
+    precondition {
+      condition     = (var.slack_workspace_id == "") == (var.slack_channel_id == "")
+      error_message = "slack_workspace_id and slack_channel_id are given together."
+    }
+
+    precondition {
+      condition     = length(distinct([for id in [var.teams_tenant_id, var.teams_team_id, var.teams_channel_id] : id == ""])) == 1
+      error_message = "teams_tenant_id, teams_team_id and teams_channel_id are given together."
+    }
+  }
 }
 
 data "aws_iam_policy_document" "topic_policy" {
@@ -51,11 +79,43 @@ resource "aws_sns_topic_policy" "topic_policy" {
   policy = data.aws_iam_policy_document.topic_policy.json
 }
 
+resource "aws_sqs_queue" "topic_dead_letters" {
+  name                      = "${var.name}-topic-dead-letters"
+  sqs_managed_sse_enabled   = true
+  message_retention_seconds = 1209600
+  redrive_allow_policy      = jsonencode({ redrivePermission = "denyAll" })
+}
+
+data "aws_iam_policy_document" "topic_dead_letters_policy" {
+  statement {
+    sid       = "TopicSends"
+    actions   = ["sqs:SendMessage"]
+    resources = [aws_sqs_queue.topic_dead_letters.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["sns.amazonaws.com"]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:SourceArn"
+      values   = [aws_sns_topic.topic.arn]
+    }
+  }
+}
+
+resource "aws_sqs_queue_policy" "topic_dead_letters_policy" {
+  queue_url = aws_sqs_queue.topic_dead_letters.id
+  policy    = data.aws_iam_policy_document.topic_dead_letters_policy.json
+}
+
 resource "aws_sns_topic_subscription" "email_subscription" {
-  count     = var.email_address != "" ? 1 : 0
-  topic_arn = aws_sns_topic.topic.arn
-  protocol  = "email"
-  endpoint  = var.email_address
+  count          = var.email_address != "" ? 1 : 0
+  topic_arn      = aws_sns_topic.topic.arn
+  protocol       = "email"
+  endpoint       = var.email_address
+  redrive_policy = jsonencode({ deadLetterTargetArn = aws_sqs_queue.topic_dead_letters.arn })
 }
 
 data "aws_iam_policy_document" "chat_role" {
@@ -76,9 +136,10 @@ data "aws_iam_policy_document" "chat_role" {
 }
 
 resource "aws_iam_role" "chat_role" {
-  count              = local.has_channel
-  name_prefix        = "${var.name}-chat-"
-  assume_role_policy = data.aws_iam_policy_document.chat_role.json
+  count                = local.has_channel
+  name_prefix          = "${var.name}-chat-"
+  assume_role_policy   = data.aws_iam_policy_document.chat_role.json
+  permissions_boundary = local.boundary
 }
 
 data "aws_iam_policy_document" "chat_guardrail" {

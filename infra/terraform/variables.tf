@@ -25,12 +25,67 @@ variable "bucket_name" {
 
   validation {
     condition     = can(regex("^$|^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.bucket_name))
-    error_message = "Empty, or 3 to 63 lower-case letters, digits and hyphens."
+    error_message = "It must be empty, or 3 to 63 lower-case letters, digits and hyphens."
+  }
+}
+
+variable "existing_bucket" {
+  description = "Name of a bucket that is there already. The stack makes none, and leaves life cycle, policy, encryption and notification of this one to you: infra/README.md, an existing bucket. Empty: the stack makes a bucket."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.existing_bucket))
+    error_message = "It must be empty, or the name of a bucket."
+  }
+}
+
+variable "store_prefix" {
+  description = "What the keys of everything begin with that fluo writes, and of the rules, with a slash at its end (team/fluo/), for a bucket that holds other things, too. Empty: nothing."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^$|^([A-Za-z0-9._-]+/)+$", var.store_prefix))
+    error_message = "It must be empty, or folders that each end with a slash."
+  }
+}
+
+variable "raw_prefix" {
+  description = "What the keys of raw objects begin with (default raw/), whatever StorePrefix says. Nothing that fluo writes may begin with it, and it must begin with nothing that fluo writes (spans/, state/)."
+  type        = string
+  default     = "raw/"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9._=/-]+$", var.raw_prefix))
+    error_message = "It must be letters, digits and . _ = / -, one at least."
+  }
+}
+
+variable "raw_events" {
+  description = "How ingest-spans learns of raw objects (default notification): from the bucket's own notification, or by way of EventBridge, which must then be switched on for an existing bucket."
+  type        = string
+  default     = "notification"
+
+  validation {
+    condition     = contains(["notification", "eventbridge"], var.raw_events)
+    error_message = "One of notification, eventbridge."
+  }
+}
+
+variable "bucket_kms_key_arn" {
+  description = "ARN of the customer-managed KMS key of the bucket, not of an alias. The functions' roles and the collector's policy let them use it through S3; its key policy must leave that to IAM. Empty: the bucket has keys of Amazon S3."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^$|^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.bucket_kms_key_arn))
+    error_message = "It must be empty, or the ARN of a key (not of an alias)."
   }
 }
 
 variable "raw_days" {
-  description = "Days after which raw OTLP objects expire (default 30). They are read once; later only to ingest them anew."
+  description = "Days after which raw OTLP objects expire (default 30). They are read once; later only to ingest them anew. Below 15, dead letters may outlive the objects that they tell of."
   type        = number
   default     = 30
 
@@ -66,6 +121,11 @@ variable "email_address" {
   description = "E-mail address to subscribe to the topic; AWS sends it a mail to confirm. Empty: none."
   type        = string
   default     = ""
+
+  validation {
+    condition     = can(regex("^$|^[^@ ]+@[^@ ]+$", var.email_address))
+    error_message = "It must be empty, or one address."
+  }
 }
 
 variable "slack_workspace_id" {
@@ -126,15 +186,97 @@ variable "chat_secrets_arn" {
 }
 
 variable "secrets_kms_key_arn" {
-  description = "ARN of the customer-managed KMS key of the secrets. Empty: they have an AWS-managed key, which needs no permission."
+  description = "ARN of the customer-managed KMS key of the secrets, not of an alias. Empty: they have an AWS-managed key, which needs no permission."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^$|^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.secrets_kms_key_arn))
+    error_message = "It must be empty, or the ARN of a key (not of an alias)."
+  }
+}
+
+variable "more_topics" {
+  description = "More topics that are told, each what it wants: a list of sinks of fluo.yml without their type, as JSON or YAML text: [{topic_arn: ..., severity: [critical], labels: {team: payments}}]. Empty: only the topic that is made here."
   type        = string
   default     = ""
 }
 
+variable "more_topic_arns" {
+  description = "The ARNs of MoreTopics once more, as a list: evaluate-rules may publish to these. Empty: none."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for one in var.more_topic_arns : can(regex("^arn:[a-z-]+:sns:[^, ]+$", one))])
+    error_message = "It must be a list of ARNs of topics."
+  }
+}
+
 variable "topic_kms_key_arn" {
-  description = "ARN of a customer-managed KMS key for the topic, whose key policy lets cloudwatch.amazonaws.com use it. Empty: no key of your own."
+  description = "ARN of a customer-managed KMS key for the topic, not of an alias; its key policy lets cloudwatch.amazonaws.com use it. Empty: no key of your own."
   type        = string
   default     = ""
+
+  validation {
+    condition     = can(regex("^$|^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.topic_kms_key_arn))
+    error_message = "It must be empty, or the ARN of a key (not of an alias)."
+  }
+}
+
+variable "collector_principal_arn" {
+  description = "ARN of the role (or user, or account) of a collector in another account, which may then assume the output CollectorRoleArn. Empty: the collector is in this account, and CollectorPolicyArn is attached to its role."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^$|^arn:[a-z-]+:iam::[0-9]{12}:(root|role/.+|user/.+)$", var.collector_principal_arn))
+    error_message = "It must be empty, or the ARN of a role, a user or an account's root."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  description = "ARN of the permissions boundary of every role of the stack. Empty: none."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^$|^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn))
+    error_message = "It must be empty, or the ARN of a managed policy."
+  }
+}
+
+variable "subnet_ids" {
+  description = "Subnets for the functions, as a list of ids; from there they need a way to S3, SNS and, for notify-chat, the service of its secrets: infra/README.md, in a VPC. Empty: no VPC."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for one in var.subnet_ids : can(regex("^subnet-[0-9a-f]+$", one))])
+    error_message = "It must be a list of ids of subnets."
+  }
+}
+
+variable "security_group_ids" {
+  description = "Security groups of the functions in SubnetIds, as a list of ids. They need no inbound rule. Empty: no VPC."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for one in var.security_group_ids : can(regex("^sg-[0-9a-f]+$", one))])
+    error_message = "It must be a list of ids of security groups."
+  }
+}
+
+variable "vpc_functions" {
+  description = "Which functions are in SubnetIds (default all), or notify-chat alone, where only its receivers are internal."
+  type        = string
+  default     = "all"
+
+  validation {
+    condition     = contains(["all", "notify-chat"], var.vpc_functions)
+    error_message = "One of all, notify-chat."
+  }
 }
 
 variable "rules_location" {
@@ -186,13 +328,24 @@ variable "rule_time" {
 }
 
 variable "rule_memory_mib" {
-  description = "Memory in MiB that one rule may use in an evaluation. Empty: 512."
+  description = "Memory in MiB that one rule may use in an evaluation. Empty: a quarter of EvaluatorMemory."
   type        = string
   default     = ""
 
   validation {
     condition     = can(regex("^[0-9]*$", var.rule_memory_mib))
     error_message = "It does not have the form that the description asks for."
+  }
+}
+
+variable "trouble_severity" {
+  description = "Severities of fluo's own troubles, as file_error=critical,sink_error=info. Empty: as in fluo.yml."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^$|^[a-z_]+=(info|warning|critical)(, ?[a-z_]+=(info|warning|critical))*$", var.trouble_severity))
+    error_message = "It must be empty, or pairs of trouble and severity with commas between them."
   }
 }
 
@@ -213,13 +366,13 @@ variable "ingest_memory" {
   default     = 1769
 
   validation {
-    condition     = var.ingest_memory >= 256 && var.ingest_memory <= 10240
-    error_message = "256 to 10240."
+    condition     = var.ingest_memory >= 512 && var.ingest_memory <= 10240
+    error_message = "512 to 10240."
   }
 }
 
 variable "ingest_timeout" {
-  description = "Time limit of ingest-spans in seconds (default 60). The queue's visibility timeout is six times this."
+  description = "Time limit of ingest-spans in seconds (default 60). The queue hides a message for six times this, and half a minute."
   type        = number
   default     = 60
 
@@ -241,13 +394,13 @@ variable "ingest_batch_size" {
 }
 
 variable "ingest_batch_window" {
-  description = "Seconds that ingest-spans waits for more objects (default 1)."
+  description = "Seconds that ingest-spans waits for more objects (default 0)."
   type        = number
-  default     = 1
+  default     = 0
 
   validation {
-    condition     = var.ingest_batch_window >= 0 && var.ingest_batch_window <= 300
-    error_message = "0 to 300."
+    condition     = var.ingest_batch_window >= 0 && var.ingest_batch_window <= 30
+    error_message = "0 to 30."
   }
 }
 
@@ -307,7 +460,7 @@ variable "notify_memory" {
 }
 
 variable "notify_timeout" {
-  description = "Time limit of notify-chat in seconds (default 60). The queue's visibility timeout is six times this."
+  description = "Time limit of notify-chat in seconds (default 60). The queue hides a message for six times this, and half a minute."
   type        = number
   default     = 60
 
@@ -346,7 +499,7 @@ variable "traces_endpoint" {
 
   validation {
     condition     = can(regex("^$|^https?://[^@]+$", var.traces_endpoint))
-    error_message = "Must be empty, or a URL without credentials."
+    error_message = "It must be empty, or a URL without credentials."
   }
 }
 

@@ -1,5 +1,7 @@
 """The template, read, and resolved as CloudFormation would resolve it in a stack of a given name and parameters."""
 
+import copy
+import functools
 import re
 from pathlib import Path
 
@@ -32,8 +34,14 @@ def _short_form(loader, suffix, node):
 Loader.add_multi_constructor("!", _short_form)
 
 
-def load(path=INFRA / "template.yml"):
-    return yaml.load(path.read_text(), Loader)
+@functools.cache
+def _parsed():
+    return yaml.load((INFRA / "template.yml").read_text(), Loader)
+
+
+def load():
+    """The template, to be changed at will."""
+    return copy.deepcopy(_parsed())
 
 
 def snake_case(logical_id):
@@ -76,6 +84,7 @@ class Stack:
             "AWS::AccountId": ACCOUNT,
             "AWS::Region": REGION,
             "AWS::Partition": "aws",
+            "AWS::URLSuffix": "amazonaws.com",
             "AWS::NoValue": NO_VALUE,
         }
         self.resources = {
@@ -93,6 +102,24 @@ class Stack:
             for logical_id, resource in self.resources.items()
             if resource["Type"] == kind
         }
+
+    def outputs(self):
+        """The outputs that there are."""
+        return {
+            name: self.value(output["Value"])
+            for name, output in self.template["Outputs"].items()
+            if "Condition" not in output or self.condition(output["Condition"])
+        }
+
+    def refused(self):
+        """What the template's rules say against the parameters."""
+        return [
+            assertion["AssertDescription"]
+            for rule in self.template["Rules"].values()
+            if "RuleCondition" not in rule or self.test(rule["RuleCondition"])
+            for assertion in rule["Assertions"]
+            if not self.test(assertion["Assert"])
+        ]
 
     def condition(self, name):
         return self.test(self.template["Conditions"][name])
@@ -130,8 +157,16 @@ class Stack:
                 case "Fn::FindInMap":
                     table, first, second = (self.value(part) for part in argument)
                     return self.template["Mappings"][table][str(first)][second]
+                case "Fn::Join":
+                    return argument[0].join(map(str, self.value(argument[1])))
+                case "Fn::Split":
+                    return self.value(argument[1]).split(argument[0])
                 case "Fn::Sub":
-                    return re.sub(r"\$\{([^}]+)\}", lambda found: self.placeholder(found[1]), argument)
+                    text, own = argument if isinstance(argument, list) else (argument, {})
+                    known = {name: self.value(value) for name, value in own.items()}
+                    return re.sub(
+                        r"\$\{([^}]+)\}", lambda found: str(known.get(found[1]) or self.placeholder(found[1])), text
+                    )
         assert not any(key.startswith("Fn::") for key in node), f"not resolved: {node}"
         values = {key: self.value(value) for key, value in node.items()}
         return {key: value for key, value in values.items() if value is not NO_VALUE}
@@ -164,6 +199,8 @@ class Stack:
                 return f"arn:aws:s3:::{self.value(properties['BucketName'])}"
             case "AWS::SQS::Queue", "Arn":
                 return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{self.value(properties['QueueName'])}"
+            case "AWS::SNS::Topic", "TopicName":
+                return self.value(properties["TopicName"])
             case "AWS::SQS::Queue", "QueueName":
                 return self.value(properties["QueueName"])
             case "AWS::Lambda::Function", "Arn":

@@ -1,5 +1,6 @@
 """What the tests start: a stand-in of AWS on a free port, and Terraform against it."""
 
+import json
 import subprocess
 import sys
 import time
@@ -7,10 +8,11 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
+import boto3
 import pytest
 
 import terraform
-from cloudformation import Stack, load
+from cloudformation import REGION, Stack, load
 
 
 @pytest.fixture(scope="session")
@@ -73,9 +75,13 @@ def plan_of_everything(planning):
 
 
 # A value other than the default for everything that a stack can be told, so that a parameter that goes nowhere, or
-# somewhere else, is seen.
+# somewhere else, is seen. ExistingBucket is told the others: BucketName excludes it.
 PARAMETERS = {
     "BucketName": "fluo-test-bucket",
+    "StorePrefix": "team/fluo/",
+    "RawPrefix": "otlp/year=",
+    "RawEvents": "eventbridge",
+    "BucketKmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/55555555-5555-4555-8555-555555555555",
     "RawDays": 31,
     "SpansDays": 91,
     "RecordsDays": 401,
@@ -89,6 +95,13 @@ PARAMETERS = {
     "ChatSecretsArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:chat-AbCdEf",
     "SecretsKmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/33333333-3333-4333-8333-333333333333",
     "TopicKmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/44444444-4444-4444-8444-444444444444",
+    "MoreTopics": '[{"name":"payments","topic_arn":"arn:aws:sns:us-east-1:123456789012:payments"}]',
+    "MoreTopicArns": "arn:aws:sns:us-east-1:123456789012:payments,arn:aws:sns:us-east-1:123456789012:pager",
+    "CollectorPrincipalArn": "arn:aws:iam::210987654321:role/collector",
+    "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
+    "SubnetIds": "subnet-0aaaaaaaaaaaaaaa1,subnet-0aaaaaaaaaaaaaaa2",
+    "SecurityGroupIds": "sg-0bbbbbbbbbbbbbbb1",
+    "VpcFunctions": "notify-chat",
     "RulesLocation": "team/rules",
     "TraceUrl": "https://traces.example/{trace_id}",
     "EvalDelay": "61s",
@@ -98,6 +111,7 @@ PARAMETERS = {
     "DeliveryLimit": "3d",
     "RuleTime": "31s",
     "RuleMemoryMib": "513",
+    "TroubleSeverity": "file_error=critical,sink_error=info",
     "Architecture": "x86_64",
     "IngestMemory": 2048,
     "IngestTimeout": 120,
@@ -121,10 +135,48 @@ PARAMETERS = {
 CHAT_CHANNELS = ["SlackWorkspaceId", "SlackChannelId", "TeamsTenantId", "TeamsTeamId", "TeamsChannelId"]
 
 
+def client(aws, service):
+    return boto3.client(
+        service, endpoint_url=aws, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="testtest"
+    )
+
+
+def put(aws, bucket, keys):
+    """Puts objects into a bucket. The stand-in speaks no TLS, and the bucket refuses whoever does not."""
+    s3 = client(aws, "s3")
+    refuses = s3.get_bucket_policy(Bucket=bucket)["Policy"]
+    s3.delete_bucket_policy(Bucket=bucket)
+    for key in keys:
+        s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+    s3.put_bucket_policy(Bucket=bucket, Policy=refuses)
+
+
+def received(aws, queue):
+    """The messages of a queue that tell of something."""
+    sqs = client(aws, "sqs")
+    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=5).get("Messages", [])
+    for message in messages:
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    bodies = [json.loads(message["Body"]) for message in messages]
+    return [body for body in bodies if body.get("Event") != "s3:TestEvent"]
+
+
 @pytest.fixture(scope="session")
-def applied_parameters(template):
-    assert PARAMETERS.keys() == template["Parameters"].keys(), "conftest.py must set every parameter"
-    return {key: value for key, value in PARAMETERS.items() if key not in CHAT_CHANNELS}
+def network(aws):
+    """Subnets and a security group that are there."""
+    ec2 = client(aws, "ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    subnets = [ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.1.{nth}.0/24")["Subnet"]["SubnetId"] for nth in range(2)]
+    group = ec2.create_security_group(VpcId=vpc, GroupName="functions", Description="functions")["GroupId"]
+    return {"SubnetIds": ",".join(subnets), "SecurityGroupIds": group}
+
+
+@pytest.fixture(scope="session")
+def applied_parameters(template, network):
+    told = PARAMETERS.keys() | {"ExistingBucket"}
+    assert told == template["Parameters"].keys(), "conftest.py must set every parameter"
+    return {key: value for key, value in PARAMETERS.items() if key not in CHAT_CHANNELS} | network
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cloudformation import INFRA, REGION, snake_case, statements
 
-SERVICES = ["cloudwatch", "events", "iam", "kms", "lambda", "logs", "s3", "sns", "sqs", "ssm", "sts", "chatbot"]
+SERVICES = ["cloudwatch", "ec2", "events", "iam", "kms", "lambda", "logs", "s3", "sns", "sqs", "ssm", "sts", "chatbot"]
 
 
 def free_port():
@@ -21,8 +21,9 @@ def free_port():
 class Root:
     """A root module that uses ours. The provider comes from a folder: nothing is downloaded."""
 
-    def __init__(self, folder, aws, zips):
+    def __init__(self, folder, aws, zips, name="fluo-test"):
         self.folder = folder
+        self.name = name
         self.aws = aws
         self.zips = zips
         plugins = Path(os.environ.get("FLUO_TEST_TF_PLUGINS", "/opt/tf-plugins"))
@@ -46,8 +47,8 @@ class Root:
             "s3_use_path_style": True,
             "endpoints": [{service: self.aws for service in SERVICES}],
         }
-        call = {"source": str(INFRA / "terraform"), "name": "fluo-test", "functions_dir": str(self.zips)}
-        call |= {snake_case(key): value for key, value in parameters.items()}
+        call = {"source": str(INFRA / "terraform"), "name": self.name, "functions_dir": str(self.zips)}
+        call |= {snake_case(key): in_terraform(key, value) for key, value in parameters.items()}
         (self.folder / "main.tf.json").write_text(
             json.dumps({"provider": {"aws": provider}, "module": {"fluo": escaped(call)}}, indent=2)
         )
@@ -57,7 +58,8 @@ class Root:
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "CHECKPOINT_DISABLE": "1"}
         environment |= {"TF_CLI_CONFIG_FILE": str(self.folder / "cli.tfrc"), "TF_IN_AUTOMATION": "1"}
         environment |= {"AWS_EC2_METADATA_DISABLED": "true"}
-        command = ["terraform", arguments[0], *([] if arguments[0] == "show" else ["-no-color"]), *arguments[1:]]
+        plain = [] if arguments[0] in ("show", "state") else ["-no-color"]
+        command = ["terraform", arguments[0], *plain, *arguments[1:]]
         ended = subprocess.run(
             command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=600, check=False
         )
@@ -73,10 +75,21 @@ class Root:
         return json.loads(self.run("show", "-json").stdout)["values"]
 
 
+# Lists, which parameters write with commas.
+LISTS = {"MoreTopicArns", "SubnetIds", "SecurityGroupIds"}
+
+
+def in_terraform(parameter, value):
+    """The value of a parameter as the variable has it."""
+    return [one for one in value.split(",") if one] if parameter in LISTS else value
+
+
 def escaped(value):
     """Text that Terraform takes as it is."""
     if isinstance(value, dict):
         return {key: escaped(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [escaped(inner) for inner in value]
     return value.replace("${", "$${") if isinstance(value, str) else value
 
 
@@ -105,7 +118,7 @@ TYPES = {
     ],
     "AWS::S3::BucketPolicy": ["aws_s3_bucket_policy"],
     "AWS::IAM::ManagedPolicy": ["aws_iam_policy"],
-    "AWS::IAM::Role": ["aws_iam_role", "aws_iam_role_policy"],
+    "AWS::IAM::Role": ["aws_iam_role", "aws_iam_role_policy", "aws_iam_role_policy_attachment"],
     "AWS::SQS::Queue": ["aws_sqs_queue"],
     "AWS::SQS::QueuePolicy": ["aws_sqs_queue_policy"],
     "AWS::Logs::LogGroup": ["aws_cloudwatch_log_group"],
@@ -124,13 +137,13 @@ TYPES = {
 
 
 def expected(stack):
-    """The resources that there should be, of a resolved template. A role without permissions has no policy."""
+    """The resources that there should be, of a resolved template. A role has as many as kinds of policies."""
+    only_with = {"aws_iam_role_policy": "Policies", "aws_iam_role_policy_attachment": "ManagedPolicyArns"}
     found = set()
     for logical_id, resource in stack.resources.items():
         for kind in TYPES[resource["Type"]]:
-            if kind == "aws_iam_role_policy" and "Policies" not in resource["Properties"]:
-                continue
-            found.add((kind, snake_case(logical_id)))
+            if kind not in only_with or only_with[kind] in resource["Properties"]:
+                found.add((kind, snake_case(logical_id)))
     return found
 
 
@@ -187,13 +200,25 @@ class Translator:
                 days = rule["abort_incomplete_multipart_upload"][0]["days_after_initiation"]
                 shaped["AbortIncompleteMultipartUpload"] = {"DaysAfterInitiation": days}
             rules.append(shaped)
-        by_default = first(first(encryption, "rule"), "apply_server_side_encryption_by_default")
+        encryption = first(encryption, "rule")
+        by_default = first(encryption, "apply_server_side_encryption_by_default")
+        by_default = renamed(by_default, {"SSEAlgorithm": "sse_algorithm", "KMSMasterKeyID": "kms_master_key_id"})
+        key = {"BucketKeyEnabled": True} if encryption["bucket_key_enabled"] else {}
+        notified = {
+            "QueueConfigurations": [
+                {
+                    "Event": queue["events"][0] if len(queue["events"]) == 1 else queue["events"],
+                    "Filter": {"S3Key": {"Rules": [{"Name": "prefix", "Value": queue["filter_prefix"]}]}},
+                    "Queue": queue["queue_arn"],
+                }
+                for queue in notification["queue"]
+            ]
+        }
+        by_event_bridge = {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
         return {
             "BucketName": bucket["bucket"],
             "BucketEncryption": {
-                "ServerSideEncryptionConfiguration": [
-                    {"ServerSideEncryptionByDefault": {"SSEAlgorithm": by_default.get("sse_algorithm")}}
-                ]
+                "ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": by_default} | key]
             },
             "PublicAccessBlockConfiguration": renamed(
                 access,
@@ -205,16 +230,7 @@ class Translator:
                 },
             ),
             "OwnershipControls": {"Rules": [{"ObjectOwnership": first(ownership, "rule").get("object_ownership")}]},
-            "NotificationConfiguration": {
-                "QueueConfigurations": [
-                    {
-                        "Event": queue["events"][0] if len(queue["events"]) == 1 else queue["events"],
-                        "Filter": {"S3Key": {"Rules": [{"Name": "prefix", "Value": queue["filter_prefix"]}]}},
-                        "Queue": queue["queue_arn"],
-                    }
-                    for queue in notification["queue"]
-                ]
-            },
+            "NotificationConfiguration": by_event_bridge if notification["eventbridge"] else notified,
             "LifecycleConfiguration": {"Rules": sorted(rules, key=lambda rule: rule["Id"])},
         }
 
@@ -225,10 +241,14 @@ class Translator:
         return {"Description": self.values[0]["description"], "PolicyDocument": policy(self.values[0]["policy"])}
 
     def iam_role(self):
-        role, inline = self.values
+        role, inline, managed = self.values
         found = {"AssumeRolePolicyDocument": policy(role["assume_role_policy"])}
+        if role.get("permissions_boundary"):
+            found["PermissionsBoundary"] = role["permissions_boundary"]
         if inline:
             found["Policies"] = [{"PolicyName": inline["name"], "PolicyDocument": policy(inline["policy"])}]
+        if managed:
+            found["ManagedPolicyArns"] = [managed["policy_arn"]]
         return found
 
     def sqs_queue(self):
@@ -268,6 +288,11 @@ class Translator:
         logging = renamed(first(function, "logging_config"), {"LogFormat": "log_format", "LogGroup": "log_group"})
         found |= {"LoggingConfig": logging}
         found["Environment"] = {"Variables": first(function, "environment").get("variables")}
+        if function["vpc_config"]:
+            network = renamed(
+                function["vpc_config"][0], {"SubnetIds": "subnet_ids", "SecurityGroupIds": "security_group_ids"}
+            )
+            found["VpcConfig"] = {key: sorted(ids) for key, ids in network.items()}
         if function["reserved_concurrent_executions"] != -1:
             found["ReservedConcurrentExecutions"] = function["reserved_concurrent_executions"]
         return found
@@ -315,9 +340,12 @@ class Translator:
             "MaximumRetryAttempts": "maximum_retry_attempts",
         }
         shaped = renamed(target, {"Id": "target_id", "Arn": "arn"})
-        return renamed(rule, names) | {
-            "Targets": [shaped | {"RetryPolicy": renamed(first(target, "retry_policy"), retry)}]
-        }
+        if target["retry_policy"]:
+            shaped["RetryPolicy"] = renamed(target["retry_policy"][0], retry)
+        if target["dead_letter_config"]:
+            shaped["DeadLetterConfig"] = {"Arn": target["dead_letter_config"][0]["arn"]}
+        pattern = {"EventPattern": json.loads(rule["event_pattern"])} if rule.get("event_pattern") else {}
+        return renamed(rule, names) | pattern | {"Targets": [shaped]}
 
     def sns_topic(self):
         return renamed(self.values[0], {"TopicName": "name", "KmsMasterKeyId": "kms_master_key_id"})
@@ -333,6 +361,8 @@ class Translator:
         if self.values[0].get("filter_policy"):
             found["FilterPolicy"] = json.loads(self.values[0]["filter_policy"])
             found["FilterPolicyScope"] = self.values[0]["filter_policy_scope"]
+        if self.values[0].get("redrive_policy"):
+            found["RedrivePolicy"] = json.loads(self.values[0]["redrive_policy"])
         return found
 
     def channel(self, names):
@@ -370,6 +400,8 @@ def in_one_form(node, name=None):
     """Properties of a resolved template, in the form in which a translator gives them."""
     if name in ("PolicyDocument", "AssumeRolePolicyDocument"):
         return {"Statement": statements(node)}
+    if name == "VpcConfig":
+        return {key: sorted(ids) for key, ids in node.items()}
     if name == "LifecycleConfiguration":
         return {"Rules": sorted(node["Rules"], key=lambda rule: rule["Id"])}
     if isinstance(node, dict):

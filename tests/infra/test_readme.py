@@ -2,6 +2,7 @@
 
 import re
 
+import awscli.clidriver
 import pytest
 
 import checks
@@ -46,9 +47,47 @@ def test_metrics_that_alarms_watch_are_listed(function):
             assert f"`{alarm['MetricName']}`" in row
 
 
+def commands():
+    """Every call of the AWS CLI in the manual, as one line."""
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL) + re.findall(r"`(aws [^`]+)`", README)
+    for text in blocks:
+        # One within another is looked at by itself.
+        for line in text.replace("\\\n", " ").replace("$(", "\n").splitlines():
+            for call in re.findall(r"\baws (?:[a-z0-9-]+ [a-z0-9-]+)[^|)#]*", line):
+                yield " ".join(call.split())
+
+
+# The Python package is the CLI's version 1.
+SINCE_VERSION_2 = {("configure", "export-credentials"), ("logs", "tail")}
+
+
+def below(command):
+    """The commands of a command. The CLI has no public way to ask for those of a service."""
+    return getattr(command, "subcommand_table", None) or command._get_command_table()
+
+
+def test_every_command_is_one_that_the_cli_knows():
+    driver = awscli.clidriver.create_clidriver()
+    services = below(driver)
+    found = list(commands())
+    assert len(found) > 25
+    for command in found:
+        _, service, operation = command.split()[:3]
+        if (service, operation) in SINCE_VERSION_2:
+            continue
+        assert service in services, command
+        operations = below(services[service])
+        assert operation in operations, command
+        if service == "s3":
+            # Whose options come from elsewhere.
+            continue
+        known = set(operations[operation].arg_table) | {"query", "output"}
+        options = set(re.findall(r" --([a-z0-9-]+)", command))
+        assert options <= known, (command, options - known)
+
+
 def test_links_lead_somewhere():
-    # docs/cost.md is written with the figures, and may not be there yet.
     for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", README):
-        assert (INFRA / link).exists() or link == "../docs/cost.md", link
-    headings = {re.sub(r"[^a-z -]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in README.splitlines() if line.startswith("#")}
+        assert (INFRA / link).exists(), link
+    headings = {re.sub(r"[^a-z0-9 -]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in README.splitlines() if line.startswith("#")}
     assert {anchor for anchor in re.findall(r"\]\(#([^)]+)\)", README)} <= headings

@@ -3,20 +3,12 @@
 import json
 import os
 import subprocess
-from urllib.parse import unquote_plus
-
-import boto3
 import pytest
 
 import terraform
 from cloudformation import INFRA, REGION, Stack, snake_case
-from conftest import PARAMETERS
-
-
-def client(aws, service):
-    return boto3.client(
-        service, endpoint_url=aws, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="testtest"
-    )
+from conftest import PARAMETERS, client, put, received
+from test_template import ONE_OF_TWO
 
 
 # --- the same as the template
@@ -38,11 +30,11 @@ def test_variables_are_the_parameters(template, plan_of_defaults):
     variables = plan_of_defaults["configuration"]["root_module"]["module_calls"]["fluo"]["module"]["variables"]
     for name in ("name", "functions_dir"):
         del variables[name]
-    parameters = {snake_case(key): parameter for key, parameter in template["Parameters"].items()}
-    assert variables.keys() == parameters.keys()
-    for name, parameter in parameters.items():
-        assert variables[name]["default"] == parameter["Default"], name
-        assert variables[name]["description"] == parameter["Description"], name
+    assert variables.keys() == {snake_case(name) for name in template["Parameters"]}
+    for name, parameter in template["Parameters"].items():
+        variable = variables[snake_case(name)]
+        assert variable["default"] == terraform.in_terraform(name, parameter["Default"]), name
+        assert variable["description"] == parameter["Description"], name
 
 
 def test_variables_refuse_what_parameters_refuse(template, planning):
@@ -59,6 +51,13 @@ def test_variables_refuse_what_parameters_refuse(template, planning):
     ended = planning.run("plan", "-input=false", expect=(1,))
     refused = {name for name in wrong if f"var.{snake_case(name)} " in ended.stderr}
     assert refused == set(wrong)
+
+
+def test_variables_that_make_no_sense_together_are_refused(planning):
+    for scenario, given in ONE_OF_TWO.items():
+        planning.give(given)
+        ended = planning.run("plan", "-input=false", expect=(1,))
+        assert ended.stderr.count("Resource precondition failed") == 1, (scenario, ended.stderr)
 
 
 def test_outputs_are_the_outputs(template):
@@ -82,8 +81,12 @@ def test_resources_without_parameters_are_those_of_the_template(template, plan_o
 
 @pytest.mark.parametrize(
     "given",
-    [{"ChatSinks": "[]", "SlackWorkspaceId": "T0"}, {"SlackWorkspaceId": "T0", "SlackChannelId": "C0"}],
-    ids=["chat sinks and half of Slack", "Slack"],
+    [
+        {"ChatSinks": "[]", "ExistingBucket": "theirs"},
+        {"SlackWorkspaceId": "T0", "SlackChannelId": "C0"},
+        {"ExistingBucket": "theirs", "RawEvents": "eventbridge"},
+    ],
+    ids=["chat sinks and an existing bucket", "Slack", "an existing bucket and EventBridge"],
 )
 def test_resources_of_some_parameters_are_those_of_the_template(template, planning, given):
     planned = terraform.resources(planning.planned(given)["planned_values"])
@@ -115,7 +118,14 @@ def test_resources_have_the_properties_of_the_template(applied, stack):
         ("aws_sqs_queue", "ingest_queue", "visibility_timeout_seconds", 60),
         ("aws_sqs_queue", "evaluator_dead_letters", "redrive_allow_policy", ""),
         ("aws_iam_role_policy", "ingest_spans_role", "policy", '{"Statement": []}'),
-        ("aws_s3_bucket_notification", "bucket", "queue", []),
+        ("aws_s3_bucket_notification", "bucket", "eventbridge", False),
+        ("aws_s3_bucket_server_side_encryption_configuration", "bucket", "rule", [{"bucket_key_enabled": False}]),
+        ("aws_iam_role", "collector_role", "permissions_boundary", ""),
+        ("aws_iam_role_policy_attachment", "collector_role", "policy_arn", "arn:aws:iam::aws:policy/AdministratorAccess"),
+        ("aws_cloudwatch_event_rule", "raw_objects_rule", "event_pattern", '{"source": ["aws.s3"]}'),
+        ("aws_cloudwatch_event_target", "raw_objects_rule", "dead_letter_config", []),
+        ("aws_lambda_function", "notify_chat", "vpc_config", []),
+        ("aws_sns_topic_subscription", "email_subscription", "redrive_policy", ""),
         ("aws_s3_bucket_lifecycle_configuration", "bucket", "rule", []),
         ("aws_cloudwatch_metric_alarm", "missed_evaluation_alarm", "treat_missing_data", "missing"),
         ("aws_sns_topic_subscription", "notify_subscription", "raw_message_delivery", False),
@@ -178,8 +188,10 @@ def test_chat_channels_have_the_properties_of_the_template(template, plan_of_eve
 def test_what_was_applied_is_there(aws, applied, applied_parameters):
     bucket = applied_parameters["BucketName"]
     s3 = client(aws, "s3")
-    [notified] = s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"]
-    assert notified["Filter"]["Key"]["FilterRules"] == [{"Name": "prefix", "Value": "raw/"}]
+    assert "EventBridgeConfiguration" in s3.get_bucket_notification_configuration(Bucket=bucket)
+    [by_default] = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    key = by_default["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"]
+    assert (key, by_default["BucketKeyEnabled"]) == (PARAMETERS["BucketKmsKeyArn"], True)
     rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
     assert {rule["ID"]: rule.get("Expiration", {}).get("Days") for rule in rules} == {
         "raw": 31,
@@ -190,35 +202,38 @@ def test_what_was_applied_is_there(aws, applied, applied_parameters):
         "delivered": 14,
         "unfinished-uploads": None,
     }
-    functions = {function["FunctionName"]: function for function in client(aws, "lambda").list_functions()["Functions"]}
+    functions = {
+        function["FunctionName"]: function
+        for function in client(aws, "lambda").list_functions()["Functions"]
+        if function["FunctionName"].startswith("fluo-test-")
+    }
     assert set(functions) == {"fluo-test-ingest-spans", "fluo-test-evaluate-rules", "fluo-test-notify-chat"}
     assert functions["fluo-test-evaluate-rules"]["Environment"]["Variables"]["FLUO_TRACE_URL"] == PARAMETERS["TraceUrl"]
     assert functions["fluo-test-ingest-spans"]["Architectures"] == ["x86_64"]
     sources = client(aws, "lambda").list_event_source_mappings()["EventSourceMappings"]
-    assert {source["EventSourceArn"].rsplit(":", 1)[1] for source in sources} == {
+    assert {source["EventSourceArn"].rsplit(":", 1)[1] for source in sources} >= {
         "fluo-test-ingest-spans",
         "fluo-test-notify-chat",
     }
-    [rule] = client(aws, "events").list_rules()["Rules"]
-    assert rule["ScheduleExpression"] == "rate(1 minute)"
-    alarms = client(aws, "cloudwatch").describe_alarms()["MetricAlarms"]
+    inside = {name for name, function in functions.items() if function.get("VpcConfig", {}).get("SubnetIds")}
+    assert inside == {"fluo-test-notify-chat"}
+    rules = client(aws, "events").list_rules(NamePrefix="fluo-test-")["Rules"]
+    assert {rule["Name"]: rule.get("ScheduleExpression") for rule in rules} == {
+        "fluo-test-evaluate-rules": "rate(1 minute)",
+        "fluo-test-raw-objects": None,
+    }
+    alarms = client(aws, "cloudwatch").describe_alarms(AlarmNamePrefix="fluo-test-")["MetricAlarms"]
     assert len(alarms) == sum(key[0] == "aws_cloudwatch_metric_alarm" for key in terraform.resources(applied.state()))
 
 
 def test_a_raw_object_reaches_the_queue_and_others_do_not(aws, applied, applied_parameters):
-    s3, sqs = client(aws, "s3"), client(aws, "sqs")
-    bucket = applied_parameters["BucketName"]
-    # The stand-in speaks no TLS, and the bucket refuses whoever does not.
-    refuses = s3.get_bucket_policy(Bucket=bucket)["Policy"]
-    s3.delete_bucket_policy(Bucket=bucket)
-    for key in ("spans/a.parquet", "quarantine/raw/a", "state/delivered/a", "raw/year=2026/traces_a.binpb"):
-        s3.put_object(Bucket=bucket, Key=key, Body=b"x")
-    s3.put_bucket_policy(Bucket=bucket, Policy=refuses)
-    url = sqs.get_queue_url(QueueName="fluo-test-ingest-spans")["QueueUrl"]
-    received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
-    bodies = [json.loads(message["Body"]) for message in received]
-    keys = [record["s3"]["object"]["key"] for body in bodies for record in body.get("Records", [])]
-    assert [unquote_plus(key) for key in keys] == ["raw/year=2026/traces_a.binpb"]
+    # By way of EventBridge; test_buckets.py has the notification.
+    prefix = PARAMETERS["StorePrefix"]
+    key = "otlp/year=2026/eu west+traces_a.binpb"
+    others = [f"{prefix}{own}" for own in ("spans/a.parquet", "quarantine/otlp/a", "state/delivered/a")]
+    put(aws, applied_parameters["BucketName"], [*others, "raw/traces_b.binpb", key])
+    [event] = received(aws, "fluo-test-ingest-spans")
+    assert (event["detail-type"], event["detail"]["object"]["key"]) == ("Object Created", key)
 
 
 def test_chat_gets_what_fluo_tells_and_the_alarms(aws, applied):
