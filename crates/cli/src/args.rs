@@ -324,9 +324,10 @@ pub(crate) struct SilenceAdd {
     /// The configuration
     #[arg(long, value_name = "FILE", default_value = "fluo.yml")]
     pub(crate) config: PathBuf,
-    /// What is silenced: `rule`, `severity`, a label or a group key, and its value; `~=` for a regular expression.
-    /// All must match; of one label given twice, one value
-    #[arg(long = "match", required = true, value_name = "LABEL=VALUE")]
+    /// What is silenced: `rule`, `severity`, a label or a group key, an operator and a value, as amtool takes them. `=`
+    /// and `!=` compare; `=~` and `!~` take a regular expression, anchored at both ends. All must match; of several
+    /// `=` about one label, one
+    #[arg(long = "match", required = true, value_name = "MATCHER")]
     pub(crate) matchers: Vec<String>,
     /// How long
     #[arg(

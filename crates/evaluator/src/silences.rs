@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use fluo_alerts::time;
 use fluo_rules::duration::Nanos;
-use fluo_rules::silence::{Labels, Silence, SilenceError};
+use fluo_rules::silence::{Matcher, Matchers, Silence, SilenceError};
 use fluo_store::{Root, StoreError, Swap, Version};
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
@@ -13,8 +13,11 @@ use serde::{Deserialize, Serialize};
 /// Where the silences of the run time lie below the root of the store.
 pub const LOCATION: &str = "state/silences.json";
 
-/// Name and version of that object's format.
-pub const SCHEMA: &str = "fluo.silences/v1";
+/// Name and version of that object's format: matchers are a list of texts.
+pub const SCHEMA: &str = "fluo.silences/v2";
+
+/// The version before, which is read still: matchers are a mapping of label to text, texts or pattern.
+const FORMER: &str = "fluo.silences/v1";
 
 /// Silences that are in force together.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -66,7 +69,7 @@ pub async fn read(root: &Root) -> Result<(Vec<Silence>, Option<Version>), Silenc
         return Ok((Vec::new(), None));
     };
     let stored: Stored = serde_json::from_slice(&bytes)?;
-    if stored.schema != SCHEMA {
+    if ![SCHEMA, FORMER].contains(&stored.schema.as_str()) {
         return Err(SilencesError::Schema(stored.schema));
     }
     Ok((stored.silences, Some(version)))
@@ -89,7 +92,7 @@ pub struct Wanted {
     /// Why.
     pub comment: String,
     /// What it matches.
-    pub matchers: BTreeMap<String, Labels>,
+    pub matchers: Matchers,
     /// Its first moment.
     pub from: i64,
     /// The moment it is over.
@@ -176,13 +179,9 @@ async fn change<T>(
 const SLUG: usize = 40;
 
 /// `checkout-errors-20261122-1104`: what is silenced, and when that was said.
-fn new_id(matchers: &BTreeMap<String, Labels>, now: i64, is_taken: impl Fn(&str) -> bool) -> String {
-    let named = matchers.get("rule").or_else(|| matchers.values().next());
-    let named = match named {
-        Some(Labels::AnyOf(values)) => values.first().map_or("", String::as_str),
-        Some(Labels::Matches(pattern)) => pattern.as_str(),
-        None => "",
-    };
+fn new_id(matchers: &Matchers, now: i64, is_taken: impl Fn(&str) -> bool) -> String {
+    let of_rule = matchers.iter().find(|matcher| matcher.label() == "rule");
+    let named = of_rule.or_else(|| matchers.iter().next()).map_or("", Matcher::named);
     let words: Vec<String> = named
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
@@ -211,7 +210,6 @@ mod tests {
     use std::sync::Arc;
 
     use async_trait::async_trait;
-    use fluo_rules::silence::Pattern;
     use fluo_store::Versioned;
 
     use super::*;
@@ -223,7 +221,7 @@ mod tests {
         Wanted {
             id: None,
             comment: "moving".to_owned(),
-            matchers: [("rule".to_owned(), Labels::AnyOf(vec![rule.to_owned()]))].into(),
+            matchers: Matchers::new([Matcher::equal("rule", rule)]).unwrap(),
             from: NOW,
             until: NOW + Nanos::HOUR.0,
         }
@@ -244,7 +242,7 @@ mod tests {
             assert!(added.active(NOW) && !added.active(NOW + Nanos::HOUR.0));
         }
         let hostile = Wanted {
-            matchers: [("team".to_owned(), Labels::Matches(Pattern::new("\u{1b}[a]").unwrap()))].into(),
+            matchers: Matchers::new([Matcher::pattern("team", "\u{1b}[a]").unwrap()]).unwrap(),
             ..wanted("r")
         };
         let added = add(&root, &hostile, &elsewhere, NOW).await.unwrap();
@@ -287,6 +285,34 @@ mod tests {
         let next = Wanted { until: week + Nanos::HOUR.0, ..wanted("r3") };
         add(&root, &next, &none, week).await.unwrap();
         assert!(!ids(&root).await.contains(&first.id().unwrap().to_owned()));
+    }
+
+    #[tokio::test]
+    async fn silences_that_the_version_before_stored_are_in_force_and_are_kept_when_others_are_set() {
+        let root = Root::in_memory().unwrap();
+        let former = r#"{"schema":"fluo.silences/v1","silences":[
+            {"id":"m1","comment":"c","matchers":{"cloud.region":["eu","us"],"rule":{"matches":"^auth"}},"until":"2026-11-23T00:00:00Z"},
+            {"id":"m2","comment":"c","matchers":{"rule":"slow"},"until":"2026-11-23T00:00:00Z"}]}"#;
+        let path = root.at(&Path::from(LOCATION));
+        root.versioned.swap(&path, None, Bytes::from(former)).await.unwrap();
+        add(&root, &wanted("r"), &BTreeSet::new(), NOW).await.unwrap();
+        let (bytes, _) = root.versioned.read(&path).await.unwrap().unwrap();
+        assert_eq!(serde_json::from_slice::<Stored>(&bytes).unwrap().schema, "fluo.silences/v2");
+        let silences = Silences(read(&root).await.unwrap().0);
+        for (pairs, expected) in [
+            (&[("rule", "auth-failures"), ("cloud.region", "us")][..], Some("m1")),
+            (&[("rule", "auth-failures"), ("cloud.region", "ap")], None),
+            (&[("rule", "no-auth"), ("cloud.region", "us")], None),
+            (&[("rule", "slow")], Some("m2")),
+            (&[("rule", "r")], Some("r-20261122-1104")),
+        ] {
+            let labels = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            assert_eq!(silences.covering(&labels, NOW).as_deref(), expected, "{pairs:?}");
+        }
+        let newer = r#"{"schema":"fluo.silences/v3","silences":[]}"#;
+        let other = Root::in_memory().unwrap();
+        other.versioned.swap(&other.at(&Path::from(LOCATION)), None, Bytes::from(newer)).await.unwrap();
+        assert!(matches!(read(&other).await, Err(SilencesError::Schema(_))));
     }
 
     /// A store in which others are faster `times` times: each sets a silence before the write that loses.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fluo_alerts::life_cycle::announce::labels;
 use fluo_alerts::life_cycle::{Alert, GroupState, Phase, RuleState};
 use fluo_alerts::notification::Event;
 use fluo_alerts::trouble::Subject;
@@ -164,14 +165,7 @@ pub async fn read(root: &Root) -> Result<State, StatusError> {
 pub fn status(state: &State, now: i64) -> Status {
     let evaluated = !state.is_new();
     let rules = RuleSet::of_texts(&state.rule_files);
-    let mut firing = Vec::new();
-    for (name, of_rule) in &state.rules {
-        firing.extend(of_rule.firing().map(|(_, alert)| firing_alert(name, alert)));
-    }
     let mut pending: Vec<Pending> = pending(state, &rules).collect();
-    firing.sort_by(|one, other| {
-        (&one.rule, one.since, &one.group).cmp(&(&other.rule, other.since, &other.group))
-    });
     pending.sort_by(|one, other| {
         (&one.rule, one.since, &one.group).cmp(&(&other.rule, other.since, &other.group))
     });
@@ -189,7 +183,7 @@ pub fn status(state: &State, now: i64) -> Status {
         eval_time: evaluated.then_some(state.eval_time),
         behind_ns: evaluated.then(|| now.saturating_sub(state.eval_time)),
         evaluations: state.generation,
-        firing,
+        firing: firing(state, |_| true),
         pending,
         troubles: state.troubles.open().map(trouble).collect(),
         outbox: outbox(state),
@@ -199,6 +193,19 @@ pub fn status(state: &State, now: i64) -> Status {
             stale: state.troubles.of(&Subject::Pipeline).is_some(),
         },
     }
+}
+
+/// The alerts that fire and whose labels, as silences see them, are wanted; by rule and start.
+pub fn firing(state: &State, is_wanted: impl Fn(&BTreeMap<String, String>) -> bool) -> Vec<Firing> {
+    let mut firing = Vec::new();
+    for (name, of_rule) in &state.rules {
+        let wanted = of_rule.firing().filter(|(_, alert)| is_wanted(&labels(alert)));
+        firing.extend(wanted.map(|(_, alert)| firing_alert(name, alert)));
+    }
+    firing.sort_by(|one, other| {
+        (&one.rule, one.since, &one.group).cmp(&(&other.rule, other.since, &other.group))
+    });
+    firing
 }
 
 fn firing_alert(rule: &str, alert: &Alert) -> Firing {

@@ -84,6 +84,8 @@ codes! {
     DuplicateSilence "E0601" "Two silences of one id.",
     NeverSilent "E0602" "A silence that is never in force, or matches nothing.",
     UnknownTimeZone "E0603" "A time zone that is not in the IANA database.",
+    BadMatcher "E0604" "A matcher of a silence that is none: no operator, no value, a severity that there is not.",
+    SilencesAll "E0605" "A silence whose matchers all match also what is not there: it would mute nearly everything.",
     DuplicateSink "E0701" "Two sinks of one name.",
     UnusableValue "E0702" "A value that its sink cannot use: an address, a header, a topic, a signing key.",
     NotReplaced "E0703" "A variable, as `${NAME}`, where none is replaced.",
@@ -95,6 +97,9 @@ codes! {
     UnknownRule "W0205" "`inhibit` names a rule that is not loaded.",
     NoTests "W0501" "A test file without tests.",
     SilencesNobody "W0601" "A silence names a rule that is not loaded.",
+    UnknownLabel "W0602" "A silence asks for a label or group key that no rule has.",
+    UnknownLabelValue "W0603" "A silence asks for a value that the label has in no rule.",
+    NoRuleHasAll "W0604" "A silence asks for labels that no rule has all of.",
     MissingPath "W0701" "`rules` of `fluo.yml` names a file or folder that is not there.",
     DeafSink "W0702" "A sink asks for a label that no rule has.",
 }

@@ -208,10 +208,20 @@ fn of_shape(shape: Shape) -> Value {
             "additionalProperties": {"anyOf": [reference("duration"), {"type": ["number", "null"]}]},
         }),
         Shape::SilenceMatchers => {
-            let texts = json!({"type": "array", "items": reference("scalar"), "minItems": 1});
-            let labels =
-                json!({"anyOf": [reference("scalar"), texts, reference(Table::SilenceMatcher.name())]});
-            json!({"type": "object", "additionalProperties": labels, "minProperties": 1})
+            let labels = |value: &Value| {
+                let texts = json!({"type": "array", "items": value, "minItems": 1});
+                json!({"anyOf": [value, texts, reference(Table::SilenceMatcher.name())]})
+            };
+            let severity = json!({"enum": crate::keys::SEVERITIES});
+            let mapping = json!({
+                "type": "object",
+                "properties": {"severity": labels(&severity)},
+                "additionalProperties": labels(&reference("scalar")),
+                "minProperties": 1,
+            });
+            let written =
+                json!({"type": "string", "pattern": "=|!~", "examples": ["rule=X", "team=~\"pay.*\""]});
+            json!({"anyOf": [{"type": "array", "items": written, "minItems": 1}, mapping]})
         }
         Shape::Days => json!({
             "type": "array",

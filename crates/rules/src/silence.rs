@@ -4,22 +4,34 @@
 //! from and to JSON (`state/silences.json`, for those set at run time), where the first mistake is an error. Both
 //! forms have the same keys, and both go through [`Silence::new`].
 //!
+//! | part | is |
+//! | --- | --- |
+//! | `matcher` | what is asked of one label, and how it is written |
+//! | `matchers` | all of a silence, and which make no sense |
+//! | `reach` | which rules they are about |
+//! | `weekly` | times of the week |
+//!
 //! A silence mutes notifications only: the alert keeps its state, and is recorded.
 
 mod matcher;
+mod matchers;
+mod reach;
 mod weekly;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use matcher::{Labels, Pattern};
+pub(crate) use matcher::joined;
+pub use matcher::{Matcher, NoMatcher};
+pub use matchers::{Matchers, Refusal};
+pub(crate) use reach::is_template;
+pub use reach::{Doubt, Reach};
 pub use weekly::{Day, TimeOfDay, Weekly, WeeklyError, Zone};
 
 use crate::check;
 use crate::diagnostic::{Code, Finding, Place};
 use crate::document;
-use crate::expr::nearest::nearest;
 use crate::load::{SourceFile, in_order};
 use crate::moment;
 use crate::rule::Rule;
@@ -31,23 +43,44 @@ pub struct Loaded {
     pub silences: Vec<Silence>,
     /// Everything that is wrong or doubtful, sorted by file (in the order given) and place.
     pub findings: Vec<Finding>,
-    /// The rules that silences name, with the places where they do.
-    named: Vec<(String, Place)>,
+    /// The matchers of each, with the places where they stand.
+    written: Vec<Written>,
+}
+
+/// Matchers, and where they stand.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Written {
+    pub(crate) matchers: Matchers,
+    /// All of them.
+    pub(crate) place: Place,
+    /// Of each matcher: its label, and each of its values or its pattern.
+    pub(crate) parts: Vec<Vec<Part>>,
+}
+
+/// Where the parts of a matcher stand.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Part {
+    pub(crate) label: Place,
+    pub(crate) value: Place,
 }
 
 impl Loaded {
-    /// Warnings about silences of rules that are not among `rules`, which must be all that are loaded.
+    /// Warnings about matchers that are about nothing among `rules`, which must be all that are loaded.
     pub fn against(&self, rules: &[Rule]) -> Vec<Finding> {
-        let unknown = self.named.iter().filter(|(name, _)| rules.iter().all(|rule| rule.name != *name));
-        let findings = unknown.map(|(name, place)| {
-            let message = format!("no rule named `{name}` is loaded");
-            let place = place.clone();
-            let mut finding =
-                Finding { code: Code::SilencesNobody, message, place, hint: None, related: Vec::new() };
-            finding.did_you_mean(nearest(name, rules.iter().map(|rule| rule.name.as_str())));
-            finding
+        let doubts = self.written.iter().flat_map(|written| {
+            written.matchers.doubts(rules).into_iter().map(|doubt| written.finding(doubt))
         });
-        findings.collect()
+        doubts.collect()
+    }
+}
+
+impl Written {
+    fn finding(&self, doubt: Doubt) -> Finding {
+        let Doubt { code, matcher, value, message, hint } = doubt;
+        let part = matcher.and_then(|number| self.parts.get(number)?.get(value.unwrap_or_default()));
+        let place = part
+            .map_or(&self.place, |part| if code == Code::UnknownLabel { &part.label } else { &part.value });
+        Finding { code, message, place: place.clone(), hint, related: Vec::new() }
     }
 }
 
@@ -60,9 +93,9 @@ pub fn load(files: &[SourceFile]) -> Loaded {
         let found = match document::text(file) {
             Ok(mut report) => {
                 if let Some(roots) = document::roots(&mut report) {
-                    let (silences, named) = check::silences(&mut report, &roots, &mut ids);
+                    let (silences, written) = check::silences(&mut report, &roots, &mut ids);
                     loaded.silences.extend(silences);
-                    loaded.named.extend(named);
+                    loaded.written.extend(written);
                 }
                 report.into_findings()
             }
@@ -77,11 +110,11 @@ pub fn load(files: &[SourceFile]) -> Loaded {
 
 /// Alerts that nobody is told about for a time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "Written")]
+#[serde(try_from = "Stored", into = "Stored")]
 pub struct Silence {
     id: Option<String>,
     comment: String,
-    matchers: BTreeMap<String, Labels>,
+    matchers: Matchers,
     from: Option<i64>,
     until: Option<i64>,
     weekly: Option<Weekly>,
@@ -93,12 +126,6 @@ pub enum SilenceError {
     /// Occurs when there is no matcher, so that everything would be silent.
     #[error("a silence needs a matcher: without one, nobody would be told of anything")]
     NoMatcher,
-    /// Occurs when a matcher lists no value.
-    #[error("the matcher of `{label}` lists no value, so that nothing matches")]
-    EmptyMatcher {
-        /// What it is about.
-        label: String,
-    },
     /// Occurs when `until` is not after `from`.
     #[error("`until` must come after `from`")]
     Backwards,
@@ -116,20 +143,13 @@ impl Silence {
     pub fn new(
         id: Option<String>,
         comment: impl Into<String>,
-        matchers: BTreeMap<String, Labels>,
+        matchers: Matchers,
         (from, until): (Option<i64>, Option<i64>),
         weekly: Option<Weekly>,
     ) -> Result<Self, SilenceError> {
         let comment = comment.into();
         if comment.trim().is_empty() {
             return Err(SilenceError::NoComment);
-        }
-        if matchers.is_empty() {
-            return Err(SilenceError::NoMatcher);
-        }
-        let empty = |labels: &Labels| matches!(labels, Labels::AnyOf(values) if values.is_empty());
-        if let Some((label, _)) = matchers.iter().find(|(_, labels)| empty(labels)) {
-            return Err(SilenceError::EmptyMatcher { label: label.clone() });
         }
         if let (Some(from), Some(until)) = (from, until)
             && until <= from
@@ -150,7 +170,7 @@ impl Silence {
     }
 
     /// What it matches, by rule, severity, label or group key.
-    pub fn matchers(&self) -> &BTreeMap<String, Labels> {
+    pub fn matchers(&self) -> &Matchers {
         &self.matchers
     }
 
@@ -175,22 +195,20 @@ impl Silence {
     }
 
     /// Whether it is about an alert with these labels: `rule`, `severity`, the rule's labels, and the group keys
-    /// that have a value. Every matcher must match; one about a label that is not there does not.
+    /// that have a value. Every matcher must match; a label that is not there is the empty text.
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.matchers
-            .iter()
-            .all(|(label, wanted)| labels.get(label).is_some_and(|value| wanted.match_text(value)))
+        self.matchers.match_all(labels)
     }
 }
 
 /// A silence as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct Stored {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<String>,
     comment: String,
-    matchers: BTreeMap<String, Labels>,
+    matchers: Matchers,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     from: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -199,11 +217,11 @@ struct Written {
     weekly: Option<Weekly>,
 }
 
-impl TryFrom<Written> for Silence {
+impl TryFrom<Stored> for Silence {
     type Error = SilenceError;
 
-    fn try_from(written: Written) -> Result<Self, SilenceError> {
-        let Written { id, comment, matchers, from, until, weekly } = written;
+    fn try_from(stored: Stored) -> Result<Self, SilenceError> {
+        let Stored { id, comment, matchers, from, until, weekly } = stored;
         let moment = |text: Option<String>| {
             let read = text.map(|text| moment::parse(&text)).transpose();
             read.map_err(|error| SilenceError::Unreadable(error.to_string()))
@@ -212,7 +230,7 @@ impl TryFrom<Written> for Silence {
     }
 }
 
-impl From<Silence> for Written {
+impl From<Silence> for Stored {
     fn from(silence: Silence) -> Self {
         let Silence { id, comment, matchers, from, until, weekly } = silence;
         Self {
@@ -240,7 +258,7 @@ mod tests {
 
     #[test]
     fn json_reads_back_and_is_the_same_as_yaml() {
-        let json = r#"{"id":"m1","comment":"moving","matchers":{"rule":"r","service_name":{"matches":"^a"},"team":["a","b"]},"from":"2026-11-22T22:00:00Z","until":"2026-11-23T06:00:00.5Z","weekly":{"days":["mon","sun"],"from":"22:00","to":"06:00","timezone":"Europe/Berlin"}}"#;
+        let json = r#"{"id":"m1","comment":"moving","matchers":["rule=\"r\"","service_name=~\"a.*\"","team!=\"b\""],"from":"2026-11-22T22:00:00Z","until":"2026-11-23T06:00:00.5Z","weekly":{"days":["mon","sun"],"from":"22:00","to":"06:00","timezone":"Europe/Berlin"}}"#;
         let read = silence(json);
         assert_eq!(serde_json::to_string(&read).unwrap(), json);
         let loaded = load(&[SourceFile::new("silences.yml", format!("silences: [{json}]"))]);
@@ -253,6 +271,12 @@ mod tests {
         for (scenario, json, reason) in [
             ("no matcher", r#"{"comment":"c","matchers":{}}"#.to_owned(), "needs a matcher"),
             ("no value", r#"{"comment":"c","matchers":{"rule":[]}}"#.to_owned(), "lists no value"),
+            (
+                "no matcher that is one",
+                r#"{"comment":"c","matchers":["rule"]}"#.to_owned(),
+                "there is no operator",
+            ),
+            ("none in a list", r#"{"comment":"c","matchers":[]}"#.to_owned(), "needs a matcher"),
             ("no comment", format!(r#"{{"comment":" ",{matchers}}}"#), "says why"),
             (
                 "a pattern that is none",
@@ -313,33 +337,27 @@ mod tests {
     }
 
     #[test]
-    fn every_matcher_must_match() {
-        let silence = silence(
-            r#"{"comment":"c","matchers":{"rule":["a","b"],"team":"x","service_name":{"matches":"check"}}}"#,
-        );
-        let labels = |pairs: &[(&str, &str)]| {
-            pairs
-                .iter()
-                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-                .collect::<BTreeMap<_, _>>()
-        };
-        for (scenario, pairs, matches) in [
-            (
-                "all of them",
-                vec![("rule", "b"), ("team", "x"), ("service_name", "checkout"), ("severity", "info")],
-                true,
-            ),
-            ("another rule", vec![("rule", "c"), ("team", "x"), ("service_name", "checkout")], false),
-            ("a label that is not there", vec![("rule", "a"), ("service_name", "checkout")], false),
-            (
-                "the text is not a pattern",
-                vec![("rule", "a"), ("team", "xy"), ("service_name", "checkout")],
-                false,
-            ),
-            ("the pattern is not found", vec![("rule", "a"), ("team", "x"), ("service_name", "cart")], false),
-            ("nothing", vec![], false),
+    fn what_earlier_versions_stored_means_what_it_meant() {
+        for (scenario, matchers, labels, matched) in [
+            ("a text", r#"{"rule":"a"}"#, &[("rule", "a")][..], true),
+            ("another text", r#"{"rule":"a"}"#, &[("rule", "ab")], false),
+            ("one of several", r#"{"rule":["a","b.c"]}"#, &[("rule", "b.c")], true),
+            ("none of several", r#"{"rule":["a","b.c"]}"#, &[("rule", "bxc")], false),
+            ("a pattern that is found", r#"{"rule":{"matches":"-b-"}}"#, &[("rule", "a-b-c")], true),
+            ("a pattern that is not", r#"{"rule":{"matches":"^b"}}"#, &[("rule", "ab")], false),
+            ("alternatives", r#"{"rule":{"matches":"^a|z$"}}"#, &[("rule", "xyz")], true),
+            ("several lines", r#"{"rule":{"matches":"b"}}"#, &[("rule", "a\nb\nc")], true),
+            ("an empty pattern", r#"{"rule":{"matches":""}}"#, &[("rule", "a")], true),
+            ("of a label that is not there", r#"{"team":{"matches":".*"}}"#, &[("rule", "a")], false),
+            ("an empty text", r#"{"team":""}"#, &[("rule", "a")], false),
+            ("all must match", r#"{"rule":"a","team":"b"}"#, &[("rule", "a")], false),
         ] {
-            assert_eq!(silence.matches(&labels(&pairs)), matches, "{scenario}");
+            let read = silence(&format!(r#"{{"comment":"c","matchers":{matchers}}}"#));
+            // As it is stored from now on.
+            let again = silence(&serde_json::to_string(&read).unwrap());
+            assert_eq!(again, read, "{scenario}");
+            let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            assert_eq!((read.matches(&labels), again.matches(&labels)), (matched, matched), "{scenario}");
         }
     }
 }

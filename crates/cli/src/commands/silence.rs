@@ -1,21 +1,24 @@
 //! `fluo silence`: sets, ends and lists silences at run time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use fluo_alerts::escape::plain;
 use fluo_alerts::time;
 use fluo_evaluator::silences::{self, SilencesError, Wanted};
+use fluo_evaluator::status;
 use fluo_rules::duration::Nanos;
-use fluo_rules::silence::{Labels, Pattern, Silence};
+use fluo_rules::load;
+use fluo_rules::silence::{Matcher, Matchers, NoMatcher, Reach, Silence};
 use serde_json::{Value, json};
 
+use super::status::firing;
 use crate::args::{Silence as Command, SilenceAdd, SilenceEnd, SilenceList, SummaryFormat};
 use crate::deployed::Configured;
 use crate::edge::now;
-use crate::exit::{Failure, Status};
+use crate::exit::{Failure, Status, chain};
 use crate::rule_files::tell_findings;
-use crate::terminal::Output;
+use crate::terminal::{self, Output};
 
 pub(crate) async fn run(command: &Command) -> Result<Status, Failure> {
     match command {
@@ -47,8 +50,76 @@ async fn add(args: &SilenceAdd) -> Result<Status, Failure> {
         matched(&added),
         added.until().map_or_else(|| "it is ended".to_owned(), time::format),
     ))?;
+    if let Some(reached) = reached_rules(&configured, &added) {
+        output.text(&reached)?;
+    }
+    match status::read(&root).await {
+        Ok(state) => output.text(&muted_alerts(&status::firing(&state, |labels| added.matches(labels))))?,
+        Err(error) => {
+            terminal::note(&format!("warning: which alerts it mutes is not known: {}", chain(&error)));
+        }
+    }
     output.finish()?;
     Ok(Status::Done)
+}
+
+/// The most rules and alerts that are listed.
+const MOST_LISTED: usize = 20;
+
+/// The rules that a silence is about. What of it is about none is told; none where rules are not known.
+fn reached_rules(configured: &Configured, silence: &Silence) -> Option<String> {
+    let files = match configured.files() {
+        Ok(files) => files.rules,
+        Err(failure) => {
+            terminal::note(&format!("warning: which rules it is about is not known: {failure}"));
+            return None;
+        }
+    };
+    let loaded = load(&files);
+    if loaded.has_errors() {
+        let broken =
+            "warning: some rules are not sound, and which they are is not known here; see `fluo check`";
+        terminal::note(broken);
+    } else {
+        for doubt in silence.matchers().doubts(&loaded.rules) {
+            let hint = doubt.hint.map_or_else(String::new, |hint| format!("\n  help: {hint}"));
+            terminal::note(&format!("warning: {}{hint}", doubt.message));
+        }
+    }
+    let reached = loaded.rules.iter().filter(|rule| rule.enabled).filter_map(|rule| {
+        let part = match silence.matchers().reach(rule) {
+            Reach::Nothing => return None,
+            Reach::Some => " (some groups)",
+            Reach::Everything => "",
+        };
+        Some(format!("{}{part}", plain(&rule.name)))
+    });
+    let mut text = String::new();
+    listed(&mut text, "Rules that it is about:", "It is about no rule that there is.", reached.collect());
+    Some(text)
+}
+
+fn muted_alerts(alerts: &[status::Firing]) -> String {
+    let mut text = String::new();
+    listed(
+        &mut text,
+        "Alerts that fire now:",
+        "None of its alerts fires now.",
+        alerts.iter().map(firing).collect(),
+    );
+    text
+}
+
+fn listed(text: &mut String, title: &str, nothing: &str, lines: Vec<String>) {
+    // Writing to a `String` cannot fail.
+    let _ = writeln!(text, "{}", if lines.is_empty() { nothing } else { title });
+    let more = lines.len().saturating_sub(MOST_LISTED);
+    for line in lines.into_iter().take(MOST_LISTED) {
+        let _ = writeln!(text, "  {line}");
+    }
+    if more > 0 {
+        let _ = writeln!(text, "  and {more} more");
+    }
 }
 
 /// The sound ones of the silences beside the rules; what is wrong with the others is told.
@@ -86,33 +157,26 @@ fn wanted(args: &SilenceAdd, now: i64) -> Result<Wanted, Failure> {
     Ok(Wanted { id: args.id.clone(), comment: args.comment.clone(), matchers, from, until })
 }
 
-/// `label=value`, where a label given twice has one of two values, or `label~=pattern`.
-fn matchers(given: &[String]) -> Result<BTreeMap<String, Labels>, Failure> {
-    let mut matchers: BTreeMap<String, Labels> = BTreeMap::new();
-    for text in given {
-        let wrong = |reason: &str| {
-            Failure::usage(format!("--match `{}`: {reason}", plain(text))).hint(
-                "write `--match rule=AuthFailuresRule`, or `--match 'rule~=^auth-'` for a regular expression",
-            )
-        };
-        let (label, value) = text.split_once('=').ok_or_else(|| wrong("there is no `=`"))?;
-        let (label, is_pattern) = label.strip_suffix('~').map_or((label, false), |label| (label, true));
-        if label.is_empty() {
-            return Err(wrong("there is no label before the `=`"));
+fn matchers(given: &[String]) -> Result<Matchers, Failure> {
+    let refused = |given: &str, message: &str, hint: Option<&str>| {
+        let failure = Failure::usage(format!("--match {given}: {message}"));
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
         }
-        match (matchers.get_mut(label), is_pattern) {
-            (None, true) => {
-                let pattern = Pattern::new(value).map_err(|error| wrong(&error.to_string()))?;
-                matchers.insert(label.to_owned(), Labels::Matches(pattern));
-            }
-            (None, false) => {
-                matchers.insert(label.to_owned(), Labels::AnyOf(vec![value.to_owned()]));
-            }
-            (Some(Labels::AnyOf(values)), false) => values.push(value.to_owned()),
-            (Some(_), _) => return Err(wrong("a label has one regular expression, and nothing beside it")),
-        }
-    }
-    Ok(matchers)
+    };
+    let read = given.iter().map(|text| {
+        Matcher::parse(text).map_err(|NoMatcher { message, hint, .. }| {
+            refused(&format!("`{}`", plain(text)), &message, hint.as_deref())
+        })
+    });
+    let read = read.collect::<Result<Vec<_>, _>>()?;
+    Matchers::new(read).map_err(|refusals| {
+        // There is at least one, and the next is told when this one is mended.
+        let Some(refusal) = refusals.into_iter().next() else { return Failure::usage("--match") };
+        let all: Vec<String> = given.iter().map(|text| format!("`{}`", plain(text))).collect();
+        refused(&all.join(", "), &refusal.message, refusal.hint.as_deref())
+    })
 }
 
 async fn end(args: &SilenceEnd) -> Result<Status, Failure> {
@@ -218,11 +282,7 @@ fn as_json(silence: &Silence, source: &str, now: i64) -> Value {
     value
 }
 
-/// `rule=a|b, region~=^eu`
+/// `rule="a", region=~"eu.*"`
 fn matched(silence: &Silence) -> String {
-    let one = |(label, labels): (&String, &Labels)| match labels {
-        Labels::AnyOf(values) => format!("{}={}", plain(label), plain(&values.join("|"))),
-        Labels::Matches(pattern) => format!("{}~={}", plain(label), plain(pattern.as_str())),
-    };
-    silence.matchers().iter().map(one).collect::<Vec<_>>().join(", ")
+    plain(&silence.matchers().to_string()).into_owned()
 }

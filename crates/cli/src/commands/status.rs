@@ -77,7 +77,8 @@ fn section(text: &mut String, title: &str, nothing: &str, lines: impl Iterator<I
     }
 }
 
-fn firing(alert: &Firing) -> String {
+/// `critical checkout-errors [region=eu] since …: errors = 12`
+pub(crate) fn firing(alert: &Firing) -> String {
     let values: Vec<String> =
         alert.values.iter().map(|(name, value)| format!("{} = {}", plain(name), plain(value))).collect();
     let muted = alert.muted_by.as_ref().map_or(String::new(), |by| format!(" (muted by {})", plain(by)));

@@ -25,7 +25,7 @@ pub(super) fn check(report: &mut Report, node: &Node, text: &str) -> bool {
 /// The crate tells the place only in the drawing that its message is: the pattern indented by four spaces,
 /// carets under the part in question, and `error: ` before the reason. Patterns of several lines are drawn
 /// otherwise; their findings point at the whole.
-fn describe(error: &regex::Error, pattern: &str) -> (String, Option<Range<usize>>) {
+pub(crate) fn describe(error: &regex::Error, pattern: &str) -> (String, Option<Range<usize>>) {
     let text = error.to_string();
     if let regex::Error::CompiledTooBig(_) = error {
         return ("it is too large when compiled".to_owned(), None);

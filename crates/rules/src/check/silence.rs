@@ -5,17 +5,20 @@ use std::collections::BTreeMap;
 use super::{Report, moment, pattern, shape};
 use crate::diagnostic::{Code, Place};
 use crate::keys::Table;
-use crate::silence::{Day, Labels, Pattern, Silence, SilenceError, TimeOfDay, Weekly, WeeklyError, Zone};
-use crate::yaml::{Entry, Node, Yaml};
+use crate::silence::{
+    Day, Matcher, Matchers, NoMatcher, Part, Refusal, Silence, SilenceError, TimeOfDay, Weekly, WeeklyError,
+    Written, Zone, joined,
+};
+use crate::yaml::{Entry, Node, Yaml, locate};
 
-/// Reads the silences of a file's documents, and the rules that they name. `ids` are those of all before them.
+/// Reads the silences of a file's documents, and the matchers with their places. `ids` are those of all before them.
 pub(crate) fn silences(
     report: &mut Report,
     roots: &[Node],
     ids: &mut BTreeMap<String, Place>,
-) -> (Vec<Silence>, Vec<(String, Place)>) {
+) -> (Vec<Silence>, Vec<Written>) {
     let mut silences = Vec::new();
-    let mut named = Vec::new();
+    let mut all_written = Vec::new();
     for root in roots.iter().filter(|root| root.value != Yaml::Null) {
         if shape::item_map(report, root, Table::SilenceFile, "a file of silences").is_none() {
             continue;
@@ -30,33 +33,45 @@ pub(crate) fn silences(
             }
         };
         for item in items {
-            silences.extend(silence(report, item, ids));
-            named.extend(rules(report, item));
+            let (silence, written) = silence(report, item, ids);
+            silences.extend(silence);
+            all_written.extend(written);
         }
     }
-    (silences, named)
+    (silences, all_written)
 }
 
-fn silence(report: &mut Report, item: &Node, ids: &mut BTreeMap<String, Place>) -> Option<Silence> {
+/// A silence, where it is sound; and its matchers, where they are, whatever else is wrong.
+fn silence(
+    report: &mut Report,
+    item: &Node,
+    ids: &mut BTreeMap<String, Place>,
+) -> (Option<Silence>, Option<Written>) {
     let errors = report.errors();
-    shape::item_map(report, item, Table::Silence, "a silence")?;
+    if shape::item_map(report, item, Table::Silence, "a silence").is_none() {
+        return (None, None);
+    }
     let id = item.get("id").and_then(|entry| id(report, entry, ids));
     let comment = item.get("comment").and_then(|entry| shape::some_text(report, entry));
-    let matchers = item.get("matchers").and_then(|entry| matchers(report, entry));
+    let written = item.get("matchers").and_then(|entry| matchers(report, entry));
     let from = item.get("from").and_then(|entry| moment::instant(report, entry));
     let until = item.get("until").and_then(|entry| moment::instant(report, entry));
     let weekly = item.get("weekly").and_then(|entry| weekly(report, entry));
+    let (Some(comment), Some(matchers)) = (comment, written.as_ref().map(|written| written.matchers.clone()))
+    else {
+        return (None, written);
+    };
     if report.errors() > errors || item.incomplete {
-        return None;
+        return (None, written);
     }
-    match Silence::new(id, comment?, matchers?, (from, until), weekly) {
-        Ok(silence) => Some(silence),
+    match Silence::new(id, comment, matchers, (from, until), weekly) {
+        Ok(silence) => (Some(silence), written),
         Err(error) => {
-            let key = if error == SilenceError::Backwards { "until" } else { "matchers" };
+            let key = if error == SilenceError::Backwards { "until" } else { "comment" };
             if let Some(entry) = item.get(key) {
                 report.value(Code::NeverSilent, entry, error.to_string());
             }
-            None
+            (None, written)
         }
     }
 }
@@ -74,52 +89,132 @@ fn id(report: &mut Report, entry: &Entry, ids: &mut BTreeMap<String, Place>) -> 
     Some(id)
 }
 
-fn matchers(report: &mut Report, entry: &Entry) -> Option<BTreeMap<String, Labels>> {
-    let entries = shape::map(report, entry, "a mapping of label to text, list of texts or pattern")?;
-    if entries.is_empty() {
-        report.value(Code::InvalidValue, entry, SilenceError::NoMatcher.to_string());
-        return None;
+/// A list of matchers as texts, or a mapping of label to what its value must be.
+fn matchers(report: &mut Report, entry: &Entry) -> Option<Written> {
+    let read: Option<Vec<(Matcher, Part)>> = match &entry.value.value {
+        Yaml::List(items) => {
+            let read: Vec<_> = items.iter().map(|item| text(report, item)).collect();
+            read.into_iter().collect()
+        }
+        Yaml::Map(entries) => {
+            let read: Vec<_> = entries.iter().map(|inner| of_label(report, inner)).collect();
+            read.into_iter().collect::<Option<Vec<_>>>().map(|read| read.into_iter().flatten().collect())
+        }
+        _ => {
+            let text = entry.value.scalar_text(&report.text()).map(|text| format!("write `[{text}]`"));
+            let takes = "a list of matchers, or a mapping of label to value";
+            let message = format!("`matchers` takes {takes}, not {}", entry.value.describe());
+            report.value(Code::WrongType, entry, message).hint = text;
+            return None;
+        }
+    };
+    let joined = joined(read?);
+    let parts: Vec<Vec<Part>> = joined.iter().map(|(_, parts)| parts.clone()).collect();
+    let place = if entry.value.extent().is_empty() { entry.key_at.clone() } else { entry.value.extent() };
+    match Matchers::new(joined.into_iter().map(|(matcher, _)| matcher)) {
+        Ok(matchers) => Some(Written { matchers, place: report.place(place), parts }),
+        Err(refusals) => {
+            for Refusal { matcher, message, hint } in refusals {
+                let part = matcher.and_then(|number| parts.get(number)?.first());
+                let (code, at) = match part {
+                    Some(part) => (Code::BadMatcher, part.value.bytes.clone()),
+                    None => (Code::SilencesAll, place.clone()),
+                };
+                report.add(code, at, message).hint = hint;
+            }
+            None
+        }
     }
-    let pairs: Vec<_> =
-        entries.iter().map(|inner| Some((inner.key.clone(), labels(report, inner)?))).collect();
-    pairs.into_iter().collect()
 }
 
-fn labels(report: &mut Report, entry: &Entry) -> Option<Labels> {
+/// A matcher as a text: `rule=~"auth-.*"`.
+fn text(report: &mut Report, item: &Node) -> Option<(Matcher, Part)> {
+    let file = report.text();
+    let Some(text) = item.scalar_text(&file) else {
+        let message = format!("a matcher is a text, not {}", item.describe());
+        let one = item.entries().and_then(|entries| match entries {
+            [only] => Some(format!("write `{}={}`", only.key, only.value.scalar_text(&file)?)),
+            _ => None,
+        });
+        let hint =
+            one.unwrap_or_else(|| "write `rule=X`, `severity!=critical`, `team=~\"pay.*\"`".to_owned());
+        report.at(Code::WrongType, item, message).hint(hint);
+        return None;
+    };
+    match Matcher::parse(text) {
+        Ok(matcher) => {
+            let place = report.place(item.extent());
+            Some((matcher, Part { label: place.clone(), value: place }))
+        }
+        Err(NoMatcher { message, hint, at, is_pattern }) => {
+            let code = if is_pattern { Code::BadPattern } else { Code::BadMatcher };
+            let at = locate(&file, &item.at, text, &at).filter(|_| item.alias.is_none());
+            let finding = match at {
+                Some(at) => report.add(code, at, message),
+                None => report.at(code, item, message),
+            };
+            finding.hint = hint;
+            None
+        }
+    }
+}
+
+/// The matchers of one label: its text, one of several, or `{matches: …}`.
+fn of_label(report: &mut Report, entry: &Entry) -> Option<Vec<(Matcher, Part)>> {
+    let label = report.place(entry.key_at.clone());
+    if entry.key.is_empty() {
+        report.add(Code::BadMatcher, entry.key_at.clone(), "a matcher has no label");
+        return None;
+    }
+    let part = |report: &Report, node: &Node| {
+        let at = if node.extent().is_empty() { entry.key_at.clone() } else { node.extent() };
+        Part { label: label.clone(), value: report.place(at) }
+    };
     match &entry.value.value {
-        Yaml::List(_) => {
-            let values = shape::texts(report, entry)?;
-            if values.is_empty() {
-                let message = SilenceError::EmptyMatcher { label: entry.key.clone() }.to_string();
+        Yaml::List(items) => {
+            if items.is_empty() {
+                let message =
+                    format!("the matcher of `{}` lists no value, so that nothing matches", entry.key);
                 report.value(Code::NeverSilent, entry, message);
                 return None;
             }
-            Some(Labels::AnyOf(values))
+            let values = shape::texts(report, entry)?;
+            let matchers = items.iter().zip(values);
+            let matchers =
+                matchers.map(|(item, value)| (Matcher::equal(entry.key.as_str(), value), part(report, item)));
+            Some(matchers.collect())
         }
         Yaml::Map(_) => {
             let within = format!("the matcher of `{}`", entry.key);
             shape::item_map(report, &entry.value, Table::SilenceMatcher, &within)?;
             let inner = entry.value.get("matches")?;
-            let text = shape::text(report, inner)?;
-            // Whatever is wrong with it is reported with its place.
-            pattern::check(report, &inner.value, &text).then(|| Pattern::new(text).ok())?.map(Labels::Matches)
+            let text = shape::some_text(report, inner)?;
+            if !pattern::check(report, &inner.value, &text) {
+                return None;
+            }
+            // Whatever is wrong with it has been reported.
+            let matcher = Matcher::found(entry.key.as_str(), &text).ok()?;
+            Some(vec![(matcher, part(report, &inner.value))])
         }
-        _ => shape::text(report, entry).map(|text| Labels::AnyOf(vec![text])),
+        _ => {
+            let value = shape::text(report, entry)?;
+            // A value that is written as amtool writes matchers is compared as it stands, which nobody means.
+            let operator = ["=~", "!~", "!=", "~="].into_iter().find(|operator| value.starts_with(operator));
+            if let Some(operator) = operator {
+                let rest = value.trim_start_matches(operator);
+                let operator = if operator == "~=" { "=~" } else { operator };
+                report
+                    .value(
+                        Code::BadMatcher,
+                        entry,
+                        format!("`{}` is compared with the text `{value}`", entry.key),
+                    )
+                    .hint(format!("write matchers as a list: `matchers: ['{}{operator}{rest}']`", entry.key));
+                return None;
+            }
+            Some(vec![(Matcher::equal(entry.key.as_str(), value), part(report, &entry.value))])
+        }
     }
-}
-
-/// The rules that a silence names as texts.
-fn rules(report: &mut Report, item: &Node) -> Vec<(String, Place)> {
-    let Some(entry) = item.get("matchers").and_then(|matchers| matchers.value.get("rule")) else {
-        return Vec::new();
-    };
-    let items: &[Node] = match &entry.value.value {
-        Yaml::List(items) => items,
-        _ => std::slice::from_ref(&entry.value),
-    };
-    let text = report.text();
-    let named = items.iter().filter_map(|item| Some((item.scalar_text(&text)?.to_owned(), item.extent())));
-    named.map(|(name, at)| (name, report.place(at))).collect()
 }
 
 fn weekly(report: &mut Report, entry: &Entry) -> Option<Weekly> {

@@ -11,7 +11,7 @@ pub(super) const SILENCE: &[Key] = &[
         "matchers",
         Shape::SilenceMatchers,
         None,
-        "Which alerts: rule, severity, labels and group keys by name. All of them must hold.",
+        "Which alerts: a list of matchers as `rule=X`, `severity!=critical`, `team=~\"pay.*\"` (anchored), `team!~x`, or a mapping of rule, severity, labels and group keys to values. All of them must hold.",
     ),
     key("from", Shape::Instant, None, "In force from this moment on, in RFC 3339. Left out: it always was."),
     key("until", Shape::Instant, None, "Over from this moment on, in RFC 3339. Left out: it has no end."),

@@ -43,7 +43,7 @@ fn example(key: &Key) -> &'static str {
         Shape::Literals => "{a: [1, true, x], b: {c: 1.5}}",
         Shape::OneGroup => "{a: ~}",
         Shape::Expected => "{a: 1, b: 2s, c: ~}",
-        Shape::SilenceMatchers => "{rule: a, team: [a, b], b: {matches: c}}",
+        Shape::SilenceMatchers => "{rule: a, team: [a, b], b: {matches: c}, severity: [info]}",
         Shape::Days => "[mon, wed..fri]",
         Shape::TimeOfDay => "\"22:00\"",
         Shape::Words(_) => "[info, critical]",

@@ -1,138 +1,217 @@
-//! What a silence asks of one label.
+//! What a silence asks of one label, as amtool writes it: `rule=X`, `severity!=critical`, `team=~"pay.*"`,
+//! `"http.route"!~"/health|/ready"`.
+//!
+//! ```text
+//!  matcher  =  label operator value           white space around each of them counts for nothing
+//!  label    =  quoted | any characters but white space, quotes and = ! ~ < > { } ,
+//!  operator =  "=" | "!=" | "=~" | "!~"       the last two: regular expressions, anchored at both ends
+//!  value    =  quoted | the rest of the text, which begins with no quote and no operator
+//!  quoted   =  "…" | '…' | `…`                `\"`, `\\`, `\n` and Go's other escapes in the first two
+//! ```
+//!
+//! A label that an alert does not have is the empty text, as in Alertmanager: `team!=payments` and `team=~".*"` match an
+//! alert without a team, `team=~".+"` does not.
+
+mod parse;
+
+use std::fmt;
+use std::ops::Range;
 
 use regex::Regex;
-use serde::{Deserialize, Serialize};
 
-use crate::expr::compile_pattern;
+use crate::expr::{compile_pattern, compile_whole_pattern};
 
-/// Values of a label that match.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Form", into = "Form")]
-pub enum Labels {
-    /// One of these texts.
-    AnyOf(Vec<String>),
-    /// Those in which the pattern is found.
-    Matches(Pattern),
+/// What is asked of one label.
+#[derive(Debug, Clone)]
+pub struct Matcher {
+    label: String,
+    negated: bool,
+    wanted: Wanted,
 }
 
-impl Labels {
-    /// Whether a label's value matches.
-    pub(super) fn match_text(&self, value: &str) -> bool {
-        match self {
-            Self::AnyOf(values) => values.iter().any(|wanted| wanted == value),
-            Self::Matches(pattern) => pattern.regex.is_match(value),
+/// Values that are meant.
+#[derive(Debug, Clone)]
+enum Wanted {
+    /// One of these texts; at least one.
+    OneOf(Vec<String>),
+    /// Those that the pattern matches from their first character to their last.
+    Pattern { text: String, regex: Regex },
+}
+
+/// What is wrong with the text of a matcher.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct NoMatcher {
+    /// What is wrong, in one line.
+    pub message: String,
+    /// What to write instead.
+    pub hint: Option<String>,
+    /// Bytes of the text, on character boundaries.
+    pub at: Range<usize>,
+    /// Whether it is the regular expression that is none.
+    pub is_pattern: bool,
+}
+
+impl Matcher {
+    /// Reads a matcher. Whether it makes sense in a silence is for [`Matchers::new`](super::Matchers::new) to say.
+    pub fn parse(text: &str) -> Result<Self, NoMatcher> {
+        parse::matcher(text)
+    }
+
+    /// `label=value`.
+    pub fn equal(label: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { label: label.into(), negated: false, wanted: Wanted::OneOf(vec![value.into()]) }
+    }
+
+    /// `label=~pattern`.
+    pub fn pattern(label: impl Into<String>, pattern: impl Into<String>) -> Result<Self, regex::Error> {
+        let text = pattern.into();
+        let regex = compile_whole_pattern(&text)?;
+        Ok(Self { label: label.into(), negated: false, wanted: Wanted::Pattern { text, regex } })
+    }
+
+    /// Matches the values in which the pattern is found, as `matches` of rules does.
+    pub(crate) fn found(label: impl Into<String>, pattern: &str) -> Result<Self, regex::Error> {
+        compile_pattern(pattern)?;
+        let label = label.into();
+        Self::pattern(label.as_str(), format!("(?s:.*)(?:{pattern})(?s:.*)"))
+            // A comment of the `x` flag goes on to the end of its line.
+            .or_else(|_| Self::pattern(label, format!("(?s:.*)(?:{pattern}\n)(?s:.*)")))
+    }
+
+    /// The label it is about: `rule`, `severity`, a rule's label, or a group key.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Whether it matches what does not match.
+    pub fn is_negated(&self) -> bool {
+        self.negated
+    }
+
+    /// Whether the label's value is as it asks; of a label that is missing, the empty text.
+    pub fn matches(&self, value: &str) -> bool {
+        self.means(value) != self.negated
+    }
+
+    /// Whether the value is among those that it names, negated or not.
+    pub(super) fn means(&self, value: &str) -> bool {
+        match &self.wanted {
+            Wanted::OneOf(values) => values.iter().any(|wanted| wanted == value),
+            Wanted::Pattern { regex, .. } => regex.is_match(value),
+        }
+    }
+
+    /// The texts of which a value must be one; none of a pattern.
+    pub(super) fn values(&self) -> &[String] {
+        match &self.wanted {
+            Wanted::OneOf(values) => values,
+            Wanted::Pattern { .. } => &[],
+        }
+    }
+
+    /// The pattern, as written.
+    pub(super) fn pattern_text(&self) -> Option<&str> {
+        match &self.wanted {
+            Wanted::OneOf(_) => None,
+            Wanted::Pattern { text, .. } => Some(text),
+        }
+    }
+
+    /// What it names first: a value or the pattern.
+    pub fn named(&self) -> &str {
+        self.pattern_text().or_else(|| self.values().first().map(String::as_str)).unwrap_or_default()
+    }
+
+    /// The same the other way round.
+    fn negated(self) -> Self {
+        Self { negated: !self.negated, ..self }
+    }
+
+    /// Takes the values of `other`, which is one `=` about the same label: of several, one must be equal.
+    fn or_equal(&mut self, other: &mut Self) -> bool {
+        let same = self.label == other.label && !self.negated && !other.negated;
+        match (&mut self.wanted, &mut other.wanted) {
+            (Wanted::OneOf(values), Wanted::OneOf(more)) if same => {
+                values.append(more);
+                true
+            }
+            _ => false,
         }
     }
 }
 
-/// A regular expression, unanchored, in the syntax of the `regex` crate.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Pattern {
-    text: String,
-    regex: Regex,
+/// Joins the `=` about one label, of whose values one must be equal: all of them could not. What stands beside each
+/// matcher is kept for each of its values.
+pub(crate) fn joined<T>(matchers: impl IntoIterator<Item = (Matcher, T)>) -> Vec<(Matcher, Vec<T>)> {
+    let mut joined: Vec<(Matcher, Vec<T>)> = Vec::new();
+    for (mut matcher, beside) in matchers {
+        match joined.iter_mut().find_map(|(first, all)| first.or_equal(&mut matcher).then_some(all)) {
+            Some(all) => all.push(beside),
+            None => joined.push((matcher, vec![beside])),
+        }
+    }
+    joined
 }
 
-impl Pattern {
-    /// Compiles it.
-    pub fn new(text: impl Into<String>) -> Result<Self, regex::Error> {
-        let text = text.into();
-        compile_pattern(&text).map(|regex| Self { text, regex })
-    }
-
-    /// As written.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-}
-
-impl PartialEq for Pattern {
+/// Matchers are the same that are written the same.
+impl PartialEq for Matcher {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.to_string() == other.to_string()
     }
 }
 
-impl TryFrom<String> for Pattern {
-    type Error = regex::Error;
-
-    fn try_from(text: String) -> Result<Self, regex::Error> {
-        Self::new(text)
-    }
-}
-
-impl From<Pattern> for String {
-    fn from(pattern: Pattern) -> Self {
-        pattern.text
-    }
-}
-
-/// As written: a text, a list of texts, or `{matches: …}`.
-#[derive(Debug, Clone, Serialize)]
-#[serde(untagged)]
-enum Form {
-    One(String),
-    AnyOf(Vec<String>),
-    Matches { matches: Pattern },
-}
-
-/// By hand: what serde makes of an untagged enum keeps the reason to itself.
-impl<'de> Deserialize<'de> for Form {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FormVisitor)
-    }
-}
-
-struct FormVisitor;
-
-impl<'de> serde::de::Visitor<'de> for FormVisitor {
-    type Value = Form;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a text, a list of texts, or `{\"matches\": …}`")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Form, E> {
-        Ok(Form::One(text.to_owned()))
-    }
-
-    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut items: A) -> Result<Form, A::Error> {
-        let mut values = Vec::new();
-        while let Some(value) = items.next_element()? {
-            values.push(value);
+/// As it can be read again: `rule="X"`; of several texts the pattern that means them.
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.label.is_empty() || self.label.contains(parse::is_reserved) {
+            write_quoted(f, &self.label)?;
+        } else {
+            f.write_str(&self.label)?;
         }
-        Ok(Form::AnyOf(values))
-    }
-
-    fn visit_map<A: serde::de::MapAccess<'de>>(self, entries: A) -> Result<Form, A::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Matches {
-            matches: Pattern,
-        }
-        let Matches { matches } =
-            Matches::deserialize(serde::de::value::MapAccessDeserializer::new(entries))?;
-        Ok(Form::Matches { matches })
-    }
-}
-
-impl From<Form> for Labels {
-    fn from(form: Form) -> Self {
-        match form {
-            Form::One(value) => Self::AnyOf(vec![value]),
-            Form::AnyOf(values) => Self::AnyOf(values),
-            Form::Matches { matches } => Self::Matches(matches),
+        let (plain, pattern) = if self.negated { ("!=", "!~") } else { ("=", "=~") };
+        match &self.wanted {
+            Wanted::OneOf(values) if values.len() == 1 => {
+                f.write_str(plain)?;
+                values.iter().try_for_each(|value| write_quoted(f, value))
+            }
+            Wanted::OneOf(values) => {
+                f.write_str(pattern)?;
+                let texts: Vec<String> = values.iter().map(|value| escaped(value)).collect();
+                write_quoted(f, &texts.join("|"))
+            }
+            Wanted::Pattern { text, .. } => {
+                f.write_str(pattern)?;
+                write_quoted(f, text)
+            }
         }
     }
 }
 
-impl From<Labels> for Form {
-    fn from(labels: Labels) -> Self {
-        match labels {
-            Labels::AnyOf(mut values) => match (values.len(), values.pop()) {
-                (1, Some(only)) => Self::One(only),
-                (_, last) => Self::AnyOf(values.into_iter().chain(last).collect()),
-            },
-            Labels::Matches(matches) => Self::Matches { matches },
+fn write_quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    f.write_str("\"")?;
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => write!(f, "\\{c}")?,
+            '\n' => f.write_str("\\n")?,
+            c if c.is_control() => write!(f, "\\u{:04x}", u32::from(c))?,
+            c => write!(f, "{c}")?,
         }
     }
+    f.write_str("\"")
 }
+
+/// A pattern of this text alone. `regex::escape` escapes hyphens, too, which nobody would write.
+fn escaped(text: &str) -> String {
+    let mut pattern = String::new();
+    for c in text.chars() {
+        if "\\.+*?()|[]{}^$".contains(c) {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern
+}
+
+#[cfg(test)]
+mod tests;

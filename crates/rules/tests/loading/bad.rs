@@ -68,8 +68,9 @@ fn every_bad_test_file_is_told_as_written_beside_it() {
 
 #[test]
 fn every_bad_silence_is_told_as_written_beside_it() {
-    let codes = check("bad_silences", 4, |files| (silence::load(files).findings, None));
-    assert_all(&codes, '6', &[Code::SilencesNobody]);
+    let codes = check("bad_silences", 6, |files| (silence::load(files).findings, None));
+    let about_rules = [Code::SilencesNobody, Code::UnknownLabel, Code::UnknownLabelValue, Code::NoRuleHasAll];
+    assert_all(&codes, '6', &about_rules);
 }
 
 #[test]

@@ -164,7 +164,7 @@ fn tests_and_silences_of_the_manual_are_valid_and_load() {
         assert_eq!(validity_in(&test_files(), &instance), None, "{name}");
     }
     let found = fluo_rules::silence::load(&[SourceFile::new("silences.yml", SILENCES)]);
-    assert_eq!((found.findings, found.silences.len()), (vec![], 3));
+    assert_eq!((found.findings, found.silences.len()), (vec![], 4));
     assert_eq!(validity_in(&silences(), &serde_yaml::from_str(SILENCES).unwrap()), None);
     for schema in [test_files(), silences()] {
         assert_eq!(validity_in(&schema, &json!(null)), None, "an empty file");
@@ -233,6 +233,7 @@ const SILENCES: &str = "silences:
     id: move
   - {comment: Batch window., matchers: {rule: slow}, weekly: {days: [mon..fri, sun], from: 22:00, to: 6:30, timezone: Europe/Berlin}}
   - {comment: Every day., matchers: {tier: 1}, weekly: {from: 00:00, to: 24:00}}
+  - {comment: Load test., matchers: [severity!=critical, 'rule=~checkout-.*', team!~x|y]}
 ";
 
 #[test]
@@ -261,6 +262,9 @@ fn mistakes_in_tests_and_silences_are_not_valid() {
     for (scenario, instance) in [
         ("no matchers", silence(json!({"comment": "c"}))),
         ("empty matchers", silence(json!({"comment": "c", "matchers": {}}))),
+        ("no matcher in a list", silence(json!({"comment": "c", "matchers": []}))),
+        ("a matcher without an operator", silence(json!({"comment": "c", "matchers": ["rule"]}))),
+        ("a severity that is none", silence(json!({"comment": "c", "matchers": {"severity": "high"}}))),
         ("an unknown operator", silence(json!({"comment": "c", "matchers": {"a": {"like": "x"}}}))),
         ("a day only", silence(json!({"comment": "c", "matchers": {"a": "b"}, "until": "2026-12-01"}))),
         (
