@@ -31,7 +31,7 @@ fn the_incident_is_one_line_as_documented() {
                 concat!(
                     r#"{{"trace_id":"5b5b5b5b5b5b5b5b000000000000000{number}","span_id":"000000000000000{number}","#,
                     r#""service_name":"auth-service","name":"auth_user","end_time":"2024-05-01T12:{clock}.000Z","#,
-                    r#""duration_ns":12000000,"#,
+                    r#""duration_ns":12000000,"status":"unset","#,
                     r#""attributes":{{"error.type":"AuthenticationError","http.status_code":"401"}}}}"#,
                 ),
                 number = number,

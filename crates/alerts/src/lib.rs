@@ -11,6 +11,8 @@
 //! | [`life_cycle`] | observations → the state of alerts, and what is told of them |
 //! | [`trouble`] | what is wrong with fluo itself → what is told of it, to its all-clear |
 //! | [`notification`] | an event in an alert's life → the payload that every sink starts from |
+//! | [`facts`], [`words`] | a notification → what every message says, and its heading |
+//! | [`reading`] | a condition and values → what is compared, in words |
 //! | [`template`] | annotations → texts, with a default that never fails |
 //! | [`log`] | what was done, and how much it matters → a line of JSON |
 //! | [`mod@step`] | a step of the work → a span of fluo's own traces |
@@ -19,11 +21,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
 
 pub mod escape;
+pub mod facts;
 mod filters;
 pub mod fingerprint;
 pub mod life_cycle;
 pub mod log;
 pub mod notification;
+pub mod reading;
 pub mod step;
 pub mod template;
 pub mod time;
@@ -31,4 +35,4 @@ pub mod trouble;
 pub mod value;
 pub mod violation;
 pub mod wire;
-mod words;
+pub mod words;

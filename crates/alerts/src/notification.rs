@@ -15,7 +15,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use crate::fingerprint::Fingerprint;
-use crate::violation::Violation;
+use crate::reading::Reading;
+use crate::value::Value;
+use crate::violation::{Top, Violation};
 use crate::wire;
 
 /// Name and version of the payload's format.
@@ -306,7 +308,8 @@ impl Notification {
     }
 }
 
-/// What was told about an alert when it first fired. It never changes.
+/// What is told about an alert. What it is, and what was seen when it first fired, never changes; what has become of it
+/// does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Told {
     /// The episode's id: fingerprint and `starts_at` as first committed.
@@ -319,14 +322,48 @@ pub struct Told {
     /// The declared aggregates' names and values as people read them (`1.2s`).
     #[serde(with = "wire::pairs")]
     pub values: Vec<(String, String)>,
-    /// The rule's annotations, rendered.
+    /// What has become of it by the time of the notification. Only in notifications.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<Now>,
+    /// The rule's annotations, rendered when the notification was decided.
     pub annotations: BTreeMap<String, String>,
-    /// Links to the traces of the evidence, without repetitions; empty where no `trace_url` is configured.
+    /// A link to each trace of the evidence, in its order; empty where no `trace_url` is configured.
     pub trace_urls: Vec<String>,
     /// SHA-256 of the rule's text, which is kept as `state/rules/<hash>.yml`.
     pub rule_hash: String,
     /// The data files that held the window.
     pub files: Vec<FileRef>,
+}
+
+/// How an alert stands when people are told of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Now {
+    /// Its first moment as it is known now; nanoseconds since the epoch.
+    #[serde(with = "wire::moment")]
+    pub starts_at: i64,
+    /// The newest judged moment at which the condition held.
+    #[serde(with = "wire::moment")]
+    pub at: i64,
+    /// The declared aggregates then.
+    #[serde(with = "wire::pairs")]
+    pub values: Vec<(String, Value)>,
+    /// The same as people read them.
+    #[serde(with = "wire::pairs")]
+    pub shown: Vec<(String, String)>,
+    /// The moment at which the condition was exceeded most.
+    #[serde(with = "wire::moment")]
+    pub peak_at: i64,
+    /// The declared aggregates then.
+    #[serde(with = "wire::pairs")]
+    pub peak: Vec<(String, Value)>,
+    /// What the condition compares, as people read it.
+    pub readings: Vec<Reading>,
+    /// The commonest values at the peak.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub top: Vec<Top>,
+    /// What else there is to know of the message itself: an annotation that could not be rendered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// An alarm of the cloud that fluo runs in, such as the one which says that the evaluator does not run.
@@ -414,6 +451,7 @@ mod tests {
                 id,
                 resolved_at: None,
                 values: vec![("p99".to_owned(), "1.2s".to_owned()), ("count".to_owned(), "6".to_owned())],
+                now: None,
                 annotations: BTreeMap::new(),
                 trace_urls: Vec::new(),
                 rule_hash: "00".repeat(32),

@@ -8,14 +8,15 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
 
-use fluo_rules::duration::Nanos;
+use fluo_rules::rule::Rule;
 use minijinja::value::Value as Any;
 use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior, context};
 
 use crate::escape::plain;
+use crate::reading::{Reading, readings};
 use crate::time;
 use crate::value::Value;
-use crate::violation::{Evidence, Violation};
+use crate::violation::{Evidence, Top, Violation};
 
 /// The longest text that a template may make, in bytes.
 pub const MAX_OUTPUT: usize = 16 * 1024;
@@ -28,6 +29,9 @@ pub const SUMMARY: &str = "summary";
 
 /// The state that a violation's summary speaks of: a violation is what makes an alert fire.
 const FIRING: &str = "firing";
+
+/// The annotation that says what to do.
+pub const RUNBOOK_URL: &str = "runbook_url";
 
 /// Steps that a template may take: a thousand times what a message needs, and a few milliseconds.
 const FUEL: u64 = 50_000;
@@ -68,14 +72,35 @@ impl Renderer {
         self.link.as_deref().map(|link| link_to(link, trace_id))
     }
 
-    /// The text of `template` for a violation whose alert is in `state` (`firing`, `resolved`, …).
+    /// The text of `template` for what is told.
     ///
     /// The error is one line for people. It is not an error of the program: the alert goes out without this text.
-    pub fn render(&self, template: &str, violation: &Violation, state: &str) -> Result<String, String> {
+    pub fn render(&self, template: &str, subject: &Subject<'_>) -> Result<String, String> {
+        self.render_with(template, subject.variables(None))
+    }
+
+    /// The texts of all annotations. `runbook_url` is rendered first, so that the others can name it.
+    pub fn annotations(
+        &self,
+        annotations: &BTreeMap<String, String>,
+        subject: &Subject<'_>,
+    ) -> BTreeMap<String, Result<String, String>> {
+        let mut texts = BTreeMap::new();
+        let runbook = annotations.get(RUNBOOK_URL).map(|template| self.render(template, subject));
+        let variables = subject.variables(runbook.as_ref().and_then(|text| text.as_deref().ok()));
+        for (name, template) in annotations.iter().filter(|(name, _)| *name != RUNBOOK_URL) {
+            texts.insert(name.clone(), self.render_with(template, variables.clone()));
+        }
+        texts.extend(runbook.map(|runbook| (RUNBOOK_URL.to_owned(), runbook)));
+        texts
+    }
+
+    fn render_with(&self, template: &str, variables: Any) -> Result<String, String> {
         let mut output = Bounded { bytes: Vec::new(), full: false };
-        let rendered = self.environment.template_from_str(template).and_then(|template| {
-            template.render_captured_to(variables(violation, state), &mut output).map(drop)
-        });
+        let rendered = self
+            .environment
+            .template_from_str(template)
+            .and_then(|template| template.render_captured_to(variables, &mut output).map(drop));
         match rendered {
             // Only whole texts are written, so it is UTF-8.
             Ok(()) => Ok(String::from_utf8_lossy(&output.bytes).into_owned()),
@@ -84,12 +109,90 @@ impl Renderer {
         }
     }
 
-    /// The violation's summary: its annotation `summary`, or the default text.
-    pub fn summary(&self, annotations: &BTreeMap<String, String>, violation: &Violation) -> Rendered {
-        match annotations.get(SUMMARY).map(|template| self.render(template, violation, FIRING)) {
-            Some(Ok(text)) => Rendered { text, failure: None },
-            Some(Err(failure)) => Rendered { text: default_summary(violation), failure: Some(failure) },
-            None => Rendered { text: default_summary(violation), failure: None },
+    /// The summary of a violation's record: its annotation `summary`, or `default`.
+    pub fn summary(
+        &self,
+        annotations: &BTreeMap<String, String>,
+        subject: &Subject<'_>,
+        default: String,
+    ) -> Rendered {
+        match annotations.get(SUMMARY) {
+            Some(_) => match self.annotations(annotations, subject).remove(SUMMARY) {
+                Some(Ok(text)) => Rendered { text, failure: None },
+                Some(Err(failure)) => Rendered { text: default, failure: Some(failure) },
+                None => Rendered { text: default, failure: None },
+            },
+            None => Rendered { text: default, failure: None },
+        }
+    }
+}
+
+/// What a template is rendered for.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The violation, with its values and evidence as they were at first.
+    pub violation: &'a Violation,
+    /// What is told of it: `firing`, `resolved` …
+    pub state: &'a str,
+    /// The newest moment at which the condition held; nanoseconds since the epoch.
+    pub at: i64,
+    /// The values then.
+    pub value: &'a [(String, Value)],
+    /// The values at its first moment.
+    pub first: &'a [(String, Value)],
+    /// The values when it was exceeded most.
+    pub peak: &'a [(String, Value)],
+    /// The commonest values then.
+    pub top: &'a [Top],
+    /// Since when it has been firing.
+    pub started_at: i64,
+    /// Until when it has been: now, or when it was over.
+    pub until: i64,
+}
+
+impl<'a> Subject<'a> {
+    /// Of a violation by itself, with these values of its last, first and highest moment.
+    pub fn of_violation(
+        violation: &'a Violation,
+        value: &'a [(String, Value)],
+        first: &'a [(String, Value)],
+        peak: &'a [(String, Value)],
+    ) -> Self {
+        Self {
+            violation,
+            state: FIRING,
+            at: violation.ends_at,
+            value,
+            first,
+            peak,
+            top: &violation.top,
+            started_at: violation.starts_at,
+            until: violation.ends_at,
+        }
+    }
+
+    /// What a template sees; the names are [`fluo_rules::template::VARIABLES`] (`trace_url` is a function).
+    fn variables(&self, runbook_url: Option<&str>) -> Any {
+        let violation = self.violation;
+        context! {
+            rule => plain(&violation.rule),
+            severity => violation.severity.as_str(),
+            labels => texts(violation.labels.iter().map(|(key, value)| (key, value.as_str()))),
+            group => group(&violation.group),
+            value => numbers(self.value),
+            first => numbers(self.first),
+            peak => numbers(self.peak),
+            condition => plain(&violation.condition),
+            state => plain(self.state),
+            window => context! {
+                start => time::format(self.at.saturating_sub(violation.window.0)),
+                end => time::format(self.at),
+            },
+            started_at => time::format(self.started_at),
+            firing_for => self.until.saturating_sub(self.started_at),
+            evidence => violation.evidence.iter().map(evidence).collect::<Vec<_>>(),
+            top => self.top.iter().map(top).collect::<Vec<_>>(),
+            runbook_url => runbook_url.map_or_else(String::new, |url| plain(url).into_owned()),
         }
     }
 }
@@ -110,49 +213,45 @@ fn limited() -> Environment<'static> {
 /// `AuthFailuresRule: count = 6 (gt(count, 5)) in 1m`, and with groups
 /// `AuthFailuresRule: count = 6 (gt(count, 5)) in 1m for deployment.environment=prod, cloud.region=(none)`.
 ///
-/// All values are named, in the order of their declaration; line breaks of the condition become spaces.
-pub fn default_summary(violation: &Violation) -> String {
-    let Violation { rule, values, condition, window, group, .. } = violation;
-    summary_text(rule, values, condition, *window, group)
-}
-
-fn summary_text(
-    rule: &str,
-    values: &[(String, Value)],
-    condition: &str,
-    window: Nanos,
-    group: &[(String, Option<String>)],
-) -> String {
-    let mut text = format!("{}:", plain(rule));
-    for (index, (name, value)) in values.iter().enumerate() {
-        // Writing to a `String` cannot fail.
-        let _ = write!(text, "{} {name} = {}", if index == 0 { "" } else { "," }, value.human());
-    }
-    let condition = condition.split_whitespace().collect::<Vec<_>>().join(" ");
-    let _ = write!(text, " ({}) in {window}", plain(&condition));
-    for (index, (key, value)) in group.iter().enumerate() {
-        let shown = value.as_deref().map_or(NO_VALUE.into(), plain);
-        let _ = write!(text, "{} {}={shown}", if index == 0 { " for" } else { "," }, plain(key));
+/// It names what the condition compares, then the other values; line breaks of the condition become spaces.
+pub fn default_summary(rule: &Rule, violation: &Violation, values: &[(String, Value)]) -> String {
+    let shown: Vec<String> = readings(rule, values, &[]).iter().map(Reading::now).collect();
+    let condition = violation.condition.split_whitespace().collect::<Vec<_>>().join(" ");
+    let window = violation.window;
+    let mut text =
+        format!("{}: {} ({}) in {window}", plain(&violation.rule), shown.join(", "), plain(&condition));
+    if !violation.group.is_empty() {
+        text.push_str(" for ");
+        text.push_str(&group_text(&violation.group));
     }
     text
 }
 
-/// What a template sees; the names are [`fluo_rules::template::VARIABLES`] (`trace_url` is a function).
-fn variables(violation: &Violation, state: &str) -> Any {
-    context! {
-        rule => plain(&violation.rule),
-        severity => violation.severity.as_str(),
-        labels => texts(violation.labels.iter().map(|(key, value)| (key, value.as_str()))),
-        group => texts(violation.group.iter().map(|(key, value)| (key, value.as_deref().unwrap_or(NO_VALUE)))),
-        value => violation.values.iter().map(|(name, value)| (name.clone(), number(*value))).collect::<BTreeMap<_, _>>(),
-        condition => plain(&violation.condition),
-        state => plain(state),
-        window => context! {
-            start => time::format(violation.starts_at.saturating_sub(violation.window.0)),
-            end => time::format(violation.starts_at),
-        },
-        evidence => violation.evidence.iter().map(evidence).collect::<Vec<_>>(),
-    }
+/// `deployment.environment=prod, cloud.region=(none)`
+pub(crate) fn group_text(group: &[(String, Option<String>)]) -> String {
+    let shown = |value: &Option<String>| value.as_deref().map_or(NO_VALUE.into(), plain).into_owned();
+    let entries: Vec<String> =
+        group.iter().map(|(key, value)| format!("{}={}", plain(key), shown(value))).collect();
+    entries.join(", ")
+}
+
+fn group(group: &[(String, Option<String>)]) -> Any {
+    texts(group.iter().map(|(key, value)| (key, value.as_deref().unwrap_or(NO_VALUE))))
+}
+
+fn numbers(values: &[(String, Value)]) -> Any {
+    values.iter().map(|(name, value)| (name.clone(), number(*value))).collect::<BTreeMap<_, _>>().into()
+}
+
+fn top(top: &Top) -> Any {
+    let values = top.values.iter().map(|value| {
+        context! {
+            value => value.value.as_deref().map_or(NO_VALUE.into(), plain),
+            spans => value.spans,
+            share => value.share(top),
+        }
+    });
+    context! { key => plain(&top.key), spans => top.spans, values => values.collect::<Vec<_>>() }
 }
 
 fn texts<'a>(pairs: impl Iterator<Item = (&'a String, &'a str)>) -> Any {
@@ -175,6 +274,8 @@ fn evidence(span: &Evidence) -> Any {
         name => plain(&span.name),
         end_time => time::format(span.end_time),
         duration_ns => span.duration_ns,
+        status => span.status.as_deref().unwrap_or_default(),
+        status_message => span.status_message.as_deref().map_or("".into(), plain),
         attributes => texts(span.attributes.iter().map(|(key, value)| (key, value.as_str()))),
     }
 }

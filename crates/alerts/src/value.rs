@@ -113,8 +113,13 @@ pub(crate) fn human_number(float: f64) -> String {
 
 /// `float` rounded to four significant digits.
 pub(crate) fn four_significant(float: f64) -> f64 {
+    significant(float, 4)
+}
+
+/// `float` rounded to so many significant digits, of at least one.
+pub(crate) fn significant(float: f64, digits: usize) -> f64 {
     // Through its text: scaling by powers of ten would round a second time. What was formatted parses.
-    format!("{float:.3e}").parse().unwrap_or(float)
+    format!("{float:.*e}", digits.saturating_sub(1)).parse().unwrap_or(float)
 }
 
 /// Without zeros behind the point that say nothing.

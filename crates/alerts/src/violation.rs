@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use fluo_rules::duration::Nanos;
-use fluo_rules::rule::Severity;
+use fluo_rules::rule::{Rule, Severity};
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -58,6 +58,9 @@ pub struct Violation {
     pub peak: Vec<(String, Value)>,
     /// Spans that show it.
     pub evidence: Vec<Evidence>,
+    /// The commonest values of the keys that the rule asks for, in the window at which it was exceeded most.
+    #[serde(default)]
+    pub top: Vec<Top>,
     /// One line for people.
     pub summary: String,
     /// Whether data of the window could not be read.
@@ -77,8 +80,41 @@ impl Violation {
     }
 }
 
-/// A span that shows a violation. It carries only the attributes that the rule reads: nothing else leaves the
-/// bucket.
+/// The values of a declared aggregate each, of values among which there is `count` besides.
+pub fn declared(rule: &Rule, values: &[(String, Value)]) -> Vec<(String, Value)> {
+    values.iter().filter(|(name, _)| rule.declares(name)).cloned().collect()
+}
+
+/// How often the values of one key occur among the matching spans of a window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Top {
+    /// The key as the rule writes it.
+    pub key: String,
+    /// How many spans there are.
+    pub spans: u64,
+    /// The commonest values, the commonest first.
+    pub values: Vec<TopValue>,
+}
+
+/// A value and how often it occurs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopValue {
+    /// `None` where spans have no value.
+    pub value: Option<String>,
+    /// In how many spans.
+    pub spans: u64,
+}
+
+impl TopValue {
+    /// The share of the spans that have it.
+    #[expect(clippy::cast_precision_loss, reason = "a share for people")]
+    pub fn share(&self, of: &Top) -> f64 {
+        self.spans as f64 / of.spans.max(1) as f64
+    }
+}
+
+/// A span that shows a violation. It carries only the attributes that the rule reads or asks for, and a few harmless
+/// ones that say what failed: nothing else leaves the bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// 32 lower-case hexadecimal digits.
@@ -94,13 +130,19 @@ pub struct Evidence {
     pub end_time: i64,
     /// End − start.
     pub duration_ns: i64,
+    /// `unset`, `ok` or `error`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// What the span says of its status, where it says something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_message: Option<String>,
     /// Key and canonical text.
     pub attributes: BTreeMap<String, String>,
 }
 
 impl Serialize for Violation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut record = serializer.serialize_struct("Violation", 16)?;
+        let mut record = serializer.serialize_struct("Violation", 17)?;
         record.serialize_field("schema", SCHEMA)?;
         record.serialize_field("rule", &self.rule)?;
         record.serialize_field("severity", self.severity.as_str())?;
@@ -115,6 +157,11 @@ impl Serialize for Violation {
         record.serialize_field("values", &wire::Object(&self.values))?;
         record.serialize_field("peak", &wire::Object(&self.peak))?;
         record.serialize_field("evidence", &self.evidence)?;
+        if self.top.is_empty() {
+            record.skip_field("top")?;
+        } else {
+            record.serialize_field("top", &self.top)?;
+        }
         record.serialize_field("summary", &self.summary)?;
         record.serialize_field("partial", &self.partial)?;
         record.end()
@@ -158,10 +205,13 @@ pub(crate) mod tests {
                 name: "auth_user".to_owned(),
                 end_time: 1_795_345_491_200_000_001,
                 duration_ns: 12_000_000,
+                status: Some("error".to_owned()),
+                status_message: Some("bad token".to_owned()),
                 attributes: [("http.status_code", "401"), ("error.type", "AuthenticationError")]
                     .map(|(k, v)| (k.to_owned(), v.to_owned()))
                     .into(),
             }],
+            top: Vec::new(),
             summary: "AuthFailuresRule: count = 6 (gt(count, 5)) in 1m".to_owned(),
             partial: false,
         }
@@ -178,7 +228,7 @@ pub(crate) mod tests {
             r#""ongoing":false,"window":"1m","values":{"count":6,"p99":1200000000},"peak":{"count":41,"p99":null},"#,
             r#""evidence":[{"trace_id":"5b8efff798038103d269b633813fc60c","span_id":"eee19b7ec3c1b174","#,
             r#""service_name":"auth-service","name":"auth_user","end_time":"2026-11-22T11:04:51.200000001Z","#,
-            r#""duration_ns":12000000,"attributes":{"error.type":"AuthenticationError","http.status_code":"401"}}],"#,
+            r#""duration_ns":12000000,"status":"error","status_message":"bad token","attributes":{"error.type":"AuthenticationError","http.status_code":"401"}}],"#,
             r#""summary":"AuthFailuresRule: count = 6 (gt(count, 5)) in 1m","partial":false}"#,
         );
         assert_eq!(serde_json::to_string(&violation()).unwrap(), expected);

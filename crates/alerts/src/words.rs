@@ -3,98 +3,110 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use fluo_rules::rule::Severity;
+
 use crate::escape::plain;
-use crate::life_cycle::Alert;
-use crate::notification::{Event, Summary, SummaryLine};
-use crate::template::{NO_VALUE, SUMMARY};
+use crate::facts;
+use crate::notification::{Event, Notification, Now, Summary, SummaryLine, Told};
+use crate::reading::Reading;
+use crate::template::group_text;
 use crate::time;
-use crate::value::human_duration;
 
-/// Spans of the evidence that a text names.
-const SPANS_NAMED: usize = 3;
-
-/// Times are shown to the second, and so is how long something lasted.
-const SECOND: i64 = 1_000_000_000;
+/// Traces that a text names.
+pub const TRACES_NAMED: usize = 3;
 
 fn word(event: Event) -> &'static str {
     match event {
-        Event::Firing => "Firing",
-        Event::Renotify => "Still firing",
-        Event::Resolved => "Resolved",
-        Event::FiredLate => "Fired, seen late and over",
-        Event::Withdrawn => "Taken back",
-        Event::Reopened => "Firing again",
-        Event::Summary => "Several alerts",
+        Event::Firing => "firing",
+        Event::Renotify => "still firing",
+        Event::Resolved => "resolved",
+        Event::FiredLate => "fired, over already",
+        Event::Withdrawn => "taken back",
+        Event::Reopened => "firing again",
+        Event::Summary => "many alerts",
         // Troubles of fluo's own and alarms have titles of their own.
         _ => event.as_str(),
     }
 }
 
-/// One line: what happened, and to what.
-pub(crate) fn title(event: Event, what: &str) -> String {
-    format!("{}: {}", word(event), plain(what))
+/// How bad, and what: `CRITICAL firing: checkout-error-ratio`. So every message begins.
+pub fn heading(severity: Severity, what: &str) -> String {
+    format!("{} {what}", severity.as_str().to_uppercase())
 }
 
-/// A few lines about an alert.
-pub(crate) fn text(event: Event, alert: &Alert, at: i64) -> String {
-    let told = &alert.told;
-    let violation = &told.violation;
-    let mut text = plain(&violation.summary).into_owned();
-    let seconds = |ns: i64| i128::from(ns.div_euclid(SECOND)) * i128::from(SECOND);
-    let lasted = |to: i64| human_duration(seconds(to) - seconds(alert.starts_at));
-    // Writing to a `String` cannot fail.
-    let _ = match (event, told.resolved_at) {
-        (Event::Withdrawn, _) => {
-            write!(text, "\nSpans that arrived late show that this was not so: there is nothing left of it.")
-        }
-        (_, Some(over)) => write!(
-            text,
-            "\nfrom {} to {} ({})",
-            time::human(alert.starts_at),
-            time::human(over),
-            lasted(over)
-        ),
-        (_, None) => write!(text, "\nsince {} ({})", time::human(alert.starts_at), lasted(at)),
-    };
-    if let Some(reason) = &alert.reason {
-        let _ = write!(text, "\nreason: {}", plain(reason));
-    }
-    for (index, span) in violation.evidence.iter().take(SPANS_NAMED).enumerate() {
-        let service = span.service_name.as_deref().map_or(NO_VALUE.into(), plain);
-        let _ = write!(text, "\n{service} {} trace {}", plain(&span.name), plain(&span.trace_id));
-        if let (0, Some(url)) = (index, told.trace_urls.first()) {
-            let _ = write!(text, " {url}");
+impl Notification {
+    /// What comes first in every message: `CRITICAL firing: checkout-error-ratio`; of what is about no rule, its title.
+    pub fn heading(&self) -> String {
+        match (&self.rule, self.alert.is_some() || self.summary.is_some()) {
+            (Some(rule), true) => heading(self.severity, &format!("{}: {}", word(self.event), plain(rule))),
+            _ => self.title.clone(),
         }
     }
-    let rest = violation.evidence.len().saturating_sub(SPANS_NAMED);
-    if rest > 0 {
-        let _ = write!(text, "\nand {rest} more spans");
-    }
-    for (name, annotation) in told.annotations.iter().filter(|(name, _)| *name != SUMMARY) {
-        let _ = write!(text, "\n{}: {}", plain(name), plain(annotation));
-    }
-    if violation.partial {
-        text.push_str("\nSome data of the window could not be read: the values are lower bounds at best.");
-    }
-    text
 }
 
-/// `AuthFailuresRule: 120 alerts (118 firing, 2 resolved)`
-pub(crate) fn summary_title(rule: &str, by_event: &BTreeMap<Event, usize>) -> String {
-    let all: usize = by_event.values().sum();
-    let parts: Vec<String> = by_event
-        .iter()
-        .map(|(event, count)| format!("{count} {}", event.as_str().replace('_', " ")))
+/// What is compared, and of which group, in one line: `errors / total = 45.2 % (271 of 600), limit 10 % for env=prod`. Of
+/// what is over, how long it lasted and the peak.
+pub(crate) fn line(event: Event, alert: &Told, now: &Now) -> String {
+    let is_limited = |reading: &&Reading| !reading.limit.is_empty();
+    let mut shown: Vec<&Reading> = now.readings.iter().filter(is_limited).collect();
+    if shown.is_empty() {
+        shown = now.readings.iter().collect();
+    }
+    let over = alert.resolved_at.filter(|_| event.is_closed());
+    let said: Vec<String> = shown
+        .into_iter()
+        .map(|reading| match over {
+            Some(_) => format!("{} = {} at its peak", reading.what, reading.peak),
+            None => format!("{} = {}", reading.what, reading.against()),
+        })
         .collect();
-    title(Event::Summary, &format!("{rule}: {all} ({})", parts.join(", ")))
+    let mut line = said.join("; ");
+    if let Some(over) = over {
+        line = format!("lasted {}; {line}", facts::lasted(now.starts_at, over));
+    }
+    let group = &alert.violation.group;
+    if !group.is_empty() {
+        // Writing to a `String` cannot fail.
+        let _ = write!(line, " for {}", group_text(group));
+    }
+    line
+}
+
+/// A few lines about an alert: the facts, then the traces that show it.
+pub(crate) fn text(notification: &Notification) -> String {
+    let mut lines: Vec<String> = facts::facts(notification).iter().map(ToString::to_string).collect();
+    if let Some(alert) = &notification.alert {
+        let traces = facts::traces(alert);
+        for trace in traces.iter().take(TRACES_NAMED) {
+            lines.push(format!("{}, trace {}", trace.text, trace.id));
+            lines.extend(trace.url.clone());
+        }
+        if traces.len() > TRACES_NAMED {
+            lines.push(more_traces(traces.len() - TRACES_NAMED));
+        }
+    }
+    lines.join("\n")
+}
+
+/// `… 3 more traces`
+pub fn more_traces(more: usize) -> String {
+    format!("… {more} more {}", if more == 1 { "trace" } else { "traces" })
+}
+
+/// `120 alerts (118 firing, 2 resolved)`
+pub(crate) fn counted(by_event: &BTreeMap<Event, usize>) -> String {
+    let all: usize = by_event.values().sum();
+    let parts: Vec<String> =
+        by_event.iter().map(|(event, count)| format!("{count} {}", word(*event))).collect();
+    format!("{all} alerts ({})", parts.join(", "))
 }
 
 /// The same, and the largest of them.
-pub(crate) fn summary_text(rule: &str, by_event: &BTreeMap<Event, usize>, summary: &Summary) -> String {
-    let mut text = summary_title(rule, by_event);
+pub(crate) fn summary_text(by_event: &BTreeMap<Event, usize>, summary: &Summary) -> String {
+    let mut text = counted(by_event);
     for line in &summary.largest {
         text.push('\n');
-        text.push_str(&line_text(line));
+        text.push_str(&line.text());
     }
     let rest = summary.alerts.saturating_sub(summary.largest.len() as u64);
     if rest > 0 {
@@ -104,16 +116,14 @@ pub(crate) fn summary_text(rule: &str, by_event: &BTreeMap<Event, usize>, summar
     text
 }
 
-/// `cloud.region=eu: count = 41, from 11:04 to 11:06`
-fn line_text(line: &SummaryLine) -> String {
-    let group: Vec<String> = line
-        .group
-        .iter()
-        .map(|(key, value)| format!("{}={}", plain(key), value.as_deref().map_or(NO_VALUE.into(), plain)))
-        .collect();
-    let values: Vec<String> = line.values.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-    let (from, to) = (time::human(line.starts_at), time::human(line.ends_at));
-    let what = [group.join(", "), values.join(", ")];
-    let what: Vec<&str> = what.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
-    format!("{}, from {from} to {to}", what.join(": "))
+impl SummaryLine {
+    /// `cloud.region=eu: count = 41, from 2026-11-22 11:04:51 UTC to 2026-11-22 11:06:00 UTC`
+    pub fn text(&self) -> String {
+        let values: Vec<String> =
+            self.values.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        let (from, to) = (time::human(self.starts_at), time::human(self.ends_at));
+        let what = [group_text(&self.group), values.join(", ")];
+        let what: Vec<&str> = what.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+        format!("{}, from {from} to {to}", what.join(": "))
+    }
 }

@@ -41,7 +41,7 @@ pub struct Range {
     pub to: Option<i64>,
 }
 
-/// Values of the declared aggregates, by name, in the order of the rule.
+/// Values of the declared aggregates by name, in the order of the rule, and of `count` where it is not among them.
 pub type Values = Vec<(String, Value)>;
 
 /// One violation as the engine sees it.
@@ -363,21 +363,17 @@ impl Evaluation<'_> {
             .zip(groups)
             .zip(evidence)
             .map(|((episode, group), evidence)| {
-                let declared = |moment: i64| {
-                    let values = at(group, moment)?.iter().take(self.plan.declared());
-                    Ok::<_, EngineError>(values.cloned().collect::<Values>())
-                };
                 let whole = |key: &SpanKey| spans.get(key).cloned().ok_or(EngineError::Changed("evidence"));
                 Ok(Observed {
                     group: group.clone(),
                     starts_at: episode.starts_at,
                     ends_at: episode.ends_at,
                     ongoing: self.moments.to < episode.ends_at.saturating_add(gap),
-                    values: declared(episode.starts_at)?,
+                    values: at(group, episode.starts_at)?.clone(),
                     peak_at: episode.peak_at,
                     excess: episode.excess,
-                    peak: declared(episode.peak_at)?,
-                    latest: declared(episode.ends_at)?,
+                    peak: at(group, episode.peak_at)?.clone(),
+                    latest: at(group, episode.ends_at)?.clone(),
                     evidence: evidence.iter().map(whole).collect::<Result<_, _>>()?,
                     partial: self.source.is_partial(
                         TimeRange { from: episode.starts_at, to: episode.ends_at },

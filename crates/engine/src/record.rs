@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use fluo_alerts::fingerprint::{Fingerprint, fingerprint};
 use fluo_alerts::life_cycle::{Observation, Segment};
-use fluo_alerts::template::{Renderer, default_summary};
-use fluo_alerts::violation::{Evidence, Violation};
+use fluo_alerts::template::{Renderer, Subject, default_summary};
+use fluo_alerts::violation::{Evidence, Violation, declared};
 use fluo_plan::keys_read;
 use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::rule::{Conventions, Rule};
@@ -28,14 +28,16 @@ pub fn violation(rule: &Rule, observed: &Observed, renderer: &Renderer) -> (Viol
         ends_at: observed.ends_at,
         ongoing: observed.ongoing,
         window: rule.window,
-        values: observed.values.clone(),
-        peak: observed.peak.clone(),
+        values: declared(rule, &observed.values),
+        peak: declared(rule, &observed.peak),
         evidence: evidence(rule, &observed.evidence),
+        top: Vec::new(),
         summary: String::new(),
         partial: observed.partial,
     };
-    violation.summary = default_summary(&violation);
-    let rendered = renderer.summary(&rule.annotations, &violation);
+    let default = default_summary(rule, &violation, &observed.values);
+    let subject = Subject::of_violation(&violation, &observed.latest, &observed.values, &observed.peak);
+    let rendered = renderer.summary(&rule.annotations, &subject, default);
     violation.summary = rendered.text;
     (violation, rendered.failure)
 }
@@ -48,6 +50,7 @@ pub fn observation(rule: &Rule, observed: Observed) -> Observation {
         last: observed.ends_at,
         peak_at: observed.peak_at,
         excess: observed.excess,
+        latest: if observed.ends_at == observed.peak_at { Vec::new() } else { observed.latest },
         values: observed.values,
         peak: observed.peak,
         evidence: evidence(rule, &observed.evidence),
@@ -113,6 +116,10 @@ fn one_span(rule: &Rule, read: &[Field], span: &Span) -> Evidence {
         name: shown(rule, &Field::Intrinsic(Intrinsic::Name), span.name.clone()),
         end_time: span.end_ns,
         duration_ns: span.end_ns - span.start_ns,
+        status: Some(span.status.as_str().to_owned()),
+        status_message: Some(&span.status_message)
+            .filter(|message| !message.is_empty())
+            .map(|message| shown(rule, &Field::Intrinsic(Intrinsic::StatusMessage), message.clone())),
         attributes,
     }
 }

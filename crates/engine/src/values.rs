@@ -17,7 +17,7 @@ use crate::evaluate::{Evaluation, Values, column, in_memory};
 use crate::rows::{Group, Rows, groups_of, index};
 
 impl Evaluation<'_> {
-    /// All aggregates, declared or implied, at each episode's first, highest and last moment.
+    /// The aggregates at each episode's first, highest and last moment.
     pub(crate) async fn values(
         &self,
         rows: &Rows,

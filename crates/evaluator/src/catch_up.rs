@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fluo_alerts::life_cycle::announce::of_summary;
 use fluo_alerts::notification::{Event, Id, Notification, SCHEMA, SummaryLine};
 use fluo_alerts::time;
+use fluo_alerts::words::heading;
 use fluo_rules::rule::Severity;
 
 use crate::settings::Settings;
@@ -36,17 +37,15 @@ pub(crate) fn next(state: &State, settings: &Settings, eval_time: i64) -> Step {
 /// What is told of a part of the past that is not judged.
 pub(crate) fn unjudged(from: i64, to: i64, at: i64) -> Notification {
     let (from, to) = (time::human(from), time::human(to));
-    let title = format!("Past not judged: {from} to {to}");
     Notification {
         schema: SCHEMA.to_owned(),
         id: Id::of_notification(&format!("{from}\0{to}"), Event::Unjudged, 0),
         event: Event::Unjudged,
         at,
         severity: Severity::Warning,
-        text: format!(
-            "{title}\nThe evaluator did not run for longer than `max_catch_up`. `fluo eval` looks at what was left out."
-        ),
-        title,
+        title: heading(Severity::Warning, &format!("past not judged: {from} to {to}")),
+        text: "The evaluator did not run for longer than `max_catch_up`. `fluo eval` looks at what was left out."
+            .to_owned(),
         rule: None,
         labels: BTreeMap::new(),
         reason: None,

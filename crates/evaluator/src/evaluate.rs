@@ -176,7 +176,13 @@ impl Evaluator {
         let telling = self.settings.telling();
         notifications.extend(state.troubles.settle(wrong, of_evaluations, inputs.eval_time, &telling));
         let times = self.times(&state, inputs.eval_time, None);
-        notifications.extend(announce(&mut state.all_rules(), &inputs.rules.by_name(), inputs.mutes, times));
+        notifications.extend(announce(
+            &mut state.all_rules(),
+            &inputs.rules.by_name(),
+            inputs.mutes,
+            &self.renderer,
+            times,
+        ));
         self.forget_former(&mut state, inputs.eval_time);
         state.rules.retain(|name, _| !inputs.rules.whole || inputs.rules.rules.contains_key(name));
         records.sort_by(|left, right| {

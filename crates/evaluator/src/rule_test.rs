@@ -12,7 +12,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use fluo_alerts::life_cycle::Phase;
 use fluo_alerts::life_cycle::transition::Status;
 use fluo_alerts::notification::Event;
-use fluo_alerts::template::{NO_VALUE, SUMMARY};
+use fluo_alerts::template::NO_VALUE;
 use fluo_alerts::time;
 use fluo_alerts::value::{Value, human_duration};
 use fluo_alerts::violation::Violation;
@@ -324,15 +324,14 @@ fn known_at(rule: &Rule, at: i64, replayed: &Replayed) -> Vec<Known> {
             .map(|record| record.violation.clone())
             .next_back()
             .unwrap_or_else(|| alert.told.violation.clone());
-        let summary = alert.told.annotations.get(SUMMARY).cloned();
-        let summary = Some(summary.unwrap_or_else(|| alert.told.violation.summary.clone()));
         put(
             &past.group,
             Known {
                 state,
                 group: past.group.clone(),
                 violation: Some(violation),
-                summary,
+                // As it was when it fired.
+                summary: Some(alert.told.violation.summary.clone()),
                 events: events(*id),
             },
         );

@@ -63,7 +63,7 @@ pub struct TimeRange {
 pub struct RulePlan {
     rule: Arc<Rule>,
     judging: Judging,
-    /// The declared aggregates (`count` where there is none), then the implied `count` where the condition uses it.
+    /// The declared aggregates (`count` where there is none), then the implied `count` where it is not declared.
     aggregates: Vec<Planned>,
     /// How many of them are declared.
     declared: usize,
@@ -72,17 +72,19 @@ pub struct RulePlan {
 impl RulePlan {
     /// Plans a rule.
     pub fn new(rule: Arc<Rule>) -> Result<Self, PlanError> {
-        let named = rule.condition.expr.aggregates();
         let mut aggregates = rule.aggregates.clone();
         if aggregates.is_empty() {
             aggregates.push(Aggregate::implied_count());
         }
         let declared = aggregates.len();
-        for name in &named {
-            if !aggregates.iter().any(|aggregate| aggregate.name == *name) {
-                let implied = rule.aggregate(name);
-                aggregates.push(implied.ok_or_else(|| PlanError::Misplaced((*name).to_owned()))?);
-            }
+        if aggregates.iter().all(|aggregate| aggregate.name != Aggregate::COUNT) {
+            aggregates.push(Aggregate::implied_count());
+        }
+        let named = rule.condition.expr.aggregates();
+        if let Some(unknown) =
+            named.into_iter().find(|name| aggregates.iter().all(|aggregate| aggregate.name != *name))
+        {
+            return Err(PlanError::Misplaced(unknown.to_owned()));
         }
         Ok(Self {
             judging: Judging::of(&rule),
@@ -120,12 +122,7 @@ impl RulePlan {
         left.max(1)
     }
 
-    /// How many of [`RulePlan::computed`] the rule declares: the first ones.
-    pub fn declared(&self) -> usize {
-        self.declared
-    }
-
-    /// The aggregates, the columns of what they take of each matched row (none where they count every row), and the
+    /// The declared aggregates and `count`, the columns of what they take of each matched row (none where they count every row), and the
     /// columns of their values.
     pub fn computed(&self) -> impl Iterator<Item = (&Aggregate, Option<&str>, &str)> {
         self.aggregates.iter().map(|planned| {
@@ -134,8 +131,13 @@ impl RulePlan {
         })
     }
 
-    pub(crate) fn aggregates(&self) -> &[Planned] {
-        &self.aggregates
+    /// The aggregates that people see: those that the rule declares, and those that its condition names.
+    pub(crate) fn shown(&self) -> impl Iterator<Item = &Planned> {
+        let named = self.rule.condition.expr.aggregates();
+        let is_shown = move |(at, planned): &(usize, &Planned)| {
+            *at < self.declared || named.contains(&planned.aggregate.name.as_str())
+        };
+        self.aggregates.iter().enumerate().filter(is_shown).map(|(_, planned)| planned)
     }
 
     fn groups(&self) -> impl Iterator<Item = Expr> {

@@ -83,6 +83,14 @@ impl Rule {
         self.every.unwrap_or(Nanos(self.window.0.min(Nanos::MINUTE.0)))
     }
 
+    /// Whether it declares an aggregate of that name. Without `aggregation` it declares `count`.
+    pub fn declares(&self, name: &str) -> bool {
+        if self.aggregates.is_empty() {
+            return name == Aggregate::COUNT;
+        }
+        self.aggregates.iter().any(|aggregate| aggregate.name == name)
+    }
+
     /// The aggregate called `name`: a declared one, or the implied `count`.
     pub fn aggregate(&self, name: &str) -> Option<Aggregate> {
         self.aggregates

@@ -25,7 +25,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fluo_alerts::escape::plain;
 use fluo_alerts::notification::{Event, Notification, Told};
-use fluo_alerts::template::NO_VALUE;
+use fluo_alerts::template::{NO_VALUE, SUMMARY};
 use fluo_alerts::time;
 use serde_json::{Value, json};
 
@@ -180,21 +180,24 @@ fn annotations(notification: &Notification) -> BTreeMap<String, String> {
         annotations.own("reason", reason);
     }
     if let Some(alert) = &notification.alert {
-        for (name, value) in &alert.values {
+        let shown = alert.now.as_ref().map_or(&alert.values, |now| &now.shown);
+        for (name, value) in shown {
             annotations.add(&format!("value_{name}"), "", value);
         }
         for (key, text) in &alert.annotations {
             // The title is what became of it.
-            if key != "summary" {
+            if key != SUMMARY {
                 annotations.add(key, "annotation_", text);
             }
         }
     }
-    for (text, url) in message.links.iter().filter(|(text, _)| text.starts_with("trace ")) {
-        annotations.add(&format!("{text} url"), "", url.as_str());
+    for (at, (_, url)) in message.traces.iter().enumerate() {
+        if let Some(url) = url {
+            annotations.add(&format!("trace {} url", at + 1), "", url.as_str());
+        }
     }
     if notification.summary.is_some() {
-        annotations.own("largest", &message.details.join("\n"));
+        annotations.own("largest", &message.largest.join("\n"));
     }
     annotations.0
 }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use fluo_alerts::escape::plain;
 use fluo_alerts::notification::Notification;
+use fluo_alerts::violation::Top;
 
 use crate::limits::cut_bytes;
 
@@ -43,6 +44,16 @@ fn each_text(notification: &mut Notification, line: impl Fn(&mut String), lines:
         alert.annotations.values_mut().for_each(&lines);
         alert.values.iter_mut().for_each(|(_, value)| line(value));
         alert.trace_urls.iter_mut().for_each(&line);
+        if let Some(now) = &mut alert.now {
+            now.shown.iter_mut().for_each(|(_, value)| line(value));
+            for reading in &mut now.readings {
+                [&mut reading.what, &mut reading.value, &mut reading.peak, &mut reading.limit]
+                    .into_iter()
+                    .for_each(&line);
+            }
+            now.top.iter_mut().for_each(|top| each_value(top, &line));
+            now.notes.iter_mut().for_each(&line);
+        }
         for file in &mut alert.files {
             line(&mut file.name);
             line(&mut file.etag);
@@ -53,11 +64,14 @@ fn each_text(notification: &mut Notification, line: impl Fn(&mut String), lines:
         violation.group.iter_mut().filter_map(|(_, value)| value.as_mut()).for_each(&line);
         lines(&mut violation.condition);
         line(&mut violation.summary);
+        violation.top.iter_mut().for_each(|top| each_value(top, &line));
         for span in &mut violation.evidence {
             line(&mut span.trace_id);
             line(&mut span.span_id);
             line(&mut span.name);
             span.service_name.iter_mut().for_each(&line);
+            span.status.iter_mut().for_each(&line);
+            span.status_message.iter_mut().for_each(&line);
             span.attributes.values_mut().for_each(&line);
         }
     }
@@ -72,6 +86,12 @@ fn each_text(notification: &mut Notification, line: impl Fn(&mut String), lines:
         alert.group.iter_mut().filter_map(|(_, value)| value.as_mut()).for_each(&line);
         alert.values.iter_mut().for_each(|(_, value)| line(value));
     }
+}
+
+/// The values that a key occurs with.
+fn each_value(top: &mut Top, line: impl Fn(&mut String)) {
+    line(&mut top.key);
+    top.values.iter_mut().filter_map(|value| value.value.as_mut()).for_each(line);
 }
 
 fn line(text: &mut String) {

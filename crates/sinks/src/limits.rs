@@ -50,6 +50,35 @@ pub(crate) fn cut_escaped(
     Cow::Owned(written)
 }
 
+/// As many of `lines` as have room in `max` characters, each of at most `longest`, and how many more there are. What
+/// counts is what they are once they are escaped, and no escape is cut.
+pub(crate) fn lines_within(
+    lines: &[String],
+    (max, longest): (usize, usize),
+    escape: impl Fn(char) -> Option<&'static str> + Copy,
+) -> String {
+    let mut text = String::new();
+    let units = |text: &str| text.encode_utf16().count();
+    for (at, line) in lines.iter().enumerate() {
+        let line = cut_escaped(line, longest, escape);
+        // Room for the line that says how many more.
+        let more = format!("{ELLIPSIS} {} more", lines.len() - at);
+        let reserved = if at + 1 == lines.len() { 0 } else { units(&more) + 1 };
+        if units(&text) + usize::from(at > 0) + units(&line) + reserved > max {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text.push_str(&more);
+            return text;
+        }
+        if at > 0 {
+            text.push('\n');
+        }
+        text.push_str(&line);
+    }
+    text
+}
+
 /// The first `max` of `items`, or one less and a line that says how many more there are.
 pub(crate) fn first(items: &[String], max: usize) -> Vec<String> {
     if items.len() <= max {
@@ -84,18 +113,18 @@ const SQUEEZES: [usize; 3] = [512, 128, 32];
 ///
 /// Evidence goes first, by halves, then the names of the files, links, and annotations, and at last the ends of all
 /// texts: whoever controls values must not be able to make an alert about them too large to send. The text says what
-/// was left out.
+/// was left out; `form` is given the same by itself.
 pub(crate) fn fit(
     notification: &Notification,
     limit: usize,
-    form: impl Fn(&Notification) -> String,
+    form: impl Fn(&Notification, Option<&str>) -> String,
 ) -> Result<String, TooLarge> {
     let whole = clean(notification);
     let mut shown = whole.clone();
     let mut squeezes = SQUEEZES.into_iter();
-    let mut longest = None;
+    let (mut longest, mut note) = (None, None);
     loop {
-        let body = form(&shown);
+        let body = form(&shown, note.as_deref());
         if body.len() <= limit {
             return Ok(body);
         }
@@ -109,9 +138,10 @@ pub(crate) fn fit(
             left_out.push(format!("what is longer than {longest} bytes"));
             text = cut_bytes(&whole.text, longest);
         }
-        let note =
+        let said =
             format!("({ELLIPSIS} left out, because the message would be too large: {})", left_out.join(", "));
-        shown.text = if text.is_empty() { note } else { format!("{text}\n{note}") };
+        shown.text = if text.is_empty() { said.clone() } else { format!("{text}\n{said}") };
+        note = Some(said);
     }
 }
 
@@ -167,6 +197,16 @@ mod tests {
         assert_eq!(cut_escaped("&&", 5, amp), "…", "never half of an escape");
         assert_eq!(cut_bytes("éé", 4), "éé");
         assert_eq!(cut_bytes("ééé", 5), "é…");
+    }
+
+    #[test]
+    fn lines_have_room_once_they_are_escaped() {
+        let amp = |c| (c == '&').then_some("&amp;");
+        let lines: Vec<_> = ["a&", "bb", "ccc"].map(str::to_owned).into();
+        assert_eq!(lines_within(&lines, (100, 100), amp), "a&amp;\nbb\nccc");
+        assert_eq!(lines_within(&lines, (15, 100), amp), "a&amp;\n… 2 more");
+        assert_eq!(lines_within(&lines, (13, 100), amp), "… 3 more");
+        assert_eq!(lines_within(&lines, (100, 3), amp), "a…\nbb\nccc");
     }
 
     #[test]

@@ -1,13 +1,11 @@
-//! What people read, whatever they read it in: heading, text, facts, evidence and links of a notification.
+//! What people read, whatever they read it in: heading, facts, traces and links of a notification.
 //!
-//! Every text is clean, none has markup: a sink adds its own and escapes these.
+//! Every text is clean, none has markup: a sink adds its own and escapes these. Nothing is said twice.
 
-use fluo_alerts::escape::plain;
-use fluo_alerts::notification::{Event, Notification, SummaryLine, Told};
-use fluo_alerts::template::{NO_VALUE, SUMMARY};
-use fluo_alerts::time;
-use fluo_alerts::value::Value;
-use fluo_alerts::violation::Evidence;
+use fluo_alerts::facts::{Fact, Trace, facts, traces};
+use fluo_alerts::notification::{Notification, SummaryLine};
+use fluo_alerts::template::SUMMARY;
+use fluo_alerts::words::{TRACES_NAMED, more_traces};
 use reqwest::Url;
 
 use crate::clean::clean;
@@ -19,17 +17,21 @@ const MAX_LINK: usize = 2_000;
 /// A notification for people.
 #[derive(Debug)]
 pub(crate) struct Message {
-    /// What happened, to which rule or alarm: `Firing: AuthFailuresRule`.
+    /// How bad, what happened, to which rule or alarm: `CRITICAL firing: checkout-error-ratio`.
     pub(crate) heading: String,
-    /// Title and text; never empty, may have several lines.
-    pub(crate) body: String,
+    /// The same, and what there is to know, in one line.
+    pub(crate) title: String,
+    /// The rule's own summary; of what is about no alert, all that there is to say. May have several lines, and be empty.
+    pub(crate) lead: String,
     /// Names and values.
-    pub(crate) facts: Vec<(String, String)>,
-    /// What `details` are.
-    pub(crate) details_title: &'static str,
-    /// A line each: spans that show it, or the largest of many alerts.
-    pub(crate) details: Vec<String>,
-    /// Text and address.
+    pub(crate) facts: Vec<Fact>,
+    /// Traces that show it, and whether they can be looked at.
+    pub(crate) traces: Vec<(Trace, Option<Url>)>,
+    /// How many there are besides.
+    pub(crate) more_traces: usize,
+    /// The largest of many alerts, a line each.
+    pub(crate) largest: Vec<String>,
+    /// Text and address of what the rule's annotations link to.
     pub(crate) links: Vec<(String, Url)>,
     /// The notification's id.
     pub(crate) id: String,
@@ -38,131 +40,110 @@ pub(crate) struct Message {
 impl Message {
     pub(crate) fn of(notification: &Notification) -> Self {
         let n = clean(notification);
-        let trouble = n.trouble.as_ref().and_then(|trouble| trouble.name.as_ref());
-        let about = n.rule.as_ref().or(trouble).or(n.alarm.as_ref().map(|alarm| &alarm.name));
-        let heading = match about {
-            Some(about) => format!("{}: {about}", words(n.event)),
-            None => words(n.event).to_owned(),
+        let lead = match (&n.alert, &n.summary) {
+            (Some(alert), _) => alert.annotations.get(SUMMARY).cloned().unwrap_or_default(),
+            (None, Some(_)) => n.text.lines().next().unwrap_or_default().to_owned(),
+            // The heading says it already.
+            (None, None) if n.text == n.title => String::new(),
+            (None, None) => n.text.clone(),
         };
-        let body = match (n.title.as_str(), n.text.as_str()) {
-            ("", "") => heading.clone(),
-            (title, "") => title.to_owned(),
-            (title, text) if text.starts_with(title) => text.to_owned(),
-            (title, text) => format!("{title}\n{text}"),
-        };
-        let mut facts = vec![("Severity".to_owned(), n.severity.as_str().to_owned())];
-        let mut details = Vec::new();
         let mut links = Vec::new();
-        if let Some(alert) = &n.alert {
-            alert_facts(alert, &mut facts, &mut links);
-            details.extend(alert.violation.evidence.iter().map(span));
+        let mut said = Vec::new();
+        for fact in facts(&n) {
+            match link(&fact.value) {
+                Some(url) => links.push((fact.name, url)),
+                None => said.push(fact),
+            }
         }
+        let mut traces: Vec<_> = n
+            .alert
+            .iter()
+            .flat_map(traces)
+            .map(|trace| {
+                let url = trace.url.as_deref().and_then(link);
+                (trace, url)
+            })
+            .collect();
+        let more_traces = traces.len().saturating_sub(TRACES_NAMED);
+        traces.truncate(TRACES_NAMED);
+        let mut largest = Vec::new();
         if let Some(summary) = &n.summary {
-            facts.push(("Alerts".to_owned(), summary.alerts.to_string()));
-            details.extend(summary.largest.iter().map(one_of_many));
+            largest.extend(summary.largest.iter().map(SummaryLine::text));
             let listed = u64::try_from(summary.largest.len()).unwrap_or(u64::MAX);
             if summary.alerts > listed {
-                details.push(format!("… {} more", summary.alerts - listed));
+                largest.push(format!("… {} more", summary.alerts - listed));
             }
         }
-        if let Some(alarm) = &n.alarm {
-            facts.push(("State".to_owned(), alarm.state.clone()));
-            facts.push(("Since".to_owned(), time::format(n.at)));
+        Self {
+            heading: n.heading(),
+            title: n.title,
+            lead,
+            facts: said,
+            traces,
+            more_traces,
+            largest,
+            links,
+            id: n.id.to_string(),
         }
-        if let Some(trouble) = &n.trouble {
-            facts.push(("Since".to_owned(), time::format(trouble.since)));
-            if n.event.is_closed() {
-                facts.push(("Over".to_owned(), time::format(n.at)));
-            }
+    }
+
+    /// The facts, a line each.
+    pub(crate) fn fact_lines(&self) -> Vec<String> {
+        self.facts.iter().map(ToString::to_string).collect()
+    }
+
+    /// The traces, a line each, numbered as their links are.
+    pub(crate) fn trace_lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self
+            .traces
+            .iter()
+            .enumerate()
+            .map(|(at, (trace, url))| match url {
+                Some(_) => format!("{}. {}", at + 1, trace.text),
+                // Without a link, its id is what leads to it.
+                None => format!("{}. {}, trace {}", at + 1, trace.text, trace.id),
+            })
+            .collect();
+        if self.more_traces > 0 {
+            lines.push(more_traces(self.more_traces));
         }
-        if let Some(reason) = &n.reason {
-            facts.push(("Reason".to_owned(), reason.clone()));
-        }
-        if !n.labels.is_empty() {
-            let labels: Vec<_> =
-                n.labels.iter().map(|(key, value)| format!("{}={value}", plain(key))).collect();
-            facts.push(("Labels".to_owned(), labels.join(", ")));
-        }
-        let details_title = if n.summary.is_some() { "Largest" } else { "Evidence" };
-        Self { heading, body, facts, details_title, details, links, id: n.id.to_string() }
+        lines
+    }
+
+    /// All links: those of the annotations, then those of the traces.
+    pub(crate) fn all_links(&self) -> Vec<(String, Url)> {
+        let traces = self.traces.iter().enumerate();
+        let traces = traces.filter_map(|(at, (_, url))| Some((format!("Trace {}", at + 1), url.clone()?)));
+        self.links.iter().cloned().chain(traces).collect()
     }
 
     /// All of it as plain text, for mail.
     pub(crate) fn plain_text(&self) -> String {
-        let mut lines = vec![self.heading.clone(), String::new(), self.body.clone(), String::new()];
-        lines.extend(self.facts.iter().map(|(name, value)| format!("{name}: {value}")));
-        if !self.details.is_empty() {
-            lines.extend([String::new(), format!("{}:", self.details_title)]);
-            lines.extend(first(&self.details, 10).into_iter().map(|line| format!("  {line}")));
+        let mut parts = vec![self.heading.clone(), self.lead.clone(), self.fact_lines().join("\n")];
+        if !self.traces.is_empty() {
+            let mut lines = vec!["Traces:".to_owned()];
+            for (at, line) in self.trace_lines().into_iter().enumerate() {
+                lines.push(format!("  {line}"));
+                let url = self.traces.get(at).and_then(|(_, url)| url.as_ref());
+                lines.extend(url.map(|url| format!("     {url}")));
+            }
+            parts.push(lines.join("\n"));
         }
-        if !self.links.is_empty() {
-            lines.push(String::new());
-            lines.extend(self.links.iter().map(|(text, url)| format!("{text}: {url}")));
+        if !self.largest.is_empty() {
+            let lines = first(&self.largest, MAX_LARGEST).into_iter().map(|line| format!("  {line}"));
+            parts.push(std::iter::once("Largest:".to_owned()).chain(lines).collect::<Vec<_>>().join("\n"));
         }
-        lines.extend([String::new(), format!("Notification {}", self.id)]);
-        lines.join("\n")
+        parts.push(
+            self.links.iter().map(|(text, url)| format!("{text}: {url}")).collect::<Vec<_>>().join("\n"),
+        );
+        parts.push(format!("fluo notification {}", self.id));
+        parts.retain(|part| !part.is_empty());
+        parts.join("\n\n")
     }
 }
 
-/// What happened, in words.
-pub(crate) fn words(event: Event) -> &'static str {
-    match event {
-        Event::Firing => "Firing",
-        Event::Renotify => "Still firing",
-        Event::Resolved => "Resolved",
-        Event::FiredLate => "Fired, over already",
-        Event::Withdrawn => "Withdrawn",
-        Event::Reopened => "Firing again",
-        Event::Summary => "Many alerts",
-        Event::RuleError => "Rule not judged",
-        Event::RuleErrorOver => "Over: rule not judged",
-        Event::FileError => "Files not read",
-        Event::FileErrorOver => "Over: files not read",
-        Event::SinkError => "Notifications not delivered",
-        Event::SinkErrorOver => "Over: notifications not delivered",
-        Event::PipelineStale => "No spans arrive",
-        Event::PipelineStaleOver => "Over: no spans arrive",
-        Event::SpansSetAside => "Spans set aside",
-        Event::SpansSetAsideOver => "Over: spans set aside",
-        Event::SpansTooLate => "Spans too late",
-        Event::SpansTooLateOver => "Over: spans too late",
-        Event::FutureState => "State from the future",
-        Event::FutureStateOver => "Over: state from the future",
-        Event::Unjudged => "Part of the past not judged",
-        Event::Alarm => "Alarm",
-        Event::AlarmOver => "Alarm over",
-    }
-}
-
-fn alert_facts(alert: &Told, facts: &mut Vec<(String, String)>, links: &mut Vec<(String, Url)>) {
-    let violation = &alert.violation;
-    let mut fact = |name: &str, value: String| facts.push((plain(name).into_owned(), value));
-    for (key, value) in &violation.group {
-        fact(key, value.clone().unwrap_or_else(|| NO_VALUE.to_owned()));
-    }
-    for (name, value) in &alert.values {
-        fact(name, value.clone());
-    }
-    let condition = violation.condition.split_whitespace().collect::<Vec<_>>().join(" ");
-    fact("Condition", format!("{condition} in {}", violation.window));
-    fact("Started", time::format(violation.starts_at));
-    if let Some(over) = alert.resolved_at {
-        fact("Over", time::format(over));
-    }
-    if violation.partial {
-        fact("Partial", "some data of the window could not be read".to_owned());
-    }
-    for (key, text) in &alert.annotations {
-        match link(text) {
-            Some(url) => links.push((plain(key).into_owned(), url)),
-            // The title and the text have it.
-            None if key == SUMMARY => {}
-            None => fact(key, text.clone()),
-        }
-    }
-    let traces: Vec<_> = alert.trace_urls.iter().filter_map(|url| link(url)).collect();
-    links.extend(traces.into_iter().enumerate().map(|(n, url)| (format!("trace {}", n + 1), url)));
-}
+/// How many of many alerts a message lists.
+pub(crate) const MAX_LARGEST: usize = 10;
 
 /// A link that is safe to offer: whole, and of the web. Its parts are in percent form, as the parser leaves them.
 fn link(text: &str) -> Option<Url> {
@@ -170,32 +151,4 @@ fn link(text: &str) -> Option<Url> {
     let web =
         matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
     (web && url.as_str().len() <= MAX_LINK && !text.ends_with('…')).then_some(url)
-}
-
-fn span(span: &Evidence) -> String {
-    let service = span.service_name.as_deref().unwrap_or(NO_VALUE);
-    let took = Value::Duration(span.duration_ns.into()).human();
-    let mut line =
-        format!("{} {service} {} ({took}), trace {}", time::format(span.end_time), span.name, span.trace_id);
-    for (key, value) in &span.attributes {
-        line.push_str(", ");
-        line.push_str(&plain(key));
-        line.push('=');
-        line.push_str(value);
-    }
-    line
-}
-
-fn one_of_many(alert: &SummaryLine) -> String {
-    let values: Vec<_> = alert.values.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-    let group: Vec<_> = alert
-        .group
-        .iter()
-        .map(|(key, value)| format!("{}={}", plain(key), value.as_deref().unwrap_or(NO_VALUE)))
-        .collect();
-    let mut line = values.join(", ");
-    if !group.is_empty() {
-        line = format!("{line} for {}", group.join(", "));
-    }
-    format!("{line} since {}", time::format(alert.starts_at))
 }

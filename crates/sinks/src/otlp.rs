@@ -1,6 +1,6 @@
 //! Notifications as log records to an OpenTelemetry collector: OTLP/HTTP in JSON, `POST /v1/logs`.
 //!
-//! A record about an alert carries `trace_id` and `span_id` of the newest span of its evidence, so that a backend shows
+//! A record about an alert carries `trace_id` and `span_id` of the span that shows it best, so that a backend shows
 //! it beside the trace. Collectors do not de-duplicate; `fluo.notification.id` tells repetitions apart.
 
 use async_trait::async_trait;
@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 
 use crate::http::Endpoint;
 use crate::limits::fit;
-use crate::message::words;
 use crate::{Sink, SinkError};
 
 /// Collectors take 20 MiB; what lies behind them often takes a mebibyte a record.
@@ -41,7 +40,7 @@ impl Sink for Otlp {
     }
 
     async fn send(&self, notification: &Notification, at: i64) -> Result<(), SinkError> {
-        let body = fit(notification, MAX_BODY, |n| form(n, at).to_string())
+        let body = fit(notification, MAX_BODY, |n, _| form(n, at).to_string())
             .map_err(|error| self.endpoint.refused(&error.to_string()))?;
         let answer = self.endpoint.post(body, &[], at).await?;
         // A collector that answers something else has answered with success all the same.
@@ -86,17 +85,16 @@ fn form(notification: &Notification, at: i64) -> Value {
         Severity::Warning => (13, "WARN"),
         Severity::Critical => (18, "ERROR2"),
     };
-    let body = if notification.title.is_empty() { words(notification.event) } else { &notification.title };
     let mut record = json!({
         "timeUnixNano": notification.at.max(0).to_string(),
         "observedTimeUnixNano": at.max(0).to_string(),
         "severityNumber": number,
         "severityText": text,
         "eventName": format!("fluo.{}", notification.event),
-        "body": {"stringValue": body},
+        "body": {"stringValue": notification.title},
         "attributes": attributes(notification),
     });
-    if let Some(span) = notification.alert.as_ref().and_then(newest) {
+    if let Some(span) = notification.alert.as_ref().and_then(guiltiest) {
         record["traceId"] = json!(span.trace_id);
         record["spanId"] = json!(span.span_id);
     }
@@ -111,16 +109,11 @@ fn form(notification: &Notification, at: i64) -> Value {
     })
 }
 
-/// The newest span, if its ids are ids: a collector refuses the whole request over one that is not.
-fn newest(alert: &Told) -> Option<&Evidence> {
+/// The span that shows it best, of those whose ids are ids: a collector refuses the whole request over one that is not.
+fn guiltiest(alert: &Told) -> Option<&Evidence> {
     let hex =
         |text: &str, digits: usize| text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    alert
-        .violation
-        .evidence
-        .iter()
-        .filter(|span| hex(&span.trace_id, 32) && hex(&span.span_id, 16))
-        .max_by_key(|span| (span.end_time, &span.trace_id, &span.span_id))
+    alert.violation.evidence.iter().find(|span| hex(&span.trace_id, 32) && hex(&span.span_id, 16))
 }
 
 fn attributes(notification: &Notification) -> Vec<Value> {
@@ -168,8 +161,14 @@ fn attributes(notification: &Notification) -> Vec<Value> {
         if let Some(url) = alert.trace_urls.first() {
             add("fluo.trace_url", url);
         }
-        for (name, value) in &alert.violation.values {
-            attributes.extend(number_attribute(&format!("fluo.value.{name}"), *value));
+        let (now, peak) = match &alert.now {
+            Some(now) => (&now.values, &now.peak),
+            None => (&alert.violation.values, &alert.violation.peak),
+        };
+        for (what, values) in [("value", now), ("first", &alert.violation.values), ("peak", peak)] {
+            for (name, value) in values {
+                attributes.extend(number_attribute(&format!("fluo.{what}.{name}"), *value));
+            }
         }
     }
     if let Some(summary) = &notification.summary {

@@ -56,13 +56,12 @@ impl PagerDuty {
 
     fn trigger(&self, notification: &Notification, key: &str) -> Value {
         let message = Message::of(notification);
-        let summary = if notification.title.is_empty() { &message.heading } else { &notification.title };
         let alert = notification.alert.as_ref().map(|alert| alert.violation.starts_at);
         let trouble = notification.trouble.as_ref().map(|trouble| trouble.since);
         let began = alert.or(trouble).unwrap_or(notification.at);
         let service = notification.alert.as_ref().and_then(service);
         let mut payload = json!({
-            "summary": cut(summary, MAX_SUMMARY),
+            "summary": cut(&message.title, MAX_SUMMARY),
             "source": service.or(notification.rule.as_deref()).unwrap_or("fluo"),
             "severity": severity(notification.severity),
             "timestamp": time::format(began),
@@ -72,8 +71,11 @@ impl PagerDuty {
         if let Some(service) = service {
             payload["component"] = json!(service);
         }
-        let links: Vec<_> =
-            message.links.iter().map(|(text, url)| json!({"href": url.as_str(), "text": text})).collect();
+        let links: Vec<_> = message
+            .all_links()
+            .iter()
+            .map(|(text, url)| json!({"href": url.as_str(), "text": text}))
+            .collect();
         json!({
             "routing_key": self.routing_key,
             "event_action": "trigger",
@@ -96,7 +98,7 @@ impl Sink for PagerDuty {
     }
 
     async fn send(&self, notification: &Notification, at: i64) -> Result<(), SinkError> {
-        let body = fit(notification, MAX_BODY, |n| self.form(n).to_string())
+        let body = fit(notification, MAX_BODY, |n, _| self.form(n).to_string())
             .map_err(|error| self.endpoint.refused(&error.to_string()))?;
         self.endpoint.post(body, &[], at).await.map(drop)
     }
@@ -111,9 +113,9 @@ fn severity(severity: Severity) -> &'static str {
     }
 }
 
-/// The service of the newest span of the evidence.
+/// The service of the span that shows it best.
 fn service(alert: &Told) -> Option<&str> {
-    alert.violation.evidence.iter().max_by_key(|span| span.end_time)?.service_name.as_deref()
+    alert.violation.evidence.first()?.service_name.as_deref()
 }
 
 /// What an incident shows below its title. These are shown as they are, without markup.
@@ -125,22 +127,13 @@ fn details(notification: &Notification, message: &Message) -> Value {
     add("event", json!(notification.event.as_str()));
     add("text", json!(notification.text));
     add("labels", json!(notification.labels));
-    if let Some(reason) = &notification.reason {
-        add("reason", json!(reason));
-    }
     if let Some(alert) = &notification.alert {
         let violation = &alert.violation;
         let group: Map<_, _> =
             violation.group.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
-        let values: Map<_, _> =
-            alert.values.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
         add("group", json!(group));
-        add("values", json!(values));
         add("condition", json!(violation.condition));
         add("window", json!(violation.window.to_string()));
-        add("partial", json!(violation.partial));
-        add("annotations", json!(alert.annotations));
-        add("evidence", json!(violation.evidence));
         add("fingerprint", json!(violation.fingerprint));
         add("rule_hash", json!(alert.rule_hash));
     }
@@ -150,7 +143,7 @@ fn details(notification: &Notification, message: &Message) -> Value {
     }
     if let Some(summary) = &notification.summary {
         add("alerts", json!(summary.alerts));
-        add("largest", json!(message.details));
+        add("largest", json!(message.largest));
     }
     add("notification_id", json!(message.id));
     Value::Object(details)

@@ -5,25 +5,22 @@
 //! links, `verbatim`. Slack does not de-duplicate: a message whose answer is lost is posted again.
 
 use async_trait::async_trait;
-use fluo_alerts::notification::Notification;
+use fluo_alerts::notification::{Event, Notification};
+use fluo_rules::rule::Severity;
 use reqwest::Url;
 use serde_json::{Value, json};
 
 use crate::http::Endpoint;
-use crate::limits::{cut_escaped, first};
+use crate::limits::{cut_escaped, lines_within};
 use crate::message::Message;
 use crate::{Sink, SinkError};
 
-// Slack's limits, in characters and items.
+// Slack's limits, in characters, of texts as they are written: escapes count.
 const HEADER: usize = 150;
 const TEXT: usize = 3_000;
-const FIELD: usize = 2_000;
-const FIELDS: usize = 10;
 
-/// How many facts are shown.
-const MAX_FACTS: usize = 2 * FIELDS;
-/// How many spans or alerts.
-const MAX_DETAILS: usize = 10;
+/// The longest line of a text.
+const LINE: usize = 600;
 /// How many links: as many as always fit in one text.
 const MAX_LINKS: usize = 8;
 
@@ -49,32 +46,31 @@ impl Sink for Slack {
     }
 
     async fn send(&self, notification: &Notification, at: i64) -> Result<(), SinkError> {
-        let body = form(&Message::of(notification)).to_string();
+        let body = form(&Message::of(notification), sign(notification)).to_string();
         self.endpoint.post(body, &[], at).await.map(drop)
     }
 }
 
-fn form(message: &Message) -> Value {
-    let mut blocks = vec![
-        json!({"type": "header", "text": plain_text(&message.heading, HEADER)}),
-        json!({"type": "section", "text": plain_text(&message.body, TEXT)}),
-    ];
-    let facts: Vec<_> = message.facts.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-    for fields in first(&facts, MAX_FACTS).chunks(FIELDS) {
-        let fields: Vec<_> = fields.iter().map(|fact| plain_text(fact, FIELD)).collect();
-        blocks.push(json!({"type": "section", "fields": fields}));
-    }
-    if !message.details.is_empty() {
-        let lines = first(&message.details, MAX_DETAILS).join("\n");
-        let text = format!("{}:\n{lines}", message.details_title);
-        blocks.push(json!({"type": "section", "text": plain_text(&text, TEXT)}));
-    }
-    if let Some(links) = links(&message.links) {
+fn form(message: &Message, sign: &str) -> Value {
+    let mut blocks =
+        vec![json!({"type": "header", "text": plain_text(&format!("{sign} {}", message.heading), HEADER)})];
+    let mut section = |lines: &[String]| {
+        if lines.iter().any(|line| !line.is_empty()) {
+            let text = lines_within(lines, (TEXT, LINE), entity);
+            blocks.push(json!({"type": "section", "text": text_object(&text)}));
+        }
+    };
+    section(&message.lead.lines().map(str::to_owned).collect::<Vec<_>>());
+    section(&message.fact_lines());
+    section(&message.trace_lines());
+    section(&message.largest);
+    if let Some(links) = links(&message.all_links()) {
         blocks.push(json!({"type": "section", "text": {"type": "mrkdwn", "text": links, "verbatim": true}}));
     }
     blocks.push(json!({"type": "context", "elements": [plain_text(&format!("fluo {}", message.id), TEXT)]}));
     json!({
-        "text": escape(&format!("{}\n{}", message.heading, message.body), TEXT),
+        // What a phone shows of it.
+        "text": cut_escaped(&message.title, TEXT, entity),
         "blocks": blocks,
         // A page that a value names must not be fetched or shown.
         "unfurl_links": false,
@@ -83,18 +79,32 @@ fn form(message: &Message) -> Value {
     })
 }
 
-fn plain_text(text: &str, max: usize) -> Value {
-    json!({"type": "plain_text", "text": escape(text, max), "emoji": false})
+/// What a person sees before reading.
+fn sign(notification: &Notification) -> &'static str {
+    match (notification.event, notification.severity) {
+        // What fired and was seen late is over, and still bad news.
+        (event, _) if event.is_closed() && event != Event::FiredLate => "🟢",
+        (_, Severity::Critical) => "🔴",
+        (_, Severity::Warning) => "🟠",
+        (_, Severity::Info) => "🔵",
+    }
 }
 
-fn escape(text: &str, max: usize) -> String {
-    cut_escaped(text, max, |c| match c {
+fn plain_text(text: &str, max: usize) -> Value {
+    text_object(&cut_escaped(text, max, entity))
+}
+
+fn text_object(escaped: &str) -> Value {
+    json!({"type": "plain_text", "text": escaped, "emoji": false})
+}
+
+fn entity(c: char) -> Option<&'static str> {
+    match c {
         '&' => Some("&amp;"),
         '<' => Some("&lt;"),
         '>' => Some("&gt;"),
         _ => None,
-    })
-    .into_owned()
+    }
 }
 
 /// Links in Slack's markup, as many as fit.
@@ -102,9 +112,10 @@ fn links(links: &[(String, Url)]) -> Option<String> {
     let mut text = String::new();
     for (shown, url) in links.iter().take(MAX_LINKS) {
         // `|` ends an address in Slack's markup; formatting characters would be read in the shown text.
-        let url =
-            escape(&url.as_str().replace('|', "%7C").replace('<', "%3C").replace('>', "%3E"), usize::MAX);
-        let shown = escape(&shown.replace(['|', '*', '_', '~', '`'], " "), 60);
+        let url = url.as_str().replace('|', "%7C").replace('<', "%3C").replace('>', "%3E");
+        let url = cut_escaped(&url, usize::MAX, entity);
+        let shown = shown.replace(['|', '*', '_', '~', '`'], " ");
+        let shown = cut_escaped(&shown, 60, entity);
         let link = format!("{}<{url}|{shown}>", if text.is_empty() { "" } else { " · " });
         if text.len() + link.len() <= TEXT {
             text.push_str(&link);

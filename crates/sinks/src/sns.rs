@@ -38,7 +38,7 @@ use crate::Sink;
 use crate::clean::clean;
 use crate::error::{ConfigError, SinkError, answer};
 use crate::limits::{cut, first, fit};
-use crate::message::Message;
+use crate::message::{MAX_LARGEST, Message};
 use crate::secret::Secrets;
 
 /// SNS takes 256 KiB: the message in all its forms.
@@ -49,6 +49,9 @@ const MAX_SUBJECT: usize = 100;
 
 /// Chat programs cut longer texts.
 const MAX_DESCRIPTION: usize = 4_000;
+
+/// How many facts a chat shows.
+const MAX_FACTS: usize = 20;
 
 /// The name of the credentials in the SDK's logs.
 const CREDENTIALS: &str = "environment";
@@ -201,19 +204,26 @@ impl Sink for Sns {
     }
 }
 
-/// At most 100 printable ASCII characters on one line, as mail demands of SNS.
+/// Returns the title in at most 100 printable ASCII characters on one line, as mail demands of SNS.
 fn subject(notification: &Notification) -> String {
-    let heading = Message::of(notification).heading;
-    let ascii: String = format!("[fluo {}] {heading}", notification.severity.as_str())
+    let title = Message::of(notification).title;
+    let severity = notification.severity.as_str();
+    // The tag by which mail is sorted says how bad it is already.
+    let what = title.strip_prefix(&severity.to_uppercase()).unwrap_or(&title).trim_start();
+    let ascii: String = format!("[fluo {severity}] {what}")
         .chars()
         .map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' })
         .collect();
     if ascii.len() <= MAX_SUBJECT { ascii } else { format!("{}...", &ascii[..MAX_SUBJECT - 3]) }
 }
 
-fn form(notification: &Notification) -> String {
+fn form(notification: &Notification, note: Option<&str>) -> String {
     let message = Message::of(notification);
-    let text = message.plain_text();
+    let mut text = message.plain_text();
+    if let Some(note) = note {
+        text.push_str("\n\n");
+        text.push_str(note);
+    }
     // A notification has texts, whole numbers and finite doubles only: it always has a JSON form.
     let record = serde_json::to_string(notification).unwrap_or_default();
     json!({
@@ -228,17 +238,19 @@ fn form(notification: &Notification) -> String {
 
 /// Amazon Q Developer's custom notification. Its description is Markdown that becomes the chat program's own.
 fn chat(notification: &Notification, message: &Message) -> Value {
-    let mut lines = vec![markdown(&message.body), String::new()];
-    lines.extend(
-        first(&message.facts.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>(), 20)
-            .iter()
-            .map(|fact| markdown(fact)),
-    );
-    if !message.details.is_empty() {
-        lines.extend([String::new(), format!("{}:", message.details_title)]);
-        lines.extend(first(&message.details, 5).iter().map(|line| markdown(line)));
-    }
-    let links = message.links.iter().take(5).map(|(text, url)| {
+    let parts = [
+        message.lead.lines().map(str::to_owned).collect(),
+        first(&message.fact_lines(), MAX_FACTS),
+        message.trace_lines(),
+        first(&message.largest, MAX_LARGEST),
+    ];
+    let parts: Vec<String> = parts
+        .iter()
+        .filter(|lines| !lines.is_empty())
+        .map(|lines| lines.iter().map(|line| markdown(line)).collect::<Vec<_>>().join("\n"))
+        .collect();
+    let links = message.all_links();
+    let links = links.iter().take(5).map(|(text, url)| {
         // A parenthesis would end the address.
         let url = url.as_str().replace('(', "%28").replace(')', "%29").replace('|', "%7C");
         format!("[{}]({url})", markdown(text))
@@ -249,7 +261,7 @@ fn chat(notification: &Notification, message: &Message) -> Value {
     let mut content = json!({
         "textType": "client-markdown",
         "title": markdown(&cut(&message.heading, 120)),
-        "description": cut(&lines.join("\n"), MAX_DESCRIPTION),
+        "description": cut(&parts.join("\n\n"), MAX_DESCRIPTION),
     });
     if !next_steps.is_empty() {
         content["nextSteps"] = json!(next_steps);
@@ -260,7 +272,7 @@ fn chat(notification: &Notification, message: &Message) -> Value {
         "id": message.id,
         "content": content,
         // What is said about one alert is one thread.
-        "metadata": {"threadId": thread, "summary": markdown(&cut(&message.heading, 120)), "eventType": notification.event.as_str()},
+        "metadata": {"threadId": thread, "summary": markdown(&cut(&message.title, 120)), "eventType": notification.event.as_str()},
     })
 }
 

@@ -15,7 +15,7 @@ use crate::limits::{cut, first};
 use crate::message::Message;
 use crate::{Sink, SinkError};
 
-/// Teams refuses messages above 28 KB; some room is left for what the workflow adds.
+/// Teams refuses messages above 28 KB, however it counts them; some room is left for what the workflow adds.
 const MAX_BODY: usize = 24 * 1024;
 
 /// How many buttons a card shows.
@@ -24,8 +24,25 @@ const MAX_LINKS: usize = 6;
 /// How long the address of one may be: all of them must leave room for the text.
 const MAX_LINK: usize = 1_000;
 
-/// How much is shown, from the most to the least: facts, details, characters of a line.
-const SIZES: [(usize, usize, usize); 4] = [(30, 10, 1_000), (20, 10, 300), (12, 5, 150), (8, 3, 80)];
+/// How much is shown, from the most to the least: lines of the lead, facts, traces or listed alerts, links, and characters
+/// of a line. What shows it goes before what it is.
+const SIZES: [Size; 5] = [
+    Size { lead: 20, facts: 30, details: 10, links: MAX_LINKS, line: 600 },
+    Size { lead: 12, facts: 20, details: 3, links: MAX_LINKS, line: 300 },
+    Size { lead: 8, facts: 20, details: 0, links: MAX_LINKS, line: 150 },
+    Size { lead: 5, facts: 12, details: 0, links: 3, line: 100 },
+    Size { lead: 3, facts: 8, details: 0, links: 1, line: 80 },
+];
+
+/// How much of a message is shown.
+#[derive(Clone, Copy)]
+struct Size {
+    lead: usize,
+    facts: usize,
+    details: usize,
+    links: usize,
+    line: usize,
+}
 
 /// Posts to a Workflows webhook.
 pub struct Teams {
@@ -52,42 +69,48 @@ impl Sink for Teams {
         let message = Message::of(notification);
         let colour = colour(notification);
         let forms = SIZES.iter().map(|size| form(&message, colour, *size).to_string());
-        // The least of them always fits: 8 + 3 + 20 lines of at most 80 characters, six links of at most 1000.
-        let Some(body) = forms.into_iter().find(|body| body.len() <= MAX_BODY) else {
+        // The least of them always fits: 13 lines of 80 characters and a link of 1000, however they are escaped.
+        let Some(body) = forms.into_iter().find(|body| size_of(body) <= MAX_BODY) else {
             return Err(self.endpoint.refused("the message is too large for Teams"));
         };
         self.endpoint.post(body, &[], at).await.map(drop)
     }
 }
 
-fn form(message: &Message, colour: &str, (facts, details, length): (usize, usize, usize)) -> Value {
-    let heading = text_run(&message.heading, length);
+/// The bytes of a message once it is escaped, in UTF-8 or UTF-16, whichever are more.
+fn size_of(body: &str) -> usize {
+    body.len().max(2 * body.encode_utf16().count())
+}
+
+fn form(message: &Message, colour: &str, size: Size) -> Value {
+    let heading = text_run(&message.heading, size.line);
     let mut body =
         vec![block(&[merged(heading, &json!({"weight": "bolder", "size": "large", "color": colour}))])];
-    let lines: Vec<_> = message.body.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
-    body.extend(first(&lines, 20).iter().map(|line| block(&[text_run(line, length)])));
-    let shown = message.facts.len().min(facts);
-    for (name, value) in &message.facts[..shown] {
-        let name = merged(text_run(&format!("{name}: "), length), &json!({"weight": "bolder"}));
-        body.push(block(&[name, text_run(value, length)]));
+    let lines: Vec<_> = message.lead.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    body.extend(first(&lines, size.lead).iter().map(|line| block(&[text_run(line, size.line)])));
+    let shown = message.facts.len().min(size.facts);
+    for fact in &message.facts[..shown] {
+        let name = merged(text_run(&format!("{}: ", fact.name), size.line), &json!({"weight": "bolder"}));
+        body.push(block(&[name, text_run(&fact.value, size.line)]));
     }
     if message.facts.len() > shown {
-        body.push(block(&[text_run(&format!("… {} more", message.facts.len() - shown), length)]));
+        body.push(block(&[text_run(&format!("… {} more", message.facts.len() - shown), size.line)]));
     }
-    if !message.details.is_empty() {
-        let title = text_run(&format!("{}:", message.details_title), length);
-        body.push(block(&[merged(title, &json!({"weight": "bolder"}))]));
-        body.extend(
-            first(&message.details, details).iter().map(|line| block(&[subtle(text_run(line, length))])),
-        );
+    for (title, details) in [("Traces", message.trace_lines()), ("Largest", message.largest.clone())] {
+        if details.is_empty() {
+            continue;
+        }
+        let title = merged(text_run(&format!("{title}:"), size.line), &json!({"weight": "bolder"}));
+        body.push(block(&[title]));
+        body.extend(first(&details, size.details).iter().map(|line| block(&[text_run(line, size.line)])));
     }
-    body.push(block(&[subtle(text_run(&format!("fluo {}", message.id), length))]));
+    body.push(block(&[subtle(text_run(&format!("fluo {}", message.id), size.line))]));
     let actions: Vec<_> = message
-        .links
+        .all_links()
         .iter()
         .filter(|(_, url)| url.as_str().len() <= MAX_LINK)
-        .take(MAX_LINKS)
-        .map(|(text, url)| json!({"type": "Action.OpenUrl", "title": unfunctional(&cut(text, 60)), "url": url.as_str()}))
+        .take(size.links)
+        .map(|(text, url)| json!({"type": "Action.OpenUrl", "title": escaped(text, 60), "url": url.as_str()}))
         .collect();
     let card = json!({
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
@@ -112,7 +135,7 @@ fn block(runs: &[Value]) -> Value {
 }
 
 fn text_run(text: &str, length: usize) -> Value {
-    json!({"type": "TextRun", "text": unfunctional(&cut(text, length))})
+    json!({"type": "TextRun", "text": escaped(text, length)})
 }
 
 fn subtle(run: Value) -> Value {
@@ -126,10 +149,12 @@ fn merged(mut value: Value, more: &Value) -> Value {
     value
 }
 
-/// `{{DATE(…)}}` and its kind are replaced wherever a card has text.
-fn unfunctional(text: &str) -> String {
+/// At most `length` characters. `{{DATE(…)}}` and its kind are replaced wherever a card has text; what is written apart
+/// counts as it is written.
+fn escaped(text: &str, length: usize) -> String {
     // Twice: what remains of three braces is two.
-    text.replace("{{", "{ {").replace("{{", "{ {")
+    let apart = text.replace("{{", "{ {").replace("{{", "{ {");
+    cut(&apart, length).into_owned()
 }
 
 fn colour(notification: &Notification) -> &'static str {

@@ -81,7 +81,7 @@ impl Sink for Webhook {
 
     async fn send(&self, notification: &Notification, at: i64) -> Result<(), SinkError> {
         // A notification has texts, whole numbers and finite doubles only: it always has a JSON form.
-        let body = fit(notification, MAX_BODY, |n| serde_json::to_string(n).unwrap_or_default())
+        let body = fit(notification, MAX_BODY, |n, _| serde_json::to_string(n).unwrap_or_default())
             .map_err(|error| self.endpoint.refused(&error.to_string()))?;
         let id = notification.id.to_string();
         let timestamp = at.div_euclid(NANOS_PER_SECOND).to_string();

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use fluo_alerts::escape::plain;
 use fluo_alerts::notification::{self, Event, Id, Notification, SCHEMA};
 use fluo_alerts::time::{self, TimeError};
+use fluo_alerts::words::heading;
 use fluo_rules::rule::Severity;
 use serde::Deserialize;
 
@@ -40,15 +41,17 @@ pub fn notification(alarm: &Change) -> Result<Notification, TimeError> {
     let name = plain(&alarm.alarm_name).into_owned();
     let description = alarm.alarm_description.as_deref().unwrap_or_default().trim();
     let state = alarm.new_state_value.as_str();
-    let (event, title) = match state {
-        "OK" => (Event::AlarmOver, format!("Alarm over: {name}")),
-        "ALARM" => (Event::Alarm, format!("Alarm: {name}")),
-        _ => (Event::Alarm, format!("Alarm in the state {}: {name}", plain(state))),
+    let severity = Severity::Critical;
+    let (event, what) = match state {
+        "OK" => (Event::AlarmOver, format!("alarm over: {name}")),
+        "ALARM" => (Event::Alarm, format!("alarm: {name}")),
+        _ => (Event::Alarm, format!("alarm in the state {}: {name}", plain(state))),
     };
+    let title = heading(severity, &what);
     let text = match (description, event) {
         ("", _) => title.clone(),
-        (_, Event::AlarmOver) => format!("{title}\nIt said: {description}"),
-        _ => format!("{title}\n{description}"),
+        (_, Event::AlarmOver) => format!("It said: {description}"),
+        _ => description.to_owned(),
     };
     // Names are unique in one account and region only.
     let subject = alarm.alarm_arn.as_deref().unwrap_or(&alarm.alarm_name);
@@ -59,7 +62,7 @@ pub fn notification(alarm: &Change) -> Result<Notification, TimeError> {
         id: Id::of_notification(&format!("{subject}\0{state}"), event, changed_ms),
         event,
         at,
-        severity: Severity::Critical,
+        severity,
         title,
         text,
         rule: None,
@@ -96,12 +99,12 @@ mod tests {
     #[test]
     fn every_state_is_told() {
         let cases = [
-            ("ALARM", Event::Alarm, "Alarm: fluo-evaluate-rules-silent"),
-            ("OK", Event::AlarmOver, "Alarm over: fluo-evaluate-rules-silent"),
+            ("ALARM", Event::Alarm, "CRITICAL alarm: fluo-evaluate-rules-silent"),
+            ("OK", Event::AlarmOver, "CRITICAL alarm over: fluo-evaluate-rules-silent"),
             (
                 "INSUFFICIENT_DATA",
                 Event::Alarm,
-                "Alarm in the state INSUFFICIENT_DATA: fluo-evaluate-rules-silent",
+                "CRITICAL alarm in the state INSUFFICIENT_DATA: fluo-evaluate-rules-silent",
             ),
         ];
         let first = told(&[]);
@@ -132,7 +135,7 @@ mod tests {
             ("NewStateReason", null.clone()),
             ("AlarmArn", null.clone()),
         ]);
-        assert_eq!(bare.text, "Alarm: fluo-evaluate-rules-silent");
+        assert_eq!(bare.text, "CRITICAL alarm: fluo-evaluate-rules-silent");
         assert_eq!((bare.reason, bare.rule), (None, None));
     }
 }

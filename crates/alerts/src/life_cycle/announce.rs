@@ -5,9 +5,14 @@ use std::sync::Arc;
 
 use fluo_rules::rule::{Realert, Rule, Severity};
 
-use super::state::{Alert, RuleState};
+use super::state::{Alert, Course, RuleState};
 use super::transition::Times;
-use crate::notification::{Event, Id, Notification, SCHEMA, Summary, SummaryLine};
+use crate::escape::plain;
+use crate::notification::{Event, Id, Notification, Now, SCHEMA, Summary, SummaryLine, Told};
+use crate::reading::{bare_readings, readings, shown};
+use crate::template::{Renderer, SUMMARY, Subject};
+use crate::value::Value;
+use crate::violation::declared;
 use crate::words;
 
 /// How many alerts a summary lists.
@@ -41,6 +46,7 @@ pub fn announce(
     states: &mut [(&str, &mut RuleState)],
     rules: &BTreeMap<String, Arc<Rule>>,
     mutes: Mutes<'_>,
+    renderer: &Renderer,
     times: Times,
 ) -> Vec<Notification> {
     let mut firing: BTreeMap<String, Vec<Group>> = BTreeMap::new();
@@ -59,7 +65,7 @@ pub fn announce(
             .filter(|other| !inhibits(rules, name, other))
             .filter_map(|other| Some((other.as_str(), firing.get(other)?.as_slice())))
             .collect();
-        let told = due(state, rule.map(AsRef::as_ref), &inhibitors, mutes, times);
+        let told = due(state, rule.map(AsRef::as_ref), &inhibitors, mutes, renderer, times);
         let limit = rule.map_or(usize::MAX, |rule| rule.notification_limit as usize);
         if told.len() > limit {
             notifications.push(summary(name, rule.map(AsRef::as_ref), told, times));
@@ -107,6 +113,7 @@ fn due(
     rule: Option<&Rule>,
     inhibitors: &[(&str, &[Group])],
     mutes: Mutes<'_>,
+    renderer: &Renderer,
     times: Times,
 ) -> Vec<Due> {
     let mut told = Vec::new();
@@ -123,7 +130,7 @@ fn due(
             let event = next_event(alert, muted_by.is_some(), rule.map(|rule| rule.realert), times);
             alert.muted_by = muted_by.filter(|_| alert.is_firing());
             if let Some(event) = event {
-                told.push(tell(alert, &shown, event, times));
+                told.push(tell(alert, &shown, event, rule, renderer, times));
             }
         }
     }
@@ -170,35 +177,110 @@ fn longer(distance: i64, realert: Realert) -> i64 {
     ((distance as f64 * realert.backoff) as i64).clamp(realert.every.0, realert.max.0.max(realert.every.0))
 }
 
-fn tell(alert: &mut Alert, group: &[(String, Option<String>)], event: Event, times: Times) -> Due {
+fn tell(
+    alert: &mut Alert,
+    group: &[(String, Option<String>)],
+    event: Event,
+    rule: Option<&Rule>,
+    renderer: &Renderer,
+    times: Times,
+) -> Due {
     let count = alert.counts.entry(event).or_default();
     let id = Id::of_notification(&alert.told.id.to_string(), event, *count);
     *count += 1;
+    let course = alert.course();
+    let mut notes = Vec::new();
+    if let Some(rule) = rule {
+        // Of a rule that is not there any more, the texts stay as they were told last.
+        alert.told.annotations = annotations(alert, &course, event, rule, renderer, times, &mut notes);
+    }
+    let now = Now { notes, ..now(alert, course, rule) };
     let violation = &alert.told.violation;
-    let notification = Notification {
+    let summary = alert.told.annotations.get(SUMMARY).cloned();
+    let summary = summary.unwrap_or_else(|| words::line(event, &alert.told, &now));
+    let values = now.readings.iter().map(|reading| (reading.what.clone(), reading.value.clone())).collect();
+    let mut notification = Notification {
         schema: SCHEMA.to_owned(),
         id,
         event,
         at: times.eval_time,
         severity: violation.severity,
-        title: words::title(event, &violation.summary),
-        text: words::text(event, alert, times.eval_time),
+        title: String::new(),
+        text: String::new(),
         rule: Some(violation.rule.clone()),
         labels: violation.labels.clone(),
         reason: alert.reason.clone(),
-        alert: Some(alert.told.clone()),
+        alert: Some(Told { now: Some(now), ..alert.told.clone() }),
         summary: None,
         alarm: None,
         trouble: None,
     };
+    notification.title = format!("{}: {}", notification.heading(), plain(&summary));
+    notification.text = words::text(&notification);
     let line = SummaryLine {
         id: alert.told.id,
         group: group.to_vec(),
-        values: alert.told.values.clone(),
+        values,
         starts_at: alert.starts_at,
         ends_at: alert.ends_at,
     };
     Due { notification, excess: alert.excess, line }
+}
+
+/// The rule's annotations as they read now; one that cannot be rendered is left out, and said why.
+fn annotations(
+    alert: &Alert,
+    course: &Course,
+    event: Event,
+    rule: &Rule,
+    renderer: &Renderer,
+    times: Times,
+    notes: &mut Vec<String>,
+) -> BTreeMap<String, String> {
+    let subject = Subject {
+        violation: &alert.told.violation,
+        state: event.as_str(),
+        at: course.at,
+        value: &course.values,
+        first: &course.first,
+        peak: &course.peak,
+        top: &course.top,
+        started_at: alert.starts_at,
+        until: alert.told.resolved_at.unwrap_or(times.eval_time),
+    };
+    let mut texts = BTreeMap::new();
+    for (name, text) in renderer.annotations(&rule.annotations, &subject) {
+        match text {
+            Ok(text) => {
+                texts.insert(name, text);
+            }
+            Err(reason) => {
+                notes.push(format!("the annotation {} could not be rendered: {reason}", plain(&name)));
+            }
+        }
+    }
+    texts
+}
+
+/// How the alert stands.
+fn now(alert: &Alert, course: Course, rule: Option<&Rule>) -> Now {
+    let (values, peak) = (&course.values, &course.peak);
+    let of_rule = rule.map(|rule| readings(rule, values, peak)).filter(|readings| !readings.is_empty());
+    let named = |values: &[(String, Value)]| match rule {
+        Some(rule) => declared(rule, values),
+        None => values.to_vec(),
+    };
+    Now {
+        starts_at: alert.starts_at,
+        at: course.at,
+        values: named(values),
+        shown: shown(rule, &named(values)),
+        peak_at: course.peak_at,
+        peak: named(peak),
+        readings: of_rule.unwrap_or_else(|| bare_readings(values, peak)),
+        top: course.top,
+        notes: Vec::new(),
+    }
 }
 
 /// One message for many alerts of a rule.
@@ -233,14 +315,14 @@ pub fn of_summary(
         largest: told.into_iter().take(LISTED).map(|(_, line)| line).collect(),
     };
     let subject = format!("{name}\0{}\0{eval_time}", why.unwrap_or_default());
-    Notification {
+    let mut notification = Notification {
         schema: SCHEMA.to_owned(),
         id: Id::of_notification(&subject, Event::Summary, 0),
         event: Event::Summary,
         at: eval_time,
         severity,
-        title: words::summary_title(name, &by_event),
-        text: words::summary_text(name, &by_event, &summary),
+        title: String::new(),
+        text: words::summary_text(&by_event, &summary),
         rule: Some(name.to_owned()),
         labels,
         reason: why.map(str::to_owned),
@@ -248,7 +330,9 @@ pub fn of_summary(
         summary: Some(summary),
         alarm: None,
         trouble: None,
-    }
+    };
+    notification.title = format!("{}: {}", notification.heading(), words::counted(&by_event));
+    notification
 }
 
 #[cfg(test)]

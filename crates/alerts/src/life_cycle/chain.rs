@@ -7,6 +7,8 @@ use super::segment::{Run, Segment, highest, runs};
 pub(crate) struct Chain {
     /// The run that made it fire.
     pub(crate) run: Run,
+    /// Place behind the last segment of all of its runs.
+    pub(crate) to: usize,
     /// First holding moment.
     pub(crate) first: i64,
     /// Last holding moment of all of its runs.
@@ -46,6 +48,7 @@ pub(crate) fn chains(segments: &[Segment], lengths: Lengths) -> Vec<Chain> {
         let excess = highest(&segments[run.from..run.to]).and_then(|segment| segment.excess);
         match chains.last_mut() {
             Some(chain) if run.first < lengths.over(chain.last) => {
+                chain.to = run.to;
                 chain.last = chain.last.max(run.last);
                 chain.excess = match (chain.excess, excess) {
                     (Some(one), Some(other)) => Some(one.max(other)),
@@ -53,7 +56,7 @@ pub(crate) fn chains(segments: &[Segment], lengths: Lengths) -> Vec<Chain> {
                 };
             }
             _ if lengths.is_long_enough(&run, segments) => {
-                chains.push(Chain { run, first: run.first, last: run.last, excess });
+                chains.push(Chain { run, to: run.to, first: run.first, last: run.last, excess });
             }
             _ => {}
         }

@@ -25,7 +25,7 @@ pub mod transition;
 
 pub use announce::{Mutes, announce};
 pub use segment::{Segment, Stretch, joined};
-pub use state::{Alert, GroupState, Phase, RuleState, Tracked};
+pub use state::{Alert, Course, GroupState, Phase, RuleState, Tracked};
 pub use transition::{Change, Facts, Observation, Times, ViolationRecord, transition};
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::value::Value;
-use crate::violation::Evidence;
+use crate::violation::{Evidence, Top};
 use crate::wire;
 
 /// Holding moments of one group within one stretch.
@@ -28,6 +28,12 @@ pub struct Segment {
     /// Values at `peak_at`.
     #[serde(with = "wire::typed_values")]
     pub peak: Vec<(String, Value)>,
+    /// Values at `last`, where that is not `peak_at` (see [`Segment::latest`]).
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "wire::typed_values")]
+    pub latest: Vec<(String, Value)>,
+    /// The commonest values of the window at `peak_at`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub top: Vec<Top>,
     /// Spans of the window at `first`; kept for the first segment of a run only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
@@ -43,6 +49,13 @@ pub struct Segment {
     /// Whether it belongs to an alert that has held for `for` already, whatever is left of it here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fired: bool,
+}
+
+impl Segment {
+    /// Values at `last`. Of a segment that was stored before these were kept, those of its peak.
+    pub fn latest(&self) -> &[(String, Value)] {
+        if self.latest.is_empty() { &self.peak } else { &self.latest }
+    }
 }
 
 /// Segments at most `gap` apart, by their places in the list.
@@ -150,8 +163,10 @@ pub(crate) fn settle(
                 base.peak_at = best.peak_at;
                 base.excess = best.excess;
                 base.peak.clone_from(&best.peak);
+                base.top.clone_from(&best.top);
             }
             for segment in rest {
+                base.latest = segment.latest().to_vec();
                 base.last = base.last.max(segment.last);
                 base.partial |= segment.partial;
                 base.fired |= segment.fired;

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::segment::Segment;
 use crate::fingerprint::Fingerprint;
 use crate::notification::{Event, Id, Told};
+use crate::value::Value;
+use crate::violation::Top;
 use crate::wire;
 
 /// What is remembered of one rule.
@@ -69,6 +71,27 @@ pub enum Phase {
     Merged,
 }
 
+/// How an alert goes: its values at the moments that messages speak of.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Course {
+    /// The newest judged moment at which the condition held; nanoseconds since the epoch.
+    pub at: i64,
+    /// Values then.
+    #[serde(with = "wire::typed_values")]
+    pub values: Vec<(String, Value)>,
+    /// Values at its start.
+    #[serde(with = "wire::typed_values")]
+    pub first: Vec<(String, Value)>,
+    /// The moment at which the first comparison exceeds its bound most.
+    pub peak_at: i64,
+    /// Values then.
+    #[serde(with = "wire::typed_values")]
+    pub peak: Vec<(String, Value)>,
+    /// The commonest values then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub top: Vec<Top>,
+}
+
 /// An alert that fired.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
@@ -80,8 +103,11 @@ pub struct Alert {
     pub ends_at: i64,
     /// Where in its life it is.
     pub phase: Phase,
-    /// What is told of it: never changes once it fired.
+    /// What is told of it: what it is and was at first never changes once it fired.
     pub told: Told,
+    /// How it goes; none where it was stored before that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub course: Option<Course>,
     /// How much it exceeds its bound at most: the order of summaries.
     pub excess: Option<f64>,
     /// Whether anybody was told that it fires.
@@ -107,6 +133,21 @@ pub struct Alert {
 }
 
 impl Alert {
+    /// How it goes: where that is not known, as it was told at first.
+    pub fn course(&self) -> Course {
+        self.course.clone().unwrap_or_else(|| {
+            let told = &self.told.violation;
+            Course {
+                at: self.ends_at,
+                values: told.values.clone(),
+                first: told.values.clone(),
+                peak_at: told.starts_at,
+                peak: told.peak.clone(),
+                top: Vec::new(),
+            }
+        })
+    }
+
     /// Whether it fires.
     pub fn is_firing(&self) -> bool {
         self.phase == Phase::Firing && !self.passed_on

@@ -57,6 +57,13 @@ impl Life {
 
     fn told(&mut self, minute: i64, judged: (i64, i64), holding: &[i64]) -> Vec<Notification> {
         let times = self.times(minute);
+        let holding: Vec<(i64, i64)> = holding.iter().map(|at| (*at, 6 + at)).collect();
+        self.observe(times, judged, &holding);
+        self.announce(times)
+    }
+
+    /// Judges the given minutes anew: at some of them the condition held, with these counts.
+    fn observe(&mut self, times: Times, judged: (i64, i64), holding: &[(i64, i64)]) {
         let rule = Arc::clone(&self.rules["r"]);
         let renderer = Renderer::new(None);
         let facts = Facts {
@@ -69,16 +76,17 @@ impl Life {
             damaged: &self.damaged,
             renderer: &renderer,
         };
-        let observations = holding.iter().map(|at| Observation {
+        let observations = holding.iter().map(|(at, count)| Observation {
             fingerprint: fingerprint("r", &[]),
             group: Vec::new(),
             segment: Segment {
                 first: at * MINUTE,
                 last: at * MINUTE,
                 peak_at: at * MINUTE,
-                excess: Some(1.0),
-                values: vec![("count".to_owned(), Value::Int((6 + at).into()))],
-                peak: vec![("count".to_owned(), Value::Int((6 + at).into()))],
+                #[expect(clippy::cast_precision_loss, reason = "small")]
+                excess: Some(*count as f64 - 5.0),
+                values: vec![("count".to_owned(), Value::Int((*count).into()))],
+                peak: vec![("count".to_owned(), Value::Int((*count).into()))],
                 ..Segment::default()
             },
         });
@@ -87,14 +95,13 @@ impl Life {
         let change = transition(state, &facts, &[stretch], observations.collect(), judged.1 * MINUTE, times);
         self.states.insert("r".to_owned(), change.state);
         self.records.extend(change.records);
-        self.announce(times)
     }
 
     fn announce(&mut self, times: Times) -> Vec<Notification> {
         let silenced = self.silenced;
         let mutes = Mutes { silenced: &|_| silenced.then(|| "s".to_owned()) };
         let mut states: Vec<_> = self.states.iter_mut().map(|(name, state)| (name.as_str(), state)).collect();
-        announce(&mut states, &self.rules, mutes, times)
+        announce(&mut states, &self.rules, mutes, &Renderer::new(None), times)
     }
 
     /// The last record of every violation: start, end, status, in minutes.
@@ -339,4 +346,61 @@ fn a_rule_that_is_removed_resolves() {
     life.states.insert("r".to_owned(), state);
     let told = life.announce(times);
     assert_eq!((told[0].event, told[0].reason.as_deref()), (Event::Resolved, Some("rule_removed")));
+}
+
+/// What a notification says of `count`: now, at first, at the peak.
+fn counts(told: &Notification) -> [Value; 3] {
+    let alert = told.alert.as_ref().unwrap();
+    let now = alert.now.as_ref().unwrap();
+    [now.values[0].1, alert.violation.values[0].1, now.peak[0].1]
+}
+
+#[test]
+fn messages_say_how_it_is_now_and_what_was_told_at_first_stays() {
+    let mut life = Life::of(
+        ", realert: 5m, annotations: {summary: '{{ value.count }} now, {{ first.count }} at first, {{ peak.count }} at its peak'}",
+    );
+    let told = life.told(11, (1, 10), &[10]);
+    assert_eq!(counts(&told[0]), [Value::Int(16); 3]);
+    // Minutes 11 to 15 hold, too; 13 is the worst.
+    let times = life.times(16);
+    life.observe(times, (11, 15), &[(11, 20), (12, 25), (13, 90), (14, 30), (15, 22)]);
+    let told = life.announce(times);
+    assert_eq!(told[0].event, Event::Renotify);
+    assert_eq!(counts(&told[0]), [Value::Int(22), Value::Int(16), Value::Int(90)]);
+    assert_eq!(told[0].title, "WARNING still firing: r: 22 now, 16 at first, 90 at its peak");
+    let told = life.told(18, (16, 17), &[]);
+    assert_eq!(told[0].event, Event::Resolved);
+    assert_eq!(counts(&told[0]), [Value::Int(22), Value::Int(16), Value::Int(90)]);
+    assert!(told[0].text.contains("count = 90 at its peak, limit 5"), "{}", told[0].text);
+    assert!(told[0].text.contains("Lasted: 6m, from"), "{}", told[0].text);
+}
+
+#[test]
+fn an_annotation_that_cannot_be_rendered_is_said_and_stops_nothing() {
+    let mut life = Life::of(", annotations: {summary: '{{ labels[rule] }}', impact: 'none'}");
+    let told = life.told(11, (1, 10), &[10]).remove(0);
+    assert_eq!(told.title, "WARNING firing: r: count = 16, limit 5");
+    assert!(told.text.contains("Note: the annotation summary could not be rendered: "), "{}", told.text);
+    let annotations = told.alert.unwrap().annotations;
+    assert_eq!(annotations.into_keys().collect::<Vec<_>>(), ["impact"]);
+}
+
+#[test]
+fn an_alert_that_was_stored_before_its_course_was_kept_goes_on() {
+    let mut life = Life::of("");
+    life.at(11, (1, 10), &[10]);
+    let stored = serde_json::to_string(&life.states["r"]).unwrap();
+    let mut former: serde_json::Value = serde_json::from_str(&stored).unwrap();
+    for group in former["groups"].as_object_mut().unwrap().values_mut() {
+        for alert in group["alerts"].as_array_mut().unwrap() {
+            assert!(alert.as_object_mut().unwrap().remove("course").is_some());
+        }
+        for segment in group["segments"].as_array_mut().unwrap() {
+            segment.as_object_mut().unwrap().remove("latest");
+        }
+    }
+    life.states.insert("r".to_owned(), serde_json::from_value(former).unwrap());
+    let told = life.told(12, (11, 11), &[]).remove(0);
+    assert_eq!((told.event, counts(&told)), (Event::Resolved, [Value::Int(16); 3]));
 }

@@ -9,11 +9,11 @@ use sha2::{Digest, Sha256};
 use super::chain::{Chain, Lengths, chains};
 use super::identity::{Known, matches};
 use super::segment::{Run, Segment, Stretch, highest, replace, runs, settle};
-use super::state::{Alert, GroupState, Phase, RuleState, Tracked};
+use super::state::{Alert, Course, GroupState, Phase, RuleState, Tracked};
 use crate::fingerprint::Fingerprint;
 use crate::notification::{Event, Id, Told};
-use crate::template::{Renderer, SUMMARY, default_summary};
-use crate::violation::Violation;
+use crate::template::{Renderer, Subject, default_summary};
+use crate::violation::{Violation, declared};
 
 /// The times of an evaluation, in nanoseconds since the epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,13 +219,16 @@ fn base_of(alert: &Alert, segments: &[Segment]) -> Segment {
         .collect();
     let peak = highest(&within);
     let told = &alert.told.violation;
+    let course = alert.course();
     Segment {
         first: alert.starts_at,
         last: alert.ends_at,
         peak_at: peak.map_or(alert.starts_at, |segment| segment.peak_at),
         excess: peak.map_or(alert.excess, |segment| segment.excess),
-        values: told.values.clone(),
-        peak: peak.map_or_else(|| told.peak.clone(), |segment| segment.peak.clone()),
+        values: course.first,
+        peak: peak.map_or(course.peak, |segment| segment.peak.clone()),
+        latest: course.values,
+        top: peak.map_or(course.top, |segment| segment.top.clone()),
         evidence: told.evidence.clone(),
         partial: told.partial,
         settled: true,
@@ -351,6 +354,7 @@ impl Step<'_> {
             values: Vec::new(),
             peak: Vec::new(),
             evidence: Vec::new(),
+            top: Vec::new(),
             summary: String::new(),
             partial: false,
         }
@@ -360,15 +364,17 @@ impl Step<'_> {
         let mut violation = self.bare(group, run.first, run.last);
         violation.ongoing = self.times.watermark < run.last.saturating_add(self.facts.gap);
         violation.partial = segments.iter().any(|segment| segment.partial);
+        let course = course(segments);
+        violation.values = declared(self.facts.rule, &course.first);
+        violation.peak = declared(self.facts.rule, &course.peak);
+        violation.top.clone_from(&course.top);
         if let Some(first) = segments.first() {
-            violation.values.clone_from(&first.values);
             violation.evidence.clone_from(&first.evidence);
         }
-        if let Some(highest) = highest(segments) {
-            violation.peak.clone_from(&highest.peak);
-        }
-        violation.summary = default_summary(&violation);
-        violation.summary = self.facts.renderer.summary(&self.facts.rule.annotations, &violation).text;
+        let default = default_summary(self.facts.rule, &violation, &course.first);
+        let subject = Subject::of_violation(&violation, &course.values, &course.first, &course.peak);
+        let annotations = &self.facts.rule.annotations;
+        violation.summary = self.facts.renderer.summary(annotations, &subject, default).text;
         violation
     }
 
@@ -397,7 +403,9 @@ impl Step<'_> {
                 continue;
             }
             match matches.found[at] {
-                Some(chain) if matches.known[chain] == Some(at) => self.go_on(alert, &chains[chain]),
+                Some(chain) if matches.known[chain] == Some(at) => {
+                    self.go_on(alert, &chains[chain], &group.segments);
+                }
                 Some(_) => {
                     // The one that goes on under the other's id says all there is to say.
                     alert.phase = Phase::Merged;
@@ -415,8 +423,12 @@ impl Step<'_> {
         }
     }
 
-    fn go_on(&self, alert: &mut Alert, chain: &Chain) {
+    fn go_on(&self, alert: &mut Alert, chain: &Chain, segments: &[Segment]) {
         (alert.starts_at, alert.ends_at, alert.excess) = (chain.first, chain.last, chain.excess);
+        let first = alert.course().first;
+        // A start that was stored without its values keeps those that it had.
+        let found = course(&segments[chain.run.from..chain.to]);
+        alert.course = Some(if found.first.is_empty() { Course { first, ..found } } else { found });
         let over = self.over(chain);
         match (alert.phase, over) {
             // It fires on, or is over as it was.
@@ -459,23 +471,14 @@ impl Step<'_> {
     fn fire(&self, group: &GroupState, chain: &Chain) -> Alert {
         let Run { from, to, .. } = chain.run;
         let violation = self.violation(&group.group, &group.segments[from..to], &chain.run);
-        let renderer = self.facts.renderer;
-        let rule = self.facts.rule;
-        let mut annotations = BTreeMap::new();
-        for (name, template) in &rule.annotations {
-            let text = renderer
-                .render(template, &violation, Event::Firing.as_str())
-                .unwrap_or_else(|reason| format!("(could not be rendered: {reason})"));
-            annotations.insert(name.clone(), text);
-        }
-        if let Some(summary) = annotations.get_mut(SUMMARY) {
-            // The violation has the default text where the rule's own could not be rendered.
-            summary.clone_from(&violation.summary);
-        }
-        let mut trace_urls: Vec<String> =
-            violation.evidence.iter().filter_map(|span| renderer.trace_url(&span.trace_id)).collect();
-        let mut seen = BTreeSet::new();
-        trace_urls.retain(|url| seen.insert(url.clone()));
+        let course = course(&group.segments[from..chain.to]);
+        let mut traces = BTreeSet::new();
+        let trace_urls = violation
+            .evidence
+            .iter()
+            .filter(|span| traces.insert(&span.trace_id))
+            .filter_map(|span| self.facts.renderer.trace_url(&span.trace_id))
+            .collect();
         let over = self.over(chain);
         Alert {
             first_start: chain.first,
@@ -488,14 +491,16 @@ impl Step<'_> {
             reason: None,
             counts: BTreeMap::new(),
             told_at: self.times.eval_time,
-            remind_after: rule.realert.every.0,
+            remind_after: self.facts.rule.realert.every.0,
             passed_on: false,
             muted_by: None,
+            course: Some(course),
             told: Told {
                 id: Id::of_episode(&self.fingerprint, chain.first),
                 resolved_at: over,
                 values: violation.values.iter().map(|(name, value)| (name.clone(), value.human())).collect(),
-                annotations,
+                now: None,
+                annotations: BTreeMap::new(),
                 trace_urls,
                 rule_hash: self.facts.hash.to_owned(),
                 files: Vec::new(),
@@ -544,6 +549,22 @@ impl Step<'_> {
                     .iter()
                     .any(|segment| segment.first <= tracked.ends_at && tracked.starts_at <= segment.last)
         });
+    }
+}
+
+/// The course of an alert or a violation of these segments, of which there is one at least.
+fn course(segments: &[Segment]) -> Course {
+    let (Some(first), Some(last), Some(highest)) = (segments.first(), segments.last(), highest(segments))
+    else {
+        return Course::default();
+    };
+    Course {
+        at: last.last,
+        values: last.latest().to_vec(),
+        first: first.values.clone(),
+        peak_at: highest.peak_at,
+        peak: highest.peak.clone(),
+        top: highest.top.clone(),
     }
 }
 

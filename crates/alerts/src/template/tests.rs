@@ -3,14 +3,38 @@
 use fluo_rules::template as names;
 
 use super::*;
+use crate::violation::TopValue;
 use crate::violation::tests::violation;
 
+fn values(count: i128, p99: i128) -> Vec<(String, Value)> {
+    vec![("count".to_owned(), Value::Int(count)), ("p99".to_owned(), Value::Duration(p99))]
+}
+
+fn top() -> Vec<Top> {
+    let value = TopValue { value: Some("/login".to_owned()), spans: 3 };
+    vec![Top { key: "http.route".to_owned(), spans: 4, values: vec![value] }]
+}
+
+/// What is told of a violation that began with 6 failures, rose to 41, and has 17 now.
+fn with_subject<T>(violation: &Violation, run: impl FnOnce(&Subject<'_>) -> T) -> T {
+    let (now, first, peak) = (values(17, 1_200_000_000), values(6, 900_000_000), values(41, 3_000_000_000));
+    let (started_at, top) = (violation.starts_at, top());
+    run(&Subject {
+        violation,
+        state: "firing",
+        at: violation.ends_at,
+        value: &now,
+        first: &first,
+        peak: &peak,
+        top: &top,
+        started_at,
+        until: started_at + 90_000_000_000,
+    })
+}
+
 fn render(template: &str) -> Result<String, String> {
-    Renderer::new(Some("https://traces.example/{trace_id}?from=fluo")).render(
-        template,
-        &violation(),
-        "firing",
-    )
+    let renderer = Renderer::new(Some("https://traces.example/{trace_id}?from=fluo"));
+    with_subject(&violation(), |subject| renderer.render(template, subject))
 }
 
 #[test]
@@ -22,15 +46,30 @@ fn templates_see_the_violation() {
         ("a label that is not there may be asked for", "{% if labels.nope %}x{% else %}y{% endif %}", "y"),
         ("group", "{{ group['deployment.environment'] }}", "prod"),
         ("a missing group value", "{{ group['cloud.region'] }}", "(none)"),
-        ("a value", "{{ value.count }} failures", "6 failures"),
-        ("a ratio in percent", "{{ (value.count / 113) | percent }}", "5.31%"),
+        (
+            "a value now, at first, at its peak",
+            "{{ value.count }}, {{ first.count }}, {{ peak.count }}",
+            "17, 6, 41",
+        ),
+        (
+            "since when and for how long",
+            "{{ started_at }} {{ firing_for | duration }}",
+            "2026-11-22T11:04:51.200Z 1m30s",
+        ),
+        (
+            "the commonest values",
+            "{% for t in top %}{{ t.key }}: {{ t.values[0].value }} {{ t.values[0].share | percent }}{% endfor %}",
+            "http.route: /login 75%",
+        ),
+        ("what failed", "{{ evidence[0].status }}: {{ evidence[0].status_message }}", "error: bad token"),
+        ("a ratio in percent", "{{ (first.count / 113) | percent }}", "5.31%"),
         ("a duration", "{{ value.p99 | duration }}", "1.2s"),
         ("a metric prefix", "{{ 1234567 | humanize }}", "1.235M"),
         ("condition", "{{ condition }}", "gt(count, 5)"),
         (
             "window",
             "{{ window.start }}/{{ window.end | iso }}",
-            "2026-11-22T11:03:51.200Z/2026-11-22T11:04:51.200Z",
+            "2026-11-22T11:05:12.000Z/2026-11-22T11:06:12.000Z",
         ),
         ("nanoseconds as a time", "{{ 0 | iso }}", "1970-01-01T00:00:00.000Z"),
         (
@@ -72,14 +111,15 @@ fn every_name_that_check_knows_can_be_rendered() {
 #[test]
 fn without_a_configured_link_there_is_none() {
     let template = "{% if trace_url(evidence[0].trace_id) %}see {{ trace_url(evidence[0].trace_id) }}{% else %}no link{% endif %}";
-    assert_eq!(Renderer::new(None).render(template, &violation(), "firing").as_deref(), Ok("no link"));
+    let rendered = with_subject(&violation(), |subject| Renderer::new(None).render(template, subject));
+    assert_eq!(rendered.as_deref(), Ok("no link"));
 }
 
 #[test]
 fn what_fails_says_why() {
     let cases = [
         ("a value that is not there", "{{ value.nope }}", "undefined value"),
-        ("a name that is not there", "{{ peak }}", "undefined value"),
+        ("a name that is not there", "{{ peek }}", "undefined value"),
         (
             "a percentage of a text",
             "{{ rule | percent }}",
@@ -108,9 +148,10 @@ fn hostile_values_reach_no_text() {
     let mut violation = violation();
     violation.group[0].1 = Some(format!("\u{1b}[2J\u{202e}{{{{ 7 * 7 }}}}\n{}", "x".repeat(5_000)));
     let renderer = Renderer::new(None);
+    let template = "{{ group['deployment.environment'] }}";
     let texts = [
-        renderer.render("{{ group['deployment.environment'] }}", &violation, "firing").unwrap(),
-        default_summary(&violation),
+        with_subject(&violation, |subject| renderer.render(template, subject)).unwrap(),
+        default_summary(&rule(), &violation, &violation.values),
     ];
     for text in texts {
         assert!(!text.contains(['\u{1b}', '\u{202e}', '\n']), "{text}");
@@ -119,33 +160,55 @@ fn hostile_values_reach_no_text() {
     }
 }
 
+fn rule() -> Rule {
+    let text = "- {name: AuthFailuresRule, span: {}, aggregation: {count: 10, p99: {p99: duration}}, condition: 'gt(count, 5)'}";
+    let mut loaded = fluo_rules::load(&[fluo_rules::SourceFile::new("r.yml", text)]);
+    loaded.rules.remove(0)
+}
+
 #[test]
 fn summaries() {
     let renderer = Renderer::new(None);
-    let annotations = |template: &str| BTreeMap::from([("summary".to_owned(), template.to_owned())]);
-    let default = "AuthFailuresRule: count = 6, p99 = 1.2s (gt(count, 5)) in 1m \
-                   for deployment.environment=prod, cloud.region=(none)";
-    assert_eq!(
-        renderer.summary(&annotations("{{ value.count }}!"), &violation()),
-        Rendered { text: "6!".to_owned(), failure: None }
-    );
-    assert_eq!(
-        renderer.summary(&BTreeMap::new(), &violation()),
-        Rendered { text: default.to_owned(), failure: None }
-    );
-    let failed = renderer.summary(&annotations("{{ value.nope }}"), &violation());
-    assert_eq!(failed.text, default);
+    let summary = |template: Option<&str>| {
+        let annotations = template.map(|template| (SUMMARY.to_owned(), template.to_owned()));
+        let default = "the default".to_owned();
+        with_subject(&violation(), |subject| {
+            renderer.summary(&annotations.into_iter().collect(), subject, default)
+        })
+    };
+    assert_eq!(summary(Some("{{ value.count }}!")), Rendered { text: "17!".to_owned(), failure: None });
+    assert_eq!(summary(None), Rendered { text: "the default".to_owned(), failure: None });
+    let failed = summary(Some("{{ value.nope }}"));
+    assert_eq!(failed.text, "the default");
     assert!(failed.failure.is_some_and(|failure| failure.contains("undefined value")));
 }
 
 #[test]
-fn the_default_summary_without_groups_is_the_documented_one() {
+fn annotations_know_the_runbook_and_fail_one_by_one() {
+    let annotations = [
+        ("broken", "{{ value.nope }}"),
+        ("runbook_url", "https://runbooks.example/{{ rule }}"),
+        ("steps", "see {{ runbook_url }}"),
+    ];
+    let annotations = annotations.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
+    let texts = with_subject(&violation(), |subject| Renderer::new(None).annotations(&annotations, subject));
+    assert!(texts["broken"].is_err());
+    assert_eq!(texts["runbook_url"].as_deref(), Ok("https://runbooks.example/AuthFailuresRule"));
+    assert_eq!(texts["steps"].as_deref(), Ok("see https://runbooks.example/AuthFailuresRule"));
+}
+
+#[test]
+fn the_default_summary_is_the_documented_one() {
     let mut violation = violation();
+    let default = "AuthFailuresRule: count = 6, p99 = 1.2s (gt(count, 5)) in 1m \
+                   for deployment.environment=prod, cloud.region=(none)";
+    assert_eq!(default_summary(&rule(), &violation, &violation.values), default);
     violation.group.clear();
     violation.values.truncate(1);
-    assert_eq!(default_summary(&violation), "AuthFailuresRule: count = 6 (gt(count, 5)) in 1m");
+    let summary = |violation: &Violation| default_summary(&rule(), violation, &violation.values);
+    assert_eq!(summary(&violation), "AuthFailuresRule: count = 6 (gt(count, 5)) in 1m");
     violation.condition = "count > 5\n  and count < 9".to_owned();
-    assert_eq!(default_summary(&violation), "AuthFailuresRule: count = 6 (count > 5 and count < 9) in 1m");
+    assert_eq!(summary(&violation), "AuthFailuresRule: count = 6 (count > 5 and count < 9) in 1m");
 }
 
 #[test]

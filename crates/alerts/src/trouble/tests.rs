@@ -80,7 +80,7 @@ fn all_of_it_is_about_one_id_and_no_notification_has_anothers() {
     let about: Vec<Id> = told.iter().map(Notification::about).collect();
     assert!(about[..3].iter().all(|id| *id == about[0]), "told, told again, over");
     assert!(about[3] == about[4] && about[3] != about[0], "mended and broken anew is another");
-    assert_eq!(told[2].text.lines().count(), 2);
+    assert_eq!(told[2].text.lines().count(), 1, "the title is not said again");
     assert!(told[2].text.contains("(5h): bad."), "{}", told[2].text);
 }
 
@@ -130,6 +130,9 @@ fn only_what_an_evaluation_looks_at_is_over_by_it() {
     assert_eq!(troubles.settle(Vec::new(), of_evaluations, HOUR, &telling()), []);
     assert_eq!(troubles.open().count(), 1);
     let over = troubles.ended(&Subject::Sink("chat".to_owned()), HOUR).unwrap();
-    assert_eq!((over.event, over.title.as_str()), (Event::SinkErrorOver, "Over: Not delivered to chat"));
+    assert_eq!(
+        (over.event, over.title.as_str()),
+        (Event::SinkErrorOver, "WARNING over: Not delivered to chat")
+    );
     assert_eq!(troubles.ended(&Subject::Sink("chat".to_owned()), HOUR), None);
 }

@@ -7,6 +7,7 @@ use crate::escape::plain;
 use crate::notification::{Event, Id, Notification, SCHEMA, TroubleRef};
 use crate::time;
 use crate::value::human_duration;
+use crate::words::heading;
 
 /// What is wrong, in a line.
 pub(super) fn title(subject: &Subject) -> String {
@@ -72,13 +73,10 @@ pub(super) fn notification(trouble: &Trouble, event: Event, at: i64) -> Notifica
     let since = time::human(trouble.since);
     let (title, text) = if event.is_closed() {
         let lasted = human_duration(i128::from(at.saturating_sub(trouble.since)));
-        let title = format!("Over: {}", title(subject));
-        let text = format!("{title}\nIt was so from {since} to {} ({lasted}): {reason}.", time::human(at));
-        (title, text)
+        let text = format!("It was so from {since} to {} ({lasted}): {reason}.", time::human(at));
+        (format!("over: {}", title(subject)), text)
     } else {
-        let title = title(subject);
-        let text = format!("{title}\n{reason}; since {since}. {}", advice(subject));
-        (title, text)
+        (title(subject), format!("{reason}; since {since}. {}", advice(subject)))
     };
     Notification {
         schema: SCHEMA.to_owned(),
@@ -86,7 +84,7 @@ pub(super) fn notification(trouble: &Trouble, event: Event, at: i64) -> Notifica
         event,
         at,
         severity: trouble.severity,
-        title,
+        title: heading(trouble.severity, &title),
         text,
         rule: if let Subject::Rule(name) | Subject::FormerRule(name) = subject {
             Some(name.clone())

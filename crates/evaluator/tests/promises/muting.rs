@@ -1,6 +1,6 @@
 //! Who is told what: silences, rules that make others redundant, limits on how much, reminders.
 
-use fluo_alerts::notification::{Event, Notification};
+use fluo_alerts::notification::{Event, Notification, Told};
 use fluo_spans::span::Span;
 
 use crate::support::{Due, MINUTE, SECOND, World, evaluated, failures, files, good, minute};
@@ -139,7 +139,7 @@ async fn many_alerts_of_a_rule_are_one_message_with_the_largest_first() {
         summary.largest[..2].iter().map(|line| line.group[0].1.as_deref().unwrap()).collect();
     assert!(first.contains(&"r12") && first.contains(&"r13"), "{first:?}");
     assert_eq!(told[0].labels["team"], "login");
-    assert!(told[0].title.contains("14 (14 firing)"), "{}", told[0].title);
+    assert!(told[0].title.contains("14 alerts (14 firing)"), "{}", told[0].title);
     // Three are as many as one may tell one by one.
     for end in 3..5 {
         let spans = if end == 3 {
@@ -185,6 +185,10 @@ async fn reminders_come_at_growing_distances() {
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), told.len(), "each its own id");
-    let first = &told[0].1.alert;
-    assert!(told.iter().all(|(_, told)| told.alert == *first), "what is told of an alert never changes");
+    let mut alerts = told.into_iter().map(|(_, told)| told.alert.unwrap());
+    let first = alerts.next().unwrap();
+    for mut alert in alerts {
+        assert!(alert.now.take().is_some(), "how it is now is told each time");
+        assert_eq!(alert, Told { now: None, ..first.clone() }, "what was told of it never changes");
+    }
 }

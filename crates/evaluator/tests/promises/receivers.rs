@@ -71,7 +71,7 @@ async fn one_that_always_fails_holds_up_no_other_and_is_reported_and_given_up() 
     let reason =
         "sink `mail` could not send: it does not want to, 3 times in a row; 4 notifications wait for it";
     assert_eq!(report.reason.as_deref(), Some(reason));
-    assert_eq!(report.title, "Not delivered to mail");
+    assert_eq!(report.title, "WARNING Not delivered to mail");
     // Everything is given up, none before its time, each once, and that is reported, too.
     assert_eq!(given_up.len(), 6, "{given_up:#?}");
     assert!(given_up.iter().all(|(end, _)| *end > 17), "{given_up:#?}");

@@ -36,7 +36,7 @@ async fn a_file_that_lost_its_rules_is_told_beside_what_that_resolves() {
             continue;
         };
         assert_eq!(lost.severity, Severity::Critical);
-        assert_eq!(lost.title, "Rule file has no rules any more: rules.yml");
+        assert_eq!(lost.title, "CRITICAL Rule file has no rules any more: rules.yml");
         assert_eq!(lost.reason.as_deref(), Some("it had: auth-failures"));
         let resolved = &told(&world, Event::Resolved)[0];
         assert_eq!(resolved.reason.as_deref(), Some("rule_removed"));

@@ -27,7 +27,7 @@ use super::spelled;
 pub fn statement(plan: &RulePlan, layout: &Layout) -> Result<String, PlanError> {
     let rule = plan.rule();
     let fields = Fields { layout, conventions: rule.conventions, form: Form::Sql };
-    let aggregates: Vec<Planned> = plan.aggregates().iter().map(named).collect();
+    let aggregates: Vec<Planned> = plan.shown().map(named).collect();
     let writer = Writer { plan, aggregates: &aggregates, fields };
     let body = if plan.judging().is_exact() { writer.exact()? } else { writer.grid()? };
     let mut sql = String::new();

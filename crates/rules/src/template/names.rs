@@ -47,8 +47,12 @@ pub const VARIABLES: &[Variable] = &[
     variable("labels", Holds::Labels),
     variable("group", Holds::Group),
     variable("value", Holds::Aggregates),
+    variable("first", Holds::Aggregates),
+    variable("peak", Holds::Aggregates),
     variable("condition", Holds::Plain),
     variable("window", Holds::Fields(&["start", "end"])),
+    variable("started_at", Holds::Plain),
+    variable("firing_for", Holds::Plain),
     variable(
         "evidence",
         Holds::List(&[
@@ -58,10 +62,14 @@ pub const VARIABLES: &[Variable] = &[
             "name",
             "end_time",
             "duration_ns",
+            "status",
+            "status_message",
             "attributes",
         ]),
     ),
+    variable("top", Holds::List(&["key", "spans", "values"])),
     variable("trace_url", Holds::Function),
+    variable("runbook_url", Holds::Plain),
     variable("state", Holds::Plain),
 ];
 
@@ -352,6 +360,19 @@ mod tests {
                 "there is `errors`, `total`, `count`",
             ),
             ("{{ value.cuont }}", "cuont", "the rule has no aggregate `cuont`", "did you mean `count`?"),
+            ("{{ first.errosr }}", "errosr", "the rule has no aggregate `errosr`", "did you mean `errors`?"),
+            (
+                "{{ peak.nope }}",
+                "nope",
+                "the rule has no aggregate `nope`",
+                "there is `errors`, `total`, `count`",
+            ),
+            (
+                "{{ top.key }}",
+                "key",
+                "`top` is a list",
+                "the first of it is `top[0]`, and each of it `{% for one in top %}`",
+            ),
             ("{{ window.begin }}", "begin", "`window` has no `begin`", "there is `start`, `end`"),
             ("{{ rule.name }}", "name", "nothing is below `rule`", "write `rule`"),
             ("{{ state.team }}", "team", "nothing is below `state`", "did you mean `labels.team`?"),
@@ -365,7 +386,7 @@ mod tests {
                 "{{ evidence[0].nope }}",
                 "nope",
                 "an entry of `evidence` has no `nope`",
-                "it has trace_id, span_id, service_name, name, end_time, duration_ns, attributes",
+                "it has trace_id, span_id, service_name, name, end_time, duration_ns, status, status_message, attributes",
             ),
             (
                 "{{ evidence.0['nmae'] }}",

@@ -2,9 +2,7 @@
 
 use serde_json::Value;
 
-use crate::notifications::{
-    alarm, broken_file, event, firing, hostile, huge, is_clean, stale, summary, texts,
-};
+use crate::notifications::{alarm, broken_file, firing, hostile, huge, is_clean, stale, summary, texts};
 use crate::{NOW, sink};
 use fluo_alerts::notification::{Event, Notification};
 use fluo_tests::http::{Answer, Server};
@@ -18,25 +16,19 @@ async fn sent(kind: &str, notification: &Notification) -> Value {
 
 #[tokio::test]
 async fn slack_wire_forms() {
-    insta::assert_json_snapshot!("slack_firing", sent("slack", &firing()).await);
-    insta::assert_json_snapshot!("slack_resolved", sent("slack", &event(Event::Resolved)).await);
     insta::assert_json_snapshot!("slack_stale", sent("slack", &stale()).await);
     insta::assert_json_snapshot!("slack_summary", sent("slack", &summary()).await);
     insta::assert_json_snapshot!("slack_alarm", sent("slack", &alarm(Event::Alarm)).await);
-    insta::assert_json_snapshot!("slack_hostile", sent("slack", &hostile()).await);
 }
 
 #[tokio::test]
 async fn teams_wire_forms() {
-    insta::assert_json_snapshot!("teams_firing", sent("teams", &firing()).await);
-    insta::assert_json_snapshot!("teams_resolved", sent("teams", &event(Event::Resolved)).await);
     insta::assert_json_snapshot!("teams_stale", sent("teams", &stale()).await);
     insta::assert_json_snapshot!("teams_alarm_over", sent("teams", &alarm(Event::AlarmOver)).await);
     insta::assert_json_snapshot!(
         "teams_trouble_over",
         sent("teams", &broken_file(Event::RuleErrorOver)).await
     );
-    insta::assert_json_snapshot!("teams_hostile", sent("teams", &hostile()).await);
 }
 
 #[tokio::test]
@@ -44,7 +36,7 @@ async fn in_slack_only_our_own_links_are_markup() {
     let body = sent("slack", &hostile()).await;
     for text in texts(&body) {
         assert!(is_clean(&text), "{text:?}");
-        let ours = text.strip_prefix("<https://traces.example/a%7Cb%3Cc%3Ed)e|trace 1>").unwrap_or(&text);
+        let ours = text.strip_prefix("<https://traces.example/a%7Cb%3Cc%3Ed)e|Trace 1>").unwrap_or(&text);
         assert!(!ours.contains(['<', '>']), "{text:?}");
     }
     let markup: Vec<_> = find(&body, "mrkdwn");

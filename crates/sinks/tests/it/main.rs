@@ -8,6 +8,8 @@ mod alertmanager;
 mod chat;
 mod config;
 mod delivery;
+mod golden;
+mod incidents;
 mod lines;
 mod notifications;
 mod otlp;

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use fluo_alerts::fingerprint::fingerprint;
 use fluo_alerts::notification::{
-    Alarm, Event, FileRef, Id, Notification, SCHEMA, Summary, SummaryLine, Told, TroubleRef,
+    Alarm, Event, FileRef, Id, Notification, Now, SCHEMA, Summary, SummaryLine, Told, TroubleRef,
 };
+use fluo_alerts::reading::Reading;
 use fluo_alerts::value::Value;
 use fluo_alerts::violation::{Evidence, Violation};
 use fluo_rules::duration::Nanos;
@@ -46,9 +47,11 @@ fn alert(event: Event, environment: &str, service: &str) -> Notification {
     let fingerprint = fingerprint(rule, &key);
     let id = Id::of_episode(&fingerprint, STARTS_AT);
     let labels = map([("team", "payments"), ("area", "login")]);
-    let title = format!(
+    let summary = format!(
         "{rule}: count = 6, p99 = 1.2s (gt(count, 5)) in 1m for deployment.environment={environment}"
     );
+    let title =
+        format!("WARNING {event}: {rule}: count = 40, limit 5 for deployment.environment={environment}");
     let evidence = |n: i64| Evidence {
         trace_id: format!("5b8efff798038103d269b633813fc6{n:02x}"),
         span_id: format!("eee19b7ec3c1b1{n:02x}"),
@@ -56,6 +59,8 @@ fn alert(event: Event, environment: &str, service: &str) -> Notification {
         name: "auth_user".to_owned(),
         end_time: STARTS_AT - n * SECOND,
         duration_ns: 12_000_000,
+        status: Some("error".to_owned()),
+        status_message: Some("bad token".to_owned()),
         attributes: map([("http.status_code", "401"), ("error.type", "AuthenticationError")]),
     };
     Notification {
@@ -64,8 +69,8 @@ fn alert(event: Event, environment: &str, service: &str) -> Notification {
         event,
         at: AT,
         severity: Severity::Warning,
-        text: format!("{title}\nLogins fail."),
-        title: title.clone(),
+        text: "count = 40, limit 5\np99 = 1.2s".to_owned(),
+        title,
         rule: Some(rule.to_owned()),
         labels: labels.clone(),
         reason: None,
@@ -89,7 +94,8 @@ fn alert(event: Event, environment: &str, service: &str) -> Notification {
                 ],
                 peak: vec![("count".to_owned(), Value::Int(41)), ("p99".to_owned(), Value::None)],
                 evidence: vec![evidence(1), evidence(2)],
-                summary: title,
+                top: Vec::new(),
+                summary,
                 partial: false,
             },
             resolved_at: None,
@@ -98,6 +104,24 @@ fn alert(event: Event, environment: &str, service: &str) -> Notification {
                 ("p99".to_owned(), "1.2s".to_owned()),
                 ("ratio".to_owned(), "0.25".to_owned()),
             ],
+            now: Some(Now {
+                starts_at: STARTS_AT,
+                at: STARTS_AT + 60 * SECOND,
+                values: vec![
+                    ("count".to_owned(), Value::Int(40)),
+                    ("p99".to_owned(), Value::Duration(1_200_000_000)),
+                    ("ratio".to_owned(), Value::Float(0.25)),
+                ],
+                shown: vec![("count".to_owned(), "40".to_owned()), ("p99".to_owned(), "1.2s".to_owned())],
+                peak_at: STARTS_AT + 50 * SECOND,
+                peak: vec![("count".to_owned(), Value::Int(41)), ("p99".to_owned(), Value::None)],
+                readings: vec![
+                    reading("count", "40", "41", "limit 5"),
+                    reading("p99", "1.2s", "no value", ""),
+                ],
+                top: Vec::new(),
+                notes: Vec::new(),
+            }),
             annotations: map([
                 ("runbook_url", "https://runbooks.example/login?team=payments&x=1"),
                 ("impact", "Customers cannot log in."),
@@ -115,6 +139,11 @@ fn alert(event: Event, environment: &str, service: &str) -> Notification {
     }
 }
 
+fn reading(what: &str, value: &str, peak: &str, limit: &str) -> Reading {
+    let [what, value, peak, limit] = [what, value, peak, limit].map(str::to_owned);
+    Reading { what, value, peak, limit }
+}
+
 /// Nothing arrives any more.
 pub(crate) fn stale() -> Notification {
     let trouble = TroubleRef {
@@ -127,7 +156,7 @@ pub(crate) fn stale() -> Notification {
         id: Id::of_notification(&trouble.id.to_string(), Event::PipelineStale, 0),
         event: Event::PipelineStale,
         severity: Severity::Critical,
-        title: "No span file has arrived for 10m".to_owned(),
+        title: "CRITICAL No spans arrive".to_owned(),
         text: "No span file has arrived for 10m.\nNothing can be judged until one does.".to_owned(),
         rule: None,
         labels: BTreeMap::new(),
@@ -145,8 +174,8 @@ pub(crate) fn broken_file(event: Event) -> Notification {
     Notification {
         id: Id::of_notification(&id.to_string(), event, 0),
         event,
-        title: "Rule file does not load: rules/login.yml".to_owned(),
-        text: "Rule file does not load: rules/login.yml\nunknown key `spam`.".to_owned(),
+        title: "CRITICAL Rule file does not load: rules/login.yml".to_owned(),
+        text: "unknown key `spam`.".to_owned(),
         reason: Some("rules/login.yml:1:3: unknown key `spam`".to_owned()),
         trouble: Some(TroubleRef { id, kind: "rule_file".to_owned(), name: Some(name.to_owned()), since }),
         ..stale()
@@ -156,12 +185,12 @@ pub(crate) fn broken_file(event: Event) -> Notification {
 /// What watches the evaluator speaks.
 pub(crate) fn alarm(event: Event) -> Notification {
     let arn = "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:fluo-no-evaluations";
-    let (state, word) = if event == Event::Alarm { ("ALARM", "Alarm") } else { ("OK", "Alarm over") };
+    let (state, word) = if event == Event::Alarm { ("ALARM", "alarm") } else { ("OK", "alarm over") };
     Notification {
         id: Id::of_notification(arn, event, 1_795_345_574_250),
         event,
         severity: Severity::Critical,
-        title: format!("{word}: fluo-no-evaluations"),
+        title: format!("CRITICAL {word}: fluo-no-evaluations"),
         text: "No rule was evaluated for ten minutes.".to_owned(),
         reason: Some("Threshold Crossed: no datapoints were received for 2 periods.".to_owned()),
         alarm: Some(Alarm {
@@ -186,8 +215,8 @@ pub(crate) fn summary() -> Notification {
     Notification {
         id: Id::of_notification("AuthFailuresRule", Event::Summary, 0),
         event: Event::Summary,
-        title: "AuthFailuresRule: 60 alerts".to_owned(),
-        text: String::new(),
+        title: "WARNING many alerts: AuthFailuresRule: 60 alerts (60 firing)".to_owned(),
+        text: "60 alerts (60 firing)\nuser=user-0: count = 90".to_owned(),
         alert: None,
         summary: Some(Summary { alerts: 60, largest: (0..3).map(line).collect() }),
         ..firing()
@@ -218,7 +247,7 @@ pub(crate) fn hostile() -> Notification {
     notification.text = format!("{}\n{}", ATTACKS[1], ATTACKS[4]);
     notification.reason = Some(ATTACKS[7].to_owned());
     let alert = notification.alert.as_mut().unwrap();
-    ATTACKS[2].clone_into(&mut alert.values[0].1);
+    ATTACKS[2].clone_into(&mut alert.now.as_mut().unwrap().readings[0].value);
     alert.annotations = map([("impact", ATTACKS[9]), ("runbook_url", "javascript:alert(1)")]);
     alert.trace_urls = vec!["https://traces.example/a|b<c>d)e".to_owned(), "file:///etc/passwd".to_owned()];
     let violation = &mut alert.violation;

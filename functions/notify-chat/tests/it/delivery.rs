@@ -33,15 +33,20 @@ fn files_below(folder: &Path) -> usize {
 
 #[tokio::test]
 async fn everybody_is_told_once_however_a_message_comes() {
-    const FIRING: &str = "Firing: AuthFailuresRule";
-    const ALARM: &str = "Alarm: fluo-evaluate-rules-silent";
+    const FIRING: &str = "🟠 WARNING firing: AuthFailuresRule";
+    const ALARM: &str = "🔴 CRITICAL alarm: fluo-evaluate-rules-silent";
     let none_again = json!({"batchItemFailures": []});
     let cases = [
         ("raw, by a queue", event!("sqs_notification"), &none_again, FIRING),
         ("wrapped, by a queue", event!("sqs_sns_notification"), &none_again, FIRING),
         ("by the topic itself", event!("sns_notification"), &json!({"messages": 1}), FIRING),
         ("an alarm, wrapped", event!("sqs_sns_alarm"), &none_again, ALARM),
-        ("its end, raw", event!("sqs_alarm_over"), &none_again, "Alarm over: fluo-evaluate-rules-silent"),
+        (
+            "its end, raw",
+            event!("sqs_alarm_over"),
+            &none_again,
+            "🟢 CRITICAL alarm over: fluo-evaluate-rules-silent",
+        ),
     ];
     for (scenario, event, answer, heading) in cases {
         let folder = tempdir().unwrap();
@@ -123,7 +128,8 @@ async fn what_is_not_understood_comes_again_and_holds_up_nothing() {
     let event = event!("sqs_several");
     let answer = invoke(&function, event.clone()).await.unwrap();
     assert_eq!(again(&event, &answer), [1, 3]);
-    assert_eq!(headings(&chat), ["Firing: AuthFailuresRule", "Alarm: fluo-evaluate-rules-silent"]);
+    let told = ["🟠 WARNING firing: AuthFailuresRule", "🔴 CRITICAL alarm: fluo-evaluate-rules-silent"];
+    assert_eq!(headings(&chat), told);
 }
 
 #[tokio::test]

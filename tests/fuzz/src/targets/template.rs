@@ -1,6 +1,7 @@
 //! Templates of annotations.
 
-use fluo_alerts::template::Renderer;
+use fluo_alerts::template::{Renderer, Subject};
+use fluo_alerts::violation::Violation;
 use fluo_rules::template::{self, Names};
 
 use crate::target::{Form, Target};
@@ -14,7 +15,9 @@ pub(crate) const TARGET: Target = Target {
         let problems = template::check(&text, &names);
         if problems.is_empty() {
             let renderer = Renderer::new(Some("https://traces.example/{trace_id}"));
-            drop(renderer.render(&text, &crate::targets::template::violation(), "firing"));
+            let violation = violation();
+            let Violation { values, peak, .. } = &violation;
+            drop(renderer.render(&text, &Subject::of_violation(&violation, values, values, peak)));
         }
     },
     seeds: &[],
@@ -64,13 +67,13 @@ pub(crate) const TARGET: Target = Target {
 };
 
 /// A violation to tell of.
-fn violation() -> fluo_alerts::violation::Violation {
+fn violation() -> Violation {
     use fluo_alerts::fingerprint::fingerprint;
     use fluo_alerts::value::Value;
     use fluo_rules::duration::Nanos;
     use fluo_rules::rule::Severity;
 
-    fluo_alerts::violation::Violation {
+    Violation {
         rule: "checkout".to_owned(),
         severity: Severity::Critical,
         labels: [("team".to_owned(), "payments".to_owned())].into(),
@@ -84,6 +87,7 @@ fn violation() -> fluo_alerts::violation::Violation {
         values: vec![("errors".to_owned(), Value::Int(6)), ("total".to_owned(), Value::Int(60))],
         peak: vec![("errors".to_owned(), Value::Int(41)), ("total".to_owned(), Value::None)],
         evidence: Vec::new(),
+        top: Vec::new(),
         summary: "checkout fails".to_owned(),
         partial: false,
     }

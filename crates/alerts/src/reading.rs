@@ -1,0 +1,365 @@
+//! What a condition compares, with the values of then: `errors / total = 45.2 % (271 of 600), limit 10 %`.
+
+use std::fmt::Write as _;
+
+use fluo_rules::comparison::{Compared, decisive};
+use fluo_rules::duration::Nanos;
+use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind, Type, type_of};
+use fluo_rules::rule::{Aggregate, AggregateFunction, Rule};
+use serde::{Deserialize, Serialize};
+
+use crate::escape::plain;
+use crate::value::{Value, human_duration, human_number, significant};
+
+/// One thing that a condition compares, as people read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// What: `errors / total`.
+    pub what: String,
+    /// Its value, and of what it is made: `45.2 % (271 of 600)`.
+    pub value: String,
+    /// The same when the condition was exceeded most.
+    pub peak: String,
+    /// What it is held against: `limit 10 %`, `at least 95 %`; empty where the condition does not compare it.
+    pub limit: String,
+}
+
+impl Reading {
+    /// `errors / total = 45.2 % (271 of 600)`.
+    pub fn now(&self) -> String {
+        format!("{} = {}", self.what, self.value)
+    }
+
+    /// `45.2 % (271 of 600), limit 10 %`.
+    pub fn against(&self) -> String {
+        if self.limit.is_empty() { self.value.clone() } else { format!("{}, {}", self.value, self.limit) }
+    }
+}
+
+/// What the rule's condition compares, at values of its aggregates (`count` among them) and at those of the peak. Without
+/// guards; a declared value that is in none of it stands behind, without a limit.
+pub fn readings(rule: &Rule, values: &[(String, Value)], peak: &[(String, Value)]) -> Vec<Reading> {
+    let number = |name: &str| found(values, name).and_then(Value::as_f64);
+    let compared = decisive(rule, &number);
+    let mut readings: Vec<Reading> = Vec::new();
+    let mut said: Vec<&str> = Vec::new();
+    for compared in &compared {
+        let names = compared.expr.aggregates();
+        // A rule that was edited meanwhile may name what was never observed.
+        if names.iter().any(|name| found(values, name).is_none()) {
+            continue;
+        }
+        if let Some(reading) = Side::of(rule, compared).map(|side| side.reading(values, peak))
+            && !readings.iter().any(|known| known.what == reading.what && known.limit == reading.limit)
+        {
+            readings.push(reading);
+            said.extend(names);
+        }
+    }
+    for (name, value) in
+        values.iter().filter(|(name, _)| rule.declares(name) && !said.contains(&name.as_str()))
+    {
+        readings.push(Reading {
+            what: plain(name).into_owned(),
+            value: typed(rule, name, *value).human(),
+            peak: found(peak, name).map_or(Value::None, |peak| typed(rule, name, peak)).human(),
+            limit: String::new(),
+        });
+    }
+    readings
+}
+
+/// Values without a rule: as they are.
+pub fn bare_readings(values: &[(String, Value)], peak: &[(String, Value)]) -> Vec<Reading> {
+    let reading = |(name, value): &(String, Value)| Reading {
+        what: plain(name).into_owned(),
+        value: value.human(),
+        peak: found(peak, name).unwrap_or(Value::None).human(),
+        limit: String::new(),
+    };
+    values.iter().map(reading).collect()
+}
+
+/// Values as people read them.
+pub fn shown(rule: Option<&Rule>, values: &[(String, Value)]) -> Vec<(String, String)> {
+    let human = |name: &str, value: Value| rule.map_or(value, |rule| typed(rule, name, value)).human();
+    values.iter().map(|(name, value)| (name.clone(), human(name, *value))).collect()
+}
+
+/// A value in the type of its aggregate: read back from a record, durations are plain numbers.
+fn typed(rule: &Rule, name: &str, value: Value) -> Value {
+    let expr = Expr { kind: ExprKind::Aggregate(name.to_owned()), at: 0..0 };
+    match value {
+        Value::Int(nanos) if type_of(&expr, &rule.aggregates) == Type::Duration => Value::Duration(nanos),
+        value => value,
+    }
+}
+
+fn found(values: &[(String, Value)], name: &str) -> Option<Value> {
+    values.iter().find(|(found, _)| found == name).map(|(_, value)| *value)
+}
+
+fn number(expr: &Expr, values: &[(String, Value)]) -> Option<f64> {
+    expr.number(&|name| found(values, name).and_then(Value::as_f64))
+}
+
+/// The side of a comparison that moves, and what it is held against.
+struct Side<'a> {
+    rule: &'a Rule,
+    moving: &'a Expr,
+    bound: Option<&'a Expr>,
+    /// What comes before the bound.
+    word: &'static str,
+    /// Whether it is shown in percent.
+    share: bool,
+}
+
+impl<'a> Side<'a> {
+    fn of(rule: &'a Rule, compared: &Compared<'a>) -> Option<Self> {
+        let (moving, bound, word) = match &compared.expr.kind {
+            ExprKind::Compare(operator, left, right) => {
+                let flipped = left.aggregates().is_empty();
+                let (moving, bound) = if flipped { (right, left) } else { (left, right) };
+                let operator = if flipped { operator.mirrored() } else { *operator };
+                let word = match (operator, compared.negated) {
+                    (Comparison::Gt | Comparison::Gte, false) | (Comparison::Lt | Comparison::Lte, true) => {
+                        "limit"
+                    }
+                    (Comparison::Lt, false) | (Comparison::Gte, true) => "at least",
+                    (Comparison::Lte, false) | (Comparison::Gt, true) => "more than",
+                    (Comparison::Eq, false) | (Comparison::Ne, true) => "must not be",
+                    (Comparison::Ne, false) | (Comparison::Eq, true) => "must be",
+                };
+                (&**moving, Some(&**bound), word)
+            }
+            ExprKind::In(item, _) | ExprKind::Between(item, ..) => (&**item, None, ""),
+            _ => return None,
+        };
+        let share = is_share(rule, moving, bound);
+        Some(Self { rule, moving, bound, word, share })
+    }
+
+    fn reading(&self, values: &[(String, Value)], peak: &[(String, Value)]) -> Reading {
+        let bound = self.bound.and_then(|bound| Some((bound, number(bound, values)?)));
+        let limit = bound.map(|(expr, bound)| {
+            let shown = self.text(bound, None);
+            let name = if expr.aggregates().is_empty() { String::new() } else { format!("{expr} = ") };
+            format!("{} {name}{shown}", self.word)
+        });
+        let bound = bound.map(|(_, bound)| bound);
+        Reading {
+            what: plain(&self.moving.to_string()).into_owned(),
+            value: self.value(values, bound),
+            peak: self.value(peak, bound),
+            limit: plain(&limit.unwrap_or_default()).into_owned(),
+        }
+    }
+
+    /// The value, and what it is made of.
+    fn value(&self, values: &[(String, Value)], bound: Option<f64>) -> String {
+        if let ExprKind::Aggregate(name) = &self.moving.kind
+            && !self.share
+            && let Some(value @ (Value::Int(_) | Value::None)) = found(values, name)
+            && !self.is_duration()
+        {
+            return value.human();
+        }
+        let Some(number) = number(self.moving, values) else { return Value::None.human() };
+        let mut text = self.text(number, bound);
+        match &self.moving.kind {
+            ExprKind::Aggregate(_) => {}
+            ExprKind::Arithmetic(Arithmetic::Divide, part, whole) if is_name(part) && is_name(whole) => {
+                let of = |expr| self.aggregate_text(expr, values);
+                let joined = if self.share { "of" } else { "/" };
+                // Writing to a `String` cannot fail.
+                let _ = write!(text, " ({} {joined} {})", of(part), of(whole));
+            }
+            _ => {
+                let parts: Vec<String> = self
+                    .moving
+                    .aggregates()
+                    .into_iter()
+                    .filter_map(|name| {
+                        Some(format!("{name} = {}", typed(self.rule, name, found(values, name)?).human()))
+                    })
+                    .collect();
+                let _ = write!(text, " ({})", parts.join(", "));
+            }
+        }
+        text
+    }
+
+    fn aggregate_text(&self, expr: &Expr, values: &[(String, Value)]) -> String {
+        let ExprKind::Aggregate(name) = &expr.kind else { return expr.to_string() };
+        found(values, name).map_or(Value::None, |value| typed(self.rule, name, value)).human()
+    }
+
+    fn is_duration(&self) -> bool {
+        type_of(self.moving, &self.rule.aggregates) == Type::Duration
+    }
+
+    /// A number in the unit of the side; with more digits next to the bound, so that what lies beyond it looks as if it
+    /// did. The bound itself (which has none) as it was written.
+    fn text(&self, number: f64, bound: Option<f64>) -> String {
+        let near = bound.is_none_or(|bound| (number - bound).abs() <= bound.abs() * NEAR);
+        if self.is_duration() {
+            // A fraction of a nanosecond means nothing.
+            let nanos = whole_nanos(number.round());
+            return if near { exact_duration(nanos) } else { human_duration(nanos) };
+        }
+        let in_digits = |digits| {
+            if self.share {
+                format!("{} %", significant(number * 100.0, digits))
+            } else {
+                significant(number, digits).to_string()
+            }
+        };
+        let Some(bound) = bound else { return in_digits(MOST_DIGITS) };
+        match (near, self.share) {
+            (false, true) => in_digits(3),
+            (false, false) => human_number(number),
+            (true, _) => {
+                let short = in_digits(6);
+                if short == self.text(bound, None) { in_digits(MOST_DIGITS) } else { short }
+            }
+        }
+    }
+}
+
+/// As many as a number that was written in decimal keeps when it is multiplied.
+const MOST_DIGITS: usize = 15;
+
+/// How far from its bound, as a share of it, a value may be rounded.
+const NEAR: f64 = 0.01;
+
+#[expect(clippy::cast_possible_truncation, reason = "saturates far beyond what a duration can be")]
+fn whole_nanos(nanos: f64) -> i128 {
+    nanos as i128
+}
+
+/// To the nanosecond: `1s400us`.
+fn exact_duration(nanos: i128) -> String {
+    i64::try_from(nanos).map_or_else(|_| human_duration(nanos), |nanos| Nanos(nanos).to_string())
+}
+
+fn is_name(expr: &Expr) -> bool {
+    matches!(expr.kind, ExprKind::Aggregate(_))
+}
+
+/// Whether a side is a part of a whole, which people read in percent: a count divided by a count, held against one at
+/// most; or anything that is held against what is written in percent.
+fn is_share(rule: &Rule, moving: &Expr, bound: Option<&Expr>) -> bool {
+    let Some(bound) = bound else { return false };
+    if type_of(moving, &rule.aggregates) != Type::Number {
+        return false;
+    }
+    if rule.condition.text.get(bound.at.clone()).is_some_and(|text| text.trim_end().ends_with('%')) {
+        return true;
+    }
+    let counts = |expr: &Expr| {
+        expr.aggregates().into_iter().all(|name| {
+            let function = rule.aggregate(name).map(|Aggregate { function, .. }| function);
+            matches!(
+                function,
+                Some(
+                    AggregateFunction::Count
+                        | AggregateFunction::CountDistinct(_)
+                        | AggregateFunction::Rate { .. }
+                )
+            )
+        })
+    };
+    let bounded = bound.number(&|_| None).is_some_and(|bound| (0.0..=1.0).contains(&bound));
+    matches!(moving.kind, ExprKind::Arithmetic(Arithmetic::Divide, ..)) && counts(moving) && bounded
+}
+
+#[cfg(test)]
+mod tests {
+    use fluo_rules::{SourceFile, load};
+
+    use super::*;
+
+    fn rule(condition: &str) -> Rule {
+        let text = format!(
+            "- {{name: r, span: {{}}, aggregation: {{errors: {{count: {{where: status = error}}}}, total: count, \
+             retries: {{sum: span.retries}}, p95: {{p95: duration}}, p50: {{p50: duration}}}}, \
+             condition: '{condition}'}}"
+        );
+        let mut loaded = load(&[SourceFile::new("r.yml", text)]);
+        assert!(!loaded.has_errors(), "{condition}: {:?}", loaded.findings);
+        loaded.rules.remove(0)
+    }
+
+    fn values(errors: i128, p95: i128) -> Vec<(String, Value)> {
+        [
+            ("errors", Value::Int(errors)),
+            ("total", Value::Int(600)),
+            ("retries", Value::Float(900.0)),
+            // As it is read back from a record.
+            ("p95", Value::Int(p95)),
+            ("p50", Value::Duration(100_000_000)),
+            ("count", Value::Int(600)),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+
+    /// What stands with a limit.
+    fn said(condition: &str, errors: i128, p95: i128) -> Vec<String> {
+        let readings = readings(&rule(condition), &values(errors, p95), &values(366, 4_000_000_000));
+        let limited = readings.iter().filter(|reading| !reading.limit.is_empty());
+        limited.map(|reading| format!("{} = {}", reading.what, reading.against())).collect()
+    }
+
+    #[test]
+    fn conditions_in_their_own_terms() {
+        for (condition, expected) in [
+            ("count > 5", vec!["count = 600, limit 5"]),
+            ("gt(errors, 5)", vec!["errors = 271, limit 5"]),
+            ("errors / total > 10%", vec!["errors / total = 45.2 % (271 of 600), limit 10 %"]),
+            ("errors / total > 0.1", vec!["errors / total = 45.2 % (271 of 600), limit 10 %"]),
+            (
+                "total >= 100 and 0.1 < errors / total",
+                vec!["errors / total = 45.2 % (271 of 600), limit 10 %"],
+            ),
+            (
+                "1 - errors / total < 99%",
+                vec!["1 - errors / total = 54.8 % (errors = 271, total = 600), at least 99 %"],
+            ),
+            ("errors / count > 45.16%", vec!["errors / count = 45.1667 % (271 of 600), limit 45.16 %"]),
+            ("retries / total > 0.5", vec!["retries / total = 1.5 (900 / 600), limit 0.5"]),
+            ("p95 > 1s", vec!["p95 = 2s, limit 1s"]),
+            ("p95 >= 2s - 1us", vec!["p95 = 2s, limit 1s999ms999us"]),
+            ("p95 > 3 * p50", vec!["p95 = 2s, limit 3 * p50 = 300ms"]),
+            ("p95 / p50 > 3", vec!["p95 / p50 = 20 (2s / 100ms), limit 3"]),
+            ("errors < 1000", vec!["errors = 271, at least 1000"]),
+            ("not (errors >= 1000)", vec!["errors = 271, at least 1000"]),
+            ("errors != 0", vec!["errors = 271, must be 0"]),
+            ("p95 > 1s or errors > 1000", vec!["p95 = 2s, limit 1s"]),
+            ("errors > 5 and p95 > 1s", vec!["errors = 271, limit 5", "p95 = 2s, limit 1s"]),
+        ] {
+            assert_eq!(said(condition, 271, 2_000_000_000), expected, "{condition}");
+        }
+    }
+
+    #[test]
+    fn what_lies_beyond_a_limit_looks_as_if_it_did() {
+        assert_eq!(
+            said("errors / total > 45.16%", 271, 0),
+            ["errors / total = 45.1667 % (271 of 600), limit 45.16 %"]
+        );
+        assert_eq!(said("p95 > 2s", 0, 2_000_000_001), ["p95 = 2s1ns, limit 2s"]);
+    }
+
+    #[test]
+    fn declared_values_that_are_not_compared_stand_behind_and_the_peak_beside() {
+        let rule = rule("errors / total > 10%");
+        let readings = readings(&rule, &values(271, 1), &values(366, 4_000_000_000));
+        let shown: Vec<_> = readings.iter().map(|reading| (reading.now(), reading.peak.as_str())).collect();
+        assert_eq!(shown[0], ("errors / total = 45.2 % (271 of 600)".to_owned(), "61 % (366 of 600)"));
+        assert_eq!(
+            shown[1..].iter().map(|(now, _)| now.as_str()).collect::<Vec<_>>(),
+            ["retries = 900", "p95 = 1ns", "p50 = 100ms"]
+        );
+    }
+}
