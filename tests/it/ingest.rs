@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::fluo;
-use crate::incident::{HOUR, NOON, SECOND, data_files, ingest, six_failures, text, write};
+use crate::incident::{HOUR, NOON, RULE, SECOND, data_files, ingest, six_failures, text, violations, write};
 
 /// The names and contents of a store's Parquet files.
 fn contents(store: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -32,7 +32,6 @@ fn one_broken_span_among_ten_thousand_costs_one_span() {
         ("no trace id", "missing trace id", (|span: &mut Span| span.trace_id.clear()) as fn(&mut Span)),
         ("a span id of zeros", "all-zero span id", |span| span.span_id.fill(0)),
         ("no end", "missing end time", |span| span.end = 0),
-        ("an end before the start", "end before start", |span| span.start = span.end + 1),
         ("an end beyond what 64 bits hold", "end time out of range", |span| span.end = u64::MAX),
         ("an end in a year to come", "end time in the future", |span| {
             span.end += 100 * 365 * 24 * HOUR;
@@ -54,6 +53,99 @@ fn one_broken_span_among_ten_thousand_costs_one_span() {
 }
 
 #[test]
+fn one_mended_span_among_ten_thousand_costs_none() {
+    for encoding in [Encoding::GzipJson, Encoding::ZstdProtobuf] {
+        let folder = TempDir::new().unwrap();
+        let mut spans: Vec<Span> = (1..=10_000)
+            .map(|number| Span::new(number, "cart", "add", NOON + number * 100_000_000))
+            .collect();
+        spans[4_321].start = spans[4_321].end + 1;
+        let object = write(folder.path(), "object", encoding, &spans);
+        let summary = summary(&[&object], &folder.path().join("store"), 0);
+        assert_eq!(summary["spans"], 10_000, "{encoding:?}: {summary}");
+        assert_eq!(summary["mended"], json!({ "end before start": 1 }), "{encoding:?}");
+        assert_eq!(summary["set_aside"], json!({}), "{encoding:?}");
+    }
+}
+
+#[test]
+fn one_byte_of_a_resource_costs_no_span_of_its_service() {
+    let folder = TempDir::new().unwrap();
+    let object = folder.path().join("traces.json");
+    let request = String::from_utf8(json(&six_failures())).unwrap();
+    let request = request.replacen(
+        "\"attributes\":[",
+        r#""attributes":[{"key":"process.command_line","value":{"stringValue":"x~"}},"#,
+        1,
+    );
+    let bytes: Vec<u8> =
+        request.into_bytes().into_iter().map(|byte| if byte == b'~' { 0xc3 } else { byte }).collect();
+    fs::write(&object, bytes).unwrap();
+    let store = folder.path().join("store");
+    let words = fluo(&["ingest", text(&object), "--spans", text(&store)]).expect(0);
+    assert!(words.contains("6 spans were mended: 6 × text that is not UTF-8"), "{words}");
+    assert_eq!(violations(RULE, &[&store]).len(), 1, "they are judged");
+}
+
+#[test]
+fn a_file_of_another_signal_beside_traces_is_told_and_no_failure() {
+    let folder = TempDir::new().unwrap();
+    let raw = folder.path().join("raw");
+    fs::create_dir(&raw).unwrap();
+    write(&raw, "traces", Encoding::Json, &six_failures());
+    fs::write(raw.join("logs_1.json"), r#"{"resourceLogs":[{"scopeLogs":[]}]}"#).unwrap();
+    fs::write(raw.join("whatever"), r#"{"resourceMetrics":[]}"#).unwrap();
+    let summary = summary(&[&raw], &folder.path().join("store"), 0);
+    assert_eq!((&summary["spans"], &summary["failed_objects"]), (&json!(6), &json!([])));
+    let others: Vec<&str> = summary["not_traces"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|other| other["what"].as_str().unwrap())
+        .collect();
+    assert_eq!(others, ["these are OTLP logs", "these are OTLP metrics"]);
+    let judged = fluo(&["eval", "--rules", RULE, "--spans", text(&raw)]);
+    assert_eq!(judged.status, 0, "{}", judged.stderr);
+    assert!(judged.stderr.contains("logs_1.json was left out: these are OTLP logs"), "{}", judged.stderr);
+    fs::remove_file(raw.join("traces.json")).unwrap();
+    let judged = fluo(&["eval", "--rules", RULE, "--spans", text(&raw)]);
+    assert_eq!(judged.status, 2, "{}", judged.stderr);
+    assert!(judged.stderr.contains("there are no traces in what was given"), "{}", judged.stderr);
+}
+
+#[test]
+fn a_file_whose_time_was_lost_is_ingested_and_judged_whole() {
+    let folder = TempDir::new().unwrap();
+    let object = write(folder.path(), "s", Encoding::Json, &six_failures());
+    let year_1980 = std::time::UNIX_EPOCH + std::time::Duration::from_hours(24 * 3652);
+    fs::File::options().write(true).open(&object).unwrap().set_modified(year_1980).unwrap();
+    assert_eq!(violations(RULE, &[&object]).len(), 1);
+    let summary = summary(&[&object], &folder.path().join("store"), 0);
+    assert_eq!((&summary["spans"], &summary["set_aside"]), (&json!(6), &json!({})));
+}
+
+#[test]
+fn a_file_that_is_too_large_is_not_read() {
+    let folder = TempDir::new().unwrap();
+    let object = folder.path().join("large.json");
+    fs::File::create(&object).unwrap().set_len(8 << 30).unwrap();
+    let store = folder.path().join("store");
+    let refused = fluo(&["ingest", text(&object), "--spans", text(&store)]);
+    assert_eq!(refused.status, 3, "{}", refused.stderr);
+    let expected = "large.json: it has 8589934592 bytes, and 268435456 are the most that are read";
+    assert!(refused.stdout.contains(expected), "{}", refused.stdout);
+    let rules = folder.path().join("rules.yml");
+    fs::File::create(&rules).unwrap().set_len(8 << 30).unwrap();
+    let refused = fluo(&["check", text(&rules)]);
+    assert_eq!(refused.status, 3, "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("it has 8589934592 bytes, and 16777216 are the most"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
 fn the_summary_is_one_object_of_the_documented_fields() {
     let folder = TempDir::new().unwrap();
     let mut spans = six_failures();
@@ -71,9 +163,9 @@ fn the_summary_is_one_object_of_the_documented_fields() {
     assert!(reason.as_str().is_some_and(|reason| !reason.is_empty()), "{stdout}");
     let expected = format!(
         concat!(
-            r#"{{"schema":"fluo.ingest/v1","objects":2,"spans":6,"duplicates":1,"files":1,"#,
-            r#""bytes":{{"raw":{},"parquet":{}}},"set_aside":{{"missing trace id":1}},"#,
-            r#""failed_objects":[{{"object":"{}","reason":{}}}]}}"#,
+            r#"{{"schema":"fluo.ingest/v1","objects":2,"spans":6,"duplicates":1,"files":1,"existing_files":0,"#,
+            r#""bytes":{{"raw":{},"parquet":{}}},"set_aside":{{"missing trace id":1}},"mended":{{}},"#,
+            r#""not_traces":[],"failed_objects":[{{"object":"{}","reason":{}}}]}}"#,
             "\n"
         ),
         bytes(&good),
@@ -92,7 +184,13 @@ fn the_same_object_again_changes_nothing() {
     let first = summary(&[&object], &store, 0);
     let before = contents(&store);
     assert_eq!(before.len(), 1);
-    assert_eq!(summary(&[&object], &store, 0), first);
+    assert_eq!((&first["files"], &first["existing_files"]), (&json!(1), &json!(0)));
+    let again = summary(&[&object], &store, 0);
+    assert_eq!(
+        (&again["files"], &again["existing_files"], &again["bytes"]["parquet"]),
+        (&json!(0), &json!(1), &json!(0))
+    );
+    assert_eq!(again["spans"], first["spans"]);
     assert_eq!(contents(&store), before, "ingested again");
 
     // Within one run too.
@@ -151,7 +249,7 @@ fn a_file_lies_in_the_hour_in_which_its_spans_ended() {
     assert_eq!(names.len(), starts.len(), "{names:?}");
     for (name, start) in names.iter().zip(starts) {
         assert!(name.starts_with(start), "{name} is not {start}…");
-        assert!(name.ends_with("-l1-d1.parquet"), "{name}");
+        assert!(name.ends_with("-l1-d2.parquet"), "{name}");
     }
 }
 

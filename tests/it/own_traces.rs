@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use fluo_spans::decode::{Limits, decode};
 use fluo_spans::span::{Kind, Span, Status};
+use fluo_spans::{Limits, decode};
 use fluo_tests::http::{Answer, Server};
 use fluo_tests::program::Ended;
 

@@ -6,12 +6,14 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
 
 mod args;
+mod bounded;
 mod commands;
 mod demo;
 mod deployed;
 mod edge;
 mod exit;
 mod history;
+mod otlp_files;
 mod progress;
 mod rule_files;
 mod signals;

@@ -9,6 +9,7 @@ use fluo_rules::diagnostic::Finding;
 use fluo_rules::files::{is_config_file, is_rule_file, is_silences_file, is_test_file};
 use fluo_rules::{Loaded, SourceFile, load, render};
 
+use crate::bounded;
 use crate::exit::{Failure, Status};
 use crate::terminal;
 
@@ -149,7 +150,7 @@ fn add(path: &Path, seen: &mut BTreeSet<PathBuf>, files: &mut Vec<SourceFile>) -
 
 /// Reads a file.
 pub(crate) fn open(path: &Path) -> Result<SourceFile, Failure> {
-    let content = fs::read(path)
+    let content = bounded::read(path, bounded::TEXT_FILE)
         .map_err(|error| Failure::because(format!("could not read `{}`", path.display()), error))?;
     Ok(SourceFile::new(path.to_string_lossy().as_ref(), content))
 }

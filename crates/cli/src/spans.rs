@@ -4,18 +4,20 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::prelude::SessionContext;
 use fluo_engine::{DataFiles, SpanSource};
 use fluo_spans::layout::Layout;
-use fluo_spans::{Decoded, Limits, SetAside};
-use fluo_store::{FileFault, IngestOptions};
+use fluo_spans::{Mended, SetAside};
+use fluo_store::{FileFault, IngestOptions, StoreError};
 use futures::{StreamExt, stream};
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
 
 use crate::exit::{Failure, chain};
+use crate::otlp_files::{Became, ingest_file};
 use crate::terminal;
 
 /// A source, and whether all of it could be read.
@@ -28,6 +30,8 @@ pub(crate) struct Spans {
     pub(crate) bytes: u64,
     /// Spans in them, copies included.
     pub(crate) count: u64,
+    /// The spans of OTLP files, as ingest would have stored them: columns take a fraction of what spans take.
+    decoded: Option<Arc<InMemory>>,
 }
 
 /// Opens all of `paths`. What cannot be read is told on standard error, and the rest goes on.
@@ -71,6 +75,9 @@ pub(crate) async fn open(paths: &[PathBuf]) -> Result<Spans, Failure> {
     Ok(spans)
 }
 
+/// Where spans of OTLP files lie, for DataFusion.
+const DECODED: &str = "memory://otlp/";
+
 impl Spans {
     /// Tells of a file that is not read.
     pub(crate) fn left_out(&mut self, fault: &FileFault) {
@@ -78,55 +85,85 @@ impl Spans {
         terminal::note(&format!("warning: /{} was left out: {}", fault.location(), chain(fault.reason())));
     }
 
+    /// Makes what was decoded known to a session that is to read it.
+    pub(crate) fn register(&self, session: &SessionContext) -> Result<(), Failure> {
+        if let Some(store) = &self.decoded {
+            session.register_object_store(decoded_url()?.as_ref(), Arc::clone(store) as Arc<dyn ObjectStore>);
+        }
+        Ok(())
+    }
+
     async fn add_otlp(&mut self, files: &[PathBuf]) -> Result<(), Failure> {
+        if files.is_empty() {
+            return Ok(());
+        }
         let at_once = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut decoded = stream::iter(files.iter().cloned())
-            .map(|file| async move {
-                let path = file.clone();
-                let result = tokio::task::spawn_blocking(move || decode(&path)).await;
-                (file, result)
+        let memory = Arc::new(InMemory::new());
+        let (store, layout) = (memory.as_ref(), Layout::builtin());
+        // When spans ended is known, and what is judged is up to whoever asks: nothing lies in the future.
+        let options = IngestOptions { max_future_ns: i64::MAX, ..IngestOptions::default() };
+        let mut decoded = stream::iter(files)
+            .map(|file| {
+                let (layout, options) = (&layout, &options);
+                async move { (file, ingest_file(store, layout, file, options).await) }
             })
             .buffered(at_once);
-        let mut set_aside = SetAside::default();
-        while let Some((file, result)) = decoded.next().await {
-            let result = result.map_err(|error| Failure::because("decoding was interrupted", error))?;
-            match result {
-                Ok((Decoded { spans, set_aside: aside, .. }, bytes)) => {
-                    set_aside.merge(&aside);
-                    self.bytes += bytes;
-                    self.count += spans.len() as u64;
-                    self.source.add_spans(&spans, &Layout::builtin()).map_err(|error| {
-                        Failure::because(format!("could not hold `{}`", file.display()), error)
-                    })?;
+        let (mut set_aside, mut mended) = (SetAside::default(), Mended::default());
+        let mut others = 0;
+        while let Some((file, became)) = decoded.next().await {
+            match became {
+                Became::Ingested(ingested) => {
+                    set_aside.merge(&ingested.set_aside);
+                    mended.merge(&ingested.mended);
+                    self.bytes += ingested.raw_bytes;
                 }
-                Err(reason) => {
+                Became::Other(what) => {
+                    others += 1;
+                    terminal::note(&format!("{} was left out: {what}", file.display()));
+                }
+                Became::Failed(reason) => {
                     self.incomplete = true;
                     self.source.add_unknown_damage();
                     terminal::note(&format!("warning: {} was left out: {reason}", file.display()));
                 }
             }
         }
-        if !set_aside.is_empty() {
-            terminal::note(&format!("warning: spans were set aside: {}", in_words(&set_aside)));
+        drop(decoded);
+        if others == files.len() && self.source.is_empty() {
+            return Err(Failure::usage("there are no traces in what was given"));
         }
+        if !set_aside.is_empty() {
+            terminal::note(&format!("warning: spans were set aside: {}", set_aside.in_words()));
+        }
+        if !mended.is_empty() {
+            terminal::note(&format!("note: {}", mended_in_words(&mended)));
+        }
+        let cannot_hold = |error: StoreError| Failure::because("could not hold what was decoded", error);
+        let stored: Arc<dyn ObjectStore> = Arc::clone(&memory) as Arc<dyn ObjectStore>;
+        let root = object_store::path::Path::from("spans");
+        let opened = DataFiles::new(stored, decoded_url()?).below(&root).await.map_err(cannot_hold)?;
+        if let Some((_, fault)) = opened.faults.into_iter().next() {
+            return Err(Failure::because("could not hold what was decoded", fault));
+        }
+        self.source.extend(opened.source);
+        self.count += opened.spans;
+        self.decoded = Some(memory);
         Ok(())
     }
 }
 
-/// `2 × missing trace id, 1 × end before start`
-pub(crate) fn in_words(set_aside: &SetAside) -> String {
-    let parts: Vec<String> =
-        set_aside.iter().map(|(reason, count)| format!("{count} × {}", reason.as_str())).collect();
-    parts.join(", ")
+fn decoded_url() -> Result<ObjectStoreUrl, Failure> {
+    ObjectStoreUrl::parse(DECODED).map_err(|error| Failure::because("could not hold what was decoded", error))
 }
 
-/// The spans of a file, and its size.
-fn decode(path: &Path) -> Result<(Decoded, u64), String> {
-    let (bytes, modified_ms) = read(path).map_err(|error| error.to_string())?;
-    let mut decoded = fluo_spans::decode(&bytes, &Limits::default()).map_err(|error| chain(&error))?;
-    let max_future = IngestOptions::default().max_future_ns;
-    decoded.set_aside_future(modified_ms.saturating_mul(1_000_000), max_future);
-    Ok((decoded, bytes.len() as u64))
+/// `3 spans were mended: 2 × text that is not UTF-8, 1 × end before start`
+pub(crate) fn mended_in_words(mended: &Mended) -> String {
+    let (count, reasons) = (mended.spans, mended.reasons.in_words());
+    if count == 1 {
+        format!("1 span was mended: {reasons}")
+    } else {
+        format!("{count} spans were mended: {reasons}")
+    }
 }
 
 /// Object stores are for later: a path that names one is not a missing folder.
@@ -138,13 +175,6 @@ pub(crate) fn refuse_uri(path: &Path) -> Result<(), Failure> {
         }
         None => Ok(()),
     }
-}
-
-/// A file's bytes, and when it was last written in milliseconds since the epoch: its ingest time.
-pub(crate) fn read(path: &Path) -> io::Result<(Vec<u8>, i64)> {
-    let bytes = fs::read(path)?;
-    let modified = fs::metadata(path)?.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Ok((bytes, i64::try_from(modified.as_millis()).unwrap_or(i64::MAX)))
 }
 
 /// The files that hold data at or below a path, sorted. Of the root of a store, only `spans/`; hidden files and what

@@ -126,6 +126,11 @@ impl SpanSource {
             .flatten()
     }
 
+    /// Whether nothing was added, not even a file without spans.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
     /// Says that spans which ended within `range` may be missing.
     pub fn add_damage(&mut self, range: TimeRange) {
         self.damaged.push(range);

@@ -127,8 +127,8 @@ impl Seen {
         for file in files {
             let ends = ends_of(file);
             let arrived = arrival.get(file.location.as_ref()).copied().unwrap_or(file.last_modified_ms);
-            // A replay begins at the watermark before its first evaluation.
-            if ends.to < from.saturating_sub(delay) || ends.from > to {
+            // A replay begins at the watermark before its first evaluation, and sees no more in a file without rows.
+            if file.is_without_rows() || ends.to < from.saturating_sub(delay) || ends.from > to {
                 continue;
             }
             seen.files += 1;

@@ -1,144 +1,251 @@
-//! Where both encodings put what they read: spans get their resource and scope here, documents that
-//! turn out to be broken are rolled back, and everything that is no span is counted.
+//! Where both encodings put what they read: spans get their resource and scope here, are handed on in small batches, and
+//! everything that is no span is counted.
 //!
-//! Resource and scope may stand after the spans they belong to (JSON objects have no order, and
-//! protobuf fields none either), so spans are given them when their list is closed. Equal resources and
-//! scopes are one allocation over the whole object: a batch holds the same ones many times.
+//! A decoder says which resource and scope the next spans belong to before it hands over the spans: what has left in a
+//! batch cannot be changed. For the same reason it makes sure that a document can be read to its end before it hands over
+//! the first of its spans.
 
 use std::collections::HashSet;
+use std::hash::Hash;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::draft::{Draft, resource};
-use crate::error::DecodeError;
+use crate::decode::Batch;
+use crate::draft::Draft;
+use crate::error::{DecodeError, Foreign};
+use crate::limits::Limits;
+use crate::mend::Mends;
+use crate::mending::Mending;
 use crate::set_aside::{Reason, SetAside};
 use crate::span::{InstrumentationScope, Resource, Span};
 
+/// Spans leave when so many bytes of them have gathered: enough that it costs nothing, few enough to be nothing beside
+/// the object.
+const BATCH_COST: usize = 4 << 20;
+
+/// Who takes spans as they are read, and says whether it wants more.
+pub(crate) type Sink<'s> = &'s mut dyn FnMut(Batch) -> ControlFlow<()>;
+
 /// What is read so far.
-#[derive(Debug, Default)]
-pub(crate) struct Assembly {
-    spans: Vec<Span>,
+pub(crate) struct Assembly<'s> {
+    limits: &'s Limits,
+    sink: Sink<'s>,
+    batch: Batch,
+    batch_cost: usize,
+    /// Of all spans so far, each with its resource and scope.
+    cost: u64,
     set_aside: SetAside,
-    resources: HashSet<Arc<Resource>>,
-    scopes: HashSet<Arc<InstrumentationScope>>,
-    /// Stand-ins until the real ones are known.
-    no_resource: Arc<Resource>,
-    no_scope: Arc<InstrumentationScope>,
+    other_signals: u64,
+    resource: Current<Resource>,
+    scope: Current<InstrumentationScope>,
     documents: u64,
     first_error: Option<DecodeError>,
+    document: Document,
+    /// Nobody wants more, or there was too much.
+    stopped: bool,
 }
 
-/// A state to return to.
+/// The resource or scope of the spans that come next. Equal ones of a batch are one allocation: an object holds the same
+/// ones many times.
 #[derive(Debug)]
-pub(crate) struct Checkpoint {
-    spans: usize,
-    set_aside: SetAside,
-    documents: u64,
-    had_error: bool,
+struct Current<T> {
+    value: Arc<T>,
+    mends: Mends,
+    cost: usize,
+    known: HashSet<Arc<T>>,
+    is_known: bool,
 }
 
-impl Assembly {
-    /// How many spans there are: where the next one will stand.
-    pub(crate) fn len(&self) -> usize {
-        self.spans.len()
+/// What has come of the present document.
+#[derive(Debug, Default)]
+struct Document {
+    /// Spans that were placed.
+    placed: u64,
+    /// What was set aside before it.
+    before: SetAside,
+    /// The first of its parts that could not be read.
+    broken: Option<DecodeError>,
+}
+
+impl<'s> Assembly<'s> {
+    pub(crate) fn new(limits: &'s Limits, sink: Sink<'s>) -> Self {
+        Self {
+            limits,
+            sink,
+            batch: Batch::default(),
+            batch_cost: 0,
+            cost: 0,
+            set_aside: SetAside::default(),
+            other_signals: 0,
+            resource: Current::default(),
+            scope: Current::default(),
+            documents: 0,
+            first_error: None,
+            document: Document::default(),
+            stopped: false,
+        }
     }
 
-    /// Adds a span, or counts why it is none.
-    pub(crate) fn span(&mut self, draft: Result<Draft, Reason>) {
-        let span =
-            draft.and_then(|draft| draft.finish(Arc::clone(&self.no_resource), Arc::clone(&self.no_scope)));
-        match span {
-            Ok(span) => self.spans.push(span),
+    pub(crate) fn limits(&self) -> &'s Limits {
+        self.limits
+    }
+
+    /// Whether no more is wanted: what else there is need not be read.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// The spans that come next are of this resource, of which so much was mended.
+    pub(crate) fn enter_resource(&mut self, resource: Resource, mends: Mends) {
+        let cost = resource.cost();
+        self.resource.enter(resource, mends, cost);
+    }
+
+    /// The spans that come next are of this scope, of which so much was mended.
+    pub(crate) fn enter_scope(&mut self, scope: InstrumentationScope, mends: Mends) {
+        let cost = scope.cost();
+        self.scope.enter(scope, mends, cost);
+    }
+
+    /// Adds a span, or counts why it cannot be placed.
+    pub(crate) fn span(&mut self, draft: Draft, mending: Mending<'_>) {
+        if self.stopped {
+            return;
+        }
+        self.batch_cost += self.resource.intern() + self.scope.intern();
+        match draft.finish(mending, Arc::clone(&self.resource.value), Arc::clone(&self.scope.value)) {
+            Ok((span, mends)) => self.place(span, mends),
             Err(reason) => self.set_aside(reason),
         }
     }
 
-    /// Counts one that was set aside.
+    fn place(&mut self, span: Span, mut mends: Mends) {
+        mends |= self.resource.mends;
+        mends |= self.scope.mends;
+        self.document.placed += 1;
+        let own = span.cost();
+        let whole = own + self.resource.cost + self.scope.cost;
+        self.cost = self.cost.saturating_add(u64::try_from(whole).unwrap_or(u64::MAX));
+        self.batch.mended.add(span.key(), mends);
+        self.batch.spans.push(span);
+        self.batch_cost += own;
+        if self.cost > self.limits.max_object_cost {
+            self.stopped = true;
+        } else if self.batch_cost >= BATCH_COST {
+            self.hand_on();
+        }
+    }
+
+    fn hand_on(&mut self) {
+        self.stopped |= (self.sink)(std::mem::take(&mut self.batch)).is_break();
+        self.batch_cost = 0;
+        self.resource.forget();
+        self.scope.forget();
+    }
+
+    /// Counts a span that was set aside.
     pub(crate) fn set_aside(&mut self, reason: Reason) {
         self.set_aside.add(reason, 1);
     }
 
-    /// Gives the spans from `first` on their scope; `None` if it could not be read.
-    pub(crate) fn close_scope(&mut self, first: usize, scope: Option<InstrumentationScope>) {
-        match scope {
-            None => self.set_aside_from(first, Reason::MalformedScope),
-            Some(scope) if scope == InstrumentationScope::default() => {}
-            Some(scope) => {
-                let scope = interned(&mut self.scopes, scope);
-                for span in self.spans.get_mut(first..).unwrap_or_default() {
-                    span.scope = Arc::clone(&scope);
-                }
-            }
-        }
+    /// How many spans of the present document were placed.
+    pub(crate) fn placed(&self) -> u64 {
+        self.document.placed
     }
 
-    /// Gives the spans from `first` on their resource; `None` if it could not be read.
-    pub(crate) fn close_resource(&mut self, first: usize, attributes: Option<Vec<(String, String)>>) {
-        match attributes {
-            None => self.set_aside_from(first, Reason::MalformedResource),
-            Some(attributes) if attributes.is_empty() => {}
-            Some(attributes) => {
-                let resource = interned(&mut self.resources, resource(attributes));
-                for span in self.spans.get_mut(first..).unwrap_or_default() {
-                    span.resource = Arc::clone(&resource);
-                }
-            }
-        }
+    /// Begins a document.
+    pub(crate) fn begin_document(&mut self) {
+        self.document = Document { before: self.set_aside.clone(), ..Document::default() };
     }
 
-    fn set_aside_from(&mut self, first: usize, reason: Reason) {
-        let count = self.spans.len().saturating_sub(first);
-        self.spans.truncate(first);
-        self.set_aside.add(reason, u64::try_from(count).unwrap_or(u64::MAX));
+    /// Notes that a part of the present document, in which spans may have stood, cannot be read.
+    pub(crate) fn part_broken(&mut self, error: DecodeError) {
+        self.set_aside(Reason::UnreadablePart);
+        self.document.broken.get_or_insert(error);
     }
 
-    /// The present state, before a document that may turn out to be broken.
-    pub(crate) fn checkpoint(&self) -> Checkpoint {
-        Checkpoint {
-            spans: self.spans.len(),
-            set_aside: self.set_aside.clone(),
-            documents: self.documents,
-            had_error: self.first_error.is_some(),
-        }
-    }
-
-    /// Forgets everything since the checkpoint.
-    pub(crate) fn roll_back(&mut self, checkpoint: Checkpoint) {
-        self.spans.truncate(checkpoint.spans);
-        self.set_aside = checkpoint.set_aside;
-        self.documents = checkpoint.documents;
-        if !checkpoint.had_error {
-            self.first_error = None;
-        }
-    }
-
-    /// Notes that a document was read to its end.
+    /// Ends a document that was read to its end. One with a broken part and without any span is a failure as a whole.
     pub(crate) fn document_read(&mut self) {
-        self.documents = self.documents.saturating_add(1);
+        match self.document.broken.take() {
+            Some(error) if self.document.placed == 0 => self.document_failed(error),
+            _ => self.documents = self.documents.saturating_add(1),
+        }
     }
 
-    /// Notes that a document yields nothing, and why.
+    /// Ends a document of which nothing counts, and notes why.
     pub(crate) fn document_failed(&mut self, error: DecodeError) {
-        self.set_aside(match error {
-            DecodeError::NotTraces(_) => Reason::NotTraces,
-            _ => Reason::UnreadableDocument,
-        });
+        self.set_aside = std::mem::take(&mut self.document.before);
+        match &error {
+            DecodeError::NotTraces(foreign) => self.foreign(*foreign),
+            _ => self.set_aside(Reason::UnreadableDocument),
+        }
         self.first_error.get_or_insert(error);
     }
 
-    /// All spans, and the counts. If no document could be read, that is an error: the first one's.
-    pub(crate) fn finish(self) -> Result<(Vec<Span>, SetAside), DecodeError> {
-        match self.first_error {
-            Some(error) if self.documents == 0 => Err(error),
-            _ => Ok((self.spans, self.set_aside)),
+    /// Notes what else than traces a document holds.
+    pub(crate) fn foreign(&mut self, foreign: Foreign) {
+        match foreign {
+            Foreign::Unknown => self.set_aside(Reason::NotTraces),
+            Foreign::Logs | Foreign::Metrics | Foreign::Profiles => {
+                self.other_signals = self.other_signals.saturating_add(1);
+            }
+        }
+    }
+
+    /// What was counted. If no document could be read, that is an error: the first one's.
+    pub(crate) fn finish(mut self) -> Result<(SetAside, u64), DecodeError> {
+        if self.cost > self.limits.max_object_cost {
+            return Err(DecodeError::TooCostly { limit: self.limits.max_object_cost });
+        }
+        match self.first_error.take() {
+            Some(error) if self.documents == 0 => return Err(error),
+            _ => {}
+        }
+        if !self.batch.spans.is_empty() {
+            self.hand_on();
+        }
+        Ok((self.set_aside, self.other_signals))
+    }
+}
+
+impl<T: Default> Default for Current<T> {
+    fn default() -> Self {
+        Self {
+            value: Arc::default(),
+            mends: Mends::default(),
+            cost: 0,
+            known: HashSet::new(),
+            is_known: true,
         }
     }
 }
 
-fn interned<T: Eq + std::hash::Hash>(pool: &mut HashSet<Arc<T>>, value: T) -> Arc<T> {
-    if let Some(known) = pool.get(&value) {
-        return Arc::clone(known);
+impl<T: Eq + Hash> Current<T> {
+    fn enter(&mut self, value: T, mends: Mends, cost: usize) {
+        if *self.value != value {
+            self.value = Arc::new(value);
+            self.is_known = false;
+        }
+        (self.mends, self.cost) = (mends, cost);
     }
-    let value = Arc::new(value);
-    pool.insert(Arc::clone(&value));
-    value
+
+    /// Makes it one with its equals of the batch. Returns what that took.
+    fn intern(&mut self) -> usize {
+        if self.is_known {
+            return 0;
+        }
+        self.is_known = true;
+        if let Some(known) = self.known.get(&self.value) {
+            self.value = Arc::clone(known);
+            return 0;
+        }
+        self.known.insert(Arc::clone(&self.value));
+        self.cost
+    }
+
+    /// Lets go of what only spans that have left hold.
+    fn forget(&mut self) {
+        self.known.clear();
+        self.is_known = false;
+    }
 }

@@ -2,48 +2,48 @@
 //!
 //! ```text
 //! bytes ─ decompress ─ detect ─┬─ JSON documents ──────────────┐
-//!                              ├─ one protobuf request ────────┼─ drafts ─ assembly ─▶ Decoded
+//!                              ├─ one protobuf request ────────┼─ drafts ─ assembly ─▶ batches of spans
 //!                              └─ frames ─ each of the above ──┘
 //! ```
 //!
-//! Two sizes of failure. What has a boundary of its own (a span; a line, frame or array element among
-//! others) is set aside and counted, and its neighbours are kept. What breaks the boundaries themselves
-//! (a compressed stream, a lone document's syntax, lengths above the spans) is a [`DecodeError`], and
-//! nothing of the object counts.
+//! Three sizes of what can be wrong. A value is [mended](crate::mend), and its span counts. What has a boundary of its
+//! own and cannot be placed (a span; a part of a request; a line, frame or array element among others) is [set
+//! aside](crate::set_aside) and counted, and its neighbours are kept. What breaks the boundaries themselves (a compressed
+//! stream, a lone document's syntax, the outermost lengths) is a [`DecodeError`], and nothing of the object counts.
+
+use std::ops::ControlFlow;
 
 use crate::assembly::Assembly;
 use crate::decompress::{decompress, decompress_within};
 use crate::detect::{Encoding, detect};
 use crate::error::DecodeError;
 use crate::framing::Frames;
-use crate::set_aside::{Reason, SetAside};
+use crate::limits::Limits;
+use crate::mend::MendedSpans;
+use crate::set_aside::SetAside;
 use crate::span::Span;
 use crate::{json, protobuf};
 
 /// The version of what [`decode`] makes of an object. It is part of data files' names: raise it when the same bytes
 /// decode to other spans.
-pub const DECODER_VERSION: u32 = 1;
+pub const DECODER_VERSION: u32 = 2;
 
-/// Bounds that keep a hostile object from taking the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Most bytes that an object may decompress to, over all frames. Default 256 MiB.
-    pub max_bytes: u64,
-    /// How deep arrays and maps may nest in an attribute's value. Default 64; values above 100 count as
-    /// 100, which is what [`text::array`](crate::text::array) is sure to read back.
-    pub max_depth: usize,
+/// Some of the spans of an object, in the order received.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Batch {
+    /// The spans.
+    pub spans: Vec<Span>,
+    /// Those of them that were mended.
+    pub mended: MendedSpans,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self { max_bytes: 256 << 20, max_depth: 64 }
-    }
-}
-
-impl Limits {
-    pub(crate) fn depth(&self) -> usize {
-        self.max_depth.min(100)
-    }
+/// What an object held beside its spans.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rest {
+    /// What could not be placed.
+    pub set_aside: SetAside,
+    /// Documents (lines, elements, frames) of logs, metrics or profiles.
+    pub other_signals: u64,
 }
 
 /// What an object held.
@@ -51,65 +51,74 @@ impl Limits {
 pub struct Decoded {
     /// Its spans, in the order received.
     pub spans: Vec<Span>,
-    /// What could not be made a span of.
+    /// Those of them that were mended.
+    pub mended: MendedSpans,
+    /// What could not be placed.
     pub set_aside: SetAside,
+    /// Documents (lines, elements, frames) of logs, metrics or profiles.
+    pub other_signals: u64,
 }
 
-impl Decoded {
-    /// Sets aside spans that end more than `max_future_ns` after `ingested_at_ns`, the moment at which
-    /// the object was written (nanoseconds since the Unix epoch): a clock that is that wrong would put
-    /// them before every watermark.
-    pub fn set_aside_future(&mut self, ingested_at_ns: i64, max_future_ns: i64) {
-        let latest = ingested_at_ns.saturating_add(max_future_ns);
-        let before = self.spans.len();
-        self.spans.retain(|span| span.end_ns <= latest);
-        let count = before - self.spans.len();
-        self.set_aside.add(Reason::EndInFuture, u64::try_from(count).unwrap_or(u64::MAX));
-    }
-}
-
-/// Decodes an object as it lies in the bucket.
+/// Decodes an object as it lies in the bucket. All its spans are then in memory: [`decode_batches`] is for what strangers
+/// send.
 ///
 /// # Errors
 ///
 /// See [`DecodeError`]; all are permanent.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, DecodeError> {
-    decode_decompressed(&decompress(bytes, limits)?, limits)
+    let mut all = Batch::default();
+    let rest = decode_batches(&decompress(bytes, limits)?, limits, &mut |batch| {
+        all.spans.extend(batch.spans);
+        all.mended.merge(batch.mended);
+        ControlFlow::Continue(())
+    })?;
+    let Rest { set_aside, other_signals } = rest;
+    Ok(Decoded { spans: all.spans, mended: all.mended, set_aside, other_signals })
 }
 
-/// Decodes what [`decompress`] returned.
+/// Decodes what [`decompress`] returned, and hands its spans to `sink` in small batches, until it wants no more.
 ///
 /// # Errors
 ///
-/// See [`DecodeError`]; all are permanent.
-pub fn decode_decompressed(bytes: &[u8], limits: &Limits) -> Result<Decoded, DecodeError> {
-    let mut assembly = Assembly::default();
+/// See [`DecodeError`]; all are permanent. What was handed over does not count then.
+pub fn decode_batches(
+    bytes: &[u8],
+    limits: &Limits,
+    sink: &mut dyn FnMut(Batch) -> ControlFlow<()>,
+) -> Result<Rest, DecodeError> {
+    let mut assembly = Assembly::new(limits, sink);
     match detect(bytes) {
-        Encoding::Json => json::read(bytes, &mut assembly, limits),
-        Encoding::Protobuf => protobuf::read(bytes, &mut assembly, limits),
+        Encoding::Json => json::read(bytes, &mut assembly),
+        Encoding::Protobuf => protobuf::read(bytes, &mut assembly),
         Encoding::LengthPrefixed => {
             // One allowance for all frames, so that many small bombs are not a way around it.
             let mut left = limits.max_bytes;
             for frame in Frames::new(bytes) {
+                if assembly.is_stopped() {
+                    break;
+                }
                 match frame.and_then(|frame| decompress_within(frame, left)) {
                     Ok(message) => {
                         left = left.saturating_sub(u64::try_from(message.len()).unwrap_or(u64::MAX));
                         match detect(&message) {
-                            Encoding::Json => json::read(&message, &mut assembly, limits),
+                            Encoding::Json => json::read(&message, &mut assembly),
                             // Frames do not nest: lengths in a frame are a broken message.
                             Encoding::Protobuf | Encoding::LengthPrefixed => {
-                                protobuf::read(&message, &mut assembly, limits);
+                                protobuf::read(&message, &mut assembly);
                             }
                         }
                     }
                     Err(DecodeError::TooLarge { .. }) => {
                         return Err(DecodeError::TooLarge { limit: limits.max_bytes });
                     }
-                    Err(error) => assembly.document_failed(error),
+                    Err(error) => {
+                        assembly.begin_document();
+                        assembly.document_failed(error);
+                    }
                 }
             }
         }
     }
-    let (spans, set_aside) = assembly.finish()?;
-    Ok(Decoded { spans, set_aside })
+    let (set_aside, other_signals) = assembly.finish()?;
+    Ok(Rest { set_aside, other_signals })
 }

@@ -8,8 +8,8 @@
 use std::borrow::Cow;
 use std::io::{self, Read};
 
-use crate::decode::Limits;
 use crate::error::{Compression, DecodeError};
+use crate::limits::Limits;
 
 /// How bytes are compressed, by their first ones; `None` for plain bytes.
 pub fn compression(bytes: &[u8]) -> Option<Compression> {

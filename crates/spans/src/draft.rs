@@ -3,6 +3,9 @@
 
 use std::sync::Arc;
 
+use crate::limits::Limits;
+use crate::mend::{Mend, Mends};
+use crate::mending::{AttributeList, Mending};
 use crate::set_aside::Reason;
 use crate::span::{Attributes, Event, InstrumentationScope, Kind, Link, Resource, Span, Status};
 
@@ -19,15 +22,6 @@ pub(crate) enum Id<const N: usize> {
 }
 
 impl<const N: usize> Id<N> {
-    /// From raw bytes.
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
-        match <[u8; N]>::try_from(bytes) {
-            Ok(id) => Self::Bytes(id),
-            Err(_) if bytes.is_empty() => Self::Missing,
-            Err(_) => Self::Malformed,
-        }
-    }
-
     fn required(self, missing: Reason, malformed: Reason, zero: Reason) -> Result<[u8; N], Reason> {
         match self {
             Self::Missing => Err(missing),
@@ -36,6 +30,27 @@ impl<const N: usize> Id<N> {
             Self::Bytes(id) => Ok(id),
         }
     }
+
+    /// The id of a link, of which zeros stand for one that is missing; none where it is malformed.
+    fn optional(self) -> Option<[u8; N]> {
+        match self {
+            Self::Missing => Some([0; N]),
+            Self::Malformed => None,
+            Self::Bytes(id) => Some(id),
+        }
+    }
+}
+
+/// A time as received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Time {
+    /// Not there, or zero.
+    #[default]
+    Missing,
+    /// There, but no time.
+    Malformed,
+    /// Nanoseconds since the epoch, above zero.
+    At(u64),
 }
 
 /// A link as received.
@@ -44,42 +59,18 @@ pub(crate) struct LinkDraft {
     pub(crate) trace_id: Id<16>,
     pub(crate) span_id: Id<8>,
     pub(crate) trace_state: String,
-    pub(crate) attributes: Vec<(String, String)>,
-}
-
-impl LinkDraft {
-    fn finish(self) -> Result<Link, Reason> {
-        let trace_id = match self.trace_id {
-            Id::Bytes(id) => id,
-            Id::Missing => [0; 16],
-            Id::Malformed => return Err(Reason::MalformedLink),
-        };
-        let span_id = match self.span_id {
-            Id::Bytes(id) => id,
-            Id::Missing => [0; 8],
-            Id::Malformed => return Err(Reason::MalformedLink),
-        };
-        let attributes = Attributes::new(self.attributes);
-        Ok(Link { trace_id, span_id, trace_state: self.trace_state, attributes })
-    }
+    pub(crate) attributes: AttributeList,
 }
 
 /// An event as received.
 #[derive(Debug, Default)]
 pub(crate) struct EventDraft {
-    pub(crate) time: u64,
+    pub(crate) time: Time,
     pub(crate) name: String,
-    pub(crate) attributes: Vec<(String, String)>,
+    pub(crate) attributes: AttributeList,
 }
 
-impl EventDraft {
-    fn finish(self) -> Result<Event, Reason> {
-        let time_ns = i64::try_from(self.time).map_err(|_| Reason::EventTimeOutOfRange)?;
-        Ok(Event { time_ns, name: self.name, attributes: Attributes::new(self.attributes) })
-    }
-}
-
-/// A span as received; times in nanoseconds since the Unix epoch, 0 where they are missing.
+/// A span as received.
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
     pub(crate) trace_id: Id<16>,
@@ -91,43 +82,102 @@ pub(crate) struct Draft {
     pub(crate) kind: Kind,
     pub(crate) status: Status,
     pub(crate) status_message: String,
-    pub(crate) start: u64,
-    pub(crate) end: u64,
-    pub(crate) attributes: Vec<(String, String)>,
-    pub(crate) events: Vec<EventDraft>,
-    pub(crate) links: Vec<LinkDraft>,
+    pub(crate) start: Time,
+    pub(crate) end: Time,
+    pub(crate) attributes: AttributeList,
+    events: Vec<Event>,
+    links: Vec<Link>,
+    /// As the SDK says.
     pub(crate) dropped_attributes: u32,
     pub(crate) dropped_events: u32,
     pub(crate) dropped_links: u32,
+    /// Left out here.
+    lost_events: u32,
+    lost_links: u32,
+    /// It breaks off, so that what is missing may have been there.
+    pub(crate) breaks_off: bool,
 }
 
 impl Draft {
-    /// The span, or the first reason why it is none.
+    /// Whether there is room for one more event; if not, it is lost.
+    pub(crate) fn has_room_for_event(&mut self, mending: &mut Mending<'_>) -> bool {
+        // Lists grow by doubling.
+        mending.has_room(
+            self.events.len(),
+            2 * size_of::<Event>(),
+            Mend::TooManyEvents,
+            &mut self.lost_events,
+        )
+    }
+
+    /// Adds an event, or leaves it out: `None` is what is no event.
+    pub(crate) fn event(&mut self, event: Option<EventDraft>, mending: &mut Mending<'_>) {
+        let event = event.and_then(|event| {
+            let time_ns = match event.time {
+                Time::Missing => 0,
+                Time::Malformed => return None,
+                Time::At(time) => i64::try_from(time).ok()?,
+            };
+            Some(Event { time_ns, name: event.name, attributes: Attributes::new(event.attributes.pairs) })
+        });
+        match event {
+            Some(event) => self.events.push(event),
+            None => lost(&mut self.lost_events, Mend::MalformedEvent, mending),
+        }
+    }
+
+    /// Whether there is room for one more link; if not, it is lost.
+    pub(crate) fn has_room_for_link(&mut self, mending: &mut Mending<'_>) -> bool {
+        mending.has_room(self.links.len(), 2 * size_of::<Link>(), Mend::TooManyLinks, &mut self.lost_links)
+    }
+
+    /// Adds a link, or leaves it out: `None` is what is no link.
+    pub(crate) fn link(&mut self, link: Option<LinkDraft>, mending: &mut Mending<'_>) {
+        let link = link.and_then(|link| {
+            Some(Link {
+                trace_id: link.trace_id.optional()?,
+                span_id: link.span_id.optional()?,
+                trace_state: link.trace_state,
+                attributes: Attributes::new(link.attributes.pairs),
+            })
+        });
+        match link {
+            Some(link) => self.links.push(link),
+            None => lost(&mut self.lost_links, Mend::MalformedLink, mending),
+        }
+    }
+
+    /// The span and what was mended of it, or the first reason why it cannot be placed.
     pub(crate) fn finish(
         self,
+        mut mending: Mending<'_>,
         resource: Arc<Resource>,
         scope: Arc<InstrumentationScope>,
-    ) -> Result<Span, Reason> {
-        let trace_id =
-            self.trace_id.required(Reason::MissingTraceId, Reason::MalformedTraceId, Reason::ZeroTraceId)?;
-        let span_id =
-            self.span_id.required(Reason::MissingSpanId, Reason::MalformedSpanId, Reason::ZeroSpanId)?;
+    ) -> Result<(Span, Mends), Reason> {
+        let (trace_id, span_id, end_ns) = self.place(mending.limits())?;
         let parent_span_id = match self.parent_span_id {
-            Id::Malformed => return Err(Reason::MalformedParentSpanId),
             Id::Bytes(id) if id != [0; 8] => Some(id),
             // Some SDKs write the root's absent parent as eight zero bytes.
             Id::Missing | Id::Bytes(_) => None,
+            Id::Malformed => {
+                mending.note(Mend::MalformedParent);
+                None
+            }
         };
-        if self.end == 0 {
-            return Err(Reason::MissingEnd);
-        }
-        let end_ns = i64::try_from(self.end).map_err(|_| Reason::EndOutOfRange)?;
-        // A start beyond i64 is after every end.
-        let start_ns = i64::try_from(self.start).map_err(|_| Reason::EndBeforeStart)?;
-        if end_ns < start_ns {
-            return Err(Reason::EndBeforeStart);
-        }
-        Ok(Span {
+        let start_ns = match self.start {
+            // A start beyond i64 is after every end.
+            Time::At(start) => {
+                i64::try_from(start).ok().filter(|start| *start <= end_ns).unwrap_or_else(|| {
+                    mending.note(Mend::EndBeforeStart);
+                    end_ns
+                })
+            }
+            Time::Missing | Time::Malformed => {
+                mending.note(Mend::MissingStart);
+                end_ns
+            }
+        };
+        let span = Span {
             trace_id,
             span_id,
             parent_span_id,
@@ -139,24 +189,95 @@ impl Draft {
             status_message: self.status_message,
             start_ns,
             end_ns,
-            attributes: Attributes::new(self.attributes),
+            attributes: Attributes::new(self.attributes.pairs),
             resource,
             scope,
-            events: self.events.into_iter().map(EventDraft::finish).collect::<Result<_, _>>()?,
-            links: self.links.into_iter().map(LinkDraft::finish).collect::<Result<_, _>>()?,
-            dropped_attributes: self.dropped_attributes,
-            dropped_events: self.dropped_events,
-            dropped_links: self.dropped_links,
-        })
+            events: self.events,
+            links: self.links,
+            dropped_attributes: self.dropped_attributes.saturating_add(self.attributes.lost),
+            dropped_events: self.dropped_events.saturating_add(self.lost_events),
+            dropped_links: self.dropped_links.saturating_add(self.lost_links),
+        };
+        Ok((span, mending.mends()))
+    }
+
+    /// What says which span it is and when it ended, or the first reason why nobody knows.
+    fn place(&self, limits: &Limits) -> Result<([u8; 16], [u8; 8], i64), Reason> {
+        let placed = || {
+            let trace_id = self.trace_id.required(
+                Reason::MissingTraceId,
+                Reason::MalformedTraceId,
+                Reason::ZeroTraceId,
+            )?;
+            let span_id =
+                self.span_id.required(Reason::MissingSpanId, Reason::MalformedSpanId, Reason::ZeroSpanId)?;
+            let end = match self.end {
+                Time::Missing => return Err(Reason::MissingEnd),
+                Time::Malformed => return Err(Reason::MalformedEnd),
+                Time::At(end) => i64::try_from(end).map_err(|_| Reason::EndOutOfRange)?,
+            };
+            if end > limits.latest_end_ns { Err(Reason::EndInFuture) } else { Ok((trace_id, span_id, end)) }
+        };
+        placed().map_err(|reason| if self.breaks_off { Reason::MalformedSpan } else { reason })
     }
 }
 
+fn lost(count: &mut u32, mend: Mend, mending: &mut Mending<'_>) {
+    mending.note(mend);
+    *count = count.saturating_add(1);
+}
+
 /// A resource from its attributes as received: `service.name` gets its own field.
-pub(crate) fn resource(mut attributes: Vec<(String, String)>) -> Resource {
+pub(crate) fn resource(attributes: AttributeList, mending: &mut Mending<'_>) -> Resource {
+    let mut pairs = attributes.pairs;
+    trim(&mut pairs, 0, mending);
     let service_name =
-        attributes.iter().rev().find(|(key, _)| key == "service.name").map(|(_, name)| name.clone());
+        pairs.iter().rev().find(|(key, _)| key == "service.name").map(|(_, name)| name.clone());
     if service_name.is_some() {
-        attributes.retain(|(key, _)| key != "service.name");
+        pairs.retain(|(key, _)| key != "service.name");
     }
-    Resource { service_name, attributes: Attributes::new(attributes) }
+    Resource { service_name, attributes: Attributes::new(pairs) }
+}
+
+/// An instrumentation scope as received.
+pub(crate) fn scope(
+    mut name: String,
+    mut version: String,
+    attributes: AttributeList,
+    mending: &mut Mending<'_>,
+) -> InstrumentationScope {
+    for text in [&mut name, &mut version] {
+        if text.len() > mending.limits().max_resource_bytes / 4 {
+            mending.note(Mend::ResourceTooLarge);
+            text.clear();
+        }
+    }
+    let mut pairs = attributes.pairs;
+    trim(&mut pairs, name.len() + version.len(), mending);
+    InstrumentationScope { name, version, attributes: Attributes::new(pairs) }
+}
+
+/// Leaves out the longest attributes until all of them, with `beside`, are no more than every span can repeat.
+fn trim(pairs: &mut Vec<(String, String)>, beside: usize, mending: &mut Mending<'_>) {
+    let length = |(key, value): &(String, String)| key.len() + value.len();
+    let mut total = beside + pairs.iter().map(length).sum::<usize>();
+    if total <= mending.limits().max_resource_bytes {
+        return;
+    }
+    mending.note(Mend::ResourceTooLarge);
+    let mut longest: Vec<usize> = (0..pairs.len()).collect();
+    // Of equally long ones the later go first.
+    longest.sort_by_key(|at| std::cmp::Reverse((pairs.get(*at).map_or(0, length), *at)));
+    let mut kept = vec![true; pairs.len()];
+    for at in longest {
+        if total <= mending.limits().max_resource_bytes {
+            break;
+        }
+        total -= pairs.get(at).map_or(0, length);
+        if let Some(kept) = kept.get_mut(at) {
+            *kept = false;
+        }
+    }
+    let mut kept = kept.into_iter();
+    pairs.retain(|_| kept.next().unwrap_or(true));
 }

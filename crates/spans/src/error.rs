@@ -17,6 +17,13 @@ pub enum DecodeError {
         /// The limit.
         limit: u64,
     },
+    /// Occurs when all spans of an object, each with its resource and scope, take more than
+    /// [`Limits::max_object_cost`](crate::Limits::max_object_cost).
+    #[error("its spans take more than {limit} bytes, each with its resource and scope")]
+    TooCostly {
+        /// The limit.
+        limit: u64,
+    },
     /// Occurs when a compressed stream ends before its end mark.
     #[error("the {compression} stream is cut off")]
     CutOff {

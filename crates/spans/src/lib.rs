@@ -8,6 +8,7 @@
 //! | [`mod@detect`] | bytes → which encoding they are in |
 //! | [`framing`] | a length-prefixed file → its messages |
 //! | `json`, `protobuf` | one message → drafts of spans |
+//! | `received`, `mending` | a value as it came → what its field makes of it, and what was [mended](mend) |
 //! | `draft`, `assembly` | drafts → [`span::Span`]s, and what was [set aside](set_aside) |
 //! | [`mod@decode`] | all of the above |
 //! | [`identity`] | spans → which of them are one |
@@ -19,6 +20,7 @@
 
 mod assembly;
 pub mod batch;
+pub mod counts;
 pub mod decode;
 pub mod decompress;
 pub mod detect;
@@ -28,14 +30,21 @@ pub mod framing;
 pub mod identity;
 mod json;
 pub mod layout;
+pub mod limits;
+pub mod mend;
+mod mending;
 mod protobuf;
+mod received;
 pub mod schema;
 pub mod semconv;
 pub mod set_aside;
 pub mod span;
 pub mod text;
 
-pub use decode::{Decoded, Limits, decode, decode_decompressed};
+pub use counts::{Counts, Reasoned};
+pub use decode::{Batch, Decoded, Rest, decode, decode_batches};
 pub use decompress::decompress;
 pub use error::DecodeError;
+pub use limits::Limits;
+pub use mend::{Mend, Mended, MendedSpans};
 pub use set_aside::{Reason, SetAside};

@@ -45,6 +45,37 @@ pub struct Span {
     pub dropped_links: u32,
 }
 
+/// What a text, and an attribute, take beside their own bytes: what holds them, and the allocator's share.
+const TEXT_COST: usize = 16;
+const ATTRIBUTE_COST: usize = size_of::<(String, String)>() + 2 * TEXT_COST;
+
+impl Span {
+    /// About how many bytes of memory it takes, without its resource and scope, which spans share.
+    pub fn cost(&self) -> usize {
+        let events = self
+            .events
+            .iter()
+            .map(|event| size_of::<Event>() + TEXT_COST + event.name.len() + event.attributes.cost());
+        let links = self
+            .links
+            .iter()
+            .map(|link| size_of::<Link>() + TEXT_COST + link.trace_state.len() + link.attributes.cost());
+        size_of::<Self>()
+            + 3 * TEXT_COST
+            + self.trace_state.len()
+            + self.name.len()
+            + self.status_message.len()
+            + self.attributes.cost()
+            + events.sum::<usize>()
+            + links.sum::<usize>()
+    }
+
+    /// About how many bytes its row takes in columns, where every span repeats its resource and scope.
+    pub fn row_cost(&self) -> usize {
+        self.cost() + self.resource.cost() + self.scope.cost()
+    }
+}
+
 /// Attribute keys and values in canonical text; keys unique (the last one received won), sorted by bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct Attributes(Vec<(String, String)>);
@@ -80,6 +111,11 @@ impl Attributes {
     pub fn len(&self) -> usize {
         self.0.len()
     }
+
+    /// About how many bytes of memory they take.
+    fn cost(&self) -> usize {
+        self.iter().map(|(key, value)| ATTRIBUTE_COST + key.len() + value.len()).sum()
+    }
 }
 
 /// The entity that produced spans.
@@ -91,6 +127,13 @@ pub struct Resource {
     pub attributes: Attributes,
 }
 
+impl Resource {
+    /// About how many bytes of memory it takes.
+    pub fn cost(&self) -> usize {
+        size_of::<Self>() + self.service_name.as_ref().map_or(0, String::len) + self.attributes.cost()
+    }
+}
+
 /// The library that produced spans.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct InstrumentationScope {
@@ -100,6 +143,13 @@ pub struct InstrumentationScope {
     pub version: String,
     /// Its attributes.
     pub attributes: Attributes,
+}
+
+impl InstrumentationScope {
+    /// About how many bytes of memory it takes.
+    pub fn cost(&self) -> usize {
+        size_of::<Self>() + self.name.len() + self.version.len() + self.attributes.cost()
+    }
 }
 
 /// Something that happened during a span.

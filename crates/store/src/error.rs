@@ -39,6 +39,12 @@ pub enum StoreError {
     /// Occurs when a raw object cannot be read as spans at all.
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    /// Occurs when the spans of one raw object ended in more hours than it may make files for.
+    #[error("its spans ended in more than {limit} hours, each of which is a file of its own")]
+    TooManyHours {
+        /// The limit.
+        limit: usize,
+    },
     /// Occurs when spans do not fit into a batch.
     #[error("could not turn spans into columns")]
     Batch(#[from] BatchError),
@@ -150,6 +156,7 @@ impl StoreError {
                 _ => Class::Retry,
             },
             Self::Decode(_)
+            | Self::TooManyHours { .. }
             | Self::Unreadable { .. }
             | Self::NotSpans { .. }
             | Self::NotViolations { .. }

@@ -1,33 +1,35 @@
 //! One raw object into the layout.
 //!
 //! ```text
-//! bytes ─ decompress ─ decode ─ set aside ─ one of each span ─ by hour ─ Parquet ─ put if absent
+//! bytes ─ decompress ─ decode ─ by hour ─ one of each span ─ Parquet ─ put if absent
 //!            └─ content hash: the files' names
 //! ```
 //!
 //! Invariants: an object's spans count once, whatever was redelivered, under whatever key, however
 //! compressed (I5), since the names of its files are a function of its decompressed bytes; and writing them
-//! twice is harmless (I2), since "exists" is success ([`crate::put`]).
+//! twice is harmless (I2), since "exists" is success ([`crate::put`]). What memory it takes is bounded: beside the bytes
+//! and the files there is no more than a part of the spans at a time ([`data_files`]).
+
+mod data_files;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use bytes::Bytes;
-use fluo_spans::decode::{DECODER_VERSION, Limits, decode_decompressed};
+use fluo_spans::decode::Rest;
 use fluo_spans::decompress::decompress;
-use fluo_spans::identity::dedupe;
 use fluo_spans::layout::Layout;
-use fluo_spans::set_aside::SetAside;
 use fluo_spans::span::Span;
+use fluo_spans::{Limits, Mended, SetAside, decode_batches};
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
 use crate::error::StoreError;
 use crate::list::partition;
-use crate::names::{Content, DataFileName, Hour};
-use crate::parquet_write::to_parquet;
+use crate::names::Content;
 use crate::put::{Put, put_if_absent};
+use data_files::{DataFiles, EncodedFile};
 
 const NS_PER_MS: i64 = 1_000_000;
 
@@ -37,7 +39,7 @@ const CONCURRENT_PUTS: usize = 8;
 /// Bounds of ingest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IngestOptions {
-    /// Of decoding.
+    /// Of decoding; of these, the latest end is what `max_future_ns` says.
     pub limits: Limits,
     /// Spans that end later than this after their object was written are set aside, in nanoseconds.
     /// Default ten minutes.
@@ -49,6 +51,40 @@ pub struct IngestOptions {
 impl Default for IngestOptions {
     fn default() -> Self {
         Self { limits: Limits::default(), max_future_ns: 600_000_000_000, late_before_ns: None }
+    }
+}
+
+/// When an object was written, in milliseconds since the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// As the store says: the same on every delivery.
+    At(i64),
+    /// As a file's modification time says, unless the file holds spans that ended later: archives and builds set it to
+    /// what they like. Then it is now.
+    File {
+        /// The modification time.
+        modified_ms: i64,
+        /// The time of ingest.
+        now_ms: i64,
+    },
+}
+
+impl Written {
+    /// What a span of the object can have ended at, at the latest, and be believed, in nanoseconds.
+    fn latest_end_ns(self, max_future_ns: i64) -> i64 {
+        let latest = match self {
+            Self::At(ms) => ms,
+            Self::File { modified_ms, now_ms } => modified_ms.max(now_ms),
+        };
+        latest.saturating_mul(NS_PER_MS).saturating_add(max_future_ns)
+    }
+
+    /// When it was written, given the newest end in it in nanoseconds.
+    fn at_ms(self, newest_end_ns: i64) -> i64 {
+        match self {
+            Self::File { modified_ms, now_ms } if newest_end_ns.div_euclid(NS_PER_MS) > modified_ms => now_ms,
+            Self::At(ms) | Self::File { modified_ms: ms, .. } => ms,
+        }
     }
 }
 
@@ -65,14 +101,18 @@ pub struct Ingested {
     pub files: Vec<WrittenFile>,
     /// Bytes of the object as it came.
     pub raw_bytes: u64,
-    /// What could not be made a span of.
+    /// What could not be placed.
     pub set_aside: SetAside,
+    /// Of its spans, those that were mended.
+    pub mended: Mended,
+    /// Documents in it that hold logs, metrics or profiles.
+    pub other_signals: u64,
 }
 
 impl Ingested {
-    /// Bytes of its files.
-    pub fn parquet_bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.bytes).sum()
+    /// Those of its files that were not there before.
+    pub fn written(&self) -> impl Iterator<Item = &WrittenFile> {
+        self.files.iter().filter(|file| !file.existed)
     }
 }
 
@@ -81,10 +121,14 @@ impl Ingested {
 pub struct WrittenFile {
     /// Where it lies.
     pub location: Path,
-    /// Spans in it.
+    /// Spans in it. One without any says what else the object held ([`crate::counts`]).
     pub rows: u64,
     /// Those of them that are late ([`IngestOptions::late_before_ns`]).
     pub late: u64,
+    /// Those of them that were mended.
+    pub mended: Mended,
+    /// Of the object, what could not be placed, where this file says so.
+    pub set_aside: SetAside,
     /// Its size.
     pub bytes: u64,
     /// Whether it had been there before: the object was delivered again.
@@ -93,27 +137,26 @@ pub struct WrittenFile {
 
 /// Writes the spans of one raw object below `root`, the folder of the `date=` folders.
 ///
-/// `ingested_at_ms`: when the object was written, in milliseconds since the epoch; the same on every
-/// delivery. Several objects may be ingested at once, also the same one.
+/// Several objects may be ingested at once, also the same one.
 ///
 /// # Errors
 ///
-/// [`StoreError::Decode`] where the object as a whole cannot be read; it then wrote nothing.
-/// [`StoreError::Request`] where the store fails; some files may have been written, which is harmless.
+/// [`StoreError::Decode`] and [`StoreError::TooManyHours`] where the object as a whole cannot be read; it then wrote
+/// nothing. [`StoreError::Request`] where the store fails; some files may have been written, which is harmless.
 pub async fn ingest_object(
     store: &dyn ObjectStore,
     root: &Path,
     raw: Bytes,
-    ingested_at_ms: i64,
+    written: Written,
     layout: &Layout,
     options: &IngestOptions,
 ) -> Result<Ingested, StoreError> {
     let (for_encoder, options) = (layout.clone(), *options);
-    let encoded = tokio::task::spawn_blocking(move || encode(&raw, ingested_at_ms, &for_encoder, &options))
+    let (counts, files) = tokio::task::spawn_blocking(move || encode(raw, written, &for_encoder, &options))
         .await
         .map_err(StoreError::Interrupted)??;
-    let files = put(store, root, encoded.files).await?;
-    Ok(Ingested { files, ..encoded.counts })
+    let files = put(store, root, files).await?;
+    Ok(Ingested { files, ..counts })
 }
 
 /// Writes spans, of which none stands twice, below `root`, under names that say `content`.
@@ -130,7 +173,11 @@ pub async fn write_spans(
     layout: &Layout,
 ) -> Result<Vec<WrittenFile>, StoreError> {
     let layout = layout.clone();
-    let encode = move || data_files(spans, content, ingested_at_ms, &layout, None);
+    let encode = move || {
+        let mut files = DataFiles::new(&layout, Written::At(ingested_at_ms), None);
+        files.add(fluo_spans::Batch { spans, ..fluo_spans::Batch::default() })?;
+        Ok::<_, StoreError>(files.finish(content, &SetAside::default())?.files)
+    };
     let files = tokio::task::spawn_blocking(encode).await.map_err(StoreError::Interrupted)??;
     put(store, root, files).await
 }
@@ -141,80 +188,61 @@ async fn put(
     files: Vec<EncodedFile>,
 ) -> Result<Vec<WrittenFile>, StoreError> {
     stream::iter(files)
-        .map(|EncodedFile { name, late, parquet }| async move {
+        .map(|EncodedFile { name, late, mended, set_aside, parquet }| async move {
             let location = partition(root, name.hour()).join(name.to_string());
             let bytes = parquet.len() as u64;
             let existed = put_if_absent(store, &location, parquet).await? == Put::Existed;
-            Ok::<_, StoreError>(WrittenFile { location, rows: name.rows, late, bytes, existed })
+            let rows = name.rows;
+            Ok::<_, StoreError>(WrittenFile { location, rows, late, mended, set_aside, bytes, existed })
         })
         .buffered(CONCURRENT_PUTS)
         .try_collect()
         .await
 }
 
-/// What [`encode`] made of an object.
-struct Encoded {
-    counts: Ingested,
-    files: Vec<EncodedFile>,
-}
-
-/// A data file that is not written yet.
-struct EncodedFile {
-    name: DataFileName,
-    late: u64,
-    parquet: Bytes,
-}
-
 /// All of ingest that needs no store.
 fn encode(
-    raw: &[u8],
-    ingested_at_ms: i64,
+    raw: Bytes,
+    written: Written,
     layout: &Layout,
     options: &IngestOptions,
-) -> Result<Encoded, StoreError> {
-    let decompressed: Cow<[u8]> = decompress(raw, &options.limits)?;
-    let content = Content::of(&decompressed);
-    let mut decoded = decode_decompressed(&decompressed, &options.limits)?;
-    decoded.set_aside_future(ingested_at_ms.saturating_mul(NS_PER_MS), options.max_future_ns);
-    let unique = dedupe(decoded.spans);
-
-    let spans = unique.spans.len() as u64;
-    let files = data_files(unique.spans, content, ingested_at_ms, layout, options.late_before_ns)?;
-    let counts = Ingested {
-        spans,
-        duplicates: unique.duplicates,
-        id_conflicts: unique.conflicts,
-        files: Vec::new(),
-        raw_bytes: raw.len() as u64,
-        set_aside: decoded.set_aside,
+) -> Result<(Ingested, Vec<EncodedFile>), StoreError> {
+    let raw_bytes = raw.len() as u64;
+    let decompressed = match decompress(&raw, &options.limits)? {
+        // What it was made from is not needed any more.
+        Cow::Owned(bytes) => Bytes::from(bytes),
+        Cow::Borrowed(_) => raw.clone(),
     };
-    Ok(Encoded { counts, files })
-}
-
-/// Spans as data files, one an hour.
-fn data_files(
-    spans: Vec<Span>,
-    content: Content,
-    ingested_at_ms: i64,
-    layout: &Layout,
-    late_before_ns: Option<i64>,
-) -> Result<Vec<EncodedFile>, StoreError> {
-    let mut hours: BTreeMap<Hour, Vec<Span>> = BTreeMap::new();
-    for span in spans {
-        hours.entry(Hour::of_ns(span.end_ns)).or_default().push(span);
+    drop(raw);
+    let content = Content::of(&decompressed);
+    let latest_end_ns = written.latest_end_ns(options.max_future_ns);
+    let limits = Limits { latest_end_ns, ..options.limits };
+    let mut files = DataFiles::new(layout, written, options.late_before_ns);
+    let mut failed = None;
+    let Rest { set_aside, other_signals } =
+        decode_batches(&decompressed, &limits, &mut |batch| match files.add(batch) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        })?;
+    if let Some(error) = failed {
+        return Err(error);
     }
-    let mut files = Vec::with_capacity(hours.len());
-    for spans in hours.into_values() {
-        let ends = spans.iter().map(|span| span.end_ns);
-        // No hour is without spans; zero is never taken.
-        let (first, last) = (ends.clone().min().unwrap_or(0), ends.clone().max().unwrap_or(0));
-        let rows = spans.len() as u64;
-        let late = ends.filter(|&end| late_before_ns.is_some_and(|moment| end < moment)).count() as u64;
-        let name = DataFileName::new(first..=last, rows, content, layout.number, DECODER_VERSION)?;
-        let parquet = Bytes::from(to_parquet(spans, ingested_at_ms, layout)?);
-        files.push(EncodedFile { name, late, parquet });
-    }
-    Ok(files)
+    drop(decompressed);
+    let encoded = files.finish(content, &set_aside)?;
+    let counts = Ingested {
+        spans: encoded.files.iter().map(|file| file.name.rows).sum(),
+        duplicates: encoded.duplicates,
+        id_conflicts: encoded.conflicts,
+        files: Vec::new(),
+        raw_bytes,
+        mended: encoded.mended,
+        set_aside,
+        other_signals,
+    };
+    Ok((counts, encoded.files))
 }
 
 #[cfg(test)]

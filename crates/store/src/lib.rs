@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`ingest`] | one raw object → data files, written so that writing twice is harmless |
 //! | [`parquet_write`] | spans → the bytes of one data file |
+//! | [`counts`] | what ingest counted ↔ a data file's metadata |
 //! | [`root`], [`s3`] | a URI and the environment → an open store |
 //! | [`mod@entries`] | a folder → its files and folders, and entries that cannot be looked into |
 //! | [`folder`] | a folder → a store whose writes last and whose listing survives |
@@ -26,6 +27,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
 
+pub mod counts;
 mod digest;
 pub mod duckdb_view;
 pub mod entries;
@@ -51,12 +53,13 @@ mod seal;
 pub mod versioned;
 pub mod whole_files;
 
+pub use counts::FileCounts;
 pub use error::{Class, StoreError};
 pub use fault::FileFault;
 pub use file_reader::FileReader;
 pub use folder::Folder;
 pub use footer::Footer;
-pub use ingest::{IngestOptions, Ingested, WrittenFile, ingest_object, write_spans};
+pub use ingest::{IngestOptions, Ingested, Written, WrittenFile, ingest_object, write_spans};
 pub use list::{DataFile, Foreign, Listing, list, list_hours, list_range, newly_arrived, resolve_root};
 pub use names::{Content, DataFileName, Hour, hours_of};
 pub use open_file::{OpenFile, ingested_at_ms, open};

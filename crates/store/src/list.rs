@@ -195,6 +195,12 @@ impl DataFile {
         self.name.as_ref().map(DataFileName::ends_ns).or_else(hour).unwrap_or(i64::MIN..=i64::MAX)
     }
 
+    /// Whether it holds no span, by its name: it says what else its object held ([`crate::counts`]), and nothing of any
+    /// time.
+    pub fn is_without_rows(&self) -> bool {
+        self.name.as_ref().is_some_and(|name| name.rows == 0)
+    }
+
     /// What tells this file from all others, for as short as it can be: the name without folders says the hour. Files
     /// that fluo did not write may have equal names in several folders.
     pub fn arrival_name(&self) -> &str {

@@ -24,6 +24,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::statistics::Statistics;
 
+use crate::counts::FileCounts;
 use crate::fault::FileFault;
 use crate::file_reader::FileReader;
 use crate::footer::Footer;
@@ -42,6 +43,8 @@ pub struct OpenFile {
     pub rows: u64,
     /// When the raw object of its spans was written, in milliseconds since the epoch; of several, the last.
     pub ingested_at_ms: Option<i64>,
+    /// What ingest counted of it.
+    pub counts: FileCounts,
 }
 
 /// Opens a data file, and returns it with its footer.
@@ -68,8 +71,9 @@ pub async fn open(
         said.check(&seen).map_err(corrupt)?;
         seen.ends
     };
-    let opened =
-        OpenFile { layout: Arc::new(layout), ends, rows: said.rows, ingested_at_ms: said.ingested_at_ms };
+    let counts = FileCounts::from_metadata(footer.metadata().file_metadata().key_value_metadata());
+    let Said { rows, ingested_at_ms, .. } = said;
+    let opened = OpenFile { layout: Arc::new(layout), ends, rows, ingested_at_ms, counts };
     if let Some(name) = &file.name {
         opened.check(name).map_err(corrupt)?;
     }

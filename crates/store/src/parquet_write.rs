@@ -2,11 +2,12 @@
 //!
 //! Sorted by service name and then by end, so that page statistics prune a rule about one service to a
 //! fraction of the file; ties by trace and span id, so that equal spans give equal bytes whatever order
-//! they came in. (Bytes are promised for the same build and layout only: a newer compressor may differ.)
+//! they came in. (Bytes are promised for the same build and layout only: a newer compressor may differ.) A file whose
+//! spans are more than memory should hold at once is sorted within its row groups, each of which says so.
 
 use std::collections::BTreeSet;
 
-use fluo_spans::batch::{text_bytes, to_batch};
+use fluo_spans::batch::to_batch;
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::{columns, layout_metadata, span_schema};
 use fluo_spans::span::Span;
@@ -16,6 +17,7 @@ use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
+use crate::counts::FileCounts;
 use crate::error::StoreError;
 use crate::seal::sealed;
 
@@ -25,30 +27,71 @@ pub const ROW_GROUP_ROWS: usize = 128 * 1024;
 /// Zstandard level; beyond 3, time grows faster than files shrink.
 const ZSTD_LEVEL: i32 = 3;
 
-/// Batches on the way to Parquet end at so many spans or so many bytes of text, whichever comes first:
-/// in Arrow every span repeats its resource, and a hostile one may be large.
+/// Batches on the way to Parquet end at so many spans or at so many bytes, whichever comes first: in Arrow every span
+/// repeats its resource.
 const BATCH_ROWS: usize = 16 * 1024;
-const BATCH_BYTES: usize = 64 << 20;
+const BATCH_BYTES: usize = 16 << 20;
 
 /// Identifiers: random, so that statistics over them say nothing and would only make footers larger. (The
 /// writer makes no dictionaries of them; ADR 0001 says what that costs.)
 const ID_COLUMNS: [&str; 3] = [columns::TRACE_ID, columns::SPAN_ID, columns::PARENT_SPAN_ID];
 
-/// The bytes of a data file with these spans, which it sorts.
+/// The bytes of a data file with these spans.
 ///
 /// `ingested_at_ms`: when their raw object was written, in milliseconds since the epoch.
 ///
 /// # Errors
 ///
 /// [`StoreError::Batch`] and [`StoreError::Parquet`], which are bugs.
-pub fn to_parquet(mut spans: Vec<Span>, ingested_at_ms: i64, layout: &Layout) -> Result<Vec<u8>, StoreError> {
-    spans.sort_by(|left, right| file_order(left).cmp(&file_order(right)));
-    let mut writer = ArrowWriter::try_new(Vec::new(), span_schema(layout), Some(properties(layout)?))?;
-    for batch in batches(&spans) {
-        writer.write(&to_batch(batch, ingested_at_ms, layout)?)?;
+pub fn to_parquet(spans: Vec<Span>, ingested_at_ms: i64, layout: &Layout) -> Result<Vec<u8>, StoreError> {
+    let mut file = SpanFileWriter::new(layout)?;
+    file.add(spans, ingested_at_ms)?;
+    file.finish(&FileCounts::default())
+}
+
+/// A data file while its spans come in: in runs, each of which is sorted and becomes row groups of its own, so that no
+/// more than a run is in memory beside the file.
+pub struct SpanFileWriter<'l> {
+    layout: &'l Layout,
+    writer: ArrowWriter<Vec<u8>>,
+}
+
+impl<'l> SpanFileWriter<'l> {
+    /// An empty file.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Parquet`], which is a bug.
+    pub fn new(layout: &'l Layout) -> Result<Self, StoreError> {
+        let writer = ArrowWriter::try_new(Vec::new(), span_schema(layout), Some(properties(layout)?))?;
+        Ok(Self { layout, writer })
     }
-    let metadata = writer.finish()?;
-    Ok(sealed(writer.inner(), metadata)?)
+
+    /// Adds a run of spans.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Batch`] and [`StoreError::Parquet`], which are bugs.
+    pub fn add(&mut self, mut spans: Vec<Span>, ingested_at_ms: i64) -> Result<(), StoreError> {
+        spans.sort_by(|left, right| file_order(left).cmp(&file_order(right)));
+        for batch in batches(&spans) {
+            self.writer.write(&to_batch(batch, ingested_at_ms, self.layout)?)?;
+        }
+        Ok(self.writer.flush()?)
+    }
+
+    /// The file's bytes, with what ingest counted, and sealed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Parquet`], which is a bug.
+    pub fn finish(mut self, counts: &FileCounts) -> Result<Vec<u8>, StoreError> {
+        for (key, value) in counts.to_metadata() {
+            self.writer.append_key_value_metadata(KeyValue::new(key, value));
+        }
+        let metadata = self.writer.finish()?;
+        Ok(sealed(self.writer.inner(), metadata)?)
+    }
 }
 
 fn file_order(span: &Span) -> (Option<&str>, i64, [u8; 16], [u8; 8]) {
@@ -61,7 +104,7 @@ fn batches(spans: &[Span]) -> impl Iterator<Item = &[Span]> {
     std::iter::from_fn(move || {
         let mut bytes = 0_usize;
         let fits = rest.iter().take(BATCH_ROWS).take_while(|span| {
-            bytes = bytes.saturating_add(text_bytes(span));
+            bytes = bytes.saturating_add(span.row_cost());
             bytes <= BATCH_BYTES
         });
         // A span that is larger than a batch is a batch of its own.

@@ -64,6 +64,7 @@ struct Tally {
     spans: u64,
     duplicates: u64,
     set_aside: u64,
+    mended: u64,
     late: u64,
     raw_bytes: u64,
     parquet_bytes: u64,
@@ -160,19 +161,16 @@ impl IngestSpans {
         let tell = |level, message, fields| line(level, (self.clock)(), message, fields);
         match outcome {
             Outcome::Ingested(ingested) => {
-                let set_aside: serde_json::Map<String, Value> = ingested
-                    .set_aside
-                    .iter()
-                    .map(|(reason, count)| (reason.as_str().to_owned(), count.into()))
-                    .collect();
                 let fields = json!({
                     "object": object, "spans": ingested.spans, "duplicates": ingested.duplicates,
-                    "id_conflicts": ingested.id_conflicts, "set_aside": set_aside,
+                    "id_conflicts": ingested.id_conflicts, "set_aside": ingested.set_aside.by_text(),
+                    "mended": ingested.mended.reasons.by_text(), "other_signals": ingested.other_signals,
                     "late": ingested.files.iter().map(|file| file.late).sum::<u64>(),
                     "files": ingested.files.iter().map(|file| file.location.to_string()).collect::<Vec<_>>(),
                     "redelivered": ingested.files.iter().all(|file| file.existed) && !ingested.files.is_empty(),
                 });
-                let level = if ingested.set_aside.is_empty() { Level::Info } else { Level::Warning };
+                let sound = ingested.set_aside.is_empty() && ingested.mended.is_empty();
+                let level = if sound { Level::Info } else { Level::Warning };
                 tell(level, "ingested", fields);
             }
             Outcome::Ignored(why) => {
@@ -201,6 +199,7 @@ impl IngestSpans {
             ("Spans", Unit::Count, tally.spans),
             ("SpansDuplicate", Unit::Count, tally.duplicates),
             ("SpansSetAside", Unit::Count, tally.set_aside),
+            ("SpansMended", Unit::Count, tally.mended),
             ("SpansLate", Unit::Count, tally.late),
             ("RawBytes", Unit::Bytes, tally.raw_bytes),
             ("ParquetBytes", Unit::Bytes, tally.parquet_bytes),
@@ -222,14 +221,15 @@ impl Tally {
         match outcome {
             Outcome::Ingested(ingested) => {
                 // What was there before was counted then.
-                for file in ingested.files.iter().filter(|file| !file.existed) {
+                for file in ingested.written() {
                     self.spans += file.rows;
                     self.late += file.late;
+                    self.set_aside += file.set_aside.total();
+                    self.mended += file.mended.spans;
+                    self.parquet_bytes += file.bytes;
                 }
                 self.duplicates += ingested.duplicates;
-                self.set_aside += ingested.set_aside.iter().map(|(_, count)| count).sum::<u64>();
                 self.raw_bytes += ingested.raw_bytes;
-                self.parquet_bytes += ingested.parquet_bytes();
             }
             Outcome::Ignored(_) => self.ignored += 1,
             Outcome::Quarantined { .. } => self.quarantined += 1,

@@ -4,8 +4,10 @@ use fluo_alerts::escape::chain;
 use fluo_alerts::step;
 use fluo_alerts::step::{Empty, failed, traced};
 use fluo_runtime::s3_event::ObjectRef;
+use fluo_spans::DecodeError;
+use fluo_spans::error::Foreign;
 use fluo_spans::layout::Layout;
-use fluo_store::{Class, IngestOptions, Ingested, Root, ingest_object};
+use fluo_store::{Class, IngestOptions, Ingested, Root, StoreError, Written, ingest_object};
 use object_store::path::Path;
 use tracing::Instrument;
 
@@ -73,9 +75,13 @@ impl Ingest<'_> {
         };
         let spans = self.root.at(&Path::from("spans"));
         let (store, bytes) = (self.root.store.as_ref(), raw.bytes.clone());
-        let storing = ingest_object(store, &spans, bytes, raw.modified_ms, self.layout, &self.options);
+        let written = Written::At(raw.modified_ms);
+        let storing = ingest_object(store, &spans, bytes, written, self.layout, &self.options);
         match traced(step!("store spans"), storing).await {
             Ok(ingested) => Outcome::Ingested(ingested),
+            Err(StoreError::Decode(DecodeError::NotTraces(
+                Foreign::Logs | Foreign::Metrics | Foreign::Profiles,
+            ))) => Outcome::Ignored(Ignored::OtherContent),
             // A fault of ours is met again with every delivery, and must not hold up what else was delivered. The
             // object waits in quarantine for the version that can read it.
             Err(error) if matches!(error.class(), Class::Permanent | Class::Bug) => {

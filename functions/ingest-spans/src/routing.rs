@@ -10,9 +10,11 @@ const OWN: [&str; 8] =
 pub enum Ignored {
     /// It is fluo's own.
     Own,
-    /// It holds another signal, as its name says: the collector's exporter writes all of them to one place, and their
-    /// protobuf cannot be told apart by its bytes.
+    /// It holds another signal, as its name says, so that it need not be read: the collector's exporter writes all of them
+    /// to one place.
     OtherSignal,
+    /// It holds another signal, as its content says.
+    OtherContent,
     /// It is a folder's mark, as consoles leave them.
     Folder,
 }
@@ -23,6 +25,7 @@ impl Ignored {
         match self {
             Self::Own => "written by fluo itself",
             Self::OtherSignal => "logs, metrics or profiles, by its name",
+            Self::OtherContent => "logs, metrics or profiles, by its content",
             Self::Folder => "a folder's mark",
         }
     }

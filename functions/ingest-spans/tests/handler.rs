@@ -397,3 +397,46 @@ fn a_lateness_that_is_no_duration_is_named() {
         assert!(error.to_string().starts_with("FLUO_ALLOWED_LATENESS cannot be used: "), "{error}");
     }
 }
+
+#[tokio::test]
+async fn an_object_of_another_signal_is_ignored_whatever_its_name() {
+    let bucket = Bucket::default();
+    bucket.put("raw/export_1.json", r#"{"resourceLogs":[{"scopeLogs":[]}]}"#);
+    let (function, root) = function(&bucket);
+    let event = batch(&[("m1", notification(&["raw/export_1.json"]))]);
+    assert!(deliver(&function, event).await.is_empty(), "it is done");
+    let quarantined = root.store.list_with_delimiter(Some(&Path::from("quarantine/raw"))).await.unwrap();
+    assert!(quarantined.objects.is_empty());
+}
+
+#[tokio::test]
+async fn a_hostile_object_is_quarantined_alone_and_its_batch_goes_on() {
+    let bucket = Bucket::default();
+    bucket.put("raw/traces_1.json", request(0..3));
+    // Ends in more hours than one object may make files for.
+    let hours: Vec<u64> = (0..5_000).map(|hour| hour * 3_600_000_000).collect();
+    let text = String::from_utf8(request(0..1)).unwrap();
+    let spans: Vec<String> = hours
+        .iter()
+        .map(|offset| {
+            let end = NOON * 1_000_000 - i64::try_from(*offset).unwrap() * 1_000;
+            text.replace(&(NOON * 1_000_000).to_string(), &end.to_string())
+        })
+        .collect();
+    bucket.put("raw/traces_2.json", spans.join("\n"));
+    let (function, root) = function(&bucket);
+    let event =
+        batch(&[("m1", notification(&["raw/traces_1.json"])), ("m2", notification(&["raw/traces_2.json"]))]);
+    assert!(deliver(&function, event).await.is_empty(), "both are done");
+    assert_eq!(
+        current(list(root.store.as_ref(), &root.at(&Path::from("spans"))).await.unwrap().files, |file| file
+            .name
+            .as_ref())
+        .current
+        .len(),
+        1
+    );
+    let reason = root.store.get(&Path::from("quarantine/raw/traces_2.json.reason.json")).await.unwrap();
+    let reason = String::from_utf8(reason.bytes().await.unwrap().to_vec()).unwrap();
+    assert!(reason.contains("more than 4096 hours"), "{reason}");
+}

@@ -3,21 +3,20 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
 use fluo_alerts::escape;
-use fluo_spans::SetAside;
 use fluo_spans::layout::Layout;
+use fluo_spans::{Counts, Mend, Mended, Reasoned, SetAside};
 use fluo_store::duckdb_view::duckdb_view;
-use fluo_store::{IngestOptions, Ingested, ingest_object};
+use fluo_store::{IngestOptions, Ingested};
 use futures::{StreamExt, stream};
 use object_store::local::LocalFileSystem;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::args::{Ingest, SummaryFormat};
-use crate::exit::{Failure, Status, chain};
+use crate::exit::{Failure, Status};
+use crate::otlp_files::{Became, ingest_file};
 use crate::progress::Progress;
-use crate::spans::{data_files, in_words, read, refuse_uri};
+use crate::spans::{data_files, mended_in_words, refuse_uri};
 use crate::terminal::Output;
 
 /// What became of all objects: `fluo.ingest/v1`.
@@ -27,19 +26,36 @@ struct Summary {
     objects: usize,
     spans: u64,
     duplicates: u64,
+    /// Written now.
     files: usize,
+    /// Of the objects too, and there before.
+    existing_files: usize,
     bytes: Bytewise,
     #[serde(serialize_with = "by_reason")]
     set_aside: SetAside,
+    #[serde(serialize_with = "by_reason")]
+    mended: Counts<Mend>,
+    /// Objects of other signals.
+    not_traces: Vec<OtherObject>,
     failed_objects: Vec<FailedObject>,
     #[serde(skip)]
+    mended_spans: u64,
+    #[serde(skip)]
     id_conflicts: u64,
+    #[serde(skip)]
+    other_documents: u64,
 }
 
 #[derive(Debug, Default, Serialize)]
 struct Bytewise {
     raw: u64,
     parquet: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct OtherObject {
+    object: String,
+    what: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -66,7 +82,7 @@ pub(crate) async fn run(args: &Ingest) -> Result<Status, Failure> {
         SummaryFormat::Human => output.text(&summary.in_words())?,
     }
     output.finish()?;
-    Ok(if summary.failed_objects.len() == summary.objects {
+    Ok(if !summary.failed_objects.is_empty() && summary.read() == 0 {
         Status::Failed
     } else if summary.failed_objects.is_empty() && summary.set_aside.is_empty() {
         Status::Done
@@ -86,9 +102,9 @@ async fn ingest(sources: &[PathBuf], root: &Path) -> Result<Summary, Failure> {
     let view = duckdb_view(&layout, "spans");
     fs::write(root.join("spans.sql"), view).map_err(cannot_write)?;
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
-    let (store, layout) = (&store, &layout);
+    let (store, layout, options) = (&store, &layout, &IngestOptions::default());
     let mut done = stream::iter(sources)
-        .map(|source| async move { (source, one(store, layout, source).await) })
+        .map(|source| async move { (source, ingest_file(store, layout, source, options).await) })
         .buffered(at_once);
     let mut summary = Summary {
         schema: "fluo.ingest/v1",
@@ -96,35 +112,35 @@ async fn ingest(sources: &[PathBuf], root: &Path) -> Result<Summary, Failure> {
         spans: 0,
         duplicates: 0,
         files: 0,
+        existing_files: 0,
         bytes: Bytewise::default(),
         set_aside: SetAside::default(),
+        mended: Counts::default(),
+        not_traces: Vec::new(),
         failed_objects: Vec::new(),
+        mended_spans: 0,
         id_conflicts: 0,
+        other_documents: 0,
     };
     // Sizes are for the bar alone: a file that cannot be looked at is told of when it is read.
     let total = sources.iter().map(|source| fs::metadata(source).map_or(0, |data| data.len())).sum();
     let mut progress = Progress::new("ingest", total);
-    while let Some((source, result)) = done.next().await {
-        match result {
-            Ok(ingested) => {
+    while let Some((source, became)) = done.next().await {
+        let object = || escape::plain(&source.to_string_lossy()).into_owned();
+        match became {
+            Became::Ingested(ingested) => {
                 progress.add(ingested.raw_bytes, ingested.spans);
                 summary.add(&ingested);
             }
-            Err(reason) => {
-                let object = escape::plain(&source.to_string_lossy()).into_owned();
-                summary.failed_objects.push(FailedObject { object, reason });
+            Became::Other(what) => {
+                summary.not_traces.push(OtherObject { object: object(), what: what.to_string() });
+            }
+            Became::Failed(reason) => {
+                summary.failed_objects.push(FailedObject { object: object(), reason });
             }
         }
     }
     Ok(summary)
-}
-
-async fn one(store: &LocalFileSystem, layout: &Layout, source: &Path) -> Result<Ingested, String> {
-    let (bytes, modified_ms) = read(source).map_err(|error| error.to_string())?;
-    let root = object_store::path::Path::from("spans");
-    ingest_object(store, &root, Bytes::from(bytes), modified_ms, layout, &IngestOptions::default())
-        .await
-        .map_err(|error| chain(&error))
 }
 
 impl Summary {
@@ -132,18 +148,35 @@ impl Summary {
         self.spans += ingested.spans;
         self.duplicates += ingested.duplicates;
         self.id_conflicts += ingested.id_conflicts;
-        self.files += ingested.files.len();
+        self.files += ingested.written().count();
+        self.existing_files += ingested.files.len() - ingested.written().count();
         self.bytes.raw += ingested.raw_bytes;
-        self.bytes.parquet += ingested.parquet_bytes();
+        self.bytes.parquet += ingested.written().map(|file| file.bytes).sum::<u64>();
         self.set_aside.merge(&ingested.set_aside);
+        self.mended.merge(&ingested.mended.reasons);
+        self.mended_spans += ingested.mended.spans;
+        self.other_documents += ingested.other_signals;
+    }
+
+    /// How many objects held spans, or could have.
+    fn read(&self) -> usize {
+        self.objects - self.failed_objects.len() - self.not_traces.len()
     }
 
     fn in_words(&self) -> String {
-        let read = self.objects - self.failed_objects.len();
         let mut lines = vec![format!(
-            "{} of {} objects read: {} spans ({} duplicates left out) in {} files, {} bytes of {}",
-            read, self.objects, self.spans, self.duplicates, self.files, self.bytes.parquet, self.bytes.raw,
+            "{} of {} objects read: {} spans ({} duplicates left out) in {} new files, {} bytes of {}",
+            self.read(),
+            self.objects,
+            self.spans,
+            self.duplicates,
+            self.files,
+            self.bytes.parquet,
+            self.bytes.raw,
         )];
+        if self.existing_files > 0 {
+            lines.push(format!("already there: {} files", self.existing_files));
+        }
         if self.id_conflicts > 0 {
             lines.push(format!(
                 "{} duplicates differed from the span that was kept: ids were used twice",
@@ -151,7 +184,20 @@ impl Summary {
             ));
         }
         if !self.set_aside.is_empty() {
-            lines.push(format!("set aside: {}", in_words(&self.set_aside)));
+            lines.push(format!("set aside: {}", self.set_aside.in_words()));
+        }
+        if self.mended_spans > 0 {
+            let mended = Mended { spans: self.mended_spans, reasons: self.mended.clone() };
+            lines.push(mended_in_words(&mended));
+        }
+        if self.other_documents > 0 {
+            lines.push(format!(
+                "left out among the spans: {} documents of other signals",
+                self.other_documents
+            ));
+        }
+        for other in &self.not_traces {
+            lines.push(format!("left out: {}: {}", other.object, other.what));
         }
         for failed in &self.failed_objects {
             lines.push(format!("not read: {}: {}", failed.object, failed.reason));
@@ -160,8 +206,9 @@ impl Summary {
     }
 }
 
-fn by_reason<S: serde::Serializer>(set_aside: &SetAside, serializer: S) -> Result<S::Ok, S::Error> {
-    let reasons: Map<String, Value> =
-        set_aside.iter().map(|(reason, count)| (reason.as_str().to_owned(), count.into())).collect();
-    reasons.serialize(serializer)
+fn by_reason<R: Reasoned, S: serde::Serializer>(
+    counts: &Counts<R>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    counts.by_text().serialize(serializer)
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
 
 use fluo_alerts::escape::plain;
@@ -16,6 +15,7 @@ use fluo_rules::{SourceFile, load};
 use serde_json::json;
 
 use crate::args::{Test, TestFormat};
+use crate::bounded;
 use crate::exit::{Failure, Status, chain};
 use crate::rule_files;
 use crate::terminal::Output;
@@ -103,11 +103,11 @@ fn spans_from(tests: &TestFile, test: &test_file::Test) -> Result<Vec<Arriving>,
                 path.display()
             ))
         };
-        let bytes = fs::read(&path).map_err(|error| unreadable(error.to_string()))?;
-        let decoded = fluo_spans::decode(&bytes, &fluo_spans::Limits::default())
-            .map_err(|error| unreadable(chain(&error)))?;
+        let limits = fluo_spans::Limits::default();
+        let bytes = bounded::read(&path, limits.max_bytes).map_err(|error| unreadable(error.to_string()))?;
+        let decoded = fluo_spans::decode(&bytes, &limits).map_err(|error| unreadable(chain(&error)))?;
         if !decoded.set_aside.is_empty() {
-            return Err(unreadable(crate::spans::in_words(&decoded.set_aside)));
+            return Err(unreadable(decoded.set_aside.in_words()));
         }
         spans.extend(decoded.spans.into_iter().map(|span| {
             let arrives = span.end_ns.saturating_add(file.late.0);

@@ -1,8 +1,8 @@
 //! `fluo verify`: an alert, recomputed from the files and the rule that it names.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::io::{self, Read as _};
+use std::io;
+use std::path::Path;
 
 use fluo_alerts::escape::plain;
 use fluo_alerts::notification::{Notification, SCHEMA};
@@ -11,6 +11,7 @@ use fluo_evaluator::verify::{Verification, verify};
 use serde_json::Value;
 
 use crate::args::{SummaryFormat, Verify};
+use crate::bounded;
 use crate::deployed::root;
 use crate::exit::{Failure, Status};
 use crate::terminal::Output;
@@ -35,11 +36,9 @@ pub(crate) async fn run(args: &Verify) -> Result<Status, Failure> {
 
 fn read(path: &str) -> io::Result<String> {
     if path != "-" {
-        return fs::read_to_string(path);
+        return bounded::read_text(Path::new(path), bounded::TEXT_FILE);
     }
-    let mut text = String::new();
-    io::stdin().read_to_string(&mut text)?;
-    Ok(text)
+    bounded::text(bounded::read_from(io::stdin(), bounded::TEXT_FILE)?)
 }
 
 /// The notifications of a text: one object, or one after the other.

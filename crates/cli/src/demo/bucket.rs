@@ -10,7 +10,7 @@ use bytes::Bytes;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use fluo_engine::{DataFiles, SpanSource};
 use fluo_spans::layout::Layout;
-use fluo_store::{IngestOptions, Ingested, ingest_object};
+use fluo_store::{IngestOptions, Ingested, Written, ingest_object};
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
@@ -18,7 +18,6 @@ use object_store::path::Path;
 
 use super::collector::Object;
 use crate::exit::Failure;
-use crate::spans::in_words;
 
 /// Raw objects in, span files out.
 pub(crate) struct Bucket {
@@ -92,11 +91,12 @@ impl Bucket {
         file.set_modified(UNIX_EPOCH + written).map_err(cannot_write)?;
         let bytes = Bytes::copy_from_slice(&object.bytes);
         let (store, options) = (self.store.as_ref() as &dyn ObjectStore, IngestOptions::default());
-        let ingested = ingest_object(store, &self.spans, bytes, object.written_ms, &self.layout, &options)
-            .await
-            .map_err(|error| Failure::because(format!("could not ingest `{}`", object.key), error))?;
+        let ingested =
+            ingest_object(store, &self.spans, bytes, Written::At(object.written_ms), &self.layout, &options)
+                .await
+                .map_err(|error| Failure::because(format!("could not ingest `{}`", object.key), error))?;
         if !ingested.set_aside.is_empty() {
-            let why = in_words(&ingested.set_aside);
+            let why = ingested.set_aside.in_words();
             return Err(Failure::because(format!("`{}` held broken spans", object.key), why));
         }
         Ok(ingested)

@@ -60,10 +60,14 @@ impl Evaluator {
     ) -> Result<Files, StoreError> {
         let hours = self.arriving(state, inputs);
         let all = inputs.arrivals.files(hours.clone(), inputs.by).await?;
+        let seen = all.iter().map(|file| file.location.to_string()).collect();
+        let unseen = all.iter().filter(|file| !state.seen.contains(file.location.as_ref()));
+        report.new_files = unseen.map(|file| self.data.name(file)).collect();
+        // A file without rows is no sign that spans arrive.
+        let all: Vec<DataFile> = all.into_iter().filter(|file| !file.is_without_rows()).collect();
         let new: Vec<&DataFile> =
             all.iter().filter(|file| !state.seen.contains(file.location.as_ref())).collect();
         report.files_listed = all.len() as u64;
-        report.new_files = new.iter().map(|file| self.data.name(file)).collect();
         let arrived: Vec<Stretch> = new.iter().map(|file| ends_of(file)).collect();
         if !first {
             let delay = self.settings.eval_delay.0;
@@ -90,7 +94,7 @@ impl Evaluator {
             state.pipeline.alive_to = state.pipeline.alive_to.max(alive_to);
         }
         let new: Vec<DataFile> = new.into_iter().cloned().collect();
-        state.seen = all.iter().map(|file| file.location.to_string()).collect();
+        state.seen = seen;
         Ok(Files { hours, arrived: joined(arrived), all, new })
     }
 
@@ -147,7 +151,7 @@ impl Evaluator {
             return Ok(Vec::new());
         }
         if inputs.by != By::Now {
-            return inputs.arrivals.files(from..=Hour(before.0 - 1), inputs.by).await;
+            return self.with_rows(from..=Hour(before.0 - 1), inputs).await;
         }
         let hours = || (from.0..before.0).map(Hour);
         let unknown: Vec<Hour> = {
@@ -158,7 +162,7 @@ impl Evaluator {
             hours().filter(|hour| !known.contains_key(hour)).collect()
         };
         if let (Some(&first), Some(&last)) = (unknown.first(), unknown.last()) {
-            let listed = inputs.arrivals.files(first..=last, By::Now).await?;
+            let listed = self.with_rows(first..=last, inputs).await?;
             let mut known = self.older();
             known.extend((first.0..=last.0).map(|hour| (Hour(hour), Vec::new())));
             for file in listed {
@@ -169,6 +173,17 @@ impl Evaluator {
         }
         let known = self.older();
         Ok(hours().filter_map(|hour| known.get(&hour)).flatten().cloned().collect())
+    }
+
+    /// The files of these hours that hold spans.
+    async fn with_rows(
+        &self,
+        hours: RangeInclusive<Hour>,
+        inputs: Inputs<'_>,
+    ) -> Result<Vec<DataFile>, StoreError> {
+        let mut files = inputs.arrivals.files(hours, inputs.by).await?;
+        files.retain(|file| !file.is_without_rows());
+        Ok(files)
     }
 
     pub(super) fn older(&self) -> MutexGuard<'_, BTreeMap<Hour, Vec<DataFile>>> {

@@ -79,7 +79,7 @@ impl Evaluator {
 impl TooLate {
     /// Counts the spans of a file that ended before `line`.
     fn count(&mut self, file: &DataFile, line: i64) {
-        let Some(name) = &file.name else { return };
+        let Some(name) = file.name.as_ref().filter(|name| name.rows > 0) else { return };
         let ends = ends_of(file);
         if ends.from >= line {
             return;

@@ -1,30 +1,28 @@
 //! OTLP JSON as it is met: one document, several one after another, lines (NDJSON), or an array.
 //!
-//! Each document, and each element of a top-level array, is a request or a lone `ResourceSpans`. A
-//! document that is broken is rolled back and counted; reading goes on at the next line that begins with
-//! a bracket. So a line that was cut off costs that line.
+//! Each document, and each element of a top-level array, is a request or a lone `ResourceSpans`. A document is walked
+//! through to its end before it is read, so that the spans of one that breaks off are not handed on. A document that is
+//! broken is counted, and reading goes on at the next line that begins with a bracket: a line that was cut off costs that
+//! line. Inside of a document nothing is looked for behind a syntax error, since what follows may stand anywhere.
 
 mod request;
-mod scalar;
 mod scanner;
 mod span;
 mod value;
 
 use crate::assembly::Assembly;
-use crate::decode::Limits;
 use crate::error::DecodeError;
-use scanner::{Fault, Scanner};
+use scanner::{Scanner, Syntax};
 
 /// Reads all documents of a text.
-pub(crate) fn read(bytes: &[u8], assembly: &mut Assembly, limits: &Limits) {
+pub(crate) fn read(bytes: &[u8], assembly: &mut Assembly<'_>) {
     const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-    let depth = limits.depth();
     let mut scanner = Scanner::new(bytes);
     // How much may still be read a second time: without this, a text of nothing but opened brackets,
     // one a line, would be read to its end from each line.
     let mut second_readings = bytes.len();
     let mut empty = true;
-    loop {
+    while !assembly.is_stopped() {
         scanner.white_space();
         let start = scanner.offset();
         let rest = bytes.get(start..).unwrap_or_default();
@@ -36,19 +34,17 @@ pub(crate) fn read(bytes: &[u8], assembly: &mut Assembly, limits: &Limits) {
             continue;
         }
         empty = false;
-        let checkpoint = assembly.checkpoint();
-        let Err(error) = document(&mut scanner, assembly, depth) else {
+        assembly.begin_document();
+        let Err(Syntax { offset, problem }) = document(&mut scanner, assembly) else {
             continue;
         };
-        let broken_at = error.0;
-        assembly.roll_back(checkpoint);
-        assembly.document_failed(DecodeError::Json { offset: error.0, problem: error.1 });
-        let again = broken_at.saturating_sub(start);
+        assembly.document_failed(DecodeError::Json { offset, problem });
+        let again = offset.saturating_sub(start);
         let from = if again <= second_readings {
             second_readings -= again;
             start
         } else {
-            broken_at
+            offset
         };
         match next_line(bytes, from) {
             Some(line) => scanner.seek(line),
@@ -56,45 +52,45 @@ pub(crate) fn read(bytes: &[u8], assembly: &mut Assembly, limits: &Limits) {
         }
     }
     if empty {
+        assembly.begin_document();
         assembly.document_read();
     }
 }
 
-/// Reads one document. The error is an offset and what is wrong there.
-fn document(
-    scanner: &mut Scanner<'_>,
-    assembly: &mut Assembly,
-    depth: usize,
-) -> Result<(), (usize, &'static str)> {
-    let start = scanner.offset();
-    let read = match scanner.peek() {
-        Some(b'[') => {
-            let mut any = false;
-            let read = scanner.array(|scanner| {
-                any = true;
-                element(scanner, assembly, depth)
-            });
-            if !any && read.is_ok() {
-                assembly.document_read();
-            }
-            read
+/// Reads one document.
+fn document(scanner: &mut Scanner<'_>, assembly: &mut Assembly<'_>) -> Result<(), Syntax> {
+    let opening = scanner.peek();
+    if !matches!(opening, Some(b'[' | b'{')) {
+        return Err(scanner.syntax("expected an object or an array"));
+    }
+    scanner.clone().skip()?;
+    if opening == Some(b'{') {
+        return element(scanner, assembly);
+    }
+    let mut any = false;
+    scanner.array(|scanner| {
+        if any {
+            assembly.begin_document();
         }
-        Some(b'{') => element(scanner, assembly, depth),
-        _ => Err(scanner.syntax("expected an object or an array")),
-    };
-    read.map_err(|fault| match fault {
-        Fault::Syntax { offset, problem } => (offset, problem),
-        Fault::Unfit(_) => (start, "expected an export request"),
-    })
-}
-
-fn element(scanner: &mut Scanner<'_>, assembly: &mut Assembly, depth: usize) -> Result<(), Fault> {
-    let found = request::request(scanner, assembly, depth)?;
-    if found.traces {
+        any = true;
+        element(scanner, assembly)
+    })?;
+    if !any {
         assembly.document_read();
     }
-    if let Some(foreign) = found.foreign {
-        assembly.document_failed(DecodeError::NotTraces(foreign));
+    Ok(())
+}
+
+fn element(scanner: &mut Scanner<'_>, assembly: &mut Assembly<'_>) -> Result<(), Syntax> {
+    let found = request::request(scanner, assembly)?;
+    match found.foreign {
+        Some(foreign) if !found.traces => assembly.document_failed(DecodeError::NotTraces(foreign)),
+        foreign => {
+            if let Some(foreign) = foreign {
+                assembly.foreign(foreign);
+            }
+            assembly.document_read();
+        }
     }
     Ok(())
 }

@@ -1,14 +1,18 @@
 //! The outer structure of OTLP JSON: requests, resources, scopes, down to the spans.
 //!
-//! Here a value of the wrong type breaks the document, because what it stands for (how many spans?) is
-//! unknown. Below, it costs one span; in a resource or scope, the spans that belong to it.
+//! The resource is read before the spans that belong to it, wherever it stands: of an object whose spans come first, the
+//! members behind them are looked at ahead. Below the spans' lists a value of the wrong type costs itself; a list or an
+//! object of the structure that is none costs what it stands for, which nobody can count.
 
-use super::scanner::{Fault, Scanner};
+use super::scanner::{Scanner, Syntax};
 use super::span::span;
 use super::value::attributes;
 use crate::assembly::Assembly;
-use crate::error::Foreign;
-use crate::span::{Attributes, InstrumentationScope};
+use crate::draft::{resource, scope};
+use crate::error::{DecodeError, Foreign};
+use crate::mend::Mend;
+use crate::mending::{AttributeList, Mending};
+use crate::set_aside::Reason;
 
 /// What an object turned out to be.
 pub(super) struct Found {
@@ -19,23 +23,18 @@ pub(super) struct Found {
 }
 
 /// Reads an object that should be a request, or a lone `ResourceSpans`.
-pub(super) fn request(
-    scanner: &mut Scanner<'_>,
-    assembly: &mut Assembly,
-    depth: usize,
-) -> Result<Found, Fault> {
+pub(super) fn request(scanner: &mut Scanner<'_>, assembly: &mut Assembly<'_>) -> Result<Found, Syntax> {
     let mut traces = false;
     let mut foreign = None;
-    let mut lone = ResourceSpans::open(assembly);
+    let mut lone = ResourceSpans::new(assembly);
     let offset = scanner.offset();
-    let read = scanner.object(|scanner, key| {
+    let is_object = scanner.object(|scanner, key| {
         match key {
             "resourceSpans" | "resource_spans" => {
                 traces = true;
-                // What came before belongs to the lone resource, which ends here.
-                std::mem::replace(&mut lone, ResourceSpans::open(assembly)).close(assembly);
-                list(scanner, |scanner| resource_spans(scanner, assembly, depth))?;
-                lone = ResourceSpans::open(assembly);
+                list(scanner, assembly, resource_spans)?;
+                // What follows outside belongs to the lone resource.
+                lone = ResourceSpans::new(assembly);
             }
             "resourceLogs" | "resource_logs" => {
                 scanner.skip()?;
@@ -50,7 +49,7 @@ pub(super) fn request(
                 foreign = Some(Foreign::Profiles);
             }
             _ => {
-                if lone.member(scanner, key, assembly, depth)? {
+                if lone.member(scanner, key, assembly)? {
                     traces = true;
                 } else {
                     foreign.get_or_insert(Foreign::Unknown);
@@ -59,9 +58,11 @@ pub(super) fn request(
             }
         }
         Ok(())
-    });
-    structural(read, offset, "expected an object")?;
-    lone.close(assembly);
+    })?;
+    if !is_object {
+        assembly.part_broken(DecodeError::Json { offset, problem: "expected an object" });
+        return Ok(Found { traces: true, foreign: None });
+    }
     Ok(match foreign {
         None => Found { traces: true, foreign: None },
         // Unknown fields beside known ones are what the specification tells readers to ignore.
@@ -70,30 +71,40 @@ pub(super) fn request(
     })
 }
 
-fn resource_spans(scanner: &mut Scanner<'_>, assembly: &mut Assembly, depth: usize) -> Result<(), Fault> {
-    let mut open = ResourceSpans::open(assembly);
+fn resource_spans(scanner: &mut Scanner<'_>, assembly: &mut Assembly<'_>) -> Result<(), Syntax> {
+    let mut open = ResourceSpans::new(assembly);
     let offset = scanner.offset();
-    let read = scanner.object(|scanner, key| {
-        if !open.member(scanner, key, assembly, depth)? {
+    let is_object = scanner.object(|scanner, key| {
+        if !open.member(scanner, key, assembly)? {
             scanner.skip()?;
         }
         Ok(())
-    });
-    structural(read, offset, "expected an object of resource spans")?;
-    open.close(assembly);
+    })?;
+    if !is_object {
+        let problem = "expected an object of resource spans";
+        assembly.part_broken(DecodeError::Json { offset, problem });
+    }
     Ok(())
 }
 
 /// A `ResourceSpans` while its members are read, in whatever order they come.
-struct ResourceSpans {
-    first_span: usize,
-    /// `None` once it could not be read.
-    resource: Option<Vec<(String, String)>>,
+struct ResourceSpans<'l> {
+    attributes: AttributeList,
+    mending: Mending<'l>,
+    /// Whether its resource was met.
+    has_resource: bool,
+    /// Whether its spans have begun: they are of the resource as it was known then.
+    is_entered: bool,
 }
 
-impl ResourceSpans {
-    fn open(assembly: &Assembly) -> Self {
-        Self { first_span: assembly.len(), resource: Some(Vec::new()) }
+impl<'l> ResourceSpans<'l> {
+    fn new(assembly: &Assembly<'l>) -> Self {
+        Self {
+            attributes: AttributeList::default(),
+            mending: Mending::new(assembly.limits()),
+            has_resource: false,
+            is_entered: false,
+        }
     }
 
     /// Reads a member; false, with nothing read, if it is none of its own.
@@ -101,27 +112,22 @@ impl ResourceSpans {
         &mut self,
         scanner: &mut Scanner<'_>,
         key: &str,
-        assembly: &mut Assembly,
-        depth: usize,
-    ) -> Result<bool, Fault> {
+        assembly: &mut Assembly<'_>,
+    ) -> Result<bool, Syntax> {
         match key {
-            "resource" => {
-                let resource = &mut self.resource;
-                let fit = fit_or_skipped(scanner, |scanner| {
-                    scanner.object(|scanner, key| match (key, resource.as_mut()) {
-                        ("attributes", Some(resource)) => attributes(scanner, resource, depth),
-                        _ => scanner.skip(),
-                    })
-                })?;
-                if !fit {
-                    self.resource = None;
-                }
-            }
+            "resource" => self.resource(scanner)?,
             "scopeSpans"
             | "scope_spans"
             | "instrumentationLibrarySpans"
             | "instrumentation_library_spans" => {
-                list(scanner, |scanner| scope_spans(scanner, assembly, depth))?;
+                if !self.has_resource {
+                    scanner.later_members(|scanner, key| match key {
+                        "resource" => self.resource(scanner),
+                        _ => scanner.skip(),
+                    })?;
+                }
+                self.enter(assembly);
+                list(scanner, assembly, scope_spans)?;
             }
             "schemaUrl" | "schema_url" => scanner.skip()?,
             _ => return Ok(false),
@@ -129,84 +135,118 @@ impl ResourceSpans {
         Ok(true)
     }
 
-    fn close(self, assembly: &mut Assembly) {
-        assembly.close_resource(self.first_span, self.resource);
+    fn enter(&mut self, assembly: &mut Assembly<'_>) {
+        if !self.is_entered {
+            (self.has_resource, self.is_entered) = (true, true);
+            let resource = resource(std::mem::take(&mut self.attributes), &mut self.mending);
+            assembly.enter_resource(resource, self.mending.mends());
+        }
+    }
+
+    fn resource(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Syntax> {
+        self.has_resource = true;
+        let (into, mending) = (&mut self.attributes, &mut self.mending);
+        let is_object = scanner.object(|scanner, key| match key {
+            "attributes" => attributes(scanner, into, mending),
+            _ => scanner.skip(),
+        })?;
+        if !is_object {
+            mending.note(Mend::NoMeaning);
+        }
+        Ok(())
     }
 }
 
-fn scope_spans(scanner: &mut Scanner<'_>, assembly: &mut Assembly, depth: usize) -> Result<(), Fault> {
-    let first_span = assembly.len();
-    let mut fit = true;
-    let mut name = String::new();
-    let mut version = String::new();
-    let mut scope_attributes = Vec::new();
+fn scope_spans(scanner: &mut Scanner<'_>, assembly: &mut Assembly<'_>) -> Result<(), Syntax> {
+    let mut open = ScopeSpans {
+        name: String::new(),
+        version: String::new(),
+        attributes: AttributeList::default(),
+        mending: Mending::new(assembly.limits()),
+        has_scope: false,
+        is_entered: false,
+    };
     let offset = scanner.offset();
-    let read = scanner.object(|scanner, key| match key {
-        "scope" | "instrumentationLibrary" | "instrumentation_library" => {
-            fit &= fit_or_skipped(scanner, |scanner| {
-                scanner.object(|scanner, key| {
-                    match key {
-                        "name" => name = scanner.text()?.into_owned(),
-                        "version" => version = scanner.text()?.into_owned(),
-                        "attributes" => attributes(scanner, &mut scope_attributes, depth)?,
-                        _ => scanner.skip()?,
-                    }
-                    Ok(())
-                })
-            })?;
-            Ok(())
-        }
-        "spans" => list(scanner, |scanner| {
-            let start = scanner.offset();
-            match span(scanner, depth) {
-                Ok(draft) => assembly.span(Ok(draft)),
-                Err(Fault::Unfit(reason)) => {
-                    scanner.seek(start);
-                    scanner.skip()?;
-                    assembly.span(Err(reason));
-                }
-                Err(syntax @ Fault::Syntax { .. }) => return Err(syntax),
+    let is_object = scanner.object(|scanner, key| match key {
+        "scope" | "instrumentationLibrary" | "instrumentation_library" => open.scope(scanner),
+        "spans" => {
+            if !open.has_scope {
+                scanner.later_members(|scanner, key| match key {
+                    "scope" | "instrumentationLibrary" | "instrumentation_library" => open.scope(scanner),
+                    _ => scanner.skip(),
+                })?;
             }
-            Ok(())
-        }),
+            open.enter(assembly);
+            list(scanner, assembly, |scanner, assembly| {
+                if assembly.is_stopped() {
+                    return scanner.skip();
+                }
+                let mut mending = Mending::new(assembly.limits());
+                match span(scanner, &mut mending)? {
+                    Some(draft) => assembly.span(draft, mending),
+                    None => assembly.set_aside(Reason::MalformedSpan),
+                }
+                Ok(())
+            })
+        }
         _ => scanner.skip(),
-    });
-    structural(read, offset, "expected an object of scope spans")?;
-    let scope = InstrumentationScope { name, version, attributes: Attributes::new(scope_attributes) };
-    assembly.close_scope(first_span, fit.then_some(scope));
+    })?;
+    if !is_object {
+        assembly.part_broken(DecodeError::Json { offset, problem: "expected an object of scope spans" });
+    }
     Ok(())
 }
 
-/// Reads what has its own bounds; says false, and is past it, if it is unfit.
-fn fit_or_skipped<'a>(
-    scanner: &mut Scanner<'a>,
-    read: impl FnOnce(&mut Scanner<'a>) -> Result<(), Fault>,
-) -> Result<bool, Fault> {
-    let start = scanner.offset();
-    match read(scanner) {
-        Ok(()) => Ok(true),
-        Err(Fault::Unfit(_)) => {
-            scanner.seek(start);
-            scanner.skip()?;
-            Ok(false)
+/// A `ScopeSpans` while its members are read.
+struct ScopeSpans<'l> {
+    name: String,
+    version: String,
+    attributes: AttributeList,
+    mending: Mending<'l>,
+    /// Whether its scope was met.
+    has_scope: bool,
+    /// Whether its spans have begun: they are of the scope as it was known then.
+    is_entered: bool,
+}
+
+impl ScopeSpans<'_> {
+    fn scope(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Syntax> {
+        self.has_scope = true;
+        let is_object = scanner.object(|scanner, key| {
+            match key {
+                "name" => self.name = self.mending.text(scanner.value()?),
+                "version" => self.version = self.mending.text(scanner.value()?),
+                "attributes" => attributes(scanner, &mut self.attributes, &mut self.mending)?,
+                _ => scanner.skip()?,
+            }
+            Ok(())
+        })?;
+        if !is_object {
+            self.mending.note(Mend::NoMeaning);
         }
-        Err(syntax @ Fault::Syntax { .. }) => Err(syntax),
+        Ok(())
+    }
+
+    fn enter(&mut self, assembly: &mut Assembly<'_>) {
+        if !self.is_entered {
+            (self.has_scope, self.is_entered) = (true, true);
+            let Self { name, version, attributes, .. } = self;
+            let (name, version) = (std::mem::take(name), std::mem::take(version));
+            let scope = scope(name, version, std::mem::take(attributes), &mut self.mending);
+            assembly.enter_scope(scope, self.mending.mends());
+        }
     }
 }
 
-/// An array of the outer structure.
+/// Reads an array of the outer structure; one that is none is a part that nobody can read.
 fn list<'a>(
     scanner: &mut Scanner<'a>,
-    element: impl FnMut(&mut Scanner<'a>) -> Result<(), Fault>,
-) -> Result<(), Fault> {
+    assembly: &mut Assembly<'_>,
+    mut element: impl FnMut(&mut Scanner<'a>, &mut Assembly<'_>) -> Result<(), Syntax>,
+) -> Result<(), Syntax> {
     let offset = scanner.offset();
-    structural(scanner.array(element), offset, "expected an array")
-}
-
-/// Makes a wrong type a fault of the document.
-fn structural(read: Result<(), Fault>, offset: usize, problem: &'static str) -> Result<(), Fault> {
-    match read {
-        Err(Fault::Unfit(_)) => Err(Fault::Syntax { offset, problem }),
-        other => other,
+    if !scanner.array(|scanner| element(scanner, assembly))? {
+        assembly.part_broken(DecodeError::Json { offset, problem: "expected an array" });
     }
+    Ok(())
 }

@@ -1,39 +1,35 @@
 //! Walks JSON text in place, one value at a time.
 //!
 //! Why not `serde_json`: it stops for good at the first string that is not UTF-8, the first number
-//! out of range, the first lone surrogate. Here one such value costs the span it stands in, not the
-//! thousands around it. So there are two kinds of [`Fault`]: *syntax*, after which nothing that
-//! follows can be trusted, and *unfit*, a well-delimited value that cannot be what it should be; the
-//! caller steps over it with [`Scanner::skip`] and goes on.
+//! out of range, the first lone surrogate. Here one such value costs itself, not the thousands of spans around it. So the
+//! only thing that can go wrong while walking is a [`Syntax`] error, after which nothing that follows can be trusted; a
+//! well-delimited value of another type than the one asked for is stepped over.
 //!
 //! More is taken than RFC 8259 allows where it is harmless and met: the bare words `NaN`, `Infinity`
-//! and `-Infinity` (Python writes them), leading zeros and plus signs. An escaped lone surrogate becomes
-//! U+FFFD, as the collector reads it: JavaScript cuts emoji in half where it shortens attributes.
+//! and `-Infinity` (Python writes them), leading zeros and plus signs.
+//!
+//! Invariant: what [`Scanner::skip`] steps over, every other method reads without an error.
 
-use std::borrow::Cow;
+use crate::received::{Received, Text};
 
-use crate::set_aside::Reason;
-
-/// What can go wrong while reading.
+/// The text is not JSON at `offset`, or ends there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// The text is not JSON at `offset`, or ends there.
-    Syntax { offset: usize, problem: &'static str },
-    /// The value is JSON, but not what must stand there.
-    Unfit(Reason),
+pub(super) struct Syntax {
+    pub(super) offset: usize,
+    pub(super) problem: &'static str,
 }
 
-/// A value of the wrong type or content, inside of a span.
-pub(super) const UNFIT: Fault = Fault::Unfit(Reason::MalformedSpan);
+/// How deep brackets may nest: far beyond what anybody means, and little to remember.
+const MAX_NESTING: usize = 1 << 20;
 
-/// A value that is neither array nor object.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Scalar<'a> {
+/// What stood where an object or an array was asked for.
+enum Entered {
+    /// It: its bracket was stepped over.
+    Inside,
+    /// `null`
     Null,
-    Boolean(bool),
-    /// As written; not yet checked to be a number.
-    Number(&'a str),
-    Text(Cow<'a, str>),
+    /// Something else.
+    Other,
 }
 
 /// A position in JSON text.
@@ -71,29 +67,60 @@ impl<'a> Scanner<'a> {
     }
 
     /// A syntax fault here.
-    pub(super) fn syntax(&self, problem: &'static str) -> Fault {
+    pub(super) fn syntax(&self, problem: &'static str) -> Syntax {
         let problem = if self.at >= self.bytes.len() { "the text ends too early" } else { problem };
-        Fault::Syntax { offset: self.at, problem }
+        Syntax { offset: self.at, problem }
     }
 
-    /// Reads an object and hands each member's key to `member`, which must read the value. `null`
-    /// stands for an object without members.
+    /// Reads an object and hands each member's name to `member`, which must read the value. `null`
+    /// stands for an object without members. False, and stepped over, where it is something else.
     pub(super) fn object(
         &mut self,
-        mut member: impl FnMut(&mut Self, &str) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
-        if !self.enter(b'{')? {
-            return Ok(());
+        mut member: impl FnMut(&mut Self, &str) -> Result<(), Syntax>,
+    ) -> Result<bool, Syntax> {
+        self.members(|scanner, key| member(scanner, &key.word()))
+    }
+
+    /// [`object`](Self::object) for objects whose members' names are data.
+    pub(super) fn members(
+        &mut self,
+        member: impl FnMut(&mut Self, Text<'a>) -> Result<(), Syntax>,
+    ) -> Result<bool, Syntax> {
+        match self.enter(b'{')? {
+            Entered::Inside => {}
+            Entered::Null => return Ok(true),
+            Entered::Other => return Ok(false),
         }
         self.white_space();
-        if self.taken(b'}') {
-            return Ok(());
+        if !self.taken(b'}') {
+            self.members_from_here(member)?;
         }
+        Ok(true)
+    }
+
+    /// The members of an object that follow the one whose value begins here.
+    pub(super) fn later_members(
+        &self,
+        mut member: impl FnMut(&mut Self, &str) -> Result<(), Syntax>,
+    ) -> Result<(), Syntax> {
+        let mut ahead = self.clone();
+        ahead.skip()?;
+        ahead.white_space();
+        if ahead.taken(b',') {
+            ahead.members_from_here(|scanner, key| member(scanner, &key.word()))?;
+        }
+        Ok(())
+    }
+
+    fn members_from_here(
+        &mut self,
+        mut member: impl FnMut(&mut Self, Text<'a>) -> Result<(), Syntax>,
+    ) -> Result<(), Syntax> {
         loop {
             self.white_space();
             let key = self.string()?;
             self.colon()?;
-            member(self, &key)?;
+            member(self, key)?;
             self.white_space();
             if self.taken(b',') {
                 continue;
@@ -106,17 +133,19 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads an array and calls `element` at each element, which must read it. `null` stands for an
-    /// empty array.
+    /// empty array. False, and stepped over, where it is something else.
     pub(super) fn array(
         &mut self,
-        mut element: impl FnMut(&mut Self) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
-        if !self.enter(b'[')? {
-            return Ok(());
+        mut element: impl FnMut(&mut Self) -> Result<(), Syntax>,
+    ) -> Result<bool, Syntax> {
+        match self.enter(b'[')? {
+            Entered::Inside => {}
+            Entered::Null => return Ok(true),
+            Entered::Other => return Ok(false),
         }
         self.white_space();
         if self.taken(b']') {
-            return Ok(());
+            return Ok(true);
         }
         loop {
             self.white_space();
@@ -126,34 +155,40 @@ impl<'a> Scanner<'a> {
                 continue;
             }
             if self.taken(b']') {
-                return Ok(());
+                return Ok(true);
             }
             return Err(self.syntax("expected `,` or `]`"));
         }
     }
 
-    /// Reads a value that must not be an array or object.
-    pub(super) fn scalar(&mut self) -> Result<Scalar<'a>, Fault> {
+    /// Reads any value.
+    pub(super) fn value(&mut self) -> Result<Received<'a>, Syntax> {
         match self.peek() {
-            Some(b'"') => self.string().map(Scalar::Text),
-            Some(b'{' | b'[') => Err(UNFIT),
+            Some(b'"') => self.string().map(Received::Text),
+            Some(b'{' | b'[') => {
+                self.skip()?;
+                Ok(Received::Structure)
+            }
             _ => self.word(),
         }
     }
 
     /// Steps over any value, however deep, without recursion.
-    pub(super) fn skip(&mut self) -> Result<(), Fault> {
+    pub(super) fn skip(&mut self) -> Result<(), Syntax> {
         // The closing brackets that are owed, innermost last.
         let mut owed: Vec<u8> = Vec::new();
         loop {
             self.white_space();
             match self.peek() {
-                Some(b'"') => self.skip_string()?,
+                Some(b'"') => drop(self.skip_string()?),
                 Some(open @ (b'{' | b'[')) => {
                     let close = if open == b'{' { b'}' } else { b']' };
                     self.at += 1;
                     self.white_space();
                     if !self.taken(close) {
+                        if owed.len() == MAX_NESTING {
+                            return Err(self.syntax("nested too deep"));
+                        }
                         owed.push(close);
                         if close == b'}' {
                             self.skip_key()?;
@@ -178,7 +213,8 @@ impl<'a> Scanner<'a> {
                     break;
                 }
                 if !self.taken(close) {
-                    return Err(self.syntax("expected `,` or a closing bracket"));
+                    let problem = if close == b'}' { "expected `,` or `}`" } else { "expected `,` or `]`" };
+                    return Err(self.syntax(problem));
                 }
                 owed.pop();
             }
@@ -186,171 +222,79 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads a string.
-    pub(super) fn string(&mut self) -> Result<Cow<'a, str>, Fault> {
+    pub(super) fn string(&mut self) -> Result<Text<'a>, Syntax> {
+        let start = self.at + 1;
+        let escaped = self.skip_string()?;
+        // Without the closing quotation mark.
+        let raw = self.bytes.get(start..self.at - 1).unwrap_or_default();
+        Ok(Text::quoted(raw, escaped))
+    }
+
+    /// Steps over a string. Says whether there is a backslash or a control character in it.
+    fn skip_string(&mut self) -> Result<bool, Syntax> {
         self.quote()?;
-        let start = self.at;
-        let mut clean = true;
-        loop {
-            self.at = next_special(self.bytes, self.at);
-            match self.peek() {
-                Some(b'"') => {
-                    let raw = self.bytes.get(start..self.at).unwrap_or_default();
-                    self.at += 1;
-                    let text = std::str::from_utf8(raw).map_err(|_| UNFIT)?;
-                    return if clean { Ok(Cow::Borrowed(text)) } else { Err(UNFIT) };
-                }
-                Some(b'\\') => {
-                    let raw = self.bytes.get(start..self.at).unwrap_or_default();
-                    return self.escaped(raw.to_vec(), clean).map(Cow::Owned);
-                }
-                Some(_) => {
-                    // A bare control character: not JSON, but the string's end is still clear.
-                    clean = false;
-                    self.at += 1;
-                }
-                None => return Err(self.syntax("unterminated string")),
-            }
-        }
-    }
-
-    /// The rest of a string, from its first backslash on.
-    fn escaped(&mut self, mut text: Vec<u8>, mut clean: bool) -> Result<String, Fault> {
-        loop {
-            let start = self.at;
-            self.at = next_special(self.bytes, self.at);
-            text.extend_from_slice(self.bytes.get(start..self.at).unwrap_or_default());
-            match self.peek() {
-                Some(b'"') => {
-                    self.at += 1;
-                    let text = String::from_utf8(text).map_err(|_| UNFIT)?;
-                    return if clean { Ok(text) } else { Err(UNFIT) };
-                }
-                Some(b'\\') => {
-                    self.at += 1;
-                    match self.escape()? {
-                        Some(character) => {
-                            text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                        }
-                        None => clean = false,
-                    }
-                }
-                Some(_) => {
-                    clean = false;
-                    self.at += 1;
-                }
-                None => return Err(self.syntax("unterminated string")),
-            }
-        }
-    }
-
-    /// The character that an escape stands for, after its backslash; `None` if there is no such escape.
-    fn escape(&mut self) -> Result<Option<char>, Fault> {
-        let Some(letter) = self.peek() else {
-            return Err(self.syntax("unterminated string"));
-        };
-        self.at += 1;
-        Ok(Some(match letter {
-            b'"' | b'\\' | b'/' => char::from(letter),
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            b'u' => return Ok(self.unicode_escape()),
-            _ => return Ok(None),
-        }))
-    }
-
-    fn unicode_escape(&mut self) -> Option<char> {
-        let first = self.four_hex_digits()?;
-        if (0xd800..0xdc00).contains(&first) && self.bytes.get(self.at..self.at + 2) == Some(b"\\u") {
-            let after_first = self.at;
-            self.at += 2;
-            let second = self.four_hex_digits()?;
-            if (0xdc00..0xe000).contains(&second) {
-                return char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00));
-            }
-            // Not a pair: the second is a character of its own.
-            self.at = after_first;
-        }
-        Some(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER))
-    }
-
-    fn four_hex_digits(&mut self) -> Option<u32> {
-        let digits = self.bytes.get(self.at..self.at + 4)?;
-        let mut code = 0;
-        for digit in digits {
-            code = code * 16 + char::from(*digit).to_digit(16)?;
-        }
-        self.at += 4;
-        Some(code)
-    }
-
-    fn skip_string(&mut self) -> Result<(), Fault> {
-        self.quote()?;
+        let mut escaped = false;
         loop {
             self.at = next_special(self.bytes, self.at);
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(());
+                    return Ok(escaped);
                 }
                 // Whatever is escaped does not end the string.
                 Some(b'\\') => self.at = (self.at + 2).min(self.bytes.len()),
+                // A bare control character: not JSON, but the string's end is still clear.
                 Some(_) => self.at += 1,
                 None => return Err(self.syntax("unterminated string")),
             }
+            escaped = true;
         }
     }
 
-    fn skip_key(&mut self) -> Result<(), Fault> {
+    fn skip_key(&mut self) -> Result<(), Syntax> {
         self.white_space();
         self.skip_string()?;
         self.colon()
     }
 
     /// A literal or a number.
-    fn word(&mut self) -> Result<Scalar<'a>, Fault> {
+    fn word(&mut self) -> Result<Received<'a>, Syntax> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let length = rest
             .iter()
             .position(|byte| !matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'+' | b'-' | b'.'))
             .unwrap_or(rest.len());
         let word = rest.get(..length).and_then(|word| std::str::from_utf8(word).ok()).unwrap_or_default();
-        let scalar = match word {
-            "null" => Scalar::Null,
-            "true" => Scalar::Boolean(true),
-            "false" => Scalar::Boolean(false),
-            "NaN" | "Infinity" | "-Infinity" => Scalar::Number(word),
+        let value = match word {
+            "null" => Received::Nothing,
+            "true" => Received::Boolean(true),
+            "false" => Received::Boolean(false),
+            "NaN" | "Infinity" | "-Infinity" => Received::number(word),
             _ if word.starts_with(|first: char| matches!(first, '0'..='9' | '+' | '-' | '.'))
                 && word.bytes().all(|byte| !byte.is_ascii_alphabetic() || matches!(byte, b'e' | b'E')) =>
             {
-                Scalar::Number(word)
+                Received::number(word)
             }
             // A word that the end of the text may have cut short is an early end, not a wrong word.
             _ if length > 0 && length == rest.len() => {
                 let offset = self.at;
-                return Err(Fault::Syntax { offset, problem: "the text ends too early" });
+                return Err(Syntax { offset, problem: "the text ends too early" });
             }
             _ => return Err(self.syntax("expected a value")),
         };
         self.at += length;
-        Ok(scalar)
+        Ok(value)
     }
 
-    /// Steps over `open` and says true, or over `null` and says false.
-    fn enter(&mut self, open: u8) -> Result<bool, Fault> {
-        match self.peek() {
-            Some(byte) if byte == open => {
-                self.at += 1;
-                Ok(true)
-            }
-            Some(b'"' | b'{' | b'[') => Err(UNFIT),
-            _ => match self.word()? {
-                Scalar::Null => Ok(false),
-                _ => Err(UNFIT),
-            },
+    /// Steps over `open`, over `null`, or over whatever else there is.
+    fn enter(&mut self, open: u8) -> Result<Entered, Syntax> {
+        if self.taken(open) {
+            return Ok(Entered::Inside);
         }
+        Ok(match self.value()? {
+            Received::Nothing => Entered::Null,
+            _ => Entered::Other,
+        })
     }
 
     fn taken(&mut self, byte: u8) -> bool {
@@ -361,12 +305,12 @@ impl<'a> Scanner<'a> {
         taken
     }
 
-    fn quote(&mut self) -> Result<(), Fault> {
+    fn quote(&mut self) -> Result<(), Syntax> {
         if self.taken(b'"') { Ok(()) } else { Err(self.syntax("expected a string")) }
     }
 
     /// Steps over a colon and the white space around it.
-    fn colon(&mut self) -> Result<(), Fault> {
+    fn colon(&mut self) -> Result<(), Syntax> {
         self.white_space();
         if !self.taken(b':') {
             return Err(self.syntax("expected `:`"));

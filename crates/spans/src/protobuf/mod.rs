@@ -3,8 +3,11 @@
 //!
 //! Why not generated code: a generated reader gives up the whole request at the first string that is
 //! not UTF-8, and builds every attribute twice. Here a span is a slice until it is read, so what is wrong
-//! inside costs that span. Resources and scopes cost the spans that belong to them; a length that is
-//! wrong *above* the spans breaks the message, because where anything begins is then unknown.
+//! inside costs itself. A length that is wrong *above* the spans costs what follows it in its message, because where
+//! anything begins there is then unknown; in the outermost message it costs the whole.
+//!
+//! Of every message of the structure the fields are walked twice: first for what belongs to all of its spans, wherever it
+//! stands, then for the spans.
 
 mod signal;
 mod span;
@@ -12,108 +15,140 @@ mod value;
 mod wire;
 
 use crate::assembly::Assembly;
-use crate::decode::Limits;
+use crate::draft::{resource, scope};
 use crate::error::{DecodeError, Foreign};
+use crate::mend::Mend;
+use crate::mending::{AttributeList, Mending};
 use crate::set_aside::Reason;
-use crate::span::{Attributes, InstrumentationScope};
-use span::{message, text, unfit};
+use span::{attribute, message};
 use wire::{Reader, Wire, WireError};
 
 /// Reads one message, as a document of its own.
-pub(crate) fn read(bytes: &[u8], assembly: &mut Assembly, limits: &Limits) {
-    let checkpoint = assembly.checkpoint();
-    let mut request = Request { assembly, depth: limits.depth(), records: 0, spans: 0, foreign: None };
-    let outcome = match request.read(bytes) {
-        Ok(known) if known || bytes.is_empty() => match request.foreign {
-            Some(foreign) if request.spans == 0 => Err(DecodeError::NotTraces(foreign)),
-            _ => Ok(()),
-        },
-        Ok(_) => Err(DecodeError::NotTraces(Foreign::Unknown)),
-        Err(WireError { offset, problem }) => Err(DecodeError::Protobuf { offset, problem }),
-    };
-    match outcome {
-        Ok(()) => assembly.document_read(),
-        Err(error) => {
-            assembly.roll_back(checkpoint);
-            assembly.document_failed(error);
+pub(crate) fn read(bytes: &[u8], assembly: &mut Assembly<'_>) {
+    assembly.begin_document();
+    // Before the first span is handed on: what is cut off here is not the request that was sent.
+    match known(bytes) {
+        Err(WireError { offset, problem }) => {
+            assembly.document_failed(DecodeError::Protobuf { offset, problem });
+        }
+        Ok(false) if !bytes.is_empty() => {
+            assembly.document_failed(DecodeError::NotTraces(Foreign::Unknown));
+        }
+        Ok(_) => {
+            let mut request = Request { assembly, records: 0, foreign: None };
+            request.read(bytes);
+            let foreign = request.foreign;
+            match foreign {
+                Some(foreign) if assembly.placed() == 0 => {
+                    assembly.document_failed(DecodeError::NotTraces(foreign));
+                }
+                _ => assembly.document_read(),
+            }
         }
     }
 }
 
+/// Whether a message has a field of `ExportTraceServiceRequest`, which is `TracesData` too.
+fn known(bytes: &[u8]) -> Result<bool, WireError> {
+    let mut known = false;
+    each(bytes, 0, |number, _, _| known |= number == 1)?;
+    Ok(known)
+}
+
 /// The outer structure while it is read.
-struct Request<'a> {
-    assembly: &'a mut Assembly,
-    depth: usize,
+struct Request<'r, 'a> {
+    assembly: &'r mut Assembly<'a>,
     /// Records that stood where spans stand.
     records: u64,
-    /// Those that were spans.
-    spans: u64,
     /// What all records so far look like, if that is another signal.
     foreign: Option<Foreign>,
 }
 
-impl Request<'_> {
-    /// `ExportTraceServiceRequest`, which is `TracesData` too. Says whether it has a known field.
-    fn read(&mut self, bytes: &[u8]) -> Result<bool, WireError> {
-        let mut known = false;
-        each(bytes, 0, |number, wire, offset| {
+impl Request<'_, '_> {
+    fn read(&mut self, bytes: &[u8]) {
+        // That it can be walked is known.
+        let walked = each(bytes, 0, |number, wire, offset| {
             if number == 1 {
-                known = true;
-                self.resource_spans(structure(wire, offset)?, offset)?;
+                self.part(wire, offset, Self::resource_spans);
             }
-            Ok(())
-        })?;
-        Ok(known)
+        });
+        self.broken(walked);
+    }
+
+    /// Reads a message of the structure.
+    fn part(&mut self, wire: Wire<'_>, offset: usize, read: fn(&mut Self, &[u8], usize)) {
+        match wire.bytes() {
+            Some(bytes) => read(self, bytes, offset),
+            None => self.broken(Err(WireError { offset, problem: "a number where a message must be" })),
+        }
+    }
+
+    fn broken(&mut self, walked: Result<(), WireError>) {
+        if let Err(WireError { offset, problem }) = walked {
+            self.assembly.part_broken(DecodeError::Protobuf { offset, problem });
+        }
     }
 
     /// `ResourceSpans`.
-    fn resource_spans(&mut self, bytes: &[u8], base: usize) -> Result<(), WireError> {
-        let first_span = self.assembly.len();
-        let mut resource = Ok(Vec::new());
-        each(bytes, base, |number, wire, offset| {
-            match number {
-                1 => {
-                    let depth = self.depth;
-                    resource = std::mem::replace(&mut resource, Ok(Vec::new()))
-                        .and_then(|known| resource_attributes(wire, known, depth));
-                }
-                // 1000: `instrumentation_library_spans`, the same shape before it was renamed.
-                2 | 1000 => self.scope_spans(structure(wire, offset)?, offset)?,
-                _ => {}
+    fn resource_spans(&mut self, bytes: &[u8], base: usize) {
+        let mut attributes = AttributeList::default();
+        let mut mending = Mending::new(self.assembly.limits());
+        // Of what breaks off, what stands before the break is read below, where the break is told.
+        let _ = each(bytes, base, |number, wire, _| {
+            if number == 1 {
+                let Some(bytes) = wire.bytes() else { return mending.note(Mend::NoMeaning) };
+                message(bytes, &mut mending, |number, wire, mending| {
+                    if number == 1 {
+                        attribute(wire, &mut attributes, mending);
+                    }
+                });
             }
-            Ok(())
-        })?;
-        self.assembly.close_resource(first_span, resource.ok());
-        Ok(())
+        });
+        let resource = resource(attributes, &mut mending);
+        self.assembly.enter_resource(resource, mending.mends());
+        let walked = each(bytes, base, |number, wire, offset| {
+            // 1000: `instrumentation_library_spans`, the same shape before it was renamed.
+            if number == 2 || number == 1000 {
+                self.part(wire, offset, Self::scope_spans);
+            }
+        });
+        self.broken(walked);
     }
 
     /// `ScopeSpans`.
-    fn scope_spans(&mut self, bytes: &[u8], base: usize) -> Result<(), WireError> {
-        let first_span = self.assembly.len();
-        let mut scope = Ok(ScopeDraft::default());
-        each(bytes, base, |number, wire, offset| {
-            match number {
-                1 => {
-                    let depth = self.depth;
-                    scope = std::mem::replace(&mut scope, Ok(ScopeDraft::default()))
-                        .and_then(|known| known.merge(wire, depth));
-                }
-                2 => self.record(structure(wire, offset)?),
-                _ => {}
+    fn scope_spans(&mut self, bytes: &[u8], base: usize) {
+        let (mut name, mut version) = (String::new(), String::new());
+        let mut attributes = AttributeList::default();
+        let mut mending = Mending::new(self.assembly.limits());
+        // As above.
+        let _ = each(bytes, base, |number, wire, _| {
+            if number == 1 {
+                let Some(bytes) = wire.bytes() else { return mending.note(Mend::NoMeaning) };
+                message(bytes, &mut mending, |number, wire, mending| match number {
+                    1 => name = mending.text(wire.received()),
+                    2 => version = mending.text(wire.received()),
+                    3 => attribute(wire, &mut attributes, mending),
+                    _ => {}
+                });
             }
-            Ok(())
-        })?;
-        self.assembly.close_scope(first_span, scope.ok().map(ScopeDraft::finish));
-        Ok(())
+        });
+        let scope = scope(name, version, attributes, &mut mending);
+        self.assembly.enter_scope(scope, mending.mends());
+        let walked = each(bytes, base, |number, wire, _| {
+            if number == 2 && !self.assembly.is_stopped() {
+                self.record(wire);
+            }
+        });
+        self.broken(walked);
     }
 
     /// What should be a span.
-    fn record(&mut self, bytes: &[u8]) {
-        let before = self.assembly.len();
-        self.assembly.span(span::span(bytes, self.depth));
-        if self.assembly.len() > before {
-            self.spans += 1;
-        } else if self.spans == 0 {
+    fn record(&mut self, wire: Wire<'_>) {
+        let Some(bytes) = wire.bytes() else { return self.assembly.set_aside(Reason::MalformedSpan) };
+        let mut mending = Mending::new(self.assembly.limits());
+        let draft = span::span(bytes, &mut mending);
+        self.assembly.span(draft, mending);
+        if self.assembly.placed() == 0 {
             let foreign = signal::foreign(bytes);
             if self.records == 0 {
                 self.foreign = foreign;
@@ -125,68 +160,18 @@ impl Request<'_> {
     }
 }
 
-fn resource_attributes(
-    wire: Wire<'_>,
-    mut attributes: Vec<(String, String)>,
-    depth: usize,
-) -> Result<Vec<(String, String)>, Reason> {
-    message(wire.bytes().ok_or_else(unfit)?, |number, wire| {
-        if number == 1 {
-            attributes.push(value::attribute(wire.bytes().ok_or_else(unfit)?, depth)?);
-        }
-        Ok(())
-    })?;
-    Ok(attributes)
-}
-
-/// `InstrumentationScope`, or the older `InstrumentationLibrary`, as received.
-#[derive(Default)]
-struct ScopeDraft {
-    name: String,
-    version: String,
-    attributes: Vec<(String, String)>,
-}
-
-impl ScopeDraft {
-    fn merge(mut self, wire: Wire<'_>, depth: usize) -> Result<Self, Reason> {
-        message(wire.bytes().ok_or_else(unfit)?, |number, wire| {
-            match number {
-                1 => text(wire)?.clone_into(&mut self.name),
-                2 => text(wire)?.clone_into(&mut self.version),
-                3 => self.attributes.push(value::attribute(wire.bytes().ok_or_else(unfit)?, depth)?),
-                _ => {}
-            }
-            Ok(())
-        })?;
-        Ok(self)
-    }
-
-    fn finish(self) -> InstrumentationScope {
-        InstrumentationScope {
-            name: self.name,
-            version: self.version,
-            attributes: Attributes::new(self.attributes),
-        }
-    }
-}
-
 /// Hands over each field of a message that begins at `base`, with the offset of a message field's
 /// content; errors count from the beginning of the whole.
 fn each<'a>(
     bytes: &'a [u8],
     base: usize,
-    mut field: impl FnMut(u32, Wire<'a>, usize) -> Result<(), WireError>,
+    mut field: impl FnMut(u32, Wire<'a>, usize),
 ) -> Result<(), WireError> {
     let mut reader = Reader::new(bytes);
     let located = |error: WireError| WireError { offset: base + error.offset, ..error };
     while let Some((number, wire)) = reader.field().map_err(located)? {
         let length = wire.bytes().map_or(0, <[u8]>::len);
-        field(number, wire, base + reader.offset() - length)?;
+        field(number, wire, base + reader.offset() - length);
     }
     Ok(())
-}
-
-/// The content of a message field of the outer structure.
-fn structure(wire: Wire<'_>, offset: usize) -> Result<&[u8], WireError> {
-    wire.bytes().ok_or(WireError { offset, problem: "a number where a message must be" })
 }

@@ -12,22 +12,23 @@ pub(super) fn foreign(record: &[u8]) -> Option<Foreign> {
     let mut reader = Reader::new(record);
     let mut data_points = false;
     let mut times = false;
-    let mut short_name = false;
+    let mut named = false;
     while let Ok(Some((number, wire))) = reader.field() {
         match (number, wire) {
             // LogRecord: time_unix_nano, severity_number, observed_time_unix_nano. As a span's fields
             // these would be its ids and its events.
             (1 | 11, Wire::Fixed64(_)) | (2, Wire::Varint(_)) => return Some(Foreign::Logs),
             // Metric: the gauge, sum, histogram, exponential histogram or summary. As a span's fields
-            // 5, 9 and 11 would be bytes too, so a metric's name and lack of times count as well.
+            // 5, 9 and 11 would be bytes too, so a metric's name, where a span has random bytes, and its lack of times
+            // count as well.
             (7 | 10, Wire::Bytes(_)) => return Some(Foreign::Metrics),
             (5 | 9 | 11, Wire::Bytes(_)) => data_points = true,
             (7 | 8, _) => times = true,
-            (1, Wire::Bytes(name)) => short_name = name.len() != 16 && std::str::from_utf8(name).is_ok(),
+            (1, Wire::Bytes(name)) => named = std::str::from_utf8(name).is_ok(),
             _ => {}
         }
     }
-    (short_name && data_points && !times).then_some(Foreign::Metrics)
+    (named && data_points && !times).then_some(Foreign::Metrics)
 }
 
 #[cfg(test)]

@@ -1,103 +1,105 @@
-//! `Span` of `opentelemetry/proto/trace/v1/trace.proto`. Whatever is wrong inside stays inside: it is
-//! the reason why this one span is set aside.
+//! `Span` of `opentelemetry/proto/trace/v1/trace.proto`. Whatever is wrong inside stays inside.
 
-use super::value::attribute;
+use super::value;
 use super::wire::{Reader, Wire};
-use crate::draft::{Draft, EventDraft, Id, LinkDraft};
-use crate::set_aside::Reason;
-use crate::span::{Kind, Status};
+use crate::draft::{Draft, EventDraft, LinkDraft};
+use crate::mend::Mend;
+use crate::mending::{AttributeList, Mending};
 
 /// Reads a span; of fields given twice the last wins, unknown ones are ignored.
-pub(super) fn span(bytes: &[u8], depth: usize) -> Result<Draft, Reason> {
+pub(super) fn span(bytes: &[u8], mending: &mut Mending<'_>) -> Draft {
     let mut span = Draft::default();
-    message(bytes, |number, wire| {
-        match number {
-            1 => span.trace_id = Id::from_bytes(wire.bytes().ok_or_else(unfit)?),
-            2 => span.span_id = Id::from_bytes(wire.bytes().ok_or_else(unfit)?),
-            3 => text(wire)?.clone_into(&mut span.trace_state),
-            4 => span.parent_span_id = Id::from_bytes(wire.bytes().ok_or_else(unfit)?),
-            5 => text(wire)?.clone_into(&mut span.name),
-            6 => span.kind = Kind::from_number(enumerated(wire)?),
-            7 => span.start = wire.number().ok_or_else(unfit)?,
-            8 => span.end = wire.number().ok_or_else(unfit)?,
-            9 => span.attributes.push(attribute(wire.bytes().ok_or_else(unfit)?, depth)?),
-            10 => span.dropped_attributes = unsigned(wire)?,
-            11 => span.events.push(event(wire.bytes().ok_or_else(unfit)?, depth)?),
-            12 => span.dropped_events = unsigned(wire)?,
-            13 => span.links.push(link(wire.bytes().ok_or_else(unfit)?, depth)?),
-            14 => span.dropped_links = unsigned(wire)?,
-            15 => message(wire.bytes().ok_or_else(unfit)?, |number, wire| {
-                match number {
-                    2 => text(wire)?.clone_into(&mut span.status_message),
-                    3 => span.status = Status::from_number(enumerated(wire)?),
-                    _ => {}
-                }
-                Ok(())
-            })?,
-            16 => span.flags = unsigned(wire)?,
-            _ => {}
+    let whole = message(bytes, mending, |number, wire, mending| match number {
+        1 => span.trace_id = mending.id_in_bytes(wire.received()),
+        2 => span.span_id = mending.id_in_bytes(wire.received()),
+        3 => span.trace_state = mending.text(wire.received()),
+        4 => span.parent_span_id = mending.id_in_bytes(wire.received()),
+        5 => span.name = mending.text(wire.received()),
+        6 => span.kind = mending.kind(wire.received()),
+        7 => span.start = mending.time(wire.received()),
+        8 => span.end = mending.time(wire.received()),
+        9 => attribute(wire, &mut span.attributes, mending),
+        10 => span.dropped_attributes = mending.count(wire.received()),
+        11 if span.has_room_for_event(mending) => {
+            let event = wire.bytes().map(|bytes| event(bytes, mending));
+            span.event(event, mending);
         }
-        Ok(())
-    })?;
-    Ok(span)
+        12 => span.dropped_events = mending.count(wire.received()),
+        13 if span.has_room_for_link(mending) => {
+            let link = wire.bytes().map(|bytes| link(bytes, mending));
+            span.link(link, mending);
+        }
+        14 => span.dropped_links = mending.count(wire.received()),
+        15 => status(wire, &mut span, mending),
+        16 => span.flags = mending.flags(wire.received()),
+        _ => {}
+    });
+    span.breaks_off = !whole;
+    span
 }
 
-fn event(bytes: &[u8], depth: usize) -> Result<EventDraft, Reason> {
+/// Reads a status, or a code that stands in its place.
+fn status(wire: Wire<'_>, span: &mut Draft, mending: &mut Mending<'_>) {
+    let Some(bytes) = wire.bytes() else {
+        mending.note(Mend::OtherType);
+        span.status = mending.status(wire.received());
+        return;
+    };
+    message(bytes, mending, |number, wire, mending| match number {
+        2 => span.status_message = mending.text(wire.received()),
+        3 => span.status = mending.status(wire.received()),
+        _ => {}
+    });
+}
+
+fn event(bytes: &[u8], mending: &mut Mending<'_>) -> EventDraft {
     let mut event = EventDraft::default();
-    message(bytes, |number, wire| {
-        match number {
-            1 => event.time = wire.number().ok_or_else(unfit)?,
-            2 => text(wire)?.clone_into(&mut event.name),
-            3 => event.attributes.push(attribute(wire.bytes().ok_or_else(unfit)?, depth)?),
-            _ => {}
-        }
-        Ok(())
-    })?;
-    Ok(event)
+    message(bytes, mending, |number, wire, mending| match number {
+        1 => event.time = mending.time(wire.received()),
+        2 => event.name = mending.text(wire.received()),
+        3 => attribute(wire, &mut event.attributes, mending),
+        _ => {}
+    });
+    event
 }
 
-fn link(bytes: &[u8], depth: usize) -> Result<LinkDraft, Reason> {
+fn link(bytes: &[u8], mending: &mut Mending<'_>) -> LinkDraft {
     let mut link = LinkDraft::default();
-    message(bytes, |number, wire| {
-        match number {
-            1 => link.trace_id = Id::from_bytes(wire.bytes().ok_or_else(unfit)?),
-            2 => link.span_id = Id::from_bytes(wire.bytes().ok_or_else(unfit)?),
-            3 => text(wire)?.clone_into(&mut link.trace_state),
-            4 => link.attributes.push(attribute(wire.bytes().ok_or_else(unfit)?, depth)?),
-            _ => {}
-        }
-        Ok(())
-    })?;
-    Ok(link)
+    message(bytes, mending, |number, wire, mending| match number {
+        1 => link.trace_id = mending.id_in_bytes(wire.received()),
+        2 => link.span_id = mending.id_in_bytes(wire.received()),
+        3 => link.trace_state = mending.text(wire.received()),
+        4 => attribute(wire, &mut link.attributes, mending),
+        _ => {}
+    });
+    link
 }
 
-/// Reads a message inside of a span, field by field.
+/// Reads one `KeyValue` of an attribute list, its value in canonical text.
+pub(super) fn attribute(wire: Wire<'_>, into: &mut AttributeList, mending: &mut Mending<'_>) {
+    let depth = mending.limits().depth();
+    if mending.has_room_for_attribute(into) {
+        let room = mending.room();
+        let attribute = value::key_value(wire, mending, depth);
+        mending.keep(into, room, attribute);
+    }
+}
+
+/// Reads a message inside of a span, field by field. False, and noted, where it breaks off.
 pub(super) fn message<'a>(
     bytes: &'a [u8],
-    mut field: impl FnMut(u32, Wire<'a>) -> Result<(), Reason>,
-) -> Result<(), Reason> {
+    mending: &mut Mending<'_>,
+    mut field: impl FnMut(u32, Wire<'a>, &mut Mending<'_>),
+) -> bool {
     let mut reader = Reader::new(bytes);
-    while let Some((number, wire)) = reader.field().map_err(|_| unfit())? {
-        field(number, wire)?;
+    loop {
+        match reader.field() {
+            Ok(Some((number, wire))) => field(number, wire, mending),
+            Ok(None) => return true,
+            Err(_) => {
+                mending.note(Mend::BreaksOff);
+                return false;
+            }
+        }
     }
-    Ok(())
-}
-
-/// A text field.
-pub(super) fn text(wire: Wire<'_>) -> Result<&str, Reason> {
-    std::str::from_utf8(wire.bytes().ok_or_else(unfit)?).map_err(|_| unfit())
-}
-
-/// Broken, or of the wrong wire type.
-pub(super) fn unfit() -> Reason {
-    Reason::MalformedSpan
-}
-
-fn unsigned(wire: Wire<'_>) -> Result<u32, Reason> {
-    wire.number().and_then(|number| u32::try_from(number).ok()).ok_or_else(unfit)
-}
-
-fn enumerated(wire: Wire<'_>) -> Result<i64, Reason> {
-    // Negative enum numbers are ten bytes on the wire; OTLP defines none.
-    wire.number().map(u64::cast_signed).ok_or_else(unfit)
 }

@@ -1,78 +1,134 @@
 //! `AnyValue` and `KeyValue` of `opentelemetry/proto/common/v1/common.proto`.
 
-use std::borrow::Cow;
+use super::span::message;
+use super::wire::Wire;
+use crate::mend::Mend;
+use crate::mending::{Attribute, Declared, Mending, UNREAD};
+use crate::received::Received;
+use crate::text::Value;
 
-use super::span::{message, text, unfit};
-use crate::set_aside::Reason;
-use crate::text::{Value, canonical};
-
-/// Reads one `KeyValue` of an attribute list, its value in canonical text.
-pub(super) fn attribute(bytes: &[u8], depth: usize) -> Result<(String, String), Reason> {
-    let (key, value) = key_value(bytes, depth)?;
-    Ok((key.to_owned(), canonical(value)))
+/// Reads a `KeyValue`. `depth` is how many more levels of arrays and maps may follow.
+pub(super) fn key_value<'a>(wire: Wire<'a>, mending: &mut Mending<'_>, depth: usize) -> Attribute<'a> {
+    let Some(bytes) = wire.bytes() else {
+        mending.note(Mend::NoMeaning);
+        return (None, None);
+    };
+    let (mut key, mut value) = UNREAD;
+    let whole = message(bytes, mending, |number, wire, mending| match number {
+        1 => key = mending.key(wire.received()),
+        2 => any_value(wire, &mut value, mending, depth),
+        _ => {}
+    });
+    // The value may have come after the break.
+    if whole { (key, value) } else { (None, None) }
 }
 
-fn key_value(bytes: &[u8], depth: usize) -> Result<(&str, Value<'_>), Reason> {
-    let mut key = "";
-    let mut value = Value::Empty;
-    message(bytes, |number, wire| {
-        match number {
-            1 => key = text(wire)?,
-            2 => any_value(wire.bytes().ok_or_else(unfit)?, &mut value, depth)?,
-            _ => {}
+/// Reads into `value`, which is none once it was left out: of a `oneof` the last member wins, and a list given in pieces
+/// is one list. A part of a value would be another value, so one that breaks off is left out.
+fn any_value<'a>(wire: Wire<'a>, value: &mut Option<Value<'a>>, mending: &mut Mending<'_>, depth: usize) {
+    let Some(bytes) = wire.bytes() else {
+        mending.set(value, Declared::Nothing, wire.received());
+        return;
+    };
+    let whole = message(bytes, mending, |number, wire, mending| match number {
+        1 => mending.set(value, Declared::Text, wire.received()),
+        2 => {
+            let received = match wire {
+                Wire::Varint(number) => Received::Boolean(number != 0),
+                other => other.received(),
+            };
+            mending.set(value, Declared::Boolean, received);
         }
-        Ok(())
-    })?;
-    Ok((key, value))
+        // int64 in two's complement.
+        3 => {
+            let received = match wire {
+                Wire::Varint(number) | Wire::Fixed64(number) => {
+                    Received::Integer(number.cast_signed().into())
+                }
+                other => other.received(),
+            };
+            mending.set(value, Declared::Integer, received);
+        }
+        4 => match wire {
+            Wire::Fixed64(bits) => *value = Some(Value::Double(f64::from_bits(bits))),
+            // A `float`, of which the double is exact.
+            Wire::Fixed32(bits) => {
+                let double = Received::Double(f32::from_bits(bits).into());
+                mending.set(value, Declared::Nothing, double);
+            }
+            // A number, but no double: not one in its bits.
+            other => mending.set(value, Declared::Nothing, other.received()),
+        },
+        5 => array(wire, value, mending, depth),
+        6 => map(wire, value, mending, depth),
+        7 => match wire {
+            Wire::Bytes(bytes) => *value = Some(Value::Bytes(bytes.into())),
+            other => mending.set(value, Declared::Nothing, other.received()),
+        },
+        _ => {}
+    });
+    if !whole {
+        *value = None;
+    }
 }
 
-/// Reads into `value`: of a `oneof` the last member wins, and a list given in pieces is one list.
-/// `depth` is how many more levels of arrays and maps may follow.
-fn any_value<'a>(bytes: &'a [u8], value: &mut Value<'a>, depth: usize) -> Result<(), Reason> {
-    message(bytes, |number, wire| {
-        match number {
-            1 => *value = Value::String(Cow::Borrowed(text(wire)?)),
-            2 => *value = Value::Boolean(wire.number().ok_or_else(unfit)? != 0),
-            // int64 in two's complement.
-            3 => *value = Value::Integer(wire.number().ok_or_else(unfit)?.cast_signed().into()),
-            4 => match wire {
-                super::wire::Wire::Fixed64(bits) => *value = Value::Double(f64::from_bits(bits)),
-                _ => return Err(unfit()),
-            },
-            5 => {
-                let depth = depth.checked_sub(1).ok_or(Reason::NestedTooDeep)?;
-                let mut elements = match std::mem::take(value) {
-                    Value::Array(elements) => elements,
-                    _ => Vec::new(),
-                };
-                message(wire.bytes().ok_or_else(unfit)?, |number, wire| {
-                    if number == 1 {
-                        let mut element = Value::Empty;
-                        any_value(wire.bytes().ok_or_else(unfit)?, &mut element, depth)?;
-                        elements.push(element);
-                    }
-                    Ok(())
-                })?;
-                *value = Value::Array(elements);
+fn array<'a>(wire: Wire<'a>, value: &mut Option<Value<'a>>, mending: &mut Mending<'_>, depth: usize) {
+    let Some((bytes, depth)) = list(wire, value, mending, depth) else { return };
+    let mut elements = match value.take() {
+        Some(Value::Array(elements)) => Some(elements),
+        _ => Some(Vec::new()),
+    };
+    let whole = message(bytes, mending, |number, wire, mending| {
+        if number == 1 {
+            match elements.as_mut().filter(|_| mending.has_room_in_value(false)) {
+                Some(elements) => {
+                    let mut element = Some(Value::Empty);
+                    any_value(wire, &mut element, mending, depth);
+                    elements.push(element.unwrap_or_default());
+                }
+                None => elements = None,
             }
-            6 => {
-                let depth = depth.checked_sub(1).ok_or(Reason::NestedTooDeep)?;
-                let mut members = match std::mem::take(value) {
-                    Value::Map(members) => members,
-                    _ => Vec::new(),
-                };
-                message(wire.bytes().ok_or_else(unfit)?, |number, wire| {
-                    if number == 1 {
-                        let (key, member) = key_value(wire.bytes().ok_or_else(unfit)?, depth)?;
-                        members.push((Cow::Borrowed(key), member));
-                    }
-                    Ok(())
-                })?;
-                *value = Value::Map(members);
-            }
-            7 => *value = Value::Bytes(Cow::Borrowed(wire.bytes().ok_or_else(unfit)?)),
-            _ => {}
         }
-        Ok(())
-    })
+    });
+    *value = elements.filter(|_| whole).map(Value::Array);
+}
+
+fn map<'a>(wire: Wire<'a>, value: &mut Option<Value<'a>>, mending: &mut Mending<'_>, depth: usize) {
+    let Some((bytes, depth)) = list(wire, value, mending, depth) else { return };
+    let mut members = match value.take() {
+        Some(Value::Map(members)) => Some(members),
+        _ => Some(Vec::new()),
+    };
+    let whole = message(bytes, mending, |number, wire, mending| {
+        if number == 1 {
+            match members.as_mut().filter(|_| mending.has_room_in_value(true)) {
+                Some(members) => {
+                    let (key, value) = key_value(wire, mending, depth);
+                    members.extend(key.zip(value));
+                }
+                None => members = None,
+            }
+        }
+    });
+    *value = members.filter(|_| whole).map(Value::Map);
+}
+
+/// The bytes of an array or map, and the levels that may follow in it. None where there is none: then `value` is what else
+/// there is.
+fn list<'a>(
+    wire: Wire<'a>,
+    value: &mut Option<Value<'a>>,
+    mending: &mut Mending<'_>,
+    depth: usize,
+) -> Option<(&'a [u8], usize)> {
+    let Some(bytes) = wire.bytes() else {
+        mending.set(value, Declared::Nothing, wire.received());
+        return None;
+    };
+    let Some(depth) = depth.checked_sub(1) else {
+        mending.note(Mend::NestedTooDeep);
+        *value = None;
+        return None;
+    };
+    Some((bytes, depth))
 }

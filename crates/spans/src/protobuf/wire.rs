@@ -3,6 +3,8 @@
 //! Source: <https://protobuf.dev/programming-guides/encoding/>. Groups, which that page calls
 //! deprecated, are stepped over.
 
+use crate::received::{Received, Text};
+
 /// What is wrong, and where, counted from the beginning of the message being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct WireError {
@@ -34,13 +36,15 @@ impl<'a> Wire<'a> {
         }
     }
 
-    /// The number, whichever way it is written: writers that mistake `fixed64` for `uint64` mean the
-    /// same.
-    pub(super) fn number(self) -> Option<u64> {
+    /// The value, whichever way it is written: writers that mistake `fixed64` for `uint64` mean the same. A varint of ten
+    /// bytes is a negative number.
+    pub(super) fn received(self) -> Received<'a> {
         match self {
-            Self::Varint(number) | Self::Fixed64(number) => Some(number),
-            Self::Fixed32(number) => Some(number.into()),
-            Self::Bytes(_) | Self::Group => None,
+            Self::Varint(number) => Received::Integer(number.cast_signed().into()),
+            Self::Fixed64(number) => Received::Integer(number.into()),
+            Self::Fixed32(number) => Received::Integer(number.into()),
+            Self::Bytes(bytes) => Received::Text(Text::plain(bytes)),
+            Self::Group => Received::Structure,
         }
     }
 }
@@ -115,6 +119,8 @@ impl<'a> Reader<'a> {
 
     /// Steps over a group's fields and its end, without recursion.
     fn skip_group(&mut self, number: u32, start: usize) -> Result<(), WireError> {
+        /// How deep groups may nest: nobody writes them, and each is to be remembered.
+        const MAX_NESTING: usize = 10_000;
         let mut open = vec![number];
         while let Some(&innermost) = open.last() {
             let offset = self.at;
@@ -122,6 +128,9 @@ impl<'a> Reader<'a> {
                 return Err(WireError { offset: start, problem: "a group does not end" });
             }
             match self.tag()? {
+                (_, 3) if open.len() == MAX_NESTING => {
+                    return Err(WireError { offset, problem: "groups nest too deep" });
+                }
                 (number, 3) => open.push(number),
                 (number, 4) if number == innermost => {
                     open.pop();
@@ -234,7 +243,8 @@ mod tests {
 
     #[test]
     fn a_million_open_groups_do_not_recurse() {
-        assert_eq!(all(&vec![0x0b; 1_000_000]), Err("a group does not end"));
+        assert_eq!(all(&[0x0b; 10_000]), Err("a group does not end"));
+        assert_eq!(all(&vec![0x0b; 1_000_000]), Err("groups nest too deep"));
     }
 
     #[test]

@@ -68,27 +68,27 @@ fn documents_in_every_arrangement() {
             format!("{a}\nERROR disk full\n{b}"),
             (&["a", "b"], &[("unreadable document", 1)]),
         ),
-        (
-            "a line of logs",
-            format!("{a}\n{{\"resourceLogs\":[{{}}]}}\n{b}"),
-            (&["a", "b"], &[("not traces", 1)]),
-        ),
+        ("a line of logs", format!("{a}\n{{\"resourceLogs\":[{{}}]}}\n{b}"), both),
         (
             "an element that is something else",
             format!(r#"[{a},{{"traceID":"x"}},{b}]"#),
             (&["a", "b"], &[("not traces", 1)]),
         ),
-        (
-            "traces and logs in one",
-            format!(r#"{{"resourceLogs":[],{}"#, &a[1..]),
-            (&["a"], &[("not traces", 1)]),
-        ),
+        ("traces and logs in one", format!(r#"{{"resourceLogs":[],{}"#, &a[1..]), (&["a"], &[])),
     ];
     for (scenario, text, (spans, counts)) in cases {
         let decoded = decode(text.as_bytes());
         assert_eq!(names(&decoded), spans, "{scenario}");
         assert_eq!(set_aside(&decoded), counts, "{scenario}");
     }
+}
+
+#[test]
+fn documents_of_other_signals_are_counted_and_are_no_failure() {
+    let lines = [document("a"), r#"{"resourceLogs":[{}]}"#.into(), r#"{"resource_metrics":[]}"#.into()];
+    let decoded = decode(lines.join("\n").as_bytes());
+    assert_eq!((names(&decoded), set_aside(&decoded), decoded.other_signals), (vec!["a"], vec![], 2));
+    assert_eq!(refusal(lines[1..].join("\n").as_bytes()), "not traces: these are OTLP logs");
 }
 
 #[test]

@@ -7,12 +7,14 @@ mod documents;
 mod encoder;
 mod json_spans;
 mod json_values;
+mod limits;
+mod mended;
 mod objects;
 mod properties;
 mod protobuf_spans;
 mod samples;
 
-use fluo_spans::{Decoded, Limits};
+use fluo_spans::{Decoded, Limits, Reasoned as _};
 
 /// Decodes what must decode.
 fn decode(bytes: &[u8]) -> Decoded {
@@ -31,6 +33,11 @@ fn refusal(bytes: &[u8]) -> String {
 /// The names of decoded spans.
 fn names(decoded: &Decoded) -> Vec<&str> {
     decoded.spans.iter().map(|span| span.name.as_str()).collect()
+}
+
+/// What was mended, as users see it.
+fn mended(decoded: &Decoded) -> Vec<(&'static str, u64)> {
+    decoded.mended.counts().reasons.iter().map(|(reason, count)| (reason.as_str(), count)).collect()
 }
 
 /// What was set aside, as users see it.

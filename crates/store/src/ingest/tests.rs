@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use fluo_spans::batch::from_batch;
-use fluo_spans::set_aside::Reason;
+use fluo_spans::decode::DECODER_VERSION;
 use object_store::ObjectStoreExt;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::*;
+use crate::counts::FileCounts;
 use crate::list::list;
+use crate::open_file::{OpenFile, open};
 
 /// 2026-11-22T11:00:00Z
 const HOUR_START_NS: i64 = 1_795_345_200_000_000_000;
@@ -38,8 +40,16 @@ fn request(spans: &[(u64, i64)]) -> Bytes {
 }
 
 async fn ingest(store: &dyn ObjectStore, raw: Bytes, ingested_at_ms: i64) -> Result<Ingested, StoreError> {
+    ingest_written(store, raw, Written::At(ingested_at_ms)).await
+}
+
+async fn ingest_written(
+    store: &dyn ObjectStore,
+    raw: Bytes,
+    written: Written,
+) -> Result<Ingested, StoreError> {
     let layout = Layout::builtin();
-    ingest_object(store, &Path::from("spans"), raw, ingested_at_ms, &layout, &IngestOptions::default()).await
+    ingest_object(store, &Path::from("spans"), raw, written, &layout, &IngestOptions::default()).await
 }
 
 async fn stored_spans(store: &dyn ObjectStore, file: &WrittenFile) -> Vec<Span> {
@@ -55,7 +65,8 @@ async fn spans_that_ended_too_long_ago_are_counted_and_stored() {
     let raw = request(&[(1, -1), (2, 0), (3, 4), (4, 5)]);
     let options = IngestOptions { late_before_ns: Some(HOUR_START_NS + 5), ..IngestOptions::default() };
     let (root, layout) = (Path::from("spans"), Layout::builtin());
-    let ingested = ingest_object(&store, &root, raw, INGESTED_AT_MS, &layout, &options).await.unwrap();
+    let written = Written::At(INGESTED_AT_MS);
+    let ingested = ingest_object(&store, &root, raw, written, &layout, &options).await.unwrap();
     assert_eq!(
         ingested.files.iter().map(|file| (file.rows, file.late)).collect::<Vec<_>>(),
         [(1, 1), (3, 2)]
@@ -151,16 +162,145 @@ async fn a_file_that_a_power_failure_cut_off_is_replaced() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_a_span_is_set_aside_and_counted() {
+async fn what_cannot_be_placed_is_set_aside_and_told_in_the_last_file() {
     let store = InMemory::new();
     let ten_minutes = 600_000_000_000;
     let latest = INGESTED_AT_MS * NS_PER_MS - HOUR_START_NS + ten_minutes;
+    let raw = request(&[(0, 5), (3, -1), (1, latest), (2, latest + 1)]);
+    let ingested = ingest(&store, raw, INGESTED_AT_MS).await.unwrap();
+    assert_eq!(ingested.spans, 2);
+    assert_eq!(ingested.set_aside.in_words(), "1 × all-zero trace id, 1 × end time in the future");
+    let [first, last] = &ingested.files[..] else { panic!("{:?}", ingested.files) };
+    assert_eq!((&first.set_aside, &last.set_aside), (&SetAside::default(), &ingested.set_aside));
+    let told = counts(&store, last).await;
+    let reasons = [("all-zero trace id".to_owned(), 1), ("end time in the future".to_owned(), 1)];
+    assert_eq!(told, FileCounts { set_aside: reasons.into(), ..FileCounts::default() });
+    assert_eq!(counts(&store, first).await, FileCounts::default());
+}
+
+async fn counts(store: &dyn ObjectStore, file: &WrittenFile) -> FileCounts {
+    opened(store, file).await.counts
+}
+
+/// The file as readers open it, by its name and its footer.
+async fn opened(store: &dyn ObjectStore, file: &WrittenFile) -> OpenFile {
+    let found = list(store, &file.location).await.unwrap().files.remove(0);
+    assert!(found.name.is_some() && found.size == file.bytes);
+    let copy: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let bytes = store.get(&file.location).await.unwrap().bytes().await.unwrap();
+    copy.put(&file.location, bytes.into()).await.unwrap();
+    open(&copy, &found).await.unwrap().0
+}
+
+#[tokio::test]
+async fn what_an_object_without_a_sound_span_held_is_told_in_a_file_without_rows() {
+    let store = InMemory::new();
+    let raw = request(&[(0, 5), (0, 6)]);
+    let ingested = ingest(&store, raw.clone(), INGESTED_AT_MS).await.unwrap();
+    let [note] = &ingested.files[..] else { panic!("{:?}", ingested.files) };
+    assert_eq!((ingested.spans, note.rows), (0, 0));
+    let name =
+        format!("{INGESTED_AT_MS}-{INGESTED_AT_MS}-0-{}-l1-d{DECODER_VERSION}.parquet", Content::of(&raw));
+    assert_eq!(note.location.as_ref(), format!("spans/date=2026-11-22/hour=11/{name}"));
+    let file = opened(&store, note).await;
+    assert_eq!((file.rows, file.ends), (0, None));
+    assert_eq!(file.counts.set_aside, [("all-zero trace id".to_owned(), 2)].into());
+    assert!(ingest(&store, raw, INGESTED_AT_MS).await.unwrap().files[0].existed, "told once");
+}
+
+#[tokio::test]
+async fn what_was_mended_is_told_in_the_file_of_its_spans() {
+    let store = InMemory::new();
+    let damaged = |number, offset| {
+        let one = String::from_utf8(request(&[(number, offset)]).to_vec()).unwrap();
+        one.replace("\"kind\":2", "\"kind\":[]")
+    };
+    let lines =
+        [damaged(1, -2), String::from_utf8(request(&[(2, -1), (3, 5)]).to_vec()).unwrap(), damaged(4, 6)];
+    let raw = Bytes::from([&lines[..], &lines[2..]].concat().join("\n").replace("\n                ", ""));
+    let ingested = ingest(&store, raw, INGESTED_AT_MS).await.unwrap();
+    assert_eq!((ingested.spans, ingested.duplicates, ingested.mended.spans), (4, 1, 2));
+    for file in &ingested.files {
+        assert_eq!((file.rows, file.mended.spans), (2, 1));
+        let expected = FileCounts {
+            mended: [("value without a meaning".to_owned(), 1)].into(),
+            mended_spans: 1,
+            ..FileCounts::default()
+        };
+        assert_eq!(counts(&store, file).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_files_modification_time_is_believed_unless_it_lies_before_the_newest_end() {
+    let now_ms = INGESTED_AT_MS + 100 * 3_600_000;
+    for (scenario, modified_ms, offset, expected) in [
+        ("a file that was written then", INGESTED_AT_MS, 5, INGESTED_AT_MS),
+        ("in the same millisecond", HOUR_START_NS / NS_PER_MS, 999_999, HOUR_START_NS / NS_PER_MS),
+        ("a file from an archive", 315_532_800_000, 5, now_ms),
+        (
+            "a clock that ran ahead",
+            INGESTED_AT_MS,
+            INGESTED_AT_MS * NS_PER_MS - HOUR_START_NS + NS_PER_MS,
+            now_ms,
+        ),
+    ] {
+        let store = InMemory::new();
+        let written = Written::File { modified_ms, now_ms };
+        let ingested = ingest_written(&store, request(&[(1, 0), (2, offset)]), written).await.unwrap();
+        assert_eq!((ingested.spans, ingested.set_aside.total()), (2, 0), "{scenario}");
+        let file = &ingested.files[0];
+        let file = opened(&store, file).await;
+        assert_eq!(file.ingested_at_ms, Some(expected), "{scenario}");
+    }
+    let far = Written::File { modified_ms: 0, now_ms: HOUR_START_NS / NS_PER_MS };
     let ingested =
-        ingest(&store, request(&[(0, 5), (1, latest), (2, latest + 1)]), INGESTED_AT_MS).await.unwrap();
-    assert_eq!(ingested.spans, 1);
-    assert_eq!(ingested.set_aside.get(Reason::EndInFuture), 1);
-    assert_eq!(ingested.set_aside.get(Reason::ZeroTraceId), 1);
-    assert_eq!(ingested.set_aside.total(), 2);
+        ingest_written(&InMemory::new(), request(&[(1, 0), (2, 600_000_000_001)]), far).await.unwrap();
+    assert_eq!(ingested.set_aside.in_words(), "1 × end time in the future");
+}
+
+#[tokio::test]
+async fn an_object_larger_than_what_waits_becomes_sorted_row_groups() {
+    let store = InMemory::new();
+    let padding = "x".repeat(4_000);
+    let spans: Vec<String> = (1..=40_000_u64)
+        .map(|number| {
+            let end = HOUR_START_NS + i64::try_from(number * 7_919 % 40_000).unwrap() + i64::from(number % 2 == 0);
+            format!(
+                r#"{{"traceId":"{number:032x}","spanId":"{number:016x}","name":"{padding}","startTimeUnixNano":"1","endTimeUnixNano":"{end}"}}"#
+            )
+        })
+        .collect();
+    let raw = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}]}}]}}"#, spans.join(","));
+    let ingested = ingest(&store, Bytes::from(raw), INGESTED_AT_MS).await.unwrap();
+    assert_eq!((ingested.spans, ingested.files.len()), (40_000, 1));
+    let file = &ingested.files[0];
+    let bytes = store.get(&file.location).await.unwrap().bytes().await.unwrap();
+    let metadata = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap().metadata().clone();
+    let rows: Vec<i64> =
+        metadata.row_groups().iter().map(parquet::file::metadata::RowGroupMetaData::num_rows).collect();
+    assert!(rows.len() > 1, "{rows:?}");
+    let ends: Vec<i64> = stored_spans(&store, file).await.iter().map(|span| span.end_ns).collect();
+    assert_eq!(ends.len(), 40_000);
+    let mut from = 0;
+    for rows in rows {
+        let to = from + usize::try_from(rows).unwrap();
+        assert!(ends[from..to].is_sorted());
+        from = to;
+    }
+}
+
+#[tokio::test]
+async fn spans_of_too_many_hours_refuse_the_object() {
+    let hour = 3_600_000_000_000;
+    let spans: Vec<(u64, i64)> =
+        (1..=4_097_u64).map(|number| (number, -i64::try_from(number).unwrap() * hour)).collect();
+    let error = ingest(&InMemory::new(), request(&spans), INGESTED_AT_MS).await.unwrap_err();
+    assert_eq!(error.class(), crate::error::Class::Permanent);
+    assert_eq!(
+        error.to_string(),
+        "its spans ended in more than 4096 hours, each of which is a file of its own"
+    );
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ use parquet::file::statistics::ValueStatistics;
 use parquet::file::writer::TrackedWrite;
 
 use super::*;
+use crate::counts::FileCounts;
 use crate::failing::{Failing, Outage};
 use crate::names::Content;
 use crate::parquet_write::to_parquet;
@@ -124,8 +125,13 @@ fn why(opened: Result<(OpenFile, Arc<Footer>), FileFault>, scenario: &str) -> St
 async fn a_sealed_file_is_opened_by_its_footer() {
     let (file, footer) =
         opened(to_parquet(spans(), 7, &Layout::builtin()).unwrap(), Some(name())).await.unwrap();
-    let expected =
-        OpenFile { layout: Arc::new(Layout::builtin()), ends: Some(ENDS), rows: 9, ingested_at_ms: Some(7) };
+    let expected = OpenFile {
+        layout: Arc::new(Layout::builtin()),
+        ends: Some(ENDS),
+        rows: 9,
+        ingested_at_ms: Some(7),
+        counts: FileCounts::default(),
+    };
     assert_eq!(file, expected);
     assert!(footer.is_sealed());
     assert!(footer.for_readers().row_group(0).columns().iter().any(|column| column.statistics().is_some()));

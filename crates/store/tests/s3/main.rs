@@ -17,8 +17,8 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use fluo_spans::layout::Layout;
 use fluo_store::{
-    Hour, IngestOptions, Put, Root, etag, ingest_object, list_hours, list_range, newly_arrived, open_root,
-    put_if_absent, resolve_root,
+    Hour, IngestOptions, Put, Root, Written, etag, ingest_object, list_hours, list_range, newly_arrived,
+    open_root, put_if_absent, resolve_root,
 };
 use object_store::path::Path;
 
@@ -67,7 +67,8 @@ async fn spans_are_ingested_listed_and_known_by_their_tags() {
     let store = root.store.as_ref();
     for existed in [false, true] {
         let (layout, options) = (Layout::builtin(), IngestOptions::default());
-        let ingested = ingest_object(store, &spans, raw.clone(), END / 1_000_000, &layout, &options);
+        let ingested =
+            ingest_object(store, &spans, raw.clone(), Written::At(END / 1_000_000), &layout, &options);
         let files = ingested.await.unwrap().files;
         assert_eq!(files.iter().map(|file| file.existed).collect::<Vec<_>>(), [existed; 2]);
     }

@@ -1,0 +1,178 @@
+//! The data files of one object while its spans come in: one an hour of their ends.
+//!
+//! Spans wait by hour until they are many, or until all have come; then the hour that has most of them turns them into row
+//! groups of its file. So an object of any size takes the memory of its files and of a bounded part of its spans. Copies
+//! of a span are removed within what waits together; those further apart are told apart by whoever reads the file, as
+//! copies in two objects are.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use fluo_spans::decode::DECODER_VERSION;
+use fluo_spans::identity::dedupe;
+use fluo_spans::layout::Layout;
+use fluo_spans::span::Span;
+use fluo_spans::{Batch, Mended, MendedSpans, SetAside};
+
+use super::Written;
+use crate::counts::FileCounts;
+use crate::error::StoreError;
+use crate::names::{Content, DataFileName, Hour};
+use crate::parquet_write::SpanFileWriter;
+
+const NS_PER_MS: i64 = 1_000_000;
+
+/// How much of the spans waits at most, in bytes.
+const MAX_WAITING: usize = 64 << 20;
+
+/// Hours that the spans of one object may have ended in: half a year of them. Each is a file.
+const MAX_HOURS: usize = 4_096;
+
+/// The data files of an object.
+pub(super) struct DataFiles<'l> {
+    layout: &'l Layout,
+    written: Written,
+    late_before_ns: Option<i64>,
+    hours: BTreeMap<Hour, HourFile<'l>>,
+    /// Bytes of spans that wait.
+    waiting: usize,
+    newest_end_ns: i64,
+    duplicates: u64,
+    conflicts: u64,
+}
+
+/// The file of an hour.
+#[derive(Default)]
+struct HourFile<'l> {
+    waiting: Vec<Span>,
+    mended: MendedSpans,
+    /// Bytes of what waits.
+    cost: usize,
+    file: Option<SpanFileWriter<'l>>,
+    rows: u64,
+    late: u64,
+    counts: Mended,
+    /// Of the spans in the file.
+    ends: Option<(i64, i64)>,
+}
+
+/// All files of an object.
+pub(super) struct Encoded {
+    pub(super) files: Vec<EncodedFile>,
+    pub(super) duplicates: u64,
+    pub(super) conflicts: u64,
+    pub(super) mended: Mended,
+}
+
+/// A data file that is not written yet.
+pub(super) struct EncodedFile {
+    pub(super) name: DataFileName,
+    pub(super) late: u64,
+    pub(super) mended: Mended,
+    pub(super) set_aside: SetAside,
+    pub(super) parquet: Bytes,
+}
+
+impl<'l> DataFiles<'l> {
+    pub(super) fn new(layout: &'l Layout, written: Written, late_before_ns: Option<i64>) -> Self {
+        Self {
+            layout,
+            written,
+            late_before_ns,
+            hours: BTreeMap::new(),
+            waiting: 0,
+            newest_end_ns: 0,
+            duplicates: 0,
+            conflicts: 0,
+        }
+    }
+
+    /// Adds spans.
+    pub(super) fn add(&mut self, batch: Batch) -> Result<(), StoreError> {
+        for span in batch.spans {
+            self.newest_end_ns = self.newest_end_ns.max(span.end_ns);
+            let hour = Hour::of_ns(span.end_ns);
+            if self.hours.len() == MAX_HOURS && !self.hours.contains_key(&hour) {
+                return Err(StoreError::TooManyHours { limit: MAX_HOURS });
+            }
+            let file = self.hours.entry(hour).or_default();
+            let cost = span.cost();
+            file.cost += cost;
+            self.waiting += cost;
+            if !batch.mended.is_empty() {
+                file.mended.add(span.key(), batch.mended.get(&span.key()));
+            }
+            file.waiting.push(span);
+        }
+        while self.waiting > MAX_WAITING {
+            // Of equal ones the first: which one it is must not depend on chance.
+            let most = self.hours.iter().max_by_key(|(hour, file)| (file.cost, std::cmp::Reverse(**hour)));
+            let Some(hour) = most.map(|(hour, _)| *hour) else { break };
+            self.turn(hour)?;
+        }
+        Ok(())
+    }
+
+    /// Turns what waits of an hour into row groups of its file.
+    fn turn(&mut self, hour: Hour) -> Result<(), StoreError> {
+        let Some(file) = self.hours.get_mut(&hour) else { return Ok(()) };
+        self.waiting -= std::mem::take(&mut file.cost);
+        let mended = std::mem::take(&mut file.mended);
+        let unique = dedupe(std::mem::take(&mut file.waiting));
+        self.duplicates += unique.duplicates;
+        self.conflicts += unique.conflicts;
+        for span in &unique.spans {
+            file.rows += 1;
+            file.late += u64::from(self.late_before_ns.is_some_and(|moment| span.end_ns < moment));
+            let (first, last) = file.ends.unwrap_or((span.end_ns, span.end_ns));
+            file.ends = Some((first.min(span.end_ns), last.max(span.end_ns)));
+            if !mended.is_empty() {
+                file.counts.add(mended.get(&span.key()));
+            }
+        }
+        let writer = match &mut file.file {
+            Some(writer) => writer,
+            none => none.insert(SpanFileWriter::new(self.layout)?),
+        };
+        // Where all have come, it is known which end is the newest. Before, it may yet be another: a file with spans of
+        // two times of ingest was written at the later one.
+        writer.add(unique.spans, self.written.at_ms(self.newest_end_ns))
+    }
+
+    /// All files. What the object held and could not be placed is told in the last of them.
+    pub(super) fn finish(mut self, content: Content, set_aside: &SetAside) -> Result<Encoded, StoreError> {
+        let layout = self.layout;
+        let name = |ends: (i64, i64), rows| {
+            DataFileName::new(ends.0..=ends.1, rows, content, layout.number, DECODER_VERSION)
+        };
+        let hours: Vec<Hour> = self.hours.keys().copied().collect();
+        let mut files = Vec::with_capacity(hours.len().max(1));
+        let mut mended = Mended::default();
+        for hour in &hours {
+            self.turn(*hour)?;
+            let Some(HourFile { file: Some(writer), rows, late, counts, ends: Some(ends), .. }) =
+                self.hours.remove(hour)
+            else {
+                continue;
+            };
+            let rest = if hours.last() == Some(hour) { set_aside.clone() } else { SetAside::default() };
+            let parquet = Bytes::from(writer.finish(&FileCounts::new(&rest, &counts))?);
+            mended.merge(&counts);
+            files.push(EncodedFile {
+                name: name(ends, rows)?,
+                late,
+                mended: counts,
+                set_aside: rest,
+                parquet,
+            });
+        }
+        if files.is_empty() && !set_aside.is_empty() {
+            let at_ns = self.written.at_ms(0).saturating_mul(NS_PER_MS);
+            let counts = FileCounts::new(set_aside, &Mended::default());
+            let parquet = Bytes::from(SpanFileWriter::new(layout)?.finish(&counts)?);
+            let (late, mended, set_aside) = (0, Mended::default(), set_aside.clone());
+            files.push(EncodedFile { name: name((at_ns, at_ns), 0)?, late, mended, set_aside, parquet });
+        }
+        Ok(Encoded { files, duplicates: self.duplicates, conflicts: self.conflicts, mended })
+    }
+}
