@@ -96,3 +96,41 @@ fn a_rule_that_is_not_there_is_told_with_those_that_are() {
     assert!(ended.stderr.contains("there is no rule `AuthFailureRule`"), "{}", ended.stderr);
     assert!(ended.stderr.contains("AuthFailuresRule"), "{}", ended.stderr);
 }
+
+/// Five real spans, three of a Flask service and two of another, by filters as Grafana writes them.
+#[tokio::test]
+async fn filters_of_traceql_select_what_they_say_and_their_sql_runs() {
+    let folder = TempDir::new().unwrap();
+    let fixtures = repository().join("tests/fixtures");
+    let sources = ["flask_old_semconv.otlp.json", "plain_auth_401.otlp.json"].map(|name| fixtures.join(name));
+    let store = folder.path().join("store");
+    ingest(&[&sources[0], &sources[1]], &store);
+    let session = plain_session();
+    let spans = store.join("spans");
+    session.register_parquet("spans", text(&spans), ParquetReadOptions::default()).await.unwrap();
+    for (filter, expected) in [
+        ("{ }", 5),
+        ("{ span:status = error }", 2),
+        ("{ span:statusMessage =~ `.*down` }", 1),
+        ("{ span:parentID = nil }", 4),
+        ("{ span:parentID != nil && trace:id != nil }", 1),
+        ("{ span.\"http.target\" != nil }", 3),
+        ("{ instrumentation:name =~ \".*flask\" && .http.flavor = \"1.1\" }", 3),
+        ("{ span.error.type = nil }", 3),
+        ("{ event:name = \"exception\" || link:traceID != nil }", 2),
+        ("{ link:spanID = \"0102030405060708\" }", 0),
+        ("{ resource.`telemetry.sdk.language` = `python` && !(span.http.status_code >= 401) }", 1),
+    ] {
+        let rules = folder.path().join("rules.yml");
+        let rule =
+            format!("- name: filter\n  span: |-\n    {filter}\n  window: 1000d\n  condition: count > 0\n");
+        std::fs::write(&rules, rule).unwrap();
+        let violations = crate::incident::records(&crate::incident::ndjson(text(&rules), &[&spans]));
+        let found = violations.first().map_or(0, |violation| violation["peak"]["count"].as_i64().unwrap());
+        assert_eq!(found, expected, "{filter}");
+        let sql = fluo(&["explain", "filter", "--rules", text(&rules), "--format", "sql"]).expect(0);
+        let rows = session.sql(&sql).await.unwrap().collect().await.unwrap();
+        let moments: usize = rows.iter().map(|batch| batch.num_rows()).sum();
+        assert_eq!(moments > 0, expected > 0, "{filter}\n{sql}");
+    }
+}

@@ -219,5 +219,5 @@ pub(crate) fn first(mut candidates: Vec<Expr>) -> Expr {
 
 /// An id column as people see it.
 fn hex(id: Expr) -> Expr {
-    datafusion::functions::encoding::expr_fn::encode(cast(id, DataType::Binary), lit("hex"))
+    datafusion::functions::encoding::expr_fn::encode(id, lit("hex"))
 }

@@ -15,7 +15,7 @@ use datafusion::functions_nested::array_has::{array_has, array_has_any};
 use datafusion::functions_nested::array_transform::array_transform;
 use datafusion::functions_nested::make_array::make_array;
 use datafusion::functions_nested::string::{array_to_string, string_to_array};
-use datafusion::logical_expr::{Expr, cast, ident, lambda, lit, try_cast, when};
+use datafusion::logical_expr::{Expr, ident, lambda, lit, try_cast, when};
 use fluo_rules::expr::Comparison;
 use fluo_rules::matcher::{Number, Test, Value};
 
@@ -179,8 +179,7 @@ fn of_item(column: &str, value: &ItemValue) -> Expr {
     match value {
         ItemValue::Text(field) => get_field(item(), *field),
         ItemValue::Id(field) => {
-            let bytes = cast(get_field(item(), *field), DataType::Binary);
-            datafusion::functions::encoding::expr_fn::encode(bytes, lit("hex"))
+            datafusion::functions::encoding::expr_fn::encode(get_field(item(), *field), lit("hex"))
         }
         ItemValue::Attribute(spellings) => first(
             spellings.iter().map(|key| get_field(get_field(item(), "attributes"), key.as_str())).collect(),

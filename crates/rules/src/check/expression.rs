@@ -5,6 +5,7 @@ use super::shape;
 use crate::diagnostic::Code;
 use crate::expr::{self, Context, Expr, Problem};
 use crate::field::Field;
+use crate::rule::Selector;
 use crate::yaml::{Entry, Node, locate};
 
 /// An expression's text: of a scalar that YAML took for a number or boolean, its spelling.
@@ -26,7 +27,7 @@ pub(super) fn filter(report: &mut Report, entry: &Entry) -> Option<Expr> {
 }
 
 /// A `TraceQL` spanset filter: `{ span.http.status_code = 401 }`.
-pub(super) fn spanset(report: &mut Report, entry: &Entry) -> Option<Expr> {
+pub(super) fn spanset(report: &mut Report, entry: &Entry) -> Option<Selector> {
     let text = source(report, entry)?;
     accept(report, entry, &text, expr::parse_spanset(&text))
 }
@@ -50,14 +51,9 @@ pub(super) fn mistakes(
     }
 }
 
-fn accept(
-    report: &mut Report,
-    entry: &Entry,
-    text: &str,
-    parsed: Result<Expr, Vec<Problem>>,
-) -> Option<Expr> {
+fn accept<T>(report: &mut Report, entry: &Entry, text: &str, parsed: Result<T, Vec<Problem>>) -> Option<T> {
     match parsed {
-        Ok(expr) => Some(expr),
+        Ok(read) => Some(read),
         Err(problems) => {
             for problem in problems {
                 add(report, &entry.value, text, problem);

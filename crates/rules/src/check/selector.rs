@@ -11,10 +11,31 @@ use crate::yaml::{Entry, Node, Yaml};
 /// The selector that is the value of `span:`: a mapping, or a `TraceQL` spanset filter as text.
 pub(super) fn selector(report: &mut Report, entry: &Entry) -> Option<Selector> {
     if let Yaml::Text(_) = entry.value.value {
-        return expression::spanset(report, entry).map(Selector::Where);
+        return expression::spanset(report, entry);
     }
     let entries = shape::map(report, entry, "a mapping, or a TraceQL spanset filter")?;
+    if entries.iter().any(is_unquoted_filter) {
+        let text = report.text();
+        let extent = entry.value.extent();
+        // A mapping ends behind its last entry, before its brace.
+        let close = text.get(extent.end..).and_then(|behind| behind.find('}')).map(|at| extent.end + at + 1);
+        let written = close.and_then(|close| text.get(extent.start..close));
+        let written = written.filter(|written| !written.contains('\n')).unwrap_or("{ … }");
+        let quoted = written.replace('\'', "\'\'");
+        let message = "a TraceQL filter without quotes, which YAML reads as a mapping";
+        report
+            .value(Code::WrongType, entry, message)
+            .hint(format!("put it in quotes: `{}: '{quoted}'`", entry.key));
+        return None;
+    }
     mapping(report, entries, &format!("`{}`", entry.key))
+}
+
+/// Returns whether it is a part of `{ status = error }`, which is a key without a value to YAML.
+fn is_unquoted_filter(entry: &Entry) -> bool {
+    let known = Table::Selector.key(&entry.key).is_some();
+    let is_test = entry.key.contains(['=', '<', '>', '!', '&', '|']) || entry.key.starts_with('.');
+    entry.value.value == Yaml::Null && !known && is_test
 }
 
 fn mapping(report: &mut Report, entries: &[Entry], within: &str) -> Option<Selector> {

@@ -10,13 +10,15 @@ use super::names::{self, Meaning, Words};
 use super::nearest::nearest;
 use super::raw::{Raw, RawKind};
 use super::types::{self, Type, Typed};
-use super::{Arithmetic, Comparison, Context, Expr, ExprKind, Function, Problem, pattern};
+use super::{Arithmetic, Comparison, Context, Expr, ExprKind, Function, Problem, pattern, traceql};
 use crate::diagnostic::Code;
-use crate::matcher::Value;
+use crate::field::{Field, Intrinsic};
+use crate::matcher::{Matcher, Test, Value};
+use crate::rule::Selector;
 
 /// The checked tree, which is boolean; or all mistakes, in the order of the text.
 pub(super) fn check(raw: Raw, context: Context<'_>) -> Result<Expr, Vec<Problem>> {
-    let mut checker = Checker { context, problems: Vec::new(), aggregates_named: 0 };
+    let mut checker = Checker { context, traceql: false, problems: Vec::new(), aggregates_named: 0 };
     let whole = raw.at.clone();
     let expr = checker.boolean(raw);
     if checker.problems.is_empty()
@@ -37,8 +39,24 @@ pub(super) fn check(raw: Raw, context: Context<'_>) -> Result<Expr, Vec<Problem>
     }
 }
 
+/// The selector that a spanset filter is; or all mistakes, in the order of the text.
+pub(super) fn spanset(raw: Raw) -> Result<Selector, Vec<Problem>> {
+    let mut checker =
+        Checker { context: Context::Where, traceql: true, problems: Vec::new(), aggregates_named: 0 };
+    let selector = checker.selector(raw);
+    match selector {
+        Some(selector) if checker.problems.is_empty() => Ok(selector),
+        _ => {
+            checker.problems.sort_by_key(|problem| (problem.at.start, problem.at.end));
+            Err(checker.problems)
+        }
+    }
+}
+
 struct Checker<'a> {
     context: Context<'a>,
+    /// Whether a bare attribute stands for its being true.
+    traceql: bool,
     problems: Vec<Problem>,
     aggregates_named: usize,
 }
@@ -56,6 +74,11 @@ impl Checker<'_> {
         if ty == Type::Bool {
             return Some(expr);
         }
+        if ty == Type::Attribute && self.traceql {
+            let at = expr.at.clone();
+            let yes = Expr { kind: ExprKind::Literal(Value::Bool(true)), at: at.clone() };
+            return Some(Expr { kind: ExprKind::Compare(Comparison::Eq, Box::new(expr), Box::new(yes)), at });
+        }
         let message = format!("{ty} stands where a comparison is needed");
         let hint = match ty {
             Type::Attribute => format!("compare it: `{expr} == true`"),
@@ -66,6 +89,40 @@ impl Checker<'_> {
             Type::Number | Type::Bool => format!("compare it: `{expr} > 0`"),
         };
         self.fail(Problem::new(Code::TypeMismatch, expr.at, message).hint(hint))
+    }
+
+    /// A filter as a selector: presence (`!= nil`) is a matter of selectors, all else of one expression.
+    fn selector(&mut self, raw: Raw) -> Option<Selector> {
+        if !asks_presence(&raw) {
+            return self.boolean(raw).map(Selector::Where);
+        }
+        let all = |checker: &mut Self, parts: Vec<Raw>| {
+            let parts: Vec<_> = parts.into_iter().map(|part| checker.selector(part)).collect();
+            parts.into_iter().collect::<Option<Vec<_>>>()
+        };
+        match raw.kind {
+            RawKind::And(left, right) => all(self, vec![*left, *right]).map(Selector::All),
+            RawKind::Or(left, right) => all(self, vec![*left, *right]).map(Selector::Any),
+            RawKind::Not(inner) => self.selector(*inner).map(|inner| Selector::Not(Box::new(inner))),
+            RawKind::Compare(comparison @ (Comparison::Eq | Comparison::Ne), left, right) => {
+                let field = if matches!(left.kind, RawKind::Nil) { *right } else { *left };
+                self.presence(field, comparison == Comparison::Ne)
+            }
+            _ => self.boolean(raw).map(Selector::Where),
+        }
+    }
+
+    /// `field = nil`, `field != nil`
+    fn presence(&mut self, raw: Raw, there: bool) -> Option<Selector> {
+        let matching = |field, test| Some(Selector::Match(field, Matcher { tests: vec![test] }));
+        if matches!(&raw.kind, RawKind::Word(word) if word == traceql::PARENT_ID) {
+            return matching(Field::Intrinsic(Intrinsic::Root), Test::Eq(Value::Bool(!there)));
+        }
+        let Typed { expr, .. } = self.value(raw, None)?;
+        match expr.kind {
+            ExprKind::Field(field) => matching(field, Test::Exists(there)),
+            _ => self.fail(Problem::new(Code::TypeMismatch, expr.at, "only a field is compared with `nil`")),
+        }
     }
 
     fn booleans(&mut self, left: Raw, right: Raw) -> Option<(Box<Expr>, Box<Expr>)> {
@@ -85,6 +142,10 @@ impl Checker<'_> {
             RawKind::Literal(value) => {
                 let ty = types::of_value(&value);
                 typed(ExprKind::Literal(value), ty)
+            }
+            RawKind::Nil => {
+                let problem = Problem::new(Code::TypeMismatch, at, "`nil` is no value to compute with");
+                self.fail(problem.hint("whether a key is there is asked with `= nil` and `!= nil`"))
             }
             RawKind::Word(word) => self.word(word, at, words),
             RawKind::Indexed { scope, key } => match (names::index(&scope, &key, at.clone()), self.context) {
@@ -330,6 +391,18 @@ impl Checker<'_> {
             _ => ty?,
         };
         Some(Typed { expr: Expr { kind: ExprKind::Call(function, exprs), at }, ty })
+    }
+}
+
+/// Whether it is a test of presence, or built with `and`, `or` and `not` from one.
+fn asks_presence(raw: &Raw) -> bool {
+    match &raw.kind {
+        RawKind::And(left, right) | RawKind::Or(left, right) => asks_presence(left) || asks_presence(right),
+        RawKind::Not(inner) => asks_presence(inner),
+        RawKind::Compare(Comparison::Eq | Comparison::Ne, left, right) => {
+            matches!(left.kind, RawKind::Nil) != matches!(right.kind, RawKind::Nil)
+        }
+        _ => false,
     }
 }
 

@@ -22,6 +22,14 @@ pub(super) enum TokenKind {
     Constant(Value),
     /// A quoted text without its quotes and escapes.
     Text(String),
+    /// An attribute of `TraceQL`, whose keys are spelt otherwise.
+    Key {
+        /// As expressions call it; `any` without one.
+        scope: &'static str,
+        key: String,
+    },
+    /// `TraceQL`'s word for no value.
+    Nil,
     /// An operator or a bracket.
     Symbol(&'static str),
     /// Behind the last token.
@@ -39,7 +47,7 @@ const TYPOGRAPHIC_QUOTES: [char; 6] = ['`', '“', '”', '„', '‘', '’'];
 
 /// All tokens, the last one [`TokenKind::End`]; or everything that is not one.
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, Vec<Problem>> {
-    let mut lexer = Lexer { text, at: 0, tokens: Vec::new(), problems: Vec::new() };
+    let mut lexer = Lexer::new(text, 0);
     while let Some(c) = lexer.rest().chars().next() {
         lexer.token(c);
     }
@@ -52,19 +60,25 @@ pub(super) fn in_word(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '.')
 }
 
-struct Lexer<'t> {
-    text: &'t str,
-    at: usize,
-    tokens: Vec<Token>,
-    problems: Vec<Problem>,
+pub(super) struct Lexer<'t> {
+    pub(super) text: &'t str,
+    pub(super) at: usize,
+    pub(super) tokens: Vec<Token>,
+    pub(super) problems: Vec<Problem>,
 }
 
 impl<'t> Lexer<'t> {
-    fn rest(&self) -> &'t str {
+    /// Reads `text` from byte `at` on.
+    pub(super) fn new(text: &'t str, at: usize) -> Self {
+        Self { text, at, tokens: Vec::new(), problems: Vec::new() }
+    }
+
+    pub(super) fn rest(&self) -> &'t str {
         &self.text[self.at..]
     }
 
-    fn token(&mut self, first: char) {
+    /// Reads the token that begins with `first`.
+    pub(super) fn token(&mut self, first: char) {
         let start = self.at;
         if first.is_whitespace() {
             self.at += first.len_utf8();
@@ -84,7 +98,8 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn push(&mut self, start: usize, kind: TokenKind) {
+    /// Adds a token, which ends here.
+    pub(super) fn push(&mut self, start: usize, kind: TokenKind) {
         self.tokens.push(Token { kind, at: start..self.at });
     }
 

@@ -8,6 +8,8 @@
 //!  text ── lexer ──▶ tokens ── parser ──▶ raw tree ── check ──▶ Expr ── print ──▶ text
 //!                                                       │
 //!                          names, functions, types, pattern, unsupported
+//!
+//! `traceql` makes the same tokens of a spanset filter.
 //! ```
 //!
 //! A tree is never higher than [`MAX_HEIGHT`], so that walks over it may recurse.
@@ -24,6 +26,7 @@ mod print;
 mod raw;
 #[cfg(test)]
 mod tests;
+mod traceql;
 mod types;
 mod unsupported;
 
@@ -32,7 +35,7 @@ use std::ops::Range;
 use crate::diagnostic::Code;
 use crate::field::Field;
 use crate::matcher::Value;
-use crate::rule::Aggregate;
+use crate::rule::{Aggregate, Selector};
 
 pub use evaluate::Values;
 pub use names::{is_reserved, parse_field};
@@ -102,11 +105,11 @@ pub fn parse(text: &str, context: Context<'_>) -> Result<Expr, Vec<Problem>> {
     check::check(raw, context)
 }
 
-/// Reads a `TraceQL` spanset filter, `{ resource.service.name = "auth" && span.http.status_code = 401 }`, as a
-/// `where` expression. The empty filter `{ }` is `true`.
-pub fn parse_spanset(text: &str) -> Result<Expr, Vec<Problem>> {
+/// Reads a `TraceQL` spanset filter, `{ resource.service.name = "auth" && span.http.status_code = 401 }`: one `where`
+/// expression, but for tests of presence (`!= nil`). The empty filter `{ }` is `true`.
+pub fn parse_spanset(text: &str) -> Result<Selector, Vec<Problem>> {
     let raw = parser::parse_spanset(text)?;
-    check::check(raw, Context::Where)
+    check::spanset(raw)
 }
 
 /// A checked expression.

@@ -180,6 +180,8 @@ fn field(word: &str, at: &Range<usize>) -> Result<Field, Problem> {
             format!("compare it: `{} = {word}`", words.as_str())
         } else if let Some(near) = nearest(word, intrinsics) {
             format!("did you mean `{near}`?")
+        } else if word == super::traceql::PARENT_ID {
+            "the root span is `root`, or `span:parentID = nil`".to_owned()
         } else if matches!(word, "nil" | "null" | "none") {
             "whether a key is there is asked with `exists:` under `attributes:`".to_owned()
         } else if word == Aggregate::COUNT {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::lexer::{self, Token, TokenKind};
 use super::raw::{Raw, RawKind};
-use super::{Arithmetic, Comparison, MAX_BYTES, MAX_HEIGHT, MAX_NESTING, Problem, unsupported};
+use super::{Arithmetic, Comparison, MAX_BYTES, MAX_HEIGHT, MAX_NESTING, Problem, traceql, unsupported};
 use crate::diagnostic::Code;
 use crate::matcher::Value;
 
@@ -16,20 +16,27 @@ pub(super) fn parse(text: &str) -> Result<Raw, Vec<Problem>> {
 
 /// The raw tree of `{ … }`.
 pub(super) fn parse_spanset(text: &str) -> Result<Raw, Vec<Problem>> {
-    let tokens = readable(text)?;
-    spanset(text, &tokens).map_err(|problem| vec![problem])
+    short_enough(text)?;
+    let tokens = traceql::tokens(text)?;
+    if let [end] = tokens.as_slice() {
+        return Ok(Raw { kind: RawKind::Literal(Value::Bool(true)), at: end.at.clone() });
+    }
+    whole(text, &tokens).map_err(|problem| vec![problem])
+}
+
+fn short_enough(text: &str) -> Result<(), Vec<Problem>> {
+    if text.len() <= MAX_BYTES {
+        return Ok(());
+    }
+    let at = text.floor_char_boundary(MAX_BYTES)..text.len();
+    let message = format!("the expression has {} bytes, more than {MAX_BYTES}", text.len());
+    let problem = Problem::new(Code::ExprTooLong, at, message);
+    Err(vec![problem.hint("lists are shorter with `in […]`; or make it several rules")])
 }
 
 /// Tokens, if the text is of a size and a language that can be parsed.
 fn readable(text: &str) -> Result<Vec<Token>, Vec<Problem>> {
-    if text.len() > MAX_BYTES {
-        let at = text.floor_char_boundary(MAX_BYTES)..text.len();
-        let message = format!("the expression has {} bytes, more than {MAX_BYTES}", text.len());
-        return Err(vec![
-            Problem::new(Code::ExprTooLong, at, message)
-                .hint("lists are shorter with `in […]`; or make it several rules"),
-        ]);
-    }
+    short_enough(text)?;
     let tokens = lexer::tokens(text)?;
     match unsupported::traces(&tokens) {
         Some(problem) => Err(vec![problem]),
@@ -47,33 +54,6 @@ fn whole(text: &str, tokens: &[Token]) -> Result<Raw, Problem> {
         return Err(parser.no_operator());
     }
     Ok(node.raw)
-}
-
-fn spanset(text: &str, tokens: &[Token]) -> Result<Raw, Problem> {
-    let is = |token: &Token, symbol| token.kind == TokenKind::Symbol(symbol);
-    let [open, inner @ .., end] = tokens else {
-        return Err(Problem::new(Code::ExprSyntax, 0..text.len(), "a spanset filter starts with `{`"));
-    };
-    if !is(open, "{") {
-        return Err(Problem::new(Code::ExprSyntax, open.at.clone(), "a spanset filter starts with `{`"));
-    }
-    let Some(close) = inner.iter().position(|token| is(token, "}")) else {
-        return Err(Problem::new(Code::ExprSyntax, end.at.clone(), "a spanset filter ends with `}`"));
-    };
-    if let Some(behind) = inner.get(close + 1) {
-        return Err(Problem::new(
-            Code::ExprSyntax,
-            behind.at.start..text.len(),
-            "more than one spanset filter",
-        )
-        .hint("rules about how the spans of a trace relate are written with `trace:`"));
-    }
-    if close == 0 {
-        return Ok(Raw { kind: RawKind::Literal(Value::Bool(true)), at: open.at.start..inner[0].at.end });
-    }
-    let mut inside = inner[..close].to_vec();
-    inside.push(Token { kind: TokenKind::End, at: inner[close].at.clone() });
-    whole(text, &inside)
 }
 
 /// How tightly an operator binds, loosest first.
@@ -303,6 +283,15 @@ impl<'t> Parser<'t> {
                 self.advance();
                 Ok(Node::leaf(RawKind::Literal(Value::Text(text.clone())), token.at.clone()))
             }
+            TokenKind::Key { scope, key } => {
+                self.advance();
+                let kind = RawKind::Indexed { scope: (*scope).to_owned(), key: key.clone() };
+                Ok(Node::leaf(kind, token.at.clone()))
+            }
+            TokenKind::Nil => {
+                self.advance();
+                Ok(Node::leaf(RawKind::Nil, token.at.clone()))
+            }
             TokenKind::Word(word) => self.word(token, word),
             TokenKind::Symbol(_) | TokenKind::End => Err(self.no_operand()),
         }
@@ -476,9 +465,12 @@ impl Problem {
 fn described(token: &Token, text: &str) -> String {
     match &token.kind {
         TokenKind::End if token.at.is_empty() => "the end".to_owned(),
-        TokenKind::Word(_) | TokenKind::Constant(_) | TokenKind::Symbol(_) | TokenKind::End => {
-            format!("`{}`", &text[token.at.clone()])
-        }
+        TokenKind::Word(_)
+        | TokenKind::Key { .. }
+        | TokenKind::Nil
+        | TokenKind::Constant(_)
+        | TokenKind::Symbol(_)
+        | TokenKind::End => format!("`{}`", &text[token.at.clone()]),
         TokenKind::Text(_) => "a text".to_owned(),
     }
 }

@@ -15,6 +15,8 @@ pub(super) struct Raw {
 #[derive(Debug)]
 pub(super) enum RawKind {
     Literal(Value),
+    /// `TraceQL`'s `nil`.
+    Nil,
     /// A name with its dots.
     Word(String),
     /// `span["weird key!"]`

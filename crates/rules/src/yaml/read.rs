@@ -177,10 +177,18 @@ fn syntax_hint(text: &str, at: &Range<usize>, message: &str) -> Option<String> {
         r"in double quotes `\` begins an escape; write `\\`, or use single quotes"
     } else if text.get(at.start..)?.starts_with(['`', '@']) {
         "put text that begins with this character in quotes"
+    } else if stands_behind_braces(text.get(..at.start)?) {
+        "text that begins with `{`, as TraceQL filters and templates do, stands in quotes: `span: '{ … }'`"
     } else {
         return None;
     };
     Some(hint.to_owned())
+}
+
+/// Returns whether the line so far is a key with a value in braces, which YAML has taken for a mapping that ends here.
+fn stands_behind_braces(before: &str) -> bool {
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    line.trim_end().ends_with('}') && line.contains(": {")
 }
 
 /// Bytes of a place that the parser names in bytes, or else in lines and characters.

@@ -383,15 +383,52 @@ fn all_mistakes_of_meaning_are_told_at_once_and_in_order() {
 
 #[test]
 fn spansets() {
-    for (scenario, text, underlined) in [
-        ("no braces", "status = error", "status"),
-        ("unclosed", "{ status = error", ""),
-        ("two of them", "{ status = error } >> { kind = server }", ">> { kind = server }"),
-        ("a mistake inside", "{ status = error & }", "&"),
-        ("nothing behind an operator", "{ status = }", "}"),
-        ("empty", "", ""),
+    for (scenario, text, underlined, hint) in [
+        ("no braces", "status = error", "status", "write `{ resource.service.name"),
+        ("unclosed", "{ status = error", "", ""),
+        ("a mistake inside", "{ status = error & }", "&", "`and` or `&&`"),
+        ("nothing behind an operator", "{ status = }", "}", ""),
+        ("empty", "", "", ""),
+        ("an open quote", "{ span.\"a = 1 }", "\"a = 1 }", "it lacks a \""),
+        ("an open back-quote", "{ name = `a }", "`a }", "it lacks a `"),
+        ("no key", "{ span. = 1 }", "span.", "write `span.http.route`"),
+        ("a misspelt intrinsic", "{ span:statu = error }", "span:statu", "did you mean `span:status`?"),
+        ("no order of nil", "{ span.a > nil }", "nil", "`= nil` and `!= nil`"),
+        ("nil of no field", "{ span.a + 1 = nil }", "span.a + 1", ""),
+        ("related spans", "{ status = error } >> { kind = server }", ">> { kind = server }", "`trace:`"),
+        ("children", "{ status = error } > { kind = server }", "> { kind = server }", "`trace:`"),
+        ("siblings", "{ .a } ~ { .b }", "~ { .b }", "`trace:`"),
+        ("both in a trace", "{ .a } && { .b }", "&& { .b }", "within one pair of braces"),
+        ("two filters", "{ .a } { .b }", "{ .b }", "`trace:`"),
+        ("counted", "{ .a } | count() > 2", "| count() > 2", "`condition: count > 2`"),
+        (
+            "averaged",
+            "{ .a } | avg(span.size) > 20",
+            "| avg(span.size) > 20",
+            "`aggregation: {x: {avg: span.size}}`, `condition: x > 20`",
+        ),
+        (
+            "grouped",
+            "{ .a } | by(resource.service.name)",
+            "| by(resource.service.name)",
+            "`group_by: [resource.service.name]`",
+        ),
+        (
+            "a quantile",
+            "{ .a } | quantile_over_time(duration, .99)",
+            "| quantile_over_time(duration, .99)",
+            "{p99: duration}",
+        ),
+        ("a rate", "{ .a } | rate()", "| rate()", "{rate: 1s}"),
+        ("the trace's duration", "{ trace:duration > 2s }", "trace:duration", "`trace:`"),
+        ("the trace's root", "{ rootName = \"x\" }", "rootName", "`{ root && name = \"…\" }`"),
+        ("nested sets", "{ nestedSetParent < 0 }", "nestedSetParent", "`span:parentID = nil`"),
+        ("the parent's id", "{ span:parentID = \"ab\" }", "span:parentID", "`span:parentID = nil`"),
+        ("children counted", "{ span:childCount > 3 }", "span:childCount", "`trace:`"),
+        ("the parent", "{ parent.span.a = 1 }", "parent.span.a", ""),
     ] {
         let problems = parse_spanset(text).expect_err(scenario);
         assert_eq!(&text[problems[0].at.clone()], underlined, "{scenario}: {problems:?}");
+        assert!(problems[0].hint.as_deref().unwrap_or_default().contains(hint), "{scenario}: {problems:?}");
     }
 }

@@ -3,6 +3,8 @@
 use super::super::{Type, parse_field, parse_spanset, type_of};
 use super::{aggregates, dump, parse_condition, parse_where};
 use crate::field::{Field, Intrinsic, Scope};
+use crate::matcher::{Matcher, Test, Value};
+use crate::rule::Selector;
 
 #[test]
 fn conditions() {
@@ -197,7 +199,7 @@ fn nodes_know_where_they_stand() {
 
 #[test]
 fn spanset_filters_of_traceql() {
-    let cases = [
+    for (text, expected) in [
         (
             "{ resource.service.name = \"auth-service\" && span.http.status_code = 401 }",
             "(and (= ServiceName Text(\"auth-service\")) (= Span<http.status_code> Int((401))))",
@@ -207,10 +209,67 @@ fn spanset_filters_of_traceql() {
             "(and (= Status Text(\"error\")) (> Duration Duration(Nanos(500000000))))",
         ),
         (" { } ", "Bool(true)"),
-    ];
-    for (text, expected) in cases {
-        let expr = parse_spanset(text).unwrap_or_else(|problems| panic!("{text}: {problems:?}"));
+        // Intrinsics with their scope.
+        ("{ span:status = error }", "(= Status Text(\"error\"))"),
+        ("{ span:kind = server }", "(= Kind Text(\"server\"))"),
+        ("{ span:name =~ `GET .*` }", "(=~ Name /GET .*/)"),
+        ("{ span:duration > 1s }", "(> Duration Duration(Nanos(1000000000)))"),
+        ("{ span:statusMessage = \"x\" }", "(= StatusMessage Text(\"x\"))"),
+        ("{ statusMessage = \"x\" }", "(= StatusMessage Text(\"x\"))"),
+        (
+            "{ span:id = \"ab\" && trace:id = \"cd\" }",
+            "(and (= SpanId Text(\"ab\")) (= TraceId Text(\"cd\")))",
+        ),
+        ("{ event:name = \"exception\" }", "(= EventName Text(\"exception\"))"),
+        ("{ link:traceID = \"ab\" }", "(= LinkTraceId Text(\"ab\"))"),
+        ("{ link:spanID = \"ab\" }", "(= LinkSpanId Text(\"ab\"))"),
+        ("{ instrumentation:name = \"x\" }", "(= ScopeName Text(\"x\"))"),
+        ("{ instrumentation:version = \"x\" }", "(= ScopeVersion Text(\"x\"))"),
+        // Scopes.
+        ("{ instrumentation.x = 1 }", "(= Scope<x> Int((1)))"),
+        ("{ event.exception.type = `a` }", "(= Event<exception.type> Text(\"a\"))"),
+        ("{ link.opentracing.ref_type = \"child_of\" }", "(= Link<opentracing.ref_type> Text(\"child_of\"))"),
+        ("{ .a = .5 }", "(= Either<a> Float((0.5)))"),
+        // Keys go on to white space or an operator, and may be quoted.
+        ("{ span.a-b/c:d+e = 1 }", "(= Span<a-b/c:d+e> Int((1)))"),
+        ("{ span.a-b=1&&.c/d<2 }", "(and (= Span<a-b> Int((1))) (< Either<c/d> Int((2))))"),
+        ("{ span.\"a b\" = 1 }", "(= Span<a b> Int((1)))"),
+        ("{ span.a.\"b \\\" }\".c = 1 }", "(= Span<a.b \" }.c> Int((1)))"),
+        ("{ resource.`a b` = `c\\d` }", "(= Resource<a b> Text(\"c\\\\d\"))"),
+        ("{ span[\"weird key!\"] = 1 }", "(= Span<weird key!> Int((1)))"),
+        // An attribute by itself is true.
+        ("{ .flag }", "(= Either<flag> Bool(true))"),
+        ("{ !span.flag && .other }", "(and (not (= Span<flag> Bool(true))) (= Either<other> Bool(true)))"),
+        ("{ root }", "Root"),
+    ] {
+        let selector = parse_spanset(text).unwrap_or_else(|problems| panic!("{text}: {problems:?}"));
+        let Selector::Where(expr) = selector else { panic!("{text}: {selector:?}") };
         assert_eq!(dump(&expr), expected, "{text}");
+    }
+}
+
+#[test]
+fn presence_in_traceql_is_a_matter_of_selectors() {
+    let exists = |key: &str, there| {
+        let matcher = Matcher { tests: vec![Test::Exists(there)] };
+        Selector::Match(Field::attribute(Scope::Span, key), matcher)
+    };
+    let root = |root| {
+        let matcher = Matcher { tests: vec![Test::Eq(Value::Bool(root))] };
+        Selector::Match(Field::Intrinsic(Intrinsic::Root), matcher)
+    };
+    let error = || Selector::Where(parse_where("status = error"));
+    for (text, expected) in [
+        ("{ span.a != nil }", exists("a", true)),
+        ("{ span.a = nil }", exists("a", false)),
+        ("{ nil != span.a }", exists("a", true)),
+        ("{ span:parentID = nil }", root(true)),
+        ("{ span:parentID != nil }", root(false)),
+        ("{ !(span.a = nil) }", Selector::Not(Box::new(exists("a", false)))),
+        ("{ status = error && span.a != nil }", Selector::All(vec![error(), exists("a", true)])),
+        ("{ span.a = nil || status = error }", Selector::Any(vec![exists("a", false), error()])),
+    ] {
+        assert_eq!(parse_spanset(text), Ok(expected), "{text}");
     }
 }
 
