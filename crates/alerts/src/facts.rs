@@ -166,7 +166,7 @@ impl Facts {
             } else {
                 reading.clone()
             };
-            let at_peak = if over { " at its peak" } else { "" };
+            let at_peak = if over { format!(" at its {}", reading.worst()) } else { String::new() };
             let value = match (shown.limit.as_str(), over) {
                 ("", _) => format!("{}{at_peak}", shown.value),
                 (limit, true) => format!("{}{at_peak}, {limit}", shown.value),
@@ -183,7 +183,8 @@ impl Facts {
                 [one] => vec![one.peak.clone()],
                 many => many.iter().map(|reading| format!("{} = {}", reading.what, reading.peak)).collect(),
             };
-            self.add("Peak", format!("{} at {}", values.join(", "), time::human(now.peak_at)));
+            let name = if shown.iter().all(|reading| reading.falls) { "Lowest" } else { "Peak" };
+            self.add(name, format!("{} at {}", values.join(", "), time::human(now.peak_at)));
         }
     }
 }
@@ -222,6 +223,12 @@ fn short(text: &str) -> String {
     }
 }
 
+/// What the rule is about, where it says so.
+pub fn description(notification: &Notification) -> Option<String> {
+    let now = notification.alert.as_ref()?.now.as_ref()?;
+    now.description.as_deref().map(plain_lines).filter(|text| !text.is_empty())
+}
+
 /// The traces of the evidence, each once, in its order.
 pub fn traces(alert: &Told) -> Vec<Trace> {
     let mut seen = BTreeSet::new();
@@ -236,20 +243,28 @@ pub fn traces(alert: &Told) -> Vec<Trace> {
         .collect()
 }
 
+/// The keys of attributes that say which error it was, as evidence has them.
+const ERROR_TYPES: [&str; 3] = ["error.type", "exception.type", "event.exception.type"];
+
+/// What a response said, where there is no error to name.
+const RESPONSES: [(&str, &str); 3] =
+    [("HTTP", "http.response.status_code"), ("HTTP", "http.status_code"), ("gRPC", "rpc.grpc.status_code")];
+
 /// `checkout POST /pay, 512ms, error: card declined (TimeoutError)`
 fn span_text(span: &Evidence) -> String {
     let service = short(span.service_name.as_deref().unwrap_or(NO_VALUE));
     let mut text = format!("{service} {}, {}", short(&span.name), human_duration(span.duration_ns.into()));
-    let error_type = ["error.type", "exception.type", "event.exception.type"]
+    let error_type = ERROR_TYPES.iter().find_map(|key| span.attributes.get(*key)).map(|value| short(value));
+    let response = RESPONSES
         .iter()
-        .find_map(|key| span.attributes.get(*key).map(|value| short(value)));
+        .find_map(|(what, key)| span.attributes.get(*key).map(|code| format!("{what} {}", short(code))));
     let message = span.status_message.as_deref().map(short).filter(|message| !message.is_empty());
     let failed = span.status.as_deref() == Some("error");
     let said = match (message, error_type) {
         (Some(message), Some(error_type)) if message.contains(&error_type) => message,
         (Some(message), Some(error_type)) => format!("{message} ({error_type})"),
         (Some(one), None) | (None, Some(one)) => one,
-        (None, None) => String::new(),
+        (None, None) => response.unwrap_or_default(),
     };
     match (failed, said.as_str()) {
         (true, "") => text.push_str(", error"),

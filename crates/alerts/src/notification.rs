@@ -356,6 +356,9 @@ pub struct Now {
     /// The declared aggregates then.
     #[serde(with = "wire::pairs")]
     pub peak: Vec<(String, Value)>,
+    /// What the rule is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// What the condition compares, as people read it.
     pub readings: Vec<Reading>,
     /// The commonest values at the peak.
@@ -405,6 +408,9 @@ pub struct FileRef {
 pub struct Summary {
     /// How many.
     pub alerts: u64,
+    /// The labels that are not the same in all of them; those that are are the notification's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differing: Vec<String>,
     /// The largest of them, largest first.
     pub largest: Vec<SummaryLine>,
 }

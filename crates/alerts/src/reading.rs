@@ -20,8 +20,11 @@ pub struct Reading {
     pub value: String,
     /// The same when the condition was exceeded most.
     pub peak: String,
-    /// What it is held against: `limit 10 %`, `at least 95 %`; empty where the condition does not compare it.
+    /// What it is held against: `limit 10 % in 5m`, `at least 95 % in 1m`; empty where the condition does not compare it.
     pub limit: String,
+    /// Whether it is worse the less it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub falls: bool,
 }
 
 impl Reading {
@@ -30,9 +33,14 @@ impl Reading {
         format!("{} = {}", self.what, self.value)
     }
 
-    /// `45.2 % (271 of 600), limit 10 %`.
+    /// `45.2 % (271 of 600), limit 10 % in 5m`.
     pub fn against(&self) -> String {
         if self.limit.is_empty() { self.value.clone() } else { format!("{}, {}", self.value, self.limit) }
+    }
+
+    /// What its worst value is called: `peak`, or `lowest` of what must not fall.
+    pub fn worst(&self) -> &'static str {
+        if self.falls { "lowest" } else { "peak" }
     }
 }
 
@@ -64,6 +72,7 @@ pub fn readings(rule: &Rule, values: &[(String, Value)], peak: &[(String, Value)
             value: typed(rule, name, *value).human(),
             peak: found(peak, name).map_or(Value::None, |peak| typed(rule, name, peak)).human(),
             limit: String::new(),
+            falls: false,
         });
     }
     readings
@@ -76,6 +85,7 @@ pub fn bare_readings(values: &[(String, Value)], peak: &[(String, Value)]) -> Ve
         value: value.human(),
         peak: found(peak, name).unwrap_or(Value::None).human(),
         limit: String::new(),
+        falls: false,
     };
     values.iter().map(reading).collect()
 }
@@ -103,6 +113,10 @@ fn number(expr: &Expr, values: &[(String, Value)]) -> Option<f64> {
     expr.number(&|name| found(values, name).and_then(Value::as_f64))
 }
 
+/// What stands before the bound of what must not fall to it, or below it.
+const AT_LEAST: &str = "at least";
+const MORE_THAN: &str = "more than";
+
 /// The side of a comparison that moves, and what it is held against.
 struct Side<'a> {
     rule: &'a Rule,
@@ -125,8 +139,8 @@ impl<'a> Side<'a> {
                     (Comparison::Gt | Comparison::Gte, false) | (Comparison::Lt | Comparison::Lte, true) => {
                         "limit"
                     }
-                    (Comparison::Lt, false) | (Comparison::Gte, true) => "at least",
-                    (Comparison::Lte, false) | (Comparison::Gt, true) => "more than",
+                    (Comparison::Lt, false) | (Comparison::Gte, true) => AT_LEAST,
+                    (Comparison::Lte, false) | (Comparison::Gt, true) => MORE_THAN,
                     (Comparison::Eq, false) | (Comparison::Ne, true) => "must not be",
                     (Comparison::Ne, false) | (Comparison::Eq, true) => "must be",
                 };
@@ -144,7 +158,7 @@ impl<'a> Side<'a> {
         let limit = bound.map(|(expr, bound)| {
             let shown = self.text(bound, None);
             let name = if expr.aggregates().is_empty() { String::new() } else { format!("{expr} = ") };
-            format!("{} {name}{shown}", self.word)
+            format!("{} {name}{shown} in {}", self.word, self.rule.window)
         });
         let bound = bound.map(|(_, bound)| bound);
         Reading {
@@ -152,6 +166,7 @@ impl<'a> Side<'a> {
             value: self.value(values, bound),
             peak: self.value(peak, bound),
             limit: plain(&limit.unwrap_or_default()).into_owned(),
+            falls: matches!(self.word, AT_LEAST | MORE_THAN),
         }
     }
 
@@ -314,29 +329,29 @@ mod tests {
     #[test]
     fn conditions_in_their_own_terms() {
         for (condition, expected) in [
-            ("count > 5", vec!["count = 600, limit 5"]),
-            ("gt(errors, 5)", vec!["errors = 271, limit 5"]),
-            ("errors / total > 10%", vec!["errors / total = 45.2 % (271 of 600), limit 10 %"]),
-            ("errors / total > 0.1", vec!["errors / total = 45.2 % (271 of 600), limit 10 %"]),
+            ("count > 5", vec!["count = 600, limit 5 in 1m"]),
+            ("gt(errors, 5)", vec!["errors = 271, limit 5 in 1m"]),
+            ("errors / total > 10%", vec!["errors / total = 45.2 % (271 of 600), limit 10 % in 1m"]),
+            ("errors / total > 0.1", vec!["errors / total = 45.2 % (271 of 600), limit 10 % in 1m"]),
             (
                 "total >= 100 and 0.1 < errors / total",
-                vec!["errors / total = 45.2 % (271 of 600), limit 10 %"],
+                vec!["errors / total = 45.2 % (271 of 600), limit 10 % in 1m"],
             ),
             (
                 "1 - errors / total < 99%",
-                vec!["1 - errors / total = 54.8 % (errors = 271, total = 600), at least 99 %"],
+                vec!["1 - errors / total = 54.8 % (errors = 271, total = 600), at least 99 % in 1m"],
             ),
-            ("errors / count > 45.16%", vec!["errors / count = 45.1667 % (271 of 600), limit 45.16 %"]),
-            ("retries / total > 0.5", vec!["retries / total = 1.5 (900 / 600), limit 0.5"]),
-            ("p95 > 1s", vec!["p95 = 2s, limit 1s"]),
-            ("p95 >= 2s - 1us", vec!["p95 = 2s, limit 1s999ms999us"]),
-            ("p95 > 3 * p50", vec!["p95 = 2s, limit 3 * p50 = 300ms"]),
-            ("p95 / p50 > 3", vec!["p95 / p50 = 20 (2s / 100ms), limit 3"]),
-            ("errors < 1000", vec!["errors = 271, at least 1000"]),
-            ("not (errors >= 1000)", vec!["errors = 271, at least 1000"]),
-            ("errors != 0", vec!["errors = 271, must be 0"]),
-            ("p95 > 1s or errors > 1000", vec!["p95 = 2s, limit 1s"]),
-            ("errors > 5 and p95 > 1s", vec!["errors = 271, limit 5", "p95 = 2s, limit 1s"]),
+            ("errors / count > 45.16%", vec!["errors / count = 45.1667 % (271 of 600), limit 45.16 % in 1m"]),
+            ("retries / total > 0.5", vec!["retries / total = 1.5 (900 / 600), limit 0.5 in 1m"]),
+            ("p95 > 1s", vec!["p95 = 2s, limit 1s in 1m"]),
+            ("p95 >= 2s - 1us", vec!["p95 = 2s, limit 1s999ms999us in 1m"]),
+            ("p95 > 3 * p50", vec!["p95 = 2s, limit 3 * p50 = 300ms in 1m"]),
+            ("p95 / p50 > 3", vec!["p95 / p50 = 20 (2s / 100ms), limit 3 in 1m"]),
+            ("errors < 1000", vec!["errors = 271, at least 1000 in 1m"]),
+            ("not (errors >= 1000)", vec!["errors = 271, at least 1000 in 1m"]),
+            ("errors != 0", vec!["errors = 271, must be 0 in 1m"]),
+            ("p95 > 1s or errors > 1000", vec!["p95 = 2s, limit 1s in 1m"]),
+            ("errors > 5 and p95 > 1s", vec!["errors = 271, limit 5 in 1m", "p95 = 2s, limit 1s in 1m"]),
         ] {
             assert_eq!(said(condition, 271, 2_000_000_000), expected, "{condition}");
         }
@@ -346,9 +361,9 @@ mod tests {
     fn what_lies_beyond_a_limit_looks_as_if_it_did() {
         assert_eq!(
             said("errors / total > 45.16%", 271, 0),
-            ["errors / total = 45.1667 % (271 of 600), limit 45.16 %"]
+            ["errors / total = 45.1667 % (271 of 600), limit 45.16 % in 1m"]
         );
-        assert_eq!(said("p95 > 2s", 0, 2_000_000_001), ["p95 = 2s1ns, limit 2s"]);
+        assert_eq!(said("p95 > 2s", 0, 2_000_000_001), ["p95 = 2s1ns, limit 2s in 1m"]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::io;
 
 use fluo_rules::rule::Rule;
+use fluo_rules::template::is_template;
 use minijinja::value::Value as Any;
 use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior, context};
 
@@ -93,6 +94,39 @@ impl Renderer {
         }
         texts.extend(runbook.map(|runbook| (RUNBOOK_URL.to_owned(), runbook)));
         texts
+    }
+
+    /// The labels of an alert of this group, and why those are missing that could not be rendered.
+    pub fn labels(
+        &self,
+        rule: &Rule,
+        group: &[(String, Option<String>)],
+    ) -> (BTreeMap<String, String>, Vec<String>) {
+        let (mut labels, mut failures) = (BTreeMap::new(), Vec::new());
+        let mut variables = None;
+        for (name, text) in &rule.labels {
+            let rendered = if is_template(text) {
+                let variables = variables.get_or_insert_with(|| {
+                    context! {
+                        rule => plain(&rule.name),
+                        severity => rule.severity.as_str(),
+                        group => self::group(group),
+                    }
+                });
+                self.render_with(text, variables.clone())
+            } else {
+                Ok(text.clone())
+            };
+            match rendered {
+                Ok(text) => {
+                    labels.insert(name.clone(), text);
+                }
+                Err(reason) => {
+                    failures.push(format!("the label {} could not be rendered: {reason}", plain(name)));
+                }
+            }
+        }
+        (labels, failures)
     }
 
     fn render_with(&self, template: &str, variables: Any) -> Result<String, String> {

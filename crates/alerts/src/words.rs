@@ -44,7 +44,7 @@ impl Notification {
     }
 }
 
-/// What is compared, and of which group, in one line: `errors / total = 45.2 % (271 of 600), limit 10 % for env=prod`. Of
+/// What is compared, and of which group, in one line: `errors / total = 45.2 % (271 of 600), limit 10 % in 5m for env=prod`. Of
 /// what is over, how long it lasted and the peak.
 pub(crate) fn line(event: Event, alert: &Told, now: &Now) -> String {
     let is_limited = |reading: &&Reading| !reading.limit.is_empty();
@@ -56,7 +56,7 @@ pub(crate) fn line(event: Event, alert: &Told, now: &Now) -> String {
     let said: Vec<String> = shown
         .into_iter()
         .map(|reading| match over {
-            Some(_) => format!("{} = {} at its peak", reading.what, reading.peak),
+            Some(_) => format!("{} = {} at its {}", reading.what, reading.peak, reading.worst()),
             None => format!("{} = {}", reading.what, reading.against()),
         })
         .collect();
@@ -72,9 +72,10 @@ pub(crate) fn line(event: Event, alert: &Told, now: &Now) -> String {
     line
 }
 
-/// A few lines about an alert: the facts, then the traces that show it.
+/// A few lines about an alert: what it is about, the facts, then the traces that show it.
 pub(crate) fn text(notification: &Notification) -> String {
-    let mut lines: Vec<String> = facts::facts(notification).iter().map(ToString::to_string).collect();
+    let mut lines: Vec<String> = facts::description(notification).into_iter().collect();
+    lines.extend(facts::facts(notification).iter().map(ToString::to_string));
     if let Some(alert) = &notification.alert {
         let traces = facts::traces(alert);
         for trace in traces.iter().take(TRACES_NAMED) {

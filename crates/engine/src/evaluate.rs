@@ -5,7 +5,7 @@
 //!         Nothing holds: done, and no id was read.
 //!         Else: ids, for the windows that hold; copies out; judged again where there were any.
 //! grid    rows with ids, copies out, panes, windows.
-//! both    values at each episode's first, highest and last moment; evidence; whole spans of the evidence.
+//! both    values at each episode's first, highest and last moment; evidence and its whole spans; commonest values.
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +18,7 @@ use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::SessionContext;
 use fluo_alerts::value::Value;
+use fluo_alerts::violation::Top;
 use fluo_plan::{RulePlan, TimeRange, row};
 use fluo_spans::batch::from_batch;
 use fluo_spans::identity::{SpanKey, dedupe};
@@ -30,6 +31,7 @@ use crate::error::EngineError;
 use crate::evidence::Parts;
 use crate::rows::{Group, Rows, groups_of, unique, within};
 use crate::source::SpanSource;
+use crate::top::Commonest;
 
 /// From when to when a rule is judged; both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -67,6 +69,8 @@ pub struct Observed {
     pub latest: Values,
     /// The spans of the window at `starts_at` that show what is wrong, the guiltiest first.
     pub evidence: Vec<Span>,
+    /// The commonest values of the rule's `top` in the window at `peak_at`.
+    pub top: Vec<Top>,
     /// Whether a file that could not be read may hold spans of its windows.
     pub partial: bool,
 }
@@ -342,6 +346,7 @@ impl Evaluation<'_> {
             values.get(&(group.clone(), moment)).ok_or(EngineError::Changed("values"))
         };
         let parts = Parts::of(self.plan, &rows)?;
+        let commonest = Commonest::of(self.plan.rule(), &rows.batch)?;
         let evidence = groups
             .iter()
             .zip(&episodes)
@@ -375,6 +380,12 @@ impl Evaluation<'_> {
                     peak: at(group, episode.peak_at)?.clone(),
                     latest: at(group, episode.ends_at)?.clone(),
                     evidence: evidence.iter().map(whole).collect::<Result<_, _>>()?,
+                    top: match rows.group(group) {
+                        Some(place) => {
+                            commonest.of_window(&rows.window(place, episode.peak_at, self.window())?)
+                        }
+                        None => Vec::new(),
+                    },
                     partial: self.source.is_partial(
                         TimeRange { from: episode.starts_at, to: episode.ends_at },
                         self.window(),

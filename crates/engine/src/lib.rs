@@ -11,6 +11,7 @@
 //! | `episodes` | holding moments → episodes |
 //! | `values` | rows, moments → values of the aggregates |
 //! | `evidence` | rows of a window → those that show what is wrong |
+//! | `top` | rows of a window → the commonest values in them |
 //! | [`record`] | what was observed → violation records |
 //!
 //! No clock: the range that is judged is an argument.
@@ -30,6 +31,7 @@ mod rows;
 mod session;
 pub mod source;
 mod span_files;
+mod top;
 mod values;
 
 pub use error::EngineError;

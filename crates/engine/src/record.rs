@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use fluo_alerts::fingerprint::{Fingerprint, fingerprint};
 use fluo_alerts::life_cycle::{Observation, Segment};
 use fluo_alerts::template::{Renderer, Subject, default_summary};
-use fluo_alerts::violation::{Evidence, Violation, declared};
+use fluo_alerts::violation::{Evidence, Top, Violation, declared};
 use fluo_plan::keys_read;
 use fluo_rules::field::{Field, Intrinsic, Scope};
-use fluo_rules::rule::{Conventions, Rule};
+use fluo_rules::rule::{Conventions, EvidenceKeys, GroupKey, Rule};
 use fluo_spans::semconv;
 use fluo_spans::span::Span;
 
@@ -17,10 +17,11 @@ use crate::evaluate::Observed;
 /// The record of a violation, and why its summary's template failed, if it did.
 pub fn violation(rule: &Rule, observed: &Observed, renderer: &Renderer) -> (Violation, Option<String>) {
     let Identified { fingerprint, group } = identified(rule, &observed.group);
+    let (labels, _) = renderer.labels(rule, &group);
     let mut violation = Violation {
         rule: rule.name.clone(),
         severity: rule.severity,
-        labels: rule.labels.clone(),
+        labels,
         fingerprint,
         group,
         condition: rule.condition.text.clone(),
@@ -31,7 +32,7 @@ pub fn violation(rule: &Rule, observed: &Observed, renderer: &Renderer) -> (Viol
         values: declared(rule, &observed.values),
         peak: declared(rule, &observed.peak),
         evidence: evidence(rule, &observed.evidence),
-        top: Vec::new(),
+        top: top(rule, &observed.top),
         summary: String::new(),
         partial: observed.partial,
     };
@@ -53,6 +54,7 @@ pub fn observation(rule: &Rule, observed: Observed) -> Observation {
         latest: if observed.ends_at == observed.peak_at { Vec::new() } else { observed.latest },
         values: observed.values,
         peak: observed.peak,
+        top: top(rule, &observed.top),
         evidence: evidence(rule, &observed.evidence),
         partial: observed.partial,
         ..Segment::default()
@@ -82,27 +84,54 @@ fn identified(rule: &Rule, values: &[Option<String>]) -> Identified {
     }
 }
 
+/// What may be told of it.
+fn top(rule: &Rule, top: &[Top]) -> Vec<Top> {
+    let shown = |key: &&GroupKey| !is_redacted(rule, &key.field);
+    let keys = rule.top.iter().filter(shown);
+    keys.filter_map(|key| top.iter().find(|top| top.key == key.key).cloned()).collect()
+}
+
 fn evidence(rule: &Rule, spans: &[Span]) -> Vec<Evidence> {
     let read = keys_read(rule);
     spans.iter().map(|span| one_span(rule, &read, span)).collect()
 }
 
-/// A span, with only those of its attributes that the rule reads.
+/// A span, with only those of its attributes that the rule reads or asks for, and the usual ones.
 fn one_span(rule: &Rule, read: &[Field], span: &Span) -> Evidence {
     let mut attributes = BTreeMap::new();
-    for field in read {
-        let Field::Attribute { scope, key } = field else { continue };
-        if is_redacted(rule, field) {
-            continue;
+    let mut add = |label: String, field: &Field, value: Option<String>| {
+        if let Some(value) = value.filter(|_| !is_redacted(rule, field)) {
+            attributes.entry(label).or_insert(value);
         }
-        let label = match scope {
-            Scope::Span | Scope::Either => key.clone(),
-            Scope::Resource | Scope::Scope | Scope::Event | Scope::Link => {
-                format!("{}.{key}", scope.as_str())
+    };
+    for field in read {
+        if let Field::Attribute { scope, key } = field {
+            let value = lookup(span, *scope, key, rule.conventions).map(str::to_owned);
+            add(label(*scope, key), field, value);
+        }
+    }
+    for GroupKey { field, .. } in &rule.evidence.keys {
+        match field {
+            Field::Attribute { scope, key } => {
+                add(label(*scope, key), field, anywhere(span, *scope, key, rule.conventions));
             }
-        };
-        if let Some(value) = lookup(span, *scope, key, rule.conventions) {
-            attributes.insert(label, value.to_owned());
+            Field::Intrinsic(intrinsic) => add(intrinsic.as_str().to_owned(), field, own(span, *intrinsic)),
+        }
+    }
+    if !rule.evidence.only {
+        for key in EvidenceKeys::USUAL {
+            let spellings = spellings(key, rule.conventions);
+            let bare = |named: &String| -> String {
+                let scoped = ["event.", "resource."].iter().find_map(|scope| named.strip_prefix(scope));
+                scoped.unwrap_or(named).to_owned()
+            };
+            // Under the name that the rule has for it, it is there already.
+            let is_named = attributes.keys().any(|named| spellings.contains(&bare(named)));
+            let field = Field::attribute(Scope::Either, key);
+            let value = anywhere(span, Scope::Either, key, rule.conventions);
+            if let Some(value) = value.filter(|_| !is_named && !is_redacted(rule, &field)) {
+                attributes.insert(key.to_owned(), value);
+            }
         }
     }
     Evidence {
@@ -124,6 +153,14 @@ fn one_span(rule: &Rule, read: &[Field], span: &Span) -> Evidence {
     }
 }
 
+/// What evidence calls an attribute.
+fn label(scope: Scope, key: &str) -> String {
+    match scope {
+        Scope::Span | Scope::Either => key.to_owned(),
+        Scope::Resource | Scope::Scope | Scope::Event | Scope::Link => format!("{}.{key}", scope.as_str()),
+    }
+}
+
 /// What stands where a value is never sent.
 const REDACTED: &str = "(redacted)";
 
@@ -140,11 +177,46 @@ fn is_redacted(rule: &Rule, field: &Field) -> bool {
     })
 }
 
+/// An attribute's value, for which an unscoped name is looked for in the events too: that is where exceptions are.
+fn anywhere(span: &Span, scope: Scope, key: &str, conventions: Conventions) -> Option<String> {
+    let found = lookup(span, scope, key, conventions);
+    let in_events = || lookup(span, Scope::Event, key, conventions).filter(|_| scope == Scope::Either);
+    found.or_else(in_events).map(str::to_owned)
+}
+
+/// The value of a field of the span's own; none of those that evidence always carries.
+fn own(span: &Span, intrinsic: Intrinsic) -> Option<String> {
+    let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    match intrinsic {
+        Intrinsic::Kind => some(span.kind.as_str()),
+        Intrinsic::Root => some(if span.parent_span_id.is_none() { "true" } else { "false" }),
+        Intrinsic::ScopeName => some(&span.scope.name),
+        Intrinsic::ScopeVersion => some(&span.scope.version),
+        Intrinsic::EventName => span.events.first().and_then(|event| some(&event.name)),
+        Intrinsic::LinkTraceId => span.links.first().map(|link| hex(&link.trace_id)),
+        Intrinsic::LinkSpanId => span.links.first().map(|link| hex(&link.span_id)),
+        Intrinsic::Name
+        | Intrinsic::Status
+        | Intrinsic::StatusMessage
+        | Intrinsic::Duration
+        | Intrinsic::TraceId
+        | Intrinsic::SpanId
+        | Intrinsic::ServiceName => None,
+    }
+}
+
+fn spellings(key: &str, conventions: Conventions) -> Vec<String> {
+    match conventions {
+        Conventions::Exact => vec![key.to_owned()],
+        Conventions::Renamed => semconv::spellings(key),
+    }
+}
+
 /// The value that the rule sees under `key`: of events and links, the first that has one.
 fn lookup<'a>(span: &'a Span, scope: Scope, key: &str, conventions: Conventions) -> Option<&'a str> {
-    let spellings: Vec<String> = match (conventions, scope) {
-        (Conventions::Exact, _) | (_, Scope::Scope | Scope::Link) => vec![key.to_owned()],
-        (Conventions::Renamed, _) => semconv::spellings(key),
+    let spellings = match scope {
+        Scope::Scope | Scope::Link => vec![key.to_owned()],
+        _ => spellings(key, conventions),
     };
     let mut scopes = match scope {
         Scope::Span => vec![&span.attributes],
@@ -165,4 +237,145 @@ fn hex(id: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use fluo_alerts::violation::TopValue;
+    use fluo_rules::{SourceFile, load};
+    use fluo_spans::span::{Attributes, Event, InstrumentationScope, Kind, Resource, Status};
+
+    use super::*;
+
+    fn rule(keys: &str) -> Rule {
+        let text = format!("- {{name: r, condition: count > 5, {keys}}}");
+        let mut loaded = load(&[SourceFile::new("r.yml", text)]);
+        assert!(!loaded.has_errors(), "{keys}: {:?}", loaded.findings);
+        loaded.rules.remove(0)
+    }
+
+    fn attributes(pairs: &[(&str, &str)]) -> Attributes {
+        Attributes::new(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+    }
+
+    /// A failed request, with a customer's name and the exception among its events.
+    fn failed() -> Span {
+        let exception = attributes(&[
+            ("exception.type", "TimeoutError"),
+            ("exception.message", "no answer for jane@example.org"),
+        ]);
+        Span {
+            trace_id: [1; 16],
+            span_id: [2; 8],
+            parent_span_id: None,
+            trace_state: String::new(),
+            flags: 0,
+            name: "POST /pay".to_owned(),
+            kind: Kind::Server,
+            status: Status::Error,
+            status_message: "card declined".to_owned(),
+            start_ns: 0,
+            end_ns: 5,
+            attributes: attributes(&[
+                ("http.method", "POST"),
+                ("http.route", "/pay"),
+                ("http.status_code", "502"),
+                ("enduser.id", "jane"),
+            ]),
+            resource: Arc::new(Resource {
+                service_name: Some("checkout".to_owned()),
+                attributes: attributes(&[("k8s.pod.name", "checkout-1"), ("host.ip", "10.0.0.1")]),
+            }),
+            scope: Arc::new(InstrumentationScope {
+                name: "lib".to_owned(),
+                version: String::new(),
+                attributes: attributes(&[]),
+            }),
+            events: vec![Event { time_ns: 3, name: "exception".to_owned(), attributes: exception }],
+            links: Vec::new(),
+            dropped_attributes: 0,
+            dropped_events: 0,
+            dropped_links: 0,
+        }
+    }
+
+    #[test]
+    fn evidence_says_what_failed_and_nothing_about_people() {
+        const USUAL: [(&str, &str); 5] = [
+            ("exception.type", "TimeoutError"),
+            ("http.request.method", "POST"),
+            ("http.response.status_code", "502"),
+            ("http.route", "/pay"),
+            ("k8s.pod.name", "checkout-1"),
+        ];
+        let with = |more: &[(&'static str, &'static str)]| [&USUAL, more].concat();
+        for (scenario, keys, expected) in [
+            ("the usual", "span: {}", with(&[])),
+            (
+                "under the rule's own names, once",
+                "span: {attributes: {http.status_code: 502}, resource: {k8s.pod.name: checkout-1}, \
+                 event: {attributes: {exception.type: TimeoutError}}}",
+                vec![
+                    ("event.exception.type", "TimeoutError"),
+                    ("http.request.method", "POST"),
+                    ("http.route", "/pay"),
+                    ("http.status_code", "502"),
+                    ("resource.k8s.pod.name", "checkout-1"),
+                ],
+            ),
+            (
+                "what the rule reads, too",
+                "span: {attributes: {enduser.id: jane}}",
+                with(&[("enduser.id", "jane")]),
+            ),
+            (
+                "what it asks for, wherever it is",
+                "span: {}, evidence: [exception.message, host.ip, kind, name, scope.name, nope]",
+                with(&[
+                    ("exception.message", "no answer for jane@example.org"),
+                    ("host.ip", "10.0.0.1"),
+                    ("kind", "server"),
+                    ("scope.name", "lib"),
+                ]),
+            ),
+            ("only that", "span: {}, evidence: {only: [http.route]}", vec![("http.route", "/pay")]),
+            ("nothing", "span: {}, evidence: {only: []}", vec![]),
+            (
+                "`redact` wins",
+                "span: {}, evidence: [exception.message, host.ip], redact: [exception.message, http.method, kind]",
+                [&USUAL[..1], &USUAL[2..], &[("host.ip", "10.0.0.1")]].concat(),
+            ),
+            (
+                "names mean themselves alone",
+                "span: {}, semantic_conventions: exact",
+                [&USUAL[..1], &USUAL[3..]].concat(),
+            ),
+        ] {
+            let told = evidence(&rule(keys), &[failed()]).remove(0);
+            let mut expected = expected;
+            expected.sort_unstable();
+            let attributes: Vec<(&str, &str)> =
+                told.attributes.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+            assert_eq!(attributes, expected, "{scenario}");
+            assert_eq!(told.status.as_deref(), Some("error"), "{scenario}");
+            assert_eq!(told.status_message.as_deref(), Some("card declined"), "{scenario}");
+        }
+        let hidden = rule("span: {}, redact: [status_message]");
+        let told = evidence(&hidden, &[failed()]).remove(0);
+        assert_eq!(told.status_message.as_deref(), Some(REDACTED));
+    }
+
+    #[test]
+    fn what_is_redacted_is_among_no_commonest_values() {
+        let of = |key: &str| Top {
+            key: key.to_owned(),
+            spans: 1,
+            values: vec![TopValue { value: Some("x".to_owned()), spans: 1 }],
+        };
+        let all = [of("http.route"), of("http.target")];
+        let told = top(&rule("span: {}, top: [http.target, http.route], redact: [http.target]"), &all);
+        assert_eq!(told, [of("http.route")]);
+    }
 }

@@ -116,9 +116,8 @@ pub(crate) fn condense(outbox: &mut Vec<Queued>, eval_time: i64) {
         }
     }
     for (rule, notifications) in summaries {
-        let Some(one) = notifications.first() else { continue };
-        let (severity, labels) = (one.severity, one.labels.clone());
-        let told = notifications.iter().filter_map(|notification| {
+        let Some(severity) = notifications.first().map(|one| one.severity) else { continue };
+        let told = notifications.into_iter().filter_map(|notification| {
             let alert = notification.alert.as_ref()?;
             let line = SummaryLine {
                 id: alert.id,
@@ -127,10 +126,10 @@ pub(crate) fn condense(outbox: &mut Vec<Queued>, eval_time: i64) {
                 starts_at: alert.violation.starts_at,
                 ends_at: alert.resolved_at.unwrap_or(alert.violation.ends_at),
             };
-            Some((notification.event, line))
+            Some((notification, line))
         });
         let why = Some("while nothing was evaluated");
-        let notification = of_summary(&rule, severity, labels, told.collect(), why, eval_time);
+        let notification = of_summary(&rule, severity, told.collect(), why, eval_time);
         kept.push(Queued { notification, pending: BTreeMap::new(), held: true });
     }
     *outbox = kept;

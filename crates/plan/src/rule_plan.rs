@@ -47,6 +47,11 @@ pub mod row {
     pub fn group(at: usize) -> String {
         format!("group_{at}")
     }
+
+    /// Text of the `at`th key of which the commonest values are told, of matched rows with ids.
+    pub fn top(at: usize) -> String {
+        format!("top_{at}")
+    }
 }
 
 /// A closed range of event times in nanoseconds since the epoch.
@@ -122,8 +127,8 @@ impl RulePlan {
         left.max(1)
     }
 
-    /// The declared aggregates and `count`, the columns of what they take of each matched row (none where they count every row), and the
-    /// columns of their values.
+    /// The declared aggregates and `count`, the columns of what they take of each matched row (none where they count
+    /// every row), and the columns of their values.
     pub fn computed(&self) -> impl Iterator<Item = (&Aggregate, Option<&str>, &str)> {
         self.aggregates.iter().map(|planned| {
             let input = planned.has_input().then_some(planned.input.as_str());
@@ -159,7 +164,7 @@ impl RulePlan {
     }
 
     /// The matching spans of a table in the given layout, reduced to [`row`] columns; with `ids`, also the two id
-    /// columns, by which duplicates are known.
+    /// columns, by which duplicates are known, and what is told of them.
     pub fn matched(
         &self,
         table: LogicalPlan,
@@ -178,6 +183,8 @@ impl RulePlan {
         if ids {
             projection.push(ident(columns::TRACE_ID));
             projection.push(ident(columns::SPAN_ID));
+            let top = self.rule.top.iter().enumerate();
+            projection.extend(top.map(|(at, key)| fields.text(&key.field).alias(row::top(at))));
         }
         Ok(LogicalPlanBuilder::from(table)
             .filter(self.predicate(layout, ranges)?)?

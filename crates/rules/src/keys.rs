@@ -41,6 +41,8 @@ pub(crate) enum Shape {
     Percent,
     /// A list of texts.
     Texts,
+    /// A list of texts, or that mapping.
+    TextsOr(Table),
     /// A mapping of text to text.
     TextMap,
     /// A field's name.
@@ -115,6 +117,7 @@ pub(crate) enum Table {
     Aggregate,
     CountForm,
     PercentileForm,
+    Evidence,
     Realert,
     TestFile,
     Test,
@@ -137,7 +140,7 @@ pub(crate) enum Table {
 
 impl Table {
     /// Those of rule files, for what is derived from the table.
-    pub(crate) const OF_RULES: [Self; 10] = [
+    pub(crate) const OF_RULES: [Self; 11] = [
         Self::File,
         Self::Rule,
         Self::Defaults,
@@ -147,6 +150,7 @@ impl Table {
         Self::Aggregate,
         Self::CountForm,
         Self::PercentileForm,
+        Self::Evidence,
         Self::Realert,
     ];
 
@@ -175,6 +179,7 @@ impl Table {
             Self::Aggregate => "aggregate",
             Self::CountForm => "count",
             Self::PercentileForm => "percentile",
+            Self::Evidence => "evidence",
             Self::Realert => "realert",
             Self::Test => "test",
             Self::SpanFile => "span_file",
@@ -204,6 +209,7 @@ impl Table {
             Self::Aggregate => AGGREGATE,
             Self::CountForm => COUNT,
             Self::PercentileForm => PERCENTILE,
+            Self::Evidence => EVIDENCE,
             Self::Realert => REALERT,
             Self::TestFile => test_file::FILE,
             Self::Test => test_file::TEST,
@@ -229,6 +235,7 @@ impl Table {
             Self::Rule => &["name", "span", "condition"],
             Self::File => &["rules"],
             Self::PercentileForm => &["of", "p"],
+            Self::Evidence => &["only"],
             Self::TestFile => &["rules", "tests"],
             Self::Test => &["name", "expect"],
             Self::SpanFile => &["file"],
@@ -289,12 +296,17 @@ const RULE: &[Key] = &[
     key("description", Shape::Text, None, "What the rule is about, for people."),
     key("severity", Shape::Word(SEVERITIES), Some("warning"), "How bad a violation is."),
     key("enabled", Shape::Bool, Some("true"), "Disabled rules are checked and not evaluated."),
-    key("labels", Shape::TextMap, None, "Labels for routing. Not part of an alert's identity."),
+    key(
+        "labels",
+        Shape::TextMap,
+        None,
+        "Labels for routing, as texts or as MiniJinja templates over rule, severity and group. Not part of an alert's identity.",
+    ),
     key(
         "annotations",
         Shape::TextMap,
         None,
-        "Texts for people, as MiniJinja templates over rule, severity, labels, group, value, condition, window, evidence, state and trace_url(trace_id).",
+        "Texts for people, as MiniJinja templates over rule, severity, labels, group, value, first, peak, condition, window, started_at, firing_for, evidence, top, trace_url(trace_id), runbook_url and state.",
     ),
     key(
         "semantic_conventions",
@@ -358,6 +370,18 @@ const RULE: &[Key] = &[
         Shape::Integer { min: 1, max: MANY },
         Some("50"),
         "Most alerts of this rule told one by one in one evaluation; more become one notification.",
+    ),
+    key(
+        "evidence",
+        Shape::TextsOr(Table::Evidence),
+        None,
+        "Fields that the spans of evidence carry besides those that the rule reads and the usual ones that say what failed (http.route, error.type, k8s.pod.name and others).",
+    ),
+    key(
+        "top",
+        Shape::Texts,
+        None,
+        "Fields of whose values messages name the five commonest among the window's matching spans, with their share.",
     ),
     key("redact", Shape::Texts, None, "Attribute keys whose values are never sent."),
     key(
@@ -449,6 +473,13 @@ const PERCENTILE: &[Key] = &[
     key("of", Shape::Field, None, "A numeric field, or duration."),
     key("p", Shape::Percent, None, "In percent, above 0 and at most 100."),
 ];
+
+const EVIDENCE: &[Key] = &[key(
+    "only",
+    Shape::Texts,
+    None,
+    "Fields that the spans of evidence carry besides those that the rule reads, and no others.",
+)];
 
 const REALERT: &[Key] = &[
     key("every", Shape::Duration { zero: false }, Some("4h"), "Distance to the first reminder, a duration."),

@@ -49,6 +49,10 @@ pub struct Rule {
     pub aggregates: Vec<Aggregate>,
     /// How many spans a violation carries as evidence.
     pub evidence_limit: u32,
+    /// What evidence shows of each span besides what the rule reads.
+    pub evidence: EvidenceKeys,
+    /// Keys of which messages name the commonest values.
+    pub top: Vec<GroupKey>,
     /// What makes a window a violation.
     pub condition: Condition,
     /// How long the condition must hold before the alert fires.
@@ -153,13 +157,43 @@ pub enum Conventions {
     Exact,
 }
 
-/// One entry of `group_by`.
+/// One entry of `group_by`, `evidence` or `top`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupKey {
-    /// As written; part of the fingerprint and of every payload.
+    /// As written; part of every payload, and of `group_by` of the fingerprint.
     pub key: String,
     /// What it means.
     pub field: Field,
+}
+
+/// What evidence shows of each span besides what the rule reads.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EvidenceKeys {
+    /// The keys that the rule lists.
+    pub keys: Vec<GroupKey>,
+    /// Whether [`EvidenceKeys::USUAL`] are left out (`evidence: {only: […]}`).
+    pub only: bool,
+}
+
+impl EvidenceKeys {
+    /// Attributes that say what failed, and nothing about people.
+    pub const USUAL: [&'static str; 15] = [
+        "http.request.method",
+        "http.route",
+        "http.response.status_code",
+        "url.template",
+        "rpc.service",
+        "rpc.method",
+        "rpc.grpc.status_code",
+        "db.system.name",
+        "db.operation.name",
+        "messaging.system",
+        "messaging.destination.name",
+        "error.type",
+        "exception.type",
+        "server.address",
+        "k8s.pod.name",
+    ];
 }
 
 /// Which spans.

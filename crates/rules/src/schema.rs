@@ -163,6 +163,10 @@ fn of_shape(shape: Shape) -> Value {
         Shape::Percent => json!({"type": "number", "exclusiveMinimum": 0, "maximum": 100}),
         Shape::Texts => json!({"type": "array", "items": reference("scalar")}),
         Shape::Scalars => reference("scalars"),
+        Shape::TextsOr(table) => {
+            let texts = json!({"type": "array", "items": reference("scalar")});
+            json!({"anyOf": [texts, reference(table.name())]})
+        }
         Shape::TextMap => json!({"type": "object", "additionalProperties": reference("scalar")}),
         Shape::Map(Table::Selector) => json!({"anyOf": [reference("selector"), {"type": "string"}]}),
         // `defaults:` with nothing under it is allowed.

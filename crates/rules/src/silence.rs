@@ -25,7 +25,6 @@ use serde::{Deserialize, Serialize};
 pub(crate) use matcher::joined;
 pub use matcher::{Matcher, NoMatcher};
 pub use matchers::{Matchers, Refusal};
-pub(crate) use reach::is_template;
 pub use reach::{Doubt, Reach};
 pub use weekly::{Day, TimeOfDay, Weekly, WeeklyError, Zone};
 

@@ -31,6 +31,11 @@ pub use names::{Holds, Names, VARIABLES, Variable};
 /// Filters beyond those of `MiniJinja`.
 pub const FILTERS: [&str; 4] = ["duration", "percent", "humanize", "iso"];
 
+/// Returns whether a text has anything in it that rendering would replace.
+pub fn is_template(text: &str) -> bool {
+    ["{{", "{%", "{#"].iter().any(|start| text.contains(start))
+}
+
 /// What is wrong with a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateProblem {
@@ -121,15 +126,23 @@ fn unknown_variables(
         });
         first.unwrap_or(0..0)
     };
-    let unknown = used.iter().filter(|name| !known(name));
-    unknown
-        .map(|name| TemplateProblem {
-            code: Code::TemplateName,
-            at: place(name),
-            message: format!("a template knows no `{name}`"),
-            hint: Some(names.instead_of(name)),
-        })
-        .collect()
+    let problem = |name: &str, message: String, hint: String| TemplateProblem {
+        code: Code::TemplateName,
+        at: place(name),
+        message,
+        hint: Some(hint),
+    };
+    let mut problems = Vec::new();
+    for name in used {
+        let is_variable = VARIABLES.iter().any(|variable| variable.name == name);
+        if !known(name) {
+            problems.push(problem(name, format!("a template knows no `{name}`"), names.instead_of(name)));
+        } else if is_variable && !names.may_use(name) {
+            let hint = format!("{}: what stays the same as long as an alert lives", names.all_variables());
+            problems.push(problem(name, format!("a label cannot be made of `{name}`"), hint));
+        }
+    }
+    problems
 }
 
 /// Returns whether the word behind this token is an attribute, a filter or a test.

@@ -51,6 +51,7 @@ fn each_text(notification: &mut Notification, line: impl Fn(&mut String), lines:
                     .into_iter()
                     .for_each(&line);
             }
+            now.description.iter_mut().for_each(&lines);
             now.top.iter_mut().for_each(|top| each_value(top, &line));
             now.notes.iter_mut().for_each(&line);
         }

@@ -23,13 +23,14 @@ impl Filter {
     /// Whether it lets `notification` through.
     ///
     /// Labels are asked of what is known to bear them only. A pipeline that stands still, a file that nobody can read,
-    /// or a rule that is not judged concerns every team: such a notification passes whatever labels are wanted.
+    /// or a rule that is not judged concerns every team: such a notification passes whatever labels are wanted. Of many
+    /// alerts in one message, some may be of any value of a label in which they differ.
     pub fn wants(&self, notification: &Notification) -> bool {
         let severity = self.severity.is_empty() || self.severity.contains(&notification.severity);
         let unlabelled = notification.rule.is_none() || notification.trouble.is_some();
-        let labels =
-            unlabelled || self.labels.iter().all(|(key, value)| notification.labels.get(key) == Some(value));
-        severity && labels
+        let differs = |key| notification.summary.iter().any(|summary| summary.differing.contains(key));
+        let has = |(key, value)| notification.labels.get(key) == Some(value) || differs(key);
+        severity && (unlabelled || self.labels.iter().all(has))
     }
 }
 

@@ -111,7 +111,7 @@ const SQUEEZES: [usize; 3] = [512, 128, 32];
 
 /// The cleaned notification in the form that `form` makes of it, with as much of its lists as `limit` bytes can hold.
 ///
-/// Evidence goes first, by halves, then the names of the files, links, and annotations, and at last the ends of all
+/// Evidence goes first, by halves, then commonest values, the names of the files, links, and annotations, and at last the ends of all
 /// texts: whoever controls values must not be able to make an alert about them too large to send. The text says what
 /// was left out; `form` is given the same by itself.
 pub(crate) fn fit(
@@ -159,6 +159,8 @@ fn shrink(notification: &mut Notification) -> bool {
     }
     let Some(alert) = &mut notification.alert else { return false };
     halve(&mut alert.violation.evidence)
+        || halve(&mut alert.violation.top)
+        || alert.now.as_mut().is_some_and(|now| halve(&mut now.top))
         || halve(&mut alert.files)
         || halve(&mut alert.trace_urls)
         || alert.annotations.pop_last().is_some()
@@ -166,8 +168,11 @@ fn shrink(notification: &mut Notification) -> bool {
 
 fn left_out(whole: &Notification, shown: &Notification) -> Vec<String> {
     type Count = fn(&Notification) -> usize;
-    let counts: [(&str, Count); 5] = [
+    let counts: [(&str, Count); 6] = [
         ("spans of evidence", |n| n.alert.as_ref().map_or(0, |alert| alert.violation.evidence.len())),
+        ("lists of commonest values", |n| {
+            n.alert.iter().flat_map(|alert| &alert.now).map(|now| now.top.len()).sum()
+        }),
         ("data files", |n| n.alert.as_ref().map_or(0, |alert| alert.files.len())),
         ("links", |n| n.alert.as_ref().map_or(0, |alert| alert.trace_urls.len())),
         ("annotations", |n| n.alert.as_ref().map_or(0, |alert| alert.annotations.len())),

@@ -2,7 +2,7 @@
 //!
 //! Every text is clean, none has markup: a sink adds its own and escapes these. Nothing is said twice.
 
-use fluo_alerts::facts::{Fact, Trace, facts, traces};
+use fluo_alerts::facts::{Fact, Trace, description, facts, traces};
 use fluo_alerts::notification::{Notification, SummaryLine};
 use fluo_alerts::template::SUMMARY;
 use fluo_alerts::words::{TRACES_NAMED, more_traces};
@@ -21,7 +21,8 @@ pub(crate) struct Message {
     pub(crate) heading: String,
     /// The same, and what there is to know, in one line.
     pub(crate) title: String,
-    /// The rule's own summary; of what is about no alert, all that there is to say. May have several lines, and be empty.
+    /// The rule's own summary, and what it is about; of what is about no alert, all that there is to say. May have several
+    /// lines, and be empty.
     pub(crate) lead: String,
     /// Names and values.
     pub(crate) facts: Vec<Fact>,
@@ -41,7 +42,11 @@ impl Message {
     pub(crate) fn of(notification: &Notification) -> Self {
         let n = clean(notification);
         let lead = match (&n.alert, &n.summary) {
-            (Some(alert), _) => alert.annotations.get(SUMMARY).cloned().unwrap_or_default(),
+            (Some(alert), _) => {
+                let mut said: Vec<String> = alert.annotations.get(SUMMARY).cloned().into_iter().collect();
+                said.extend(description(&n).filter(|description| !said.contains(description)));
+                said.join("\n")
+            }
             (None, Some(_)) => n.text.lines().next().unwrap_or_default().to_owned(),
             // The heading says it already.
             (None, None) if n.text == n.title => String::new(),

@@ -1,7 +1,7 @@
 //! Whole rules, checked.
 
 use fluo_rules::duration::Nanos;
-use fluo_rules::rule::{Condition, Conventions, GroupKey, Realert, Rule, Severity, Source};
+use fluo_rules::rule::{Condition, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Severity, Source};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, prop_oneof};
@@ -100,6 +100,8 @@ fn frame() -> impl Strategy<Value = Frame> {
                 lookback: Nanos(7 * Nanos::DAY.0),
                 aggregates: Vec::new(),
                 evidence_limit,
+                evidence: EvidenceKeys::default(),
+                top: Vec::new(),
                 condition: Condition {
                     text: "true".to_owned(),
                     expr: super::expressions::literal(fluo_rules::matcher::Value::Bool(true)),

@@ -193,6 +193,7 @@ fn tell(
     if let Some(rule) = rule {
         // Of a rule that is not there any more, the texts stay as they were told last.
         alert.told.annotations = annotations(alert, &course, event, rule, renderer, times, &mut notes);
+        notes.extend(renderer.labels(rule, &alert.told.violation.group).1);
     }
     let now = Now { notes, ..now(alert, course, rule) };
     let violation = &alert.told.violation;
@@ -277,6 +278,7 @@ fn now(alert: &Alert, course: Course, rule: Option<&Rule>) -> Now {
         shown: shown(rule, &named(values)),
         peak_at: course.peak_at,
         peak: named(peak),
+        description: rule.and_then(|rule| rule.description.clone()),
         readings: of_rule.unwrap_or_else(|| bare_readings(values, peak)),
         top: course.top,
         notes: Vec::new(),
@@ -290,10 +292,9 @@ fn summary(name: &str, rule: Option<&Rule>, mut told: Vec<Due>, times: Times) ->
         (Some(left), Some(right)) => right.total_cmp(&left),
         (left, right) => right.is_some().cmp(&left.is_some()),
     });
-    let told = told.into_iter().map(|due| (due.notification.event, due.line)).collect();
-    let (severity, labels) =
-        rule.map_or((Severity::Warning, BTreeMap::new()), |rule| (rule.severity, rule.labels.clone()));
-    of_summary(name, severity, labels, told, None, times.eval_time)
+    let told = told.into_iter().map(|due| (due.notification, due.line)).collect();
+    let severity = rule.map_or(Severity::Warning, |rule| rule.severity);
+    of_summary(name, severity, told, None, times.eval_time)
 }
 
 /// The notification of what is told of several alerts of a rule, in the order in which they are to be listed; `why`
@@ -301,17 +302,19 @@ fn summary(name: &str, rule: Option<&Rule>, mut told: Vec<Due>, times: Times) ->
 pub fn of_summary(
     name: &str,
     severity: Severity,
-    labels: BTreeMap<String, String>,
-    told: Vec<(Event, SummaryLine)>,
+    told: Vec<(Notification, SummaryLine)>,
     why: Option<&str>,
     eval_time: i64,
 ) -> Notification {
     let mut by_event: BTreeMap<Event, usize> = BTreeMap::new();
-    for (event, _) in &told {
-        *by_event.entry(*event).or_default() += 1;
+    for (notification, _) in &told {
+        *by_event.entry(notification.event).or_default() += 1;
     }
+    let labels: Vec<_> = told.iter().map(|(notification, _)| &notification.labels).collect();
+    let (labels, differing) = common_labels(&labels);
     let summary = Summary {
         alerts: told.len() as u64,
+        differing,
         largest: told.into_iter().take(LISTED).map(|(_, line)| line).collect(),
     };
     let subject = format!("{name}\0{}\0{eval_time}", why.unwrap_or_default());
@@ -333,6 +336,22 @@ pub fn of_summary(
     };
     notification.title = format!("{}: {}", notification.heading(), words::counted(&by_event));
     notification
+}
+
+/// The labels that are the same in all of these, and the names of the others.
+fn common_labels(all: &[&BTreeMap<String, String>]) -> (BTreeMap<String, String>, Vec<String>) {
+    let names: BTreeSet<&String> = all.iter().flat_map(|labels| labels.keys()).collect();
+    let (mut common, mut differing) = (BTreeMap::new(), Vec::new());
+    for name in names {
+        let mut values = all.iter().map(|labels| labels.get(name));
+        match values.next().flatten() {
+            Some(first) if values.all(|value| value == Some(first)) => {
+                common.insert(name.clone(), first.clone());
+            }
+            _ => differing.push(name.clone()),
+        }
+    }
+    (common, differing)
 }
 
 #[cfg(test)]
@@ -360,6 +379,21 @@ mod tests {
             assert_eq!(agree(&one, &other), expected, "{scenario}");
             assert_eq!(agree(&other, &one), expected, "{scenario}, the other way round");
         }
+    }
+
+    #[test]
+    fn many_alerts_have_the_labels_that_all_of_them_have() {
+        let labels = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let all = [
+            labels(&[("area", "eu"), ("team", "a"), ("tier", "1")]),
+            labels(&[("area", "eu"), ("team", "b")]),
+        ];
+        let differing = vec!["team".to_owned(), "tier".to_owned()];
+        assert_eq!(common_labels(&[&all[0], &all[1]]), (labels(&[("area", "eu")]), differing));
+        assert_eq!(common_labels(&[&all[0]]), (all[0].clone(), Vec::new()));
+        assert_eq!(common_labels(&[]), (BTreeMap::new(), Vec::new()));
     }
 
     #[test]

@@ -372,7 +372,7 @@ fn messages_say_how_it_is_now_and_what_was_told_at_first_stays() {
     let told = life.told(18, (16, 17), &[]);
     assert_eq!(told[0].event, Event::Resolved);
     assert_eq!(counts(&told[0]), [Value::Int(22), Value::Int(16), Value::Int(90)]);
-    assert!(told[0].text.contains("count = 90 at its peak, limit 5"), "{}", told[0].text);
+    assert!(told[0].text.contains("count = 90 at its peak, limit 5 in 1m"), "{}", told[0].text);
     assert!(told[0].text.contains("Lasted: 6m, from"), "{}", told[0].text);
 }
 
@@ -380,10 +380,18 @@ fn messages_say_how_it_is_now_and_what_was_told_at_first_stays() {
 fn an_annotation_that_cannot_be_rendered_is_said_and_stops_nothing() {
     let mut life = Life::of(", annotations: {summary: '{{ labels[rule] }}', impact: 'none'}");
     let told = life.told(11, (1, 10), &[10]).remove(0);
-    assert_eq!(told.title, "WARNING firing: r: count = 16, limit 5");
+    assert_eq!(told.title, "WARNING firing: r: count = 16, limit 5 in 1m");
     assert!(told.text.contains("Note: the annotation summary could not be rendered: "), "{}", told.text);
     let annotations = told.alert.unwrap().annotations;
     assert_eq!(annotations.into_keys().collect::<Vec<_>>(), ["impact"]);
+}
+
+#[test]
+fn a_label_that_cannot_be_rendered_is_said_and_stops_nothing() {
+    let mut life = Life::of(", labels: {team: '{{ rule | percent }}', area: '{{ rule }}-x'}");
+    let told = life.told(11, (1, 10), &[10]).remove(0);
+    assert_eq!(told.labels, [("area".to_owned(), "r-x".to_owned())].into());
+    assert!(told.text.contains("Note: the label team could not be rendered: "), "{}", told.text);
 }
 
 #[test]

@@ -343,7 +343,7 @@ impl Step<'_> {
         Violation {
             rule: rule.name.clone(),
             severity: rule.severity,
-            labels: rule.labels.clone(),
+            labels: self.facts.renderer.labels(rule, group).0,
             fingerprint: self.fingerprint,
             group: group.to_vec(),
             condition: rule.condition.text.clone(),

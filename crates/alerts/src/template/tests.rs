@@ -109,6 +109,21 @@ fn every_name_that_check_knows_can_be_rendered() {
 }
 
 #[test]
+fn labels_are_made_of_the_group() {
+    let text = "- {name: r, span: {}, condition: count > 5, severity: critical, group_by: [app.team, zone], labels: \
+                {team: \"{{ group['app.team'] }}\", tier: 1, zone: '{{ group.zone }}', page: '{{ severity | upper }}', \
+                odd: '{{ rule | percent }}'}}";
+    let mut loaded = fluo_rules::load(&[fluo_rules::SourceFile::new("r.yml", text)]);
+    assert!(!loaded.has_errors(), "{:?}", loaded.findings);
+    let group = vec![("app.team".to_owned(), Some("pay\nments".to_owned())), ("zone".to_owned(), None)];
+    let (labels, failures) = Renderer::new(None).labels(&loaded.rules.remove(0), &group);
+    let labels: Vec<_> = labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    assert_eq!(labels, [("page", "CRITICAL"), ("team", "pay ments"), ("tier", "1"), ("zone", "(none)")]);
+    assert_eq!(failures.len(), 1);
+    assert!(failures[0].starts_with("the label odd could not be rendered: "), "{failures:?}");
+}
+
+#[test]
 fn without_a_configured_link_there_is_none() {
     let template = "{% if trace_url(evidence[0].trace_id) %}see {{ trace_url(evidence[0].trace_id) }}{% else %}no link{% endif %}";
     let rendered = with_subject(&violation(), |subject| Renderer::new(None).render(template, subject));

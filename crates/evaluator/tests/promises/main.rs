@@ -9,6 +9,7 @@
 //! | `pipelines` | missing data is not an answer |
 //! | `rule_changes` | alerts outlive the text of their rules as far as they should |
 //! | `isolation` | one bad rule or file stays one |
+//! | `messages` | what is told is enough to act on |
 //! | `muting` | silences, inhibition, limits, reminders |
 //! | `receivers` | a receiver that refuses holds up no other |
 //! | `states` | the state is read as it was written, or not at all |
@@ -22,6 +23,7 @@
 mod crashes;
 mod detection;
 mod isolation;
+mod messages;
 mod muting;
 mod outages;
 mod pipelines;

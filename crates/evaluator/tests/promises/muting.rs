@@ -122,7 +122,7 @@ async fn many_alerts_of_a_rule_are_one_message_with_the_largest_first() {
   span: {service_name: auth, status: error}
   group_by: [region]
   notification_limit: 3
-  labels: {team: login}
+  labels: {team: login, area: '{{ group.region }}'}
   condition: count > 5
 ",
     )]);
@@ -138,7 +138,8 @@ async fn many_alerts_of_a_rule_are_one_message_with_the_largest_first() {
     let first: Vec<&str> =
         summary.largest[..2].iter().map(|line| line.group[0].1.as_deref().unwrap()).collect();
     assert!(first.contains(&"r12") && first.contains(&"r13"), "{first:?}");
-    assert_eq!(told[0].labels["team"], "login");
+    assert_eq!(told[0].labels, [("team".to_owned(), "login".to_owned())].into());
+    assert_eq!(summary.differing, ["area"]);
     assert!(told[0].title.contains("14 alerts (14 firing)"), "{}", told[0].title);
     // Three are as many as one may tell one by one.
     for end in 3..5 {

@@ -1,22 +1,51 @@
-//! `group_by` and `expect`.
+//! `group_by` and `expect`, and the other lists of fields: `evidence` and `top`.
 
 use std::collections::BTreeSet;
 
 use super::{Report, expression, shape};
 use crate::diagnostic::Code;
 use crate::expr::nearest::nearest;
+use crate::keys::Table;
 use crate::matcher::Number;
-use crate::rule::GroupKey;
+use crate::rule::{EvidenceKeys, GroupKey};
 use crate::yaml::{Entry, Node, Yaml};
 
-/// Most keys of a group.
-const MAX_KEYS: usize = 32;
+/// A list of fields.
+struct List {
+    /// What one of them is called.
+    one: &'static str,
+    /// How many there may be.
+    most: usize,
+    /// Whether a span may have many of one.
+    many: bool,
+}
 
 /// The value of `group_by`.
 pub(super) fn group_by(report: &mut Report, entry: &Entry) -> Option<Vec<GroupKey>> {
+    fields(report, entry, &List { one: "a group key", most: 32, many: false })
+}
+
+/// The value of `top`.
+pub(super) fn top(report: &mut Report, entry: &Entry) -> Option<Vec<GroupKey>> {
+    fields(report, entry, &List { one: "a key of `top`", most: 8, many: false })
+}
+
+/// The value of `evidence`: a list of fields, or `{only: …}`.
+pub(super) fn evidence(report: &mut Report, entry: &Entry) -> Option<EvidenceKeys> {
+    let list = List { one: "a key of `evidence`", most: 32, many: true };
+    let Yaml::Map(entries) = &entry.value.value else {
+        return Some(EvidenceKeys { keys: fields(report, entry, &list)?, only: false });
+    };
+    shape::known_keys(report, entries, Table::Evidence, "`evidence`");
+    shape::required_keys(report, &entry.value, Table::Evidence, "`evidence`");
+    Some(EvidenceKeys { keys: fields(report, entry.value.get("only")?, &list)?, only: true })
+}
+
+fn fields(report: &mut Report, entry: &Entry, list: &List) -> Option<Vec<GroupKey>> {
+    let List { one, most, .. } = list;
     let items = shape::items(report, entry)?;
-    if items.len() > MAX_KEYS {
-        let message = format!("`group_by` has {} keys; it may have {MAX_KEYS}", items.len());
+    if items.len() > *most {
+        let message = format!("`{}` has {} keys; it may have {most}", entry.key, items.len());
         report.value(Code::InvalidValue, entry, message);
         return None;
     }
@@ -30,12 +59,12 @@ pub(super) fn group_by(report: &mut Report, entry: &Entry) -> Option<Vec<GroupKe
             sound = false;
             continue;
         };
-        if let Some(many) = field.many() {
-            let message = format!("`{name}` cannot be a group key: a span may have many {many}");
+        if let Some(many) = field.many().filter(|_| !list.many) {
+            let message = format!("`{name}` cannot be {one}: a span may have many {many}");
             report.at(Code::NotGroupable, item, message);
             sound = false;
         } else if keys.iter().any(|key| key.key == name) {
-            report.at(Code::Conflict, item, format!("`{name}` is a group key already"));
+            report.at(Code::Conflict, item, format!("`{name}` is {one} already"));
             sound = false;
         } else {
             keys.push(GroupKey { key: name, field });

@@ -11,10 +11,10 @@
 //! | `rule` | a rule, from all of the below |
 //! | `selector`, `matcher`, `pattern` | `span:` |
 //! | `aggregation` | `aggregation:` |
-//! | `groups` | `group_by`, `expect` |
+//! | `groups` | `group_by`, `expect`, `evidence`, `top` |
 //! | `condition`, `expression` | `condition`, and expressions in general |
 //! | `timing` | windows, delays, reminders |
-//! | `annotations` | `labels`, `annotations` |
+//! | `templates` | `labels`, `annotations` |
 //! | `unsupported` | what this version refuses |
 //! | `test_file` | a test file, from `test_span`, `expectation` and the two below |
 //! | `moment` | moments, offsets and ranges of them |
@@ -23,7 +23,6 @@
 //! | `config` | `fluo.yml` |
 
 mod aggregation;
-mod annotations;
 mod condition;
 mod config;
 mod expectation;
@@ -38,6 +37,7 @@ mod rule;
 mod selector;
 mod shape;
 mod silence;
+mod templates;
 mod test_file;
 mod test_span;
 mod timing;

@@ -5,11 +5,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::aggregation::Aggregation;
-use super::{Report, aggregation, annotations, condition, groups, selector, shape, timing, unsupported};
+use super::{Report, aggregation, condition, groups, selector, shape, templates, timing, unsupported};
 use crate::diagnostic::Code;
 use crate::duration::Nanos;
 use crate::keys::{CONVENTIONS, SEVERITIES, Shape, Table};
-use crate::rule::{Conventions, GroupKey, Realert, Rule, Selector, Severity, Source};
+use crate::rule::{Conventions, EvidenceKeys, GroupKey, Realert, Rule, Selector, Severity, Source};
 use crate::template::Names;
 use crate::yaml::{Entry, Node};
 
@@ -107,6 +107,8 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
                 lookback: values.lookback,
                 aggregates: aggregation.aggregates,
                 evidence_limit: aggregation.evidence_limit,
+                evidence: values.evidence,
+                top: values.top,
                 condition,
                 hold_for: values.hold_for,
                 keep_firing_for: values.keep_firing_for,
@@ -237,6 +239,7 @@ fn names<'a>(node: &'a Node, aggregation: &'a Aggregation, group_by: Option<&'a 
         aggregates: (!aggregation.broken).then(aggregates),
         labels: labels.map(|labels| labels.iter().map(|label| label.key.as_str()).collect()),
         group: group_by.map(|keys| keys.iter().map(|key| key.key.as_str()).collect()),
+        of_label: false,
     }
 }
 
@@ -256,6 +259,8 @@ struct Values {
     keep_firing_for: Nanos,
     realert: Realert,
     notification_limit: u32,
+    evidence: EvidenceKeys,
+    top: Vec<GroupKey>,
     redact: Vec<String>,
     eval_delay: Option<Nanos>,
     allowed_lateness: Option<Nanos>,
@@ -281,10 +286,13 @@ impl Values {
             description: node.get("description").and_then(|entry| shape::text(report, entry)),
             severity: severity(report, node),
             enabled: node.get("enabled").and_then(|entry| shape::boolean(report, entry)).unwrap_or(true),
-            labels: node.get("labels").and_then(|entry| shape::text_map(report, entry)).unwrap_or_default(),
+            labels: node
+                .get("labels")
+                .and_then(|entry| templates::templates(report, entry, &names.of_label()))
+                .unwrap_or_default(),
             annotations: node
                 .get("annotations")
-                .and_then(|entry| annotations::annotations(report, entry, names))
+                .and_then(|entry| templates::templates(report, entry, names))
                 .unwrap_or_default(),
             conventions: conventions(report, node),
             window,
@@ -298,6 +306,11 @@ impl Values {
                 .and_then(|entry| timing::realert(report, entry))
                 .unwrap_or(timing::DEFAULT_REALERT),
             notification_limit: integer(report, node, "notification_limit").unwrap_or(50),
+            evidence: node
+                .get("evidence")
+                .and_then(|entry| groups::evidence(report, entry))
+                .unwrap_or_default(),
+            top: node.get("top").and_then(|entry| groups::top(report, entry)).unwrap_or_default(),
             redact: node.get("redact").and_then(|entry| shape::texts(report, entry)).unwrap_or_default(),
             eval_delay,
             allowed_lateness,

@@ -122,10 +122,12 @@ fn lists_of_sinks_stand_alone() {
 fn labels_that_no_rule_has_are_told() {
     let rules = load_rules(&[SourceFile::new(
         "r.yml",
-        "- {name: a, labels: {team: payments, area: eu}, span: {}, condition: count > 5}\n",
+        "- {name: a, labels: {team: payments, area: eu}, span: {}, condition: count > 5}\n\
+         - {name: b, labels: {zone: '{{ group.zone }}'}, group_by: [zone], span: {}, condition: count > 5}\n",
     )]);
     for (labels, told, hint) in [
         ("{team: payments, area: eu}", "", None),
+        ("{zone: z7}", "", None),
         ("{taem: payments}", "no rule has a label `taem`: the sink `stdout` hears of no alert", Some("team")),
         (
             "{team: paymnts}",

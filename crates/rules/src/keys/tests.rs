@@ -14,7 +14,7 @@ fn example(key: &Key) -> &'static str {
         Shape::Duration { .. } | Shape::DurationOr(_) => "1m",
         Shape::Integer { .. } => "7",
         Shape::Factor | Shape::Percent => "2",
-        Shape::Texts | Shape::Groups => "[a]",
+        Shape::Texts | Shape::TextsOr(_) | Shape::Groups => "[a]",
         Shape::Scalars => "[1]",
         Shape::Text | Shape::Scalar | Shape::Matcher => {
             if matches!(key.name, "kind") {
@@ -95,6 +95,7 @@ fn file(table: Table, key: &Key) -> String {
             "aggregation: {{x: {{percentile: {{{entry}, {}}}}}}}",
             if key.name == "of" { "p: 2" } else { "of: duration" }
         )),
+        Table::Evidence => rule(&format!("evidence: {{{entry}}}")),
         Table::Realert => rule(&format!("realert: {{{entry}}}")),
         _ => unreachable!("not of rule files"),
     }

@@ -7,6 +7,7 @@ use super::matchers::Matchers;
 use crate::diagnostic::Code;
 use crate::expr::nearest::nearest;
 use crate::rule::Rule;
+use crate::template::is_template;
 
 /// Which alerts of a rule matchers are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,11 +53,6 @@ fn held<'a>(rule: &'a Rule, label: &str) -> Held<'a> {
             text => Held::Text(text.unwrap_or_default()),
         },
     }
-}
-
-/// Whether a label's text is made anew for each alert.
-pub(crate) fn is_template(text: &str) -> bool {
-    text.contains("{{") || text.contains("{%")
 }
 
 impl Matchers {

@@ -73,6 +73,10 @@ pub const VARIABLES: &[Variable] = &[
     variable("state", Holds::Plain),
 ];
 
+/// Those of which labels may be made: an alert is routed by its labels from its first message to its last, so they are
+/// of what never changes in its life.
+const OF_LABELS: [&str; 3] = ["rule", "severity", "group"];
+
 const fn variable(name: &'static str, holds: Holds) -> Variable {
     Variable { name, holds }
 }
@@ -86,9 +90,30 @@ pub struct Names<'a> {
     pub labels: Option<Vec<&'a str>>,
     /// Its group keys.
     pub group: Option<Vec<&'a str>>,
+    /// Whether the text is a label: it may name less.
+    pub of_label: bool,
 }
 
 impl Names<'_> {
+    /// The same for a label.
+    #[must_use]
+    pub fn of_label(&self) -> Self {
+        Self { of_label: true, ..self.clone() }
+    }
+
+    pub(super) fn may_use(&self, variable: &str) -> bool {
+        !self.of_label || OF_LABELS.contains(&variable)
+    }
+
+    fn variables(&self) -> impl Iterator<Item = &'static str> + '_ {
+        VARIABLES.iter().map(|variable| variable.name).filter(|name| self.may_use(name))
+    }
+
+    /// A hint that lists what may be named.
+    pub(super) fn all_variables(&self) -> String {
+        format!("it may use {}", self.variables().collect::<Vec<_>>().join(", "))
+    }
+
     /// Names for "did you mean" and the keys below a variable; none where they are not known.
     fn below(&self, holds: Holds) -> Option<Vec<&str>> {
         match holds {
@@ -105,11 +130,14 @@ impl Names<'_> {
 
     /// What to write in place of an unknown variable.
     pub(super) fn instead_of(&self, name: &str) -> String {
-        let variables = || VARIABLES.iter().map(|variable| variable.name);
         let has = |holds| self.below(holds).is_some_and(|names| names.contains(&name));
         let meant = match name {
-            _ if has(Holds::Aggregates) => format!("value.{name}"),
             _ if has(Holds::Group) => format!("group.{name}"),
+            _ if self.of_label => match nearest(name, self.variables()) {
+                Some(near) => near.to_owned(),
+                None => return self.all_variables(),
+            },
+            _ if has(Holds::Aggregates) => format!("value.{name}"),
             _ if has(Holds::Labels) => format!("labels.{name}"),
             "name" | "alertname" | "alert" | "rule_name" | "monitor" => "rule".to_owned(),
             "status" | "event" => "state".to_owned(),
@@ -117,9 +145,9 @@ impl Names<'_> {
             "tags" | "label" => "labels".to_owned(),
             "groups" | "group_by" => "group".to_owned(),
             "spans" | "span" | "traces" | "exemplars" => "evidence".to_owned(),
-            _ => match nearest(name, variables()) {
+            _ => match nearest(name, self.variables()) {
                 Some(near) => near.to_owned(),
-                None => return format!("it may use {}", variables().collect::<Vec<_>>().join(", ")),
+                None => return self.all_variables(),
             },
         };
         format!("did you mean `{meant}`?")
@@ -325,6 +353,7 @@ mod tests {
             aggregates: Some(vec!["errors", "total"]),
             labels: Some(vec!["team", "app.tier"]),
             group: Some(vec!["service_name", "http.route"]),
+            ..Names::default()
         };
         for (text, part, message, hint) in [
             ("{{ labels.nope }}", "nope", "the rule has no label `nope`", "there is `team`, `app.tier`"),
@@ -422,7 +451,7 @@ mod tests {
 
     #[test]
     fn a_rule_without_labels_and_groups_has_none() {
-        let names = Names { aggregates: None, labels: Some(vec![]), group: Some(vec![]) };
+        let names = Names { aggregates: None, labels: Some(vec![]), group: Some(vec![]), ..Names::default() };
         let hints: Vec<_> = check("{{ labels.a }}{{ group.b }}{{ value.c }}", &names)
             .into_iter()
             .map(|problem| problem.hint.unwrap_or_default())
@@ -431,8 +460,35 @@ mod tests {
     }
 
     #[test]
+    fn a_label_is_made_of_what_never_changes_in_an_alerts_life() {
+        let names = Names { group: Some(vec!["app.team"]), of_label: true, ..Names::default() };
+        for text in ["payments", "{{ group['app.team'] }}-{{ severity | upper }}", "{{ rule }}"] {
+            assert_eq!(check(text, &names), [], "{text}");
+        }
+        let of_what = "it may use rule, severity, group";
+        let why = "it may use rule, severity, group: what stays the same as long as an alert lives";
+        for (text, message, hint) in [
+            ("{{ value.count }}", "a label cannot be made of `value`", why),
+            ("{{ labels.x }}", "a label cannot be made of `labels`", why),
+            ("{{ errors }}", "a template knows no `errors`", of_what),
+            ("{{ app }}", "a template knows no `app`", of_what),
+            (
+                "{{ group.app.team }}",
+                "`group.app.team` asks for `app` in `group`, and for the rest below that",
+                "a key with a dot stands in brackets: `group['app.team']`",
+            ),
+            ("{{ group.team }}", "the rule is not grouped by `team`", "there is `app.team`"),
+        ] {
+            let found: Vec<_> =
+                check(text, &names).into_iter().map(|problem| (problem.message, problem.hint)).collect();
+            assert_eq!(found, [(message.to_owned(), Some(hint.to_owned()))], "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_only_asked_for_may_be_missing() {
-        let names = Names { aggregates: Some(vec![]), labels: Some(vec![]), group: Some(vec![]) };
+        let names =
+            Names { aggregates: Some(vec![]), labels: Some(vec![]), group: Some(vec![]), ..Names::default() };
         for text in [
             "{% if labels.team %}{{ labels.team }}{% endif %}",
             "{% if not labels.team and group.x is not defined %}{{ labels['team'] | upper }}{% endif %}",

@@ -3,7 +3,9 @@
 use fluo_rules::duration::Nanos;
 use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::matcher::{Matcher, Number, Test, Value};
-use fluo_rules::rule::{Aggregate, AggregateFunction, Conventions, Realert, Rule, Selector, Severity};
+use fluo_rules::rule::{
+    Aggregate, AggregateFunction, Conventions, GroupKey, Realert, Rule, Selector, Severity,
+};
 use fluo_rules::{SourceFile, load};
 
 use crate::load_text;
@@ -130,6 +132,40 @@ rules:
     assert_eq!(names, [("total", false), ("errors", true)]);
     assert_eq!(rule.evidence_limit, 10);
     assert_eq!(rule.source.line, 3);
+}
+
+#[test]
+fn what_evidence_and_messages_show_besides() {
+    let written = |keys: &str| {
+        let rule = rule(&format!("- {{name: a, span: {{}}, condition: count > 5{keys}}}"));
+        let names = |keys: &[GroupKey]| keys.iter().map(|key| key.key.clone()).collect::<Vec<_>>();
+        (names(&rule.evidence.keys), rule.evidence.only, names(&rule.top))
+    };
+    let none = Vec::<String>::new();
+    assert_eq!(written(""), (none.clone(), false, none.clone()));
+    assert_eq!(
+        written(", evidence: [exception.message, event.name, kind], top: [http.route, service_name]"),
+        (
+            vec!["exception.message".to_owned(), "event.name".to_owned(), "kind".to_owned()],
+            false,
+            vec!["http.route".to_owned(), "service_name".to_owned()]
+        )
+    );
+    assert_eq!(written(", evidence: {only: [a]}"), (vec!["a".to_owned()], true, none.clone()));
+    assert_eq!(written(", evidence: {only: []}"), (none.clone(), true, none));
+}
+
+#[test]
+fn labels_are_templates_of_what_never_changes() {
+    let rule = rule(
+        "- {name: a, span: {}, condition: count > 5, group_by: [app.team], \
+         labels: {team: \"{{ group['app.team'] }}\", what: '{{ rule }}/{{ severity }}', tier: 1}}",
+    );
+    let labels: Vec<_> = rule.labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    assert_eq!(
+        labels,
+        [("team", "{{ group['app.team'] }}"), ("tier", "1"), ("what", "{{ rule }}/{{ severity }}")]
+    );
 }
 
 #[test]

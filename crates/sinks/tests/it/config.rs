@@ -6,7 +6,7 @@ use fluo_rules::{SourceFile, config};
 use fluo_sinks::{SinkConfig, build, route_all, sinks_of};
 use serde_json::{Value, json};
 
-use crate::notifications::{firing, stale};
+use crate::notifications::{firing, stale, summary};
 use crate::secrets;
 
 fn read(yaml: &str) -> Result<SinkConfig, String> {
@@ -224,5 +224,22 @@ fn filters() {
         let wants =
             [&firing(), &critical, &stale(), &broken_file].map(|notification| routed[0].wants(notification));
         assert_eq!(wants, expected, "{scenario}");
+    }
+}
+
+#[test]
+fn many_alerts_in_one_message_go_to_everybody_whom_one_of_them_may_concern() {
+    let mut many = summary();
+    many.labels = [("area", "login")].map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    many.summary.as_mut().unwrap().differing = vec!["team".to_owned()];
+    for (labels, expected) in [
+        ("{team: payments}", true),
+        ("{team: search, area: login}", true),
+        ("{team: payments, area: search}", false),
+        ("{tier: 1}", false),
+    ] {
+        let sink = read(&format!("{{type: stdout, labels: {labels}}}")).unwrap();
+        let routed = route_all(&[sink], &secrets, None).unwrap();
+        assert_eq!(routed[0].wants(&many), expected, "{labels}");
     }
 }

@@ -141,7 +141,7 @@ fn burst() -> Notification {
         rule: r#"
 - name: failed-logins
   severity: critical
-  labels: {team: identity}
+  labels: {team: identity, service: "{{ group.service_name }}"}
   annotations:
     summary: "{{ value.failures }} failed logins at {{ group.service_name }} in {{ window.end | iso }}'s minute"
     runbook_url: https://runbooks.example/failed-logins?service={{ group.service_name }}
@@ -190,7 +190,14 @@ fn failed_payments() -> Vec<Evidence> {
     vec![
         span(1, "checkout", "POST /pay", 5003, "upstream card-gateway did not answer", card),
         span(2, "checkout", "POST /pay", 5001, "upstream card-gateway did not answer", card),
-        span(3, "checkout", "POST /pay/confirm", 212, "", &[("http.route", "/pay/confirm")]),
+        span(
+            3,
+            "checkout",
+            "POST /pay/confirm",
+            212,
+            "",
+            &[("http.route", "/pay/confirm"), ("http.response.status_code", "500")],
+        ),
         span(4, "checkout", "POST /pay", 5002, "upstream card-gateway did not answer", card),
         // A second span of the first trace.
         span(1, "checkout", "POST /pay", 5000, "retry failed", card),

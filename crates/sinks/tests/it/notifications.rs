@@ -115,6 +115,7 @@ fn alert(event: Event, environment: &str, service: &str) -> Notification {
                 shown: vec![("count".to_owned(), "40".to_owned()), ("p99".to_owned(), "1.2s".to_owned())],
                 peak_at: STARTS_AT + 50 * SECOND,
                 peak: vec![("count".to_owned(), Value::Int(41)), ("p99".to_owned(), Value::None)],
+                description: None,
                 readings: vec![
                     reading("count", "40", "41", "limit 5"),
                     reading("p99", "1.2s", "no value", ""),
@@ -141,7 +142,7 @@ fn alert(event: Event, environment: &str, service: &str) -> Notification {
 
 fn reading(what: &str, value: &str, peak: &str, limit: &str) -> Reading {
     let [what, value, peak, limit] = [what, value, peak, limit].map(str::to_owned);
-    Reading { what, value, peak, limit }
+    Reading { what, value, peak, limit, falls: false }
 }
 
 /// Nothing arrives any more.
@@ -218,7 +219,7 @@ pub(crate) fn summary() -> Notification {
         title: "WARNING many alerts: AuthFailuresRule: 60 alerts (60 firing)".to_owned(),
         text: "60 alerts (60 firing)\nuser=user-0: count = 90".to_owned(),
         alert: None,
-        summary: Some(Summary { alerts: 60, largest: (0..3).map(line).collect() }),
+        summary: Some(Summary { alerts: 60, differing: Vec::new(), largest: (0..3).map(line).collect() }),
         ..firing()
     }
 }

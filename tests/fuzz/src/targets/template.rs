@@ -11,7 +11,8 @@ pub(crate) const TARGET: Target = Target {
     form: Form::Text,
     run: |input| {
         let text = String::from_utf8_lossy(input);
-        let names = Names { aggregates: Some(vec!["errors", "total"]), labels: None, group: None };
+        let names = Names { aggregates: Some(vec!["errors", "total"]), ..Names::default() };
+        drop(template::check(&text, &names.of_label()));
         let problems = template::check(&text, &names);
         if problems.is_empty() {
             let renderer = Renderer::new(Some("https://traces.example/{trace_id}"));

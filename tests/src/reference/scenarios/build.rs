@@ -7,7 +7,8 @@ use fluo_rules::expr::{Comparison, Expr, ExprKind};
 use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::matcher::{Matcher, Number, Test, Value};
 use fluo_rules::rule::{
-    Aggregate, AggregateFunction, Condition, Conventions, GroupKey, Realert, Rule, Selector, Severity, Source,
+    Aggregate, AggregateFunction, Condition, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Selector,
+    Severity, Source,
 };
 use fluo_spans::span::{Attributes, Event, InstrumentationScope, Kind, Resource, Span, Status};
 
@@ -90,6 +91,8 @@ pub(super) fn auth_failures() -> Rule {
         lookback: Nanos(7 * Nanos::DAY.0),
         aggregates: vec![Aggregate::implied_count()],
         evidence_limit: 10,
+        evidence: EvidenceKeys::default(),
+        top: Vec::new(),
         condition: condition(more_than(aggregate("count"), 5)),
         hold_for: Nanos(0),
         keep_firing_for: Nanos(0),

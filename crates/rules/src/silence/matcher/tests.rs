@@ -213,7 +213,7 @@ fn yaml_and_the_command_line_mean_the_same() {
 fn rules() -> Vec<Rule> {
     let text = "
 - {name: AuthFailures, labels: {team: payments}, severity: critical, span: {}, group_by: [service_name, http.route], condition: count > 5}
-- {name: slow-checkout, labels: {team: shop, area: \"{{ group['x'] }}\"}, span: {}, group_by: [http.route], condition: count > 5}
+- {name: slow-checkout, labels: {team: shop, area: \"{{ group['http.route'] }}\"}, span: {}, group_by: [http.route], condition: count > 5}
 ";
     let loaded = load_rules(&[SourceFile::new("r.yml", text)]);
     assert_eq!(loaded.findings, []);

@@ -1,4 +1,4 @@
-//! `annotations:`: texts for people, each a template that must parse.
+//! `annotations:` and `labels:`: texts, each a template that must parse.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use super::{Report, shape};
 use crate::template::{self, Names};
 use crate::yaml::{Entry, locate};
 
-/// The value of `annotations`, in a rule with these names.
-pub(super) fn annotations(
+/// A mapping of templates, in a rule with these names.
+pub(super) fn templates(
     report: &mut Report,
     entry: &Entry,
     names: &Names<'_>,
