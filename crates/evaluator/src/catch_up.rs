@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fluo_alerts::escape::plain;
+use fluo_alerts::life_cycle::Stretch;
 use fluo_alerts::life_cycle::announce::of_summary;
 use fluo_alerts::notification::{Event, Id, Notification, SCHEMA, SummaryLine};
 use fluo_alerts::time;
 use fluo_alerts::words::heading;
-use fluo_rules::rule::Severity;
+use fluo_rules::rule::{Rule, Severity};
 
 use crate::settings::Settings;
 use crate::state::{Queued, State};
@@ -34,20 +36,32 @@ pub(crate) fn next(state: &State, settings: &Settings, eval_time: i64) -> Step {
     Step { eval_time: next, last: next == eval_time, skip_to }
 }
 
-/// What is told of a part of the past that is not judged.
+/// What is told of a part of the past that is not judged, because the evaluator did not run for too long.
 pub(crate) fn unjudged(from: i64, to: i64, at: i64) -> Notification {
-    let (from, to) = (time::human(from), time::human(to));
+    told_unjudged(None, Stretch { from, to }, at, "The evaluator did not run for longer than `max_catch_up`.")
+}
+
+/// What is told of moments of a rule that are not judged, because the files that they need could not be read for too long.
+pub(crate) fn unjudged_of(rule: &Rule, moments: Stretch, at: i64) -> Notification {
+    let why = "The files that it needs could not be read for longer than `max_catch_up`.";
+    told_unjudged(Some(rule), moments, at, why)
+}
+
+fn told_unjudged(rule: Option<&Rule>, moments: Stretch, at: i64, why: &str) -> Notification {
+    let (from, to) = (time::human(moments.from), time::human(moments.to));
+    let of = rule.map_or_else(String::new, |rule| format!(" of {}", plain(&rule.name)));
+    let what = rule.map_or_else(|| format!("{from}\0{to}"), |rule| format!("{}\0{from}\0{to}", rule.name));
+    let severity = rule.map_or(Severity::Warning, |rule| rule.severity.max(Severity::Warning));
     Notification {
         schema: SCHEMA.to_owned(),
-        id: Id::of_notification(&format!("{from}\0{to}"), Event::Unjudged, 0),
+        id: Id::of_notification(&what, Event::Unjudged, 0),
         event: Event::Unjudged,
         at,
-        severity: Severity::Warning,
-        title: heading(Severity::Warning, &format!("past not judged: {from} to {to}")),
-        text: "The evaluator did not run for longer than `max_catch_up`. `fluo eval` looks at what was left out."
-            .to_owned(),
-        rule: None,
-        labels: BTreeMap::new(),
+        severity,
+        title: heading(severity, &format!("past{of} not judged: {from} to {to}")),
+        text: format!("{why} `fluo eval` looks at what was left out."),
+        rule: rule.map(|rule| rule.name.clone()),
+        labels: rule.map(|rule| rule.labels.clone()).unwrap_or_default(),
         reason: None,
         alert: None,
         summary: None,

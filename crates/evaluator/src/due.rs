@@ -5,7 +5,9 @@
 //! earlier look found.
 
 use fluo_alerts::life_cycle::segment::runs;
-use fluo_alerts::life_cycle::{RuleState, Stretch, joined};
+use fluo_alerts::life_cycle::{RuleState, Stretch, joined, without};
+
+use crate::span_data::Holes;
 
 /// The smallest cell: a minute.
 const MINUTE: i64 = 60_000_000_000;
@@ -33,8 +35,8 @@ pub(crate) struct Due<'a> {
     pub(crate) arrived: &'a [Stretch],
     /// End of the newest span that is known.
     pub(crate) newest_end: i64,
-    /// Event times of which spans may be missing.
-    pub(crate) damaged: &'a [Stretch],
+    /// Event times of which spans are missing.
+    pub(crate) holes: &'a Holes,
     /// Of a former text of the rule: the last moment that it judges.
     pub(crate) until: Option<i64>,
 }
@@ -44,6 +46,9 @@ pub(crate) struct Due<'a> {
 pub(crate) struct Moments {
     /// To be judged, in order.
     pub(crate) stretches: Vec<Stretch>,
+    /// To be judged once what is unread can be read. An exact rule is judged there meanwhile, too: what it finds in fewer
+    /// spans it also finds in all of them.
+    pub(crate) owed: Vec<Stretch>,
     /// How far moments are judged then.
     pub(crate) judged_to: i64,
 }
@@ -63,9 +68,10 @@ impl Due<'_> {
         self.floor(moment).saturating_add(self.cell() - 1)
     }
 
-    /// Late spans change nothing before this moment.
-    pub(crate) fn horizon(&self, hold_for: i64) -> i64 {
-        self.floor(self.late_from.saturating_sub(self.gap).saturating_sub(hold_for))
+    /// Nothing changes any more before this moment: no late span reaches there, and nothing is owed.
+    pub(crate) fn horizon(&self, hold_for: i64, owed: &[Stretch]) -> i64 {
+        let first = owed.first().map_or(self.late_from, |owed| owed.from.min(self.late_from));
+        self.floor(first.saturating_sub(self.gap).saturating_sub(hold_for))
     }
 
     /// The first moment, of those that were judged, which files that have just arrived reach back to.
@@ -92,6 +98,7 @@ impl Due<'_> {
                 stretches.push(Stretch { from: self.floor(first), to: self.ceil(last) });
             }
         }
+        stretches.extend(&state.owed);
         let within = |stretch: Stretch| Stretch {
             from: stretch.from.max(state.from.saturating_add(1)),
             to: stretch.to.min(top),
@@ -99,9 +106,21 @@ impl Due<'_> {
         let mut stretches = joined(stretches.into_iter().map(within).collect());
         self.widen(&mut stretches, state, top);
         if self.missing_matters {
-            stretches = self.without_damage(&stretches);
+            stretches = without(&stretches, &self.touched_by(&self.holes.damaged));
         }
-        Moments { stretches, judged_to: top }
+        let unread = self.touched_by(&self.holes.unread);
+        let readable = without(&stretches, &unread);
+        let owed = without(&stretches, &readable);
+        Moments { stretches: if self.exact { stretches } else { readable }, owed, judged_to: top }
+    }
+
+    /// The moments, in whole cells, whose windows reach to spans that ended in these stretches.
+    pub(crate) fn touched_by(&self, ends: &[Stretch]) -> Vec<Stretch> {
+        let touched = ends.iter().map(|ends| Stretch {
+            from: self.floor(ends.from),
+            to: self.ceil(ends.to.saturating_add(self.window - 1)),
+        });
+        joined(touched.collect())
     }
 
     /// Goes on to the end of every run that a stretch meets: what a run starts with is kept for its first segment only,
@@ -130,29 +149,6 @@ impl Due<'_> {
             *stretches = wider;
         }
     }
-
-    /// Without the moments whose windows miss spans of a file that could not be read.
-    fn without_damage(&self, stretches: &[Stretch]) -> Vec<Stretch> {
-        let mut left = stretches.to_vec();
-        for damaged in self.damaged {
-            let touched = Stretch {
-                from: self.floor(damaged.from),
-                to: self.ceil(damaged.to.saturating_add(self.window - 1)),
-            };
-            left = left
-                .into_iter()
-                .flat_map(|stretch| {
-                    [
-                        Stretch { to: stretch.to.min(touched.from.saturating_sub(1)), ..stretch },
-                        Stretch { from: stretch.from.max(touched.to.saturating_add(1)), ..stretch },
-                    ]
-                })
-                .filter(|stretch| stretch.from <= stretch.to)
-                .collect();
-            left = joined(left);
-        }
-        left
-    }
 }
 
 #[cfg(test)]
@@ -169,6 +165,8 @@ mod tests {
         Stretch { from, to }
     }
 
+    static NONE: Holes = Holes { damaged: Vec::new(), unread: Vec::new() };
+
     /// A grid rule of one-minute steps and windows, evaluated at minute 101, an hour's lateness.
     fn due() -> Due<'static> {
         Due {
@@ -183,7 +181,7 @@ mod tests {
             alive_to: minutes(101),
             arrived: &[],
             newest_end: minutes(100),
-            damaged: &[],
+            holes: &NONE,
             until: None,
         }
     }
@@ -248,11 +246,27 @@ mod tests {
     #[test]
     fn what_missing_spans_can_make_true_waits_for_a_file_and_for_whole_windows() {
         let waiting = Due { missing_matters: true, alive_to: minutes(99), ..due() };
-        assert_eq!(waiting.moments(&state()), Moments { stretches: Vec::new(), judged_to: minutes(99) });
+        assert_eq!(waiting.moments(&state()), Moments { stretches: Vec::new(), owed: Vec::new(), judged_to: minutes(99) });
         let alive = Due { missing_matters: true, ..due() };
         assert_eq!(alive.moments(&state()).judged_to, minutes(100));
-        let damaged = [stretch(minutes(99), minutes(99) + 5)];
-        let holed = Due { missing_matters: true, damaged: &damaged, ..due() };
+        let holes = Holes { damaged: vec![stretch(minutes(99), minutes(99) + 5)], ..Holes::default() };
+        let holed = Due { missing_matters: true, holes: &holes, ..due() };
         assert_eq!(holed.moments(&state()).stretches, []);
+    }
+
+    #[test]
+    fn moments_whose_spans_cannot_be_read_are_owed_until_they_can_be() {
+        let holes = Holes { unread: vec![stretch(minutes(99) + 1, minutes(99) + 5)], ..Holes::default() };
+        let owed = vec![stretch(minutes(99) + 1, minutes(100))];
+        let down = Due { holes: &holes, ..due() }.moments(&state());
+        assert_eq!(down, Moments { stretches: Vec::new(), owed: owed.clone(), judged_to: minutes(100) });
+        let exact = Due { exact: true, holes: &holes, ..due() }.moments(&state());
+        assert_eq!(exact.stretches, [stretch(minutes(99) + 1, minutes(101))]);
+        assert_eq!(exact.owed, [stretch(minutes(99) + 1, minutes(101) - 1)]);
+        // Two hours later, far behind what late spans re-open.
+        let state = RuleState { owed: owed.clone(), judged_to: minutes(220), ..state() };
+        let later = Due { eval_time: minutes(221), watermark: minutes(220), late_from: minutes(160), ..due() };
+        assert_eq!(later.moments(&state).stretches, owed);
+        assert_eq!(later.moments(&state).owed, []);
     }
 }

@@ -6,6 +6,7 @@
 mod files;
 mod former;
 mod lateness;
+mod missing;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,16 +27,18 @@ use fluo_plan::{RulePlan, TimeRange, missing_can_make_true};
 use fluo_rules::rule::Rule;
 use fluo_store::{DataFile, Hour, StoreError};
 
-use files::{Files, data_files};
+use files::Files;
+use missing::{data_files, give_up, names, outage};
 use rules::rule_files;
 
 use crate::arrivals::{Arrivals, By};
+use crate::catch_up::unjudged_of;
 use crate::chain;
 use crate::due::{Due, Moments};
 use crate::report::Report;
 use crate::rule_set::{Known, RuleSet};
 use crate::settings::Settings;
-use crate::span_data::{SpanData, ends_of, stretches};
+use crate::span_data::{Holes, SpanData, ends_of};
 use crate::state::State;
 
 /// What an evaluation starts from, beside the state.
@@ -110,6 +113,7 @@ impl Evaluator {
     pub async fn evaluate(&self, before: State, inputs: Inputs<'_>) -> Result<Evaluation, StoreError> {
         let first = before.is_new();
         let mut state = before;
+        state.unread.clear();
         let mut report = Report { eval_time: inputs.eval_time, ..Report::default() };
         let mut notifications = Vec::new();
         let files = self.arrive(&mut state, inputs, first, &mut report).await?;
@@ -119,7 +123,7 @@ impl Evaluator {
         wrong.extend(rule_files(&mut state, inputs));
         let (former, unread) = former::former_texts(&state);
         wrong.extend(unread);
-        let known_damage = state.damaged.len();
+        let known_damage: BTreeSet<String> = names(&state.damaged);
         let mut records = Vec::new();
         let mut due_rules = Vec::new();
         for (name, known) in &inputs.rules.rules {
@@ -143,7 +147,10 @@ impl Evaluator {
             let name = &known.rule.name;
             let step =
                 step!("judge rule", fluo.rule = name.as_str(), fluo.files = Empty, fluo.violations = Empty);
-            let before = state.rules.get(name).cloned().unwrap_or_default();
+            let mut before = state.rules.get(name).cloned().unwrap_or_default();
+            let given_up = give_up(&mut before.owed, inputs.eval_time, self.settings.max_catch_up.0);
+            notifications
+                .extend(given_up.map(|moments| unjudged_of(&known.rule, moments, inputs.eval_time)));
             let judging = self.rule(&mut state, before, known, plan, None, &files, &all, inputs);
             match traced(step.clone(), judging).await {
                 Ok(judged) => {
@@ -168,9 +175,10 @@ impl Evaluator {
                 }
             }
         }
-        report.damaged_files.extend(state.damaged[known_damage..].iter().map(|damaged| damaged.name.clone()));
+        report.damaged_files.extend(names(&state.damaged).difference(&known_damage).cloned());
         self.forget(&mut state, inputs.eval_time);
         wrong.extend(data_files(&state.damaged));
+        wrong.extend(outage(&state.unread));
         // Sinks are the outbox's matter.
         let of_evaluations = |subject: &Subject| !matches!(subject, Subject::Sink(_));
         let telling = self.settings.telling();
@@ -211,7 +219,7 @@ impl Evaluator {
         rule: &Rule,
         plan: &RulePlan,
         arrived: &'a [Stretch],
-        damaged: &'a [Stretch],
+        holes: &'a Holes,
         eval_time: i64,
     ) -> Due<'a> {
         let times = self.times(state, eval_time, Some(rule));
@@ -227,7 +235,7 @@ impl Evaluator {
             alive_to: times.alive_to,
             arrived,
             newest_end: state.pipeline.newest_end,
-            damaged,
+            holes,
             until: None,
         }
     }
@@ -247,11 +255,10 @@ impl Evaluator {
     ) -> Result<Judged, EngineError> {
         let rule = &known.rule;
         let times = self.times(state, inputs.eval_time, Some(rule));
-        let damaged = stretches(&state.damaged);
-        let due = Due { until, ..self.due(state, rule, plan, &files.arrived, &damaged, inputs.eval_time) };
-        let Moments { stretches: mut judged, judged_to } = due.moments(&before);
+        let known_holes = Holes::of(state);
+        let due = Due { until, ..self.due(state, rule, plan, &files.arrived, &known_holes, inputs.eval_time) };
+        let Moments { stretches: mut judged, mut owed, judged_to } = due.moments(&before);
         let cell = due.cell();
-        let horizon = due.horizon(rule.hold_for.0);
         let mut observations = Vec::new();
         let mut read_files = Vec::new();
         if let (Some(first), Some(last)) = (judged.first().copied(), judged.last().copied()) {
@@ -266,46 +273,47 @@ impl Evaluator {
             let budget = Duration::from_nanos(self.settings.rule_time.0.unsigned_abs());
             let looking = async {
                 if !look {
-                    return Ok((Vec::new(), false));
+                    return Ok(Vec::new());
                 }
-                let known_damage = state.damaged.len();
-                let mut source = Box::pin(self.data.source(&needed, &mut state.damaged)).await?;
+                let mut source = Box::pin(self.data.source(&needed, state)).await;
                 let mut left_out = Vec::new();
                 let found = without_faulty(&mut source, &mut left_out, async |source: &SpanSource| {
                     self.look(&session, plan, source, &judged, cell).await
                 })
                 .await;
-                self.data.left_out(left_out, &mut state.damaged)?;
-                Ok::<_, EngineError>((found?, state.damaged.len() > known_damage))
+                self.data.left_out(left_out, &needed, state);
+                found
             };
-            let (found, holed) = tokio::time::timeout(budget, looking)
+            observations = tokio::time::timeout(budget, looking)
                 .await
                 .map_err(|_| EngineError::Time { seconds: budget.as_secs() })??;
-            observations = found;
             read_files = needed;
-            if holed && due.missing_matters {
-                // What was just found to be missing may be what made it true.
-                let damaged = stretches(&state.damaged);
-                let due = Due { damaged: &damaged, ..due };
-                judged = due.moments(&before).stretches;
-                observations.retain(|observation: &Observation| {
-                    judged.iter().any(|stretch| stretch.contains(observation.segment.first))
-                });
-            }
         }
-        let damaged = stretches(&state.damaged);
+        let holes = Holes::of(state);
+        let due = Due { holes: &holes, ..due };
+        if holes != known_holes {
+            // What was just found to be missing may be what made it true.
+            Moments { stretches: judged, owed, .. } = due.moments(&before);
+            observations.retain(|observation: &Observation| {
+                judged.iter().any(|stretch| stretch.contains(observation.segment.first))
+            });
+        }
+        let damaged = holes.all();
+        let holed = due.touched_by(&damaged);
         let facts = Facts {
             rule,
             hash: &known.hash,
             gap: plan.gap().0,
-            horizon,
+            horizon: due.horizon(rule.hold_for.0, &owed),
             since: before.from,
             until,
             damaged: &damaged,
+            holed: &holed,
             renderer: &self.renderer,
         };
         let stretches = judged.len();
-        let change = transition(before, &facts, &judged, observations, judged_to, times);
+        let mut change = transition(before, &facts, &judged, observations, judged_to, times);
+        change.state.owed = owed;
         Ok(Judged { change, stretches, files: read_files })
     }
 

@@ -1,18 +1,19 @@
 //! The data files that an evaluation reads, with their footers, and those that it could not read.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::error::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use fluo_alerts::life_cycle::{Stretch, joined};
-use fluo_engine::{DataFiles, EngineError, LeftOut, Opened, SpanSource};
+use fluo_engine::{DataFiles, LeftOut, Opened, SpanSource};
 use fluo_plan::TimeRange;
 use fluo_store::{DataFile, FileFault, Root};
 use object_store::path::Path;
 
 use crate::chain;
-use crate::state::Damaged;
+use crate::state::{Damaged, Loss, State, Unread};
 
 /// Reads data files of one store, and remembers what they are.
 #[derive(Debug)]
@@ -49,55 +50,82 @@ impl SpanData {
         self.name_of(&file.location)
     }
 
-    fn name_of(&self, location: &Path) -> String {
+    pub(crate) fn name_of(&self, location: &Path) -> String {
         let below = location.prefix_match(&self.root.prefix);
         below.map_or_else(|| location.to_string(), |parts| parts.collect::<Path>().to_string())
     }
 
-    /// The given files as a source. Those that are damaged are added to `damaged`, and left out, as are those that are
-    /// there already.
-    ///
-    /// # Errors
-    ///
-    /// [`EngineError::File`] where a request for one fails: nothing is known of it yet.
-    pub(crate) async fn source(
-        &self,
-        files: &[DataFile],
-        damaged: &mut Vec<Damaged>,
-    ) -> Result<SpanSource, EngineError> {
-        let is_damaged = |file: &&DataFile| damaged.iter().any(|known| known.name == self.name(file));
-        let sound: Vec<DataFile> = files.iter().filter(|file| !is_damaged(file)).cloned().collect();
+    /// The given files as a source. Those that are damaged or cannot be read now are put down in `state`, and left out, as
+    /// are those that it names already: of an outage every file is asked for once in an evaluation.
+    pub(crate) async fn source(&self, files: &[DataFile], state: &mut State) -> SpanSource {
+        let missing: BTreeSet<&str> = state
+            .damaged
+            .iter()
+            .map(|known| known.name.as_str())
+            .chain(state.unread.iter().map(|known| known.name.as_str()))
+            .collect();
+        let sound: Vec<DataFile> =
+            files.iter().filter(|file| !missing.contains(self.name(file).as_str())).cloned().collect();
         let Opened { mut source, faults, .. } = self.files.source(&sound).await;
-        for known in damaged.iter() {
-            source.add_damage(TimeRange { from: known.ends.from, to: known.ends.to });
+        let Holes { damaged, unread } = Holes::of(state);
+        for hole in damaged.into_iter().chain(unread) {
+            source.add_damage(TimeRange { from: hole.from, to: hole.to });
         }
         for (file, fault) in faults {
-            damaged.push(self.damaged(fault, ends_of(&file))?);
+            self.put_down(fault, ends_of(&file), Some(tag_of(&file)), state);
         }
-        Ok(source)
+        source
     }
 
-    /// Adds files that were found to be damaged while they were read.
-    pub(crate) fn left_out(
-        &self,
-        files: Vec<LeftOut>,
-        damaged: &mut Vec<Damaged>,
-    ) -> Result<(), EngineError> {
-        for LeftOut { fault, ends } in files {
-            damaged.push(self.damaged(fault, Stretch { from: ends.from, to: ends.to })?);
+    /// Puts down files that turned out not to be readable while they were read.
+    pub(crate) fn left_out(&self, left_out: Vec<LeftOut>, files: &[DataFile], state: &mut State) {
+        for LeftOut { fault, ends } in left_out {
+            let tag = files.iter().find(|file| file.location == *fault.location()).map(tag_of);
+            self.put_down(fault, Stretch { from: ends.from, to: ends.to }, tag, state);
         }
-        Ok(())
     }
 
-    fn damaged(&self, fault: FileFault, ends: Stretch) -> Result<Damaged, EngineError> {
-        if fault.is_unavailable() {
-            return Err(EngineError::File(fault));
+    fn put_down(&self, fault: FileFault, ends: Stretch, tag: Option<String>, state: &mut State) {
+        let (name, reason) = (self.name_of(fault.location()), chain(fault.reason()));
+        if fault.is_gone() {
+            state.damaged.push(Damaged { name, ends, reason: GONE.to_owned(), loss: Loss::Gone, tag: None });
+        } else if fault.is_unavailable() {
+            state.unread.push(Unread { name, ends, reason });
+        } else {
+            state.damaged.push(Damaged { name, ends, reason, loss: Loss::Damaged, tag });
         }
-        Ok(Damaged { name: self.name_of(fault.location()), ends, reason: chain(fault.reason()) })
     }
 }
 
-/// Event times of which spans may be missing, in order.
-pub(crate) fn stretches(damaged: &[Damaged]) -> Vec<Stretch> {
-    joined(damaged.iter().map(|damaged| damaged.ends).collect())
+/// Why the spans of a file are missing that was there and is not.
+pub(crate) const GONE: &str = "it was there, and is gone";
+
+/// What tells the bytes of a file from others at its place.
+pub(crate) fn tag_of(file: &DataFile) -> String {
+    let times = || format!("{} bytes of {}", file.size, file.last_modified_ms);
+    file.e_tag.clone().unwrap_or_else(times)
+}
+
+/// Event times of which spans are missing to an evaluation, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Holes {
+    /// For good: the file is damaged, or gone.
+    pub(crate) damaged: Vec<Stretch>,
+    /// For now: the file cannot be read.
+    pub(crate) unread: Vec<Stretch>,
+}
+
+impl Holes {
+    /// What is known of them.
+    pub(crate) fn of(state: &State) -> Self {
+        Self {
+            damaged: joined(state.damaged.iter().map(|damaged| damaged.ends).collect()),
+            unread: joined(state.unread.iter().map(|unread| unread.ends).collect()),
+        }
+    }
+
+    /// Both kinds.
+    pub(crate) fn all(&self) -> Vec<Stretch> {
+        joined(self.damaged.iter().chain(&self.unread).copied().collect())
+    }
 }

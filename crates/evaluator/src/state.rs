@@ -37,8 +37,11 @@ pub struct State {
     pub seen: BTreeSet<String>,
     /// What is known of the stream of files.
     pub pipeline: Pipeline,
-    /// Data files that could not be read.
+    /// Data files whose spans are missing for good: they are damaged, or gone.
     pub damaged: Vec<Damaged>,
+    /// Data files that could not be read at the last evaluation, and are asked for again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<Unread>,
     /// By the rule's name.
     pub rules: BTreeMap<String, RuleState>,
     /// Of rules that were edited: what their former texts found and late spans may still change, oldest first.
@@ -117,7 +120,7 @@ pub struct TooLate {
     pub last: i64,
 }
 
-/// A data file that could not be read.
+/// A data file whose spans are missing for good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Damaged {
     /// Its place below the root of the store.
@@ -125,6 +128,43 @@ pub struct Damaged {
     /// When its spans ended, as far as is known.
     pub ends: Stretch,
     /// Why.
+    pub reason: String,
+    /// What became of it.
+    #[serde(default, skip_serializing_if = "Loss::is_damage")]
+    pub loss: Loss,
+    /// The bytes that were found to be damaged, by the store's tag: other bytes at this place are another file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+}
+
+/// What became of a data file whose spans are missing for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// It is there, and its bytes cannot be right.
+    #[default]
+    Damaged,
+    /// It was, and somebody took it away: nothing is left to be done.
+    Removed,
+    /// It was sound, and is not there any more.
+    Gone,
+}
+
+impl Loss {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+    fn is_damage(&self) -> bool {
+        *self == Self::Damaged
+    }
+}
+
+/// A data file that cannot be read now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unread {
+    /// Its place below the root of the store.
+    pub name: String,
+    /// When its spans ended, as far as is known.
+    pub ends: Stretch,
+    /// What was seen instead of its bytes.
     pub reason: String,
 }
 

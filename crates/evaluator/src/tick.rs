@@ -15,6 +15,7 @@ use std::sync::PoisonError;
 use fluo_alerts::life_cycle::Mutes;
 use fluo_alerts::notification::Notification;
 use fluo_alerts::step::traced;
+use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_alerts::{step, time};
 use fluo_rules::SourceFile;
 use fluo_sinks::Routed;
@@ -24,6 +25,7 @@ use object_store::path::Path;
 
 use crate::arrivals::{Arrivals, By};
 use crate::catch_up;
+use crate::chain;
 use crate::evaluate::{Evaluator, Inputs};
 use crate::outbox::{self, Delivered};
 use crate::records::row;
@@ -149,11 +151,18 @@ pub async fn tick(
         };
         let evaluating = step!("evaluate", fluo.eval_time = time::format(step.eval_time));
         let evaluation = tokio::select! {
-            evaluation = traced(evaluating, Box::pin(evaluator.evaluate(before.clone(), inputs))) => evaluation?,
+            evaluation = traced(evaluating, Box::pin(evaluator.evaluate(before.clone(), inputs))) => evaluation,
             // Nothing knows of it yet: the next tick makes it anew.
             () = host.stop.asked() => {
                 ticked.unfinished = true;
                 break;
+            }
+        };
+        let evaluation = match evaluation {
+            Ok(evaluation) => evaluation,
+            Err(error) => {
+                cut_off(evaluator, host, before, version.as_ref(), step, &error).await?;
+                return Err(error.into());
             }
         };
         let mut notifications = evaluation.notifications;
@@ -200,6 +209,27 @@ pub async fn tick(
         ticked.delivered = traced(step!("deliver"), outbox::deliver(host, evaluator.settings())).await?;
     }
     Ok(ticked)
+}
+
+/// Tells that files cannot be listed, and delivers what waits: nothing is evaluated then, and the next evaluation that can
+/// be made tells that it is over.
+async fn cut_off(
+    evaluator: &Evaluator,
+    host: Host<'_>,
+    mut state: State,
+    version: Option<&Version>,
+    step: catch_up::Step,
+    error: &StoreError,
+) -> Result<(), TickError> {
+    let wrong = Wrong::new(Subject::Outage, chain(error));
+    let told = state.troubles.found(wrong, step.eval_time, &evaluator.settings().telling());
+    if let Some(told) = told {
+        queue(&mut state, vec![told], host, step.last);
+        // Where somebody else replaced the state meanwhile, they tell it, or were not cut off.
+        swap(host, &mut state, version).await?;
+    }
+    outbox::deliver(host, evaluator.settings()).await?;
+    Ok(())
 }
 
 fn state_path(host: Host<'_>) -> Path {

@@ -30,6 +30,7 @@ use serde::Serialize;
 
 use crate::settings::Settings;
 use crate::span_data::SpanData;
+use crate::state::State;
 
 /// Name and version of the payload's format.
 pub const SCHEMA: &str = "fluo.verification/v1";
@@ -90,6 +91,14 @@ pub enum VerifyError {
     /// Occurs when the store cannot be read by the query engine.
     #[error("the store could not be read")]
     Query(#[from] DataFusionError),
+    /// Occurs when a file of the window is there and cannot be read now.
+    #[error("`{file}` cannot be read now: {reason}")]
+    Unread {
+        /// Its place below the root of the store.
+        file: String,
+        /// What was seen instead of its bytes.
+        reason: String,
+    },
     /// Occurs when the notification is about something else than one alert.
     #[error("a `{event}` notification is not about one alert, so that there is nothing to recompute")]
     NoAlert {
@@ -258,9 +267,12 @@ async fn judge(
     let plan = RulePlan::new(Arc::clone(&rule)).map_err(EngineError::from)?;
     let runtime = RuntimeEnv::default();
     let data = SpanData::new(root.clone(), &runtime)?;
-    let mut damaged = Vec::new();
-    let source = data.source(files, &mut damaged).await?;
-    if let Some(damaged) = damaged.first() {
+    let mut known = State::new();
+    let source = data.source(files, &mut known).await;
+    if let Some(unread) = known.unread.first() {
+        return Err(VerifyError::Unread { file: unread.name.clone(), reason: unread.reason.clone() });
+    }
+    if let Some(damaged) = known.damaged.first() {
         let detail = format!("`{}` cannot be read: {}", plain(&damaged.name), plain(&damaged.reason));
         findings.push(Finding { kind: Kind::FileAltered, detail });
         return Ok(());

@@ -88,6 +88,19 @@ impl FileFault {
         }
     }
 
+    /// Returns whether there is no such file.
+    pub fn is_gone(&self) -> bool {
+        let Self::Unavailable { source, .. } = self else { return false };
+        let mut next: Option<&(dyn Error + 'static)> = Some(source.as_ref());
+        while let Some(error) = next {
+            if matches!(error.downcast_ref(), Some(object_store::Error::NotFound { .. })) {
+                return true;
+            }
+            next = error.source();
+        }
+        false
+    }
+
     /// Returns whether nothing is known of the file: it is to be asked for again.
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unavailable { .. })

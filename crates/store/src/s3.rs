@@ -38,10 +38,11 @@ const VARIABLES: &[(&str, Key)] = &[
     ("AWS_ENDPOINT_URL", Key::Endpoint),
 ];
 
-/// An evaluation has a minute: a request is given up sooner than `object_store`'s three minutes.
+/// An evaluation has a minute: a request is given up sooner than `object_store`'s three minutes, and is made again at the
+/// next evaluation.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const RETRY_FOR: Duration = Duration::from_secs(30);
+const RETRY_FOR: Duration = Duration::from_secs(10);
 
 /// Two clients of one bucket.
 pub(crate) struct Clients {

@@ -24,7 +24,7 @@ pub mod state;
 pub mod transition;
 
 pub use announce::{Mutes, announce};
-pub use segment::{Segment, Stretch, joined};
+pub use segment::{Segment, Stretch, joined, without};
 pub use state::{Alert, Course, GroupState, Phase, RuleState, Tracked};
 pub use transition::{Change, Facts, Observation, Times, ViolationRecord, transition};
 

@@ -135,12 +135,56 @@ pub fn joined(mut stretches: Vec<Stretch>) -> Vec<Stretch> {
     joined
 }
 
-/// Puts what was found in the judged stretches in the place of what was there.
-pub(crate) fn replace(segments: &mut Vec<Segment>, judged: &[Stretch], found: Vec<Segment>) {
-    segments
-        .retain(|segment| segment.settled || !judged.iter().any(|stretch| stretch.contains(segment.first)));
-    segments.extend(found);
+/// What of some stretches lies in none of others; both are in order, and so is the result.
+pub fn without(stretches: &[Stretch], others: &[Stretch]) -> Vec<Stretch> {
+    let mut left = Vec::with_capacity(stretches.len());
+    for &stretch in stretches {
+        let mut from = Some(stretch.from);
+        for other in others.iter().filter(|other| other.meets(stretch)) {
+            left.extend(from.filter(|&from| from < other.from).map(|from| Stretch { from, to: other.from - 1 }));
+            from = other.to.checked_add(1);
+        }
+        left.extend(from.filter(|&from| from <= stretch.to).map(|from| Stretch { from, ..stretch }));
+    }
+    left
+}
+
+/// Puts what was found in the judged stretches in the place of what was there. In the `holed` ones some spans are missing:
+/// what is not found there any more stands, and what is found there is added to it.
+pub(crate) fn replace(
+    segments: &mut Vec<Segment>,
+    judged: &[Stretch],
+    holed: &[Stretch],
+    found: Vec<Segment>,
+) {
+    let within = |stretches: &[Stretch], moment| stretches.iter().any(|stretch| stretch.contains(moment));
+    segments.retain(|segment| {
+        segment.settled || !within(judged, segment.first) || within(holed, segment.first)
+    });
+    for new in found {
+        let old = segments.iter_mut().find(|old| {
+            !old.settled && within(holed, old.first) && old.first <= new.last && new.first <= old.last
+        });
+        match old {
+            Some(old) => old.add(new),
+            None => segments.push(new),
+        }
+    }
     segments.sort_by_key(|segment| (segment.first, segment.last));
+}
+
+impl Segment {
+    /// Adds what another look at the same moments found, some spans of which are missing to either.
+    fn add(&mut self, other: Self) {
+        let last = self.last.max(other.last);
+        let highest = if exceeds(other.excess, self.excess) { &other } else { &*self };
+        let (peak_at, excess, peak) = (highest.peak_at, highest.excess, highest.peak.clone());
+        let fired = self.fired || other.fired;
+        if other.first < self.first {
+            *self = other;
+        }
+        *self = Self { last, peak_at, excess, peak, fired, partial: true, ..std::mem::take(self) };
+    }
 }
 
 /// Of runs that reach behind `horizon`, joins what lies behind it into one settled segment.
@@ -202,8 +246,27 @@ pub(crate) mod tests {
     #[test]
     fn what_was_judged_again_is_replaced_unless_it_is_settled() {
         let mut segments = vec![Segment { settled: true, ..segment(0, 1) }, segment(5, 6), segment(20, 21)];
-        replace(&mut segments, &[Stretch { from: 0, to: 10 }], vec![segment(7, 8)]);
+        replace(&mut segments, &[Stretch { from: 0, to: 10 }], &[], vec![segment(7, 8)]);
         assert_eq!(shape(&segments), [(0, 1), (7, 8), (20, 21)]);
+    }
+
+    #[test]
+    fn where_spans_are_missing_what_was_found_stands_and_more_is_added() {
+        let low = Segment { excess: Some(1.0), ..segment(5, 6) };
+        let high = Segment { excess: Some(2.0), ..segment(6, 9) };
+        let mut segments = vec![low, segment(20, 21)];
+        let holed = [Stretch { from: 0, to: 30 }];
+        replace(&mut segments, &holed, &holed, vec![high, segment(13, 14)]);
+        assert_eq!(shape(&segments), [(5, 9), (13, 14), (20, 21)]);
+        assert_eq!((segments[0].excess, segments[0].peak_at, segments[0].partial), (Some(2.0), 6, true));
+    }
+
+    #[test]
+    fn stretches_without_others() {
+        let stretch = |from, to| Stretch { from, to };
+        let others = [stretch(0, 2), stretch(4, 4), stretch(8, i64::MAX)];
+        assert_eq!(without(&[stretch(1, 9)], &others), [stretch(3, 3), stretch(5, 7)]);
+        assert_eq!(without(&[stretch(1, 2), stretch(5, 6)], &others), [stretch(5, 6)]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::segment::Segment;
+use super::segment::{Segment, Stretch};
 use crate::fingerprint::Fingerprint;
 use crate::notification::{Event, Id, Told};
 use crate::value::Value;
@@ -20,6 +20,9 @@ pub struct RuleState {
     pub from: i64,
     /// How far moments have been judged.
     pub judged_to: i64,
+    /// Moments up to there that are yet to be judged, or judged again: a file that they need could not be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owed: Vec<Stretch>,
     /// Its groups of which there is something to remember.
     pub groups: BTreeMap<Fingerprint, GroupState>,
 }

@@ -74,6 +74,7 @@ impl Life {
             since: self.states["r"].from,
             until: None,
             damaged: &self.damaged,
+            holed: &self.damaged,
             renderer: &renderer,
         };
         let observations = holding.iter().map(|(at, count)| Observation {

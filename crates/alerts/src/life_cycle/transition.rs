@@ -41,8 +41,10 @@ pub struct Facts<'a> {
     pub since: i64,
     /// Of a text that was edited: the last moment that it judges.
     pub until: Option<i64>,
-    /// Event times of which spans may be missing, because a file could not be read.
+    /// Event times of which spans may be missing, because a file could not be read or is gone.
     pub damaged: &'a [Stretch],
+    /// The moments whose windows reach there: nothing that was found at them is disproved.
+    pub holed: &'a [Stretch],
     /// Renders the texts for people.
     pub renderer: &'a Renderer,
 }
@@ -134,7 +136,7 @@ pub fn transition(
         let mut group = groups
             .remove(&fingerprint)
             .unwrap_or_else(|| GroupState { group: seen.group, ..GroupState::default() });
-        replace(&mut group.segments, judged, seen.segments);
+        replace(&mut group.segments, judged, facts.holed, seen.segments);
         let mut step =
             Step { facts, fingerprint, times, records: &mut change.records, fired: &mut change.fired };
         step.violations(&mut group);

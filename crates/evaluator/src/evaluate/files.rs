@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::{MutexGuard, PoisonError};
 
-use fluo_alerts::escape::plain;
 use fluo_alerts::fingerprint::Fingerprint;
 use fluo_alerts::life_cycle::{RuleState, Stretch, joined};
 use fluo_alerts::notification::{FileRef, Id};
@@ -15,13 +14,14 @@ use fluo_rules::rule::Rule;
 use fluo_store::{DataFile, DataFileName, Hour, StoreError};
 
 use super::former::FormerText;
+use super::missing::hour_of;
 use super::{Evaluator, Inputs};
 use crate::arrivals::By;
 use crate::chain;
 use crate::report::Report;
 use crate::rule_set::Known;
-use crate::span_data::{ends_of, stretches};
-use crate::state::{Damaged, Pipeline, State};
+use crate::span_data::{Holes, ends_of};
+use crate::state::{Pipeline, State};
 
 /// The most listings of older partitions that are kept: three months.
 const MOST_OLDER: usize = 24 * 92;
@@ -60,7 +60,10 @@ impl Evaluator {
     ) -> Result<Files, StoreError> {
         let hours = self.arriving(state, inputs);
         let all = inputs.arrivals.files(hours.clone(), inputs.by).await?;
-        let seen = all.iter().map(|file| file.location.to_string()).collect();
+        if inputs.by == By::Now {
+            self.missing(state, inputs, &hours, &all).await?;
+        }
+        let seen: Vec<String> = all.iter().map(|file| file.location.to_string()).collect();
         let unseen = all.iter().filter(|file| !state.seen.contains(file.location.as_ref()));
         report.new_files = unseen.map(|file| self.data.name(file)).collect();
         // A file without rows is no sign that spans arrive.
@@ -94,7 +97,9 @@ impl Evaluator {
             state.pipeline.alive_to = state.pipeline.alive_to.max(alive_to);
         }
         let new: Vec<DataFile> = new.into_iter().cloned().collect();
-        state.seen = seen;
+        // On the way through an outage, files may have been seen that came later than this evaluation's time.
+        state.seen.retain(|place| inputs.by != By::Now && hour_of(place).is_some_and(|it| hours.contains(&it)));
+        state.seen.extend(seen);
         Ok(Files { hours, arrived: joined(arrived), all, new })
     }
 
@@ -127,11 +132,11 @@ impl Evaluator {
         files: &Files,
         inputs: Inputs<'_>,
     ) -> Result<Vec<DataFile>, StoreError> {
-        let damaged = stretches(&state.damaged);
+        let holes = Holes::of(state);
         let mut earliest: Option<i64> = None;
         for (known, plan) in rules {
             let Some(of_rule) = state.rules.get(&known.rule.name) else { continue };
-            let due = self.due(state, &known.rule, plan, &files.arrived, &damaged, inputs.eval_time);
+            let due = self.due(state, &known.rule, plan, &files.arrived, &holes, inputs.eval_time);
             if let Some(first) = due.moments(of_rule).stretches.first() {
                 let from = first.from.saturating_sub(known.rule.window.0);
                 earliest = Some(earliest.map_or(from, |earliest| earliest.min(from)));
@@ -139,7 +144,7 @@ impl Evaluator {
         }
         for text in former {
             let rule = &text.known.rule;
-            let due = self.due_until(state, text, files, &damaged, inputs.eval_time);
+            let due = self.due_until(state, text, files, &holes, inputs.eval_time);
             if let Some(first) = text.state(state).and_then(|of| due.moments(of).stretches.first().copied()) {
                 let from = first.from.saturating_sub(rule.window.0);
                 earliest = Some(earliest.map_or(from, |earliest| earliest.min(from)));
@@ -230,30 +235,4 @@ impl Evaluator {
             alert.told.files = files;
         }
     }
-
-    /// Drops damage that no window reaches any more: a file that is older than what is looked at.
-    pub(super) fn forget(&self, state: &mut State, eval_time: i64) {
-        let horizon =
-            eval_time.saturating_sub(self.settings.max_catch_up.0).saturating_sub(self.lateness(None));
-        state.damaged.retain(|damaged| damaged.ends.to >= horizon);
-    }
-}
-
-/// How many damaged files a notification names.
-const NAMED: usize = 10;
-
-/// What is wrong with data files, if anything is.
-pub(super) fn data_files(damaged: &[Damaged]) -> Option<Wrong> {
-    let last = damaged.iter().map(|damaged| damaged.ends.to).max()?;
-    let mut lines: Vec<String> = damaged
-        .iter()
-        .take(NAMED)
-        .map(|damaged| format!("{}: {}", plain(&damaged.name), plain(&damaged.reason)))
-        .collect();
-    if damaged.len() > NAMED {
-        lines.push(format!("and {} more", damaged.len() - NAMED));
-    }
-    let until = if last == i64::MAX { String::new() } else { format!(" until {}", time::human(last)) };
-    let reason = format!("{} file(s){until}; {}", damaged.len(), lines.join("; "));
-    Some(Wrong::new(Subject::DataFiles, reason).of(damaged.len() as u64))
 }

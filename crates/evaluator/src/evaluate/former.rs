@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fluo_alerts::life_cycle::transition::pass_on;
-use fluo_alerts::life_cycle::{RuleState, Stretch, ViolationRecord};
+use fluo_alerts::life_cycle::{RuleState, ViolationRecord};
 use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_plan::RulePlan;
 use fluo_rules::SourceFile;
@@ -20,7 +20,7 @@ use super::{Evaluator, Inputs};
 use crate::chain;
 use crate::due::Due;
 use crate::rule_set::{Known, RuleSet};
-use crate::span_data::stretches;
+use crate::span_data::Holes;
 use crate::state::State;
 
 impl FormerText {
@@ -62,11 +62,11 @@ impl Evaluator {
         state: &State,
         text: &FormerText,
         files: &'a Files,
-        damaged: &'a [Stretch],
+        holes: &'a Holes,
         eval_time: i64,
     ) -> Due<'a> {
         let FormerText { known, plan, until, .. } = text;
-        let due = self.due(state, &known.rule, plan, &files.arrived, damaged, eval_time);
+        let due = self.due(state, &known.rule, plan, &files.arrived, holes, eval_time);
         Due { until: Some(*until), ..due }
     }
 
@@ -95,8 +95,8 @@ impl Evaluator {
                     self.name_files(state, &mut former.state, &judged.change.fired, all).await;
                 }
                 Err(error) => {
-                    let damaged = stretches(&state.damaged);
-                    let due = self.due_until(state, text, files, &damaged, inputs.eval_time);
+                    let holes = Holes::of(state);
+                    let due = self.due_until(state, text, files, &holes, inputs.eval_time);
                     if let Some(reopened) = due.reopened(&former.state) {
                         former.state.judged_to = reopened.saturating_sub(1).max(former.state.from);
                     }
@@ -118,7 +118,9 @@ impl Evaluator {
     /// Drops former texts that no late span reaches any more.
     pub(super) fn forget_former(&self, state: &mut State, eval_time: i64) {
         for texts in state.former.values_mut() {
-            texts.retain(|former| former.until >= eval_time.saturating_sub(former.reach));
+            texts.retain(|former| {
+                former.until >= eval_time.saturating_sub(former.reach) || !former.state.owed.is_empty()
+            });
         }
         state.former.retain(|_, texts| !texts.is_empty());
         let lateness = self.settings.eval_delay.0.saturating_add(self.settings.allowed_lateness.0);

@@ -12,7 +12,7 @@ use fluo_rules::{SourceFile, load};
 use super::files::Files;
 use super::{Evaluator, Inputs};
 use crate::rule_set::{Known, RuleSet};
-use crate::span_data::stretches;
+use crate::span_data::Holes;
 use crate::state::{Former, State};
 
 /// Remembers good texts, and finds files that do not load or that lost their rules.
@@ -119,8 +119,8 @@ impl Evaluator {
         error: &EngineError,
         eval_time: i64,
     ) {
-        let damaged = stretches(&state.damaged);
-        let due = self.due(state, &known.rule, plan, &files.arrived, &damaged, eval_time);
+        let holes = Holes::of(state);
+        let due = self.due(state, &known.rule, plan, &files.arrived, &holes, eval_time);
         let failed_before = state.troubles.of(&Subject::Rule(known.rule.name.clone())).is_some();
         let Some(of_rule) = state.rules.get_mut(&known.rule.name) else { return };
         if failed_before && is_limit(error) {

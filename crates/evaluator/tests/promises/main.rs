@@ -6,6 +6,7 @@
 //! | `crashes` | a crash at any instruction loses nothing and makes no second alert |
 //! | `two_evaluators` | two evaluators at once tell everything once |
 //! | `outages` | what was missed is judged in order, told in short, and not without end |
+//! | `missing` | files that are gone, damaged or not readable prove nothing, and what they held is judged once it can be |
 //! | `pipelines` | missing data is not an answer |
 //! | `rule_changes` | alerts outlive the text of their rules as far as they should |
 //! | `isolation` | one bad rule or file stays one |
@@ -24,6 +25,7 @@ mod crashes;
 mod detection;
 mod isolation;
 mod messages;
+mod missing;
 mod muting;
 mod outages;
 mod pipelines;

@@ -231,11 +231,27 @@ pub(crate) fn random(seed: &mut u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// A store whose writes go through a gate.
+/// What of the data files is cut off.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CutOff {
+    /// No bytes of these.
+    pub(crate) reads: Vec<Path>,
+    /// Nothing is listed.
+    pub(crate) lists: bool,
+}
+
+/// A store whose writes go through a gate, and of which something may be cut off.
 #[derive(Debug)]
 struct Gated<T> {
     inner: T,
     gate: Arc<Gate>,
+    cut_off: CutOff,
+}
+
+impl<T> Gated<T> {
+    fn may_read(&self, path: &Path) -> object_store::Result<()> {
+        if self.cut_off.reads.contains(path) { Err(lost()) } else { Ok(()) }
+    }
 }
 
 impl fmt::Display for Gated<Arc<dyn ObjectStore>> {
@@ -269,10 +285,12 @@ impl ObjectStore for Gated<Arc<dyn ObjectStore>> {
     }
 
     async fn get_opts(&self, path: &Path, options: GetOptions) -> object_store::Result<GetResult> {
+        self.may_read(path)?;
         self.inner.get_opts(path, options).await
     }
 
     async fn get_ranges(&self, path: &Path, ranges: &[Range<u64>]) -> object_store::Result<Vec<Bytes>> {
+        self.may_read(path)?;
         self.inner.get_ranges(path, ranges).await
     }
 
@@ -284,6 +302,9 @@ impl ObjectStore for Gated<Arc<dyn ObjectStore>> {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+        if self.cut_off.lists {
+            return Box::pin(futures::stream::once(async { Err(lost()) }));
+        }
         self.inner.list(prefix)
     }
 
@@ -442,6 +463,8 @@ pub(crate) struct World {
     pub(crate) post: Arc<Mutex<Post>>,
     pub(crate) settings: Settings,
     pub(crate) sinks: Vec<String>,
+    /// What of the store evaluators do not get at.
+    pub(crate) cut_off: CutOff,
     /// The wall clock. It only goes on.
     pub(crate) clock: i64,
     /// How far the clock goes on with every look at it.
@@ -482,6 +505,7 @@ impl World {
             post: Arc::default(),
             settings: Settings::default(),
             sinks: vec!["mail".to_owned()],
+            cut_off: CutOff::default(),
             clock: 0,
             per_look: 0,
             evaluators: 0,
@@ -509,6 +533,7 @@ impl World {
             post: Arc::new(Mutex::new(self.post.lock().unwrap().clone())),
             settings: self.settings.clone(),
             sinks: self.sinks.clone(),
+            cut_off: self.cut_off.clone(),
             ..*self
         }
     }
@@ -529,8 +554,9 @@ impl World {
 
     fn gated(&self, gate: &Arc<Gate>) -> Root {
         let mut root = self.root();
-        root.store = Arc::new(Gated { inner: root.store, gate: Arc::clone(gate) });
-        root.versioned = Arc::new(Gated { inner: root.versioned, gate: Arc::clone(gate) });
+        let (gate, cut_off) = (|| Arc::clone(gate), || self.cut_off.clone());
+        root.store = Arc::new(Gated { inner: root.store, gate: gate(), cut_off: cut_off() });
+        root.versioned = Arc::new(Gated { inner: root.versioned, gate: gate(), cut_off: cut_off() });
         root
     }
 
@@ -552,6 +578,11 @@ impl World {
     /// Puts other bytes in the place of a data file.
     pub(crate) async fn overwrite(&mut self, location: &Path, bytes: Vec<u8>) {
         self.root().store.put(location, bytes.into()).await.unwrap();
+    }
+
+    /// Takes a file away.
+    pub(crate) async fn delete(&mut self, location: &Path) {
+        self.root().store.delete(location).await.unwrap();
     }
 
     pub(crate) async fn read(&self, location: &Path) -> Vec<u8> {

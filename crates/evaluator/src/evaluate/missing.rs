@@ -1,0 +1,166 @@
+//! Files whose spans are missing to an evaluation: damaged, gone, or not readable now.
+//!
+//! What is missing proves nothing: no alert is taken back or resolved by it. A file that is damaged or gone is missing for
+//! good, unless other bytes come in its place; the moments that need one which cannot be read now are owed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+
+use fluo_alerts::escape::plain;
+use fluo_alerts::life_cycle::{Stretch, without};
+use fluo_alerts::time;
+use fluo_alerts::trouble::{Subject, Wrong};
+use fluo_rules::duration::Nanos;
+use fluo_store::names::Content;
+use fluo_store::{DataFile, DataFileName, Hour, StoreError};
+use object_store::path::Path;
+
+use super::{Evaluator, Inputs};
+use crate::arrivals::By;
+use crate::span_data::{GONE, tag_of};
+use crate::state::{Damaged, Loss, State, Unread};
+
+/// How many files a notification names.
+const NAMED: usize = 10;
+
+/// The most hours, older than those in which files arrive, that are looked at for files which were damaged.
+const MOST_HOURS: usize = 24;
+
+impl Evaluator {
+    /// Finds out what became of files that were seen: those that are not listed any more are gone, and a damaged one of
+    /// which there are other bytes now is forgotten, so that it arrives anew.
+    pub(super) async fn missing(
+        &self,
+        state: &mut State,
+        inputs: Inputs<'_>,
+        hours: &RangeInclusive<Hour>,
+        all: &[DataFile],
+    ) -> Result<(), StoreError> {
+        let hour = |damaged: &Damaged| Hour::of_ns(damaged.ends.from);
+        let older: BTreeSet<Hour> = state
+            .damaged
+            .iter()
+            .filter(|damaged| damaged.loss == Loss::Damaged)
+            .map(hour)
+            .filter(|hour| hour < hours.start())
+            .collect();
+        let looked: BTreeSet<Hour> = older.into_iter().rev().take(MOST_HOURS).collect();
+        let mut listed: BTreeMap<String, DataFile> = BTreeMap::new();
+        for &hour in &looked {
+            let files = inputs.arrivals.files(hour..=hour, By::Now).await?;
+            listed.extend(files.into_iter().map(|file| (file.location.to_string(), file)));
+        }
+        listed.extend(all.iter().map(|file| (file.location.to_string(), file.clone())));
+        let current: BTreeSet<(Hour, Content)> =
+            listed.values().filter_map(|file| file.name.as_ref()).map(content).collect();
+        let is_replaced = |place: &str| name_of(place).is_some_and(|name| current.contains(&content(&name)));
+        let root = self.data.root();
+
+        let mut damaged = std::mem::take(&mut state.damaged);
+        damaged.retain_mut(|known| {
+            let place = root.at(&Path::from(known.name.as_str())).to_string();
+            let again = match listed.get(&place) {
+                Some(file) if known.loss == Loss::Damaged => {
+                    known.tag.as_ref().is_some_and(|tag| *tag != tag_of(file))
+                }
+                Some(_) => true,
+                None => is_replaced(&place),
+            };
+            if again {
+                state.seen.remove(&place);
+                self.older().remove(&hour(known));
+                return false;
+            }
+            let is_looked_at = hours.contains(&hour(known)) || looked.contains(&hour(known));
+            if known.loss == Loss::Damaged && is_looked_at && !listed.contains_key(&place) {
+                known.loss = Loss::Removed;
+            }
+            true
+        });
+        let known: BTreeSet<String> = damaged.iter().map(|known| known.name.clone()).collect();
+        for place in &state.seen {
+            let Some(hour) = hour_of(place).filter(|hour| hours.contains(hour)) else { continue };
+            let name = self.data.name_of(&Path::from(place.as_str()));
+            if listed.contains_key(place) || is_replaced(place) || known.contains(&name) {
+                continue;
+            }
+            let of_name = name_of(place);
+            if of_name.as_ref().is_some_and(|name| name.rows == 0) {
+                continue;
+            }
+            let (from, to) = of_name.map_or_else(|| hour.ends_ns(), |name| name.ends_ns()).into_inner();
+            let reason = GONE.to_owned();
+            damaged.push(Damaged { name, ends: Stretch { from, to }, reason, loss: Loss::Gone, tag: None });
+        }
+        state.damaged = damaged;
+        Ok(())
+    }
+
+    /// Drops what is missing where no window reaches any more: a file that is older than what is looked at.
+    pub(super) fn forget(&self, state: &mut State, eval_time: i64) {
+        let horizon =
+            eval_time.saturating_sub(self.settings.max_catch_up.0).saturating_sub(self.lateness(None));
+        state.damaged.retain(|damaged| damaged.ends.to >= horizon);
+    }
+}
+
+/// Gives up the moments that have been owed for longer than `most`, and returns them. An hour at a time: each is told.
+pub(super) fn give_up(owed: &mut Vec<Stretch>, eval_time: i64, most: i64) -> Option<Stretch> {
+    let limit = eval_time.saturating_sub(most);
+    let first = owed.first().copied().filter(|first| first.from < limit.saturating_sub(Nanos::HOUR.0))?;
+    let past = Stretch { from: i64::MIN, to: limit };
+    let last = owed.iter().take_while(|owed| owed.from <= limit).last().map_or(first.to, |owed| owed.to);
+    *owed = without(owed, &[past]);
+    Some(Stretch { from: first.from, to: last.min(limit) })
+}
+
+/// The hour of a data file, by its place.
+pub(super) fn hour_of(place: &str) -> Option<Hour> {
+    let of_name = name_of(place).map(|name| name.hour());
+    of_name.or_else(|| Hour::of_partition(&Path::from(place)))
+}
+
+fn name_of(place: &str) -> Option<DataFileName> {
+    place.rsplit('/').next().and_then(DataFileName::parse)
+}
+
+/// What two files have in common of which one replaces the other.
+fn content(name: &DataFileName) -> (Hour, Content) {
+    (name.hour(), name.content)
+}
+
+/// The names of files.
+pub(super) fn names(damaged: &[Damaged]) -> BTreeSet<String> {
+    damaged.iter().map(|damaged| damaged.name.clone()).collect()
+}
+
+/// What is wrong with data files, if anything is that somebody may do something about.
+pub(super) fn data_files(damaged: &[Damaged]) -> Option<Wrong> {
+    let open: Vec<&Damaged> = damaged.iter().filter(|damaged| damaged.loss != Loss::Removed).collect();
+    let last = open.iter().map(|damaged| damaged.ends.to).max()?;
+    let lines = open.iter().map(|damaged| (damaged.name.as_str(), damaged.reason.as_str()));
+    let until = if last == i64::MAX { String::new() } else { format!(" until {}", time::human(last)) };
+    let reason = format!("{} file(s){until}; {}", open.len(), named(lines));
+    Some(Wrong::new(Subject::DataFiles, reason).of(open.len() as u64))
+}
+
+/// What is wrong with the store, if files cannot be read now.
+pub(super) fn outage(unread: &[Unread]) -> Option<Wrong> {
+    let first = unread.first()?;
+    let lines = unread.iter().map(|unread| (unread.name.as_str(), unread.reason.as_str()));
+    let from = unread.iter().map(|unread| unread.ends.from).min().unwrap_or(first.ends.from);
+    let from = if from == i64::MIN { String::new() } else { format!(" since {}", time::human(from)) };
+    let reason = format!("{} file(s) with spans{from} cannot be read now; {}", unread.len(), named(lines));
+    Some(Wrong::new(Subject::Outage, reason))
+}
+
+/// The first of some files, each with what is wrong with it.
+fn named<'a>(files: impl ExactSizeIterator<Item = (&'a str, &'a str)>) -> String {
+    let more = files.len().saturating_sub(NAMED);
+    let mut lines: Vec<String> =
+        files.take(NAMED).map(|(name, reason)| format!("{}: {}", plain(name), plain(reason))).collect();
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    lines.join("; ")
+}
