@@ -3,6 +3,7 @@
 //!
 //! | module | promise |
 //! | --- | --- |
+//! | `anything` | whatever becomes of rules and files, alerts end once, and by what shows it |
 //! | `crashes` | a crash at any instruction loses nothing and makes no second alert |
 //! | `two_evaluators` | two evaluators at once tell everything once |
 //! | `outages` | what was missed is judged in order, told in short, and not without end |
@@ -21,6 +22,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed")]
 #![allow(clippy::print_stderr, reason = "how much was tried belongs to the result of a test")]
 
+mod anything;
 mod crashes;
 mod detection;
 mod isolation;
