@@ -28,9 +28,13 @@ pub struct Delivered {
 /// What is left of a lease when nothing new is begun under it: the slowest sink needs less.
 const MARGIN: i64 = 20_000_000_000;
 
-/// The first distance to another try; it doubles up to the longest.
+/// The first distance to another try; it doubles up to the longest: a pager that works again is not to be left alone for
+/// long.
 const FIRST_RETRY: i64 = 30_000_000_000;
-const LONGEST_RETRY: i64 = 3_600_000_000_000;
+const LONGEST_RETRY: i64 = 5 * 60 * 1_000_000_000;
+
+/// How long a sink may ask to be left alone.
+const LONGEST_ASKED: i64 = 3_600_000_000_000;
 
 /// A sink that failed so often in a row is reported.
 const REPORT_AFTER: u32 = 3;
@@ -245,6 +249,12 @@ fn apply(state: &mut State, host: Host<'_>, settings: &Settings, outcomes: &[Out
             }
         });
     }
+    // What waits for a sink that takes everything again waits no longer, whatever was refused before.
+    for attempt in state.outbox.iter_mut().flat_map(|queued| &mut queued.pending) {
+        if took.contains(attempt.0) && !failing.contains(attempt.0.as_str()) {
+            attempt.1.not_before = 0;
+        }
+    }
     state.outbox.retain(|queued| !queued.pending.is_empty());
     report(state, host, settings, refused, &took, now);
 }
@@ -323,5 +333,5 @@ fn distance(failed: u32, error: &SinkError) -> i64 {
     let doubled = FIRST_RETRY.saturating_mul(1_i64 << failed.saturating_sub(1).min(20)).min(LONGEST_RETRY);
     let asked =
         error.retry_after().and_then(|asked| i64::try_from(asked.as_nanos()).ok()).unwrap_or_default();
-    doubled.max(asked.min(LONGEST_RETRY))
+    doubled.max(asked.min(LONGEST_ASKED))
 }

@@ -96,8 +96,8 @@ async fn one_notification_is_tried_at_growing_distances() {
     }
     let post = world.post();
     let minutes: Vec<i64> = post.refused.iter().map(|sent| (sent.at - minute(0)) / MINUTE).collect();
-    // Half a minute, then 1, 2, 4 … minutes, at the first tick after that.
-    assert_eq!(minutes, [2, 3, 4, 6, 10, 18, 34, 66]);
+    // Half a minute, then 1, 2, 4, and five minutes from then on, at the first tick after that.
+    assert_eq!(minutes, [2, 3, 4, 6, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70]);
     assert!(post.refused.iter().all(|sent| sent.payload() == post.refused[0].payload()));
 }
 
@@ -126,6 +126,25 @@ async fn one_that_comes_back_is_told_everything_in_order() {
     assert_eq!(events, [Event::SinkError, Event::SinkErrorOver]);
     assert_eq!(of_the_sink[0].about(), of_the_sink[1].about());
     assert_eq!(world.state().await.outbox.len(), 0);
+}
+
+#[tokio::test]
+async fn what_waits_goes_out_as_soon_as_the_sink_takes_anything() {
+    let mut world = two_sinks().await;
+    refuse(&world, ALWAYS);
+    for end in 2..=12 {
+        alert(&mut world, end, &format!("r{end}")).await;
+    }
+    let waiting = world.state().await.outbox.len();
+    assert!(waiting > 10, "{waiting}");
+    refuse(&world, Refuses { times: 0, ..ALWAYS });
+    // Whatever has waited longest may be tried minutes from now; what begins now is not, and opens the way.
+    alert(&mut world, 13, "r13").await;
+    assert_eq!(world.state().await.outbox.len(), 0);
+    let told = world.post().shorts("mail");
+    let firing: Vec<_> = told.iter().filter(|told| told.starts_with("firing")).collect();
+    let expected: Vec<String> = (2..=13).map(|end| format!("firing auth-failures r{end}")).collect();
+    assert_eq!(firing.len(), expected.len(), "{firing:?}");
 }
 
 #[tokio::test]
