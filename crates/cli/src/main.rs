@@ -21,6 +21,7 @@ mod spans;
 mod table;
 mod terminal;
 
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -29,6 +30,7 @@ use crate::args::Cli;
 use crate::exit::Status;
 
 fn main() -> ExitCode {
+    panic::set_hook(Box::new(|panic| terminal::note(&bug(panic))));
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -41,15 +43,29 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return tell(&exit::Failure::because("could not start", error)),
     };
-    let ended = runtime.block_on(commands::run(cli.command));
+    let ended = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(commands::run(cli.command))));
     // What was dropped in the middle, as an evaluation that nobody waits for any more, holds up no end.
     runtime.shutdown_background();
     match ended {
-        Ok(status) => status.into(),
+        Ok(Ok(status)) => status.into(),
         // Whoever reads our output has seen enough, as `head` has.
-        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
-        Err(failure) => tell(&failure),
+        Ok(Err(failure)) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Ok(Err(failure)) => tell(&failure),
+        // It was told where it happened.
+        Err(_) => Status::Failed.into(),
     }
+}
+
+/// What is told of a panic, which is a mistake of ours.
+fn bug(panic: &PanicHookInfo<'_>) -> String {
+    let what = panic.payload_as_str().unwrap_or("no reason given");
+    let place =
+        panic.location().map_or_else(String::new, |place| format!(" ({}:{})", place.file(), place.line()));
+    let version = env!("CARGO_PKG_VERSION");
+    format!(
+        "error: fluo {version} has a bug and could not go on: {what}{place}\nhint: nothing that was committed is lost; \
+         please report it with what you did"
+    )
 }
 
 fn tell(failure: &exit::Failure) -> ExitCode {

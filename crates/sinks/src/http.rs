@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use percent_encoding::percent_decode_str;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, NoProxy, Proxy, Response, StatusCode, Url, redirect};
 
@@ -108,13 +111,12 @@ impl Endpoint {
         Ok(self)
     }
 
-    /// Keeps `secret` out of errors.
+    /// Keeps `secret` out of errors, in every form in which a service may repeat it.
     pub(crate) fn hide(&mut self, secret: String) {
-        if secret.len() >= MIN_SECRET {
-            self.secrets.push(secret);
-            // The longest first: a secret within another must not leave the other's rest.
-            self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        }
+        self.secrets.extend(forms_of(secret).into_iter().filter(|form| form.len() >= MIN_SECRET));
+        // The longest first: a secret within another must not leave the other's rest.
+        self.secrets.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+        self.secrets.dedup();
     }
 
     pub(crate) fn sink(&self) -> &str {
@@ -192,15 +194,43 @@ impl Endpoint {
 
 /// Everything of an address that may be its secret, whole and in parts.
 fn parts_of(url: &Url) -> Vec<String> {
-    let mut parts: Vec<_> = [Some(url.as_str()), Some(url.path()), url.query(), url.password()]
+    let user = Some(url.username()).filter(|user| !user.is_empty());
+    let mut parts: Vec<_> = [Some(url.as_str()), Some(url.path()), url.query(), url.password(), user]
         .into_iter()
         .flatten()
         .map(str::to_owned)
         .collect();
+    if let Some(user) = user {
+        // As the header says it that is made of both.
+        let both = format!("{}:{}", decoded(user), decoded(url.password().unwrap_or_default()));
+        parts.push(BASE64_STANDARD.encode(&both));
+        parts.push(both);
+    }
     let long = |part: &String| part.len() >= MIN_SECRET_PART;
     parts.extend(url.path_segments().into_iter().flatten().map(str::to_owned).filter(long));
     parts.extend(url.query_pairs().map(|(_, value)| value.into_owned()).filter(long));
     parts
+}
+
+/// A secret as it is, decoded as parts of addresses are, and the words of a header's value: `Bearer` is none, and of
+/// `Basic` the user and the password are told as one.
+fn forms_of(secret: String) -> Vec<String> {
+    let words = secret.split_whitespace().skip(1).map(str::to_owned);
+    let basic =
+        secret.split_once("Basic ").and_then(|(_, encoded)| BASE64_STANDARD.decode(encoded.trim()).ok());
+    let basic = basic.and_then(|both| String::from_utf8(both).ok());
+    let password =
+        basic.as_deref().and_then(|both| both.split_once(':')).map(|(_, password)| password.to_owned());
+    let mut forms: Vec<String> = words.chain(password).collect();
+    forms.extend(basic);
+    forms.push(decoded(&secret));
+    forms.push(secret);
+    forms
+}
+
+/// Without percent-encoding.
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 /// Whether the same request may succeed later. Missing permissions are among it, as they are for the store: somebody

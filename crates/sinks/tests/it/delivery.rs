@@ -119,6 +119,33 @@ async fn errors_hold_no_secret_even_if_the_service_repeats_it() {
 }
 
 #[tokio::test]
+async fn credentials_of_an_address_and_of_headers_are_hidden_in_every_form() {
+    // `fluo:p@ss/word`, as a service may repeat it: as it came, decoded, or as the header that was made of it.
+    let echoes = [
+        "fluo-user",
+        "p%40ss%2Fword",
+        "p@ss/word",
+        "fluo-user:p@ss/word",
+        "Zmx1by11c2VyOnBAc3Mvd29yZA==",
+        "tok-123456",
+        "Bearer tok-123456",
+        "aGVhZGVyOmhlYWRlcnBhc3M=",
+        "headerpass",
+    ];
+    for echo in echoes {
+        let server = Server::start([Answer::new(403, &format!("who is {echo}?"))]).await;
+        let address = server.url("").replace("http://", "http://fluo-user:p%40ss%2Fword@");
+        let config = format!(
+            "{{type: webhook, url: '{address}', headers: {{X-Token: 'Bearer tok-123456', \
+             X-Basic: 'Basic aGVhZGVyOmhlYWRlcnBhc3M='}}}}"
+        );
+        let error = sink(&config).send(&firing(), NOW).await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.ends_with("who is ***?") || text.ends_with("who is ***:***?"), "{echo}: {text}");
+    }
+}
+
+#[tokio::test]
 async fn long_answers_are_read_and_repeated_in_part() {
     let server = Server::start([Answer::new(400, &"x".repeat(5_000_000))]).await;
     let text = send(&server).await.unwrap_err().to_string();

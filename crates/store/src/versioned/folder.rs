@@ -15,7 +15,11 @@
 //! the next one; write the temporary file; rename it to the object. Killed before the rename, it leaves the old
 //! object under a new version, so that whoever had read the old version loses once for nothing. Killed after it,
 //! the new object is there, whole. Nobody ever reads a part: a name is only ever moved to a file that is complete.
-//! Since temporary files are written under the lock, one that is found there is nobody's, and is overwritten.
+//! Since temporary files are written under the lock, one that is found there is nobody's, and is removed: it is never
+//! written into, since it may be a link that leads elsewhere.
+//!
+//! Notifications that wait have values of spans in them: files and folders made here are their owner's alone, where the
+//! system knows owners.
 //!
 //! Reading takes no lock, so that it works where nothing may be written. It reads the generation, then the object.
 //! If a swap comes between, the version that it puts together may never have been: then it names the newer object
@@ -148,8 +152,7 @@ impl VersionedFolder {
         if let Some(folder) = self.lock.parent() {
             create_folder(folder)?;
         }
-        let mut options = OpenOptions::new();
-        let file = options.create(true).truncate(false).write(true).open(&self.lock);
+        let file = private().create(true).truncate(false).write(true).open(&self.lock);
         let file = file.map_err(failed("open", &self.lock))?;
         let mut waited = Duration::ZERO;
         loop {
@@ -219,7 +222,10 @@ impl Files {
     /// Moves `file` to new content, which is on disk before.
     fn replace(&self, file: &FilePath, bytes: &[u8]) -> Result<(), StoreError> {
         let write = || {
-            let mut temporary = File::create(&self.temporary)?;
+            if fs::symlink_metadata(&self.temporary).is_ok() {
+                fs::remove_file(&self.temporary)?;
+            }
+            let mut temporary = private().write(true).create_new(true).open(&self.temporary)?;
             temporary.write_all(bytes)?;
             temporary.sync_all()
         };
@@ -249,12 +255,27 @@ fn create_folder(folder: &FilePath) -> Result<(), StoreError> {
     if let Some(above) = above {
         create_folder(above)?;
     }
-    match fs::create_dir(folder) {
+    match create_private_folder(folder) {
         // Another process was faster.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         created => created.map_err(failed("create", folder))?,
     }
     above.map_or(Ok(()), sync_folder)
+}
+
+/// How files are opened: those that are created are their owner's alone.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+fn create_private_folder(folder: &FilePath) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 /// Brings the names in a folder to disk.
@@ -274,6 +295,29 @@ fn failed(action: &'static str, file: &FilePath) -> impl FnOnce(io::Error) -> St
 mod tests {
     use super::*;
     use crate::error::Class;
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn the_state_is_its_owners_and_a_link_at_a_temporary_name_is_not_followed() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let root = tempfile::tempdir().unwrap();
+        let folder = VersionedFolder::new(root.path()).unwrap();
+        let path = Path::from("state/a");
+        let elsewhere = root.path().join("elsewhere");
+        fs::write(&elsewhere, "mine").unwrap();
+        fs::create_dir(root.path().join("state")).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, root.path().join("state/.a.tmp")).unwrap();
+        let swap = folder.swap(&path, None, Bytes::from_static(b"A")).await.unwrap();
+        assert!(matches!(swap, Swap::Swapped(_)));
+        assert_eq!(fs::read(&elsewhere).unwrap(), b"mine");
+        assert_eq!(fs::read(root.path().join("state/a")).unwrap(), b"A");
+        folder.swap(&Path::from("other/b"), None, Bytes::from_static(b"B")).await.unwrap();
+        for (file, mode) in [("state/a", 0o600), ("state/.lock", 0o600), ("other/b", 0o600), ("other", 0o700)]
+        {
+            let found = fs::symlink_metadata(root.path().join(file)).unwrap().permissions().mode();
+            assert_eq!(found & 0o777, mode, "{file}");
+        }
+    }
 
     #[tokio::test]
     async fn a_process_that_stopped_while_it_wrote_holds_nobody_up_forever() {
