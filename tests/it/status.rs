@@ -72,3 +72,34 @@ fn a_state_that_cannot_be_read_is_no_empty_one() {
     assert_eq!((ended.status, ended.stdout.as_str()), (3, ""), "{}", ended.stderr);
     assert!(ended.stderr.contains("damaged"), "{}", ended.stderr);
 }
+
+#[test]
+fn an_evaluation_of_the_future_is_refused_and_a_state_of_it_is_set_back() {
+    let deployment = Deployment::with_incident();
+    let ended = deployment.fluo(&["run", "--once", "--at", "2199-01-01T00:00:00Z"]);
+    assert_eq!(ended.status, 2, "{}", ended.stderr);
+    assert!(ended.stderr.contains("2199-01-01T00:00:00.000Z has not come"), "{}", ended.stderr);
+    let ended = deployment.fluo(&["set-back"]);
+    assert_eq!(ended.status, 2, "{}", ended.stderr);
+    assert!(ended.stderr.contains("not from the future"), "{}", ended.stderr);
+
+    // What a version that did not refuse it, or a clock that was wrong, leaves behind.
+    let path = deployment.path("store/state/evaluator.json.zst");
+    let state = zstd::decode_all(&std::fs::read(&path).unwrap()[..]).unwrap();
+    let mut state: Value = serde_json::from_slice(&state).unwrap();
+    state["eval_time"] = json!(7_226_582_400_000_000_000_i64);
+    std::fs::write(&path, zstd::encode_all(state.to_string().as_bytes(), 3).unwrap()).unwrap();
+    let status = status(&deployment);
+    assert_eq!(status["from_future"], true);
+    let text = deployment.fluo(&["status"]).expect(0);
+    assert!(text.contains("has not come") && text.contains("fluo set-back"), "{text}");
+    let log = deployment.tick("12:03:00").stderr;
+    assert!(log.contains("the state is from the future"), "{log}");
+    let told = deployment.told();
+    assert_eq!(told.last().unwrap()["event"], "future_state");
+    let said = deployment.fluo(&["set-back"]).expect(0);
+    assert!(said.contains("to 2024-05-01T12:02:00.000Z"), "{said}");
+    deployment.tick("12:04:00").expect(0);
+    let events: Vec<_> = deployment.told().iter().map(|told| told["event"].clone()).collect();
+    assert!(events.contains(&json!("future_state_over")), "{events:?}");
+}

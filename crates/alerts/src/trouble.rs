@@ -301,6 +301,13 @@ impl Troubles {
         wanting
     }
 
+    /// What is wrong was told at `to` at the latest. It keeps its id, and so the time from which it was wrong.
+    pub fn set_back(&mut self, to: i64) {
+        for trouble in self.open.values_mut() {
+            trouble.told_at = trouble.told_at.min(to);
+        }
+    }
+
     /// Forgets what is over, whose all-clears nobody is to be sent.
     pub fn forget_over(&mut self) {
         self.over.clear();

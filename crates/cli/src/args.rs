@@ -48,6 +48,9 @@ pub(crate) enum Command {
     /// What fires now, how far behind evaluation is, and what is wrong
     #[command(after_help = "Example: fluo status --config fluo.yml")]
     Status(StatusArgs),
+    /// Set right a state that holds an evaluation of a time that has not come
+    #[command(after_help = "Example: fluo set-back --config fluo.yml")]
+    SetBack(SetBackArgs),
     /// Tell nobody of some alerts for a time
     #[command(
         after_help = "Example: fluo silence add --match rule=AuthFailuresRule --for 2h --comment 'token rollout'"
@@ -296,6 +299,17 @@ pub(crate) struct StatusArgs {
     /// How to print it
     #[arg(long, value_enum, default_value_t = SummaryFormat::Human)]
     pub(crate) format: SummaryFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetBackArgs {
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = "fluo.yml")]
+    pub(crate) config: PathBuf,
+    /// Where evaluation goes on: RFC 3339, or relative to now as -5m [default: the last evaluation that is recorded and
+    /// whose time has come]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) to: Option<String>,
 }
 
 #[derive(Debug, Args)]

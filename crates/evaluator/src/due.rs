@@ -246,7 +246,10 @@ mod tests {
     #[test]
     fn what_missing_spans_can_make_true_waits_for_a_file_and_for_whole_windows() {
         let waiting = Due { missing_matters: true, alive_to: minutes(99), ..due() };
-        assert_eq!(waiting.moments(&state()), Moments { stretches: Vec::new(), owed: Vec::new(), judged_to: minutes(99) });
+        assert_eq!(
+            waiting.moments(&state()),
+            Moments { stretches: Vec::new(), owed: Vec::new(), judged_to: minutes(99) }
+        );
         let alive = Due { missing_matters: true, ..due() };
         assert_eq!(alive.moments(&state()).judged_to, minutes(100));
         let holes = Holes { damaged: vec![stretch(minutes(99), minutes(99) + 5)], ..Holes::default() };
@@ -265,7 +268,8 @@ mod tests {
         assert_eq!(exact.owed, [stretch(minutes(99) + 1, minutes(101) - 1)]);
         // Two hours later, far behind what late spans re-open.
         let state = RuleState { owed: owed.clone(), judged_to: minutes(220), ..state() };
-        let later = Due { eval_time: minutes(221), watermark: minutes(220), late_from: minutes(160), ..due() };
+        let later =
+            Due { eval_time: minutes(221), watermark: minutes(220), late_from: minutes(160), ..due() };
         assert_eq!(later.moments(&state).stretches, owed);
         assert_eq!(later.moments(&state).owed, []);
     }

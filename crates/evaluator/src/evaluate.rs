@@ -149,8 +149,7 @@ impl Evaluator {
                 step!("judge rule", fluo.rule = name.as_str(), fluo.files = Empty, fluo.violations = Empty);
             let mut before = state.rules.get(name).cloned().unwrap_or_default();
             let given_up = give_up(&mut before.owed, inputs.eval_time, self.settings.max_catch_up.0);
-            notifications
-                .extend(given_up.map(|moments| unjudged_of(&known.rule, moments, inputs.eval_time)));
+            notifications.extend(given_up.map(|moments| unjudged_of(&known.rule, moments, inputs.eval_time)));
             let judging = self.rule(&mut state, before, known, plan, None, &files, &all, inputs);
             match traced(step.clone(), judging).await {
                 Ok(judged) => {
@@ -256,7 +255,8 @@ impl Evaluator {
         let rule = &known.rule;
         let times = self.times(state, inputs.eval_time, Some(rule));
         let known_holes = Holes::of(state);
-        let due = Due { until, ..self.due(state, rule, plan, &files.arrived, &known_holes, inputs.eval_time) };
+        let due =
+            Due { until, ..self.due(state, rule, plan, &files.arrived, &known_holes, inputs.eval_time) };
         let Moments { stretches: mut judged, mut owed, judged_to } = due.moments(&before);
         let cell = due.cell();
         let mut observations = Vec::new();

@@ -16,6 +16,7 @@
 //! | [`outbox`] | lease, send, confirm |
 //! | [`stop`] | what a tick does that is asked to end |
 //! | [`state`] | what is remembered between evaluations |
+//! | [`mod@set_back`] | a state from the future → one of the present |
 //! | [`mod@past`] | the data files of a stretch of the past: when each arrived, and what is not seen |
 //! | [`mod@replay`] | evaluations of the past, one after another |
 //! | [`rule_test`] | rule tests, through the same evaluations |
@@ -43,6 +44,7 @@ pub mod report;
 pub mod rule_set;
 pub mod rule_store;
 pub mod rule_test;
+pub mod set_back;
 pub mod settings;
 pub mod silences;
 pub mod span_data;

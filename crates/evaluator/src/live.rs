@@ -38,8 +38,12 @@ pub struct LiveTick {
 impl LiveTick {
     /// What is to be logged of it beside its evaluations, which were told as they were made ([`Host::evaluated`]).
     pub fn lines(&self) -> Vec<(Level, &str, Value)> {
-        let Ticked { troubles, broken_files, delivered, overtaken, unfinished, .. } = &self.ticked;
+        let Ticked { troubles, broken_files, delivered, overtaken, unfinished, future, .. } = &self.ticked;
         let mut lines: Vec<(Level, &str, Value)> = Vec::new();
+        lines.extend(future.map(|future| {
+            let message = "the state is from the future: nothing is evaluated. `fluo set-back` sets it right";
+            (Level::Error, message, json!({"state": time::format(future)}))
+        }));
         lines.extend(self.warnings.iter().map(|warning| (Level::Warning, warning.as_str(), Value::Null)));
         // These at every evaluation: they are the user's to mend.
         let broken = broken_files.iter().map(|(file, reason)| {

@@ -13,6 +13,7 @@ use object_store::path::Path;
 use serde::Serialize;
 
 use crate::rule_set::RuleSet;
+use crate::set_back::is_future;
 use crate::state::{LOCATION, State, StateError};
 
 /// Name and version of the payload's format.
@@ -28,6 +29,8 @@ pub struct Status {
     pub eval_time: Option<i64>,
     /// How long ago that is, in nanoseconds.
     pub behind_ns: Option<i64>,
+    /// Whether that time has not come: then nothing is evaluated.
+    pub from_future: bool,
     /// How many evaluations there were.
     pub evaluations: u64,
     /// The alerts that fire, by rule and start.
@@ -182,6 +185,7 @@ pub fn status(state: &State, now: i64) -> Status {
         schema: SCHEMA,
         eval_time: evaluated.then_some(state.eval_time),
         behind_ns: evaluated.then(|| now.saturating_sub(state.eval_time)),
+        from_future: evaluated && is_future(state.eval_time, now),
         evaluations: state.generation,
         firing: firing(state, |_| true),
         pending,

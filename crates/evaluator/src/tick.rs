@@ -31,6 +31,7 @@ use crate::outbox::{self, Delivered};
 use crate::records::row;
 use crate::report::Report;
 use crate::rule_set::RuleSet;
+use crate::set_back::is_future;
 use crate::state::{LOCATION, Lease, Queued, State, StateError, Unwritten};
 use crate::stop::Stop;
 
@@ -71,6 +72,8 @@ pub struct Ticked {
     pub broken_files: BTreeMap<String, String>,
     /// What became of notifications.
     pub delivered: Delivered,
+    /// The state holds an evaluation of this time, which has not come: nothing was evaluated.
+    pub future: Option<i64>,
     /// Another evaluator was there first.
     pub overtaken: bool,
     /// It had to end before everything was caught up: the deadline came, or somebody asked.
@@ -93,10 +96,25 @@ pub enum TickError {
          leave one that says `enabled: false`"
     )]
     RulesGone,
+    /// Occurs when an evaluation is asked for of a time that has not come: it would leave nothing to be evaluated until then.
+    #[error(
+        "{} has not come: it is {}. An evaluation of it would leave all evaluations until then undone",
+        time::format(*eval_time),
+        time::format(*now)
+    )]
+    Future {
+        /// The time that was asked for.
+        eval_time: i64,
+        /// The time that it is.
+        now: i64,
+    },
     /// Occurs when the state is replaced under every attempt: more evaluators than one are at work without end.
     #[error("the state was replaced by others {0} times in a row")]
     Contended(u32),
 }
+
+/// How much clocks may differ, in nanoseconds.
+pub(crate) const SKEW: i64 = 5 * 60 * 1_000_000_000;
 
 /// How often a lost swap is tried again.
 const MOST_LOST: u32 = 100;
@@ -122,6 +140,10 @@ pub async fn tick(
     eval_time: i64,
 ) -> Result<Ticked, TickError> {
     let mut ticked = Ticked::default();
+    let now = (host.clock)();
+    if is_future(eval_time, now) {
+        return Err(TickError::Future { eval_time, now });
+    }
     let mut lost = 0;
     loop {
         let (before, version) = load(host).await?;
@@ -133,6 +155,10 @@ pub async fn tick(
         // What an earlier tick, or one that was killed and is tried again, committed and did not come to write.
         write(evaluator, host, &before.unwritten).await?;
         if done {
+            if is_future(before.eval_time, now) {
+                ticked.future = Some(before.eval_time);
+                ticked.troubles = from_future(evaluator, host, before, version.as_ref(), eval_time).await?;
+            }
             break;
         }
         if deployed.rules.is_empty() && !before.rule_files.is_empty() {
@@ -209,6 +235,25 @@ pub async fn tick(
         ticked.delivered = traced(step!("deliver"), outbox::deliver(host, evaluator.settings())).await?;
     }
     Ok(ticked)
+}
+
+/// Tells that the state holds an evaluation of a time that has not come. Returns what was told.
+async fn from_future(
+    evaluator: &Evaluator,
+    host: Host<'_>,
+    mut state: State,
+    version: Option<&Version>,
+    at: i64,
+) -> Result<Vec<Notification>, TickError> {
+    let reason = format!("its last evaluation is of {}", time::human(state.eval_time));
+    let wrong = Wrong::new(Subject::FutureState, reason);
+    let told: Vec<_> = state.troubles.found(wrong, at, &evaluator.settings().telling()).into_iter().collect();
+    if !told.is_empty() {
+        queue(&mut state, told.clone(), host, true);
+        // Where somebody else replaced the state meanwhile, they tell it, or set it back.
+        swap(host, &mut state, version).await?;
+    }
+    Ok(told)
 }
 
 /// Tells that files cannot be listed, and delivers what waits: nothing is evaluated then, and the next evaluation that can

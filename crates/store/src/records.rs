@@ -12,7 +12,7 @@
 mod evaluations;
 mod violations;
 
-pub use evaluations::{evaluation_object, read_evaluations};
+pub use evaluations::{evaluation_object, last_evaluation, read_evaluations};
 pub use violations::{ViolationRow, read_violations, violation_objects};
 
 const NS_PER_MS: i64 = 1_000_000;

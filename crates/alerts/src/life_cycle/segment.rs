@@ -141,7 +141,9 @@ pub fn without(stretches: &[Stretch], others: &[Stretch]) -> Vec<Stretch> {
     for &stretch in stretches {
         let mut from = Some(stretch.from);
         for other in others.iter().filter(|other| other.meets(stretch)) {
-            left.extend(from.filter(|&from| from < other.from).map(|from| Stretch { from, to: other.from - 1 }));
+            left.extend(
+                from.filter(|&from| from < other.from).map(|from| Stretch { from, to: other.from - 1 }),
+            );
             from = other.to.checked_add(1);
         }
         left.extend(from.filter(|&from| from <= stretch.to).map(|from| Stretch { from, ..stretch }));
@@ -158,9 +160,8 @@ pub(crate) fn replace(
     found: Vec<Segment>,
 ) {
     let within = |stretches: &[Stretch], moment| stretches.iter().any(|stretch| stretch.contains(moment));
-    segments.retain(|segment| {
-        segment.settled || !within(judged, segment.first) || within(holed, segment.first)
-    });
+    segments
+        .retain(|segment| segment.settled || !within(judged, segment.first) || within(holed, segment.first));
     for new in found {
         let old = segments.iter_mut().find(|old| {
             !old.settled && within(holed, old.first) && old.first <= new.last && new.first <= old.last

@@ -163,6 +163,15 @@ impl RuleState {
         Self { hash, from, judged_to: from, ..Self::default() }
     }
 
+    /// As after the evaluation at `at`, which had judged moments up to `judged`: only moments after these are judged.
+    pub fn set_back(&mut self, at: i64, judged: i64) {
+        self.judged_to = self.judged_to.min(judged);
+        self.from = self.judged_to;
+        for alert in self.groups.values_mut().flat_map(|group| &mut group.alerts) {
+            alert.told_at = alert.told_at.min(at);
+        }
+    }
+
     /// The alerts that fire.
     pub fn firing(&self) -> impl Iterator<Item = (&Fingerprint, &Alert)> {
         self.groups.iter().flat_map(|(fingerprint, group)| {

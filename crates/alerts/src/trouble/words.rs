@@ -30,8 +30,8 @@ pub(super) fn title(subject: &Subject) -> String {
 fn advice(subject: &Subject) -> &'static str {
     match subject {
         Subject::FutureState => {
-            "Until that time comes nothing is judged, and nobody is told of anything else. `fluo status` names the \
-             command that sets the state right."
+            "Until that time comes nothing is judged, and nobody is told of anything else. `fluo set-back` sets the \
+             state right."
         }
         Subject::Pipeline => {
             "Alerts that fire stay as they are: nothing is resolved, and nothing is taken to be absent, until files \
@@ -72,7 +72,7 @@ pub(super) fn notification(trouble: &Trouble, event: Event, at: i64) -> Notifica
     let reason = plain(&trouble.reason).into_owned();
     let since = time::human(trouble.since);
     let (title, text) = if event.is_closed() {
-        let lasted = human_duration(i128::from(at.saturating_sub(trouble.since)));
+        let lasted = human_duration(i128::from(at.saturating_sub(trouble.since).max(0)));
         let text = format!("It was so from {since} to {} ({lasted}): {reason}.", time::human(at));
         (format!("over: {}", title(subject)), text)
     } else {

@@ -9,6 +9,7 @@ mod ingest;
 mod replay;
 mod run;
 mod schema;
+mod set_back;
 mod silence;
 mod status;
 mod test;
@@ -34,6 +35,7 @@ pub(crate) async fn run(command: Command) -> Result<Status, Failure> {
         Command::Diff(args) => diff::run(&args).await,
         Command::Verify(args) => verify::run(&args).await,
         Command::Status(args) => status::run(&args).await,
+        Command::SetBack(args) => set_back::run(&args).await,
         Command::Silence(args) => silence::run(&args.command).await,
         Command::Schema(args) => schema::run(&args),
         Command::Completions { shell } => {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fluo_alerts::log::Level;
 use fluo_alerts::time;
+use fluo_evaluator::tick::TickError;
 use fluo_evaluator::{Evaluator, Host, Stop, Ticked, tick_live};
 use fluo_sinks::{Routed, SinkConfig, route_all};
 use fluo_store::Root;
@@ -113,9 +114,10 @@ impl Runner<'_> {
                 log(level, message, fields);
             },
         };
-        let tick = tick_live(self.evaluator, &files, host, eval_time)
-            .await
-            .map_err(|error| Failure::because("could not evaluate", error))?;
+        let tick = tick_live(self.evaluator, &files, host, eval_time).await.map_err(|error| match error {
+            TickError::Future { .. } => Failure::usage(error.to_string()),
+            error => Failure::because("could not evaluate", error),
+        })?;
         for (level, message, fields) in tick.lines() {
             log(level, message, fields);
         }

@@ -36,13 +36,22 @@ fn human(now: &Now) -> String {
     };
     let mut text = String::new();
     // Writing to a `String` cannot fail, here and below.
-    let _ = writeln!(
-        text,
-        "Evaluated up to {}, {} ago; {} evaluations.",
-        time::format(eval_time),
-        human_duration(seconds(behind)),
-        now.evaluations
-    );
+    if now.from_future {
+        let _ = writeln!(
+            text,
+            "The last evaluation is of {}, which has not come: nothing is evaluated until then. `fluo set-back` sets \
+             it right.",
+            time::format(eval_time)
+        );
+    } else {
+        let _ = writeln!(
+            text,
+            "Evaluated up to {}, {} ago; {} evaluations.",
+            time::format(eval_time),
+            human_duration(seconds(behind)),
+            now.evaluations
+        );
+    }
     pipeline(&mut text, now);
     section(&mut text, "Firing", "No alert fires.", now.firing.iter().map(firing));
     section(&mut text, "Pending", "", now.pending.iter().map(pending));

@@ -1,11 +1,15 @@
 //! An evaluator that did not run for hours: what it missed is judged in order, told once, and not without end.
 
 use fluo_alerts::notification::Event;
+use fluo_evaluator::set_back::SetBackError;
+use fluo_evaluator::tick::TickError;
 use fluo_rules::SourceFile;
 use fluo_rules::duration::Nanos;
 use fluo_spans::span::Span;
 
-use crate::support::{Due, HOUR, MINUTE, SECOND, Sent, World, evaluated, failures, files, good, minute};
+use crate::support::{
+    Due, Gate, HOUR, MINUTE, SECOND, Sent, World, evaluated, failures, files, good, minute,
+};
 
 fn rules() -> Vec<SourceFile> {
     let text = "
@@ -157,4 +161,57 @@ async fn a_deadline_in_the_middle_of_catching_up_doubles_nothing() {
         let told: Vec<String> = world.post().taken.iter().map(Sent::payload).collect();
         assert_eq!(told, expected, "{seconds} s");
     }
+}
+
+#[tokio::test]
+async fn a_state_from_the_future_is_told_and_set_back_and_nothing_is_missed_or_told_twice() {
+    let rules = rules();
+    let mut world = World::in_memory();
+    world.minute(1, good("auth", minute(0), 3), &rules).await;
+    world.minute(2, failing("before", 2), &rules).await;
+    assert_eq!(world.news(), ["firing auth-failures before"]);
+    let now = world.clock;
+    assert!(matches!(world.set_back().await, Err(SetBackError::NotFuture)));
+
+    // A clock that is a year ahead, and right again afterwards.
+    let ahead = evaluated(2) + 365 * 24 * HOUR;
+    world.quiet((ahead - minute(0)) / MINUTE, &rules).await;
+    world.news();
+    world.clock = now;
+    for end in 3..6 {
+        let ticked = world.minute(end, failing("meanwhile", end), &rules).await;
+        assert_eq!((ticked.reports.len(), ticked.future.is_some()), (0, true));
+    }
+    assert_eq!(world.news(), ["future_state"], "once");
+
+    let set_back = world.set_back().await.unwrap();
+    assert_eq!((set_back.to, set_back.from > ahead), (evaluated(2), false));
+    for end in 6..10 {
+        world.minute(end, good("auth", minute(end - 1), 3), &rules).await;
+    }
+    let mut news = world.news();
+    news.sort();
+    news.retain(|told| told.contains("auth"));
+    assert_eq!(
+        news,
+        [
+            "firing auth-failures meanwhile",
+            "resolved auth-failures before",
+            "resolved auth-failures meanwhile"
+        ]
+    );
+    assert!(world.state().await.troubles.open().next().is_none());
+}
+
+#[tokio::test]
+async fn an_evaluation_of_a_time_that_has_not_come_is_refused() {
+    let rules = rules();
+    let mut world = World::in_memory();
+    world.minute(1, good("auth", minute(0), 3), &rules).await;
+    let clock = std::sync::atomic::AtomicI64::new(evaluated(1));
+    let due = Due::at(evaluated(1) + 6 * MINUTE, &rules);
+    let refused = world.process(due, &Gate::open(), "early", &clock).await.unwrap();
+    assert!(matches!(refused, Err(TickError::Future { .. })), "{refused:?}");
+    let due = Due::at(evaluated(1) + 4 * MINUTE, &rules);
+    world.process(due, &Gate::open(), "skewed", &clock).await.unwrap().unwrap();
 }

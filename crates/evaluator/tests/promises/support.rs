@@ -16,6 +16,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use fluo_alerts::life_cycle::Mutes;
 use fluo_alerts::notification::{Event, Notification};
 use fluo_evaluator::arrivals::{Live, Scheduled};
+use fluo_evaluator::set_back::{SetBack, SetBackError, set_back};
 use fluo_evaluator::span_data::SpanData;
 use fluo_evaluator::tick::TickError;
 use fluo_evaluator::{Deployed, Evaluator, Host, Settings, State, Stop, Ticked, tick};
@@ -668,6 +669,15 @@ impl World {
             Poll::Pending => Poll::Pending,
         })
         .await
+    }
+
+    /// Sets back a state from the future.
+    pub(crate) async fn set_back(&self) -> Result<SetBack, SetBackError> {
+        let (root, clock, stop) = (self.root(), || self.clock, Stop::default());
+        let (sinks, nonce, deadline) = (&[][..], "set-back", None);
+        let host =
+            Host { root: &root, sinks, clock: &clock, nonce, deadline, stop: &stop, evaluated: &|_| {} };
+        set_back(host, &self.settings, None).await
     }
 
     /// A tick that nothing befalls.

@@ -58,6 +58,25 @@ pub async fn read_evaluations(root: &Root, from_ns: i64, to_ns: i64) -> Result<V
         .await
 }
 
+/// The `eval_time` of the last record of an evaluation at or before `ns`, in nanoseconds since the epoch as far as its name
+/// says it (to the millisecond, rounded down); none where there is none.
+///
+/// # Errors
+///
+/// [`StoreError::Request`] where the store cannot list.
+pub async fn last_evaluation(root: &Root, ns: i64) -> Result<Option<i64>, StoreError> {
+    let folder = root.at(&Path::from(EVALUATIONS));
+    let days = Hour::of_ns(0)..=Hour::of_ns(ns);
+    let until = i64::MIN..=ns.div_euclid(NS_PER_MS);
+    for day in folders_of_days(root.store.as_ref(), &folder, days).await?.into_iter().rev() {
+        let records = records_in(root, day, until.clone()).await?;
+        if let Some(last) = records.iter().map(|((at, _), _)| *at).max() {
+            return Ok(Some(last.saturating_mul(NS_PER_MS)));
+        }
+    }
+    Ok(None)
+}
+
 /// The records of a day's folder that are of these milliseconds.
 async fn records_in(
     root: &Root,
@@ -119,6 +138,18 @@ mod tests {
         for (scenario, range, expected) in cases {
             let read = read_evaluations(&root, *range.start(), *range.end()).await.unwrap();
             assert_eq!(read, expected, "{scenario}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_last_record_before_a_moment() {
+        let root = Root::in_memory().unwrap();
+        for at in [AT - DAY, AT, AT + 365 * DAY] {
+            let (path, bytes) = evaluation_object("", at, 1);
+            put_if_absent(root.store.as_ref(), &root.at(&path), bytes).await.unwrap();
+        }
+        for (moment, expected) in [(AT + 9 * DAY, Some(AT)), (AT - 1, Some(AT - DAY)), (AT - 2 * DAY, None)] {
+            assert_eq!(last_evaluation(&root, moment).await.unwrap(), expected);
         }
     }
 
