@@ -72,7 +72,7 @@ impl SpanData {
             source.add_damage(TimeRange { from: hole.from, to: hole.to });
         }
         for (file, fault) in faults {
-            self.put_down(fault, ends_of(&file), Some(tag_of(&file)), state);
+            self.put_down(&fault, ends_of(&file), Some(tag_of(&file)), state);
         }
         source
     }
@@ -81,11 +81,11 @@ impl SpanData {
     pub(crate) fn left_out(&self, left_out: Vec<LeftOut>, files: &[DataFile], state: &mut State) {
         for LeftOut { fault, ends } in left_out {
             let tag = files.iter().find(|file| file.location == *fault.location()).map(tag_of);
-            self.put_down(fault, Stretch { from: ends.from, to: ends.to }, tag, state);
+            self.put_down(&fault, Stretch { from: ends.from, to: ends.to }, tag, state);
         }
     }
 
-    fn put_down(&self, fault: FileFault, ends: Stretch, tag: Option<String>, state: &mut State) {
+    fn put_down(&self, fault: &FileFault, ends: Stretch, tag: Option<String>, state: &mut State) {
         let (name, reason) = (self.name_of(fault.location()), chain(fault.reason()));
         if fault.is_gone() {
             state.damaged.push(Damaged { name, ends, reason: GONE.to_owned(), loss: Loss::Gone, tag: None });

@@ -98,7 +98,9 @@ impl Evaluator {
         }
         let new: Vec<DataFile> = new.into_iter().cloned().collect();
         // On the way through an outage, files may have been seen that came later than this evaluation's time.
-        state.seen.retain(|place| inputs.by != By::Now && hour_of(place).is_some_and(|it| hours.contains(&it)));
+        state
+            .seen
+            .retain(|place| inputs.by != By::Now && hour_of(place).is_some_and(|it| hours.contains(&it)));
         state.seen.extend(seen);
         Ok(Files { hours, arrived: joined(arrived), all, new })
     }

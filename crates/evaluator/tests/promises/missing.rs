@@ -39,7 +39,7 @@ fn well(end: i64) -> Vec<Span> {
     spans
 }
 
-async fn news(world: &World) -> Vec<String> {
+fn news(world: &World) -> Vec<String> {
     let mut news = world.news();
     news.sort();
     news
@@ -54,7 +54,7 @@ async fn nothing_is_taken_back_because_files_are_gone() {
         let places = world.arrive(minute(2) + SECOND, broken("a", 2)).await;
         world.quiet(2, &rules).await;
         world.minute(3, well(3), &rules).await;
-        assert_eq!(news(&world).await, ["firing auth-failures a", "firing checkout-errors"]);
+        assert_eq!(news(&world), ["firing auth-failures a", "firing checkout-errors"]);
         let bytes = world.read(&places[0]).await;
         world.delete(&places[0]).await;
         // Spans that come late for the same minute: without the others, nothing of it holds.
@@ -63,7 +63,7 @@ async fn nothing_is_taken_back_because_files_are_gone() {
         let state = world.state().await;
         assert_eq!(state.damaged.iter().map(|it| it.loss).collect::<Vec<_>>(), [Loss::Gone]);
         // Later minutes, of which nothing is missing, show that it is over.
-        let told = news(&world).await;
+        let told = news(&world);
         assert_eq!(told, ["file_error", "resolved auth-failures a", "resolved checkout-errors"]);
         if restored {
             world.overwrite(&places[0], bytes).await;
@@ -72,7 +72,7 @@ async fn nothing_is_taken_back_because_files_are_gone() {
             world.minute(end, well(end), &rules).await;
         }
         let expected: &[&str] = if restored { &["file_error_over"] } else { &[] };
-        assert_eq!(news(&world).await, expected);
+        assert_eq!(news(&world), expected);
     }
 }
 
@@ -85,20 +85,17 @@ async fn what_cannot_be_read_is_owed_and_the_rest_is_judged_meanwhile() {
     let unread = world.arrive(minute(2) + SECOND, broken("a", 2)).await;
     world.cut_off.reads = unread;
     world.minute(2, failures("auth", "b", minute(1) + 5 * SECOND, 12), &rules).await;
-    assert_eq!(news(&world).await, ["file_error", "firing auth-failures b"]);
+    assert_eq!(news(&world), ["file_error", "firing auth-failures b"]);
     // For longer than late spans re-open anything.
     for end in [3, 4, 68, 69] {
         world.minute(end, well(end), &rules).await;
     }
     let state = world.state().await;
     assert_eq!((state.damaged.len(), state.unread.len()), (0, 1));
-    assert_eq!(news(&world).await, ["resolved auth-failures b"], "one event for an outage");
+    assert_eq!(news(&world), ["resolved auth-failures b"], "one event for an outage");
     world.cut_off.reads.clear();
     world.minute(70, well(70), &rules).await;
-    assert_eq!(
-        news(&world).await,
-        ["file_error_over", "fired_late auth-failures a", "fired_late checkout-errors"]
-    );
+    assert_eq!(news(&world), ["file_error_over", "fired_late auth-failures a", "fired_late checkout-errors"]);
     let state = world.state().await;
     assert!(state.unread.is_empty());
     assert!(state.rules.values().all(|rule| rule.owed.is_empty()));
@@ -112,7 +109,7 @@ async fn what_is_owed_for_too_long_is_said_to_be_unjudged() {
     let unread = world.arrive(minute(2) + SECOND, broken("a", 2)).await;
     world.cut_off.reads = unread;
     world.quiet(2, &rules).await;
-    assert_eq!(news(&world).await, ["file_error"]);
+    assert_eq!(news(&world), ["file_error"]);
     let mut told = Vec::new();
     for hours in [1, 24, 26] {
         let end = 2 + hours * 60;
@@ -142,10 +139,10 @@ async fn a_store_that_does_not_list_is_told_of_and_its_files_are_judged_afterwar
         let ticked = world.try_tick(Due::at(evaluated(end), &rules), &Gate::open()).await.unwrap();
         assert!(ticked.is_err());
     }
-    assert_eq!(news(&world).await, ["file_error"]);
+    assert_eq!(news(&world), ["file_error"]);
     world.cut_off.lists = false;
     world.minute(5, well(5), &rules).await;
-    let told = news(&world).await;
+    let told = news(&world);
     assert_eq!(told, ["file_error_over", "fired_late auth-failures a", "fired_late checkout-errors"]);
 }
 
@@ -160,7 +157,7 @@ async fn a_damaged_file_that_is_removed_is_over_and_one_that_is_replaced_arrives
         world.overwrite(&places[0], b"no Parquet".to_vec()).await;
         world.quiet(2, &rules).await;
         world.minute(3, well(3), &rules).await;
-        assert_eq!(news(&world).await, ["file_error"]);
+        assert_eq!(news(&world), ["file_error"]);
         if replaced {
             world.overwrite(&places[0], bytes).await;
         } else {
@@ -170,11 +167,11 @@ async fn a_damaged_file_that_is_removed_is_over_and_one_that_is_replaced_arrives
         world.minute(5, well(5), &rules).await;
         let losses: Vec<Loss> = world.state().await.damaged.iter().map(|damaged| damaged.loss).collect();
         if replaced {
-            let told = news(&world).await;
+            let told = news(&world);
             assert_eq!(told, ["file_error_over", "fired_late auth-failures a", "fired_late checkout-errors"]);
             assert_eq!(losses, []);
         } else {
-            assert_eq!(news(&world).await, ["file_error_over"]);
+            assert_eq!(news(&world), ["file_error_over"]);
             assert_eq!(losses, [Loss::Removed]);
         }
     }

@@ -89,6 +89,7 @@ impl Incident {
                 since: START - 3600 * SECOND,
                 until: None,
                 damaged: &[],
+                holed: &[],
                 renderer: &renderer,
             };
             let judged = Stretch { from: START, to: eval_time };
