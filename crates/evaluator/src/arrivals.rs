@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use fluo_alerts::step;
 use fluo_alerts::step::traced;
 use fluo_store::names::current;
-use fluo_store::{DataFile, Hour, StoreError, list_hours};
+use fluo_store::{DataFile, Hour, Listing, StoreError, list_hours};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
@@ -27,8 +27,13 @@ pub enum By {
 /// Where an evaluation learns of data files.
 #[async_trait]
 pub trait Arrivals: Send + Sync {
-    /// The current data files of these hours, in order of their places.
-    async fn files(&self, hours: RangeInclusive<Hour>, by: By) -> Result<Vec<DataFile>, StoreError>;
+    /// The current data files of these hours, in order of their places, and what else lies among them.
+    async fn listing(&self, hours: RangeInclusive<Hour>, by: By) -> Result<Listing, StoreError>;
+
+    /// The current data files alone.
+    async fn files(&self, hours: RangeInclusive<Hour>, by: By) -> Result<Vec<DataFile>, StoreError> {
+        Ok(self.listing(hours, by).await?.files)
+    }
 
     /// When a file arrived; nanoseconds since the epoch.
     fn arrived_at(&self, file: &DataFile) -> i64;
@@ -45,13 +50,14 @@ pub struct Live {
 
 #[async_trait]
 impl Arrivals for Live {
-    async fn files(&self, hours: RangeInclusive<Hour>, by: By) -> Result<Vec<DataFile>, StoreError> {
+    async fn listing(&self, hours: RangeInclusive<Hour>, by: By) -> Result<Listing, StoreError> {
         let listing = list_hours(self.store.as_ref(), &self.spans, hours);
-        let mut files = traced(step!("list files"), listing).await?.files;
+        let mut listing = traced(step!("list files"), listing).await?;
         if let By::Time(time) = by {
-            files.retain(|file| self.arrived_at(file) <= time);
+            listing.files.retain(|file| self.arrived_at(file) <= time);
         }
-        Ok(current(files, |file| file.name.as_ref()).current)
+        listing.files = current(listing.files, |file| file.name.as_ref()).current;
+        Ok(listing)
     }
 
     fn arrived_at(&self, file: &DataFile) -> i64 {
@@ -70,12 +76,12 @@ pub struct Scheduled {
 
 #[async_trait]
 impl Arrivals for Scheduled {
-    async fn files(&self, hours: RangeInclusive<Hour>, by: By) -> Result<Vec<DataFile>, StoreError> {
-        let mut files = self.live.files(hours, By::Now).await?;
+    async fn listing(&self, hours: RangeInclusive<Hour>, by: By) -> Result<Listing, StoreError> {
+        let mut listing = self.live.listing(hours, By::Now).await?;
         if let By::Time(time) = by {
-            files.retain(|file| self.arrived_at(file) <= time);
+            listing.files.retain(|file| self.arrived_at(file) <= time);
         }
-        Ok(files)
+        Ok(listing)
     }
 
     fn arrived_at(&self, file: &DataFile) -> i64 {

@@ -235,12 +235,12 @@ tests:
 
     #[async_trait::async_trait]
     impl crate::arrivals::Arrivals for Now {
-        async fn files(
+        async fn listing(
             &self,
             hours: std::ops::RangeInclusive<fluo_store::Hour>,
             _: By,
-        ) -> Result<Vec<fluo_store::DataFile>, fluo_store::StoreError> {
-            self.0.files(hours, By::Now).await
+        ) -> Result<fluo_store::Listing, fluo_store::StoreError> {
+            self.0.listing(hours, By::Now).await
         }
 
         fn arrived_at(&self, file: &fluo_store::DataFile) -> i64 {

@@ -39,6 +39,17 @@ pub struct BrokenEntry {
     pub cause: io::Error,
 }
 
+/// Reasons that may not be so the next time.
+const DENIED: &str = "not readable: permission denied";
+const NOT_READABLE: &str = "not readable";
+
+impl BrokenEntry {
+    /// Returns whether the same entry may be readable the next time.
+    pub fn may_pass(&self) -> bool {
+        [DENIED, NOT_READABLE].contains(&self.reason)
+    }
+}
+
 /// Walks the entries below a folder, so many levels down, each folder's in the order of their names.
 ///
 /// What went away while it was walked is not there.
@@ -107,9 +118,9 @@ impl Entries {
             _ if is_loop => "a link to a folder that it lies in",
             // Gone since its folder was read.
             (io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, Err(_)) => return None,
-            (io::ErrorKind::PermissionDenied, _) => "not readable: permission denied",
+            (io::ErrorKind::PermissionDenied, _) => DENIED,
             (_, Ok(true)) => "a link that leads nowhere",
-            _ => "not readable",
+            _ => NOT_READABLE,
         };
         Some(self.broken(&file, reason, true, cause))
     }

@@ -44,6 +44,8 @@ pub struct Foreign {
     pub reason: &'static str,
     /// Whether data files may lie behind it, which then are missing: what is judged without them is partial.
     pub may_hide_spans: bool,
+    /// Whether it may be something else the next time, without anybody touching it.
+    pub may_pass: bool,
 }
 
 /// What lies below a root.
@@ -256,6 +258,7 @@ async fn list_into(store: &dyn ObjectStore, folder: &Path, listing: &mut Listing
                         location: location.clone(),
                         reason: entry.reason,
                         may_hide_spans: entry.may_be_folder || is_parquet(&entry.name),
+                        may_pass: entry.may_pass(),
                     });
                 }
                 None => {
@@ -284,7 +287,12 @@ impl Listing {
         };
         match reason {
             Some(reason) => {
-                self.foreign.push(Foreign { location: object.location, reason, may_hide_spans: false });
+                self.foreign.push(Foreign {
+                    location: object.location,
+                    reason,
+                    may_hide_spans: false,
+                    may_pass: false,
+                });
             }
             None => self.files.push(DataFile {
                 name: DataFileName::parse(file_name),

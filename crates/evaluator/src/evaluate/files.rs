@@ -11,10 +11,10 @@ use fluo_alerts::time;
 use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_plan::RulePlan;
 use fluo_rules::rule::Rule;
-use fluo_store::{DataFile, DataFileName, Hour, StoreError};
+use fluo_store::{DataFile, DataFileName, Hour, Listing, StoreError};
 
 use super::former::FormerText;
-use super::missing::hour_of;
+use super::missing::{hour_of, touches};
 use super::{Evaluator, Inputs};
 use crate::arrivals::By;
 use crate::chain;
@@ -59,9 +59,10 @@ impl Evaluator {
         report: &mut Report,
     ) -> Result<Files, StoreError> {
         let hours = self.arriving(state, inputs);
-        let all = inputs.arrivals.files(hours.clone(), inputs.by).await?;
+        let Listing { files: all, foreign } = inputs.arrivals.listing(hours.clone(), inputs.by).await?;
+        self.hidden(state, &hours, &foreign);
         if inputs.by == By::Now {
-            self.missing(state, inputs, &hours, &all).await?;
+            self.missing(state, inputs, &hours, &all, &foreign).await?;
         }
         let seen: Vec<String> = all.iter().map(|file| file.location.to_string()).collect();
         let unseen = all.iter().filter(|file| !state.seen.contains(file.location.as_ref()));
@@ -97,10 +98,14 @@ impl Evaluator {
             state.pipeline.alive_to = state.pipeline.alive_to.max(alive_to);
         }
         let new: Vec<DataFile> = new.into_iter().cloned().collect();
-        // On the way through an outage, files may have been seen that came later than this evaluation's time.
+        // On the way through an outage, files may have been seen that came later than this evaluation's time, and what
+        // hides in a folder that cannot be read is still there.
+        let unread = Holes::of(state).unread;
+        let hides = |place: &str| hour_of(place).is_some_and(|hour| touches(hour, &unread));
+        let keeps = |place: &str| inputs.by != By::Now || hides(place);
         state
             .seen
-            .retain(|place| inputs.by != By::Now && hour_of(place).is_some_and(|it| hours.contains(&it)));
+            .retain(|place| keeps(place) && hour_of(place).is_some_and(|it| hours.contains(&it)));
         state.seen.extend(seen);
         Ok(Files { hours, arrived: joined(arrived), all, new })
     }

@@ -12,12 +12,12 @@ use fluo_alerts::time;
 use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_rules::duration::Nanos;
 use fluo_store::names::Content;
-use fluo_store::{DataFile, DataFileName, Hour, StoreError};
+use fluo_store::{DataFile, DataFileName, Foreign, Hour, StoreError};
 use object_store::path::Path;
 
 use super::{Evaluator, Inputs};
 use crate::arrivals::By;
-use crate::span_data::{GONE, tag_of};
+use crate::span_data::{GONE, Holes, tag_of};
 use crate::state::{Damaged, Loss, State, Unread};
 
 /// How many files a notification names.
@@ -26,7 +26,29 @@ const NAMED: usize = 10;
 /// The most hours, older than those in which files arrive, that are looked at for files which were damaged.
 const MOST_HOURS: usize = 24;
 
+/// The tag of what is no file: that of any file is another.
+const NO_FILE: &str = "";
+
 impl Evaluator {
+    /// Puts down what lies among the data files and may hide some: a folder that may not be read, a link that leads nowhere.
+    pub(super) fn hidden(&self, state: &mut State, hours: &RangeInclusive<Hour>, foreign: &[Foreign]) {
+        for it in foreign.iter().filter(|it| it.may_hide_spans) {
+            let among_files = Hour::of_partition(&it.location);
+            let folder = || Hour::of_partition(&it.location.clone().join("_"));
+            let all = || *hours.start().ends_ns().start()..=*hours.end().ends_ns().end();
+            let ends = among_files.or_else(folder).map_or_else(all, Hour::ends_ns);
+            let (from, to) = ends.into_inner();
+            let (name, ends, reason) =
+                (self.data.name_of(&it.location), Stretch { from, to }, it.reason.to_owned());
+            if it.may_pass || among_files.is_none() {
+                state.unread.push(Unread { name, ends, reason });
+            } else if state.damaged.iter().all(|known| known.name != name) {
+                let tag = Some(NO_FILE.to_owned());
+                state.damaged.push(Damaged { name, ends, reason, loss: Loss::Damaged, tag });
+            }
+        }
+    }
+
     /// Finds out what became of files that were seen: those that are not listed any more are gone, and a damaged one of
     /// which there are other bytes now is forgotten, so that it arrives anew.
     pub(super) async fn missing(
@@ -35,7 +57,10 @@ impl Evaluator {
         inputs: Inputs<'_>,
         hours: &RangeInclusive<Hour>,
         all: &[DataFile],
+        foreign: &[Foreign],
     ) -> Result<(), StoreError> {
+        let foreign: BTreeSet<&str> = foreign.iter().map(|it| it.location.as_ref()).collect();
+        let unread = Holes::of(state).unread;
         let hour = |damaged: &Damaged| Hour::of_ns(damaged.ends.from);
         let older: BTreeSet<Hour> = state
             .damaged
@@ -72,14 +97,19 @@ impl Evaluator {
                 return false;
             }
             let is_looked_at = hours.contains(&hour(known)) || looked.contains(&hour(known));
-            if known.loss == Loss::Damaged && is_looked_at && !listed.contains_key(&place) {
+            let is_there = listed.contains_key(&place) || foreign.contains(place.as_str());
+            if known.loss == Loss::Damaged && is_looked_at && !is_there {
                 known.loss = Loss::Removed;
+                // What never was a file took no spans with it.
+                return known.tag.as_deref() != Some(NO_FILE);
             }
             true
         });
         let known: BTreeSet<String> = damaged.iter().map(|known| known.name.clone()).collect();
         for place in &state.seen {
-            let Some(hour) = hour_of(place).filter(|hour| hours.contains(hour)) else { continue };
+            // What hides in a folder that cannot be read is not gone.
+            let is_listed = |hour: &Hour| hours.contains(hour) && !touches(*hour, &unread);
+            let Some(hour) = hour_of(place).filter(is_listed) else { continue };
             let name = self.data.name_of(&Path::from(place.as_str()));
             if listed.contains_key(place) || is_replaced(place) || known.contains(&name) {
                 continue;
@@ -118,6 +148,12 @@ pub(super) fn give_up(owed: &mut Vec<Stretch>, eval_time: i64, most: i64) -> Opt
 pub(super) fn hour_of(place: &str) -> Option<Hour> {
     let of_name = name_of(place).map(|name| name.hour());
     of_name.or_else(|| Hour::of_partition(&Path::from(place)))
+}
+
+/// Returns whether stretches meet an hour.
+pub(super) fn touches(hour: Hour, stretches: &[Stretch]) -> bool {
+    let (from, to) = hour.ends_ns().into_inner();
+    stretches.iter().any(|stretch| stretch.meets(Stretch { from, to }))
 }
 
 fn name_of(place: &str) -> Option<DataFileName> {

@@ -176,3 +176,37 @@ async fn a_damaged_file_that_is_removed_is_over_and_one_that_is_replaced_arrives
         }
     }
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_folder_that_cannot_be_read_hides_its_files_and_a_link_to_nothing_is_told() {
+    use std::os::unix::fs::symlink;
+    let rules = rules();
+    let mut world = World::in_folder();
+    world.minute(1, well(1), &rules).await;
+    world.minute(2, broken("a", 2), &rules).await;
+    world.minute(3, well(3), &rules).await;
+    assert_eq!(news(&world), ["firing auth-failures a", "firing checkout-errors"]);
+    let hour = world.folder().join("spans/date=2026-11-22/hour=12");
+    let link = hour.join("elsewhere.parquet");
+    symlink("nowhere", &link).unwrap();
+    world.minute(4, well(4), &rules).await;
+    // Spans of that hour may lie behind it: nothing of the hour can be said to be over.
+    assert_eq!(news(&world), ["file_error"]);
+    let damaged = world.state().await.damaged;
+    assert_eq!((damaged[0].reason.as_str(), damaged[0].loss), ("a link that leads nowhere", Loss::Damaged));
+    std::fs::remove_file(&link).unwrap();
+    world.minute(5, well(5), &rules).await;
+    assert_eq!(
+        news(&world),
+        ["file_error_over", "resolved auth-failures a", "resolved checkout-errors"]
+    );
+
+    // Root may read everything: a folder that leads back to itself is one that cannot be looked into.
+    let aside = world.folder().join("aside");
+    std::fs::rename(&hour, &aside).unwrap();
+    symlink("hour=12", &hour).unwrap();
+    world.quiet(6, &rules).await;
+    let state = world.state().await;
+    assert!(state.damaged.iter().all(|damaged| damaged.loss != Loss::Gone), "{:?}", state.damaged);
+}

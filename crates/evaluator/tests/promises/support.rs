@@ -581,6 +581,14 @@ impl World {
         self.root().store.put(location, bytes.into()).await.unwrap();
     }
 
+    /// The folder that everything lies in.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        match &self.ground {
+            Ground::Memory(_) => panic!("there is no folder"),
+            Ground::Folder(folder) => folder.path(),
+        }
+    }
+
     /// Takes a file away.
     pub(crate) async fn delete(&mut self, location: &Path) {
         self.root().store.delete(location).await.unwrap();
