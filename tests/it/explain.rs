@@ -130,7 +130,7 @@ async fn filters_of_traceql_select_what_they_say_and_their_sql_runs() {
         assert_eq!(found, expected, "{filter}");
         let sql = fluo(&["explain", "filter", "--rules", text(&rules), "--format", "sql"]).expect(0);
         let rows = session.sql(&sql).await.unwrap().collect().await.unwrap();
-        let moments: usize = rows.iter().map(|batch| batch.num_rows()).sum();
+        let moments: usize = rows.iter().map(datafusion::arrow::array::RecordBatch::num_rows).sum();
         assert_eq!(moments > 0, expected > 0, "{filter}\n{sql}");
     }
 }
