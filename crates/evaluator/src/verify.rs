@@ -5,7 +5,8 @@
 //! state/rules/<hash>.yml ─▶ same hash? ─┴▶ judged again at `starts_at`, over exactly these ─▶ holds? same values, evidence?
 //! ```
 //!
-//! What arrived later changes nothing: whoever was told was told of what was there. What lies behind the first moment
+//! What arrived later changes nothing: whoever was told was told of what was there. It is what a `withdrawn` alert is
+//! proved by: over all files of its window that are there now, it must not hold. What lies behind the first moment
 //! (`ends_at`, `peak`, whether it held for `for`) is not proved: the alert names the files of its first window only.
 
 mod compare;
@@ -15,15 +16,17 @@ use std::sync::Arc;
 use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use fluo_alerts::escape::plain;
-use fluo_alerts::notification::{FileRef, Id, Notification, Told};
+use fluo_alerts::notification::{Event, FileRef, Id, Notification, Told};
 use fluo_alerts::template::Renderer;
 use fluo_alerts::time;
+use fluo_alerts::violation::Violation;
 use fluo_engine::{EngineError, Range, record, session_with_memory};
 use fluo_plan::RulePlan;
 use fluo_rules::rule::Rule;
 use fluo_rules::standalone::{rule_hash, text_hash};
 use fluo_rules::{SourceFile, load};
-use fluo_store::{DataFile, DataFileName, Root, StoreError, etag};
+use fluo_store::names::current;
+use fluo_store::{DataFile, DataFileName, Root, StoreError, etag, list_range};
 use object_store::path::Path;
 use object_store::{Error as ObjectError, ObjectStoreExt};
 use serde::Serialize;
@@ -75,6 +78,8 @@ pub enum Kind {
     Values,
     /// Other spans show it.
     Evidence,
+    /// It was taken back, and holds over the files that are there now.
+    Withdrawal,
     /// What the alert says of its rule, its group or itself is not so.
     Told,
 }
@@ -129,11 +134,14 @@ pub async fn verify(notification: &Notification, root: &Root) -> Result<Verifica
     let mut findings = Vec::new();
     let files = files(&told.files, root, &mut findings).await?;
     let rule = rule(&told.rule_hash, root, &mut findings).await?;
-    if let Some(rule) = rule {
+    if let Some(rule) = rule.map(Arc::new) {
         findings.extend(said(notification, told, &rule));
         // Over other files than those that were judged, anything may come out.
         if files.len() == told.files.len() {
-            judge(told, rule, &files, root, &mut findings).await?;
+            judge(told, &rule, &files, root, &mut findings).await?;
+        }
+        if notification.event == Event::Withdrawn {
+            judge_withdrawn(told, &rule, root, &mut findings).await?;
         }
     }
     Ok(Verification { schema: SCHEMA.to_owned(), holds: findings.is_empty(), findings })
@@ -255,16 +263,65 @@ fn differs(kind: Kind, what: &str, told: &str, is: &str) -> Finding {
     Finding { kind, detail: format!("{what}: told `{}`, and is `{}`", plain(told), plain(is)) }
 }
 
-/// Judges the window again.
+/// Judges the window again, over the files that were named.
 async fn judge(
     told: &Told,
-    rule: Rule,
+    rule: &Arc<Rule>,
     files: &[DataFile],
     root: &Root,
     findings: &mut Vec<Finding>,
 ) -> Result<(), VerifyError> {
-    let rule = Arc::new(rule);
-    let plan = RulePlan::new(Arc::clone(&rule)).map_err(EngineError::from)?;
+    match look(told, rule, files, root).await? {
+        Look::Holds(again) => findings.extend(compare::compare(told, &again)),
+        Look::DoesNotHold => {
+            let detail = format!("the condition {}", held(told, rule, "does not hold"));
+            findings.push(Finding { kind: Kind::Condition, detail });
+        }
+        Look::Damaged(detail) => findings.push(Finding { kind: Kind::FileAltered, detail }),
+    }
+    Ok(())
+}
+
+/// Judges the window of an alert that was taken back over all files that are there now: over these it must not hold.
+async fn judge_withdrawn(
+    told: &Told,
+    rule: &Arc<Rule>,
+    root: &Root,
+    findings: &mut Vec<Finding>,
+) -> Result<(), VerifyError> {
+    let to = told.violation.starts_at;
+    let window = to.saturating_sub(rule.window.0).saturating_add(1)..=to;
+    let listed = list_range(root.store.as_ref(), &root.at(&Path::from("spans")), window).await?;
+    let files = current(listed.files, |file| file.name.as_ref()).current;
+    match look(told, rule, &files, root).await? {
+        Look::DoesNotHold => {}
+        Look::Holds(_) => {
+            let detail = format!(
+                "it was withdrawn, and over the files that are there now the condition {}",
+                held(told, rule, "holds")
+            );
+            findings.push(Finding { kind: Kind::Withdrawal, detail });
+        }
+        Look::Damaged(detail) => findings.push(Finding { kind: Kind::FileAltered, detail }),
+    }
+    Ok(())
+}
+
+fn held(told: &Told, rule: &Rule, holds: &str) -> String {
+    let (condition, group) = (plain(&rule.condition.text), compare::group_of(&told.violation));
+    format!("`{condition}` {holds} for {group} at {}", time::format(told.violation.starts_at))
+}
+
+/// The moment at which an alert began, judged again.
+enum Look {
+    Holds(Box<Violation>),
+    DoesNotHold,
+    /// A file cannot be read, which is said.
+    Damaged(String),
+}
+
+async fn look(told: &Told, rule: &Arc<Rule>, files: &[DataFile], root: &Root) -> Result<Look, VerifyError> {
+    let plan = RulePlan::new(Arc::clone(rule)).map_err(EngineError::from)?;
     let runtime = RuntimeEnv::default();
     let data = SpanData::new(root.clone(), &runtime)?;
     let mut known = State::new();
@@ -273,9 +330,8 @@ async fn judge(
         return Err(VerifyError::Unread { file: unread.name.clone(), reason: unread.reason.clone() });
     }
     if let Some(damaged) = known.damaged.first() {
-        let detail = format!("`{}` cannot be read: {}", plain(&damaged.name), plain(&damaged.reason));
-        findings.push(Finding { kind: Kind::FileAltered, detail });
-        return Ok(());
+        let (name, reason) = (plain(&damaged.name), plain(&damaged.reason));
+        return Ok(Look::Damaged(format!("`{name}` cannot be read: {reason}")));
     }
     let session = session_with_memory(&runtime, Settings::default().rule_memory);
     let starts_at = told.violation.starts_at;
@@ -286,20 +342,9 @@ async fn judge(
     let again = outcome
         .violations
         .iter()
-        .map(|observed| record::violation(&rule, observed, &renderer).0)
+        .map(|observed| record::violation(rule, observed, &renderer).0)
         .find(|violation| violation.fingerprint == told.violation.fingerprint);
-    let Some(again) = again else {
-        let detail = format!(
-            "the condition `{}` does not hold for {} at {}",
-            plain(&rule.condition.text),
-            compare::group_of(&told.violation),
-            time::format(starts_at)
-        );
-        findings.push(Finding { kind: Kind::Condition, detail });
-        return Ok(());
-    };
-    findings.extend(compare::compare(told, &again));
-    Ok(())
+    Ok(again.map_or(Look::DoesNotHold, |again| Look::Holds(Box::new(again))))
 }
 
 #[cfg(test)]

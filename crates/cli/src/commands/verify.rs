@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use fluo_alerts::escape::plain;
-use fluo_alerts::notification::{Notification, SCHEMA};
+use fluo_alerts::notification::{Event, Notification, SCHEMA};
 use fluo_alerts::time;
 use fluo_evaluator::verify::{Verification, verify};
 use serde_json::Value;
@@ -98,7 +98,12 @@ fn human(notification: &Notification, verification: &Verification) -> String {
             time::format(alert.violation.starts_at),
         );
     }
-    if verification.holds {
+    if verification.holds && notification.event == Event::Withdrawn {
+        text.push_str(
+            "It was rightly withdrawn: it held over the files that it names, and over those that are there now it does \
+             not.\n",
+        );
+    } else if verification.holds {
         text.push_str(
             "It holds: the files and the rule are unaltered, and give the same values and the same spans.\n",
         );

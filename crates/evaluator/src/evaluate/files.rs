@@ -103,9 +103,7 @@ impl Evaluator {
         let unread = Holes::of(state).unread;
         let hides = |place: &str| hour_of(place).is_some_and(|hour| touches(hour, &unread));
         let keeps = |place: &str| inputs.by != By::Now || hides(place);
-        state
-            .seen
-            .retain(|place| keeps(place) && hour_of(place).is_some_and(|it| hours.contains(&it)));
+        state.seen.retain(|place| keeps(place) && hour_of(place).is_some_and(|it| hours.contains(&it)));
         state.seen.extend(seen);
         Ok(Files { hours, arrived: joined(arrived), all, new })
     }

@@ -164,6 +164,19 @@ async fn what_arrives_later_takes_no_proof_away() {
 }
 
 #[tokio::test]
+async fn what_was_withdrawn_is_proved_by_what_came_later() {
+    let (store, ..) = incident().await;
+    let late = store.add("{at: 0s..59s, every: 100ms, service_name: auth, duration: 5ms}").await;
+    let told = store.tick(240).await;
+    let withdrawn = told.iter().find(|told| told.event == Event::Withdrawn).unwrap();
+    assert_eq!(store.verify(withdrawn).await.findings, []);
+    for file in late {
+        fs::remove_file(file).unwrap();
+    }
+    assert_eq!(store.kinds(withdrawn).await, [Kind::Withdrawal]);
+}
+
+#[tokio::test]
 async fn a_file_that_was_altered_or_removed_is_named() {
     let (store, files, exact, _) = incident().await;
     let name = files[0].strip_prefix(store.folder.path()).unwrap().to_str().unwrap().to_owned();

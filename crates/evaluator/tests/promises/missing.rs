@@ -197,10 +197,7 @@ async fn a_folder_that_cannot_be_read_hides_its_files_and_a_link_to_nothing_is_t
     assert_eq!((damaged[0].reason.as_str(), damaged[0].loss), ("a link that leads nowhere", Loss::Damaged));
     std::fs::remove_file(&link).unwrap();
     world.minute(5, well(5), &rules).await;
-    assert_eq!(
-        news(&world),
-        ["file_error_over", "resolved auth-failures a", "resolved checkout-errors"]
-    );
+    assert_eq!(news(&world), ["file_error_over", "resolved auth-failures a", "resolved checkout-errors"]);
 
     // Root may read everything: a folder that leads back to itself is one that cannot be looked into.
     let aside = world.folder().join("aside");
