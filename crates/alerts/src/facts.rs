@@ -223,9 +223,9 @@ fn short(text: &str) -> String {
     }
 }
 
-/// What the rule is about, where it says so.
+/// What the rule is about, where it says so and it still is so: "customers cannot pay" is no news of what is over.
 pub fn description(notification: &Notification) -> Option<String> {
-    let now = notification.alert.as_ref()?.now.as_ref()?;
+    let now = notification.alert.as_ref().filter(|_| notification.event.is_open())?.now.as_ref()?;
     now.description.as_deref().map(plain_lines).filter(|text| !text.is_empty())
 }
 

@@ -335,6 +335,16 @@ pub struct Told {
     pub files: Vec<FileRef>,
 }
 
+impl Told {
+    /// What the condition compares, for a line among many: as it is, or of what is over, at its worst.
+    pub fn compared(&self, event: Event) -> Vec<(String, String)> {
+        let Some(now) = &self.now else { return self.values.clone() };
+        let value =
+            |reading: &Reading| if event.is_closed() { &reading.peak } else { &reading.value }.clone();
+        now.readings.iter().map(|reading| (reading.what.clone(), value(reading))).collect()
+    }
+}
+
 /// How an alert stands when people are told of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Now {

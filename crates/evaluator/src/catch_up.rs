@@ -136,7 +136,7 @@ pub(crate) fn condense(outbox: &mut Vec<Queued>, eval_time: i64) {
             let line = SummaryLine {
                 id: alert.id,
                 group: alert.violation.group.clone(),
-                values: alert.values.clone(),
+                values: alert.compared(notification.event),
                 starts_at: alert.violation.starts_at,
                 ends_at: alert.resolved_at.unwrap_or(alert.violation.ends_at),
             };

@@ -61,7 +61,7 @@ pub struct Firing {
     /// The first moment at which the condition held.
     #[serde(with = "wire::moment")]
     pub since: i64,
-    /// Names and values as they were told.
+    /// Names and values as they are now.
     #[serde(with = "wire::pairs")]
     pub values: Vec<(String, String)>,
     /// The silence or the rule that mutes it.
@@ -219,7 +219,7 @@ fn firing_alert(rule: &str, alert: &Alert) -> Firing {
         group: alert.told.violation.group.clone(),
         id: alert.told.id.to_string(),
         since: alert.starts_at,
-        values: alert.told.values.clone(),
+        values: alert.standing(),
         muted_by: alert.muted_by.clone(),
     }
 }

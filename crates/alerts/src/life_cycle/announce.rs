@@ -199,7 +199,8 @@ fn tell(
     let violation = &alert.told.violation;
     let summary = alert.told.annotations.get(SUMMARY).cloned();
     let summary = summary.unwrap_or_else(|| words::line(event, &alert.told, &now));
-    let values = now.readings.iter().map(|reading| (reading.what.clone(), reading.value.clone())).collect();
+    let told = Told { now: Some(now), ..alert.told.clone() };
+    let values = told.compared(event);
     let mut notification = Notification {
         schema: SCHEMA.to_owned(),
         id,
@@ -211,7 +212,7 @@ fn tell(
         rule: Some(violation.rule.clone()),
         labels: violation.labels.clone(),
         reason: alert.reason.clone(),
-        alert: Some(Told { now: Some(now), ..alert.told.clone() }),
+        alert: Some(told),
         summary: None,
         alarm: None,
         trouble: None,

@@ -151,6 +151,15 @@ impl Alert {
         })
     }
 
+    /// The values that were told of it, as they are now.
+    pub fn standing(&self) -> Vec<(String, String)> {
+        let Some(course) = &self.course else { return self.told.values.clone() };
+        let now =
+            |name: &str| course.values.iter().find(|(found, _)| found == name).map(|(_, now)| now.human());
+        let told = self.told.values.iter();
+        told.map(|(name, told)| (name.clone(), now(name).unwrap_or_else(|| told.clone()))).collect()
+    }
+
     /// Whether it fires.
     pub fn is_firing(&self) -> bool {
         self.phase == Phase::Firing && !self.passed_on

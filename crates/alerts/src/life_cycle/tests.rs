@@ -368,6 +368,8 @@ fn messages_say_how_it_is_now_and_what_was_told_at_first_stays() {
     life.observe(times, (11, 15), &[(11, 20), (12, 25), (13, 90), (14, 30), (15, 22)]);
     let told = life.announce(times);
     assert_eq!(told[0].event, Event::Renotify);
+    let firing = life.states["r"].firing().next().unwrap().1;
+    assert_eq!(firing.standing(), [("count".to_owned(), "22".to_owned())]);
     assert_eq!(counts(&told[0]), [Value::Int(22), Value::Int(16), Value::Int(90)]);
     assert_eq!(told[0].title, "WARNING still firing: r: 22 now, 16 at first, 90 at its peak");
     let told = life.told(18, (16, 17), &[]);
