@@ -43,7 +43,7 @@ pub fn standalone_all(rules: &[Rule]) -> Vec<String> {
 }
 
 /// Keys that decide nothing about a moment: who is told of it, how, how often, and how much is too much for one rule.
-const UNDECIDING: [&str; 9] = [
+const UNDECIDING: [&str; 10] = [
     "annotations",
     "description",
     "enabled",
@@ -53,6 +53,7 @@ const UNDECIDING: [&str; 9] = [
     "notification_limit",
     "realert",
     "severity",
+    "top",
 ];
 
 /// SHA-256 of what decides of a rule, in lower-case hexadecimal: the name that its text is kept under.
@@ -78,6 +79,7 @@ pub fn decide_alike(one: &Rule, other: &Rule) -> bool {
     aligned.realert = one.realert;
     aligned.inhibit.clone_from(&one.inhibit);
     aligned.notification_limit = one.notification_limit;
+    aligned.top.clone_from(&one.top);
     aligned.condition.text.clone_from(&one.condition.text);
     aligned.source = one.source.clone();
     aligned == *one

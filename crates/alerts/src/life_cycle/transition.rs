@@ -584,6 +584,7 @@ fn digest(violation: &Violation) -> Id {
     violation.severity = Severity::default();
     violation.labels.clear();
     violation.summary.clear();
+    violation.top.clear();
     // A violation has only texts, numbers and maps of texts: writing it cannot fail, and if it did, the empty text
     // would only make one more revision.
     let text = serde_json::to_vec(&violation).unwrap_or_default();

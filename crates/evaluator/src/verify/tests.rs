@@ -42,7 +42,7 @@ const RULES: &str = "
 
 const FAILURES: &str =
     "{at: 2s..52s, every: 10s, service_name: auth, name: login, status: error, duration: 70ms,
-         attributes: {user.id: \"u\\x1b[31m\"}}";
+         attributes: {user.id: \"u\\x1b[31m\", error.type: BadToken}}";
 
 const SUCCESSES: &str = "{at: 1s..31s, every: 3s, service_name: auth, name: login, duration: 30ms}";
 
@@ -222,6 +222,16 @@ async fn what_is_changed_in_the_alert_is_found() {
         }),
         ("a span's name", &[Kind::Evidence], |told| {
             told.alert.as_mut().unwrap().violation.evidence[1].name = "logout".to_owned();
+        }),
+        ("a span's status", &[Kind::Evidence], |told| {
+            told.alert.as_mut().unwrap().violation.evidence[1].status = Some("ok".to_owned());
+        }),
+        // What was told before spans carried it is no less true.
+        ("no span's status", &[], |told| {
+            for span in &mut told.alert.as_mut().unwrap().violation.evidence {
+                (span.status, span.status_message) = (None, None);
+                span.attributes.retain(|key, _| key == "user.id");
+            }
         }),
         ("a span that is left out", &[Kind::Evidence], |told| {
             told.alert.as_mut().unwrap().violation.evidence.pop();

@@ -1,5 +1,6 @@
 //! The state as it is stored: read back it is the same, and what cannot be read is never written over.
 
+use fluo_alerts::notification::Event;
 use fluo_evaluator::State;
 use fluo_evaluator::state::{LOCATION, StateError};
 use fluo_evaluator::tick::TickError;
@@ -26,6 +27,21 @@ rules:
     condition: errors / count > 0.4 and slow > 1ms
     for: 1m
 ";
+
+/// What an earlier fluo wrote (2026-11, before alerts kept their course): an alert that fires, and its first message, which
+/// waits for a sink.
+const OF_BEFORE: &[u8] = include_bytes!("fixtures/state-before-courses.json.zst");
+
+#[test]
+fn a_state_of_before_is_read() {
+    let state = State::decode(OF_BEFORE).unwrap();
+    let (_, alert) = state.rules["failed-logins"].firing().next().unwrap();
+    assert_eq!(alert.standing(), [("failures".to_owned(), "3".to_owned())]);
+    let waiting = &state.outbox[0].notification;
+    assert_eq!(waiting.event, Event::Firing);
+    assert_eq!(waiting.alert.as_ref().unwrap().now, None);
+    assert_eq!(State::decode(&state.encode().unwrap()).unwrap(), state);
+}
 
 #[tokio::test]
 async fn states_of_runs_are_read_as_they_were_written() {

@@ -80,7 +80,9 @@ fn the_hash_is_that_of_what_decides() {
         ),
         (
             "what people read",
-            format!("{base}  description: d\n  annotations: {{summary: s}}\n  labels: {{team: t}}\n"),
+            format!(
+                "{base}  description: d\n  annotations: {{summary: s}}\n  labels: {{team: t}}\n  top: [name]\n"
+            ),
         ),
         (
             "who is told how often",
@@ -96,6 +98,7 @@ fn the_hash_is_that_of_what_decides() {
         ("groups", format!("{base}  group_by: [name]\n")),
         ("a window", format!("{base}  window: 2m\n")),
         ("for", format!("{base}  for: 1m\n")),
+        ("what proves it", format!("{base}  evidence: [name]\n")),
         ("a delay", format!("{base}  eval_delay: 2m\n")),
         ("a default", format!("defaults: {{window: 5m}}\nrules:\n{base}")),
         ("the name", base.replace("name: a", "name: b")),
