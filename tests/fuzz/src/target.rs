@@ -14,6 +14,8 @@ pub enum Form {
     Json,
     /// OTLP: JSON or protobuf, perhaps compressed.
     Otlp,
+    /// Bytes of a format that mutations know nothing of.
+    Binary,
 }
 
 /// Something that reads what others wrote.
@@ -44,6 +46,7 @@ pub fn all() -> Vec<Target> {
         targets::expression::TARGET,
         targets::notification::TARGET,
         targets::otlp::TARGET,
+        targets::parquet::TARGET,
         targets::rules::TARGET,
         targets::silences::TARGET,
         targets::template::TARGET,

@@ -6,6 +6,7 @@ pub(crate) mod event;
 pub(crate) mod expression;
 pub(crate) mod notification;
 pub(crate) mod otlp;
+pub(crate) mod parquet;
 pub(crate) mod rules;
 pub(crate) mod silences;
 pub(crate) mod template;
