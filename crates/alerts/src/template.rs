@@ -4,6 +4,8 @@
 //! stop an alert. Every text from outside is made [`plain`] before a template sees it, a template runs with
 //! bounded steps and output, and where it fails the alert goes out with the default text and the reason.
 
+mod subject;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
@@ -11,13 +13,14 @@ use std::io;
 use fluo_rules::rule::Rule;
 use fluo_rules::template::is_template;
 use minijinja::value::Value as Any;
-use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior, context};
+use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior};
 
 use crate::escape::plain;
 use crate::reading::{Reading, readings};
-use crate::time;
 use crate::value::Value;
-use crate::violation::{Evidence, Top, Violation};
+use crate::violation::Violation;
+
+pub use subject::Subject;
 
 /// The longest text that a template may make, in bytes.
 pub const MAX_OUTPUT: usize = 16 * 1024;
@@ -27,9 +30,6 @@ pub const NO_VALUE: &str = "(none)";
 
 /// The annotation that becomes a violation's summary.
 pub const SUMMARY: &str = "summary";
-
-/// The state that a violation's summary speaks of: a violation is what makes an alert fire.
-const FIRING: &str = "firing";
 
 /// The annotation that says what to do.
 pub const RUNBOOK_URL: &str = "runbook_url";
@@ -106,13 +106,7 @@ impl Renderer {
         let mut variables = None;
         for (name, text) in &rule.labels {
             let rendered = if is_template(text) {
-                let variables = variables.get_or_insert_with(|| {
-                    context! {
-                        rule => plain(&rule.name),
-                        severity => rule.severity.as_str(),
-                        group => self::group(group),
-                    }
-                });
+                let variables = variables.get_or_insert_with(|| subject::of_labels(rule, group));
                 self.render_with(text, variables.clone())
             } else {
                 Ok(text.clone())
@@ -161,76 +155,6 @@ impl Renderer {
     }
 }
 
-/// What a template is rendered for.
-#[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
-    /// The violation, with its values and evidence as they were at first.
-    pub violation: &'a Violation,
-    /// What is told of it: `firing`, `resolved` …
-    pub state: &'a str,
-    /// The newest moment at which the condition held; nanoseconds since the epoch.
-    pub at: i64,
-    /// The values then.
-    pub value: &'a [(String, Value)],
-    /// The values at its first moment.
-    pub first: &'a [(String, Value)],
-    /// The values when it was exceeded most.
-    pub peak: &'a [(String, Value)],
-    /// The commonest values then.
-    pub top: &'a [Top],
-    /// Since when it has been firing.
-    pub started_at: i64,
-    /// Until when it has been: now, or when it was over.
-    pub until: i64,
-}
-
-impl<'a> Subject<'a> {
-    /// Of a violation by itself, with these values of its last, first and highest moment.
-    pub fn of_violation(
-        violation: &'a Violation,
-        value: &'a [(String, Value)],
-        first: &'a [(String, Value)],
-        peak: &'a [(String, Value)],
-    ) -> Self {
-        Self {
-            violation,
-            state: FIRING,
-            at: violation.ends_at,
-            value,
-            first,
-            peak,
-            top: &violation.top,
-            started_at: violation.starts_at,
-            until: violation.ends_at,
-        }
-    }
-
-    /// What a template sees; the names are [`fluo_rules::template::VARIABLES`] (`trace_url` is a function).
-    fn variables(&self, runbook_url: Option<&str>) -> Any {
-        let violation = self.violation;
-        context! {
-            rule => plain(&violation.rule),
-            severity => violation.severity.as_str(),
-            labels => texts(violation.labels.iter().map(|(key, value)| (key, value.as_str()))),
-            group => group(&violation.group),
-            value => numbers(self.value),
-            first => numbers(self.first),
-            peak => numbers(self.peak),
-            condition => plain(&violation.condition),
-            state => plain(self.state),
-            window => context! {
-                start => time::format(self.at.saturating_sub(violation.window.0)),
-                end => time::format(self.at),
-            },
-            started_at => time::format(self.started_at),
-            firing_for => self.until.saturating_sub(self.started_at),
-            evidence => violation.evidence.iter().map(evidence).collect::<Vec<_>>(),
-            top => self.top.iter().map(top).collect::<Vec<_>>(),
-            runbook_url => runbook_url.map_or_else(String::new, |url| plain(url).into_owned()),
-        }
-    }
-}
-
 /// An environment with the limits and the strictness of all annotations.
 ///
 /// A missing value may be asked about (`{% if labels.team %}`, `| default`) but not printed: a text that names
@@ -267,51 +191,6 @@ pub(crate) fn group_text(group: &[(String, Option<String>)]) -> String {
     let entries: Vec<String> =
         group.iter().map(|(key, value)| format!("{}={}", plain(key), shown(value))).collect();
     entries.join(", ")
-}
-
-fn group(group: &[(String, Option<String>)]) -> Any {
-    texts(group.iter().map(|(key, value)| (key, value.as_deref().unwrap_or(NO_VALUE))))
-}
-
-fn numbers(values: &[(String, Value)]) -> Any {
-    values.iter().map(|(name, value)| (name.clone(), number(*value))).collect::<BTreeMap<_, _>>().into()
-}
-
-fn top(top: &Top) -> Any {
-    let values = top.values.iter().map(|value| {
-        context! {
-            value => value.value.as_deref().map_or(NO_VALUE.into(), plain),
-            spans => value.spans,
-            share => value.share(top),
-        }
-    });
-    context! { key => plain(&top.key), spans => top.spans, values => values.collect::<Vec<_>>() }
-}
-
-fn texts<'a>(pairs: impl Iterator<Item = (&'a String, &'a str)>) -> Any {
-    pairs.map(|(key, value)| (key.clone(), plain(value).into_owned())).collect::<BTreeMap<_, _>>().into()
-}
-
-fn number(value: Value) -> Any {
-    match value {
-        Value::Int(int) | Value::Duration(int) => Any::from(int),
-        Value::Float(float) if float.is_finite() => Any::from(float),
-        Value::Float(_) | Value::None => Any::from(()),
-    }
-}
-
-fn evidence(span: &Evidence) -> Any {
-    context! {
-        trace_id => plain(&span.trace_id),
-        span_id => plain(&span.span_id),
-        service_name => span.service_name.as_deref().map_or(NO_VALUE.into(), plain),
-        name => plain(&span.name),
-        end_time => time::format(span.end_time),
-        duration_ns => span.duration_ns,
-        status => span.status.as_deref().unwrap_or_default(),
-        status_message => span.status_message.as_deref().map_or("".into(), plain),
-        attributes => texts(span.attributes.iter().map(|(key, value)| (key, value.as_str()))),
-    }
 }
 
 fn link_to(link: &str, trace_id: &str) -> String {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fluo_alerts::escape::plain;
 use fluo_alerts::life_cycle::Stretch;
-use fluo_alerts::life_cycle::announce::of_summary;
+use fluo_alerts::life_cycle::summary::of_summary;
 use fluo_alerts::notification::{Event, Id, Notification, SCHEMA, SummaryLine};
 use fluo_alerts::time;
 use fluo_alerts::words::heading;

@@ -11,7 +11,9 @@
 //! | [`chain`](self) | runs that belong to one alert, with `for` and `keep_firing_for` |
 //! | `identity` | which known episode a found one is |
 //! | [`mod@transition`] | the only place that changes a rule's state |
-//! | [`mod@announce`] | which events are told, to whom it may matter, in which words |
+//! | [`mod@announce`] | which events are told now: silences, inhibition, reminders, limits |
+//! | `tell` | how an alert stands, in words |
+//! | [`summary`] | many alerts in one message |
 //!
 //! All of it is pure: the state that an evaluation leaves is a function of the state before, what was observed, and the
 //! evaluation's times.
@@ -21,6 +23,8 @@ mod chain;
 mod identity;
 pub mod segment;
 pub mod state;
+pub mod summary;
+mod tell;
 pub mod transition;
 
 pub use announce::{Mutes, announce};

@@ -3,8 +3,8 @@
 use fluo_rules::template as names;
 
 use super::*;
-use crate::violation::TopValue;
 use crate::violation::tests::violation;
+use crate::violation::{Top, TopValue};
 
 fn values(count: i128, p99: i128) -> Vec<(String, Value)> {
     vec![("count".to_owned(), Value::Int(count)), ("p99".to_owned(), Value::Duration(p99))]

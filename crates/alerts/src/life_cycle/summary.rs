@@ -1,0 +1,102 @@
+//! Many alerts of one rule → one notification.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fluo_rules::rule::{Rule, Severity};
+
+use super::tell::Due;
+use super::transition::Times;
+use crate::notification::{Event, Id, Notification, SCHEMA, Summary, SummaryLine};
+use crate::words;
+
+/// How many alerts a summary lists.
+const LISTED: usize = 10;
+
+/// One message for many alerts of a rule.
+pub(super) fn summary(name: &str, rule: Option<&Rule>, mut told: Vec<Due>, times: Times) -> Notification {
+    // The largest first; what has no excess last, and equals as they came.
+    told.sort_by(|left, right| match (left.excess, right.excess) {
+        (Some(left), Some(right)) => right.total_cmp(&left),
+        (left, right) => right.is_some().cmp(&left.is_some()),
+    });
+    let told = told.into_iter().map(|due| (due.notification, due.line)).collect();
+    let severity = rule.map_or(Severity::Warning, |rule| rule.severity);
+    of_summary(name, severity, told, None, times.eval_time)
+}
+
+/// The notification of what is told of several alerts of a rule, in the order in which they are to be listed; `why`
+/// tells summaries of one rule and evaluation apart.
+pub fn of_summary(
+    name: &str,
+    severity: Severity,
+    told: Vec<(Notification, SummaryLine)>,
+    why: Option<&str>,
+    eval_time: i64,
+) -> Notification {
+    let mut by_event: BTreeMap<Event, usize> = BTreeMap::new();
+    for (notification, _) in &told {
+        *by_event.entry(notification.event).or_default() += 1;
+    }
+    let labels: Vec<_> = told.iter().map(|(notification, _)| &notification.labels).collect();
+    let (labels, differing) = common_labels(&labels);
+    let summary = Summary {
+        alerts: told.len() as u64,
+        differing,
+        largest: told.into_iter().take(LISTED).map(|(_, line)| line).collect(),
+    };
+    let subject = format!("{name}\0{}\0{eval_time}", why.unwrap_or_default());
+    let mut notification = Notification {
+        schema: SCHEMA.to_owned(),
+        id: Id::of_notification(&subject, Event::Summary, 0),
+        event: Event::Summary,
+        at: eval_time,
+        severity,
+        title: String::new(),
+        text: words::summary_text(&by_event, &summary),
+        rule: Some(name.to_owned()),
+        labels,
+        reason: why.map(str::to_owned),
+        alert: None,
+        summary: Some(summary),
+        alarm: None,
+        trouble: None,
+    };
+    notification.title = format!("{}: {}", notification.heading(), words::counted(&by_event));
+    notification
+}
+
+/// The labels that are the same in all of these, and the names of the others.
+fn common_labels(all: &[&BTreeMap<String, String>]) -> (BTreeMap<String, String>, Vec<String>) {
+    let names: BTreeSet<&String> = all.iter().flat_map(|labels| labels.keys()).collect();
+    let (mut common, mut differing) = (BTreeMap::new(), Vec::new());
+    for name in names {
+        let mut values = all.iter().map(|labels| labels.get(name));
+        match values.next().flatten() {
+            Some(first) if values.all(|value| value == Some(first)) => {
+                common.insert(name.clone(), first.clone());
+            }
+            _ => differing.push(name.clone()),
+        }
+    }
+    (common, differing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_alerts_have_the_labels_that_all_of_them_have() {
+        let labels = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let all = [
+            labels(&[("area", "eu"), ("team", "a"), ("tier", "1")]),
+            labels(&[("area", "eu"), ("team", "b")]),
+        ];
+        let differing = vec!["team".to_owned(), "tier".to_owned()];
+        assert_eq!(common_labels(&[&all[0], &all[1]]), (labels(&[("area", "eu")]), differing));
+        assert_eq!(common_labels(&[&all[0]]), (all[0].clone(), Vec::new()));
+        assert_eq!(common_labels(&[]), (BTreeMap::new(), Vec::new()));
+    }
+}

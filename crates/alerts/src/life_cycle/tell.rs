@@ -1,0 +1,132 @@
+//! An event of an alert → its notification: how it stands, the rule's texts as they read now, title and text.
+
+use std::collections::BTreeMap;
+
+use fluo_rules::rule::Rule;
+
+use super::state::{Alert, Course};
+use super::transition::Times;
+use crate::escape::plain;
+use crate::notification::{Event, Id, Notification, Now, SCHEMA, SummaryLine, Told};
+use crate::reading::{bare_readings, readings, shown};
+use crate::template::{Renderer, SUMMARY, Subject};
+use crate::value::Value;
+use crate::violation::declared;
+use crate::words;
+
+/// An event of an alert that is told now.
+pub(super) struct Due {
+    pub(super) notification: Notification,
+    pub(super) excess: Option<f64>,
+    pub(super) line: SummaryLine,
+}
+
+/// What is told of an alert, in the words of now.
+pub(super) fn tell(
+    alert: &mut Alert,
+    group: &[(String, Option<String>)],
+    event: Event,
+    rule: Option<&Rule>,
+    renderer: &Renderer,
+    times: Times,
+) -> Due {
+    let count = alert.counts.entry(event).or_default();
+    let id = Id::of_notification(&alert.told.id.to_string(), event, *count);
+    *count += 1;
+    let course = alert.course();
+    let mut notes = Vec::new();
+    if let Some(rule) = rule {
+        // Of a rule that is not there any more, the texts stay as they were told last.
+        alert.told.annotations = annotations(alert, &course, event, rule, renderer, times, &mut notes);
+        notes.extend(renderer.labels(rule, &alert.told.violation.group).1);
+    }
+    let now = Now { notes, ..now(alert, course, rule) };
+    let violation = &alert.told.violation;
+    let summary = alert.told.annotations.get(SUMMARY).cloned();
+    let summary = summary.unwrap_or_else(|| words::line(event, &alert.told, &now));
+    let told = Told { now: Some(now), ..alert.told.clone() };
+    let values = told.compared(event);
+    let mut notification = Notification {
+        schema: SCHEMA.to_owned(),
+        id,
+        event,
+        at: times.eval_time,
+        severity: violation.severity,
+        title: String::new(),
+        text: String::new(),
+        rule: Some(violation.rule.clone()),
+        labels: violation.labels.clone(),
+        reason: alert.reason.clone(),
+        alert: Some(told),
+        summary: None,
+        alarm: None,
+        trouble: None,
+    };
+    notification.title = format!("{}: {}", notification.heading(), plain(&summary));
+    notification.text = words::text(&notification);
+    let line = SummaryLine {
+        id: alert.told.id,
+        group: group.to_vec(),
+        values,
+        starts_at: alert.starts_at,
+        ends_at: alert.ends_at,
+    };
+    Due { notification, excess: alert.excess, line }
+}
+
+/// The rule's annotations as they read now; one that cannot be rendered is left out, and said why.
+fn annotations(
+    alert: &Alert,
+    course: &Course,
+    event: Event,
+    rule: &Rule,
+    renderer: &Renderer,
+    times: Times,
+    notes: &mut Vec<String>,
+) -> BTreeMap<String, String> {
+    let subject = Subject {
+        violation: &alert.told.violation,
+        state: event.as_str(),
+        at: course.at,
+        value: &course.values,
+        first: &course.first,
+        peak: &course.peak,
+        top: &course.top,
+        started_at: alert.starts_at,
+        until: alert.told.resolved_at.unwrap_or(times.eval_time),
+    };
+    let mut texts = BTreeMap::new();
+    for (name, text) in renderer.annotations(&rule.annotations, &subject) {
+        match text {
+            Ok(text) => {
+                texts.insert(name, text);
+            }
+            Err(reason) => {
+                notes.push(format!("the annotation {} could not be rendered: {reason}", plain(&name)));
+            }
+        }
+    }
+    texts
+}
+
+/// How the alert stands.
+fn now(alert: &Alert, course: Course, rule: Option<&Rule>) -> Now {
+    let (values, peak) = (&course.values, &course.peak);
+    let of_rule = rule.map(|rule| readings(rule, values, peak)).filter(|readings| !readings.is_empty());
+    let named = |values: &[(String, Value)]| match rule {
+        Some(rule) => declared(rule, values),
+        None => values.to_vec(),
+    };
+    Now {
+        starts_at: alert.starts_at,
+        at: course.at,
+        values: named(values),
+        shown: shown(rule, &named(values)),
+        peak_at: course.peak_at,
+        peak: named(peak),
+        description: rule.and_then(|rule| rule.description.clone()),
+        readings: of_rule.unwrap_or_else(|| bare_readings(values, peak)),
+        top: course.top,
+        notes: Vec::new(),
+    }
+}

@@ -1,0 +1,89 @@
+//! Conditions in their own terms.
+
+use fluo_rules::{SourceFile, load};
+
+use super::*;
+
+fn rule(condition: &str) -> Rule {
+    let text = format!(
+        "- {{name: r, span: {{}}, aggregation: {{errors: {{count: {{where: status = error}}}}, total: count, \
+         retries: {{sum: span.retries}}, p95: {{p95: duration}}, p50: {{p50: duration}}}}, \
+         condition: '{condition}'}}"
+    );
+    let mut loaded = load(&[SourceFile::new("r.yml", text)]);
+    assert!(!loaded.has_errors(), "{condition}: {:?}", loaded.findings);
+    loaded.rules.remove(0)
+}
+
+fn values(errors: i128, p95: i128) -> Vec<(String, Value)> {
+    [
+        ("errors", Value::Int(errors)),
+        ("total", Value::Int(600)),
+        ("retries", Value::Float(900.0)),
+        // As it is read back from a record.
+        ("p95", Value::Int(p95)),
+        ("p50", Value::Duration(100_000_000)),
+        ("count", Value::Int(600)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+/// What stands with a limit.
+fn said(condition: &str, errors: i128, p95: i128) -> Vec<String> {
+    let readings = readings(&rule(condition), &values(errors, p95), &values(366, 4_000_000_000));
+    let limited = readings.iter().filter(|reading| !reading.limit.is_empty());
+    limited.map(|reading| format!("{} = {}", reading.what, reading.against())).collect()
+}
+
+#[test]
+fn conditions_in_their_own_terms() {
+    for (condition, expected) in [
+        ("count > 5", vec!["count = 600, limit 5 in 1m"]),
+        ("gt(errors, 5)", vec!["errors = 271, limit 5 in 1m"]),
+        ("errors / total > 10%", vec!["errors / total = 45.2 % (271 of 600), limit 10 % in 1m"]),
+        ("errors / total > 0.1", vec!["errors / total = 45.2 % (271 of 600), limit 10 % in 1m"]),
+        (
+            "total >= 100 and 0.1 < errors / total",
+            vec!["errors / total = 45.2 % (271 of 600), limit 10 % in 1m"],
+        ),
+        (
+            "1 - errors / total < 99%",
+            vec!["1 - errors / total = 54.8 % (errors = 271, total = 600), at least 99 % in 1m"],
+        ),
+        ("errors / count > 45.16%", vec!["errors / count = 45.1667 % (271 of 600), limit 45.16 % in 1m"]),
+        ("retries / total > 0.5", vec!["retries / total = 1.5 (900 / 600), limit 0.5 in 1m"]),
+        ("p95 > 1s", vec!["p95 = 2s, limit 1s in 1m"]),
+        ("p95 >= 2s - 1us", vec!["p95 = 2s, limit 1s999ms999us in 1m"]),
+        ("p95 > 3 * p50", vec!["p95 = 2s, limit 3 * p50 = 300ms in 1m"]),
+        ("p95 / p50 > 3", vec!["p95 / p50 = 20 (2s / 100ms), limit 3 in 1m"]),
+        ("errors < 1000", vec!["errors = 271, at least 1000 in 1m"]),
+        ("not (errors >= 1000)", vec!["errors = 271, at least 1000 in 1m"]),
+        ("errors != 0", vec!["errors = 271, must be 0 in 1m"]),
+        ("p95 > 1s or errors > 1000", vec!["p95 = 2s, limit 1s in 1m"]),
+        ("errors > 5 and p95 > 1s", vec!["errors = 271, limit 5 in 1m", "p95 = 2s, limit 1s in 1m"]),
+    ] {
+        assert_eq!(said(condition, 271, 2_000_000_000), expected, "{condition}");
+    }
+}
+
+#[test]
+fn what_lies_beyond_a_limit_looks_as_if_it_did() {
+    assert_eq!(
+        said("errors / total > 45.16%", 271, 0),
+        ["errors / total = 45.1667 % (271 of 600), limit 45.16 % in 1m"]
+    );
+    assert_eq!(said("p95 > 2s", 0, 2_000_000_001), ["p95 = 2s1ns, limit 2s in 1m"]);
+}
+
+#[test]
+fn declared_values_that_are_not_compared_stand_behind_and_the_peak_beside() {
+    let rule = rule("errors / total > 10%");
+    let readings = readings(&rule, &values(271, 1), &values(366, 4_000_000_000));
+    let shown: Vec<_> = readings.iter().map(|reading| (reading.now(), reading.peak.as_str())).collect();
+    assert_eq!(shown[0], ("errors / total = 45.2 % (271 of 600)".to_owned(), "61 % (366 of 600)"));
+    assert_eq!(
+        shown[1..].iter().map(|(now, _)| now.as_str()).collect::<Vec<_>>(),
+        ["retries = 900", "p95 = 1ns", "p50 = 100ms"]
+    );
+}

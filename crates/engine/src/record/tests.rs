@@ -1,0 +1,139 @@
+//! What leaves the store in evidence, and what does not.
+
+use std::sync::Arc;
+
+use fluo_alerts::violation::TopValue;
+use fluo_rules::{SourceFile, load};
+use fluo_spans::span::{Attributes, Event, InstrumentationScope, Kind, Resource, Status};
+
+use super::*;
+
+fn rule(keys: &str) -> Rule {
+    let text = format!("- {{name: r, condition: count > 5, {keys}}}");
+    let mut loaded = load(&[SourceFile::new("r.yml", text)]);
+    assert!(!loaded.has_errors(), "{keys}: {:?}", loaded.findings);
+    loaded.rules.remove(0)
+}
+
+fn attributes(pairs: &[(&str, &str)]) -> Attributes {
+    Attributes::new(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+}
+
+/// A failed request, with a customer's name and the exception among its events.
+fn failed() -> Span {
+    let exception = attributes(&[
+        ("exception.type", "TimeoutError"),
+        ("exception.message", "no answer for jane@example.org"),
+    ]);
+    Span {
+        trace_id: [1; 16],
+        span_id: [2; 8],
+        parent_span_id: None,
+        trace_state: String::new(),
+        flags: 0,
+        name: "POST /pay".to_owned(),
+        kind: Kind::Server,
+        status: Status::Error,
+        status_message: "card declined".to_owned(),
+        start_ns: 0,
+        end_ns: 5,
+        attributes: attributes(&[
+            ("http.method", "POST"),
+            ("http.route", "/pay"),
+            ("http.status_code", "502"),
+            ("enduser.id", "jane"),
+        ]),
+        resource: Arc::new(Resource {
+            service_name: Some("checkout".to_owned()),
+            attributes: attributes(&[("k8s.pod.name", "checkout-1"), ("host.ip", "10.0.0.1")]),
+        }),
+        scope: Arc::new(InstrumentationScope {
+            name: "lib".to_owned(),
+            version: String::new(),
+            attributes: attributes(&[]),
+        }),
+        events: vec![Event { time_ns: 3, name: "exception".to_owned(), attributes: exception }],
+        links: Vec::new(),
+        dropped_attributes: 0,
+        dropped_events: 0,
+        dropped_links: 0,
+    }
+}
+
+#[test]
+fn evidence_says_what_failed_and_nothing_about_people() {
+    const USUAL: [(&str, &str); 5] = [
+        ("exception.type", "TimeoutError"),
+        ("http.request.method", "POST"),
+        ("http.response.status_code", "502"),
+        ("http.route", "/pay"),
+        ("k8s.pod.name", "checkout-1"),
+    ];
+    let with = |more: &[(&'static str, &'static str)]| [&USUAL, more].concat();
+    for (scenario, keys, expected) in [
+        ("the usual", "span: {}", with(&[])),
+        (
+            "under the rule's own names, once",
+            "span: {attributes: {http.status_code: 502}, resource: {k8s.pod.name: checkout-1}, \
+             event: {attributes: {exception.type: TimeoutError}}}",
+            vec![
+                ("event.exception.type", "TimeoutError"),
+                ("http.request.method", "POST"),
+                ("http.route", "/pay"),
+                ("http.status_code", "502"),
+                ("resource.k8s.pod.name", "checkout-1"),
+            ],
+        ),
+        (
+            "what the rule reads, too",
+            "span: {attributes: {enduser.id: jane}}",
+            with(&[("enduser.id", "jane")]),
+        ),
+        (
+            "what it asks for, wherever it is",
+            "span: {}, evidence: [exception.message, host.ip, kind, name, scope.name, nope]",
+            with(&[
+                ("exception.message", "no answer for jane@example.org"),
+                ("host.ip", "10.0.0.1"),
+                ("kind", "server"),
+                ("scope.name", "lib"),
+            ]),
+        ),
+        ("only that", "span: {}, evidence: {only: [http.route]}", vec![("http.route", "/pay")]),
+        ("nothing", "span: {}, evidence: {only: []}", vec![]),
+        (
+            "`redact` wins",
+            "span: {}, evidence: [exception.message, host.ip], redact: [exception.message, http.method, kind]",
+            [&USUAL[..1], &USUAL[2..], &[("host.ip", "10.0.0.1")]].concat(),
+        ),
+        (
+            "names mean themselves alone",
+            "span: {}, semantic_conventions: exact",
+            [&USUAL[..1], &USUAL[3..]].concat(),
+        ),
+    ] {
+        let told = evidence(&rule(keys), &[failed()]).remove(0);
+        let mut expected = expected;
+        expected.sort_unstable();
+        let attributes: Vec<(&str, &str)> =
+            told.attributes.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        assert_eq!(attributes, expected, "{scenario}");
+        assert_eq!(told.status.as_deref(), Some("error"), "{scenario}");
+        assert_eq!(told.status_message.as_deref(), Some("card declined"), "{scenario}");
+    }
+    let hidden = rule("span: {}, redact: [status_message]");
+    let told = evidence(&hidden, &[failed()]).remove(0);
+    assert_eq!(told.status_message.as_deref(), Some(REDACTED));
+}
+
+#[test]
+fn what_is_redacted_is_among_no_commonest_values() {
+    let of = |key: &str| Top {
+        key: key.to_owned(),
+        spans: 1,
+        values: vec![TopValue { value: Some("x".to_owned()), spans: 1 }],
+    };
+    let all = [of("http.route"), of("http.target")];
+    let told = top(&rule("span: {}, top: [http.target, http.route], redact: [http.target]"), &all);
+    assert_eq!(told, [of("http.route")]);
+}
