@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use fluo_rules::field::{Field, Scope};
 use fluo_rules::matcher::{Matcher, Number, Test, Value};
-use fluo_rules::rule::{AggregateFunction, Conventions, Rule, Selector};
+use fluo_rules::rule::{AggregateFunction, Conventions, GroupKey, Rule, Selector};
 use fluo_spans::layout::{AttributeScope, Layout};
 
 use crate::direction::{Judging, Reason};
@@ -56,7 +56,31 @@ pub fn words(plan: &RulePlan, layout: &Layout) -> String {
     if rule.conventions == Conventions::Exact {
         line("          (other spellings of the semantic conventions do not count)");
     }
+    for shown in shown(rule) {
+        line(&shown);
+    }
     text
+}
+
+/// What leaves the store because the rule asks for it, and what never does.
+fn shown(rule: &Rule) -> Vec<String> {
+    let listed = |keys: &[GroupKey]| keys.iter().map(|key| key.key.as_str()).collect::<Vec<_>>().join(", ");
+    let evidence = &rule.evidence;
+    let mut lines = Vec::new();
+    let of_evidence = match (evidence.keys.as_slice(), evidence.only) {
+        ([], false) => None,
+        ([], true) => Some("nothing but what it reads".to_owned()),
+        (keys, true) => Some(format!("besides what it reads, {} only", listed(keys))),
+        (keys, false) => Some(format!("besides the usual, {}", listed(keys))),
+    };
+    lines.extend(of_evidence.map(|what| format!("Shows     in evidence {what}")));
+    if !rule.top.is_empty() {
+        lines.push(format!("Names     the commonest {}", listed(&rule.top)));
+    }
+    if !rule.redact.is_empty() {
+        lines.push(format!("Hides     {}", rule.redact.join(", ")));
+    }
+    lines
 }
 
 fn why(rule: &Rule, reason: &Reason) -> String {
@@ -171,5 +195,35 @@ fn value(value: &Value) -> String {
         Value::Number(Number::Float(float)) => float.to_string(),
         Value::Bool(bool) => bool.to_string(),
         Value::Duration(nanos) => nanos.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fluo_rules::{SourceFile, load};
+
+    use super::*;
+
+    #[test]
+    fn what_leaves_the_store_is_said_where_a_rule_asks_for_it() {
+        for (keys, expected) in [
+            ("", vec![]),
+            (
+                ", evidence: [exception.message, kind]",
+                vec!["Shows     in evidence besides the usual, exception.message, kind"],
+            ),
+            (", evidence: {only: []}", vec!["Shows     in evidence nothing but what it reads"]),
+            (
+                ", evidence: {only: [a]}, top: [http.route, name], redact: [user.id]",
+                vec![
+                    "Shows     in evidence besides what it reads, a only",
+                    "Names     the commonest http.route, name",
+                    "Hides     user.id",
+                ],
+            ),
+        ] {
+            let text = format!("- {{name: r, span: {{}}, condition: count > 5{keys}}}");
+            assert_eq!(shown(&load(&[SourceFile::new("r.yml", text)]).rules[0]), expected, "{keys}");
+        }
     }
 }

@@ -137,6 +137,61 @@ async fn every_sink_tells_every_incident_as_it_did() {
     assert!(differing.is_empty(), "differ, and are written anew by FLUO_GOLDEN=write: {differing:#?}");
 }
 
+/// The lines that a person reads of a message, the first of them its head, by the golden file of the sink.
+fn lines(file: &str, text: &str) -> Vec<String> {
+    let json = || serde_json::from_str::<Value>(text).unwrap();
+    let of = |value: &Value| value.as_str().unwrap().lines().map(str::to_owned).collect::<Vec<_>>();
+    match file {
+        "slack.json" => {
+            let blocks = json()["blocks"].as_array().unwrap().clone();
+            blocks.iter().filter_map(|block| block.get("text")).flat_map(|text| of(&text["text"])).collect()
+        }
+        "teams.json" => {
+            let body = json()["attachments"][0]["content"]["body"].as_array().unwrap().clone();
+            let line = |block: &Value| -> String {
+                let runs = block["inlines"].as_array().unwrap().iter();
+                runs.map(|run| run["text"].as_str().unwrap()).collect()
+            };
+            body.iter().map(line).collect()
+        }
+        "sns-mail.txt" => text.lines().skip(2).map(str::to_owned).collect(),
+        "sns-chat.json" => {
+            let content = json()["content"].clone();
+            [of(&content["title"]), of(&content["description"])].concat()
+        }
+        "pagerduty.json" => {
+            let payload = json()["payload"].clone();
+            if payload.is_null() { Vec::new() } else { of(&payload["summary"]) }
+        }
+        "alertmanager.json" => of(&json()[0]["annotations"]["summary"]),
+        "otlp.json" => of(&json()["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0]["body"]["stringValue"]),
+        _ => of(&json()["title"]),
+    }
+}
+
+#[tokio::test]
+async fn every_message_begins_with_how_bad_it_is_and_says_nothing_twice() {
+    for (incident, notification) in incidents::all() {
+        let severity = notification.severity.as_str().to_uppercase();
+        for (file, text) in files(&notification).await {
+            let lines = lines(&file, &text);
+            let Some(head) = lines.first() else {
+                assert_eq!(
+                    (incident, file.as_str()),
+                    ("resolved", "pagerduty.json"),
+                    "its text is that of the trigger"
+                );
+                continue;
+            };
+            let head = head.trim_start_matches(['🔴', '🟠', '🔵', '🟢', ' ']);
+            assert!(head.starts_with(&format!("{severity} ")), "{incident}/{file}: {head}");
+            let said: Vec<&String> = lines.iter().filter(|line| !line.trim().is_empty()).collect();
+            let different: std::collections::BTreeSet<&String> = said.iter().copied().collect();
+            assert_eq!(said.len(), different.len(), "{incident}/{file}: {lines:#?}");
+        }
+    }
+}
+
 #[test]
 fn laying_out_changes_nothing_but_white_space() {
     let json = r#"{"a":[1,{"b":"x, {\"y\": []}\\"},[],{}],"c":null}"#;
