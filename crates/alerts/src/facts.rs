@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::escape::plain;
-use crate::notification::{Event, Notification, Told};
+use crate::notification::{Event, Notification, Told, Untold};
 use crate::reading::Reading;
-use crate::template::{NO_VALUE, RUNBOOK_URL, SUMMARY};
+use crate::template::{NO_VALUE, RUNBOOK_URL, SUMMARY, group_text};
 use crate::time;
 use crate::value::{human_duration, human_number, significant};
 use crate::violation::{Evidence, Top};
@@ -110,6 +110,30 @@ fn why(reason: &str) -> String {
     }
 }
 
+/// How many alerts are named that nobody was told of.
+const UNTOLD_NAMED: usize = 5;
+
+/// `warn for service_name=b from 12:01 to 12:04; and 3 more`
+fn untold_alerts(untold: &[Untold]) -> String {
+    let mut named: Vec<String> = untold
+        .iter()
+        .take(UNTOLD_NAMED)
+        .map(|alert| {
+            let group = match alert.group.as_slice() {
+                [] => String::new(),
+                group => format!(" for {}", group_text(group)),
+            };
+            let (from, to) = (time::human(alert.starts_at), time::human(alert.ends_at));
+            format!("{}{group} from {from} to {to}", plain(&alert.rule))
+        })
+        .collect();
+    let more = untold.len().saturating_sub(UNTOLD_NAMED);
+    if more > 0 {
+        named.push(format!("and {more} more"));
+    }
+    named.join("; ")
+}
+
 struct Facts(Vec<Fact>);
 
 impl Facts {
@@ -140,6 +164,9 @@ impl Facts {
             for top in alert.now.iter().flat_map(|now| &now.top) {
                 self.add(&format!("Top {}", plain(&top.key)), commonest(top));
             }
+        }
+        if let Some(untold) = alert.now.as_ref().map(|now| &now.untold).filter(|untold| !untold.is_empty()) {
+            self.add("Untold meanwhile", untold_alerts(untold));
         }
         if violation.partial {
             let value = "some data of the window could not be read: the values are lower bounds at best";

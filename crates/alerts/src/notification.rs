@@ -374,9 +374,30 @@ pub struct Now {
     /// The commonest values at the peak.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub top: Vec<Top>,
+    /// Of what is over: the alerts that it inhibited, and that were over before anybody was told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untold: Vec<Untold>,
     /// What else there is to know of the message itself: an annotation that could not be rendered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+}
+
+/// An alert that nobody was told of, because another inhibited it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Untold {
+    /// The episode's id, under which it is recorded.
+    pub id: Id,
+    /// Its rule.
+    pub rule: String,
+    /// Group keys and values.
+    #[serde(with = "wire::pairs")]
+    pub group: Vec<(String, Option<String>)>,
+    /// The first moment at which its condition held; nanoseconds since the epoch.
+    #[serde(with = "wire::moment")]
+    pub starts_at: i64,
+    /// The last such moment.
+    #[serde(with = "wire::moment")]
+    pub ends_at: i64,
 }
 
 /// An alarm of the cloud that fluo runs in, such as the one which says that the evaluator does not run.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use fluo_rules::rule::{Realert, Rule};
 
-use super::state::{Alert, RuleState};
+use super::state::{Alert, Phase, RuleState};
 use super::summary::summary;
 use super::tell::{Due, tell};
 use super::transition::Times;
-use crate::notification::{Event, Notification};
+use crate::notification::{Event, Notification, Untold};
 use crate::template::Renderer;
 
 /// What keeps alerts from being told.
@@ -49,16 +49,19 @@ pub fn announce(
             firing.entry((*name).to_owned()).or_default().push(group.group.clone());
         }
     }
-    let mut notifications = Vec::new();
-    for (name, state) in states {
-        let rule = rules.get(*name);
-        let inhibitors: Vec<(&str, &[Group])> = rule
-            .into_iter()
-            .flat_map(|rule| &rule.inhibit)
+    let inhibitors = |name: &str| -> Inhibitors<'_> {
+        let rule = rules.get(name).into_iter();
+        rule.flat_map(|rule| &rule.inhibit)
             // Rules that inhibit each other in a circle would silence each other for good.
             .filter(|other| !inhibits(rules, name, other))
             .filter_map(|other| Some((other.as_str(), firing.get(other)?.as_slice())))
-            .collect();
+            .collect()
+    };
+    hand_over_untold(states, &inhibitors);
+    let mut notifications = Vec::new();
+    for (name, state) in states {
+        let rule = rules.get(*name);
+        let inhibitors = inhibitors(name);
         let told = due(state, rule.map(AsRef::as_ref), &inhibitors, mutes, renderer, times);
         let limit = rule.map_or(usize::MAX, |rule| rule.notification_limit as usize);
         if told.len() > limit {
@@ -73,11 +76,65 @@ pub fn announce(
 /// Group keys and values.
 type Group = Vec<(String, Option<String>)>;
 
+/// Rules that make another redundant, each with the groups in which it fires.
+type Inhibitors<'a> = Vec<(&'a str, &'a [Group])>;
+
 /// Returns whether two groups have the same value of every key that both have.
 fn agree(one: &Group, other: &Group) -> bool {
     one.iter().all(|(key, value)| {
         other.iter().find(|(other, _)| other == key).is_none_or(|(_, other)| other == value)
     })
+}
+
+/// Returns the rule that makes an alert of this group redundant now.
+fn inhibitor<'a>(inhibitors: &Inhibitors<'a>, group: &Group) -> Option<&'a str> {
+    let found = inhibitors.iter().find(|(_, firing)| firing.iter().any(|other| agree(other, group)));
+    found.map(|(rule, _)| *rule)
+}
+
+/// The most alerts that one remembers to have inhibited.
+const MOST_UNTOLD: usize = 1000;
+
+/// Gives the alerts that were inhibited, and that were over before anybody was told, to those that inhibited them: who is
+/// told that these are over is told of them, too.
+fn hand_over_untold<'a>(states: &mut [(&str, &mut RuleState)], inhibitors: &dyn Fn(&str) -> Inhibitors<'a>) {
+    let mut untold: Vec<(String, Untold)> = Vec::new();
+    for (name, state) in states.iter_mut() {
+        let inhibitors = inhibitors(name);
+        for group in state.groups.values_mut() {
+            for alert in &mut group.alerts {
+                if alert.phase != Phase::Resolved || alert.known || alert.passed_on {
+                    continue;
+                }
+                let by = match alert.owed {
+                    // It was inhibited for as long as it fired.
+                    None => alert.muted_by.take().and_then(|by| by.strip_prefix("rule ").map(str::to_owned)),
+                    // It began and was over between two evaluations.
+                    Some(Event::FiredLate) => inhibitor(&inhibitors, &group.group).map(str::to_owned),
+                    Some(_) => None,
+                };
+                let Some(by) = by else { continue };
+                alert.owed = None;
+                let (id, rule, group) = (alert.told.id, (*name).to_owned(), group.group.clone());
+                let (starts_at, ends_at) = (alert.starts_at, alert.ends_at);
+                untold.push((by, Untold { id, rule, group, starts_at, ends_at }));
+            }
+        }
+    }
+    for (by, alert) in untold {
+        let groups = states
+            .iter_mut()
+            .filter(|(name, _)| *name == by)
+            .flat_map(|(_, state)| state.groups.values_mut());
+        let heir = groups
+            .filter(|group| agree(&group.group, &alert.group))
+            .flat_map(|group| &mut group.alerts)
+            .find(|other| other.is_firing() || other.owed == Some(Event::Resolved));
+        // Where what inhibited it is over, too, and that was told, the record is all that stays.
+        if let Some(heir) = heir.filter(|heir| heir.untold.len() < MOST_UNTOLD) {
+            heir.untold.push(alert);
+        }
+    }
 }
 
 /// Returns whether `name` makes `other` redundant, directly or by way of others; every rule does so itself.
@@ -98,7 +155,7 @@ fn inhibits(rules: &BTreeMap<String, Arc<Rule>>, name: &str, other: &str) -> boo
 fn due(
     state: &mut RuleState,
     rule: Option<&Rule>,
-    inhibitors: &[(&str, &[Group])],
+    inhibitors: &Inhibitors<'_>,
     mutes: Mutes<'_>,
     renderer: &Renderer,
     times: Times,
@@ -106,10 +163,7 @@ fn due(
     let mut told = Vec::new();
     for group in state.groups.values_mut() {
         let shown = group.group.clone();
-        let inhibitor = inhibitors
-            .iter()
-            .find(|(_, firing)| firing.iter().any(|other| agree(other, &shown)))
-            .map(|(rule, _)| *rule);
+        let inhibitor = inhibitor(inhibitors, &shown);
         for alert in &mut group.alerts {
             let muted_by = inhibitor
                 .map(|rule| format!("rule {rule}"))

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::segment::{Segment, Stretch};
 use crate::fingerprint::Fingerprint;
-use crate::notification::{Event, Id, Told};
+use crate::notification::{Event, Id, Told, Untold};
 use crate::value::Value;
 use crate::violation::Top;
 use crate::wire;
@@ -130,6 +130,9 @@ pub struct Alert {
     /// It goes on under a later text of its rule, which has it as its own: nothing is told of it here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub passed_on: bool,
+    /// Alerts that this one inhibited, and that were over before anybody was told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untold: Vec<Untold>,
     /// The silence or the rule that muted it at the last evaluation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub muted_by: Option<String>,

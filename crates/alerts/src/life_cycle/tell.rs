@@ -40,7 +40,8 @@ pub(super) fn tell(
         alert.told.annotations = annotations(alert, &course, event, rule, renderer, times, &mut notes);
         notes.extend(renderer.labels(rule, &alert.told.violation.group).1);
     }
-    let now = Now { notes, ..now(alert, course, rule) };
+    let untold = if event == Event::Resolved { std::mem::take(&mut alert.untold) } else { Vec::new() };
+    let now = Now { untold, notes, ..now(alert, course, rule) };
     let violation = &alert.told.violation;
     let summary = alert.told.annotations.get(SUMMARY).cloned();
     let summary = summary.unwrap_or_else(|| words::line(event, &alert.told, &now));
@@ -127,6 +128,7 @@ fn now(alert: &Alert, course: Course, rule: Option<&Rule>) -> Now {
         description: rule.and_then(|rule| rule.description.clone()),
         readings: of_rule.unwrap_or_else(|| bare_readings(values, peak)),
         top: course.top,
+        untold: Vec::new(),
         notes: Vec::new(),
     }
 }

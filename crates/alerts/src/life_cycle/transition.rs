@@ -495,6 +495,7 @@ impl Step<'_> {
             told_at: self.times.eval_time,
             remind_after: self.facts.rule.realert.every.0,
             passed_on: false,
+            untold: Vec::new(),
             muted_by: None,
             course: Some(course),
             told: Told {

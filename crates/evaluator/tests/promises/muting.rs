@@ -1,9 +1,9 @@
 //! Who is told what: silences, rules that make others redundant, limits on how much, reminders.
 
 use fluo_alerts::notification::{Event, Notification, Told};
-use fluo_spans::span::Span;
+use fluo_spans::span::{Span, Status};
 
-use crate::support::{Due, MINUTE, SECOND, World, evaluated, failures, files, good, minute};
+use crate::support::{Due, MINUTE, SECOND, Sent, World, evaluated, failures, files, good, minute, span};
 
 fn failing(service: &str, region: &str, end: i64) -> Vec<Span> {
     failures(service, region, minute(end - 1) + 5 * SECOND, 12)
@@ -111,6 +111,46 @@ rules:
             (8, "resolved auth-failures"),
         ]
     );
+}
+
+#[tokio::test]
+async fn one_group_that_is_worse_mutes_no_other_and_what_it_muted_is_told_at_its_end() {
+    let rules = files(&[(
+        "rules.yml",
+        "
+rules:
+  - {name: crit, severity: critical, span: {status: error}, group_by: [service_name], condition: count > 15}
+  - {name: warn, span: {status: error}, group_by: [service_name], inhibit: [crit], condition: count > 5}
+",
+    )]);
+    let mut world = World::in_memory();
+    let mut told = Vec::new();
+    for end in 1..=6 {
+        let mut spans = good("svc-a", minute(end - 1), 3);
+        if end == 2 {
+            let from = minute(1) + 2 * SECOND;
+            spans.extend((0..20).map(|nth| span("svc-a", "x", Status::Error, from + nth * 2 * SECOND)));
+            spans.extend(failures("svc-b", "x", from, 8));
+        }
+        world.minute(end, spans, &rules).await;
+        told.extend(world.post().taken);
+        world.news();
+    }
+    let words: Vec<String> = told.iter().map(Sent::short).collect();
+    assert_eq!(
+        words,
+        ["firing crit svc-a", "firing warn svc-b", "resolved crit svc-a", "resolved warn svc-b"]
+    );
+    let crit = &told[2].notification;
+    let untold = &crit.alert.as_ref().unwrap().now.as_ref().unwrap().untold;
+    let named: Vec<_> = untold.iter().map(|alert| (alert.rule.as_str(), alert.group.clone())).collect();
+    assert_eq!(named, [("warn", vec![("service_name".to_owned(), Some("svc-a".to_owned()))])]);
+    assert!(
+        crit.text.contains("Untold meanwhile: warn for service_name=svc-a from 2026-11-22 12:01:"),
+        "{}",
+        crit.text
+    );
+    assert!(told[3].notification.alert.as_ref().unwrap().now.as_ref().unwrap().untold.is_empty());
 }
 
 #[tokio::test]

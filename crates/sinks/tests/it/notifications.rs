@@ -121,6 +121,7 @@ fn alert(event: Event, environment: &str, service: &str) -> Notification {
                     reading("p99", "1.2s", "no value", ""),
                 ],
                 top: Vec::new(),
+                untold: vec![],
                 notes: Vec::new(),
             }),
             annotations: map([
