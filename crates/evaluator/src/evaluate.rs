@@ -284,9 +284,15 @@ impl Evaluator {
                 self.data.left_out(left_out, &needed, state);
                 found
             };
-            observations = tokio::time::timeout(budget, looking)
-                .await
-                .map_err(|_| EngineError::Time { seconds: budget.as_secs() })??;
+            if let Ok(found) = tokio::time::timeout(budget, looking).await {
+                observations = found?;
+            } else {
+                let unanswered = self.data.unanswered(&needed).await;
+                if unanswered.is_empty() {
+                    return Err(EngineError::Time { seconds: budget.as_secs() });
+                }
+                self.data.unreachable(&unanswered, state);
+            }
             read_files = needed;
         }
         let holes = Holes::of(state);

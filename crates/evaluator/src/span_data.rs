@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion::error::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreUrl;
@@ -10,10 +11,18 @@ use fluo_alerts::life_cycle::{Stretch, joined};
 use fluo_engine::{DataFiles, LeftOut, Opened, SpanSource};
 use fluo_plan::TimeRange;
 use fluo_store::{DataFile, FileFault, Root};
+use futures::future::join_all;
+use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
 use crate::chain;
 use crate::state::{Damaged, Loss, State, Unread};
+
+/// How long a store may take to give one byte of a file before that counts as unreachable.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The most files of which one byte is asked for, all at once.
+const MOST_ASKED: usize = 64;
 
 /// Reads data files of one store, and remembers what they are.
 #[derive(Debug)]
@@ -82,6 +91,37 @@ impl SpanData {
         for LeftOut { fault, ends } in left_out {
             let tag = files.iter().find(|file| file.location == *fault.location()).map(tag_of);
             self.put_down(&fault, Stretch { from: ends.from, to: ends.to }, tag, state);
+        }
+    }
+
+    /// Returns those of the files of which the store gives no byte in time. A rule that used up its time waiting for the
+    /// store is not to blame.
+    pub(crate) async fn unanswered(&self, files: &[DataFile]) -> Vec<DataFile> {
+        let (asked, rest) = files.split_at(files.len().min(MOST_ASKED));
+        let answers = join_all(asked.iter().map(async |file| {
+            let byte = self.root.store.get_range(&file.location, 0..1);
+            tokio::time::timeout(PATIENCE, byte).await.is_ok_and(|answer| answer.is_ok())
+        }));
+        let unanswered = |(file, answered): (&DataFile, bool)| (!answered).then(|| file.clone());
+        let mut files: Vec<DataFile> = asked.iter().zip(answers.await).filter_map(unanswered).collect();
+        if files.len() == MOST_ASKED {
+            // It is down.
+            files.extend_from_slice(rest);
+        }
+        files
+    }
+
+    /// Puts down files as not readable now, unless more is known of them.
+    pub(crate) fn unreachable(&self, files: &[DataFile], state: &mut State) {
+        let known: BTreeSet<String> = state
+            .damaged
+            .iter()
+            .map(|known| known.name.clone())
+            .chain(state.unread.iter().map(|known| known.name.clone()))
+            .collect();
+        for file in files.iter().filter(|file| !known.contains(&self.name(file))) {
+            let fault = FileFault::unavailable(&file.location, "the store does not answer");
+            self.put_down(&fault, ends_of(file), None, state);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use fluo_evaluator::state::Loss;
 use fluo_rules::SourceFile;
+use fluo_rules::duration::Nanos;
 use fluo_spans::span::Span;
 
 use crate::support::{Due, Gate, SECOND, World, evaluated, failures, files, good, minute};
@@ -99,6 +100,24 @@ async fn what_cannot_be_read_is_owed_and_the_rest_is_judged_meanwhile() {
     let state = world.state().await;
     assert!(state.unread.is_empty());
     assert!(state.rules.values().all(|rule| rule.owed.is_empty()));
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_no_fault_of_the_rules() {
+    let rules = rules();
+    let mut world = World::in_memory();
+    world.settings.rule_time = Nanos(SECOND);
+    world.minute(1, well(1), &rules).await;
+    let unread = world.arrive(minute(2) + SECOND, broken("a", 2)).await;
+    (world.cut_off.reads, world.cut_off.hangs) = (unread, true);
+    // A rule that used up its time in two evaluations in a row leaves out what it had to judge.
+    for end in 2..5 {
+        world.quiet(end, &rules).await;
+    }
+    assert_eq!(news(&world), ["file_error"]);
+    world.cut_off.reads.clear();
+    world.minute(5, well(5), &rules).await;
+    assert_eq!(news(&world), ["file_error_over", "fired_late auth-failures a", "fired_late checkout-errors"]);
 }
 
 #[tokio::test]

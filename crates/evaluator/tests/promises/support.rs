@@ -239,6 +239,8 @@ pub(crate) struct CutOff {
     pub(crate) reads: Vec<Path>,
     /// Nothing is listed.
     pub(crate) lists: bool,
+    /// What is cut off gives no answer, not even that it cannot.
+    pub(crate) hangs: bool,
 }
 
 /// A store whose writes go through a gate, and of which something may be cut off.
@@ -250,8 +252,12 @@ struct Gated<T> {
 }
 
 impl<T> Gated<T> {
-    fn may_read(&self, path: &Path) -> object_store::Result<()> {
-        if self.cut_off.reads.contains(path) { Err(lost()) } else { Ok(()) }
+    async fn may_read(&self, path: &Path) -> object_store::Result<()> {
+        match self.cut_off.reads.contains(path) {
+            false => Ok(()),
+            true if self.cut_off.hangs => pending().await,
+            true => Err(lost()),
+        }
     }
 }
 
@@ -286,12 +292,12 @@ impl ObjectStore for Gated<Arc<dyn ObjectStore>> {
     }
 
     async fn get_opts(&self, path: &Path, options: GetOptions) -> object_store::Result<GetResult> {
-        self.may_read(path)?;
+        self.may_read(path).await?;
         self.inner.get_opts(path, options).await
     }
 
     async fn get_ranges(&self, path: &Path, ranges: &[Range<u64>]) -> object_store::Result<Vec<Bytes>> {
-        self.may_read(path)?;
+        self.may_read(path).await?;
         self.inner.get_ranges(path, ranges).await
     }
 
