@@ -65,6 +65,9 @@ pub fn facts(notification: &Notification) -> Vec<Fact> {
     if let Some(alert) = &notification.alert {
         facts.of_alert(notification.event, alert, notification.at);
     }
+    for (name, value) in notification.summary.iter().flat_map(|summary| &summary.common) {
+        facts.add(&plain(name), plain_lines(value));
+    }
     if let Some(alarm) = &notification.alarm {
         facts.add("State", alarm.state.clone());
         facts.add("Since", time::human(notification.at));

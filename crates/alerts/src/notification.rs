@@ -442,6 +442,9 @@ pub struct Summary {
     /// The labels that are not the same in all of them; those that are are the notification's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differing: Vec<String>,
+    /// What is the same in all of them, by name: the limits, what the rule is about, the runbook.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "wire::pairs")]
+    pub common: Vec<(String, String)>,
     /// The largest of them, largest first.
     pub largest: Vec<SummaryLine>,
 }

@@ -102,9 +102,12 @@ pub(crate) fn counted(by_event: &BTreeMap<Event, usize>) -> String {
     format!("{all} alerts ({})", parts.join(", "))
 }
 
-/// The same, and the largest of them.
+/// The same, what they have in common, and the largest of them.
 pub(crate) fn summary_text(by_event: &BTreeMap<Event, usize>, summary: &Summary) -> String {
     let mut text = counted(by_event);
+    for (name, value) in &summary.common {
+        text.extend(["\n", name, ": ", value]);
+    }
     for line in &summary.largest {
         text.push('\n');
         text.push_str(&line.text());

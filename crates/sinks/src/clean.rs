@@ -83,6 +83,9 @@ fn each_text(notification: &mut Notification, line: impl Fn(&mut String), lines:
     if let Some(trouble) = &mut notification.trouble {
         trouble.name.iter_mut().for_each(&line);
     }
+    for (_, value) in notification.summary.iter_mut().flat_map(|summary| &mut summary.common) {
+        lines(value);
+    }
     for alert in notification.summary.iter_mut().flat_map(|summary| &mut summary.largest) {
         alert.group.iter_mut().filter_map(|(_, value)| value.as_mut()).for_each(&line);
         alert.values.iter_mut().for_each(|(_, value)| line(value));

@@ -6,7 +6,9 @@ use fluo_rules::rule::{Rule, Severity};
 
 use super::tell::Due;
 use super::transition::Times;
+use crate::facts::{self, RUNBOOK};
 use crate::notification::{Event, Id, Notification, SCHEMA, Summary, SummaryLine};
+use crate::template::RUNBOOK_URL;
 use crate::words;
 
 /// How many alerts a summary lists.
@@ -42,6 +44,7 @@ pub fn of_summary(
     let summary = Summary {
         alerts: told.len() as u64,
         differing,
+        common: common(&told),
         largest: told.into_iter().take(LISTED).map(|(_, line)| line).collect(),
     };
     let subject = format!("{name}\0{}\0{eval_time}", why.unwrap_or_default());
@@ -63,6 +66,32 @@ pub fn of_summary(
     };
     notification.title = format!("{}: {}", notification.heading(), words::counted(&by_event));
     notification
+}
+
+/// What these say alike: what the condition is held against, what the rule is about, and what to do.
+fn common(told: &[(Notification, SummaryLine)]) -> Vec<(String, String)> {
+    let mut common: Vec<(String, String)> = Vec::new();
+    for (at, (notification, _)) in told.iter().enumerate() {
+        let said = said(notification);
+        if at == 0 {
+            common = said;
+        } else {
+            common.retain(|pair| said.contains(pair));
+        }
+    }
+    common
+}
+
+fn said(notification: &Notification) -> Vec<(String, String)> {
+    let readings = notification.alert.iter().flat_map(|alert| &alert.now).flat_map(|now| &now.readings);
+    let mut said: Vec<(String, String)> = readings
+        .filter(|reading| !reading.limit.is_empty())
+        .map(|reading| (reading.what.clone(), reading.limit.clone()))
+        .collect();
+    said.extend(facts::description(notification).map(|text| ("Description".to_owned(), text)));
+    let runbook = notification.alert.as_ref().and_then(|alert| alert.annotations.get(RUNBOOK_URL));
+    said.extend(runbook.map(|url| (RUNBOOK.to_owned(), url.clone())));
+    said
 }
 
 /// The labels that are the same in all of these, and the names of the others.

@@ -13,6 +13,7 @@ use fluo_alerts::template::Renderer;
 use fluo_alerts::trouble::{Subject, Telling, Troubles, Wrong};
 use fluo_alerts::value::Value;
 use fluo_alerts::violation::{Evidence, Top, TopValue};
+use fluo_rules::rule::Rule;
 use fluo_rules::{SourceFile, load};
 
 use crate::notifications::ATTACKS;
@@ -47,25 +48,17 @@ struct Incident {
     evaluations: Vec<i64>,
 }
 
-impl Incident {
-    fn told(self) -> Notification {
-        let mut loaded = load(&[SourceFile::new("rules.yml", self.rule)]);
-        assert!(!loaded.has_errors(), "{:?}", loaded.findings);
-        let rule = Arc::new(loaded.rules.remove(0));
-        let renderer = Renderer::new(Some("https://traces.example/trace/{trace_id}"));
-        let Seen { at: [first, last, peak_at], values: [values, latest, peak], evidence, top } = self.seen;
-        let mut observation = Some(Observation {
-            fingerprint: fingerprint(&rule.name, &self.group),
-            group: self
-                .group
-                .iter()
-                .map(|(key, value)| ((*key).to_owned(), value.map(str::to_owned)))
-                .collect(),
+impl Seen {
+    fn observed(self, rule: &Rule, group: &[(&str, Option<&str>)], excess: f64) -> Observation {
+        let Seen { at: [first, last, peak_at], values: [values, latest, peak], evidence, top } = self;
+        Observation {
+            fingerprint: fingerprint(&rule.name, group),
+            group: group.iter().map(|(key, value)| ((*key).to_owned(), value.map(str::to_owned))).collect(),
             segment: Segment {
                 first: START + first * SECOND,
                 last: START + last * SECOND,
                 peak_at: START + peak_at * SECOND,
-                excess: Some(1.0),
+                excess: Some(excess),
                 values,
                 latest,
                 peak,
@@ -73,37 +66,80 @@ impl Incident {
                 evidence,
                 ..Segment::default()
             },
-        });
-        let name = rule.name.clone();
-        let rules = BTreeMap::from([(name.clone(), Arc::clone(&rule))]);
-        let mut states = BTreeMap::from([(name.clone(), RuleState::new("5d1c".repeat(16), START))]);
-        let mut told = Vec::new();
-        for evaluation in self.evaluations {
-            let eval_time = START + evaluation * SECOND;
-            let times = Times { eval_time, watermark: eval_time - 60 * SECOND, alive_to: i64::MAX };
-            let facts = Facts {
-                rule: &rule,
-                hash: &"5d1c".repeat(16),
-                gap: 60 * SECOND,
-                horizon: START - 3600 * SECOND,
-                since: START - 3600 * SECOND,
-                until: None,
-                damaged: &[],
-                holed: &[],
-                renderer: &renderer,
-            };
-            let judged = Stretch { from: START, to: eval_time };
-            let observed: Vec<Observation> = observation.take().into_iter().collect();
-            let judged = if observed.is_empty() { vec![] } else { vec![judged] };
-            let state = states.remove(&name).unwrap();
-            let change = transition(state, &facts, &judged, observed, eval_time, times);
-            states.insert(name.clone(), change.state);
-            let mutes = Mutes { silenced: &|_| None };
-            let mut states: Vec<_> = states.iter_mut().map(|(name, state)| (name.as_str(), state)).collect();
-            told.extend(announce(&mut states, &rules, mutes, &renderer, times));
         }
-        told.pop().expect("it is told")
     }
+}
+
+fn rule(text: &str) -> Arc<Rule> {
+    let mut loaded = load(&[SourceFile::new("rules.yml", text)]);
+    assert!(!loaded.has_errors(), "{:?}", loaded.findings);
+    Arc::new(loaded.rules.remove(0))
+}
+
+impl Incident {
+    fn told(self) -> Notification {
+        let rule = rule(self.rule);
+        let observed = self.seen.observed(&rule, &self.group, 1.0);
+        told(&rule, vec![observed], self.evaluations)
+    }
+}
+
+/// What the last of the evaluations tells of what the first of them observed.
+fn told(rule: &Arc<Rule>, mut observed: Vec<Observation>, evaluations: Vec<i64>) -> Notification {
+    let renderer = Renderer::new(Some("https://traces.example/trace/{trace_id}"));
+    let name = rule.name.clone();
+    let rules = BTreeMap::from([(name.clone(), Arc::clone(rule))]);
+    let mut states = BTreeMap::from([(name.clone(), RuleState::new("5d1c".repeat(16), START))]);
+    let mut told = Vec::new();
+    for evaluation in evaluations {
+        let eval_time = START + evaluation * SECOND;
+        let times = Times { eval_time, watermark: eval_time - 60 * SECOND, alive_to: i64::MAX };
+        let facts = Facts {
+            rule,
+            hash: &"5d1c".repeat(16),
+            gap: 60 * SECOND,
+            horizon: START - 3600 * SECOND,
+            since: START - 3600 * SECOND,
+            until: None,
+            damaged: &[],
+            holed: &[],
+            renderer: &renderer,
+        };
+        let judged = Stretch { from: START, to: eval_time };
+        let observed = std::mem::take(&mut observed);
+        let judged = if observed.is_empty() { vec![] } else { vec![judged] };
+        let state = states.remove(&name).unwrap();
+        let change = transition(state, &facts, &judged, observed, eval_time, times);
+        states.insert(name.clone(), change.state);
+        let mutes = Mutes { silenced: &|_| None };
+        let mut states: Vec<_> = states.iter_mut().map(|(name, state)| (name.as_str(), state)).collect();
+        told.extend(announce(&mut states, &rules, mutes, &renderer, times));
+    }
+    told.pop().expect("it is told")
+}
+
+/// One cause that breaks a rule in a dozen groups at once.
+fn many() -> Notification {
+    let rule = rule(
+        r#"
+- name: slow-tenants
+  description: Tenants wait for their reports.
+  severity: warning
+  labels: {team: reports, tenant: "{{ group.tenant }}"}
+  annotations: {runbook_url: "https://runbooks.example/slow-tenants"}
+  span: {service_name: reports}
+  group_by: [tenant]
+  aggregation: {slow: {count: {where: duration > 10s}}}
+  condition: slow > 5
+  notification_limit: 10
+"#,
+    );
+    let tenants = (1..=12_i32).map(|n| {
+        let slow = || values([("slow", int((6 + n).into())), ("count", int(40))]);
+        let seen = Seen { at: [20, 50, 50], values: [slow(), slow(), slow()], evidence: vec![], top: vec![] };
+        seen.observed(&rule, &[("tenant", Some(&format!("t-{n:02}")))], f64::from(n))
+    });
+    told(&rule, tenants.collect(), vec![90])
 }
 
 fn span(n: u8, service: &str, name: &str, ms: i64, message: &str, attributes: &[(&str, &str)]) -> Evidence {
@@ -331,7 +367,7 @@ fn trouble() -> Notification {
 }
 
 /// All of them, by the names of their golden files.
-pub(crate) fn all() -> [(&'static str, Notification); 7] {
+pub(crate) fn all() -> [(&'static str, Notification); 8] {
     [
         ("burst", burst()),
         ("ratio", ratio()),
@@ -339,6 +375,7 @@ pub(crate) fn all() -> [(&'static str, Notification); 7] {
         ("silence", silence()),
         ("resolved", resolved()),
         ("hostile", hostile()),
+        ("many", many()),
         ("trouble", trouble()),
     ]
 }

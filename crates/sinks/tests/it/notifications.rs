@@ -220,7 +220,12 @@ pub(crate) fn summary() -> Notification {
         title: "WARNING many alerts: AuthFailuresRule: 60 alerts (60 firing)".to_owned(),
         text: "60 alerts (60 firing)\nuser=user-0: count = 90".to_owned(),
         alert: None,
-        summary: Some(Summary { alerts: 60, differing: Vec::new(), largest: (0..3).map(line).collect() }),
+        summary: Some(Summary {
+            alerts: 60,
+            differing: Vec::new(),
+            common: Vec::new(),
+            largest: (0..3).map(line).collect(),
+        }),
         ..firing()
     }
 }
