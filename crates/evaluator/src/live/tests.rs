@@ -98,19 +98,19 @@ async fn evaluations_of_a_catch_up_are_told_one_by_one_and_not_at_its_end() {
     let deployment = Deployment::new();
     deployment.tick(&[RULE], BEGAN).await.unwrap();
     let told = Mutex::new(Vec::new());
-    let now = AtomicI64::new(BEGAN);
+    let end = BEGAN + 6 * Nanos::HOUR.0;
+    let now = AtomicI64::new(end);
     // Time is up when the third is told.
     let evaluated = |report: &Report| {
         let mut told = told.lock().unwrap();
         told.push(report.eval_time);
         if told.len() == 3 {
-            now.store(BEGAN + 1, Ordering::Relaxed);
+            now.store(end + 1, Ordering::Relaxed);
         }
     };
     let clock = || now.load(Ordering::Relaxed);
-    let end = BEGAN + 6 * Nanos::HOUR.0;
     let tick =
-        deployment.tick_and_tell(&[RULE], end, &evaluated, &clock, Some(BEGAN + 1)).await.unwrap().ticked;
+        deployment.tick_and_tell(&[RULE], end, &evaluated, &clock, Some(end + 1)).await.unwrap().ticked;
     let made: Vec<i64> = tick.reports.iter().map(|report| report.eval_time).collect();
     assert_eq!(*told.lock().unwrap(), made);
     assert_eq!((made.len(), tick.unfinished), (3, true));
