@@ -59,6 +59,8 @@ pub(crate) enum Shape {
     EmptyOr(Table),
     /// A matcher: a scalar, a list of scalars, or operators.
     Matcher,
+    /// The same of a field whose values are these words.
+    WordMatcher(&'static [&'static str]),
     /// A mapping of attribute key to matcher.
     MatcherMap,
     /// A scalar.
@@ -403,8 +405,13 @@ const RULE: &[Key] = &[
 const SELECTOR: &[Key] = &[
     key("service_name", Shape::Matcher, None, "The resource attribute service.name."),
     key("name", Shape::Matcher, None, "The span's name."),
-    key("kind", Shape::Matcher, None, "unspecified, internal, server, client, producer or consumer."),
-    key("status", Shape::Matcher, None, "unset, ok or error."),
+    key(
+        "kind",
+        Shape::WordMatcher(KINDS),
+        None,
+        "unspecified, internal, server, client, producer or consumer.",
+    ),
+    key("status", Shape::WordMatcher(STATUSES), None, "unset, ok or error."),
     key("status_message", Shape::Matcher, None, "The status's message."),
     key("duration", Shape::Matcher, None, "End - start; values are durations: 500ms, 1.5s, 2m, 1h30m."),
     key("root", Shape::Bool, None, "Whether the span has no parent."),

@@ -20,6 +20,7 @@
 //! This crate is pure: bytes in, values out; no file, no clock, no environment.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
 
+mod attribute_registry;
 mod check;
 mod defaults;
 mod document;

@@ -7,7 +7,7 @@
 //! One file's mistakes keep nothing of the others: every file is read to its end, and all findings of all
 //! files are given at once, sorted by file (in the order given) and place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -61,6 +61,9 @@ pub struct Loaded {
     pub rules: Vec<Rule>,
     /// Everything that is wrong or doubtful, sorted by file and place.
     pub findings: Vec<Finding>,
+    /// Circles of rules that inhibit each other, one finding each. An evaluation goes on without what closes them, so
+    /// that they keep no rule from being loaded.
+    pub circles: Vec<Finding>,
 }
 
 impl Loaded {
@@ -88,10 +91,12 @@ pub fn load(files: &[SourceFile]) -> Loaded {
     loading.finish()
 }
 
-/// A rule that was read, with what it is compared with others by.
+/// A rule that another inhibits.
 struct Named {
     file: usize,
     name: String,
+    /// The rule that is kept quiet.
+    by: Option<String>,
     place: Place,
 }
 
@@ -157,12 +162,14 @@ impl Loading {
         let whole = merged(item, defaults.node);
         let Checked { name, rule, inhibits } = check::rule(report, item, &whole);
         let mut unique = true;
+        let own = name.as_ref().map(|(name, _)| name.clone());
         if let Some((name, at)) = name {
             unique = self.register(report, &name, at);
         }
         self.inhibits.extend(inhibits.into_iter().map(|(name, at)| Named {
             file,
             name,
+            by: own.clone(),
             place: report.place(at),
         }));
         self.rules.extend(rule.filter(|_| unique && defaults.sound));
@@ -183,8 +190,9 @@ impl Loading {
     }
 
     fn finish(mut self) -> Loaded {
+        let circles = circles(&self.inhibits);
         let mut suggestions = 0;
-        for Named { file, name, place } in std::mem::take(&mut self.inhibits) {
+        for Named { file, name, place, .. } in std::mem::take(&mut self.inhibits) {
             if !self.first.contains_key(&name) {
                 let message = format!("no rule named `{name}` is loaded");
                 let mut finding =
@@ -200,7 +208,66 @@ impl Loading {
         Loaded {
             rules: self.rules,
             findings: self.findings.into_iter().map(|(_, finding)| finding).collect(),
+            circles,
         }
+    }
+}
+
+/// Finds the circles of `inhibit`: of each the first entry, in the order of files, that closes one.
+fn circles(inhibits: &[Named]) -> Vec<Finding> {
+    let mut next: BTreeMap<&str, Vec<&Named>> = BTreeMap::new();
+    for entry in inhibits {
+        if let Some(rule) = &entry.by {
+            next.entry(rule).or_default().push(entry);
+        }
+    }
+    let mut done: BTreeSet<&str> = BTreeSet::new();
+    let mut found = Vec::new();
+    for start in inhibits.iter().filter_map(|entry| entry.by.as_deref()) {
+        if !done.insert(start) {
+            continue;
+        }
+        // The rules on the way, each with the number of its entries that were followed; and where each is on the way.
+        let mut way: Vec<(&str, usize)> = vec![(start, 0)];
+        let mut on_way: BTreeMap<&str, usize> = BTreeMap::from([(start, 0)]);
+        while let Some((rule, followed)) = way.last_mut() {
+            let Some(entry) = next.get(rule).and_then(|entries| entries.get(*followed)) else {
+                on_way.remove(rule);
+                way.pop();
+                continue;
+            };
+            *followed += 1;
+            let other = entry.name.as_str();
+            if let Some(begin) = on_way.get(other) {
+                // By itself alone is a conflict of keys, which is told already.
+                if begin + 1 < way.len() {
+                    let names: Vec<&str> = way[*begin..].iter().map(|(rule, _)| *rule).collect();
+                    found.push((entry.file, circle(&names, entry)));
+                }
+            } else if done.insert(other) {
+                on_way.insert(other, way.len());
+                way.push((other, 0));
+            }
+        }
+    }
+    in_order(&mut found);
+    found.into_iter().map(|(_, finding)| finding).collect()
+}
+
+fn circle(names: &[&str], closes: &Named) -> Finding {
+    /// The most names that are shown.
+    const SHOWN: usize = 8;
+    let mut shown: Vec<&str> = names.iter().copied().take(SHOWN).collect();
+    shown.extend((names.len() > SHOWN).then_some("…"));
+    shown.extend(names.first());
+    Finding {
+        code: Code::InhibitCircle,
+        message: format!("rules inhibit each other in a circle: {}", shown.join(", ")),
+        place: closes.place.clone(),
+        hint: Some(
+            "leave this one out: a rule that explains the others is inhibited by none of them".to_owned(),
+        ),
+        related: Vec::new(),
     }
 }
 

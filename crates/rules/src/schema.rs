@@ -186,6 +186,15 @@ fn of_shape(shape: Shape) -> Value {
         Shape::DurationOr(table) => json!({"anyOf": [reference("duration"), reference(table.name())]}),
         Shape::EmptyOr(table) => json!({"anyOf": [reference(table.name()), {"type": "null"}]}),
         Shape::Matcher => reference("matcher"),
+        Shape::WordMatcher(words) => {
+            let word = json!({"enum": words});
+            let several = json!({"type": "array", "items": word, "minItems": 1});
+            let mut operators = mapping(Table::Operators);
+            for (operator, takes) in [("eq", &word), ("ne", &word), ("in", &several), ("not_in", &several)] {
+                operators["properties"][operator] = takes.clone();
+            }
+            json!({"anyOf": [word, several, operators]})
+        }
         Shape::MatcherMap => json!({"type": "object", "additionalProperties": reference("matcher")}),
         Shape::Aggregates => aggregates(),
         Shape::Groups => json!({"type": "array", "items": {"anyOf": [

@@ -64,6 +64,7 @@ fn check(files: &[(Kind, SourceFile)]) -> Result<Checked, Failure> {
     let loaded_tests = test_file::load(&tests);
     let loaded_silences = silence::load(&silences);
     let mut findings = loaded.findings;
+    findings.extend(loaded.circles);
     findings.extend(loaded_tests.findings);
     for file in &loaded_tests.tests {
         let text = tests.iter().find(|it| it.name == file.file);

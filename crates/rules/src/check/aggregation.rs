@@ -204,8 +204,18 @@ fn counted_where<'a>(report: &mut Report, part: &'a Entry) -> Option<&'a Entry> 
             inner.iter().find(|inner| inner.key == "where")
         }
         Yaml::Null => None,
-        _ => {
-            shape::wrong_type(report, part, "nothing or `{where: EXPRESSION}`");
+        other => {
+            let message = format!(
+                "`{}` takes nothing or `{{where: EXPRESSION}}`, not {}",
+                part.key,
+                part.value.describe()
+            );
+            let text = match other {
+                Yaml::Text(text) if !text.contains(['"', '\n']) => Some(text.clone()),
+                _ => None,
+            };
+            let hint = text.map(|text| format!("write `{{{}: {{where: \"{text}\"}}}}`", part.key));
+            report.value(Code::WrongType, part, message).hint = hint;
             None
         }
     }

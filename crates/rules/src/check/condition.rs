@@ -1,7 +1,7 @@
 //! `condition:` → [`Condition`], and what is doubtful about it.
 
 use super::aggregation::Aggregation;
-use super::{Report, expression, unsupported};
+use super::{Report, bounds, expression, unsupported};
 use crate::diagnostic::Code;
 use crate::expr::{Comparison, Context, Expr, ExprKind};
 use crate::rule::{Aggregate, AggregateFunction, Condition};
@@ -30,7 +30,9 @@ pub(super) fn condition(report: &mut Report, entry: &Entry, aggregation: &Aggreg
             .hint("compare an aggregate: `count > 5`");
         return None;
     }
-    Some(Condition { text, expr })
+    let condition = Condition { text, expr };
+    bounds::check(report, entry, &condition, &aggregation.aggregates);
+    Some(condition)
 }
 
 /// Warns of a condition for few spans over groups that are gone when they have none.

@@ -1,7 +1,6 @@
 //! Expressions in YAML scalars: read by [`crate::expr`], their problems brought to the file's bytes.
 
-use super::Report;
-use super::shape;
+use super::{Report, attribute, shape};
 use crate::diagnostic::Code;
 use crate::expr::{self, Context, Expr, Problem};
 use crate::field::Field;
@@ -23,13 +22,32 @@ pub(super) fn source(report: &mut Report, entry: &Entry) -> Option<String> {
 /// A `where`.
 pub(super) fn filter(report: &mut Report, entry: &Entry) -> Option<Expr> {
     let text = source(report, entry)?;
-    parse(report, entry, &text, Context::Where)
+    let expr = parse(report, entry, &text, Context::Where)?;
+    attribute::warn_of_all(report, &entry.value, &text, &expr);
+    Some(expr)
 }
 
 /// A `TraceQL` spanset filter: `{ span.http.status_code = 401 }`.
 pub(super) fn spanset(report: &mut Report, entry: &Entry) -> Option<Selector> {
     let text = source(report, entry)?;
-    accept(report, entry, &text, expr::parse_spanset(&text))
+    let selector = accept(report, entry, &text, expr::parse_spanset(&text))?;
+    warn_of_attributes(report, entry, &text, &selector);
+    Some(selector)
+}
+
+/// Warns of the attributes that a filter compares.
+fn warn_of_attributes(report: &mut Report, entry: &Entry, text: &str, selector: &Selector) {
+    match selector {
+        Selector::All(parts) | Selector::Any(parts) => {
+            for part in parts {
+                warn_of_attributes(report, entry, text, part);
+            }
+        }
+        Selector::Not(inner) => warn_of_attributes(report, entry, text, inner),
+        Selector::Where(expr) => attribute::warn_of_all(report, &entry.value, text, expr),
+        Selector::Match(field, _) => attribute::warn_of_field(report, &entry.value, field),
+        Selector::Event { .. } => {}
+    }
 }
 
 /// The expression `text`, which is the value of `entry`.
@@ -66,7 +84,10 @@ fn accept<T>(report: &mut Report, entry: &Entry, text: &str, parsed: Result<T, V
 /// A field's name, which is the text of `node`.
 pub(super) fn field(report: &mut Report, node: &Node, text: &str) -> Option<Field> {
     match expr::parse_field(text) {
-        Ok(field) => Some(field),
+        Ok(field) => {
+            attribute::warn_of_field(report, node, &field);
+            Some(field)
+        }
         Err(problem) => {
             add(report, node, text, problem);
             None

@@ -3,7 +3,7 @@
 //! What a value may be depends on the field: durations for `duration`, the words of `kind` and `status`, and
 //! anything for attributes and names.
 
-use super::{Report, pattern, shape};
+use super::{Report, meant, pattern, shape};
 use crate::diagnostic::Code;
 use crate::duration::{Nanos, with_unit};
 use crate::expr::nearest::nearest;
@@ -40,13 +40,21 @@ pub(super) fn matcher(report: &mut Report, entry: &Entry, field: &Field) -> Opti
     let reader = Reader { key: &entry.key, subject };
     let tests = match &entry.value.value {
         Yaml::Map(operators) => reader.operators(report, entry, operators)?,
-        Yaml::List(_) => vec![Test::In(reader.values(report, entry)?)],
+        Yaml::List(items) => {
+            let told: Vec<bool> =
+                items.iter().map(|item| meant::told(report, item, &entry.key, field)).collect();
+            if told.contains(&true) {
+                return None;
+            }
+            vec![Test::In(reader.values(report, entry)?)]
+        }
         Yaml::Null => {
             let message = format!("`{}` has no value to match", entry.key);
             let finding = report.value(Code::WrongType, entry, message);
             finding.hint("`{exists: false}` matches spans without it, `\"\"` an empty text");
             return None;
         }
+        _ if meant::told(report, &entry.value, &entry.key, field) => return None,
         _ => vec![equals(reader.value(report, &entry.value)?)],
     };
     Some(Matcher { tests })
@@ -89,7 +97,12 @@ impl Reader<'_> {
             "ends_with" => text(Test::EndsWith, report),
             "matches" => {
                 let found = self.text(report, operator)?;
-                pattern::check(report, &operator.value, &found).then_some(Test::Matches(found))
+                pattern::check(report, &operator.value, &found)
+                    .then(|| {
+                        pattern::warn_of_slashes(report, &operator.value, self.key, &found);
+                        found
+                    })
+                    .map(Test::Matches)
             }
             "exists" => Some(Test::Exists(shape::boolean(report, operator)?)),
             _ => {
@@ -229,7 +242,16 @@ impl Reader<'_> {
             return Some(Value::Text(spelling.to_owned()));
         }
         let message = format!("`{}` is never `{spelling}`; it is one of {}", self.key, shape::listed(words));
-        report.at(Code::InvalidValue, node, message).did_you_mean(nearest(spelling, words.iter().copied()));
+        let near = nearest(spelling, words.iter().copied());
+        let finding = report.at(Code::InvalidValue, node, message);
+        match spelling.parse::<usize>() {
+            // The numbers that OTLP has for them.
+            Ok(number) if number < words.len() => finding.did_you_mean(words.get(number).copied()),
+            Ok(code) if words == STATUSES => {
+                finding.hint(format!("a code of HTTP is `attributes: {{http.response.status_code: {code}}}`"))
+            }
+            _ => finding.did_you_mean(near),
+        };
         None
     }
 
@@ -275,7 +297,7 @@ fn warn_of_dropped_zero(report: &mut Report, node: &Node, number: Number, spelli
 
 impl Number {
     /// A number that was written as text: `"100"`, `5%`. None where it is not finite.
-    fn from_text(text: &str) -> Option<Self> {
+    pub(super) fn from_text(text: &str) -> Option<Self> {
         let (digits, percent) = match text.strip_suffix('%') {
             Some(digits) => (digits.trim_end(), true),
             None => (text, false),

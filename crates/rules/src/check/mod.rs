@@ -8,8 +8,11 @@
 //! | --- | --- |
 //! | `report` | collects findings of one file |
 //! | `shape` | texts, durations, numbers, lists; unknown keys |
+//! | `elsewhere` | what other tools call otherwise |
 //! | `rule` | a rule, from all of the below |
-//! | `selector`, `matcher`, `pattern` | `span:` |
+//! | `selector`, `matcher`, `meant`, `pattern` | `span:` |
+//! | `attribute` | attributes against OpenTelemetry's conventions |
+//! | `bounds` | conditions that hold always, or never |
 //! | `aggregation` | `aggregation:` |
 //! | `groups` | `group_by`, `expect`, `evidence`, `top` |
 //! | `condition`, `expression` | `condition`, and expressions in general |
@@ -23,13 +26,17 @@
 //! | `config` | `fluo.yml` |
 
 mod aggregation;
+mod attribute;
+mod bounds;
 mod condition;
 mod config;
+mod elsewhere;
 mod expectation;
 mod expression;
 mod groups;
 mod literal;
 mod matcher;
+mod meant;
 mod moment;
 mod pattern;
 mod report;
@@ -44,7 +51,7 @@ mod timing;
 mod unsupported;
 
 pub(crate) use config::{Read as ReadConfig, config, sinks};
-pub(crate) use pattern::describe as describe_pattern;
+pub(crate) use pattern::{beyond as beyond_patterns, control_character, describe as describe_pattern};
 pub(crate) use report::Report;
 pub(crate) use rule::{Checked, defaults, rule};
 pub(crate) use shape::known_keys;

@@ -8,16 +8,69 @@ use crate::yaml::{Node, locate};
 
 /// Reports `text`, which stands in `node`, unless it is a regular expression. Says whether it is one.
 pub(super) fn check(report: &mut Report, node: &Node, text: &str) -> bool {
+    if let Some((message, hint)) = control_character(text) {
+        report.at(Code::BadPattern, node, message).hint(hint);
+        return false;
+    }
     let Err(error) = crate::expr::compile_pattern(text) else { return true };
     let (message, at) = describe(&error, text);
+    let hint = beyond(&message);
     let place =
         at.and_then(|at| locate(&report.text(), &node.at, text, &at)).filter(|_| node.alias.is_none());
     let message = format!("not a regular expression: {message}");
-    match place {
+    let finding = match place {
         Some(place) => report.add(Code::BadPattern, place, message),
         None => report.at(Code::BadPattern, node, message),
     };
+    finding.hint = hint.map(str::to_owned);
     false
+}
+
+/// Warns of a pattern between slashes, which are letters like any others here.
+pub(super) fn warn_of_slashes(report: &mut Report, node: &Node, key: &str, text: &str) {
+    let Some((inner, flags)) = text.strip_prefix('/').and_then(|rest| rest.rsplit_once('/')) else { return };
+    let is_path =
+        ["route", "path", "url", "uri", "target", "template", "name"].iter().any(|part| key.contains(part));
+    let known_flags = flags.chars().all(|c| "gimsuxy".contains(c));
+    if inner.is_empty() || inner.contains('/') || !known_flags || flags.is_empty() && is_path {
+        return;
+    }
+    let kept: String = flags.chars().filter(|c| "imsx".contains(*c)).collect();
+    let meant = if kept.is_empty() { inner.to_owned() } else { format!("(?{kept}){inner}") };
+    report
+        .at(Code::PatternAsText, node, format!("`{text}` is found where a text has these slashes"))
+        .hint(format!("patterns stand without slashes: `{{matches: '{meant}'}}`"));
+}
+
+/// What is wrong with a pattern that holds a control character, and what to do: no pattern names one by itself.
+pub(crate) fn control_character(pattern: &str) -> Option<(String, String)> {
+    let found = pattern.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))?;
+    let message = format!("the regular expression holds the control character U+{:04X}", u32::from(found));
+    let escape = match found {
+        '\u{7}' => "\\a",
+        '\u{8}' => "\\b",
+        '\u{b}' => "\\v",
+        '\u{c}' => "\\f",
+        '\u{1b}' => "\\e",
+        _ => return Some((message, "write it as `\\x{…}`".to_owned())),
+    };
+    let hint = format!(
+        "YAML reads `{escape}` in double quotes as this character: put the pattern in single quotes, or write `\\{escape}`"
+    );
+    Some((message, hint))
+}
+
+/// What to write in place of what regular expressions of linear time cannot do.
+pub(crate) fn beyond(message: &str) -> Option<&'static str> {
+    if message.contains("look-around") {
+        Some(
+            "say it with two tests: `where: \"name =~ 'GET .*' and name !~ '.*/health'\"`, or with `not:` beside the other keys of `span`",
+        )
+    } else if message.contains("backreferences") {
+        Some("regular expressions of linear time cannot compare a part of a text with another")
+    } else {
+        None
+    }
 }
 
 /// The reason, and the bytes of the pattern it is about.

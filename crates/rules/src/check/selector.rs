@@ -1,6 +1,6 @@
 //! `span:` → [`Selector`].
 
-use super::{Report, expression, matcher, shape};
+use super::{Report, attribute, expression, matcher, shape};
 use crate::diagnostic::Code;
 use crate::field::{Field, Intrinsic, Scope};
 use crate::keys::Table;
@@ -91,6 +91,7 @@ fn attributes(report: &mut Report, entry: &Entry, scope: Scope) -> Option<Vec<Se
         .iter()
         .map(|inner| {
             let field = Field::attribute(scope, attribute_key(report, inner)?);
+            attribute::warn_of_key(report, inner.key_at.clone(), scope, &inner.key);
             let matcher = matcher::matcher(report, inner, &field)?;
             Some(Selector::Match(field, matcher))
         })
@@ -142,6 +143,7 @@ fn event(report: &mut Report, entry: &Entry) -> Option<Selector> {
                     shape::map(report, part, "a mapping of attribute key to matcher").unwrap_or_default()
                 {
                     let Some(key) = attribute_key(report, inner) else { continue };
+                    attribute::warn_of_key(report, inner.key_at.clone(), Scope::Event, key);
                     // Not `Field::attribute`: here `name` is an attribute of that name, not the event's name.
                     let field = Field::Attribute { scope: Scope::Event, key: key.to_owned() };
                     if let Some(matcher) = matcher::matcher(report, inner, &field) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Report;
+use super::elsewhere::{elsewhere, word_elsewhere};
 use crate::diagnostic::Code;
 use crate::duration::{Nanos, with_unit};
 use crate::expr::nearest::nearest;
@@ -23,7 +24,11 @@ pub(crate) fn known_keys(report: &mut Report, entries: &[Entry], table: Table, w
 pub(super) fn unknown_key(report: &mut Report, entry: &Entry, table: Table, within: &str) {
     let known = table.keys().iter().map(|key| key.name);
     let message = format!("unknown key `{}` in {within}", entry.key);
-    report.add(Code::UnknownKey, entry.key_at.clone(), message).did_you_mean(nearest(&entry.key, known));
+    let finding = report.add(Code::UnknownKey, entry.key_at.clone(), message);
+    match elsewhere(table, &entry.key) {
+        Some(hint) => finding.hint(hint),
+        None => finding.did_you_mean(nearest(&entry.key, known)),
+    };
 }
 
 /// Reports the keys that `table` asks for and `node` does not have. `within` names the mapping.
@@ -175,7 +180,8 @@ pub(super) fn word(report: &mut Report, entry: &Entry, words: &[&'static str]) -
     let known = words.iter().copied().find(|word| *word == text);
     if known.is_none() {
         let message = format!("`{}` is `{text}`, which is none of {}", entry.key, listed(words));
-        report.value(Code::InvalidValue, entry, message).did_you_mean(nearest(&text, words.iter().copied()));
+        let near = nearest(&text, words.iter().copied()).or_else(|| word_elsewhere(&entry.key, &text));
+        report.value(Code::InvalidValue, entry, message).did_you_mean(near);
     }
     known
 }

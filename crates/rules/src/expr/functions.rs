@@ -68,6 +68,31 @@ impl Function {
     }
 }
 
+/// Of a function over spans, which other languages call in a condition, where it is declared.
+fn over_spans(name: &str) -> Option<String> {
+    let percentile = name.strip_prefix('p').is_some_and(|digits| digits.parse::<f64>().is_ok());
+    let (form, comparison) = match name {
+        "count" => ("{count: {where: \"status = error\"}}", "x > 5"),
+        "count_distinct" | "uniq" | "distinct" => ("{count_distinct: user.id}", "x > 5"),
+        "rate" | "increase" | "irate" | "per_second" => ("{rate: 1s}", "x > 5"),
+        "sum" => ("{sum: duration}", "x > 1m"),
+        "avg" | "mean" => ("{avg: duration}", "x > 1s"),
+        "stddev" => ("{stddev: duration}", "x > 1s"),
+        "percentile" | "quantile" | "histogram_quantile" | "quantile_over_time" => {
+            ("{p99: duration}", "x > 1s")
+        }
+        percentile_name if percentile => {
+            return Some(format!(
+                "what is computed over spans is declared: `aggregation: {{x: {{{percentile_name}: duration}}}}`, `condition: x > 1s`"
+            ));
+        }
+        _ => return None,
+    };
+    Some(format!(
+        "what is computed over spans is declared: `aggregation: {{x: {form}}}`, `condition: {comparison}`"
+    ))
+}
+
 /// What `name`, called with `given` arguments, stands for.
 pub(super) fn resolve(
     name: &str,
@@ -93,9 +118,7 @@ pub(super) fn resolve(
             "ge" => "did you mean `gte`?".to_owned(),
             "le" => "did you mean `lte`?".to_owned(),
             "ne" => "did you mean `neq`?".to_owned(),
-            "count" | "sum" | "avg" | "count_distinct" | "stddev" | "rate" | "percentile" => {
-                "aggregates over spans are declared under `aggregation` and named here".to_owned()
-            }
+            _ if over_spans(name).is_some() => over_spans(name).unwrap_or_default(),
             _ => nearest(name, known).map_or_else(
                 || "functions are listed under \"Expressions\" in the manual".to_owned(),
                 |near| format!("did you mean `{near}`?"),

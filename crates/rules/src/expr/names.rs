@@ -217,10 +217,16 @@ fn aggregate(word: &str, at: &Range<usize>, aggregates: &[Aggregate]) -> Result<
     }
     let hint = nearest(word, names()).map_or_else(
         || {
-            format!(
-                "the rule's aggregates are {}",
-                names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-            )
+            let known = names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            let example = match word {
+                "errors" | "failures" | "failed" | "error" => "{count: {where: \"status = error\"}}",
+                _ => "count",
+            };
+            if word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+                format!("the rule's aggregates are {known}; declare it: `aggregation: {{{word}: {example}}}`")
+            } else {
+                format!("the rule's aggregates are {known}")
+            }
         },
         |near| format!("did you mean `{near}`?"),
     );

@@ -373,7 +373,13 @@ impl<'t> Parser<'t> {
         let open = self.advance();
         let key = self.peek();
         let TokenKind::Text(text) = &key.kind else {
-            return Err(self.expected("a key in quotes").hint("write `span[\"weird key!\"]`"));
+            let problem = self.expected("a key in quotes");
+            return Err(match &key.kind {
+                TokenKind::Constant(Value::Duration(window)) => problem.hint(format!(
+                    "how far it looks back is the rule's window: `window: {window}`, beside `condition:`"
+                )),
+                _ => problem.hint("write `span[\"weird key!\"]`"),
+            });
         };
         self.advance();
         let Some(close) = self.take("]") else { return Err(self.unclosed("]", open)) };
@@ -396,6 +402,9 @@ impl<'t> Parser<'t> {
             Some("=>") => problem.hint("greater or equal is `>=`"),
             Some("=<") => problem.hint("less or equal is `<=`"),
             Some("<>") => problem.hint("not equal is `!=`"),
+            None if matches!(token.kind, TokenKind::Symbol("<" | "<=" | ">" | ">=" | "=" | "==" | "!=")) => {
+                problem.hint("say what is compared: `count > 5`")
+            }
             _ => problem,
         }
     }
@@ -425,6 +434,14 @@ impl<'t> Parser<'t> {
                 problem.with_message(format!("`{shown}` was never opened"))
             }
             TokenKind::Symbol("!") => problem.hint("not equal is `!=`"),
+            TokenKind::Word(word) if word == "for" => {
+                problem.hint("how long it must hold is a key of its own: `for: 5m`, beside `condition:`")
+            }
+            TokenKind::Word(word) if matches!(word.as_str(), "by" | "without" | "over" | "on") => {
+                problem.hint("groups and the window are keys of the rule: `group_by: [service_name]`, `window: 5m`")
+            }
+            TokenKind::Symbol("{" ) => problem
+                .hint("spans are selected by `span:`, beside `condition:`, which compares what is computed over them"),
             TokenKind::Word(word) if word == "not" => problem.hint("write `not (x in […])`, or `x != y`"),
             TokenKind::Word(word)
                 if matches!(word.as_str(), "between" | "contains" | "starts_with" | "ends_with") =>

@@ -79,7 +79,8 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, Vec<Problem>> {
     if !text[start..].starts_with('{') {
         let first = text[start..].find(char::is_whitespace).map_or(text.len(), |end| start + end);
         let problem = Problem::new(Code::ExprSyntax, start..first, "a spanset filter starts with `{`");
-        return Err(vec![problem.hint("write `{ resource.service.name = \"auth\" }`, or a mapping")]);
+        let hint = "write `span: '{ resource.service.name = \"auth\" }'`, or a mapping: `span: {service_name: auth}`";
+        return Err(vec![problem.hint(hint)]);
     }
     let mut lexer = Lexer::new(text, start + 1);
     let close = loop {

@@ -16,13 +16,8 @@ fn example(key: &Key) -> &'static str {
         Shape::Factor | Shape::Percent => "2",
         Shape::Texts | Shape::TextsOr(_) | Shape::Groups => "[a]",
         Shape::Scalars => "[1]",
-        Shape::Text | Shape::Scalar | Shape::Matcher => {
-            if matches!(key.name, "kind") {
-                "server"
-            } else {
-                "1"
-            }
-        }
+        Shape::Text | Shape::Scalar | Shape::Matcher => "1",
+        Shape::WordMatcher(words) => words.last().copied().unwrap_or_default(),
         Shape::Field => "duration",
         Shape::Expression => {
             if key.name == "condition" {
@@ -58,7 +53,7 @@ fn example(key: &Key) -> &'static str {
 /// A file in which the key stands where its table says.
 fn file(table: Table, key: &Key) -> String {
     let value = match key.name {
-        "duration" => "1s",
+        "duration" => "{gt: 1s}",
         "status" => "ok",
         // Not shorter than the default of `every`.
         "max" if table == Table::Realert => "1d",

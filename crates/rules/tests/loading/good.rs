@@ -339,7 +339,7 @@ fn matchers_have_three_forms() {
         ("{attributes: {401: a}}", matches(span_attribute("401"), Test::Eq(text("a")))),
         ("{duration: {gt: 500ms}}", own(Intrinsic::Duration, Test::Gt(Value::Duration(Nanos(500_000_000))))),
         (
-            "{duration: 1h30m}",
+            "{duration: {eq: 1h30m}}",
             own(Intrinsic::Duration, Test::Eq(Value::Duration(Nanos(90 * Nanos::MINUTE.0)))),
         ),
         (

@@ -139,6 +139,9 @@ fn mistakes_are_not_valid() {
         ("an unknown key", json!([{"name": "a", "windwo": "1m"}])),
         ("no name", json!([{"span": {}}])),
         ("another severity", json!([{"name": "a", "severity": "fatal"}])),
+        ("another kind", json!([{"name": "a", "span": {"kind": "SERVER"}}])),
+        ("another status in a list", json!([{"name": "a", "span": {"status": ["ok", "failed"]}}])),
+        ("another status in an operator", json!([{"name": "a", "span": {"status": {"ne": "failed"}}}])),
         ("a window without unit", json!([{"name": "a", "window": 60}])),
         ("a unit that does not exist", json!([{"name": "a", "window": "1y"}])),
         (

@@ -331,8 +331,22 @@ fn functions_and_patterns() {
     );
     hold(
         &[
-            ("an aggregate as a function", "p99(duration) > 5", f, "p99", "unknown function", ""),
-            ("an aggregation", "sum(count) > 5", f, "sum", "unknown function", "`aggregation`"),
+            (
+                "an aggregate as a function",
+                "p99(duration) > 5",
+                f,
+                "p99",
+                "unknown function",
+                "`aggregation: {x: {p99: duration}}`",
+            ),
+            (
+                "an aggregation",
+                "sum(count) > 5",
+                f,
+                "sum",
+                "unknown function",
+                "`aggregation: {x: {sum: duration}}`",
+            ),
             ("max of one", "max(count) > 5", a, "max(count)", "at least 2", "aggregate"),
         ],
         Context::Condition { aggregates: &aggregates() },
@@ -384,7 +398,7 @@ fn all_mistakes_of_meaning_are_told_at_once_and_in_order() {
 #[test]
 fn spansets() {
     for (scenario, text, underlined, hint) in [
-        ("no braces", "status = error", "status", "write `{ resource.service.name"),
+        ("no braces", "status = error", "status", "{ resource.service.name"),
         ("unclosed", "{ status = error", "", ""),
         ("a mistake inside", "{ status = error & }", "&", "`and` or `&&`"),
         ("nothing behind an operator", "{ status = }", "}", ""),

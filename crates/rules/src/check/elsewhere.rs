@@ -1,0 +1,66 @@
+//! What other tools call otherwise: keys and words of Prometheus, Grafana, Datadog and their like.
+
+use crate::attribute_registry::{Stands, registered};
+use crate::keys::Table;
+
+/// What other tools call by this key, and attributes one level too high: what to write here.
+pub(super) fn elsewhere(table: Table, key: &str) -> Option<String> {
+    let own = |known: &str| Some(format!("it is called `{known}` here"));
+    match (table, key) {
+        (Table::File, "groups") => Some(
+            "this is a file of Prometheus rules, which are about metrics; a rule about spans is `- {name: …, span: {…}, condition: …}`".to_owned(),
+        ),
+        (Table::Rule, "alert" | "title" | "id" | "record")
+        | (Table::Selector, "operation" | "operation_name" | "operationName" | "span_name" | "span.name") => own("name"),
+        (Table::Rule, "expr" | "query" | "expression") => Some(
+            "which spans it is about is `span:`, and when it is violated `condition:`, such as `count > 5`".to_owned(),
+        ),
+        (Table::Rule, "threshold") => Some("the threshold stands in `condition:`, such as `count > 5`".to_owned()),
+        (Table::Rule, "interval" | "step") => own("every"),
+        (Table::Rule, "summary" | "runbook" | "runbook_url" | "message") => Some(format!("it is one of the `annotations: {{{key}: …}}`")),
+        (Table::Rule, "filter" | "filters" | "match" | "selector" | "spans") => own("span"),
+        (Table::Rule, "groupBy" | "by" | "group") => own("group_by"),
+        (Table::Selector, "service" | "serviceName" | "service.name") => own("service_name"),
+        (Table::Selector, "tags" | "attrs" | "attribute") => own("attributes"),
+        (Table::Selector, "resources" | "resource_attributes") => own("resource"),
+        (Table::Selector, "status_code" | "statusCode" | "otel.status_code") => Some(
+            "the span's status is `status: error`; a code of HTTP is `attributes: {http.response.status_code: 500}`".to_owned(),
+        ),
+        (Table::Selector, "error") => Some("write `status: error`".to_owned()),
+        (Table::Selector, "min_duration" | "minDuration") => Some("write `duration: {gte: …}`".to_owned()),
+        (Table::Selector, "max_duration" | "maxDuration") => Some("write `duration: {lte: …}`".to_owned()),
+        (Table::Selector, "duration_ms" | "durationMs" | "duration_ns" | "latency") => {
+            Some("durations have their unit: `duration: {gt: 500ms}`".to_owned())
+        }
+        (Table::Selector, key) if key.contains('.') => {
+            let is_resource = registered(key).is_some_and(|known| known.stands == Stands::Resource);
+            let map = if is_resource { "resource" } else { "attributes" };
+            Some(format!("attributes stand under `{map}:`: `{map}: {{{key}: …}}`"))
+        }
+        (Table::Operators, "regex" | "regexp" | "re" | "pattern" | "like" | "match") => own("matches"),
+        (Table::Operators, "equals" | "equal" | "is" | "=" | "==") => own("eq"),
+        (Table::Operators, "not" | "neq" | "!=" | "not_equals") => own("ne"),
+        (Table::Operators, ">" | "min" | "above") => own("gt"),
+        (Table::Operators, ">=" | "ge") => own("gte"),
+        (Table::Operators, "<" | "max" | "below") => own("lt"),
+        (Table::Operators, "<=" | "le") => own("lte"),
+        (Table::Operators, "prefix" | "startsWith") => own("starts_with"),
+        (Table::Operators, "suffix" | "endsWith") => own("ends_with"),
+        (Table::Operators, "any_of" | "one_of") => own("in"),
+        (Table::Aggregate, "quantile") => Some("write `{p95: duration}`, or `{percentile: {of: duration, p: 95}}`".to_owned()),
+        (Table::Aggregate, "mean" | "average") => own("avg"),
+        (Table::Aggregate, "distinct" | "unique") => own("count_distinct"),
+        (Table::Aggregate, "filter") => own("where"),
+        _ => None,
+    }
+}
+
+/// The word that another tool's word for a severity stands for.
+pub(super) fn word_elsewhere(key: &str, word: &str) -> Option<&'static str> {
+    match (key, word.to_lowercase().as_str()) {
+        ("severity", "page" | "high" | "error" | "fatal" | "emergency" | "p1" | "sev1") => Some("critical"),
+        ("severity", "ticket" | "medium" | "warn" | "p2" | "sev2") => Some("warning"),
+        ("severity", "low" | "none" | "debug" | "notice" | "p3" | "sev3") => Some("info"),
+        _ => None,
+    }
+}
