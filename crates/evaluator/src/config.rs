@@ -61,6 +61,9 @@ pub struct Config {
     /// See [`Settings::rule_memory`]; in MiB.
     #[serde(default)]
     pub rule_memory_mib: Option<usize>,
+    /// See [`Settings::set_aside_percent`].
+    #[serde(default)]
+    pub set_aside_percent: Option<u32>,
     /// See [`Settings::trouble_severity`].
     #[serde(default, deserialize_with = "severities")]
     pub trouble_severity: BTreeMap<Event, Severity>,
@@ -155,6 +158,7 @@ impl Config {
             delivery_limit: self.delivery_limit.unwrap_or(default.delivery_limit),
             rule_time: self.rule_time.unwrap_or(default.rule_time),
             rule_memory: self.rule_memory_mib.map_or(default.rule_memory, |mib| mib.saturating_mul(1 << 20)),
+            set_aside_percent: self.set_aside_percent.unwrap_or(default.set_aside_percent),
             trace_url: self.trace_url.clone(),
             trouble_severity: self.trouble_severity.clone(),
             chunk: Nanos(default.chunk.0.max(self.every.0)),
@@ -190,11 +194,11 @@ mod tests {
     fn everything_can_be_said() {
         let text = "store: s3://b/p\nrules: [a.yml, more]\nevery: 30s\ntrace_url: 'https://t/{trace_id}'\n\
                     eval_delay: 2m\nallowed_lateness: 30m\nstale_after: 5m\nmax_catch_up: 6h\ndelivery_limit: 1d\n\
-                    rule_time: 10s\nrule_memory_mib: 64\ntrouble_severity: {file_error: critical}\nsinks: [{type: stdout}, {type: file, name: log, path: x.ndjson}]\n";
+                    rule_time: 10s\nrule_memory_mib: 64\nset_aside_percent: 5\ntrouble_severity: {file_error: critical}\nsinks: [{type: stdout}, {type: file, name: log, path: x.ndjson}]\n";
         let config = load(text).config.unwrap();
         let settings = config.settings();
         assert_eq!(settings.eval_delay, Nanos(2 * Nanos::MINUTE.0));
-        assert_eq!(settings.rule_memory, 64 << 20);
+        assert_eq!((settings.rule_memory, settings.set_aside_percent), (64 << 20, 5));
         assert_eq!(settings.trouble_severity, [(Event::FileError, Severity::Critical)].into());
         assert_eq!(config.sinks.iter().map(SinkConfig::name).collect::<Vec<_>>(), ["stdout", "log"]);
     }

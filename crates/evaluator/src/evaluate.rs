@@ -8,6 +8,7 @@ mod former;
 mod lateness;
 mod missing;
 mod rules;
+pub(crate) mod set_aside;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -124,6 +125,7 @@ impl Evaluator {
         let (former, unread) = former::former_texts(&state);
         wrong.extend(unread);
         let known_damage: BTreeSet<String> = names(&state.damaged);
+        wrong.extend(self.set_aside(&mut state, inputs, &files, first, &mut report).await);
         let mut records = Vec::new();
         let mut due_rules = Vec::new();
         for (name, known) in &inputs.rules.rules {

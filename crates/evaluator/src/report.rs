@@ -51,6 +51,12 @@ pub struct Report {
     /// their own had judged there was judged again.
     #[serde(default)]
     pub spans_in_late_files: u64,
+    /// What ingest could not place, as new files say.
+    #[serde(default)]
+    pub spans_set_aside: u64,
+    /// Spans of new files of which ingest mended something.
+    #[serde(default)]
+    pub spans_mended: u64,
     /// Files that it saw for the first time: the order of arrival, for a replay.
     pub new_files: Vec<String>,
     /// Files that could not be read, found by it.

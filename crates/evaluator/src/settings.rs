@@ -32,6 +32,9 @@ pub struct Settings {
     pub rule_time: Nanos,
     /// How often something that stays wrong is told again.
     pub repeat_errors: Nanos,
+    /// The largest share of the spans of an evaluation's new files that ingest may have set aside or mended before people
+    /// are told, in percent.
+    pub set_aside_percent: u32,
     /// How bad fluo's own troubles are, by their events, where it is not [`Event::default_severity`].
     pub trouble_severity: BTreeMap<Event, Severity>,
     /// Missing spans are taken to be missing, also where no file arrives: for looks at the past and for tests.
@@ -52,6 +55,7 @@ impl Default for Settings {
             rule_memory: 512 << 20,
             rule_time: Nanos(30 * Nanos::SECOND.0),
             repeat_errors: Nanos(4 * Nanos::HOUR.0),
+            set_aside_percent: 1,
             trouble_severity: BTreeMap::new(),
             always_alive: false,
         }

@@ -10,7 +10,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use fluo_alerts::life_cycle::{Stretch, joined};
 use fluo_engine::{DataFiles, LeftOut, Opened, SpanSource};
 use fluo_plan::TimeRange;
-use fluo_store::{DataFile, FileFault, Root};
+use fluo_store::{DataFile, FileFault, OpenFile, Root};
 use futures::future::join_all;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
@@ -84,6 +84,16 @@ impl SpanData {
             self.put_down(&fault, ends_of(&file), Some(tag_of(&file)), state);
         }
         source
+    }
+
+    /// Opens each of the files, in their order.
+    pub(crate) async fn open(&self, files: &[DataFile]) -> Vec<Result<OpenFile, FileFault>> {
+        self.files.open(files).await
+    }
+
+    /// Puts down a file that turned out not to be readable when it was opened.
+    pub(crate) fn not_opened(&self, fault: &FileFault, file: &DataFile, state: &mut State) {
+        self.put_down(fault, ends_of(file), Some(tag_of(file)), state);
     }
 
     /// Puts down files that turned out not to be readable while they were read.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use fluo_alerts::life_cycle::{RuleState, Stretch, ViolationRecord};
 use fluo_alerts::notification::Notification;
 use fluo_alerts::trouble::Troubles;
+use fluo_store::FileCounts;
 use serde::{Deserialize, Serialize};
 
 mod former;
@@ -100,6 +101,12 @@ pub struct Pipeline {
     /// Spans that came too late for any judgement.
     #[serde(default)]
     pub too_late: TooLate,
+    /// Spans that ingest could not place or had to mend.
+    #[serde(default)]
+    pub set_aside: SetAside,
+    /// Files of which ingest's counts are not known yet, because they could not be read.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub uncounted: BTreeSet<String>,
     /// When partitions in which files no longer arrive in time were looked at last, by their hours.
     #[serde(default)]
     pub looked_at: BTreeMap<i64, i64>,
@@ -118,6 +125,21 @@ pub struct TooLate {
     pub by: i64,
     /// The evaluation that saw the last of them.
     pub last: i64,
+}
+
+/// Spans that ingest could not place or had to mend, since the first of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SetAside {
+    /// The evaluation that saw the first of them; 0 where there is none.
+    pub since: i64,
+    /// The evaluation that saw the last of them.
+    pub last: i64,
+    /// The last evaluation in which they were more than a share of what arrived; 0 where none was.
+    pub exceeded: i64,
+    /// Spans that arrived since then.
+    pub spans: u64,
+    /// How many, and why.
+    pub counts: FileCounts,
 }
 
 /// A data file whose spans are missing for good.

@@ -12,9 +12,10 @@ use fluo_store::{Root, StoreError};
 use object_store::path::Path;
 use serde::Serialize;
 
+use crate::evaluate::set_aside::told;
 use crate::rule_set::RuleSet;
 use crate::set_back::is_future;
-use crate::state::{LOCATION, State, StateError};
+use crate::state::{self, LOCATION, State, StateError};
 
 /// Name and version of the payload's format.
 pub const SCHEMA: &str = "fluo.status/v1";
@@ -139,6 +140,26 @@ pub struct Pipeline {
     pub newest_end: Option<i64>,
     /// Whether people were told that nothing arrives.
     pub stale: bool,
+    /// What ingest could not place or had to mend; none where nothing was for an hour.
+    pub set_aside: Option<SetAside>,
+}
+
+/// Spans that ingest could not place or had to mend.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SetAside {
+    /// The evaluation that saw the first of them.
+    #[serde(with = "wire::moment")]
+    pub since: i64,
+    /// Spans that came since then, with those that could not be placed.
+    pub spans: u64,
+    /// What could not be placed, by reason.
+    pub set_aside: BTreeMap<String, u64>,
+    /// Spans that were mended, by reason.
+    pub mended: BTreeMap<String, u64>,
+    /// Spans that were mended.
+    pub mended_spans: u64,
+    /// The same in a line for people.
+    pub reason: String,
 }
 
 /// Why the state cannot be looked at.
@@ -195,6 +216,7 @@ pub fn status(state: &State, now: i64) -> Status {
             arrived_at: (state.pipeline.arrived_at > 0).then_some(state.pipeline.arrived_at),
             newest_end: (state.pipeline.newest_end > 0).then_some(state.pipeline.newest_end),
             stale: state.troubles.of(&Subject::Pipeline).is_some(),
+            set_aside: set_aside(&state.pipeline.set_aside),
         },
     }
 }
@@ -210,6 +232,17 @@ pub fn firing(state: &State, is_wanted: impl Fn(&BTreeMap<String, String>) -> bo
         (&one.rule, one.since, &one.group).cmp(&(&other.rule, other.since, &other.group))
     });
     firing
+}
+
+fn set_aside(known: &state::SetAside) -> Option<SetAside> {
+    (known.since > 0).then(|| SetAside {
+        since: known.since,
+        spans: known.spans.saturating_add(known.counts.set_aside_total()),
+        set_aside: known.counts.set_aside.clone(),
+        mended: known.counts.mended.clone(),
+        mended_spans: known.counts.mended_spans,
+        reason: told(known),
+    })
 }
 
 fn firing_alert(rule: &str, alert: &Alert) -> Firing {
@@ -323,7 +356,10 @@ mod tests {
     fn before_the_first_evaluation_there_is_nothing_to_tell() {
         let status = status(&State::new(), 5);
         assert_eq!((status.eval_time, status.behind_ns, status.evaluations), (None, None, 0));
-        assert_eq!(status.pipeline, Pipeline { arrived_at: None, newest_end: None, stale: false });
+        assert_eq!(
+            status.pipeline,
+            Pipeline { arrived_at: None, newest_end: None, stale: false, set_aside: None }
+        );
     }
 
     #[test]

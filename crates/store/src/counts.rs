@@ -15,13 +15,14 @@ use std::collections::BTreeMap;
 
 use fluo_spans::{Mended, SetAside};
 use parquet::file::metadata::KeyValue;
+use serde::{Deserialize, Serialize};
 
 const SET_ASIDE: &str = "fluo.set_aside";
 const MENDED: &str = "fluo.mended";
 const MENDED_SPANS: &str = "fluo.mended_spans";
 
 /// What ingest counted. Reasons are texts, since another version's may be among them.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct FileCounts {
     /// What could not be placed, by reason.
     pub set_aside: BTreeMap<String, u64>,
@@ -71,6 +72,17 @@ impl FileCounts {
             mended: reasons(MENDED),
             mended_spans: value(MENDED_SPANS).and_then(|count| count.parse().ok()).unwrap_or_default(),
         }
+    }
+
+    /// Adds another file's.
+    pub fn merge(&mut self, other: &Self) {
+        for (all, more) in [(&mut self.set_aside, &other.set_aside), (&mut self.mended, &other.mended)] {
+            for (reason, count) in more {
+                let total = all.entry(reason.clone()).or_default();
+                *total = total.saturating_add(*count);
+            }
+        }
+        self.mended_spans = self.mended_spans.saturating_add(other.mended_spans);
     }
 
     /// How many could not be placed.

@@ -152,7 +152,7 @@ impl EvaluateRules {
         let seconds = |from: i64| now.saturating_sub(from).max(0).unsigned_abs() / 1_000_000_000;
         let watermark = report.eval_time.saturating_sub(self.evaluator.settings().eval_delay.0);
         let duration = report.eval_duration_ns.unwrap_or_default().max(0).unsigned_abs();
-        let metrics: [Metric; 12] = [
+        let metrics: [Metric; 14] = [
             ("Evaluations", Unit::Count, 1),
             ("EvaluationDuration", Unit::Milliseconds, duration / 1_000_000),
             ("EvaluationLag", Unit::Seconds, seconds(report.eval_time)),
@@ -162,6 +162,8 @@ impl EvaluateRules {
             ("BytesInFilesRead", Unit::Bytes, report.bytes_in_files),
             ("SpansInFilesRead", Unit::Count, report.spans_in_files),
             ("SpansInLateFiles", Unit::Count, report.spans_in_late_files),
+            ("SpansSetAside", Unit::Count, report.spans_set_aside),
+            ("SpansMended", Unit::Count, report.spans_mended),
             ("RulesFailed", Unit::Count, report.failed_rules.len() as u64),
             ("AlertsPending", Unit::Count, report.pending),
             ("AlertsFiring", Unit::Count, report.firing),

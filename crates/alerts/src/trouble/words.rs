@@ -21,7 +21,7 @@ pub(super) fn title(subject: &Subject) -> String {
         Subject::DataFiles => "Data files cannot be read".to_owned(),
         Subject::Outage => "Data files cannot be read now".to_owned(),
         Subject::Sink(name) => format!("Not delivered to {}", plain(name)),
-        Subject::SetAside => "Spans are set aside".to_owned(),
+        Subject::SetAside => "Spans are set aside or mended".to_owned(),
         Subject::TooLate => "Spans arrive too late to be judged".to_owned(),
     }
 }
@@ -57,7 +57,10 @@ fn advice(subject: &Subject) -> &'static str {
             "Nothing is lost: what could not be judged is owed, and the files are asked for at every evaluation."
         }
         Subject::Sink(_) => "The other sinks go on.",
-        Subject::SetAside => "What was set aside is not judged; `fluo ingest` and `quarantine/` say why.",
+        Subject::SetAside => {
+            "What could not be placed is in no data file, and is not judged. What was mended is judged, with a value less or \
+             another one. The log of ingest names the objects that it came in."
+        }
         Subject::TooLate => {
             "They are stored, `fluo eval` sees them, and no alert was or will be told of them. A larger \
              `allowed_lateness` waits for them."

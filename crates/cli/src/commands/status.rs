@@ -70,6 +70,9 @@ fn pipeline(text: &mut String, now: &Now) {
         let _ = write!(text, "; the newest span ended at {}", time::format(newest));
     }
     text.push_str(if now.pipeline.stale { ". Nothing arrives any more.\n" } else { ".\n" });
+    if let Some(set_aside) = &now.pipeline.set_aside {
+        let _ = writeln!(text, "Ingest: {}.", plain(&set_aside.reason));
+    }
 }
 
 fn section(text: &mut String, title: &str, nothing: &str, lines: impl Iterator<Item = String>) {

@@ -29,9 +29,12 @@ const MOST_OLDER: usize = 24 * 92;
 /// The files of the partitions in which files still arrive.
 pub(super) struct Files {
     pub(super) hours: RangeInclusive<Hour>,
+    /// Those with spans.
     pub(super) all: Vec<DataFile>,
-    /// Those that no evaluation has seen before.
+    /// Those of them that no evaluation has seen before.
     pub(super) new: Vec<DataFile>,
+    /// All of which it is not known what ingest counted, those without spans too.
+    pub(super) uncounted: Vec<DataFile>,
     /// Ends of the spans of new ones.
     pub(super) arrived: Vec<Stretch>,
 }
@@ -65,12 +68,13 @@ impl Evaluator {
             self.missing(state, inputs, &hours, &all, &foreign).await?;
         }
         let seen: Vec<String> = all.iter().map(|file| file.location.to_string()).collect();
-        let unseen = all.iter().filter(|file| !state.seen.contains(file.location.as_ref()));
-        report.new_files = unseen.map(|file| self.data.name(file)).collect();
+        let is_unseen = |file: &&DataFile| !state.seen.contains(file.location.as_ref());
+        report.new_files = all.iter().filter(is_unseen).map(|file| self.data.name(file)).collect();
+        let is_owed = |file: &&DataFile| state.pipeline.uncounted.contains(file.location.as_ref());
+        let uncounted = all.iter().filter(|file| is_unseen(file) || is_owed(file)).cloned().collect();
         // A file without rows is no sign that spans arrive.
         let all: Vec<DataFile> = all.into_iter().filter(|file| !file.is_without_rows()).collect();
-        let new: Vec<&DataFile> =
-            all.iter().filter(|file| !state.seen.contains(file.location.as_ref())).collect();
+        let new: Vec<&DataFile> = all.iter().filter(is_unseen).collect();
         report.files_listed = all.len() as u64;
         let arrived: Vec<Stretch> = new.iter().map(|file| ends_of(file)).collect();
         if !first {
@@ -105,7 +109,7 @@ impl Evaluator {
         let keeps = |place: &str| inputs.by != By::Now || hides(place);
         state.seen.retain(|place| keeps(place) && hour_of(place).is_some_and(|it| hours.contains(&it)));
         state.seen.extend(seen);
-        Ok(Files { hours, arrived: joined(arrived), all, new })
+        Ok(Files { hours, arrived: joined(arrived), all, new, uncounted })
     }
 
     /// Returns whether nothing arrives.

@@ -25,7 +25,8 @@ use fluo_sinks::{Filter, Routed, Sink, SinkError};
 use fluo_spans::layout::Layout;
 use fluo_spans::span::{Attributes, InstrumentationScope, Kind, Resource, Span, Status};
 use fluo_store::{
-    ConditionalStore, Content, Root, StoreError, Swap, Version, Versioned, open_root, write_spans,
+    ConditionalStore, Content, IngestOptions, Root, StoreError, Swap, Version, Versioned, Written,
+    ingest_object, open_root, write_spans,
 };
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
@@ -580,6 +581,17 @@ impl World {
         let locations: Vec<Path> = written.unwrap().into_iter().map(|file| file.location).collect();
         self.arrival.extend(locations.iter().map(|location| (location.to_string(), at)));
         locations
+    }
+
+    /// An object arrives, and is ingested as it is.
+    pub(crate) async fn ingest(&mut self, at: i64, object: String) {
+        let (root, layout) = (self.root(), Layout::builtin());
+        let (folder, written) = (Path::from("spans"), Written::At(at / 1_000_000));
+        let options = IngestOptions::default();
+        let ingesting =
+            ingest_object(root.store.as_ref(), &folder, object.into(), written, &layout, &options);
+        let files = ingesting.await.unwrap().files;
+        self.arrival.extend(files.iter().map(|file| (file.location.to_string(), at)));
     }
 
     /// Puts other bytes in the place of a data file.

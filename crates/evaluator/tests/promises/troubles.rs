@@ -3,8 +3,11 @@
 use fluo_alerts::notification::{Event, Notification};
 use fluo_alerts::trouble::Subject;
 use fluo_evaluator::State;
+use fluo_evaluator::state::Pipeline;
+use fluo_evaluator::status::status;
 use fluo_rules::SourceFile;
 use fluo_rules::rule::Severity;
+use object_store::path::Path;
 
 use crate::support::{Due, HOUR, SECOND, World, evaluated, failures, files, good, minute};
 
@@ -95,6 +98,104 @@ async fn spans_that_come_too_late_are_counted_and_told() {
     }
 }
 
+/// A request of spans that ended in a minute, each given by its trace id and its kind.
+fn request(end: i64, spans: &[(u64, &str)]) -> String {
+    let spans: Vec<String> = (1..)
+        .zip(spans)
+        .map(|(number, (trace, kind))| {
+            format!(
+                r#"{{"traceId":"{trace:032x}","spanId":"{number:016x}","name":"a","kind":{kind},
+                "startTimeUnixNano":"1","endTimeUnixNano":"{}"}}"#,
+                minute(end - 1) + number
+            )
+        })
+        .collect();
+    format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}]}}]}}"#, spans.join(","))
+}
+
+#[tokio::test]
+async fn what_ingest_set_aside_and_mended_is_told_with_its_reasons_and_when_it_is_over() {
+    let mut world = World::in_memory();
+    world.minute(1, good("auth", minute(0), 3), &one(RULES)).await;
+    let a_hundred = [[(7, "2"); 99].as_slice(), &[(7, "[]")]].concat();
+    world.ingest(minute(2) + SECOND, request(2, &a_hundred)).await;
+    world.quiet(2, &one(RULES)).await;
+    assert_eq!(world.news(), Vec::<String>::new(), "one of a hundred is no more than a percent");
+    let now = status(&world.state().await, minute(3)).pipeline.set_aside.unwrap();
+    assert_eq!((now.spans, now.mended_spans), (100, 1), "but is shown");
+    world.ingest(minute(3) + SECOND, request(3, &[(0, "2"), (8, "2"), (8, "[]"), (8, "{}"), (0, "3")])).await;
+    world.quiet(3, &one(RULES)).await;
+    let [told_once] = &told(&world, Event::SpansSetAside)[..] else { panic!("{:?}", world.post().taken) };
+    assert_eq!(told_once.severity, Severity::Warning);
+    let reason = "of 105 spans that came since 2026-11-22 12:02:10 UTC, 2 could not be placed (2 × all-zero trace id), \
+                  and 3 were mended (3 × value without a meaning)";
+    assert_eq!(told_once.reason.as_deref(), Some(reason));
+    let state = world.state().await;
+    let shown = status(&state, minute(4));
+    assert_eq!(shown.troubles[0].reason, reason);
+    assert_eq!(shown.pipeline.set_aside.unwrap().reason, reason);
+    for end in [4, 62] {
+        world.minute(end, good("auth", minute(end - 1), 3), &one(RULES)).await;
+        assert!(told(&world, Event::SpansSetAsideOver).is_empty());
+    }
+    world.minute(63, good("auth", minute(62), 3), &one(RULES)).await;
+    let [over] = &told(&world, Event::SpansSetAsideOver)[..] else { panic!("{:?}", world.post().taken) };
+    assert_eq!((over.about(), over.at - told_once.at), (told_once.about(), HOUR), "after a quiet hour");
+    assert_eq!(told(&world, Event::SpansSetAside).len(), 1);
+    assert_eq!(status(&world.state().await, minute(64)).pipeline.set_aside, None);
+}
+
+#[tokio::test]
+async fn a_share_that_is_allowed_is_not_told() {
+    let mut world = World::in_memory();
+    world.settings.set_aside_percent = 40;
+    world.minute(1, good("auth", minute(0), 3), &one(RULES)).await;
+    for (end, wrong) in [(2, 2), (3, 3)] {
+        let spans: Vec<(u64, &str)> = (0..5).map(|number| (u64::from(number >= wrong), "2")).collect();
+        world.ingest(minute(end) + SECOND, request(end, &spans)).await;
+        world.quiet(end, &one(RULES)).await;
+        assert_eq!(told(&world, Event::SpansSetAside).len(), wrong - 2);
+    }
+}
+
+/// Something arrives, and no span: that is told, and is no sign of life.
+#[tokio::test]
+async fn an_object_of_which_no_span_could_be_placed_is_told_and_is_no_sign_of_life() {
+    let mut world = World::in_memory();
+    world.minute(1, good("auth", minute(0), 3), &one(RULES)).await;
+    let before = world.state().await.pipeline;
+    for end in 2..=12 {
+        world.ingest(minute(end) + SECOND, request(end, &[(0, "2"), (0, "2")])).await;
+        world.quiet(end, &one(RULES)).await;
+    }
+    let after = world.state().await.pipeline;
+    let moving = |pipeline: &Pipeline| (pipeline.arrived_at, pipeline.alive_to, pipeline.newest_end);
+    assert_eq!(moving(&after), moving(&before));
+    assert_eq!(told(&world, Event::PipelineStale).len(), 1);
+    let told = told(&world, Event::SpansSetAside);
+    let amounts = ["2 could", "4 could", "8 could", "16 could"];
+    assert_eq!(told.len(), amounts.len(), "and again when it has become twice as much");
+    for (told, amount) in told.iter().zip(amounts) {
+        assert!(told.reason.as_ref().unwrap().contains(amount), "{:?}", told.reason);
+    }
+    assert!(world.state().await.damaged.is_empty());
+}
+
+/// A note that cannot be read is a file that cannot be read.
+#[tokio::test]
+async fn a_file_without_rows_that_is_damaged_is_told() {
+    let mut world = World::in_memory();
+    world.minute(1, good("auth", minute(0), 3), &one(RULES)).await;
+    world.ingest(minute(2) + SECOND, request(2, &[(0, "2")])).await;
+    let mut files = world.objects("spans").await.into_iter();
+    let (note, mut bytes) = files.find(|(name, _)| name.contains("-0-")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    world.overwrite(&Path::from(note), bytes).await;
+    world.quiet(2, &one(RULES)).await;
+    assert_eq!(world.news(), ["file_error"]);
+}
+
 #[tokio::test]
 async fn what_was_wrong_only_while_nothing_was_sent_is_not_told() {
     let broken = one("- broken");
@@ -120,7 +221,7 @@ async fn a_state_of_before_troubles_were_one_thing_goes_on() {
     fields.remove("troubles");
     fields.insert("file_errors".to_owned(), serde_json::json!({"bad.yml": error("unknown key")}));
     fields["rules"]["auth-failures"]["error"] = error("too much");
-    for gone in ["began_at", "too_late", "looked_at"] {
+    for gone in ["began_at", "too_late", "looked_at", "set_aside"] {
         fields["pipeline"].as_object_mut().unwrap().remove(gone);
     }
     fields["pipeline"]["stale"] = true.into();

@@ -136,6 +136,12 @@ pub(super) const CONFIG: &[Key] = &[
         "The memory that one rule may use in an evaluation, in MiB.",
     ),
     key(
+        "set_aside_percent",
+        Shape::Integer { min: 1, max: 100 },
+        Some("1"),
+        "The largest share of the spans that arrive which ingest may set aside or mend before people are told, in percent.",
+    ),
+    key(
         "trouble_severity",
         Shape::Map(Table::Troubles),
         None,
@@ -149,7 +155,11 @@ pub(super) const TROUBLES: &[Key] = &[
     trouble("file_error", "warning", "A data file cannot be read."),
     trouble("sink_error", "warning", "A sink refused three times in a row."),
     trouble("pipeline_stale", "critical", "No data file has arrived for `stale_after`."),
-    trouble("spans_set_aside", "warning", "More than a share of the spans could not be placed."),
+    trouble(
+        "spans_set_aside",
+        "warning",
+        "More than a share of the spans could not be placed, or were mended.",
+    ),
     trouble("spans_too_late", "warning", "Spans arrived later than `allowed_lateness`."),
     trouble("future_state", "critical", "The state is of a time that is still to come."),
 ];
