@@ -45,6 +45,12 @@ pub enum StoreError {
         /// The limit.
         limit: usize,
     },
+    /// Occurs when one raw object and its data files take more memory than it may.
+    #[error("it takes more memory than the {limit} bytes that one object may, with what is made of it")]
+    TooMuchMemory {
+        /// The limit.
+        limit: u64,
+    },
     /// Occurs when spans do not fit into a batch.
     #[error("could not turn spans into columns")]
     Batch(#[from] BatchError),
@@ -157,6 +163,7 @@ impl StoreError {
             },
             Self::Decode(_)
             | Self::TooManyHours { .. }
+            | Self::TooMuchMemory { .. }
             | Self::Unreadable { .. }
             | Self::NotSpans { .. }
             | Self::NotViolations { .. }

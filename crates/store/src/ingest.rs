@@ -20,7 +20,7 @@ use fluo_spans::decode::Rest;
 use fluo_spans::decompress::decompress;
 use fluo_spans::layout::Layout;
 use fluo_spans::span::Span;
-use fluo_spans::{Limits, Mended, SetAside, decode_batches};
+use fluo_spans::{DecodeError, Limits, Mended, SetAside, decode_batches};
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectStore;
 use object_store::path::Path;
@@ -29,7 +29,7 @@ use crate::error::StoreError;
 use crate::list::partition;
 use crate::names::Content;
 use crate::put::{Put, put_if_absent};
-use data_files::{DataFiles, EncodedFile};
+use data_files::{DataFiles, EncodedFile, Memory};
 
 const NS_PER_MS: i64 = 1_000_000;
 
@@ -41,6 +41,9 @@ const CONCURRENT_PUTS: usize = 8;
 pub struct IngestOptions {
     /// Of decoding; of these, the latest end is what `max_future_ns` says.
     pub limits: Limits,
+    /// Most memory that an object may take at once, in bytes: as it came, decompressed, with the spans that wait and its
+    /// data files. Default 512 MiB.
+    pub max_memory: u64,
     /// Spans that end later than this after their object was written are set aside, in nanoseconds.
     /// Default ten minutes.
     pub max_future_ns: i64,
@@ -50,7 +53,12 @@ pub struct IngestOptions {
 
 impl Default for IngestOptions {
     fn default() -> Self {
-        Self { limits: Limits::default(), max_future_ns: 600_000_000_000, late_before_ns: None }
+        Self {
+            limits: Limits::default(),
+            max_memory: 512 << 20,
+            max_future_ns: 600_000_000_000,
+            late_before_ns: None,
+        }
     }
 }
 
@@ -141,7 +149,7 @@ pub struct WrittenFile {
 ///
 /// # Errors
 ///
-/// [`StoreError::Decode`] and [`StoreError::TooManyHours`] where the object as a whole cannot be read; it then wrote
+/// [`StoreError::Decode`], [`StoreError::TooManyHours`] and [`StoreError::TooMuchMemory`] where the object as a whole cannot be read; it then wrote
 /// nothing. [`StoreError::Request`] where the store fails; some files may have been written, which is harmless.
 pub async fn ingest_object(
     store: &dyn ObjectStore,
@@ -174,7 +182,7 @@ pub async fn write_spans(
 ) -> Result<Vec<WrittenFile>, StoreError> {
     let layout = layout.clone();
     let encode = move || {
-        let mut files = DataFiles::new(&layout, Written::At(ingested_at_ms), None);
+        let mut files = DataFiles::new(&layout, Written::At(ingested_at_ms), None, Memory::ANY);
         files.add(fluo_spans::Batch { spans, ..fluo_spans::Batch::default() })?;
         Ok::<_, StoreError>(files.finish(content, &SetAside::default())?.files)
     };
@@ -208,16 +216,20 @@ fn encode(
     options: &IngestOptions,
 ) -> Result<(Ingested, Vec<EncodedFile>), StoreError> {
     let raw_bytes = raw.len() as u64;
-    let decompressed = match decompress(&raw, &options.limits)? {
-        // What it was made from is not needed any more.
-        Cow::Owned(bytes) => Bytes::from(bytes),
-        Cow::Borrowed(_) => raw.clone(),
+    let mut memory = Memory { limit: options.max_memory, raw: raw_bytes, decompressed: 0 };
+    let decompressed = match decompress_within(&raw, &options.limits, memory.left())? {
+        Some(Cow::Owned(bytes)) => {
+            memory.decompressed = bytes.len() as u64;
+            Bytes::from(bytes)
+        }
+        Some(Cow::Borrowed(_)) => raw.clone(),
+        None => return Err(StoreError::TooMuchMemory { limit: options.max_memory }),
     };
     drop(raw);
     let content = Content::of(&decompressed);
     let latest_end_ns = written.latest_end_ns(options.max_future_ns);
     let limits = Limits { latest_end_ns, ..options.limits };
-    let mut files = DataFiles::new(layout, written, options.late_before_ns);
+    let mut files = DataFiles::new(layout, written, options.late_before_ns, memory);
     let mut failed = None;
     let Rest { set_aside, other_signals } =
         decode_batches(&decompressed, &limits, &mut |batch| match files.add(batch) {
@@ -243,6 +255,20 @@ fn encode(
         other_signals,
     };
     Ok((counts, encoded.files))
+}
+
+/// What bytes hold; none where that is more than there is memory `left` for.
+fn decompress_within<'a>(
+    raw: &'a [u8],
+    limits: &Limits,
+    left: u64,
+) -> Result<Option<Cow<'a, [u8]>>, DecodeError> {
+    let within = Limits { max_bytes: limits.max_bytes.min(left), ..*limits };
+    match decompress(raw, &within) {
+        // The smaller bound is not the object's, but this machine's.
+        Err(DecodeError::TooLarge { .. }) if within.max_bytes < limits.max_bytes => Ok(None),
+        result => result.map(Some),
+    }
 }
 
 #[cfg(test)]

@@ -32,6 +32,10 @@ const ZSTD_LEVEL: i32 = 3;
 const BATCH_ROWS: usize = 16 * 1024;
 const BATCH_BYTES: usize = 16 << 20;
 
+/// What a writer keeps of each column of a row group until the file is finished, in bytes: where it lies, statistics and
+/// indexes of its pages.
+const COLUMN_COST: usize = 2 << 10;
+
 /// Identifiers: random, so that statistics over them say nothing and would only make footers larger. (The
 /// writer makes no dictionaries of them; ADR 0001 says what that costs.)
 const ID_COLUMNS: [&str; 3] = [columns::TRACE_ID, columns::SPAN_ID, columns::PARENT_SPAN_ID];
@@ -54,6 +58,8 @@ pub fn to_parquet(spans: Vec<Span>, ingested_at_ms: i64, layout: &Layout) -> Res
 pub struct SpanFileWriter<'l> {
     layout: &'l Layout,
     writer: ArrowWriter<Vec<u8>>,
+    /// What is kept of every row group for the footer.
+    row_group_cost: usize,
 }
 
 impl<'l> SpanFileWriter<'l> {
@@ -63,8 +69,10 @@ impl<'l> SpanFileWriter<'l> {
     ///
     /// [`StoreError::Parquet`], which is a bug.
     pub fn new(layout: &'l Layout) -> Result<Self, StoreError> {
-        let writer = ArrowWriter::try_new(Vec::new(), span_schema(layout), Some(properties(layout)?))?;
-        Ok(Self { layout, writer })
+        let schema = span_schema(layout);
+        let row_group_cost = COLUMN_COST * schema.flattened_fields().len();
+        let writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties(layout)?))?;
+        Ok(Self { layout, writer, row_group_cost })
     }
 
     /// Adds a run of spans.
@@ -78,6 +86,13 @@ impl<'l> SpanFileWriter<'l> {
             self.writer.write(&to_batch(batch, ingested_at_ms, self.layout)?)?;
         }
         Ok(self.writer.flush()?)
+    }
+
+    /// What the file takes in memory so far.
+    pub fn cost(&self) -> usize {
+        self.writer.bytes_written()
+            + self.writer.in_progress_size()
+            + self.writer.flushed_row_groups().len() * self.row_group_cost
     }
 
     /// The file's bytes, with what ingest counted, and sealed.

@@ -27,9 +27,12 @@ const MARGIN: i64 = 10_000_000_000;
 /// The part of an invocation that the margin takes at most: a function whose time limit is short works, too.
 const MARGIN_SHARE: i64 = 4;
 
-/// A function's memory for each byte that an object may have once it is decompressed: spans, columns and Parquet of it
-/// are there at once (nine bytes of it were seen), and of `AT_ONCE` objects.
-const MEMORY_PER_BYTE: u64 = 24;
+/// A function's memory that is not for objects, in bytes: the program itself, and its connections.
+const OWN_MEMORY: u64 = 96 << 20;
+
+/// An object's memory at least, in bytes, however small the function is: with less, none would be read. The templates let
+/// no function be so small.
+const LEAST_MEMORY: u64 = 160 << 20;
 
 /// The function, between its invocations.
 pub struct IngestSpans {
@@ -97,7 +100,8 @@ impl IngestSpans {
     ) -> Result<Self, EnvironmentError> {
         let mut options = IngestOptions::default();
         if let Some(memory) = environment.memory() {
-            options.limits.max_bytes = options.limits.max_bytes.min(memory / MEMORY_PER_BYTE);
+            let share = memory.saturating_sub(OWN_MEMORY) / AT_ONCE as u64;
+            options.max_memory = share.max(LEAST_MEMORY);
         }
         let allowed = duration(environment, "FLUO_ALLOWED_LATENESS", ALLOWED_LATENESS)?;
         let delay = duration(environment, "FLUO_EVAL_DELAY", EVAL_DELAY)?;

@@ -67,7 +67,7 @@ impl Ingest<'_> {
         if let Some(why) = ignored(&object.key, self.root.at(&Path::default()).as_ref()) {
             return Outcome::Ignored(why);
         }
-        let reading = self.raw.read(object, self.options.limits.max_bytes);
+        let reading = self.raw.read(object, self.options.limits.max_bytes.min(self.options.max_memory));
         let raw = match traced(step!("read object"), reading).await {
             Ok(raw) => raw,
             Err(RawError::Unavailable(reason)) => return Outcome::Failed { reason },

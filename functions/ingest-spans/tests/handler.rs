@@ -77,8 +77,13 @@ impl RawObjects for Bucket {
 
 /// The function over a bucket, and its store.
 fn function(bucket: &Bucket) -> (IngestSpans, Root) {
+    function_of(bucket, "1024")
+}
+
+/// The function with so many MB of memory.
+fn function_of(bucket: &Bucket, memory: &str) -> (IngestSpans, Root) {
     let root = Root::in_memory().unwrap();
-    let environment = Environment::from_iter([("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")]);
+    let environment = Environment::from_iter([("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory)]);
     (IngestSpans::new(&environment, Box::new(bucket.clone()), root.clone(), &clock).unwrap(), root)
 }
 
@@ -276,12 +281,12 @@ async fn what_may_succeed_later_is_delivered_again_and_nothing_else() {
 async fn an_object_without_bytes_for_us_leaves_its_reason() {
     let bucket = Bucket::default();
     bucket.0.lock().unwrap().insert("raw/traces_archived.json".to_owned(), Content::Archived);
-    bucket.put("raw/traces_large.json", vec![b' '; 100 << 20]);
+    bucket.put("raw/traces_large.json", vec![b' '; (256 << 20) + 1]);
     let (function, root) = function(&bucket);
     for (key, part) in [
         ("raw/traces_deleted.json", "deleted before it was read"),
         ("raw/traces_archived.json", "restore it"),
-        ("raw/traces_large.json", "104857600 bytes"),
+        ("raw/traces_large.json", "268435457 bytes"),
     ] {
         assert!(deliver(&function, batch(&[("m", notification(&[key]))])).await.is_empty(), "{key}");
         assert_eq!(stored(&root, &format!("quarantine/{key}")).await, None, "{key}");
@@ -439,4 +444,25 @@ async fn a_hostile_object_is_quarantined_alone_and_its_batch_goes_on() {
     let reason = root.store.get(&Path::from("quarantine/raw/traces_2.json.reason.json")).await.unwrap();
     let reason = String::from_utf8(reason.bytes().await.unwrap().to_vec()).unwrap();
     assert!(reason.contains("more than 4096 hours"), "{reason}");
+}
+
+/// Few bytes, decompressed to more than half of the smallest function has room for.
+#[tokio::test]
+async fn an_object_that_takes_more_memory_than_it_may_is_quarantined_alone() {
+    let bucket = Bucket::default();
+    bucket.put("raw/traces_1.json.zst", zstd::encode_all(&vec![b' '; 100 << 20][..], 3).unwrap());
+    bucket.put("raw/traces_2.json", request(0..3));
+    let (function, root) = function_of(&bucket, "512");
+    let keys = ["raw/traces_1.json.zst", "raw/traces_2.json"];
+    assert!(deliver(&function, batch(&[("m1", notification(&keys))])).await.is_empty(), "both are done");
+    let stored = list(root.store.as_ref(), &root.at(&Path::from("spans"))).await.unwrap().files;
+    assert_eq!(stored.len(), 1);
+    let reason = root.store.get(&Path::from("quarantine/raw/traces_1.json.zst.reason.json")).await.unwrap();
+    let reason = String::from_utf8(reason.bytes().await.unwrap().to_vec()).unwrap();
+    assert!(reason.contains("more memory than the 218103808 bytes that one object may"), "{reason}");
+    // A larger function takes it: it holds nothing.
+    let (function, root) = function_of(&bucket, "1024");
+    assert!(deliver(&function, batch(&[("m1", notification(&keys[..1]))])).await.is_empty());
+    let quarantined = root.store.get(&Path::from("quarantine/raw/traces_1.json.zst.reason.json")).await;
+    assert!(quarantined.is_err());
 }

@@ -25,6 +25,10 @@ const NS_PER_MS: i64 = 1_000_000;
 /// How much of the spans waits at most, in bytes.
 const MAX_WAITING: usize = 64 << 20;
 
+/// What is there at a time beside bytes and files, in bytes: spans that wait, and columns on their way; before them, the
+/// window of a decompressor.
+const WORKING: u64 = 128 << 20;
+
 /// Hours that the spans of one object may have ended in: half a year of them. Each is a file.
 const MAX_HOURS: usize = 4_096;
 
@@ -36,9 +40,42 @@ pub(super) struct DataFiles<'l> {
     hours: BTreeMap<Hour, HourFile<'l>>,
     /// Bytes of spans that wait.
     waiting: usize,
+    /// Bytes of files.
+    cost: u64,
     newest_end_ns: i64,
     duplicates: u64,
     conflicts: u64,
+    memory: Memory,
+}
+
+/// How much memory the files may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Memory {
+    /// What an object may take as a whole: [`super::IngestOptions::max_memory`].
+    pub(super) limit: u64,
+    /// Its bytes as they came, which others hold, too.
+    pub(super) raw: u64,
+    /// What they were decompressed to, until all spans have come.
+    pub(super) decompressed: u64,
+}
+
+impl Memory {
+    /// Without a bound: for spans that are in memory anyway.
+    pub(super) const ANY: Self = Self { limit: u64::MAX, raw: 0, decompressed: 0 };
+
+    /// What its bytes may be decompressed to.
+    pub(super) fn left(&self) -> u64 {
+        self.limit.saturating_sub(WORKING).saturating_sub(self.raw)
+    }
+
+    /// Says whether files of this size are too much. Each of them is written a second time, with its checksums.
+    fn check(&self, files: u64) -> Result<(), StoreError> {
+        let beside = self.decompressed.max(files);
+        if files.saturating_add(beside) > self.left() {
+            return Err(StoreError::TooMuchMemory { limit: self.limit });
+        }
+        Ok(())
+    }
 }
 
 /// The file of an hour.
@@ -74,11 +111,18 @@ pub(super) struct EncodedFile {
 }
 
 impl<'l> DataFiles<'l> {
-    pub(super) fn new(layout: &'l Layout, written: Written, late_before_ns: Option<i64>) -> Self {
+    pub(super) fn new(
+        layout: &'l Layout,
+        written: Written,
+        late_before_ns: Option<i64>,
+        memory: Memory,
+    ) -> Self {
         Self {
             layout,
             written,
             late_before_ns,
+            memory,
+            cost: 0,
             hours: BTreeMap::new(),
             waiting: 0,
             newest_end_ns: 0,
@@ -136,11 +180,16 @@ impl<'l> DataFiles<'l> {
         };
         // Where all have come, it is known which end is the newest. Before, it may yet be another: a file with spans of
         // two times of ingest was written at the later one.
-        writer.add(unique.spans, self.written.at_ms(self.newest_end_ns))
+        let before = writer.cost();
+        writer.add(unique.spans, self.written.at_ms(self.newest_end_ns))?;
+        let grown = u64::try_from(writer.cost().saturating_sub(before)).unwrap_or(u64::MAX);
+        self.cost = self.cost.saturating_add(grown);
+        self.memory.check(self.cost)
     }
 
     /// All files. What the object held and could not be placed is told in the last of them.
     pub(super) fn finish(mut self, content: Content, set_aside: &SetAside) -> Result<Encoded, StoreError> {
+        self.memory.decompressed = 0;
         let layout = self.layout;
         let name = |ends: (i64, i64), rows| {
             DataFileName::new(ends.0..=ends.1, rows, content, layout.number, DECODER_VERSION)
