@@ -9,6 +9,7 @@ mod deployed;
 mod diff;
 mod docs;
 mod ending;
+mod entries;
 mod eval;
 mod explain;
 mod hostile;

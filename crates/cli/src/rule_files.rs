@@ -4,16 +4,18 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use fluo_rules::diagnostic::Finding;
 use fluo_rules::files::{is_config_file, is_rule_file, is_silences_file, is_test_file};
 use fluo_rules::{Loaded, SourceFile, load, render};
+use fluo_store::entries::{BrokenEntry, Entry, entries};
 
 use crate::bounded;
 use crate::exit::{Failure, Status};
 use crate::terminal;
 
-/// Folders below a rules folder; deeper is a loop of links or a mistake.
+/// Folders below a rules folder; what lies deeper is a mistake.
 const MAX_DEPTH: usize = 64;
 
 /// Reads the rule files that are, or lie below, the given paths.
@@ -22,7 +24,7 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<SourceFile>, Failure> {
     let mut seen = BTreeSet::new();
     for path in paths {
         if is_folder(path)? {
-            below(path, is_rule_file, &mut seen, &mut files)?;
+            below(path, is_rule_file, &mut seen, &mut files);
         } else {
             // A file that is named is meant, whatever its name.
             add(path, &mut seen, &mut files)?;
@@ -63,7 +65,7 @@ pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<(Kind, SourceFile)>, Fai
     let mut seen = BTreeSet::new();
     for path in paths {
         if is_folder(path)? {
-            below(path, |name| kind(name).is_some(), &mut seen, &mut files)?;
+            below(path, |name| kind(name).is_some(), &mut seen, &mut files);
         } else {
             add(path, &mut seen, &mut files)?;
         }
@@ -88,7 +90,7 @@ pub(crate) fn read_named(paths: &[PathBuf], is_wanted: fn(&str) -> bool) -> Resu
     let mut seen = BTreeSet::new();
     for path in paths {
         if is_folder(path)? {
-            below(path, is_wanted, &mut seen, &mut files)?;
+            below(path, is_wanted, &mut seen, &mut files);
         } else if path.file_name().is_some_and(|name| is_wanted(&name.to_string_lossy())) {
             add(path, &mut seen, &mut files)?;
         }
@@ -102,23 +104,48 @@ fn is_folder(path: &Path) -> Result<bool, Failure> {
     Ok(data.is_dir())
 }
 
-/// Adds the wanted files below a folder, sorted by name.
+/// Adds the wanted files below a folder, sorted by name. What is there and cannot be read is among them, as such: it
+/// costs itself, and is found when it is loaded.
 fn below(
     folder: &Path,
     is_wanted: fn(&str) -> bool,
     seen: &mut BTreeSet<PathBuf>,
     files: &mut Vec<SourceFile>,
-) -> Result<(), Failure> {
-    let mut found = Vec::new();
-    walk(folder, Path::new(""), 0, &mut found)
-        .map_err(|error| Failure::because(format!("could not read `{}`", folder.display()), error))?;
-    found.sort_unstable();
-    for (name, file) in found {
-        if is_wanted(&name) {
-            add(&file, seen, files)?;
+) {
+    let mut found: Vec<_> = entries(folder, MAX_DEPTH)
+        .filter(|entry| match entry {
+            Ok(entry) => entry.metadata.is_file() && is_wanted(&entry.name),
+            Err(entry) => is_wanted(&entry.name) || may_hide(entry),
+        })
+        .collect();
+    found.sort_by(|one, other| name_of(one).cmp(name_of(other)));
+    for entry in found {
+        match entry {
+            Ok(Entry { file, .. }) => match seen_or_read(&file, seen) {
+                Ok(read) => files.extend(read),
+                Err(error) => files.push(unread(&file, error.to_string())),
+            },
+            Err(entry) => files.push(unread(&entry.file, entry.reason)),
         }
     }
-    Ok(())
+}
+
+fn name_of(entry: &Result<Entry, BrokenEntry>) -> &str {
+    match entry {
+        Ok(entry) => &entry.name,
+        Err(entry) => &entry.name,
+    }
+}
+
+/// Returns whether files may lie behind an entry that cannot be looked into: it may be a folder, is not hidden, and is not
+/// named as a file is.
+fn may_hide(entry: &BrokenEntry) -> bool {
+    let is_hidden = entry.name.split('/').any(|part| part.starts_with('.'));
+    entry.may_be_folder && !is_hidden && entry.file.extension().is_none()
+}
+
+fn unread(file: &Path, reason: impl Into<Arc<str>>) -> SourceFile {
+    SourceFile::unread(file.to_string_lossy().as_ref(), reason)
 }
 
 /// Shows findings on standard error.
@@ -139,13 +166,20 @@ pub(crate) fn load_or_tell(paths: &[PathBuf]) -> Result<(Vec<SourceFile>, Loaded
     if loaded.has_errors() { Err(Status::Found) } else { Ok((files, loaded)) }
 }
 
-/// Reads a file, unless it was read before under whatever name.
+/// Reads a file that was named, unless it was read before under whatever name.
 fn add(path: &Path, seen: &mut BTreeSet<PathBuf>, files: &mut Vec<SourceFile>) -> Result<(), Failure> {
     let unreadable = |error| Failure::because(format!("could not read `{}`", path.display()), error);
-    if seen.insert(path.canonicalize().map_err(unreadable)?) {
-        files.push(open(path)?);
-    }
+    files.extend(seen_or_read(path, seen).map_err(unreadable)?);
     Ok(())
+}
+
+/// Reads a file; nothing where it was read before under whatever name.
+fn seen_or_read(path: &Path, seen: &mut BTreeSet<PathBuf>) -> io::Result<Option<SourceFile>> {
+    if !seen.insert(path.canonicalize()?) {
+        return Ok(None);
+    }
+    let content = bounded::read(path, bounded::TEXT_FILE)?;
+    Ok(Some(SourceFile::new(path.to_string_lossy().as_ref(), content)))
 }
 
 /// Reads a file.
@@ -153,23 +187,4 @@ pub(crate) fn open(path: &Path) -> Result<SourceFile, Failure> {
     let content = bounded::read(path, bounded::TEXT_FILE)
         .map_err(|error| Failure::because(format!("could not read `{}`", path.display()), error))?;
     Ok(SourceFile::new(path.to_string_lossy().as_ref(), content))
-}
-
-/// All files below `path`, with their names relative to the first.
-fn walk(path: &Path, relative: &Path, depth: usize, files: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
-    if depth > MAX_DEPTH {
-        return Err(io::Error::other(format!("folders more than {MAX_DEPTH} deep")));
-    }
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        let relative = relative.join(entry.file_name());
-        if fs::metadata(entry.path())?.is_dir() {
-            if !entry.file_name().to_string_lossy().starts_with('.') {
-                walk(&entry.path(), &relative, depth + 1, files)?;
-            }
-        } else {
-            files.push((relative.to_string_lossy().replace('\\', "/"), entry.path()));
-        }
-    }
-    Ok(())
 }

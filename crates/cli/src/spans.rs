@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::prelude::SessionContext;
-use fluo_engine::{DataFiles, SpanSource};
+use fluo_engine::{DataFiles as OpenFiles, SpanSource};
 use fluo_spans::layout::Layout;
 use fluo_spans::{Mended, SetAside};
-use fluo_store::{FileFault, IngestOptions, StoreError};
+use fluo_store::entries::{BrokenEntry, Entry, entries};
+use fluo_store::{FileFault, Folder, IngestOptions, StoreError};
 use futures::{StreamExt, stream};
 use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 
 use crate::exit::{Failure, chain};
@@ -36,8 +36,10 @@ pub(crate) struct Spans {
 
 /// Opens all of `paths`. What cannot be read is told on standard error, and the rest goes on.
 pub(crate) async fn open(paths: &[PathBuf]) -> Result<Spans, Failure> {
-    let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new());
-    let data = DataFiles::new(store, ObjectStoreUrl::local_filesystem());
+    let disk =
+        Folder::new(Path::new("/")).map_err(|error| Failure::because("could not read the disk", error))?;
+    let store: Arc<dyn ObjectStore> = Arc::new(disk);
+    let data = OpenFiles::new(store, ObjectStoreUrl::local_filesystem());
     let mut spans = Spans::default();
     let mut raw = Vec::new();
     for path in paths {
@@ -48,11 +50,15 @@ pub(crate) async fn open(paths: &[PathBuf]) -> Result<Spans, Failure> {
         })?;
         let root = object_store::path::Path::from_absolute_path(&absolute)
             .map_err(|error| Failure::because(format!("could not read `{}`", path.display()), error))?;
-        let mut files = Vec::new();
-        data_files(&absolute, &mut files).map_err(unreadable)?;
+        let DataFiles { files, broken } = data_files(&absolute).map_err(unreadable)?;
+        for entry in &broken {
+            spans.incomplete = true;
+            spans.source.add_unknown_damage();
+            terminal::note(&format!("warning: {entry}; it was left out"));
+        }
         let (parquet, others): (Vec<PathBuf>, Vec<PathBuf>) =
             files.into_iter().partition(|file| is_parquet(file));
-        if parquet.is_empty() && others.is_empty() {
+        if parquet.is_empty() && others.is_empty() && broken.is_empty() {
             return Err(Failure::usage(format!("there is no file in `{}`", path.display())));
         }
         if !parquet.is_empty() {
@@ -141,7 +147,7 @@ impl Spans {
         let cannot_hold = |error: StoreError| Failure::because("could not hold what was decoded", error);
         let stored: Arc<dyn ObjectStore> = Arc::clone(&memory) as Arc<dyn ObjectStore>;
         let root = object_store::path::Path::from("spans");
-        let opened = DataFiles::new(stored, decoded_url()?).below(&root).await.map_err(cannot_hold)?;
+        let opened = OpenFiles::new(stored, decoded_url()?).below(&root).await.map_err(cannot_hold)?;
         if let Some((_, fault)) = opened.faults.into_iter().next() {
             return Err(Failure::because("could not hold what was decoded", fault));
         }
@@ -177,27 +183,54 @@ pub(crate) fn refuse_uri(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// The files that hold data at or below a path, sorted. Of the root of a store, only `spans/`; hidden files and what
-/// lies beside data (`.md`, `.sql`, `.yml`) are not data.
-pub(crate) fn data_files(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+/// What lies at or below a path.
+#[derive(Default)]
+pub(crate) struct DataFiles {
+    /// The files that hold data, sorted.
+    pub(crate) files: Vec<PathBuf>,
+    /// Entries that cannot be looked into: data may lie there.
+    pub(crate) broken: Vec<BrokenEntry>,
+}
+
+/// Ends of the names of what lies beside data, and is none.
+const BESIDE: [&str; 6] = [".md", ".sql", ".yml", ".yaml", ".html", ".txt"];
+
+/// Finds data. Of the root of a store, only `spans/`; hidden files and what lies beside data are not data.
+pub(crate) fn data_files(path: &Path) -> io::Result<DataFiles> {
+    let mut found = DataFiles::default();
     if !fs::metadata(path)?.is_dir() {
-        files.push(path.to_owned());
-        return Ok(());
+        found.files.push(path.to_owned());
+        return Ok(found);
     }
-    if path.join("spans").is_dir() {
-        return data_files(&path.join("spans"), files);
-    }
-    let mut entries = fs::read_dir(path)?.collect::<Result<Vec<_>, _>>()?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        let beside = [".md", ".sql", ".yml", ".yaml", ".html", ".txt"];
-        if !name.starts_with('.') && !beside.iter().any(|suffix| name.ends_with(suffix)) {
-            data_files(&entry.path(), files)?;
+    let spans = path.join("spans");
+    let folder = if spans.is_dir() { &spans } else { path };
+    let mut named = Vec::new();
+    // Folders below that are roots of stores themselves, with a slash at their ends.
+    let mut stores: Vec<String> = Vec::new();
+    for entry in entries(folder, usize::MAX) {
+        match entry {
+            Ok(Entry { name, metadata, .. }) if metadata.is_dir() => {
+                stores.extend(name.strip_suffix("/spans").map(|store| format!("{store}/")));
+            }
+            Ok(Entry { name, file, .. }) => named.push((name, file)),
+            Err(entry) if is_data(&entry.name) => found.broken.push(entry),
+            Err(_) => {}
         }
     }
-    Ok(())
+    let is_in_store = |name: &str| {
+        stores
+            .iter()
+            .all(|store| name.strip_prefix(store.as_str()).is_none_or(|below| below.starts_with("spans/")))
+    };
+    let data = named.into_iter().filter(|(name, _)| is_data(name) && is_in_store(name));
+    found.files = data.map(|(_, file)| file).collect();
+    Ok(found)
+}
+
+/// Returns whether what has this name below a folder may be data.
+fn is_data(name: &str) -> bool {
+    let is_none = |part: &str| part.starts_with('.') || BESIDE.iter().any(|suffix| part.ends_with(suffix));
+    !name.split('/').any(is_none)
 }
 
 fn is_parquet(file: &Path) -> bool {

@@ -16,7 +16,7 @@ use crate::args::{Ingest, SummaryFormat};
 use crate::exit::{Failure, Status};
 use crate::otlp_files::{Became, ingest_file};
 use crate::progress::Progress;
-use crate::spans::{data_files, mended_in_words, refuse_uri};
+use crate::spans::{DataFiles, data_files, mended_in_words, refuse_uri};
 use crate::terminal::Output;
 
 /// What became of all objects: `fluo.ingest/v1`.
@@ -66,16 +66,23 @@ struct FailedObject {
 
 pub(crate) async fn run(args: &Ingest) -> Result<Status, Failure> {
     refuse_uri(&args.spans)?;
-    let mut sources = Vec::new();
+    let mut sources = DataFiles::default();
     for source in &args.sources {
         refuse_uri(source)?;
-        data_files(source, &mut sources)
+        let found = data_files(source)
             .map_err(|error| Failure::because(format!("could not read `{}`", source.display()), error))?;
+        sources.files.extend(found.files);
+        sources.broken.extend(found.broken);
     }
-    if sources.is_empty() {
+    if sources.files.is_empty() && sources.broken.is_empty() {
         return Err(Failure::usage("there is no file in what was given"));
     }
-    let summary = ingest(&sources, &args.spans).await?;
+    let mut summary = ingest(&sources.files, &args.spans).await?;
+    summary.objects += sources.broken.len();
+    summary.failed_objects.extend(sources.broken.iter().map(|entry| FailedObject {
+        object: escape::plain(&entry.file.to_string_lossy()).into_owned(),
+        reason: entry.reason.to_owned(),
+    }));
     let mut output = Output::new();
     match args.format {
         SummaryFormat::Json => output.json(&summary)?,
