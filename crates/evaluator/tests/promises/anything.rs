@@ -71,6 +71,7 @@ impl Rules {
 
 /// One course of events.
 struct Course {
+    number: u64,
     seed: u64,
     world: World,
     rules: Rules,
@@ -162,21 +163,22 @@ impl Course {
         self.told.entry(alert.id).or_default().push(notification.event);
         let violation = &alert.violation;
         let (rule, starts_at) = (violation.rule.as_str(), violation.starts_at);
+        let told = format!("course {}: {}, {}", self.number, notification.text, self.world.clock);
         match notification.event {
             Event::Withdrawn => {
-                assert_eq!(rule, "checkout-errors", "an exact rule is never taken back");
+                assert_eq!(rule, "checkout-errors", "an exact rule is never taken back; {told}");
                 let (all, failed) = self.window(violation, starts_at);
-                assert!(2 * failed <= all, "withdrawn, and {failed} of {all} failed");
+                assert!(2 * failed <= all, "{failed} of {all} failed; {told}");
             }
             Event::Resolved if notification.reason.is_none() => {
                 let at = alert.resolved_at.unwrap();
                 if let (Some(bound), "auth-failures") = (self.rules.bound, rule) {
                     let (_, failed) = self.window(violation, at);
-                    assert!(failed <= bound, "resolved, and {failed} failed");
+                    assert!(failed <= bound, "{failed} failed; {told}");
                 } else if rule == "checkout-errors" {
                     let moment = at.div_euclid(MINUTE) * MINUTE;
                     let (all, failed) = self.window(violation, moment);
-                    assert!(2 * failed <= all, "resolved, and {failed} of {all} failed");
+                    assert!(2 * failed <= all, "{failed} of {all} failed; {told}");
                 }
             }
             _ => {}
@@ -209,6 +211,7 @@ async fn whatever_becomes_of_rules_and_files_alerts_end_once_and_by_what_shows_i
     let mut events: BTreeMap<Event, usize> = BTreeMap::new();
     for seed in 0..(ways / 20).max(1) {
         let mut course = Course {
+            number: seed,
             seed,
             world: World::in_memory(),
             rules: Rules::FIRST,
