@@ -119,3 +119,18 @@ fn rules_of_a_file_that_cannot_be_read_any_more_go_on() {
     deployment.tick("12:06:00").expect(0);
     assert_eq!(deployment.events(), ["firing", "rule_error", "resolved"], "its last good text judges on");
 }
+
+#[test]
+fn texts_that_a_store_keeps_are_no_rules_beside_it() {
+    let deployment = crate::deployed::Deployment::with_incident();
+    let config = std::fs::read_to_string(deployment.path("fluo.yml")).unwrap();
+    assert!(config.contains("rules: [rules]"), "{config}");
+    deployment.write("fluo.yml", &config.replace("rules: [rules]", "rules: [.]"));
+    assert!(deployment.path("store/state/rules").is_dir());
+    let ended = deployment.fluo(&["check", "."]);
+    assert_eq!(ended.status, 0, "{}", ended.stderr);
+    let ended = deployment.tick("12:10:00");
+    assert_eq!(ended.status, 0, "{}", ended.stderr);
+    let events: Vec<_> = deployment.told().iter().map(|told| told["event"].clone()).collect();
+    assert!(!events.contains(&serde_json::json!("rule_error")), "{events:?}");
+}

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use fluo_evaluator::state;
 use fluo_rules::diagnostic::Finding;
 use fluo_rules::files::{is_config_file, is_rule_file, is_silences_file, is_test_file};
 use fluo_rules::{Loaded, SourceFile, load, render};
@@ -114,7 +115,9 @@ fn below(
 ) {
     let mut found: Vec<_> = entries(folder, MAX_DEPTH)
         .filter(|entry| match entry {
-            Ok(entry) => entry.metadata.is_file() && is_wanted(&entry.name),
+            Ok(entry) => {
+                entry.metadata.is_file() && is_wanted(&entry.name) && !is_of_a_state(folder, &entry.file)
+            }
             Err(entry) => is_wanted(&entry.name) || may_hide(entry),
         })
         .collect();
@@ -128,6 +131,13 @@ fn below(
             Err(entry) => files.push(unread(&entry.file, entry.reason)),
         }
     }
+}
+
+/// Returns whether a file below a folder lies in the state of a store, which keeps the text of every rule that it judged.
+fn is_of_a_state(folder: &Path, file: &Path) -> bool {
+    let (name, state) = state::FOLDER;
+    let above = file.ancestors().skip(1).take_while(|above| above.starts_with(folder));
+    above.filter(|above| above.ends_with(name)).any(|above| above.join(state).exists())
 }
 
 fn name_of(entry: &Result<Entry, BrokenEntry>) -> &str {

@@ -312,6 +312,7 @@ impl Evaluator {
             rule,
             hash: &known.hash,
             gap: plan.gap().0,
+            step: (!plan.judging().is_exact()).then(|| rule.grid_step().0),
             horizon: due.horizon(rule.hold_for.0, &owed),
             since: before.from,
             until,

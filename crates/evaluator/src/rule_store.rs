@@ -14,6 +14,7 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt};
 
 use crate::live::Files;
+use crate::state::FOLDER;
 
 /// Files read at a time.
 const CONCURRENT_READS: usize = 16;
@@ -42,8 +43,20 @@ impl RuleStore {
             path.prefix_match(&self.folder)
                 .map(|parts| parts.map(|part| part.as_ref().to_owned()).collect::<Vec<_>>().join("/"))
         };
+        let (folder, state) = FOLDER;
+        // The state of a store keeps the text of every rule that it judged.
+        let states: Vec<Path> = objects
+            .iter()
+            .filter_map(|object| {
+                object.location.as_ref().strip_suffix(state)?.strip_suffix('/').map(Path::from)
+            })
+            .filter(|above| above.filename() == Some(folder))
+            .collect();
         let mut files = Files::default();
         let wanted = objects.iter().filter_map(|object| {
+            if states.iter().any(|state| object.location.prefix_matches(state)) {
+                return None;
+            }
             let name = below(&object.location)?;
             (is_rule_file(&name) || is_silences_file(&name)).then_some((name, object))
         });

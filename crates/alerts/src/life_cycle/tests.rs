@@ -70,6 +70,7 @@ impl Life {
             rule: &rule,
             hash: "hash",
             gap: MINUTE,
+            step: None,
             horizon: times.watermark - 60 * MINUTE,
             since: self.states["r"].from,
             until: None,

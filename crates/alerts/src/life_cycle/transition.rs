@@ -35,6 +35,8 @@ pub struct Facts<'a> {
     pub hash: &'a str,
     /// Largest distance of holding moments of one violation, in nanoseconds.
     pub gap: i64,
+    /// Distance of the moments that are judged, from the epoch on; none where they are the ends of spans.
+    pub step: Option<i64>,
     /// Late spans change nothing before this moment.
     pub horizon: i64,
     /// Moments after this one are judged by this text.
@@ -431,7 +433,7 @@ impl Step<'_> {
         // A start that was stored without its values keeps those that it had.
         let found = course(&segments[chain.run.from..chain.to]);
         alert.course = Some(if found.first.is_empty() { Course { first, ..found } } else { found });
-        let over = self.over(chain);
+        let over = self.over(chain, segments);
         match (alert.phase, over) {
             // It fires on, or is over as it was.
             (Phase::Firing, None) | (Phase::Resolved | Phase::Merged, Some(_)) => {}
@@ -453,21 +455,40 @@ impl Step<'_> {
 
     /// When the alert of a chain was over, where that can be said: behind the watermark, with spans that arrived later,
     /// and with none missing in the window that shows it.
-    fn over(&self, chain: &Chain) -> Option<i64> {
-        let window = self.facts.rule.window.0;
+    fn over(&self, chain: &Chain, segments: &[Segment]) -> Option<i64> {
+        let lengths = self.lengths();
         // What an earlier text found is over by moments of this one only.
-        let earliest = self.facts.since.saturating_add(self.facts.gap);
-        let mut at = self.lengths().over(chain.last).max(earliest);
-        // Damaged stretches are in order: one pass finds the first moment whose window is whole.
-        for damaged in self.facts.damaged {
-            let read = Stretch { from: at.saturating_sub(window).saturating_add(1), to: at };
-            if damaged.meets(read) {
-                at = damaged.to.saturating_add(window);
-            }
+        let earliest = self.judged(self.facts.since.saturating_add(self.facts.gap));
+        let first = lengths.over(chain.last);
+        let mut at = self.whole(first.max(earliest));
+        // Where that is put off, it may hold again by then.
+        let mut later = runs(segments, lengths.gap).into_iter().filter(|run| run.first > chain.last);
+        while at != first
+            && let Some(run) = later.find(|run| (run.first..=run.last).contains(&at))
+        {
+            at = self.whole(lengths.over(run.last));
         }
         // What follows the last moment that a former text judges is not its to say.
         let known = self.facts.until.is_none_or(|until| at <= until);
         (known && at <= self.times.watermark && at < self.times.alive_to).then_some(at)
+    }
+
+    /// The first moment, from `moment` on, that is judged: only there something is shown.
+    fn judged(&self, moment: i64) -> i64 {
+        match self.facts.step {
+            Some(step) => moment.saturating_add(step - 1).div_euclid(step).saturating_mul(step),
+            None => moment,
+        }
+    }
+
+    /// The first judged moment, from `moment` on, of whose window no spans are missing; `moment` itself where none are.
+    fn whole(&self, moment: i64) -> i64 {
+        let window = self.facts.rule.window.0;
+        // Damaged stretches are in order: one pass finds it.
+        self.facts.damaged.iter().fold(moment, |at, damaged| {
+            let read = Stretch { from: at.saturating_sub(window).saturating_add(1), to: at };
+            if damaged.meets(read) { self.judged(damaged.to.saturating_add(window)) } else { at }
+        })
     }
 
     fn fire(&self, group: &GroupState, chain: &Chain) -> Alert {
@@ -481,7 +502,7 @@ impl Step<'_> {
             .filter(|span| traces.insert(&span.trace_id))
             .filter_map(|span| self.facts.renderer.trace_url(&span.trace_id))
             .collect();
-        let over = self.over(chain);
+        let over = self.over(chain, &group.segments);
         Alert {
             first_start: chain.first,
             starts_at: chain.first,

@@ -98,6 +98,7 @@ fn told(rule: &Arc<Rule>, mut observed: Vec<Observation>, evaluations: Vec<i64>)
             rule,
             hash: &"5d1c".repeat(16),
             gap: 60 * SECOND,
+            step: None,
             horizon: START - 3600 * SECOND,
             since: START - 3600 * SECOND,
             until: None,
