@@ -36,7 +36,8 @@ impl Planned {
         Self { aggregate, input: format!("input_{at}"), output: format!("aggregate_{at}") }
     }
 
-    /// What it takes of each span, null where the span takes no part; `None` where it counts every span.
+    /// Returns the expression of its input from each span: null where the span takes no part. Returns `None` where it
+    /// counts every span.
     pub(crate) fn input_of(&self, fields: &Fields<'_>) -> Result<Option<Expr>, PlanError> {
         let filter = self.aggregate.filter.as_ref().map(|filter| fields.filter(filter)).transpose()?;
         let value = match &self.aggregate.function {
@@ -145,7 +146,7 @@ impl Planned {
         .alias(&self.output)
     }
 
-    /// Whether its value is an integer (counts, nanoseconds) in an integer's type.
+    /// Returns whether its value is an integer (counts, nanoseconds) in an integer's type.
     pub(crate) fn is_integer(&self) -> bool {
         match &self.aggregate.function {
             AggregateFunction::Count | AggregateFunction::CountDistinct(_) => true,

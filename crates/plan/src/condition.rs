@@ -19,7 +19,7 @@ pub(crate) struct Conditions<'a> {
 }
 
 impl Conditions<'_> {
-    /// Whether the condition holds: never null.
+    /// Returns a boolean expression that says whether the condition holds. It is never null.
     pub(crate) fn holds(&self, expr: &RuleExpr) -> Result<Expr, PlanError> {
         Ok(match &expr.kind {
             ExprKind::And(left, right) => self.holds(left)?.and(self.holds(right)?),
@@ -65,7 +65,8 @@ impl Conditions<'_> {
         Ok(Expr::IsTrue(Box::new(compared)))
     }
 
-    /// Whether an operand is an integer as it stands; two of these are compared as integers, all others as `f64`.
+    /// Returns whether an operand is an integer without a conversion. Two such operands are compared as integers, all
+    /// others as `f64`.
     fn is_integer(&self, expr: &RuleExpr) -> bool {
         match &expr.kind {
             ExprKind::Literal(Value::Number(Number::Int(_)) | Value::Duration(_)) => true,

@@ -21,7 +21,7 @@ pub enum Judging {
     Grid(Reason),
 }
 
-/// Why a rule is judged on the grid.
+/// The reason why a rule is judged on the grid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// It says `every`.
@@ -30,9 +30,9 @@ pub enum Reason {
     For,
     /// Its condition is not monotone.
     Condition {
-        /// What is not, as the end of "… ".
+        /// The reason why it is not monotone, as the end of a sentence.
         because: String,
-        /// Where in the condition's text.
+        /// The place in the condition's text.
         at: Range<usize>,
     },
 }
@@ -52,7 +52,7 @@ impl Judging {
         }
     }
 
-    /// Whether every moment is judged.
+    /// Returns whether every moment is judged.
     pub fn is_exact(&self) -> bool {
         *self == Self::Exact
     }
@@ -68,7 +68,7 @@ fn because(expr: &Expr, because: impl Into<String>) -> Reason {
     Reason::Condition { because: because.into(), at: expr.at.clone() }
 }
 
-/// Whether more spans can only make a boolean truer.
+/// Returns `Ok` where more spans can only make a boolean truer, and otherwise the reason why not.
 fn monotone(rule: &Rule, expr: &Expr) -> Result<(), Reason> {
     match &expr.kind {
         ExprKind::And(left, right) | ExprKind::Or(left, right) => {

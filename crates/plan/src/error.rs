@@ -1,4 +1,4 @@
-//! What can go wrong between a checked rule and its plan.
+//! The errors of planning a checked rule.
 
 use datafusion::error::DataFusionError;
 
@@ -10,7 +10,7 @@ pub enum PlanError {
     Pattern {
         /// The pattern.
         pattern: String,
-        /// Why.
+        /// The reason why.
         #[source]
         source: Box<regex::Error>,
     },

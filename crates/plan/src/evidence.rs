@@ -19,7 +19,7 @@ use fluo_rules::comparison::{Compared, decisive};
 use fluo_rules::expr::{Arithmetic, Expr, ExprKind, Function, Values};
 use fluo_rules::rule::{AggregateFunction, Rule};
 
-/// What a span is to an aggregate.
+/// The part that a span has in an aggregate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Part {
     /// It takes no part.
@@ -30,12 +30,13 @@ pub enum Part {
     Value(f64),
 }
 
-/// How much a span shows what is wrong: the more, the greater.
+/// The degree to which a span shows what is wrong. The greater, the clearer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Guilt {
-    /// How many comparisons it breaks.
+    /// The number of comparisons that the span breaks.
     broken: usize,
-    /// Of each comparison with an order of values, how bad its value is; none where it does not break it.
+    /// The badness of the span's value for each comparison whose values have an order. `None` where the span does not
+    /// break the comparison.
     worst: Vec<Option<f64>>,
 }
 
@@ -66,7 +67,7 @@ pub struct Question<'a> {
     tests: Vec<Test<'a>>,
 }
 
-/// What one comparison asks of a span.
+/// The test of a span by one comparison.
 struct Test<'a> {
     compared: Compared<'a>,
     /// By which aggregates a span is told guilty, or innocent.
@@ -82,7 +83,7 @@ enum By<'a> {
     OwnValue(&'a str),
     /// That it takes part in this one.
     Spread(&'a str),
-    /// What counts and sums are without it.
+    /// The counts and sums without the span.
     Absence,
     /// That it takes part in any.
     Presence,
@@ -101,7 +102,8 @@ impl<'a> Question<'a> {
         Self { rule, values, tests }
     }
 
-    /// How guilty a span is, which is to each aggregate what `part` says; none where it breaks nothing.
+    /// Returns the guilt of a span, or `None` where it breaks no comparison. `part` says what part the span has in each
+    /// aggregate.
     pub fn guilt(&self, part: &dyn Fn(&str) -> Part) -> Option<Guilt> {
         let mut guilt = Guilt { broken: 0, worst: Vec::new() };
         for test in &self.tests {

@@ -1,4 +1,4 @@
-//! Where a rule's fields lie in the span files of one layout.
+//! The places of a rule's fields in the span files of one layout.
 //!
 //! An attribute is a column in one layout and a map entry in another; it has one spelling in the rule and may have
 //! others in the data. Both are decided here, so that nothing behind this file knows of layouts.
@@ -22,7 +22,7 @@ use crate::sql::spelled;
 pub struct Fields<'a> {
     /// Which attributes have columns.
     pub layout: &'a Layout,
-    /// Whether other spellings of an attribute count.
+    /// The rule for other spellings of an attribute: they count or they do not.
     pub conventions: Conventions,
     /// In what the tests of values are spelled.
     pub form: Form,
@@ -60,7 +60,7 @@ pub(crate) struct Items {
     pub(crate) value: ItemValue,
 }
 
-/// What a test of a field's value reads.
+/// The input of a test of a field's value.
 #[derive(Debug, Clone)]
 pub(crate) enum Tested {
     /// The first of these texts that is not null; whether it may be an array.

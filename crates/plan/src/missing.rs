@@ -1,4 +1,4 @@
-//! Whether spans that are missing can make a condition true.
+//! The conditions that missing spans can make true.
 //!
 //! "No orders for ten minutes" is also what a dead pipeline looks like. A comparison that fewer spans can make true is
 //! therefore judged only where the pipeline is known to have been alive; which comparisons these are is decided here.
@@ -6,8 +6,8 @@
 use fluo_rules::expr::{Comparison, Expr, ExprKind};
 use fluo_rules::rule::{AggregateFunction, Rule};
 
-/// Whether missing spans can make the rule's condition true: it says `<`, `<=`, `=` or `!=` of a number that falls with
-/// the spans (count, rate, distinct values, sum), or the negation of the opposite.
+/// Returns whether missing spans can make the rule's condition true. They can where it compares a number that falls
+/// with the spans (count, rate, distinct values, sum) by `<`, `<=`, `=` or `!=`, or negates the opposite comparison.
 pub fn missing_can_make_true(rule: &Rule) -> bool {
     can(rule, &rule.condition.expr, false)
 }
@@ -45,7 +45,7 @@ fn can(rule: &Rule, expr: &Expr, negated: bool) -> bool {
     }
 }
 
-/// Whether a number falls when spans are missing.
+/// Returns whether a number falls when spans are missing.
 fn counts(rule: &Rule, expr: &Expr) -> bool {
     expr.aggregates().into_iter().filter_map(|name| rule.aggregate(name)).any(|aggregate| {
         matches!(

@@ -21,7 +21,7 @@ use crate::error::PlanError;
 use crate::fields::{Fields, Form, Located, Tested, first};
 use crate::functions::{Compared, Elements, ItemValue, ValueTest};
 
-/// Whether a null in this place counts as false by itself.
+/// The place of a predicate, which decides whether a null there counts as false by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Polarity {
     /// Only `and` and `or` above: null acts as false.
@@ -38,12 +38,12 @@ enum Operand {
 }
 
 impl Fields<'_> {
-    /// Whether a span is selected.
+    /// Returns a boolean expression that says whether a span is selected.
     pub fn selector(&self, selector: &Selector) -> Result<Expr, PlanError> {
         self.select(selector, Polarity::Positive)
     }
 
-    /// Whether a `where` expression is true of a span; null counts as false.
+    /// Returns a boolean expression that says whether a `where` expression is true of a span. Null counts as false.
     pub fn filter(&self, filter: &RuleExpr) -> Result<Expr, PlanError> {
         self.boolean(filter, Polarity::Positive)
     }
@@ -336,7 +336,7 @@ impl Fields<'_> {
     }
 }
 
-/// What a test of a text operand reads.
+/// Returns the input of a test of a text operand.
 fn tested(operand: Operand) -> Result<Tested, PlanError> {
     Ok(match operand {
         Operand::Located(Located::Attribute(candidates)) => Tested::Text(candidates, true),

@@ -38,7 +38,7 @@ pub mod row {
     pub const PANE: &str = "pane";
     /// The judged moment (`Int64`, ns since the epoch).
     pub const MOMENT: &str = "moment";
-    /// Whether the condition holds then.
+    /// The result of the condition at the judged moment (`Boolean`).
     pub const HOLDS: &str = "holds";
     /// By how much the first comparison exceeds its bound.
     pub const EXCESS: &str = "excess";
@@ -70,7 +70,7 @@ pub struct RulePlan {
     judging: Judging,
     /// The declared aggregates (`count` where there is none), then the implied `count` where it is not declared.
     aggregates: Vec<Planned>,
-    /// How many of them are declared.
+    /// The number of declared aggregates.
     declared: usize,
 }
 
@@ -153,7 +153,7 @@ impl RulePlan {
         Fields { layout, conventions: self.rule.conventions, form: Form::Functions }
     }
 
-    /// Whether a span of the table is selected and ended in one of the ranges.
+    /// Returns a boolean expression that says whether a span of the table is selected and ended in one of the ranges.
     pub fn predicate(&self, layout: &Layout, ranges: &[TimeRange]) -> Result<Expr, PlanError> {
         let within = ranges.iter().map(|range| {
             let end = || ident(columns::END_TIME);

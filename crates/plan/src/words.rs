@@ -62,7 +62,7 @@ pub fn words(plan: &RulePlan, layout: &Layout) -> String {
     text
 }
 
-/// What leaves the store because the rule asks for it, and what never does.
+/// Returns the lines that say which values leave the store because the rule asks for them, and which never do.
 fn shown(rule: &Rule) -> Vec<String> {
     let listed = |keys: &[GroupKey]| keys.iter().map(|key| key.key.as_str()).collect::<Vec<_>>().join(", ");
     let evidence = &rule.evidence;

@@ -14,7 +14,7 @@ use datafusion::logical_expr::{
 
 use super::value_test::ValueTest;
 
-/// What is read of an event or a link.
+/// The value that is read of an event or a link.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum ItemValue {
     /// This field of it, which is a text.

@@ -51,13 +51,13 @@ impl ScalarUDFImpl for NumberOf {
 /// A side of a comparison.
 pub(crate) struct Compared {
     pub(crate) expr: Expr,
-    /// What is compared of it.
+    /// The elements of it that are compared.
     pub(crate) elements: Elements,
     /// It is a number already.
     pub(crate) number: bool,
 }
 
-/// What of a side is compared.
+/// The elements of a side that are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Elements {
     /// Its value.

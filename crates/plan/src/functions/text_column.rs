@@ -16,7 +16,7 @@ pub(super) struct TextColumn {
 }
 
 impl TextColumn {
-    /// Whether [`TextColumn::new`] takes the type.
+    /// Returns whether [`TextColumn::new`] takes the type.
     pub(super) fn accepts(data_type: &DataType) -> bool {
         match data_type {
             DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 | DataType::Null => true,

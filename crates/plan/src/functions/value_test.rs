@@ -23,7 +23,7 @@ use crate::error::PlanError;
 #[derive(Debug, Clone)]
 pub(crate) struct ValueTest {
     pub(crate) tests: Vec<Compiled>,
-    /// Whether a JSON array's elements are tested one by one. Not so for the span's own fields.
+    /// True if the elements of a JSON array are tested one by one. It is false for the span's own fields.
     pub(crate) arrays: bool,
     /// The result where there is no value.
     pub(crate) missing: bool,
@@ -79,12 +79,12 @@ impl ValueTest {
         Ok(Compiled::Pattern { regex, negated })
     }
 
-    /// Whether a field's value, if it has one, satisfies the tests.
+    /// Returns whether a field's value satisfies the tests. A field without a value has the result `missing`.
     pub(super) fn holds_for(&self, value: Option<&str>) -> bool {
         value.map_or(self.missing, |value| self.holds(value))
     }
 
-    /// Whether the text of a field satisfies the tests.
+    /// Returns whether the text of a field satisfies the tests.
     fn holds(&self, value: &str) -> bool {
         let of_presence = |test: &Compiled| matches!(test, Compiled::Plain(Test::Exists(_)));
         if !self.arrays || self.tests.iter().all(of_presence) {

@@ -1,5 +1,5 @@
-//! How expressions are printed: as DataFusion's own dialect, but with map entries and fields as `map['key']`, which
-//! reads the same for columns and for a lambda's parameter.
+//! The SQL dialect in which expressions are printed: DataFusion's own, except that map entries and fields are printed
+//! as `map['key']`. This form reads the same for columns and for a lambda's parameter.
 
 use datafusion::common::Result;
 use datafusion::logical_expr::Expr;

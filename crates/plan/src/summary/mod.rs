@@ -22,7 +22,7 @@ use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Expr
 pub use exact_sum::ExactSum;
 pub use percentile::{EXACT_LIMIT, Percentile};
 
-/// What is asked of the values.
+/// The statistic that is computed of the values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Statistic {
     /// Their sum.
@@ -33,7 +33,7 @@ pub(crate) enum Statistic {
     Stddev,
     /// Their nearest-rank percentile.
     Percentile(f64),
-    /// How many different ones there are.
+    /// The number of distinct values.
     CountDistinct,
 }
 
@@ -210,7 +210,7 @@ impl Accumulator for SummaryAccumulator {
     }
 }
 
-/// What is kept of the values.
+/// The mergeable summary of the values.
 #[derive(Debug)]
 enum Summary {
     Moments { count: u64, sum: ExactSum, squares: Option<ExactSum> },
