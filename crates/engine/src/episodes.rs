@@ -33,7 +33,7 @@ pub(crate) struct Holding {
     pub(crate) excess: Option<f64>,
 }
 
-/// How holding moments are put together.
+/// The way in which holding moments are joined into episodes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Joining {
     /// The largest distance within an episode.

@@ -1,4 +1,4 @@
-//! What can go wrong while rules are evaluated.
+//! The errors of evaluating rules.
 
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;

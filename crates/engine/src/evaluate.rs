@@ -55,7 +55,7 @@ pub struct Observed {
     pub starts_at: i64,
     /// Last moment at which it held.
     pub ends_at: i64,
-    /// Whether the last judged moment lies before `ends_at + gap`.
+    /// True if the last judged moment lies before `ends_at + gap`.
     pub ongoing: bool,
     /// Values at `starts_at`.
     pub values: Values,
@@ -71,11 +71,11 @@ pub struct Observed {
     pub evidence: Vec<Span>,
     /// The commonest values of the rule's `top` in the window at `peak_at`.
     pub top: Vec<Top>,
-    /// Whether a file that could not be read may hold spans of its windows.
+    /// True if a file that could not be read may hold spans of its windows.
     pub partial: bool,
 }
 
-/// What an evaluation of one rule found.
+/// The result of an evaluation of one rule.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
     /// Violations by group and start.
@@ -152,7 +152,7 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) plan: &'a RulePlan,
     pub(crate) source: &'a SpanSource,
     moments: TimeRange,
-    /// Where violations are cut.
+    /// The multiples at which violations are cut, in nanoseconds since the epoch. `None`: they are not cut.
     cell: Option<i64>,
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct Parts<'a> {
     by_name: Vec<(&'a str, Taken<'a>)>,
 }
 
-/// What an aggregate takes of each row.
+/// The input of an aggregate from each row.
 enum Taken<'a> {
     /// It counts every row.
     Every,

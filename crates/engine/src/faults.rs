@@ -15,9 +15,9 @@ use crate::source::{FileOf, SpanSource, StoreOf};
 /// A file that was left out.
 #[derive(Debug, Clone)]
 pub struct LeftOut {
-    /// Why.
+    /// The reason why.
     pub fault: FileFault,
-    /// When its spans ended.
+    /// The range of the end times of its spans.
     pub ends: TimeRange,
 }
 

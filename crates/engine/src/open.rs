@@ -139,15 +139,15 @@ impl DataFiles {
     }
 }
 
-/// What is known of a file is known of these bytes at this place.
+/// Returns the key under which facts about a file are kept: its location, its size and its entity tag.
 fn key(file: &DataFile) -> String {
     format!("{} {} {}", file.location, file.size, file.e_tag.as_deref().unwrap_or_default())
 }
 
 /// Asks a store for something of each of the files, and returns its answers in their order.
 ///
-/// Where the store fails as many requests in a row as are made at a time, it is down: the rest is not asked for, or
-/// each of thousands of files would wait for its own time limit.
+/// The store counts as down after `CONCURRENT` failed requests in a row. The remaining files are then not asked for:
+/// each of thousands would wait for its own time limit.
 pub(crate) async fn ask<'a, F, T>(
     files: &[&'a F],
     location: impl Fn(&F) -> &Path,

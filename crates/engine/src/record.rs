@@ -1,4 +1,4 @@
-//! What was observed, as the record that people and programs get.
+//! The record of an observed violation that people and programs get.
 
 use std::collections::BTreeMap;
 
@@ -84,7 +84,7 @@ fn identified(rule: &Rule, values: &[Option<String>]) -> Identified {
     }
 }
 
-/// What may be told of it.
+/// Returns the commonest values that may be told: those of the keys that `redact` does not name.
 fn top(rule: &Rule, top: &[Top]) -> Vec<Top> {
     let shown = |key: &&GroupKey| !is_redacted(rule, &key.field);
     let keys = rule.top.iter().filter(shown);
@@ -153,7 +153,7 @@ fn one_span(rule: &Rule, read: &[Field], span: &Span) -> Evidence {
     }
 }
 
-/// What evidence calls an attribute.
+/// Returns the name of an attribute in evidence.
 fn label(scope: Scope, key: &str) -> String {
     match scope {
         Scope::Span | Scope::Either => key.to_owned(),
@@ -161,14 +161,14 @@ fn label(scope: Scope, key: &str) -> String {
     }
 }
 
-/// What stands where a value is never sent.
+/// The text in the place of a redacted value.
 const REDACTED: &str = "(redacted)";
 
 fn shown(rule: &Rule, field: &Field, value: String) -> String {
     if is_redacted(rule, field) { REDACTED.to_owned() } else { value }
 }
 
-/// Whether `redact` names the field, under any of its spellings.
+/// Returns whether `redact` names the field, under any of its spellings.
 fn is_redacted(rule: &Rule, field: &Field) -> bool {
     rule.redact.iter().any(|redacted| match field {
         Field::Attribute { key, .. } => semconv::spellings(redacted).contains(key),

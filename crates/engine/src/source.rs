@@ -1,4 +1,4 @@
-//! Where an evaluation reads spans from: data files of any layouts, or spans decoded a moment ago.
+//! The spans that an evaluation reads: data files of any layouts, or spans decoded a moment ago.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ enum Stored {
     Files { store: StoreOf, files: Vec<FileOf> },
 }
 
-/// Where data files lie.
+/// The store that holds data files.
 #[derive(Debug, Clone)]
 pub(crate) struct StoreOf {
     /// As the query engine knows it.
@@ -126,7 +126,7 @@ impl SpanSource {
             .flatten()
     }
 
-    /// Whether nothing was added, not even a file without spans.
+    /// Returns whether nothing was added, not even a file without spans.
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty()
     }
@@ -152,7 +152,8 @@ impl SpanSource {
         self.ends
     }
 
-    /// Whether spans may be missing that lie in a window which ends within `moments`.
+    /// Returns whether spans may be missing from a window that ends within `moments`. `window`: its duration in
+    /// nanoseconds.
     pub(crate) fn is_partial(&self, moments: TimeRange, window: i64) -> bool {
         let first = moments.from.saturating_sub(window);
         self.damaged.iter().any(|range| range.to > first && range.from <= moments.to)

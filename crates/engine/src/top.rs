@@ -12,7 +12,7 @@ use fluo_rules::rule::Rule;
 
 use crate::error::EngineError;
 
-/// How many values are told of each key.
+/// The largest number of values that are told of a key.
 const TOLD: usize = 5;
 
 /// The rule's `top` keys, with the column of their values.

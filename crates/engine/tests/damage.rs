@@ -91,7 +91,7 @@ async fn store(random: &mut fastrand::Rng) -> Arc<InMemory> {
     store
 }
 
-/// What all rules find, and the files that were not read.
+/// Returns the violations that each rule finds, and the faults of the files that were not read.
 async fn judged(
     session: &SessionContext,
     plans: &[RulePlan],
@@ -129,7 +129,7 @@ fn plans() -> Vec<RulePlan> {
     loaded.rules.into_iter().map(|rule| RulePlan::new(Arc::new(rule)).unwrap()).collect()
 }
 
-/// What befalls a file.
+/// Damages a file's bytes at random, and returns a description of the damage.
 fn damage(random: &mut fastrand::Rng, bytes: &mut Vec<u8>) -> String {
     let at = random.usize(..bytes.len());
     match random.u8(..10) {

@@ -1,4 +1,4 @@
-//! What leaves the store in evidence, and what does not.
+//! The values that leave the store in evidence, and those that do not.
 
 use std::sync::Arc;
 
