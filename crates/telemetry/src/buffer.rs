@@ -26,7 +26,7 @@ impl Buffer {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What ended since the last time, and how many there were beside it that could not be kept.
+    /// Takes the spans that ended since the last call, and the number of those that could not be kept.
     pub(crate) fn take(&self) -> (Vec<SpanData>, usize) {
         let Kept { spans, dropped } = std::mem::take(&mut *self.kept());
         (spans.into(), dropped)

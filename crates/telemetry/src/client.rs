@@ -30,7 +30,7 @@ impl Client {
         Ok(Self { client, failure: Arc::default() })
     }
 
-    /// Why the last request failed, if it did.
+    /// Takes the reason why the last request failed, if it did.
     pub(crate) fn failure(&self) -> Option<String> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }

@@ -51,10 +51,10 @@ const ONLY: [(&str, &str); 4] = [
 /// The longest time that a program waits for its traces to be taken.
 pub const LONGEST_FLUSH: Duration = Duration::from_secs(2);
 
-/// What the SDK calls a service whose name nobody said.
+/// The name that the SDK gives to a service without a configured name.
 const UNNAMED: &str = "unknown_service";
 
-/// Where a program's own traces go; nowhere, where nobody asked for them.
+/// The destination of a program's own traces: none where no collector is configured.
 #[derive(Debug, Default)]
 pub struct Traces(Option<Collector>);
 
@@ -65,7 +65,7 @@ struct Collector {
     exporter: SpanExporter,
 }
 
-/// Why traces are not told.
+/// The reason why own traces are not exported.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// Occurs when the environment names a collector that nothing can be sent to.
@@ -77,9 +77,9 @@ pub enum TelemetryError {
     /// Occurs when the collector does not take them.
     #[error("{spans} spans of own traces are lost: {reason}")]
     Lost {
-        /// How many.
+        /// The number of lost spans.
         spans: usize,
-        /// Why.
+        /// The reason why.
         reason: String,
     },
 }
@@ -152,7 +152,8 @@ impl Traces {
     }
 }
 
-/// Who tells: as OpenTelemetry's variables say, and its own detectors of Lambda call a function.
+/// Returns the OpenTelemetry resource of the program: as OpenTelemetry's variables say. `program` is the service's name
+/// where they give none. `function` becomes `faas.name`, the attribute that OpenTelemetry's own Lambda detectors set.
 fn resource(program: &str, function: Option<String>) -> Resource {
     let found = Resource::builder().build();
     let name = found.get(&Key::new("service.name")).map(|name| name.to_string());
