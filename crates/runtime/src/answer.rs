@@ -1,4 +1,4 @@
-//! What became of the messages of an event → what Lambda is told.
+//! The outcomes of an event's messages → the answer to Lambda.
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ pub struct NotDone {
     pub messages: usize,
 }
 
-/// Why an invocation whose event brings messages failed as a whole.
+/// The reason why an invocation whose event brings messages failed as a whole.
 #[derive(Debug, thiserror::Error)]
 pub enum InvocationError {
     /// Occurs when its event is of no known shape.

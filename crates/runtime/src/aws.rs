@@ -1,4 +1,4 @@
-//! How clients of AWS are configured inside a function: region and credentials as Lambda sets them.
+//! The configuration of AWS clients inside a function: region and credentials as Lambda sets them.
 //!
 //! Not `aws-config`: its chain of providers (profiles, single sign-on, STS, instance metadata) is for machines, brings
 //! three more clients, and a function has its credentials in its environment for as long as it lives.

@@ -12,7 +12,7 @@ use aws_lambda_events::sns::SnsEvent;
 use aws_lambda_events::sqs::SqsEvent;
 use serde_json::Value;
 
-/// Who delivered an event, and so who is told what became of it.
+/// The sender that delivered an event, and that is told what became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
     /// A queue, which delivers again those messages alone that failed.
@@ -24,24 +24,24 @@ pub enum Delivery {
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// What the queue calls it.
+    /// Its id in the queue.
     pub id: Option<String>,
     /// Its text.
     pub text: String,
-    /// What a topic's message was titled.
+    /// The subject of a topic's message.
     pub subject: Option<String>,
 }
 
 /// The messages of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
-    /// Who delivered it.
+    /// The sender that delivered it.
     pub delivery: Delivery,
     /// Its messages, in their order.
     pub messages: Vec<Message>,
 }
 
-/// Why an event was not understood.
+/// The reason why an event was not understood.
 #[derive(Debug, thiserror::Error)]
 pub enum EnvelopeError {
     /// Occurs when an event of a queue is not one.
@@ -100,7 +100,7 @@ mod tests {
 
     use super::*;
 
-    /// What the texts begin with is enough to know them apart.
+    /// Returns the delivery and the messages. The first 12 characters of each text are enough to tell them apart.
     fn opened(event: Value) -> (Delivery, Vec<(bool, String, Option<String>)>) {
         let envelope = Envelope::open(event).unwrap();
         let shown = |message: Message| {

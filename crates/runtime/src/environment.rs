@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-/// What the environment says. A variable that is set to nothing is not set.
+/// The variables of the environment. An empty variable counts as not set.
 #[derive(Debug, Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
 
-/// Why a function cannot start with its environment.
+/// The reason why a function cannot start with its environment.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum EnvironmentError {
     /// Occurs when a variable without a default is not set.
@@ -14,7 +14,7 @@ pub enum EnvironmentError {
     Missing {
         /// The variable.
         name: &'static str,
-        /// What it says.
+        /// The meaning of the variable.
         meaning: &'static str,
     },
     /// Occurs when a variable does not say what it should.
@@ -22,7 +22,7 @@ pub enum EnvironmentError {
     Invalid {
         /// The variable.
         name: String,
-        /// Why not.
+        /// The reason why not.
         reason: String,
     },
 }

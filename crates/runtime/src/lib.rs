@@ -1,4 +1,4 @@
-//! What every function shares: the edge between AWS Lambda and the library that does the work.
+//! The code that all functions share: the edge between AWS Lambda and the library that does the work.
 //!
 //! | module | does |
 //! | --- | --- |

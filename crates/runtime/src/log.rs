@@ -1,4 +1,4 @@
-//! What a function says of its work: lines of JSON on standard output, which Lambda takes into its log group.
+//! The log of a function: lines of JSON on standard output, which Lambda writes to its log group.
 
 use std::io::Write;
 

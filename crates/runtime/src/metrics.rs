@@ -9,7 +9,7 @@ use crate::log;
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "fluo";
 
-/// What a number counts.
+/// The unit of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Things.

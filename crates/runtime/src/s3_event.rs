@@ -22,7 +22,7 @@ pub struct ObjectRef {
     pub version: Option<String>,
 }
 
-/// Why a message tells of no objects.
+/// The reason why a message tells of no objects.
 #[derive(Debug, thiserror::Error)]
 pub enum S3EventError {
     /// Occurs when a message is no JSON, or lacks what an event must have.

@@ -15,15 +15,15 @@ use tracing::Instrument;
 use crate::environment::Environment;
 use crate::log::{self, Level};
 
-/// What is left of an invocation when none of it is given to own traces, in nanoseconds.
+/// The remaining time of an invocation that own traces may not use, in nanoseconds.
 const MARGIN: i64 = 500_000_000;
 
 /// An invocation of the function.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Invocation {
-    /// What it was invoked with.
+    /// The event that it was invoked with.
     pub event: Value,
-    /// When Lambda ends it, in nanoseconds since the epoch.
+    /// The time at which Lambda ends it, in nanoseconds since the epoch.
     pub deadline: i64,
 }
 
