@@ -38,7 +38,7 @@ fn break_folder(folder: &Path, ending: &str) -> UnixListener {
     UnixListener::bind(at("pipe")).unwrap()
 }
 
-/// Whether each of the broken entries is told, and the hidden one is not.
+/// Returns whether each of the broken entries is told, and the hidden one is not.
 fn assert_named(told: &str, ending: &str, scenario: &str) {
     for (name, reason) in BROKEN {
         let name = format!("{}{ending}", name.lines().next().unwrap());

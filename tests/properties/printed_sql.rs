@@ -52,8 +52,8 @@ fn selected(rule: &Rule, spans: &[Span], layout: &Layout) -> Vec<(Vec<Option<Str
     found
 }
 
-/// Whether SQL's functions see the same in a text: not so in arrays, in integers that no double holds, in numbers whose
-/// sums and products leave the doubles, and in -0, which `DataFusion` orders before 0.
+/// Returns whether SQL's functions see the same in a text: not so in arrays, in integers that no double holds, in
+/// numbers whose sums and products leave the doubles, and in -0, which `DataFusion` orders before 0.
 fn is_plain(text: &str) -> bool {
     let number: f64 = text.parse().unwrap_or(0.0);
     !text.starts_with('[')

@@ -119,7 +119,7 @@ impl Event {
         }
     }
 
-    /// Whether the alert that it tells of is open afterwards.
+    /// Returns whether the alert that it tells of is open afterwards.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Firing | Self::Renotify | Self::Reopened)
     }

@@ -261,8 +261,8 @@ fn is_name(expr: &Expr) -> bool {
     matches!(expr.kind, ExprKind::Aggregate(_))
 }
 
-/// Whether a side is a part of a whole, which people read in percent: a count divided by a count, held against one at
-/// most; or anything that is held against what is written in percent.
+/// Returns whether a side is a part of a whole, which people read in percent: a count divided by a count, held against
+/// one at most; or anything that is held against what is written in percent.
 fn is_share(rule: &Rule, moving: &Expr, bound: Option<&Expr>) -> bool {
     let Some(bound) = bound else { return false };
     if type_of(moving, &rule.aggregates) != Type::Number {

@@ -57,7 +57,7 @@ impl Failure {
         Self { status: Status::Failed, tried: tried.into(), source: Some(source.into()), hint: None }
     }
 
-    /// Whether it is only that the reader of our output went away.
+    /// Returns whether it is only that the reader of our output went away.
     pub(crate) fn is_closed_pipe(&self) -> bool {
         self.source
             .as_deref()

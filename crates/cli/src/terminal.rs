@@ -62,12 +62,12 @@ pub(crate) fn log(level: Level, message: &str, fields: Value) {
     note(&written(&line(level, now(), message, fields)));
 }
 
-/// Whether to colour what goes to standard output.
+/// Returns whether to colour what goes to standard output.
 pub(crate) fn colour_stdout() -> bool {
     io::stdout().is_terminal() && wants_colour()
 }
 
-/// Whether to colour what goes to standard error.
+/// Returns whether to colour what goes to standard error.
 pub(crate) fn colour_stderr() -> bool {
     io::stderr().is_terminal() && wants_colour()
 }

@@ -90,7 +90,7 @@ pub enum Change {
 }
 
 impl Diff {
-    /// Whether the two tell of other alerts.
+    /// Returns whether the two tell of other alerts.
     pub fn is_different(&self) -> bool {
         !self.added.is_empty() || !self.removed.is_empty()
     }
@@ -149,7 +149,7 @@ fn only(these: &BTreeMap<Whose<'_>, Vec<&Past>>, others: &BTreeMap<Whose<'_>, Ve
     only
 }
 
-/// Whether two alerts of one group were open at the same time.
+/// Returns whether two alerts of one group were open at the same time.
 fn overlap(one: &Past, other: &Past) -> bool {
     let open = |past: &Past| {
         let alert = &past.alert;

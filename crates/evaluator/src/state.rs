@@ -305,7 +305,7 @@ impl State {
         Self { schema: SCHEMA.to_owned(), ..Self::default() }
     }
 
-    /// Whether no evaluation has been committed yet.
+    /// Returns whether no evaluation has been committed yet.
     pub fn is_new(&self) -> bool {
         self.generation == 0
     }

@@ -177,7 +177,7 @@ async fn files(
     Ok(found)
 }
 
-/// Whether a tag is the hash of a file's bytes, and not a version of some store's own.
+/// Returns whether a tag is the hash of a file's bytes, and not a version of some store's own.
 fn is_hash(etag: &str) -> bool {
     etag.starts_with("sha256:")
 }

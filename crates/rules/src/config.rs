@@ -105,8 +105,8 @@ fn read(
     loaded
 }
 
-/// Whether a text may be shown as a key that does not exist: one that looks otherwise may be a secret that was written
-/// where a key belongs.
+/// Returns whether a text may be shown as a key that does not exist: one that looks otherwise may be a secret that was
+/// written where a key belongs.
 pub(crate) fn is_key(text: &str) -> bool {
     const LONGEST: usize = 30;
     let word = |c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '-' | '.');

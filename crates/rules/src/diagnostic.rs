@@ -55,7 +55,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Whether it keeps its rule from being evaluated.
+    /// Returns whether it keeps its rule from being evaluated.
     pub fn level(&self) -> Level {
         self.code.level()
     }

@@ -63,7 +63,7 @@ impl fmt::Display for Field {
     }
 }
 
-/// Whether `key` can stand behind `span.` as it is; any other is written `span["…"]`. A dash would be a minus,
+/// Returns whether `key` can stand behind `span.` as it is; any other is written `span["…"]`. A dash would be a minus,
 /// and a digit first would make `.5` both a key and a number.
 pub(crate) fn is_bare_key(key: &str) -> bool {
     key.chars().next().is_some_and(|first| !first.is_numeric())

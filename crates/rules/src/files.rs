@@ -11,17 +11,17 @@ pub fn rule_files<'a>(paths: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> 
     files
 }
 
-/// Whether a path relative to the rules directory is that of a rule file.
+/// Returns whether a path relative to the rules directory is that of a rule file.
 pub fn is_rule_file(path: &str) -> bool {
     stem(path).is_some_and(|stem| !is_test(stem)) && !is_silences_file(path) && !is_config_file(path)
 }
 
-/// Whether a path relative to the rules directory is that of a test file: `*.test.yml`, `*.test.yaml`.
+/// Returns whether a path relative to the rules directory is that of a test file: `*.test.yml`, `*.test.yaml`.
 pub fn is_test_file(path: &str) -> bool {
     stem(path).is_some_and(is_test)
 }
 
-/// Whether a path relative to the rules directory is that of silences: `silences.yml`, `silences.yaml`.
+/// Returns whether a path relative to the rules directory is that of silences: `silences.yml`, `silences.yaml`.
 pub fn is_silences_file(path: &str) -> bool {
     stem(path) == Some("silences")
 }

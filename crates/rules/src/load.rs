@@ -67,7 +67,7 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Whether some rule could not be loaded, so that `rules` is not the whole set.
+    /// Returns whether some rule could not be loaded, so that `rules` is not the whole set.
     pub fn has_errors(&self) -> bool {
         self.findings.iter().any(|finding| finding.level() == Level::Error)
     }
@@ -175,7 +175,7 @@ impl Loading {
         self.rules.extend(rule.filter(|_| unique && defaults.sound));
     }
 
-    /// Whether no rule had this name before.
+    /// Returns whether no rule had this name before.
     fn register(&mut self, report: &mut Report, name: &str, at: Range<usize>) -> bool {
         let place = report.place(at.clone());
         let Some(first) = self.first.get(name) else {

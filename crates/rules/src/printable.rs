@@ -5,9 +5,9 @@
 //! none of these reaches anybody raw: [`line()`] replaces them for people, and [`crate::json`] escapes them where a
 //! program must get the same text back.
 
-/// Whether a character is not seen where it stands, and does something instead: control characters (C0, DEL, C1), and
-/// of Unicode's separators and format characters those that end a line, change direction, hide or annotate. The joiners
-/// U+200C and U+200D are none: scripts and emoji need them.
+/// Returns whether a character is not seen where it stands, and does something instead: control characters (C0, DEL,
+/// C1), and of Unicode's separators and format characters those that end a line, change direction, hide or annotate.
+/// The joiners U+200C and U+200D are none: scripts and emoji need them.
 pub fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(

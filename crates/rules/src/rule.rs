@@ -87,7 +87,7 @@ impl Rule {
         self.every.unwrap_or(Nanos(self.window.0.min(Nanos::MINUTE.0)))
     }
 
-    /// Whether it declares an aggregate of that name. Without `aggregation` it declares `count`.
+    /// Returns whether it declares an aggregate of that name. Without `aggregation` it declares `count`.
     pub fn declares(&self, name: &str) -> bool {
         if self.aggregates.is_empty() {
             return name == Aggregate::COUNT;

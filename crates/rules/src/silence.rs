@@ -186,15 +186,15 @@ impl Silence {
         begun.then_some(Self { until: Some(until), ..self })
     }
 
-    /// Whether it is in force at this moment, ns since the epoch.
+    /// Returns whether it is in force at this moment, ns since the epoch.
     pub fn active(&self, at_ns: i64) -> bool {
         self.from.is_none_or(|from| from <= at_ns)
             && self.until.is_none_or(|until| at_ns < until)
             && self.weekly.as_ref().is_none_or(|weekly| weekly.active(at_ns))
     }
 
-    /// Whether it is about an alert with these labels: `rule`, `severity`, the rule's labels, and the group keys
-    /// that have a value. Every matcher must match; a label that is not there is the empty text.
+    /// Returns whether it is about an alert with these labels: `rule`, `severity`, the rule's labels, and the group
+    /// keys that have a value. Every matcher must match; a label that is not there is the empty text.
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         self.matchers.match_all(labels)
     }

@@ -67,7 +67,8 @@ pub fn hashes(rules: &[Rule]) -> Vec<String> {
     rules.iter().map(|rule| text_hash(&sources.of(rule, Source::decisive))).collect()
 }
 
-/// Whether two rules of different hashes judge every moment alike, because they differ in spelling alone (`60s`, `1m`).
+/// Returns whether two rules of different hashes judge every moment alike, because they differ in spelling alone
+/// (`60s`, `1m`).
 pub fn decide_alike(one: &Rule, other: &Rule) -> bool {
     let mut aligned = other.clone();
     aligned.description.clone_from(&one.description);
@@ -229,7 +230,7 @@ fn rules_of(root: &Node) -> &[Node] {
     }
 }
 
-/// Whether `text` is a file of this rule and nothing else.
+/// Returns whether `text` is a file of this rule and nothing else.
 fn loads_as(text: &str, rule: &Rule) -> bool {
     let loaded = load(&[SourceFile::new(Arc::clone(&rule.source.file), text)]);
     let [read] = loaded.rules.as_slice() else { return false };

@@ -51,7 +51,7 @@ impl SinkError {
         Self::Permanent { sink, tried, why }
     }
 
-    /// Whether trying again can help.
+    /// Returns whether trying again can help.
     pub fn is_retry(&self) -> bool {
         matches!(self, Self::Retry { .. })
     }

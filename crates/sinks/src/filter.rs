@@ -20,7 +20,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether it lets `notification` through.
+    /// Returns whether it lets `notification` through.
     ///
     /// Labels are asked of what is known to bear them only. A pipeline that stands still, a file that nobody can read,
     /// or a rule that is not judged concerns every team: such a notification passes whatever labels are wanted. Of many
@@ -43,7 +43,7 @@ pub struct Routed {
 }
 
 impl Routed {
-    /// Whether the sink is to be sent `notification`.
+    /// Returns whether the sink is to be sent `notification`.
     pub fn wants(&self, notification: &Notification) -> bool {
         self.filter.wants(notification)
     }

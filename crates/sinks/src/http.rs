@@ -233,8 +233,8 @@ fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-/// Whether the same request may succeed later. Missing permissions are among it, as they are for the store: somebody
-/// will repair them, and the alert must not be lost meanwhile.
+/// Returns whether the same request may succeed later. Missing permissions are among it, as they are for the store:
+/// somebody will repair them, and the alert must not be lost meanwhile.
 fn can_help(status: StatusCode) -> bool {
     status.is_server_error() || matches!(status.as_u16(), 401 | 403 | 407 | 408 | 425 | 429)
 }

@@ -90,7 +90,7 @@ impl<'s> Assembly<'s> {
         self.limits
     }
 
-    /// Whether no more is wanted: what else there is need not be read.
+    /// Returns whether no more is wanted: what else there is need not be read.
     pub(crate) fn is_stopped(&self) -> bool {
         self.stopped
     }

@@ -62,7 +62,7 @@ impl<R: Reasoned> Counts<R> {
         self.0.values().fold(0, |total, count| total.saturating_add(*count))
     }
 
-    /// Whether there is none.
+    /// Returns whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -99,7 +99,7 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// Whether there is room for one more event; if not, it is lost.
+    /// Returns whether there is room for one more event; if not, it is lost.
     pub(crate) fn has_room_for_event(&mut self, mending: &mut Mending<'_>) -> bool {
         // Lists grow by doubling.
         mending.has_room(
@@ -126,7 +126,7 @@ impl Draft {
         }
     }
 
-    /// Whether there is room for one more link; if not, it is lost.
+    /// Returns whether there is room for one more link; if not, it is lost.
     pub(crate) fn has_room_for_link(&mut self, mending: &mut Mending<'_>) -> bool {
         mending.has_room(self.links.len(), 2 * size_of::<Link>(), Mend::TooManyLinks, &mut self.lost_links)
     }

@@ -118,7 +118,7 @@ impl fmt::Display for Mend {
 pub struct Mends(u32);
 
 impl Mends {
-    /// Whether it came as it should.
+    /// Returns whether it came as it should.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -161,7 +161,7 @@ impl MendedSpans {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -207,7 +207,7 @@ impl Mended {
         self.reasons.merge(&other.reasons);
     }
 
-    /// Whether nothing was mended.
+    /// Returns whether nothing was mended.
     pub fn is_empty(&self) -> bool {
         self.spans == 0
     }

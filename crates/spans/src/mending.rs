@@ -99,7 +99,7 @@ impl<'l> Mending<'l> {
         self.mends.note(mend);
     }
 
-    /// Whether so many bytes may be taken. They then are.
+    /// Returns whether so many bytes may be taken. They then are.
     fn take(&mut self, bytes: usize) -> bool {
         let left = self.left.checked_sub(bytes);
         match left {
@@ -109,8 +109,8 @@ impl<'l> Mending<'l> {
         left.is_some()
     }
 
-    /// Whether one more item of `bytes` may join `items`; if not, `too_many` or the lack of room is noted, and `lost`
-    /// counts it.
+    /// Returns whether one more item of `bytes` may join `items`; if not, `too_many` or the lack of room is noted, and
+    /// `lost` counts it.
     pub(crate) fn has_room(&mut self, items: usize, bytes: usize, too_many: Mend, lost: &mut u32) -> bool {
         let fits = items < self.limits.max_items;
         if !fits {
@@ -369,7 +369,7 @@ impl<'l> Mending<'l> {
         }
     }
 
-    /// Whether an array or map with `items` may have one more.
+    /// Returns whether an array or map with `items` may have one more.
     pub(crate) fn has_room_in_value(&mut self, map: bool) -> bool {
         self.take(if map { MEMBER } else { ELEMENT })
     }
@@ -393,7 +393,7 @@ impl<'l> Mending<'l> {
         }
     }
 
-    /// Whether a list may have one more attribute; if not, that is noted.
+    /// Returns whether a list may have one more attribute; if not, that is noted.
     pub(crate) fn has_room_for_attribute(&mut self, list: &mut AttributeList) -> bool {
         self.has_room(list.pairs.len(), 0, Mend::TooManyAttributes, &mut list.lost)
     }

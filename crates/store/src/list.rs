@@ -197,8 +197,8 @@ impl DataFile {
         self.name.as_ref().map(DataFileName::ends_ns).or_else(hour).unwrap_or(i64::MIN..=i64::MAX)
     }
 
-    /// Whether it holds no span, by its name: it says what else its object held ([`crate::counts`]), and nothing of any
-    /// time.
+    /// Returns whether it holds no span, by its name: it says what else its object held ([`crate::counts`]), and
+    /// nothing of any time.
     pub fn is_without_rows(&self) -> bool {
         self.name.as_ref().is_some_and(|name| name.rows == 0)
     }

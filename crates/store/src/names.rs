@@ -78,7 +78,7 @@ impl DataFileName {
         (parsed.to_string() == name && parsed.min_end_ms <= parsed.max_end_ms).then_some(parsed)
     }
 
-    /// Whether a span of the file may have ended within these nanoseconds since the epoch, both ends
+    /// Returns whether a span of the file may have ended within these nanoseconds since the epoch, both ends
     /// included. Never wrongly false.
     pub fn may_hold(&self, ends_ns: &RangeInclusive<i64>) -> bool {
         let ends = self.ends_ns();

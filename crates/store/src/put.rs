@@ -56,8 +56,8 @@ pub async fn put_if_absent(store: &dyn ObjectStore, path: &Path, bytes: Bytes) -
     }
 }
 
-/// Whether an object ends as it should: a Parquet file with the length of its footer, which fits, and the mark (its
-/// size depends on who wrote it); any other with as many bytes as `expected`, of which the last is not zero.
+/// Returns whether an object ends as it should: a Parquet file with the length of its footer, which fits, and the mark
+/// (its size depends on who wrote it); any other with as many bytes as `expected`, of which the last is not zero.
 async fn is_whole(store: &dyn ObjectStore, location: &Path, expected: u64) -> Result<bool, Error> {
     const MARK: &[u8; 4] = b"PAR1";
     let size = store.head(location).await?.size;

@@ -115,7 +115,7 @@ impl WholeFiles {
     }
 }
 
-/// Whether options ask for nothing but bytes.
+/// Returns whether options ask for nothing but bytes.
 fn is_plain(options: &GetOptions) -> bool {
     options.if_match.is_none()
         && options.if_none_match.is_none()

@@ -31,8 +31,8 @@ impl Ignored {
     }
 }
 
-/// Whether the object of a key is not to be read, and why. `prefix`: of the store within its bucket, without slashes
-/// at its ends.
+/// Returns whether the object of a key is not to be read, and why. `prefix`: of the store within its bucket, without
+/// slashes at its ends.
 pub fn ignored(key: &str, prefix: &str) -> Option<Ignored> {
     if key.ends_with('/') {
         return Some(Ignored::Folder);

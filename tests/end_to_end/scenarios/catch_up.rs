@@ -149,12 +149,12 @@ async fn contents(bucket: &Bucket, prefix: &str) -> Vec<(String, Bytes)> {
     contents
 }
 
-/// Whether a request changes anything: an object, or what others were told.
+/// Returns whether a request changes anything: an object, or what others were told.
 fn writes(request: &Request) -> bool {
     request.method == "PUT" || publishes(request)
 }
 
-/// Whether a request tells others something.
+/// Returns whether a request tells others something.
 fn publishes(request: &Request) -> bool {
     request.method == "POST" && request.body.starts_with(b"Action=Publish")
 }

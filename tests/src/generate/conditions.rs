@@ -95,7 +95,7 @@ fn combined(leaf: BoxedStrategy<Expr>, negations: bool) -> impl Strategy<Value =
     })
 }
 
-/// Whether more spans can only raise the value (`true`), only lower it (`false`), or both.
+/// Returns whether more spans can only raise the value (`true`), only lower it (`false`), or both.
 fn grows(function: &AggregateFunction) -> Option<bool> {
     match function {
         AggregateFunction::Count

@@ -135,7 +135,7 @@ fn holds_a_huge_number(span: &Span) -> bool {
     span.attributes.iter().chain(span.resource.attributes.iter()).any(|(_, value)| huge(value))
 }
 
-/// Whether each of `subset` is in `all`, whatever its values.
+/// Returns whether each of `subset` is in `all`, whatever its values.
 fn within(subset: &[HoldingMoment], all: &[HoldingMoment]) -> bool {
     subset.iter().all(|moment| all.iter().any(|other| (other.at, &other.group) == (moment.at, &moment.group)))
 }

@@ -52,7 +52,7 @@ impl Datum {
         }
     }
 
-    /// Whether both mean the same.
+    /// Returns whether both mean the same.
     pub(super) fn equals(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Duration(left), Self::Duration(right)) => left.compare(*right) == Ordering::Equal,

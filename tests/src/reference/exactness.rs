@@ -5,7 +5,7 @@ use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::matcher::Value;
 use fluo_rules::rule::{AggregateFunction, Rule};
 
-/// Whether the rule is judged at every moment (the ends of its matching spans) rather than on a grid.
+/// Returns whether the rule is judged at every moment (the ends of its matching spans) rather than on a grid.
 ///
 /// It is if its condition is built with `and` and `or` from comparisons of the form *increasing* `>`/`>=`
 /// *constant* or *decreasing* `<`/`<=` *constant* (or the same with the sides swapped), it has no `every`, and its
@@ -14,7 +14,7 @@ pub fn is_exact(rule: &Rule) -> bool {
     rule.every.is_none() && rule.hold_for.0 <= 0 && only_gains(rule, &rule.condition.expr)
 }
 
-/// Whether more spans can make the condition true and never false.
+/// Returns whether more spans can make the condition true and never false.
 fn only_gains(rule: &Rule, expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::And(left, right) | ExprKind::Or(left, right) => {

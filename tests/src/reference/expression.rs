@@ -22,7 +22,7 @@ pub(super) enum Environment<'a> {
     Window(&'a dyn Fn(&str) -> Option<Datum>),
 }
 
-/// Whether the expression is true.
+/// Returns whether the expression is true.
 pub(super) fn holds(expr: &Expr, environment: &Environment<'_>) -> bool {
     match &expr.kind {
         ExprKind::Not(inner) => !holds(inner, environment),
@@ -162,7 +162,8 @@ fn call(function: Function, arguments: &[Expr], environment: &Environment<'_>) -
     }
 }
 
-/// Whether the expression is a number or duration whatever the span, as opposed to an attribute that may be one.
+/// Returns whether the expression is a number or duration whatever the span, as opposed to an attribute that may be
+/// one.
 fn is_numeric(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::Literal(literal) => matches!(literal, Value::Number(_) | Value::Duration(_)),
@@ -187,7 +188,7 @@ fn is_numeric(expr: &Expr) -> bool {
     }
 }
 
-/// Whether the expression is an attribute's value, to be read by meaning.
+/// Returns whether the expression is an attribute's value, to be read by meaning.
 fn is_attribute(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::Field(field) => matches!(field, Field::Attribute { .. }),

@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-/// Whether the pattern is found anywhere in the text.
+/// Returns whether the pattern is found anywhere in the text.
 ///
 /// # Panics
 ///

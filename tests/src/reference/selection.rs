@@ -9,7 +9,7 @@ use super::expression::{Environment, holds};
 use super::lookup::{Subject, items};
 use super::pattern;
 
-/// Whether the selector selects the span.
+/// Returns whether the selector selects the span.
 pub(super) fn selects(selector: &Selector, subject: Subject<'_>) -> bool {
     match selector {
         Selector::All(selectors) => selectors.iter().all(|selector| selects(selector, subject)),
@@ -58,7 +58,7 @@ fn matches(field: &Field, matcher: &Matcher, subject: Subject<'_>) -> bool {
         && (!matcher.tests.iter().any(|test| affirms(&test)) || candidates.iter().any(affirmed))
 }
 
-/// Whether the matcher holds where there is no value.
+/// Returns whether the matcher holds where there is no value.
 fn accepts_absence(matcher: &Matcher) -> bool {
     matcher.tests.iter().all(|test| matches!(test, Test::Exists(false)))
 }

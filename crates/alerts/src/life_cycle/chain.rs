@@ -34,7 +34,7 @@ impl Lengths {
         last.saturating_add(self.gap).saturating_add(self.keep_firing_for)
     }
 
-    /// Whether a run held for `for`.
+    /// Returns whether a run held for `for`.
     pub(crate) fn is_long_enough(self, run: &Run, segments: &[Segment]) -> bool {
         run.last.saturating_sub(run.first) >= self.hold_for
             || segments[run.from..run.to].iter().any(|segment| segment.fired)

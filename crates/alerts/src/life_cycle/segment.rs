@@ -91,7 +91,7 @@ pub(crate) fn highest(segments: &[Segment]) -> Option<&Segment> {
     segments.iter().reduce(|best, segment| if exceeds(segment.excess, best.excess) { segment } else { best })
 }
 
-/// Whether one excess is larger than another; none is smaller than any.
+/// Returns whether one excess is larger than another; none is smaller than any.
 pub fn exceeds(one: Option<f64>, other: Option<f64>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => one > other,
@@ -110,12 +110,12 @@ pub struct Stretch {
 }
 
 impl Stretch {
-    /// Whether a moment lies in it.
+    /// Returns whether a moment lies in it.
     pub fn contains(self, moment: i64) -> bool {
         (self.from..=self.to).contains(&moment)
     }
 
-    /// Whether they have a moment in common.
+    /// Returns whether they have a moment in common.
     pub fn meets(self, other: Self) -> bool {
         self.from <= other.to && other.from <= self.to
     }

@@ -163,7 +163,7 @@ impl Alert {
         told.map(|(name, told)| (name.clone(), now(name).unwrap_or_else(|| told.clone()))).collect()
     }
 
-    /// Whether it fires.
+    /// Returns whether it fires.
     pub fn is_firing(&self) -> bool {
         self.phase == Phase::Firing && !self.passed_on
     }

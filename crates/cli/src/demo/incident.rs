@@ -41,7 +41,7 @@ impl Incident {
         self.start + seconds * SECOND
     }
 
-    /// Whether logins that this pod takes at this moment must fail.
+    /// Returns whether logins that this pod takes at this moment must fail.
     pub(crate) fn token_is_wrong(self, pod: Pod, at: i64) -> bool {
         pod.service == Service::Auth
             && ROLLOUT

@@ -131,7 +131,7 @@ impl Evaluator {
     }
 }
 
-/// Whether a rule asks for more than it may have: the same again would ask for as much.
+/// Returns whether a rule asks for more than it may have: the same again would ask for as much.
 fn is_limit(error: &EngineError) -> bool {
     matches!(
         error,

@@ -186,7 +186,7 @@ impl Course {
     }
 }
 
-/// Whether what was told of an alert is a beginning and an end, as often as it was opened again.
+/// Returns whether what was told of an alert is a beginning and an end, as often as it was opened again.
 fn is_closed(events: &[Event]) -> bool {
     let (mut open, mut taken_back) = (false, false);
     for event in events {

@@ -50,7 +50,7 @@ pub(super) fn aggregation(report: &mut Report, entry: &Entry) -> Aggregation {
     read
 }
 
-/// Whether the aggregate's name can be used in an expression.
+/// Returns whether the aggregate's name can be used in an expression.
 fn name(report: &mut Report, entry: &Entry) -> bool {
     let mut characters = entry.key.chars();
     let first = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');

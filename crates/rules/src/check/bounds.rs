@@ -56,7 +56,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Whether it holds whatever the spans are, or never; none where it depends on them.
+    /// Returns whether it holds whatever the spans are, or never; none where it depends on them.
     fn truth(&self, expr: &Expr) -> Option<bool> {
         match &expr.kind {
             ExprKind::Literal(Value::Bool(value)) => Some(*value),

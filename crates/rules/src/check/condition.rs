@@ -90,7 +90,7 @@ fn needs_many(expr: &Expr, aggregates: &[Aggregate]) -> bool {
     }
 }
 
-/// Whether it is a number of spans, and nothing else.
+/// Returns whether it is a number of spans, and nothing else.
 fn counts(expr: &Expr, aggregates: &[Aggregate]) -> bool {
     let ExprKind::Aggregate(name) = &expr.kind else { return false };
     let declared = aggregates.iter().find(|aggregate| aggregate.name == *name);

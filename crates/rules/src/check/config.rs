@@ -220,7 +220,8 @@ impl Reader<'_> {
         self.is_whole(&entry.key, &entry.value, &text).then_some(text)
     }
 
-    /// Whether nothing in a text is written as if it were replaced by a variable's value; that it is, is reported.
+    /// Returns whether nothing in a text is written as if it were replaced by a variable's value; that it is, is
+    /// reported.
     fn is_whole(&mut self, key: &str, node: &Node, text: &str) -> bool {
         let named = text.split_once("${").and_then(|(_, rest)| rest.split(['}', ':']).next());
         let Some(name) = named.filter(|name| is_variable(name)) else { return true };

@@ -46,7 +46,7 @@ fn rules(report: &mut Report, entry: &Entry) -> Option<Vec<String>> {
     paths.into_iter().collect()
 }
 
-/// Whether a path is one that means the same wherever the files are checked out.
+/// Returns whether a path is one that means the same wherever the files are checked out.
 fn relative(report: &mut Report, node: &Node, path: &str) -> bool {
     let wrong = if path.contains('\\') {
         "the parts of a path are separated by `/`"

@@ -402,7 +402,7 @@ impl Checker<'_> {
     }
 }
 
-/// Whether it is a test of presence, or built with `and`, `or` and `not` from one.
+/// Returns whether it is a test of presence, or built with `and`, `or` and `not` from one.
 fn asks_presence(raw: &Raw) -> bool {
     match &raw.kind {
         RawKind::And(left, right) | RawKind::Or(left, right) => asks_presence(left) || asks_presence(right),

@@ -55,7 +55,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, Vec<Problem>> {
     if lexer.problems.is_empty() { Ok(lexer.tokens) } else { Err(lexer.problems) }
 }
 
-/// Whether `c` may stand in a name.
+/// Returns whether `c` may stand in a name.
 pub(super) fn in_word(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '.')
 }

@@ -64,7 +64,7 @@ impl Words {
     }
 }
 
-/// Whether `word` cannot name an aggregate, because expressions read it as an operator or a constant.
+/// Returns whether `word` cannot name an aggregate, because expressions read it as an operator or a constant.
 pub fn is_reserved(word: &str) -> bool {
     matches!(word, "and" | "or" | "not" | "in" | "true" | "false")
 }

@@ -44,12 +44,12 @@ impl fmt::Display for Type {
 }
 
 impl Type {
-    /// Whether it has a text to search in.
+    /// Returns whether it has a text to search in.
     pub(super) fn has_text(self) -> bool {
         matches!(self, Self::Text | Self::Attribute | Self::Kind | Self::Status)
     }
 
-    /// Whether it is a number, or may be read as one.
+    /// Returns whether it is a number, or may be read as one.
     pub(super) fn has_number(self) -> bool {
         matches!(self, Self::Number | Self::Attribute)
     }
@@ -265,7 +265,7 @@ fn mismatch(left: &Typed, right: &Typed, ordering: bool, at: &Range<usize>) -> P
     }
 }
 
-/// Whether one is a duration and the other a number or what may be read as one.
+/// Returns whether one is a duration and the other a number or what may be read as one.
 pub(super) fn is_unit_mismatch(left: Type, right: Type) -> bool {
     matches!((left, right), (Type::Duration, other) | (other, Type::Duration) if other.has_number())
 }

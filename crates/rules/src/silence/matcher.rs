@@ -84,17 +84,17 @@ impl Matcher {
         &self.label
     }
 
-    /// Whether it matches what does not match.
+    /// Returns whether it matches what does not match.
     pub fn is_negated(&self) -> bool {
         self.negated
     }
 
-    /// Whether the label's value is as it asks; of a label that is missing, the empty text.
+    /// Returns whether the label's value is as it asks; of a label that is missing, the empty text.
     pub fn matches(&self, value: &str) -> bool {
         self.means(value) != self.negated
     }
 
-    /// Whether the value is among those that it names, negated or not.
+    /// Returns whether the value is among those that it names, negated or not.
     pub(super) fn means(&self, value: &str) -> bool {
         match &self.wanted {
             Wanted::OneOf(values) => values.iter().any(|wanted| wanted == value),

@@ -50,7 +50,7 @@ impl Matchers {
         self.0.iter()
     }
 
-    /// Whether all of them match an alert with these labels; one that is missing is the empty text.
+    /// Returns whether all of them match an alert with these labels; one that is missing is the empty text.
     pub fn match_all(&self, labels: &BTreeMap<String, String>) -> bool {
         self.0.iter().all(|matcher| matcher.matches(labels.get(matcher.label()).map_or("", String::as_str)))
     }

@@ -82,7 +82,7 @@ impl Weekly {
         Ok(Self { days, from, to, zone })
     }
 
-    /// Whether this moment, ns since the epoch, is in it: beginnings belong to it, ends do not.
+    /// Returns whether this moment, ns since the epoch, is in it: beginnings belong to it, ends do not.
     pub fn active(&self, at_ns: i64) -> bool {
         let at = moment::timestamp(at_ns);
         let today = self.zone.0.to_datetime(at).date();
@@ -258,7 +258,7 @@ mod tests {
         Weekly::new(Day::parse(days).unwrap(), time(from), time(to), Zone::get(zone).unwrap()).unwrap()
     }
 
-    /// Whether it is in force at each of these moments.
+    /// Returns whether it is in force at each of these moments.
     fn check(weekly: &Weekly, moments: &[(&str, bool)]) {
         for (text, active) in moments {
             assert_eq!(weekly.active(moment::parse(text).unwrap()), *active, "{text} in {weekly:?}");

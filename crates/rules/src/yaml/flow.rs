@@ -86,7 +86,7 @@ mod tests {
         resolve(document, text).0
     }
 
-    /// Whether two nodes are the same but for where they stand.
+    /// Returns whether two nodes are the same but for where they stand.
     fn same(a: &Node, b: &Node, texts: (&str, &str)) -> bool {
         match (&a.value, &b.value) {
             (Yaml::List(a), Yaml::List(b)) => {

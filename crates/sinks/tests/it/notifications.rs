@@ -282,7 +282,7 @@ pub(crate) fn huge() -> Notification {
     notification
 }
 
-/// Whether `text` holds anything that could move a cursor, turn a line round, or hide.
+/// Returns whether `text` holds anything that could move a cursor, turn a line round, or hide.
 pub(crate) fn is_clean(text: &str) -> bool {
     text.lines().all(|line| {
         line.chars().all(|c| fluo_alerts::escape::plain(c.encode_utf8(&mut [0; 4])) == c.to_string())

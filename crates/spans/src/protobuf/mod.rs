@@ -48,7 +48,7 @@ pub(crate) fn read(bytes: &[u8], assembly: &mut Assembly<'_>) {
     }
 }
 
-/// Whether a message has a field of `ExportTraceServiceRequest`, which is `TracesData` too.
+/// Returns whether a message has a field of `ExportTraceServiceRequest`, which is `TracesData` too.
 fn known(bytes: &[u8]) -> Result<bool, WireError> {
     let mut known = false;
     each(bytes, 0, |number, _, _| known |= number == 1)?;

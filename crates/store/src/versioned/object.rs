@@ -82,7 +82,8 @@ impl Versioned for ConditionalStore {
     }
 }
 
-/// Whether an error says that nothing was written: by its kind, or because there was no connection to send over.
+/// Returns whether an error says that nothing was written: by its kind, or because there was no connection to send
+/// over.
 fn was_refused(error: &Error) -> bool {
     match error {
         Error::Generic { .. } | Error::JoinError { .. } => {}

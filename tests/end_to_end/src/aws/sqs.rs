@@ -101,7 +101,7 @@ impl Queue {
         names.iter().map(|name| number(name).expect("a number")).sum()
     }
 
-    /// Whether it holds none.
+    /// Returns whether it holds none.
     pub async fn is_empty(&self) -> bool {
         self.len().await == 0
     }

@@ -64,7 +64,7 @@ fn aggregates_are_over_what_has_a_number() {
     }
 }
 
-/// Whether `where: condition` selects a span with these attributes, an event, and a duration of 12 ms.
+/// Returns whether `where: condition` selects a span with these attributes, an event, and a duration of 12 ms.
 fn is_true(condition: Expr) -> bool {
     let span = Span {
         events: vec![event("retry", &[("n", "1")]), event("retry", &[("n", "2")])],
