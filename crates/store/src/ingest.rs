@@ -8,7 +8,7 @@
 //! Invariants: an object's spans count once, whatever was redelivered, under whatever key, however
 //! compressed (I5), since the names of its files are a function of its decompressed bytes; and writing them
 //! twice is harmless (I2), since "exists" is success ([`crate::put`]). What memory it takes is bounded: beside the bytes
-//! and the files there is no more than a part of the spans at a time ([`data_files`]).
+//! and the files there is no more than a part of the spans at a time (`data_files`).
 
 mod data_files;
 
