@@ -251,10 +251,15 @@ impl Alert {
     /// It does not fire any more since `at`. Who knows that it fired is told; of one that began in this evaluation, that it
     /// fired and is over.
     fn resolve(&mut self, at: i64, times: Times) {
-        let is_new = self.owed == Some(Event::Firing) && self.told_at == times.eval_time;
+        let is_new = self.told_at == times.eval_time;
         self.phase = Phase::Resolved;
         self.told.resolved_at = Some(at);
-        self.owed = if is_new { Some(Event::FiredLate) } else { self.known.then_some(Event::Resolved) };
+        self.owed = match self.owed {
+            Some(Event::Firing) if is_new => Some(Event::FiredLate),
+            // Nobody was told that it was open again: they know it to be over.
+            Some(Event::Reopened) => None,
+            _ => self.known.then_some(Event::Resolved),
+        };
     }
 }
 
