@@ -3,7 +3,8 @@
 //! Ingest writes its counts into the data files ([`fluo_store::counts`]). An evaluation reads those of the files that it
 //! sees for the first time; a file that cannot be read now is asked for again by the next ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use fluo_alerts::escape::plain;
 use fluo_alerts::time;
@@ -40,9 +41,13 @@ impl Evaluator {
         }
         let from = if first { files.uncounted.len().saturating_sub(MOST_AT_FIRST) } else { 0 };
         let wanted = &files.uncounted[from..];
-        state.pipeline.uncounted.clear();
         let mut arrived = Counted::default();
-        for (file, opened) in wanted.iter().zip(self.data.open(wanted).await) {
+        // A store that does not answer holds up no rule: what is not known in time is counted by a later evaluation.
+        let budget = Duration::from_nanos(self.settings.rule_time.0.unsigned_abs());
+        let opened = tokio::time::timeout(budget, self.data.open(wanted)).await;
+        let places = || wanted.iter().map(|file| file.location.to_string()).collect();
+        state.pipeline.uncounted = if opened.is_err() { places() } else { BTreeSet::new() };
+        for (file, opened) in wanted.iter().zip(opened.unwrap_or_default()) {
             match opened {
                 Ok(OpenFile { rows, counts, .. }) => arrived.add(rows, &counts),
                 Err(FileFault::Unavailable { .. }) => {
