@@ -135,9 +135,11 @@ fn below(
 
 /// Returns whether a file below a folder lies in the state of a store, which keeps the text of every rule that it judged.
 fn is_of_a_state(folder: &Path, file: &Path) -> bool {
-    let (name, state) = state::FOLDER;
     let above = file.ancestors().skip(1).take_while(|above| above.starts_with(folder));
-    above.filter(|above| above.ends_with(name)).any(|above| above.join(state).exists())
+    above.map(|root| root.join(state::LOCATION)).any(|state| {
+        let of_state = state.parent().is_some_and(|of_state| file.starts_with(of_state));
+        of_state && state.exists()
+    })
 }
 
 fn name_of(entry: &Result<Entry, BrokenEntry>) -> &str {

@@ -14,7 +14,7 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt};
 
 use crate::live::Files;
-use crate::state::FOLDER;
+use crate::state::LOCATION;
 
 /// Files read at a time.
 const CONCURRENT_READS: usize = 16;
@@ -43,15 +43,13 @@ impl RuleStore {
             path.prefix_match(&self.folder)
                 .map(|parts| parts.map(|part| part.as_ref().to_owned()).collect::<Vec<_>>().join("/"))
         };
-        let (folder, state) = FOLDER;
-        // The state of a store keeps the text of every rule that it judged.
-        let states: Vec<Path> = objects
-            .iter()
-            .filter_map(|object| {
-                object.location.as_ref().strip_suffix(state)?.strip_suffix('/').map(Path::from)
-            })
-            .filter(|above| above.filename() == Some(folder))
-            .collect();
+        // The folder of a store's state keeps the text of every rule that it judged.
+        let state_folder = |place: &str| {
+            let root = place.strip_suffix(LOCATION).filter(|root| root.is_empty() || root.ends_with('/'));
+            root.and(place.rsplit_once('/')).map(|(folder, _)| Path::from(folder))
+        };
+        let states: Vec<Path> =
+            objects.iter().filter_map(|object| state_folder(object.location.as_ref())).collect();
         let mut files = Files::default();
         let wanted = objects.iter().filter_map(|object| {
             if states.iter().any(|state| object.location.prefix_matches(state)) {

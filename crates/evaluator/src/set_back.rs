@@ -93,6 +93,7 @@ impl State {
         let rules = RuleSet::of_texts(&self.rule_files);
         for (name, state) in &mut self.rules {
             let rule = rules.rules.get(name).map(|known| &known.rule);
+            // What cannot be planned was not judged: either moment will do.
             let exact = rule
                 .and_then(|rule| RulePlan::new(Arc::clone(rule)).ok())
                 .is_some_and(|plan| plan.judging().is_exact());

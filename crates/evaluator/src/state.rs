@@ -18,9 +18,6 @@ pub const SCHEMA: &str = "fluo.state/v1";
 /// Where it lies below the root of the store.
 pub const LOCATION: &str = "state/evaluator.json.zst";
 
-/// The folder of [`LOCATION`], and the name of the state in it: rule texts lie in this folder that are nobody's to load.
-pub const FOLDER: (&str, &str) = ("state", "evaluator.json.zst");
-
 /// The largest state that is read back, in bytes: far above any real one, and below what a function has.
 const MAX_BYTES: u64 = 1 << 30;
 

@@ -157,7 +157,10 @@ pub async fn tick(
         if done {
             if is_future(before.eval_time, now) {
                 ticked.future = Some(before.eval_time);
-                ticked.troubles = from_future(evaluator, host, before, version.as_ref(), eval_time).await?;
+                let reason = format!("its last evaluation is of {}", time::human(before.eval_time));
+                let wrong = Wrong::new(Subject::FutureState, reason);
+                let step = catch_up::Step { eval_time, last: true, skip_to: None };
+                ticked.troubles = tell(evaluator, host, before, version.as_ref(), step, wrong).await?;
             }
             break;
         }
@@ -187,7 +190,10 @@ pub async fn tick(
         let evaluation = match evaluation {
             Ok(evaluation) => evaluation,
             Err(error) => {
-                cut_off(evaluator, host, before, version.as_ref(), step, &error).await?;
+                // Nothing is evaluated where files cannot be listed; what waits is delivered all the same.
+                let wrong = Wrong::new(Subject::Outage, chain(&error));
+                tell(evaluator, host, before, version.as_ref(), step, wrong).await?;
+                outbox::deliver(host, evaluator.settings()).await?;
                 return Err(error.into());
             }
         };
@@ -237,44 +243,23 @@ pub async fn tick(
     Ok(ticked)
 }
 
-/// Tells that the state holds an evaluation of a time that has not come. Returns what was told.
-async fn from_future(
-    evaluator: &Evaluator,
-    host: Host<'_>,
-    mut state: State,
-    version: Option<&Version>,
-    at: i64,
-) -> Result<Vec<Notification>, TickError> {
-    let reason = format!("its last evaluation is of {}", time::human(state.eval_time));
-    let wrong = Wrong::new(Subject::FutureState, reason);
-    let told: Vec<_> = state.troubles.found(wrong, at, &evaluator.settings().telling()).into_iter().collect();
-    if !told.is_empty() {
-        queue(&mut state, told.clone(), host, true);
-        // Where somebody else replaced the state meanwhile, they tell it, or set it back.
-        swap(host, &mut state, version).await?;
-    }
-    Ok(told)
-}
-
-/// Tells that files cannot be listed, and delivers what waits: nothing is evaluated then, and the next evaluation that can
-/// be made tells that it is over.
-async fn cut_off(
+/// Tells of a trouble that keeps an evaluation from being made, at the evaluation's time. Returns what was told.
+async fn tell(
     evaluator: &Evaluator,
     host: Host<'_>,
     mut state: State,
     version: Option<&Version>,
     step: catch_up::Step,
-    error: &StoreError,
-) -> Result<(), TickError> {
-    let wrong = Wrong::new(Subject::Outage, chain(error));
-    let told = state.troubles.found(wrong, step.eval_time, &evaluator.settings().telling());
-    if let Some(told) = told {
-        queue(&mut state, vec![told], host, step.last);
-        // Where somebody else replaced the state meanwhile, they tell it, or were not cut off.
+    wrong: Wrong,
+) -> Result<Vec<Notification>, TickError> {
+    let telling = evaluator.settings().telling();
+    let told: Vec<_> = state.troubles.found(wrong, step.eval_time, &telling).into_iter().collect();
+    if !told.is_empty() {
+        queue(&mut state, told.clone(), host, step.last);
+        // Where somebody else replaced the state meanwhile, they tell it, or had no such trouble.
         swap(host, &mut state, version).await?;
     }
-    outbox::deliver(host, evaluator.settings()).await?;
-    Ok(())
+    Ok(told)
 }
 
 fn state_path(host: Host<'_>) -> Path {

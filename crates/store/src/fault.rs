@@ -59,15 +59,7 @@ impl FileFault {
 
     /// The fault of a file that lies behind an error which passed through libraries.
     pub fn behind<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            if let Some(fault) = error.downcast_ref::<Self>() {
-                return Some(fault);
-            }
-            // The crates of Parquet and DataFusion keep errors of others in boxes that their `source` opens.
-            next = error.source();
-        }
-        None
+        errors(error).find_map(|error| error.downcast_ref())
     }
 
     /// The file.
@@ -90,19 +82,20 @@ impl FileFault {
 
     /// Returns whether there is no such file.
     pub fn is_gone(&self) -> bool {
-        let Self::Unavailable { source, .. } = self else { return false };
-        let mut next: Option<&(dyn Error + 'static)> = Some(source.as_ref());
-        while let Some(error) = next {
-            if matches!(error.downcast_ref(), Some(object_store::Error::NotFound { .. })) {
-                return true;
-            }
-            next = error.source();
-        }
-        false
+        let is_none = |error: &(dyn Error + 'static)| {
+            matches!(error.downcast_ref(), Some(object_store::Error::NotFound { .. }))
+        };
+        matches!(self, Self::Unavailable { source, .. } if errors(source.as_ref()).any(is_none))
     }
 
     /// Returns whether nothing is known of the file: it is to be asked for again.
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
     }
+}
+
+/// An error and those behind it. The crates of Parquet and DataFusion keep errors of others in boxes that their `source`
+/// opens.
+fn errors<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
 }

@@ -466,12 +466,13 @@ impl Step<'_> {
         let earliest = self.judged(self.facts.since.saturating_add(self.facts.gap));
         let first = lengths.over(chain.last);
         let mut at = self.whole(first.max(earliest));
-        // Where that is put off, it may hold again by then.
-        let mut later = runs(segments, lengths.gap).into_iter().filter(|run| run.first > chain.last);
-        while at != first
-            && let Some(run) = later.find(|run| (run.first..=run.last).contains(&at))
-        {
-            at = self.whole(lengths.over(run.last));
+        if at != first {
+            // It is put off, and may hold again by then.
+            for run in runs(segments, lengths.gap).iter().filter(|run| run.first > chain.last) {
+                if (run.first..=run.last).contains(&at) {
+                    at = self.whole(lengths.over(run.last));
+                }
+            }
         }
         // What follows the last moment that a former text judges is not its to say.
         let known = self.facts.until.is_none_or(|until| at <= until);

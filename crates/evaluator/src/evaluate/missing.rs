@@ -70,12 +70,12 @@ impl Evaluator {
             .filter(|hour| hour < hours.start())
             .collect();
         let looked: BTreeSet<Hour> = older.into_iter().rev().take(MOST_HOURS).collect();
-        let mut listed: BTreeMap<String, DataFile> = BTreeMap::new();
+        let mut of_older = Vec::new();
         for &hour in &looked {
-            let files = inputs.arrivals.files(hour..=hour, By::Now).await?;
-            listed.extend(files.into_iter().map(|file| (file.location.to_string(), file)));
+            of_older.extend(inputs.arrivals.files(hour..=hour, By::Now).await?);
         }
-        listed.extend(all.iter().map(|file| (file.location.to_string(), file.clone())));
+        let listed: BTreeMap<&str, &DataFile> =
+            of_older.iter().chain(all).map(|file| (file.location.as_ref(), file)).collect();
         let current: BTreeSet<(Hour, Content)> =
             listed.values().filter_map(|file| file.name.as_ref()).map(content).collect();
         let is_replaced = |place: &str| name_of(place).is_some_and(|name| current.contains(&content(&name)));
@@ -84,7 +84,7 @@ impl Evaluator {
         let mut damaged = std::mem::take(&mut state.damaged);
         damaged.retain_mut(|known| {
             let place = root.at(&Path::from(known.name.as_str())).to_string();
-            let again = match listed.get(&place) {
+            let again = match listed.get(place.as_str()) {
                 Some(file) if known.loss == Loss::Damaged => {
                     known.tag.as_ref().is_some_and(|tag| *tag != tag_of(file))
                 }
@@ -97,7 +97,7 @@ impl Evaluator {
                 return false;
             }
             let is_looked_at = hours.contains(&hour(known)) || looked.contains(&hour(known));
-            let is_there = listed.contains_key(&place) || foreign.contains(place.as_str());
+            let is_there = listed.contains_key(place.as_str()) || foreign.contains(place.as_str());
             if known.loss == Loss::Damaged && is_looked_at && !is_there {
                 known.loss = Loss::Removed;
                 // What never was a file took no spans with it.
@@ -105,13 +105,13 @@ impl Evaluator {
             }
             true
         });
-        let known: BTreeSet<String> = damaged.iter().map(|known| known.name.clone()).collect();
+        let known = names(&damaged);
         for place in &state.seen {
             // What hides in a folder that cannot be read is not gone.
             let is_listed = |hour: &Hour| hours.contains(hour) && !touches(*hour, &unread);
             let Some(hour) = hour_of(place).filter(is_listed) else { continue };
             let name = self.data.name_of(&Path::from(place.as_str()));
-            if listed.contains_key(place) || is_replaced(place) || known.contains(&name) {
+            if listed.contains_key(place.as_str()) || is_replaced(place) || known.contains(&name) {
                 continue;
             }
             let of_name = name_of(place);
