@@ -1,4 +1,4 @@
-//! What a message says of an alert, fact by fact: the same for every sink and for plain text, each thing once.
+//! The facts of an alert that messages say: the same for every sink and for plain text, each thing once.
 //!
 //! Facts are made of the payload alone, so that a message which waited in an outbox or came over a topic says the same.
 
@@ -23,11 +23,11 @@ pub struct Fact {
     pub name: String,
     /// What.
     pub value: String,
-    /// What stands between them in a line.
+    /// The text between them in a line.
     pub joined: Joined,
 }
 
-/// What stands between a name and a value.
+/// The text between a name and a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Joined {
     /// `errors / total = 45.2 %`
@@ -54,12 +54,12 @@ pub struct Trace {
     pub id: String,
     /// Service, operation, how long it took, and what failed.
     pub text: String,
-    /// Where it can be looked at.
+    /// The address at which it can be looked at.
     pub url: Option<String>,
 }
 
-/// The facts of a notification about an alert, an alarm or fluo itself, the most important first. The heading, evidence,
-/// and what is listed of many alerts are no facts.
+/// The facts of a notification about an alert, an alarm or fluo itself, the most important first. The heading,
+/// evidence, and what is listed of many alerts are no facts.
 pub fn facts(notification: &Notification) -> Vec<Fact> {
     let mut facts = Facts(Vec::new());
     if let Some(alert) = &notification.alert {
@@ -101,10 +101,10 @@ pub fn facts(notification: &Notification) -> Vec<Fact> {
     facts.0
 }
 
-/// What the annotation `runbook_url` is called.
+/// The name of the annotation `runbook_url` in messages.
 pub const RUNBOOK: &str = "Runbook";
 
-/// Why an alert was closed, in words.
+/// Returns the reason for which an alert was closed, in words.
 fn why(reason: &str) -> String {
     match reason {
         "rule_removed" => "the rule was removed".to_owned(),
@@ -113,7 +113,7 @@ fn why(reason: &str) -> String {
     }
 }
 
-/// How many alerts are named that nobody was told of.
+/// The most alerts that are named of those that nobody was told of.
 const UNTOLD_NAMED: usize = 5;
 
 /// `warn for service_name=b from 12:01 to 12:04; and 3 more`
@@ -177,7 +177,7 @@ impl Facts {
         }
     }
 
-    /// What is compared now, and at its peak where that is another; of what is over, the peak alone.
+    /// Adds the compared values of now, and of the peak where these differ; of what is over, the peak alone.
     fn readings(&mut self, event: Event, alert: &Told) {
         let Some(now) = &alert.now else {
             for (name, value) in &alert.values {
@@ -219,7 +219,7 @@ impl Facts {
     }
 }
 
-/// How long something lasted, in whole seconds.
+/// Returns the time that something lasted, in whole seconds.
 pub(crate) fn lasted(from: i64, to: i64) -> String {
     let seconds = |ns: i64| i128::from(ns.div_euclid(SECOND)) * i128::from(SECOND);
     human_duration(seconds(to) - seconds(from))
@@ -253,7 +253,7 @@ fn short(text: &str) -> String {
     }
 }
 
-/// What the rule is about, where it says so and it still is so: "customers cannot pay" is no news of what is over.
+/// Returns the rule's description of what is still open: "customers cannot pay" is no news of what is over.
 pub fn description(notification: &Notification) -> Option<String> {
     let now = notification.alert.as_ref().filter(|_| notification.event.is_open())?.now.as_ref()?;
     now.description.as_deref().map(plain_lines).filter(|text| !text.is_empty())
@@ -276,7 +276,7 @@ pub fn traces(alert: &Told) -> Vec<Trace> {
 /// The keys of attributes that say which error it was, as evidence has them.
 const ERROR_TYPES: [&str; 3] = ["error.type", "exception.type", "event.exception.type"];
 
-/// What a response said, where there is no error to name.
+/// Returns the status of a response, where there is no error to name.
 const RESPONSES: [(&str, &str); 3] =
     [("HTTP", "http.response.status_code"), ("HTTP", "http.status_code"), ("gRPC", "rpc.grpc.status_code")];
 

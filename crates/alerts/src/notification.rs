@@ -1,5 +1,5 @@
-//! What people are told: one event in the life of an alert, one thing that is wrong with fluo itself or over, or an alarm
-//! about fluo.
+//! What people are told: one event in the life of an alert, one thing that is wrong with fluo itself or over, or an
+//! alarm about fluo.
 //!
 //! The JSON form (`fluo.notification/v1`) is what machines receive and what `fluo verify` reads back; every sink makes
 //! its own form from the same fields. Texts are [`plain`](crate::escape::plain) already; markup is each sink's own
@@ -308,7 +308,7 @@ impl Notification {
     }
 }
 
-/// What is told about an alert. What it is, and what was seen when it first fired, never changes; what has become of it
+/// The content of messages about an alert. Its identity and the values of its first moment never change; its course
 /// does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Told {
@@ -322,7 +322,7 @@ pub struct Told {
     /// The declared aggregates' names and values as people read them (`1.2s`).
     #[serde(with = "wire::pairs")]
     pub values: Vec<(String, String)>,
-    /// What has become of it by the time of the notification. Only in notifications.
+    /// Its state at the time of the notification. Only in notifications.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub now: Option<Now>,
     /// The rule's annotations, rendered when the notification was decided.
@@ -336,7 +336,7 @@ pub struct Told {
 }
 
 impl Told {
-    /// What the condition compares, for a line among many: as it is, or of what is over, at its worst.
+    /// Returns the compared values for a line among many: those of now, or the worst ones of what is over.
     pub fn compared(&self, event: Event) -> Vec<(String, String)> {
         let Some(now) = &self.now else { return self.values.clone() };
         let value =
@@ -345,7 +345,7 @@ impl Told {
     }
 }
 
-/// How an alert stands when people are told of it.
+/// The state of an alert when people are told of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Now {
     /// Its first moment as it is known now; nanoseconds since the epoch.
@@ -366,10 +366,10 @@ pub struct Now {
     /// The declared aggregates then.
     #[serde(with = "wire::pairs")]
     pub peak: Vec<(String, Value)>,
-    /// What the rule is about.
+    /// The rule's description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// What the condition compares, as people read it.
+    /// The values that the condition compares, as people read them.
     pub readings: Vec<Reading>,
     /// The commonest values at the peak.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -377,7 +377,7 @@ pub struct Now {
     /// Of what is over: the alerts that it inhibited, and that were over before anybody was told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untold: Vec<Untold>,
-    /// What else there is to know of the message itself: an annotation that could not be rendered.
+    /// Notes about the message itself: an annotation that could not be rendered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
@@ -442,7 +442,7 @@ pub struct Summary {
     /// The labels that are not the same in all of them; those that are are the notification's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differing: Vec<String>,
-    /// What is the same in all of them, by name: the limits, what the rule is about, the runbook.
+    /// The facts that are the same in all of them, by name: limits, the rule's description, the runbook.
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "wire::pairs")]
     pub common: Vec<(String, String)>,
     /// The largest of them, largest first.

@@ -1,4 +1,4 @@
-//! What a condition compares, with the values of then: `errors / total = 45.2 % (271 of 600), limit 10 %`.
+//! The comparisons of a condition, with their values: `errors / total = 45.2 % (271 of 600), limit 10 %`.
 
 use std::fmt::Write as _;
 
@@ -20,9 +20,9 @@ pub struct Reading {
     pub value: String,
     /// The same when the condition was exceeded most.
     pub peak: String,
-    /// What it is held against: `limit 10 % in 5m`, `at least 95 % in 1m`; empty where the condition does not compare it.
+    /// The bound: `limit 10 % in 5m`, `at least 95 % in 1m`; empty where the condition does not compare it.
     pub limit: String,
-    /// Whether it is worse the less it is.
+    /// True if it is worse the less it is.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub falls: bool,
 }
@@ -38,14 +38,14 @@ impl Reading {
         if self.limit.is_empty() { self.value.clone() } else { format!("{}, {}", self.value, self.limit) }
     }
 
-    /// What its worst value is called: `peak`, or `lowest` of what must not fall.
+    /// Returns the name of its worst value: `peak`, or `lowest` of what must not fall.
     pub fn worst(&self) -> &'static str {
         if self.falls { "lowest" } else { "peak" }
     }
 }
 
-/// What the rule's condition compares, at values of its aggregates (`count` among them) and at those of the peak. Without
-/// guards; a declared value that is in none of it stands behind, without a limit.
+/// Returns the comparisons of the rule's condition, at values of its aggregates (`count` among them) and at those of
+/// the peak. Guards are left out; a declared value that is in no comparison stands behind, without a limit.
 pub fn readings(rule: &Rule, values: &[(String, Value)], peak: &[(String, Value)]) -> Vec<Reading> {
     let number = |name: &str| found(values, name).and_then(Value::as_f64);
     let compared = decisive(rule, &number);
@@ -113,7 +113,7 @@ fn number(expr: &Expr, values: &[(String, Value)]) -> Option<f64> {
     expr.number(&|name| found(values, name).and_then(Value::as_f64))
 }
 
-/// What stands before the bound of what must not fall to it, or below it.
+/// The text before the bound of what must not fall to it, or below it.
 const AT_LEAST: &str = "at least";
 const MORE_THAN: &str = "more than";
 
@@ -122,9 +122,9 @@ struct Side<'a> {
     rule: &'a Rule,
     moving: &'a Expr,
     bound: Option<&'a Expr>,
-    /// What comes before the bound.
+    /// The text before the bound.
     word: &'static str,
-    /// Whether it is shown in percent.
+    /// True if it is shown in percent.
     share: bool,
 }
 
@@ -244,7 +244,7 @@ impl<'a> Side<'a> {
 /// As many as a number that was written in decimal keeps when it is multiplied.
 const MOST_DIGITS: usize = 15;
 
-/// How far from its bound, as a share of it, a value may be rounded.
+/// The distance from its bound, as a share of it, that rounding a value may add.
 const NEAR: f64 = 0.01;
 
 #[expect(clippy::cast_possible_truncation, reason = "saturates far beyond what a duration can be")]

@@ -5,9 +5,9 @@
 //!                                                           └─▶ not wrong any more: its all-clear
 //! ```
 //!
-//! A trouble is one thing from its first word to its all-clear: every notification of it is about the same id, so that a
-//! pager opens one incident and closes it. Whoever finds something wrong says so at every evaluation that finds it, and
-//! never says that it is over: what is not said any more is.
+//! A trouble is one thing from its first word to its all-clear: every notification of it is about the same id, so that
+//! a pager opens one incident and closes it. Whoever finds something wrong says so at every evaluation that finds it,
+//! and never says that it is over: what is not said any more is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -221,8 +221,8 @@ impl Troubles {
         self.open.get(subject)
     }
 
-    /// Takes `wrong` for all that is wrong at `at` with the subjects that `settles` says yes to, and returns what is told
-    /// of it. Of a subject that is named twice, the last word counts.
+    /// Takes `wrong` for all that is wrong at `at` with the subjects that `settles` says yes to, and returns what is
+    /// told of it. Of a subject that is named twice, the last word counts.
     pub fn settle(
         &mut self,
         wrong: Vec<Wrong>,
@@ -301,7 +301,7 @@ impl Troubles {
         wanting
     }
 
-    /// What is wrong was told at `to` at the latest. It keeps its id, and so the time from which it was wrong.
+    /// Moves the times at which troubles were told to `to` at the latest. A trouble keeps its id, and so its beginning.
     pub fn set_back(&mut self, to: i64) {
         for trouble in self.open.values_mut() {
             trouble.told_at = trouble.told_at.min(to);

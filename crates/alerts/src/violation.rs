@@ -85,12 +85,12 @@ pub fn declared(rule: &Rule, values: &[(String, Value)]) -> Vec<(String, Value)>
     values.iter().filter(|(name, _)| rule.declares(name)).cloned().collect()
 }
 
-/// How often the values of one key occur among the matching spans of a window.
+/// The counts of one key's values among the matching spans of a window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Top {
     /// The key as the rule writes it.
     pub key: String,
-    /// How many spans there are.
+    /// The number of spans.
     pub spans: u64,
     /// The commonest values, the commonest first.
     pub values: Vec<TopValue>,
@@ -133,7 +133,7 @@ pub struct Evidence {
     /// `unset`, `ok` or `error`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// What the span says of its status, where it says something.
+    /// The span's status message, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_message: Option<String>,
     /// Key and canonical text.

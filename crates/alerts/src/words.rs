@@ -29,13 +29,13 @@ fn word(event: Event) -> &'static str {
     }
 }
 
-/// How bad, and what: `CRITICAL firing: checkout-error-ratio`. So every message begins.
+/// Returns severity and event: `CRITICAL firing: checkout-error-ratio`. Every message begins so.
 pub fn heading(severity: Severity, what: &str) -> String {
     format!("{} {what}", severity.as_str().to_uppercase())
 }
 
 impl Notification {
-    /// What comes first in every message: `CRITICAL firing: checkout-error-ratio`; of what is about no rule, its title.
+    /// Returns the head of every message: `CRITICAL firing: checkout-error-ratio`; without a rule, the title.
     pub fn heading(&self) -> String {
         match (&self.rule, self.alert.is_some() || self.summary.is_some()) {
             (Some(rule), true) => heading(self.severity, &format!("{}: {}", word(self.event), plain(rule))),
@@ -44,8 +44,8 @@ impl Notification {
     }
 }
 
-/// What is compared, and of which group, in one line: `errors / total = 45.2 % (271 of 600), limit 10 % in 5m for env=prod`. Of
-/// what is over, how long it lasted and the peak.
+/// Returns comparisons and group in one line: `errors / total = 45.2 % (271 of 600), limit 10 % in 5m for env=prod`. Of
+/// what is over it says how long it lasted, and the peak.
 pub(crate) fn line(event: Event, alert: &Told, now: &Now) -> String {
     let is_limited = |reading: &&Reading| !reading.limit.is_empty();
     let mut shown: Vec<&Reading> = now.readings.iter().filter(is_limited).collect();

@@ -306,8 +306,8 @@ pub(crate) struct SetBackArgs {
     /// The configuration
     #[arg(long, value_name = "FILE", default_value = "fluo.yml")]
     pub(crate) config: PathBuf,
-    /// Where evaluation goes on: RFC 3339, or relative to now as -5m [default: the last evaluation that is recorded and
-    /// whose time has come]
+    /// Time at which evaluation goes on: RFC 3339, or relative to now as -5m [default: the last evaluation that is
+    /// recorded and whose time has come]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) to: Option<String>,
 }

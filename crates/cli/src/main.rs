@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What is told of a panic, which is a mistake of ours.
+/// Returns the message about a panic, which is a mistake of ours.
 fn bug(panic: &PanicHookInfo<'_>) -> String {
     let what = panic.payload_as_str().unwrap_or("no reason given");
     let place =

@@ -16,7 +16,7 @@ use crate::bounded;
 use crate::edge::now;
 use crate::exit::chain;
 
-/// What became of a file.
+/// The outcome of reading a file.
 pub(crate) enum Became {
     /// Its spans are stored.
     Ingested(Ingested),

@@ -81,7 +81,7 @@ pub(crate) async fn open(paths: &[PathBuf]) -> Result<Spans, Failure> {
     Ok(spans)
 }
 
-/// Where spans of OTLP files lie, for DataFusion.
+/// The address of the spans of OTLP files, for DataFusion.
 const DECODED: &str = "memory://otlp/";
 
 impl Spans {
@@ -183,7 +183,7 @@ pub(crate) fn refuse_uri(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// What lies at or below a path.
+/// The entries at or below a path.
 #[derive(Default)]
 pub(crate) struct DataFiles {
     /// The files that hold data, sorted.

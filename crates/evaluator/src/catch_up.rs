@@ -36,12 +36,12 @@ pub(crate) fn next(state: &State, settings: &Settings, eval_time: i64) -> Step {
     Step { eval_time: next, last: next == eval_time, skip_to }
 }
 
-/// What is told of a part of the past that is not judged, because the evaluator did not run for too long.
+/// Returns the notification of a part of the past that is not judged, because the evaluator did not run for too long.
 pub(crate) fn unjudged(from: i64, to: i64, at: i64) -> Notification {
     told_unjudged(None, Stretch { from, to }, at, "The evaluator did not run for longer than `max_catch_up`.")
 }
 
-/// What is told of moments of a rule that are not judged, because the files that they need could not be read for too long.
+/// Returns the notification of a rule's moments that are not judged: their files could not be read for too long.
 pub(crate) fn unjudged_of(rule: &Rule, moments: Stretch, at: i64) -> Notification {
     let why = "The files that it needs could not be read for longer than `max_catch_up`.";
     told_unjudged(Some(rule), moments, at, why)

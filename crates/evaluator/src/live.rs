@@ -36,7 +36,7 @@ pub struct LiveTick {
 }
 
 impl LiveTick {
-    /// What is to be logged of it beside its evaluations, which were told as they were made ([`Host::evaluated`]).
+    /// Returns its log lines beside those of its evaluations, which were told as they were made ([`Host::evaluated`]).
     pub fn lines(&self) -> Vec<(Level, &str, Value)> {
         let Ticked { troubles, broken_files, delivered, overtaken, unfinished, future, .. } = &self.ticked;
         let mut lines: Vec<(Level, &str, Value)> = Vec::new();

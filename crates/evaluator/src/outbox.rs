@@ -28,12 +28,12 @@ pub struct Delivered {
 /// What is left of a lease when nothing new is begun under it: the slowest sink needs less.
 const MARGIN: i64 = 20_000_000_000;
 
-/// The first distance to another try; it doubles up to the longest: a pager that works again is not to be left alone for
-/// long.
+/// The first distance to another try; it doubles up to the longest: a pager that works again is not to be left alone
+/// for long.
 const FIRST_RETRY: i64 = 30_000_000_000;
 const LONGEST_RETRY: i64 = 5 * 60 * 1_000_000_000;
 
-/// How long a sink may ask to be left alone.
+/// The longest time for which a sink may ask to be left alone, in nanoseconds.
 const LONGEST_ASKED: i64 = 3_600_000_000_000;
 
 /// A sink that failed so often in a row is reported.
@@ -89,8 +89,8 @@ fn is_leased(outbox: &[Queued], nonce: &str) -> bool {
 /// Places in the outbox, and sinks.
 type Deliveries = BTreeSet<(usize, String)>;
 
-/// The deliveries that may be begun now. What is told of one alert or trouble is told in order, whatever has to be tried
-/// again: a `firing` behind its `resolved` would leave an incident open at the receiver for ever.
+/// The deliveries that may be begun now. What is told of one alert or trouble is told in order, whatever has to be
+/// tried again: a `firing` behind its `resolved` would leave an incident open at the receiver for ever.
 fn due(outbox: &[Queued], nonce: &str, now: i64) -> Deliveries {
     let mut due = Deliveries::new();
     let mut waiting: BTreeSet<(&str, Id)> = BTreeSet::new();
@@ -307,8 +307,8 @@ fn report(
     }
 }
 
-/// The sinks that a notification is sent to: those that want it, but for one that it is about. An all-clear goes to those
-/// that were told of the trouble.
+/// The sinks that a notification is sent to: those that want it, but for one that it is about. An all-clear goes to
+/// those that were told of the trouble.
 pub(crate) fn addressed(
     state: &mut State,
     host: Host<'_>,

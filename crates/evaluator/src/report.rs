@@ -47,11 +47,11 @@ pub struct Report {
     /// Their spans, as far as their names say.
     #[serde(default)]
     pub spans_in_files: u64,
-    /// Spans, as far as names say, of new files that reach back behind the watermark before: what rules without times of
-    /// their own had judged there was judged again.
+    /// Spans, as far as names say, of new files that reach back behind the watermark before: what rules without times
+    /// of their own had judged there was judged again.
     #[serde(default)]
     pub spans_in_late_files: u64,
-    /// What ingest could not place, as new files say.
+    /// The number of spans that ingest could not place, as new files say.
     #[serde(default)]
     pub spans_set_aside: u64,
     /// Spans of new files of which ingest mended something.
@@ -73,7 +73,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// What is to be logged of the evaluation: how much it matters, what happened, more about it.
+    /// Returns the log line of the evaluation: level, message, fields.
     pub fn line(&self) -> (Level, &'static str, Value) {
         (Level::Info, "evaluated", json!({"evaluation": self}))
     }

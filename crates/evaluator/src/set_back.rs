@@ -1,7 +1,7 @@
 //! A state from the future set back: it holds an evaluation of a time that has not come, and so nothing is evaluated.
 //!
-//! What was judged stays judged. Evaluation goes on where it last was at a time that has come, and judges moments after it
-//! alone: nobody is told anything twice.
+//! Judged moments stay judged. Evaluation goes on where it last was at a time that has come, and judges moments after
+//! it alone: nobody is told anything twice.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::settings::Settings;
 use crate::state::{State, StateError};
 use crate::tick::{Host, SKEW, TickError, load, swap};
 
-/// Why a state is not set back.
+/// The reason why a state is not set back.
 #[derive(Debug, thiserror::Error)]
 pub enum SetBackError {
     /// Occurs when there is no state, or its time has come.
@@ -40,7 +40,7 @@ impl From<StateError> for SetBackError {
     }
 }
 
-/// What was set back.
+/// The times of a state before and after it was set back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SetBack {
     /// The time that the state held; nanoseconds since the epoch, as the other one.
@@ -54,8 +54,8 @@ pub fn is_future(time: i64, now: i64) -> bool {
     time > now.saturating_add(SKEW)
 }
 
-/// Sets the state of the host's store back, to the evaluation at `to`, else to the last one that is recorded and whose time
-/// has come.
+/// Sets the state of the host's store back, to the evaluation at `to`, else to the last one that is recorded and whose
+/// time has come.
 ///
 /// # Errors
 ///

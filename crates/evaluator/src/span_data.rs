@@ -18,7 +18,7 @@ use object_store::path::Path;
 use crate::chain;
 use crate::state::{Damaged, Loss, State, Unread};
 
-/// How long a store may take to give one byte of a file before that counts as unreachable.
+/// The time in which a store gives one byte of a file, or counts as unreachable.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The most files of which one byte is asked for, all at once.
@@ -64,8 +64,8 @@ impl SpanData {
         below.map_or_else(|| location.to_string(), |parts| parts.collect::<Path>().to_string())
     }
 
-    /// The given files as a source. Those that are damaged or cannot be read now are put down in `state`, and left out, as
-    /// are those that it names already: of an outage every file is asked for once in an evaluation.
+    /// The given files as a source. Those that are damaged or cannot be read now are put down in `state`, and left out,
+    /// as are those that it names already: of an outage every file is asked for once in an evaluation.
     pub(crate) async fn source(&self, files: &[DataFile], state: &mut State) -> SpanSource {
         let Opened { mut source, faults, .. } = self.files.source(&self.not_missing(files, state)).await;
         let Holes { damaged, unread } = Holes::of(state);
@@ -106,8 +106,8 @@ impl SpanData {
         }
     }
 
-    /// Returns those of the files of which the store gives no byte in time. A rule that used up its time waiting for the
-    /// store is not to blame.
+    /// Returns those of the files of which the store gives no byte in time. A rule that used up its time waiting for
+    /// the store is not to blame.
     pub(crate) async fn unanswered(&self, files: &[DataFile]) -> Vec<DataFile> {
         let (asked, rest) = files.split_at(files.len().min(MOST_ASKED));
         let answers = join_all(asked.iter().map(async |file| {
@@ -143,10 +143,10 @@ impl SpanData {
     }
 }
 
-/// Why the spans of a file are missing that was there and is not.
+/// The reason of a file's loss that was there and is not any more.
 pub(crate) const GONE: &str = "it was there, and is gone";
 
-/// What tells the bytes of a file from others at its place.
+/// Returns the tag that tells the bytes of a file from others at its place.
 pub(crate) fn tag_of(file: &DataFile) -> String {
     let times = || format!("{} bytes of {}", file.size, file.last_modified_ms);
     file.e_tag.clone().unwrap_or_else(times)
@@ -162,7 +162,7 @@ pub(crate) struct Holes {
 }
 
 impl Holes {
-    /// What is known of them.
+    /// Returns the holes that the state knows.
     pub(crate) fn of(state: &State) -> Self {
         Self {
             damaged: joined(state.damaged.iter().map(|damaged| damaged.ends).collect()),

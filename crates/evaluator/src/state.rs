@@ -138,7 +138,7 @@ pub struct SetAside {
     pub exceeded: i64,
     /// Spans that arrived since then.
     pub spans: u64,
-    /// How many, and why.
+    /// The numbers, by reason.
     pub counts: FileCounts,
 }
 
@@ -151,7 +151,7 @@ pub struct Damaged {
     pub ends: Stretch,
     /// Why.
     pub reason: String,
-    /// What became of it.
+    /// The way in which it was lost.
     #[serde(default, skip_serializing_if = "Loss::is_damage")]
     pub loss: Loss,
     /// The bytes that were found to be damaged, by the store's tag: other bytes at this place are another file.
@@ -159,7 +159,7 @@ pub struct Damaged {
     pub tag: Option<String>,
 }
 
-/// What became of a data file whose spans are missing for good.
+/// The way in which a data file's spans were lost for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Loss {
@@ -186,7 +186,7 @@ pub struct Unread {
     pub name: String,
     /// When its spans ended, as far as is known.
     pub ends: Stretch,
-    /// What was seen instead of its bytes.
+    /// The error in place of its bytes.
     pub reason: String,
 }
 

@@ -1,4 +1,5 @@
-//! What the state says of the present: what fires, how far behind evaluation is, what is wrong. Pure but for reading it.
+//! What the state says of the present: what fires, how far behind evaluation is, what is wrong. Pure but for reading
+//! it.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +31,7 @@ pub struct Status {
     pub eval_time: Option<i64>,
     /// How long ago that is, in nanoseconds.
     pub behind_ns: Option<i64>,
-    /// Whether that time has not come: then nothing is evaluated.
+    /// True if that time has not come: then nothing is evaluated.
     pub from_future: bool,
     /// How many evaluations there were.
     pub evaluations: u64,
@@ -140,7 +141,7 @@ pub struct Pipeline {
     pub newest_end: Option<i64>,
     /// Whether people were told that nothing arrives.
     pub stale: bool,
-    /// What ingest could not place or had to mend; none where nothing was for an hour.
+    /// The spans that ingest could not place or had to mend; none where there were none for an hour.
     pub set_aside: Option<SetAside>,
 }
 
@@ -152,7 +153,7 @@ pub struct SetAside {
     pub since: i64,
     /// Spans that came since then, with those that could not be placed.
     pub spans: u64,
-    /// What could not be placed, by reason.
+    /// The spans that could not be placed, by reason.
     pub set_aside: BTreeMap<String, u64>,
     /// Spans that were mended, by reason.
     pub mended: BTreeMap<String, u64>,

@@ -96,7 +96,8 @@ pub enum TickError {
          leave one that says `enabled: false`"
     )]
     RulesGone,
-    /// Occurs when an evaluation is asked for of a time that has not come: it would leave nothing to be evaluated until then.
+    /// Occurs when an evaluation is asked for of a time that has not come: it would leave nothing to be evaluated until
+    /// then.
     #[error(
         "{} has not come: it is {}. An evaluation of it would leave all evaluations until then undone",
         time::format(*eval_time),
@@ -113,7 +114,7 @@ pub enum TickError {
     Contended(u32),
 }
 
-/// How much clocks may differ, in nanoseconds.
+/// The largest difference between clocks that is allowed, in nanoseconds.
 pub(crate) const SKEW: i64 = 5 * 60 * 1_000_000_000;
 
 /// How often a lost swap is tried again.

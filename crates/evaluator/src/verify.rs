@@ -5,7 +5,7 @@
 //! state/rules/<hash>.yml ─▶ same hash? ─┴▶ judged again at `starts_at`, over exactly these ─▶ holds? same values, evidence?
 //! ```
 //!
-//! What arrived later changes nothing: whoever was told was told of what was there. It is what a `withdrawn` alert is
+//! Later files change nothing: whoever was told was told of what was there. It is what a `withdrawn` alert is
 //! proved by: over all files of its window that are there now, it must not hold. What lies behind the first moment
 //! (`ends_at`, `peak`, whether it held for `for`) is not proved: the alert names the files of its first window only.
 
@@ -101,7 +101,7 @@ pub enum VerifyError {
     Unread {
         /// Its place below the root of the store.
         file: String,
-        /// What was seen instead of its bytes.
+        /// The error in place of its bytes.
         reason: String,
     },
     /// Occurs when the notification is about something else than one alert.
@@ -235,8 +235,8 @@ async fn rule(hash: &str, root: &Root, findings: &mut Vec<Finding>) -> Result<Op
     Err(VerifyError::Rule { name, reason: plain(&reason).into_owned() })
 }
 
-/// What the notification says of the rule, where that is not so. Severity and labels decide nothing: the text that is kept
-/// by its hash may have others.
+/// What the notification says of the rule, where that is not so. Severity and labels decide nothing: the text that is
+/// kept by its hash may have others.
 fn said(notification: &Notification, told: &Told, rule: &Rule) -> Vec<Finding> {
     let violation = &told.violation;
     let name = notification.rule.clone().unwrap_or_default();

@@ -7,17 +7,17 @@ use std::sync::LazyLock;
 /// The table; its head says where it comes from, and under which licence.
 const TABLE: &str = include_str!("attribute_registry/attributes.tsv");
 
-/// What the conventions say of a key.
+/// An entry of the conventions for a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Registered {
-    /// Where it stands.
+    /// The place in which it stands.
     pub(crate) stands: Stands,
-    /// Whether its values are numbers.
+    /// True if its values are numbers.
     pub(crate) is_number: bool,
     is_template: bool,
 }
 
-/// Where an attribute stands.
+/// The place of an attribute: on a span, or on its resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stands {
     /// In spans.

@@ -49,7 +49,7 @@ pub struct Rule {
     pub aggregates: Vec<Aggregate>,
     /// How many spans a violation carries as evidence.
     pub evidence_limit: u32,
-    /// What evidence shows of each span besides what the rule reads.
+    /// The fields of each span that evidence shows besides those that the rule reads.
     pub evidence: EvidenceKeys,
     /// Keys of which messages name the commonest values.
     pub top: Vec<GroupKey>,
@@ -166,12 +166,12 @@ pub struct GroupKey {
     pub field: Field,
 }
 
-/// What evidence shows of each span besides what the rule reads.
+/// The fields of each span that evidence shows besides those that the rule reads.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EvidenceKeys {
     /// The keys that the rule lists.
     pub keys: Vec<GroupKey>,
-    /// Whether [`EvidenceKeys::USUAL`] are left out (`evidence: {only: […]}`).
+    /// True if [`EvidenceKeys::USUAL`] are left out (`evidence: {only: […]}`).
     pub only: bool,
 }
 

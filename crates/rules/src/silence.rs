@@ -56,7 +56,7 @@ pub(crate) struct Written {
     pub(crate) parts: Vec<Vec<Part>>,
 }
 
-/// Where the parts of a matcher stand.
+/// The places of a matcher's parts.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Part {
     pub(crate) label: Place,

@@ -1,4 +1,4 @@
-//! What people read, whatever they read it in: heading, facts, traces and links of a notification.
+//! The message of a notification for every sink: heading, facts, traces and links.
 //!
 //! Every text is clean, none has markup: a sink adds its own and escapes these. Nothing is said twice.
 
@@ -17,18 +17,18 @@ const MAX_LINK: usize = 2_000;
 /// A notification for people.
 #[derive(Debug)]
 pub(crate) struct Message {
-    /// How bad, what happened, to which rule or alarm: `CRITICAL firing: checkout-error-ratio`.
+    /// Severity, event, and rule or alarm: `CRITICAL firing: checkout-error-ratio`.
     pub(crate) heading: String,
     /// The same, and what there is to know, in one line.
     pub(crate) title: String,
-    /// The rule's own summary, and what it is about; of what is about no alert, all that there is to say. May have several
-    /// lines, and be empty.
+    /// The rule's own summary, and what it is about; of what is about no alert, all that there is to say. May have
+    /// several lines, and be empty.
     pub(crate) lead: String,
     /// Names and values.
     pub(crate) facts: Vec<Fact>,
     /// Traces that show it, and whether they can be looked at.
     pub(crate) traces: Vec<(Trace, Option<Url>)>,
-    /// How many there are besides.
+    /// The number of those that are not listed.
     pub(crate) more_traces: usize,
     /// The largest of many alerts, a line each.
     pub(crate) largest: Vec<String>,
@@ -147,7 +147,7 @@ impl Message {
     }
 }
 
-/// How many of many alerts a message lists.
+/// The most alerts that a message lists.
 pub(crate) const MAX_LARGEST: usize = 10;
 
 /// A link that is safe to offer: whole, and of the web. Its parts are in percent form, as the parser leaves them.

@@ -1,8 +1,8 @@
 //! Block Kit messages to a Slack incoming webhook.
 //!
 //! Every text from outside is `plain_text`, where Slack knows no formatting, mention or link, and has `&`, `<` and `>`
-//! written as entities besides, as in the fallback text, which is not `plain_text`. The only `mrkdwn` is our own list of
-//! links, `verbatim`. Slack does not de-duplicate: a message whose answer is lost is posted again.
+//! written as entities besides, as in the fallback text, which is not `plain_text`. The only `mrkdwn` is our own list
+//! of links, `verbatim`. Slack does not de-duplicate: a message whose answer is lost is posted again.
 
 use async_trait::async_trait;
 use fluo_alerts::notification::{Event, Notification};
@@ -79,7 +79,7 @@ fn form(message: &Message, sign: &str) -> Value {
     })
 }
 
-/// What a person sees before reading.
+/// The text that a person sees before reading.
 fn sign(notification: &Notification) -> &'static str {
     match (notification.event, notification.severity) {
         // What fired and was seen late is over, and still bad news.

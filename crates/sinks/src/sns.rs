@@ -50,7 +50,7 @@ const MAX_SUBJECT: usize = 100;
 /// Chat programs cut longer texts.
 const MAX_DESCRIPTION: usize = 4_000;
 
-/// How many facts a chat shows.
+/// The most facts that a chat shows.
 const MAX_FACTS: usize = 20;
 
 /// The name of the credentials in the SDK's logs.

@@ -2,8 +2,8 @@
 //!
 //! Texts are runs of a `RichTextBlock`, which by the cards' definition know no Markdown, links or mentions, so nothing
 //! in a value can become any of them; only `{{`, which begins the cards' own functions, is taken apart. `TextBlock` and
-//! `FactSet`, which read Markdown and whose clients differ in what a backslash escapes, are not used. Links are buttons.
-//! The service does not de-duplicate: a message whose answer is lost is posted again.
+//! `FactSet`, which read Markdown and whose clients differ in what a backslash escapes, are not used. Links are
+//! buttons. The service does not de-duplicate: a message whose answer is lost is posted again.
 
 use async_trait::async_trait;
 use fluo_alerts::notification::{Event, Notification};
@@ -24,8 +24,8 @@ const MAX_LINKS: usize = 6;
 /// How long the address of one may be: all of them must leave room for the text.
 const MAX_LINK: usize = 1_000;
 
-/// How much is shown, from the most to the least: lines of the lead, facts, traces or listed alerts, links, and characters
-/// of a line. What shows it goes before what it is.
+/// The sizes of a card, from the largest to the least: lines of the lead, facts, traces or listed alerts, links, and
+/// characters of a line. What shows it goes before what it is.
 const SIZES: [Size; 5] = [
     Size { lead: 20, facts: 30, details: 10, links: MAX_LINKS, line: 600 },
     Size { lead: 12, facts: 20, details: 3, links: MAX_LINKS, line: 300 },
@@ -34,7 +34,7 @@ const SIZES: [Size; 5] = [
     Size { lead: 3, facts: 8, details: 0, links: 1, line: 80 },
 ];
 
-/// How much of a message is shown.
+/// The part of a message that is shown.
 #[derive(Clone, Copy)]
 struct Size {
     lead: usize,

@@ -1,9 +1,9 @@
-//! Where both encodings put what they read: spans get their resource and scope here, are handed on in small batches, and
-//! everything that is no span is counted.
+//! The place where both encodings put spans: these get their resource and scope here, are handed on in small batches,
+//! and everything that is no span is counted.
 //!
 //! A decoder says which resource and scope the next spans belong to before it hands over the spans: what has left in a
-//! batch cannot be changed. For the same reason it makes sure that a document can be read to its end before it hands over
-//! the first of its spans.
+//! batch cannot be changed. For the same reason it makes sure that a document can be read to its end before it hands
+//! over the first of its spans.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -23,7 +23,7 @@ use crate::span::{InstrumentationScope, Resource, Span};
 /// the object.
 const BATCH_COST: usize = 4 << 20;
 
-/// Who takes spans as they are read, and says whether it wants more.
+/// A receiver of spans as they are read, which says whether it wants more.
 pub(crate) type Sink<'s> = &'s mut dyn FnMut(Batch) -> ControlFlow<()>;
 
 /// What is read so far.
@@ -45,8 +45,8 @@ pub(crate) struct Assembly<'s> {
     stopped: bool,
 }
 
-/// The resource or scope of the spans that come next. Equal ones of a batch are one allocation: an object holds the same
-/// ones many times.
+/// The resource or scope of the spans that come next. Equal ones of a batch are one allocation: an object holds the
+/// same ones many times.
 #[derive(Debug)]
 struct Current<T> {
     value: Arc<T>,
@@ -56,12 +56,12 @@ struct Current<T> {
     is_known: bool,
 }
 
-/// What has come of the present document.
+/// The parts of the present document that have come.
 #[derive(Debug, Default)]
 struct Document {
     /// Spans that were placed.
     placed: u64,
-    /// What was set aside before it.
+    /// The spans that were set aside before it.
     before: SetAside,
     /// The first of its parts that could not be read.
     broken: Option<DecodeError>,
@@ -148,7 +148,7 @@ impl<'s> Assembly<'s> {
         self.set_aside.add(reason, 1);
     }
 
-    /// How many spans of the present document were placed.
+    /// The number of spans of the present document that were placed.
     pub(crate) fn placed(&self) -> u64 {
         self.document.placed
     }
@@ -192,7 +192,7 @@ impl<'s> Assembly<'s> {
         }
     }
 
-    /// What was counted. If no document could be read, that is an error: the first one's.
+    /// Returns the counts. If no document could be read, that is an error: the first one's.
     pub(crate) fn finish(mut self) -> Result<(SetAside, u64), DecodeError> {
         if self.cost > self.limits.max_object_cost {
             return Err(DecodeError::TooCostly { limit: self.limits.max_object_cost });

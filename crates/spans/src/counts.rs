@@ -9,7 +9,7 @@ pub trait Reasoned: Copy + Ord {
     fn as_str(self) -> &'static str;
 }
 
-/// How many, by reason.
+/// Counts, by reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counts<R>(BTreeMap<R, u64>);
 
@@ -35,7 +35,7 @@ impl<R: Reasoned> Counts<R> {
         }
     }
 
-    /// How many of `reason`.
+    /// Returns the count of `reason`.
     pub fn get(&self, reason: R) -> u64 {
         self.0.get(&reason).copied().unwrap_or(0)
     }
@@ -57,7 +57,7 @@ impl<R: Reasoned> Counts<R> {
         parts.join(", ")
     }
 
-    /// How many in all.
+    /// Returns the sum of all counts.
     pub fn total(&self) -> u64 {
         self.0.values().fold(0, |total, count| total.saturating_add(*count))
     }

@@ -8,8 +8,9 @@
 //!
 //! Three sizes of what can be wrong. A value is [mended](crate::mend), and its span counts. What has a boundary of its
 //! own and cannot be placed (a span; a part of a request; a line, frame or array element among others) is [set
-//! aside](crate::set_aside) and counted, and its neighbours are kept. What breaks the boundaries themselves (a compressed
-//! stream, a lone document's syntax, the outermost lengths) is a [`DecodeError`], and nothing of the object counts.
+//! aside](crate::set_aside) and counted, and its neighbours are kept. What breaks the boundaries themselves (a
+//! compressed stream, a lone document's syntax, the outermost lengths) is a [`DecodeError`], and nothing of the object
+//! counts.
 
 use std::ops::ControlFlow;
 
@@ -37,10 +38,10 @@ pub struct Batch {
     pub mended: MendedSpans,
 }
 
-/// What an object held beside its spans.
+/// The counts of an object beside its spans.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rest {
-    /// What could not be placed.
+    /// The spans that could not be placed.
     pub set_aside: SetAside,
     /// Documents (lines, elements, frames) of logs, metrics or profiles.
     pub other_signals: u64,
@@ -53,14 +54,14 @@ pub struct Decoded {
     pub spans: Vec<Span>,
     /// Those of them that were mended.
     pub mended: MendedSpans,
-    /// What could not be placed.
+    /// The spans that could not be placed.
     pub set_aside: SetAside,
     /// Documents (lines, elements, frames) of logs, metrics or profiles.
     pub other_signals: u64,
 }
 
-/// Decodes an object as it lies in the bucket. All its spans are then in memory: [`decode_batches`] is for what strangers
-/// send.
+/// Decodes an object as it lies in the bucket. All its spans are then in memory: [`decode_batches`] is for what
+/// strangers send.
 ///
 /// # Errors
 ///

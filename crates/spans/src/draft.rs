@@ -201,7 +201,7 @@ impl Draft {
         Ok((span, mending.mends()))
     }
 
-    /// What says which span it is and when it ended, or the first reason why nobody knows.
+    /// Returns the span's ids and end, or the first reason why nobody knows them.
     fn place(&self, limits: &Limits) -> Result<([u8; 16], [u8; 8], i64), Reason> {
         let placed = || {
             let trace_id = self.trace_id.required(

@@ -2,10 +2,10 @@
 //! the bytes that they came in. Two bytes of protobuf are an event of a hundred.
 //!
 //! Of one span, resource or attribute, what goes beyond a bound is left out and [mended](crate::mend); the bounds
-//! depend on nothing but the span itself, so that a copy of it in another object is the same span. Of a whole object, what
-//! goes beyond a bound is a [`DecodeError`](crate::DecodeError).
+//! depend on nothing but the span itself, so that a copy of it in another object is the same span. Of a whole object,
+//! what goes beyond a bound is a [`DecodeError`](crate::DecodeError).
 
-/// What an object and each of its spans may take.
+/// The limits of an object and of each of its spans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Most bytes that an object may decompress to, over all frames. Default 256 MiB.
@@ -20,7 +20,7 @@ pub struct Limits {
     pub max_resource_bytes: usize,
     /// Most events and links of one span, and attributes in one place. Default 8,192: 64 times what SDKs keep.
     pub max_items: usize,
-    /// How deep arrays and maps may nest in an attribute's value. Default 64; values above 100 count as
+    /// The deepest nesting of arrays and maps in an attribute's value. Default 64; values above 100 count as
     /// 100, which is what [`text::array`](crate::text::array) is sure to read back.
     pub max_depth: usize,
     /// The latest end of a span, in nanoseconds since the epoch: later ones are set aside. Default: any.

@@ -1,7 +1,7 @@
-//! What was wrong with a span that could be placed all the same, and was repaired or left out.
+//! The faults of a span that could be placed all the same, and were repaired or left out.
 //!
-//! Counted are *spans*, so that the counts can be held against the spans of a file: one whose resource was mended counts
-//! like every other span of that resource, and one with two mended values of a kind counts once for the kind.
+//! Counted are *spans*, so that the counts can be held against the spans of a file: one whose resource was mended
+//! counts like every other span of that resource, and one with two mended values of a kind counts once for the kind.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use std::ops::BitOrAssign;
 use crate::counts::{Counts, Reasoned};
 use crate::identity::SpanKey;
 
-/// What was mended.
+/// The faults that were mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mend {
     /// Text with bytes that are not UTF-8: U+FFFD stands for them.
@@ -123,7 +123,7 @@ impl Mends {
         self.0 == 0
     }
 
-    /// What was mended, each once, in a fixed order.
+    /// Returns the faults that were mended, each once, in a fixed order.
     pub fn iter(self) -> impl Iterator<Item = Mend> {
         Mend::ALL.into_iter().filter(move |mend| self.0 & mend.bit() != 0)
     }
@@ -151,12 +151,12 @@ impl MendedSpans {
         }
     }
 
-    /// What was mended of a span.
+    /// The faults of a span that were mended.
     pub fn get(&self, key: &SpanKey) -> Mends {
         self.0.get(key).copied().unwrap_or_default()
     }
 
-    /// How many spans there are.
+    /// The number of spans.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -183,7 +183,7 @@ impl MendedSpans {
     }
 }
 
-/// How many spans were mended.
+/// The numbers of spans that were mended.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Mended {
     /// Spans of which anything was.

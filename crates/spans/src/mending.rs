@@ -1,5 +1,5 @@
-//! What each field makes of the value that came for it: the one place, for both encodings, where a value is taken as it
-//! is, read by its meaning, or left out; and where what that cost is noted.
+//! The meaning of each field's value: the one place, for both encodings, where a value is taken as it is, read by its
+//! meaning, or left out; and where the loss is noted.
 //!
 //! | field | value of another type |
 //! | --- | --- |
@@ -29,7 +29,7 @@ const ANY_PADDING: GeneralPurposeConfig = GeneralPurposeConfig::new()
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, ANY_PADDING);
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, ANY_PADDING);
 
-/// What a text, an attribute, an element of an array and a member of a map take beside their own bytes: the structures
+/// The memory that a text, an attribute, an array's element and a map's member take beside their bytes: the structures
 /// that hold them, which grow by doubling, and the allocator's share.
 const TEXT: usize = 16;
 const ATTRIBUTE: usize = 96;
@@ -55,7 +55,7 @@ pub(crate) enum Declared {
 #[derive(Debug, Default)]
 pub(crate) struct AttributeList {
     pub(crate) pairs: Vec<(String, String)>,
-    /// How many more there were.
+    /// The number of those beyond the limit.
     pub(crate) lost: u32,
 }
 
@@ -65,11 +65,11 @@ pub(crate) type Attribute<'a> = (Option<Cow<'a, str>>, Option<Value<'a>>);
 /// An attribute before any of it is read.
 pub(crate) const UNREAD: Attribute<'static> = (Some(Cow::Borrowed("")), Some(Value::Empty));
 
-/// What a span may still take, at some point of its reading.
+/// The memory that a span may still take, at some point of its reading.
 #[derive(Clone, Copy)]
 pub(crate) struct Room(usize);
 
-/// What was mended of one span, resource or scope so far, and what it may still take.
+/// The faults of one span, resource or scope that were mended so far, and the memory that it may still take.
 #[derive(Debug)]
 pub(crate) struct Mending<'l> {
     limits: &'l Limits,
@@ -84,7 +84,7 @@ impl<'l> Mending<'l> {
         Self { limits, mends: Mends::default(), left: limits.max_span_bytes }
     }
 
-    /// What was mended.
+    /// The faults that were mended.
     pub(crate) fn mends(&self) -> Mends {
         self.mends
     }
@@ -257,8 +257,8 @@ impl<'l> Mending<'l> {
         })
     }
 
-    /// An id in text: hex of either case, or base64 as SDKs write it that print protobuf's own JSON. Their lengths differ,
-    /// so neither is taken for the other.
+    /// An id in text: hex of either case, or base64 as SDKs write it that print protobuf's own JSON. Their lengths
+    /// differ, so neither is taken for the other.
     pub(crate) fn id_in_text<const N: usize>(received: Received<'_>) -> Id<N> {
         let Received::Text(text) = received else {
             return if received == Received::Nothing { Id::Missing } else { Id::Malformed };
@@ -301,8 +301,8 @@ impl<'l> Mending<'l> {
         }
     }
 
-    /// Sets an attribute's value to one that is declared to be of a type. What is not set leaves it as it was: of several
-    /// members the last that is set wins, as in protobuf's `oneof`.
+    /// Sets an attribute's value to one that is declared to be of a type. What is not set leaves it as it was: of
+    /// several members the last that is set wins, as in protobuf's `oneof`.
     pub(crate) fn set<'a>(
         &mut self,
         value: &mut Option<Value<'a>>,
@@ -374,7 +374,7 @@ impl<'l> Mending<'l> {
         self.take(if map { MEMBER } else { ELEMENT })
     }
 
-    /// What is left before an attribute is read, for [`keep`](Self::keep).
+    /// Returns the memory that is left before an attribute is read, for [`keep`](Self::keep).
     pub(crate) fn room(&self) -> Room {
         Room(self.left)
     }

@@ -17,7 +17,7 @@ pub(crate) enum Received<'a> {
     Double(f64),
     /// Text; in protobuf also bytes and messages.
     Text(Text<'a>),
-    /// What is no single value: an array, an object, a group. The decoder has stepped over it.
+    /// No single value: an array, an object, a group. The decoder has stepped over it.
     Structure,
 }
 
@@ -45,7 +45,7 @@ impl<'a> Text<'a> {
         Self { raw, escaped: false }
     }
 
-    /// What stands between the quotation marks of a JSON string; `escaped` where there is a backslash or a control
+    /// The text between the quotation marks of a JSON string; `escaped` where there is a backslash or a control
     /// character in it.
     pub(crate) fn quoted(raw: &'a [u8], escaped: bool) -> Self {
         Self { raw, escaped }
@@ -87,8 +87,8 @@ impl<'a> Text<'a> {
 }
 
 /// The inside of a JSON string, its escapes resolved. What JSON does not allow is kept as it stands: who writes
-/// `C:\path` means backslashes. An escaped lone surrogate is U+FFFD, as the collector reads it: JavaScript cuts emoji in
-/// half where it shortens attributes.
+/// `C:\path` means backslashes. An escaped lone surrogate is U+FFFD, as the collector reads it: JavaScript cuts emoji
+/// in half where it shortens attributes.
 fn unescaped(raw: &[u8], mends: &mut Mends) -> Vec<u8> {
     let mut text = Vec::with_capacity(raw.len());
     let mut rest = raw;

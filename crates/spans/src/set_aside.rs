@@ -1,4 +1,4 @@
-//! Why a span could not be placed, and so is in no data file: counted by reason, since nothing is dropped silently.
+//! The reasons why spans could not be placed, and so are in no data file: counted, since nothing is dropped silently.
 //!
 //! A span is set aside only if nobody can say what it is (its ids) or when it ended. Everything else that may be wrong
 //! with it costs only itself and is [mended](crate::mend).
@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::counts::{Counts, Reasoned};
 
-/// Why a span (or, where it says so, something larger) was set aside.
+/// The reason why a span (or, where it says so, something larger) was set aside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// No trace id, or an empty one.
@@ -31,7 +31,7 @@ pub enum Reason {
     /// End time too far after the moment at which the object was written: a clock that is that wrong would put the span
     /// before every watermark.
     EndInFuture,
-    /// What stands where a span must be is none, or breaks off before its ids and its end.
+    /// The value in the place of a span is none, or breaks off before its ids and its end.
     MalformedSpan,
     /// A part of an object in which spans may have stood, nobody knows how many: a list that is none, a message of
     /// resource or scope spans that breaks off.

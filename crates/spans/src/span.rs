@@ -45,7 +45,7 @@ pub struct Span {
     pub dropped_links: u32,
 }
 
-/// What a text, and an attribute, take beside their own bytes: what holds them, and the allocator's share.
+/// The memory that a text, and an attribute, take beside their bytes: their structures, and the allocator's share.
 const TEXT_COST: usize = 16;
 const ATTRIBUTE_COST: usize = size_of::<(String, String)>() + 2 * TEXT_COST;
 

@@ -1,4 +1,4 @@
-//! What ingest counted of a data file and of the object that it came from, kept in the file's own metadata, where an
+//! The counts of ingest for a data file and of the object that it came from, kept in the file's own metadata, where an
 //! evaluator finds it with the footer that it reads anyway.
 //!
 //! ```text
@@ -8,8 +8,8 @@
 //! ```
 //!
 //! A key stands there only if it has something to say. What an object held and could not be placed stands in its last
-//! file; where it has none, in a file without rows in the hour in which the object was written, so that it is counted once
-//! and by whoever looks at new files.
+//! file; where it has none, in a file without rows in the hour in which the object was written, so that it is counted
+//! once and by whoever looks at new files.
 
 use std::collections::BTreeMap;
 
@@ -21,10 +21,10 @@ const SET_ASIDE: &str = "fluo.set_aside";
 const MENDED: &str = "fluo.mended";
 const MENDED_SPANS: &str = "fluo.mended_spans";
 
-/// What ingest counted. Reasons are texts, since another version's may be among them.
+/// The counts of ingest. Reasons are texts, since another version's may be among them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct FileCounts {
-    /// What could not be placed, by reason.
+    /// The spans that could not be placed, by reason.
     pub set_aside: BTreeMap<String, u64>,
     /// Spans that were mended, by reason.
     pub mended: BTreeMap<String, u64>,
@@ -59,7 +59,7 @@ impl FileCounts {
             .collect()
     }
 
-    /// What a file's metadata say. What cannot be read counts as nothing: it is another program's.
+    /// Returns the counts of a file's metadata; nothing where they cannot be read, since another program wrote them.
     pub fn from_metadata(metadata: Option<&Vec<KeyValue>>) -> Self {
         let value = |key: &str| {
             let pair = metadata.into_iter().flatten().find(|pair| pair.key == key);
@@ -85,7 +85,7 @@ impl FileCounts {
         self.mended_spans = self.mended_spans.saturating_add(other.mended_spans);
     }
 
-    /// How many could not be placed.
+    /// Returns the number of spans that could not be placed.
     pub fn set_aside_total(&self) -> u64 {
         self.set_aside.values().fold(0, |total, count| total.saturating_add(*count))
     }

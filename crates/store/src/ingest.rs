@@ -7,8 +7,8 @@
 //!
 //! Invariants: an object's spans count once, whatever was redelivered, under whatever key, however
 //! compressed (I5), since the names of its files are a function of its decompressed bytes; and writing them
-//! twice is harmless (I2), since "exists" is success ([`crate::put`]). What memory it takes is bounded: beside the bytes
-//! and the files there is no more than a part of the spans at a time (`data_files`).
+//! twice is harmless (I2), since "exists" is success ([`crate::put`]). What memory it takes is bounded: beside the
+//! bytes and the files there is no more than a part of the spans at a time (`data_files`).
 
 mod data_files;
 
@@ -41,8 +41,8 @@ const CONCURRENT_PUTS: usize = 8;
 pub struct IngestOptions {
     /// Of decoding; of these, the latest end is what `max_future_ns` says.
     pub limits: Limits,
-    /// Most memory that an object may take at once, in bytes: as it came, decompressed, with the spans that wait and its
-    /// data files. Default 512 MiB.
+    /// Most memory that an object may take at once, in bytes: as it came, decompressed, with the spans that wait and
+    /// its data files. Default 512 MiB.
     pub max_memory: u64,
     /// Spans that end later than this after their object was written are set aside, in nanoseconds.
     /// Default ten minutes.
@@ -78,7 +78,7 @@ pub enum Written {
 }
 
 impl Written {
-    /// What a span of the object can have ended at, at the latest, and be believed, in nanoseconds.
+    /// The latest end of a span of the object that is believed, in nanoseconds since the epoch.
     fn latest_end_ns(self, max_future_ns: i64) -> i64 {
         let latest = match self {
             Self::At(ms) => ms,
@@ -109,7 +109,7 @@ pub struct Ingested {
     pub files: Vec<WrittenFile>,
     /// Bytes of the object as it came.
     pub raw_bytes: u64,
-    /// What could not be placed.
+    /// The spans that could not be placed.
     pub set_aside: SetAside,
     /// Of its spans, those that were mended.
     pub mended: Mended,
@@ -149,8 +149,9 @@ pub struct WrittenFile {
 ///
 /// # Errors
 ///
-/// [`StoreError::Decode`], [`StoreError::TooManyHours`] and [`StoreError::TooMuchMemory`] where the object as a whole cannot be read; it then wrote
-/// nothing. [`StoreError::Request`] where the store fails; some files may have been written, which is harmless.
+/// [`StoreError::Decode`], [`StoreError::TooManyHours`] and [`StoreError::TooMuchMemory`] where the object as a whole
+/// cannot be read; it then wrote nothing. [`StoreError::Request`] where the store fails; some files may have been
+/// written, which is harmless.
 pub async fn ingest_object(
     store: &dyn ObjectStore,
     root: &Path,
@@ -257,7 +258,7 @@ fn encode(
     Ok((counts, encoded.files))
 }
 
-/// What bytes hold; none where that is more than there is memory `left` for.
+/// Returns the decompressed bytes; none where these are more than there is memory `left` for.
 fn decompress_within<'a>(
     raw: &'a [u8],
     limits: &Limits,

@@ -6,7 +6,8 @@
 //! | asked for | is listed | from it comes |
 //! | --- | --- | --- |
 //! | [`list`]: all there is | the root, in one listing | every file |
-//! | [`list_hours`]: some hours | their folders, several at a time; of many hours, the days' that exist | every file in them |
+//! | [`list_hours`]: some hours | their folders, several at a time; of many hours, the days' that exist | every file in
+//! them |
 //! | [`list_range`]: spans that ended in a range | the same | files whose names do not say that they hold none |
 
 use std::collections::BTreeSet;
@@ -44,7 +45,7 @@ pub struct Foreign {
     pub reason: &'static str,
     /// Whether data files may lie behind it, which then are missing: what is judged without them is partial.
     pub may_hide_spans: bool,
-    /// Whether it may be something else the next time, without anybody touching it.
+    /// True if it may be something else the next time, without anybody touching it.
     pub may_pass: bool,
 }
 

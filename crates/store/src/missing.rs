@@ -1,4 +1,4 @@
-//! What is missing is said to be missing, also where a bucket says "forbidden".
+//! A missing object is said to be missing, also where a bucket says "forbidden".
 //!
 //! S3 answers 404 for an object that is not there only to whoever may list the whole bucket, and 403 to everybody else.
 //! fluo's functions may list their own folders, and no more. So a 403 is looked into: where the object's folder can be

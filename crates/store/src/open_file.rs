@@ -43,7 +43,7 @@ pub struct OpenFile {
     pub rows: u64,
     /// When the raw object of its spans was written, in milliseconds since the epoch; of several, the last.
     pub ingested_at_ms: Option<i64>,
-    /// What ingest counted of it.
+    /// The counts of ingest.
     pub counts: FileCounts,
 }
 

@@ -32,8 +32,8 @@ const ZSTD_LEVEL: i32 = 3;
 const BATCH_ROWS: usize = 16 * 1024;
 const BATCH_BYTES: usize = 16 << 20;
 
-/// What a writer keeps of each column of a row group until the file is finished, in bytes: where it lies, statistics and
-/// indexes of its pages.
+/// The memory that a writer keeps for each column of a row group until the file is finished, in bytes: its place,
+/// statistics and indexes of its pages.
 const COLUMN_COST: usize = 2 << 10;
 
 /// Identifiers: random, so that statistics over them say nothing and would only make footers larger. (The
@@ -58,7 +58,7 @@ pub fn to_parquet(spans: Vec<Span>, ingested_at_ms: i64, layout: &Layout) -> Res
 pub struct SpanFileWriter<'l> {
     layout: &'l Layout,
     writer: ArrowWriter<Vec<u8>>,
-    /// What is kept of every row group for the footer.
+    /// The metadata of every row group, for the footer.
     row_group_cost: usize,
 }
 
@@ -88,7 +88,7 @@ impl<'l> SpanFileWriter<'l> {
         Ok(self.writer.flush()?)
     }
 
-    /// What the file takes in memory so far.
+    /// Returns the memory that the file takes so far, in bytes.
     pub fn cost(&self) -> usize {
         self.writer.bytes_written()
             + self.writer.in_progress_size()

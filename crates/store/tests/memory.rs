@@ -1,4 +1,4 @@
-//! What ingest takes of memory, whatever a sender sends: never more than one object may.
+//! Ingest never takes more memory than one object may, whatever a sender sends.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 

@@ -26,7 +26,7 @@ use crate::subscribers::Subscribers;
 /// is cut off all the same is done again.
 const MARGIN: i64 = 20_000_000_000;
 
-/// How often the topic's subscribers are counted, in nanoseconds.
+/// The time between two counts of the topic's subscribers, in nanoseconds.
 const COUNTED_EVERY: i64 = 5 * 60 * 1_000_000_000;
 
 /// The part of its memory in which the function keeps data files, for its next rules and invocations.
@@ -171,7 +171,8 @@ impl EvaluateRules {
         emit(&self.name, now, &metrics);
     }
 
-    /// Metrics of the topic's subscribers. That they are not known is no failure: whoever is subscribed is told all the same.
+    /// Metrics of the topic's subscribers. That they are not known is no failure: whoever is subscribed is told all the
+    /// same.
     async fn count_subscribers(&self) {
         match self.subscribers.count().await {
             Ok(metrics) => emit(&self.name, (self.clock)(), &metrics),

@@ -1,4 +1,4 @@
-//! How many are subscribed to the topic: a topic that nobody listens to takes every message, and says nothing.
+//! The number of the topic's subscribers: a topic that nobody listens to takes every message, and says nothing.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use aws_sdk_sns::error::DisplayErrorContext;
 use aws_types::SdkConfig;
 use fluo_runtime::metrics::{Metric, Unit};
 
-/// How long SNS may take to say so: nothing depends on it.
+/// The time that SNS may take to say so: nothing depends on it.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The topic's subscribers.
@@ -29,7 +29,7 @@ impl Subscribers {
     ///
     /// # Errors
     ///
-    /// Why it is not known.
+    /// The reason why it is not known.
     pub async fn count(&self) -> Result<[Metric; 2], String> {
         let asked = self.client.get_topic_attributes().topic_arn(&self.topic_arn).send();
         let answer = tokio::time::timeout(TIMEOUT, asked)

@@ -1,8 +1,8 @@
 //! What was observed of one rule and group: holding moments in segments, and the runs that these make.
 //!
-//! A segment is what one look at a stretch of time found. When the stretch is looked at again because late spans reached
-//! back to it, its segments are replaced; a stretch never cuts a segment in two. Runs are segments at most `gap` apart:
-//! they are the violations.
+//! A segment is what one look at a stretch of time found. When the stretch is looked at again because late spans
+//! reached back to it, its segments are replaced; a stretch never cuts a segment in two. Runs are segments at most
+//! `gap` apart: they are the violations.
 
 use serde::{Deserialize, Serialize};
 
@@ -135,7 +135,7 @@ pub fn joined(mut stretches: Vec<Stretch>) -> Vec<Stretch> {
     joined
 }
 
-/// What of some stretches lies in none of others; both are in order, and so is the result.
+/// Returns the parts of some stretches that lie in none of others; both are in order, and so is the result.
 pub fn without(stretches: &[Stretch], others: &[Stretch]) -> Vec<Stretch> {
     let mut left = Vec::with_capacity(stretches.len());
     for &stretch in stretches {
@@ -151,8 +151,8 @@ pub fn without(stretches: &[Stretch], others: &[Stretch]) -> Vec<Stretch> {
     left
 }
 
-/// Puts what was found in the judged stretches in the place of what was there. In the `holed` ones some spans are missing:
-/// what is not found there any more stands, and what is found there is added to it.
+/// Puts what was found in the judged stretches in the place of what was there. In the `holed` ones some spans are
+/// missing: what is not found there any more stands, and what is found there is added to it.
 pub(crate) fn replace(
     segments: &mut Vec<Segment>,
     judged: &[Stretch],

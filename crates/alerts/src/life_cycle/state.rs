@@ -74,7 +74,7 @@ pub enum Phase {
     Merged,
 }
 
-/// How an alert goes: its values at the moments that messages speak of.
+/// The course of an alert: its values at the moments that messages speak of.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Course {
     /// The newest judged moment at which the condition held; nanoseconds since the epoch.
@@ -106,9 +106,9 @@ pub struct Alert {
     pub ends_at: i64,
     /// Where in its life it is.
     pub phase: Phase,
-    /// What is told of it: what it is and was at first never changes once it fired.
+    /// The content of its messages: the alert's identity and first values never change once it fired.
     pub told: Told,
-    /// How it goes; none where it was stored before that was kept.
+    /// Its course; none where it was stored before that was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub course: Option<Course>,
     /// How much it exceeds its bound at most: the order of summaries.
@@ -139,7 +139,7 @@ pub struct Alert {
 }
 
 impl Alert {
-    /// How it goes: where that is not known, as it was told at first.
+    /// Returns its course: where that is not known, as it was told at first.
     pub fn course(&self) -> Course {
         self.course.clone().unwrap_or_else(|| {
             let told = &self.told.violation;

@@ -11,7 +11,7 @@ use crate::notification::{Event, Id, Notification, SCHEMA, Summary, SummaryLine}
 use crate::template::RUNBOOK_URL;
 use crate::words;
 
-/// How many alerts a summary lists.
+/// The most alerts that a summary lists.
 const LISTED: usize = 10;
 
 /// One message for many alerts of a rule.
@@ -68,7 +68,7 @@ pub fn of_summary(
     notification
 }
 
-/// What these say alike: what the condition is held against, what the rule is about, and what to do.
+/// Returns the facts that all of these share: the limit, the rule's description, and the runbook.
 fn common(told: &[(Notification, SummaryLine)]) -> Vec<(String, String)> {
     let mut common: Vec<(String, String)> = Vec::new();
     for (at, (notification, _)) in told.iter().enumerate() {

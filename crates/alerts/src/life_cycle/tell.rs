@@ -21,7 +21,7 @@ pub(super) struct Due {
     pub(super) line: SummaryLine,
 }
 
-/// What is told of an alert, in the words of now.
+/// Returns the notification of an alert's event, in the words of now.
 pub(super) fn tell(
     alert: &mut Alert,
     group: &[(String, Option<String>)],
@@ -110,7 +110,7 @@ fn annotations(
     texts
 }
 
-/// How the alert stands.
+/// Returns the alert's present state for messages.
 fn now(alert: &Alert, course: Course, rule: Option<&Rule>) -> Now {
     let (values, peak) = (&course.values, &course.peak);
     let of_rule = rule.map(|rule| readings(rule, values, peak)).filter(|readings| !readings.is_empty());

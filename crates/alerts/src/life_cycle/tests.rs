@@ -350,7 +350,7 @@ fn a_rule_that_is_removed_resolves() {
     assert_eq!((told[0].event, told[0].reason.as_deref()), (Event::Resolved, Some("rule_removed")));
 }
 
-/// What a notification says of `count`: now, at first, at the peak.
+/// Returns the values of `count` in a notification: now, at first, at the peak.
 fn counts(told: &Notification) -> [Value; 3] {
     let alert = told.alert.as_ref().unwrap();
     let now = alert.now.as_ref().unwrap();

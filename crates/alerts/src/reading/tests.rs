@@ -29,7 +29,7 @@ fn values(errors: i128, p95: i128) -> Vec<(String, Value)> {
     .into()
 }
 
-/// What stands with a limit.
+/// Returns the readings that have a limit.
 fn said(condition: &str, errors: i128, p95: i128) -> Vec<String> {
     let readings = readings(&rule(condition), &values(errors, p95), &values(366, 4_000_000_000));
     let limited = readings.iter().filter(|reading| !reading.limit.is_empty());

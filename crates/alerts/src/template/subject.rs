@@ -1,4 +1,4 @@
-//! What a template is rendered for, and what it sees of it.
+//! The subject of a template, and the variables that a template sees of it.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,12 @@ use crate::violation::{Evidence, Top, Violation};
 /// The state that a violation's summary speaks of: a violation is what makes an alert fire.
 const FIRING: &str = "firing";
 
-/// What a template is rendered for.
+/// The subject of a template.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
     /// The violation, with its values and evidence as they were at first.
     pub violation: &'a Violation,
-    /// What is told of it: `firing`, `resolved` …
+    /// The event that is told: `firing`, `resolved` …
     pub state: &'a str,
     /// The newest moment at which the condition held; nanoseconds since the epoch.
     pub at: i64,
@@ -59,7 +59,8 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// What a template sees; the names are [`fluo_rules::template::VARIABLES`] (`trace_url` is a function).
+    /// Returns the variables of a template; the names are [`fluo_rules::template::VARIABLES`] (`trace_url` is a
+    /// function).
     pub(super) fn variables(&self, runbook_url: Option<&str>) -> Any {
         let violation = self.violation;
         context! {
@@ -85,7 +86,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// What the labels of a rule see in a group.
+/// Returns the variables that labels of a rule see in a group.
 pub(super) fn of_labels(rule: &Rule, of: &[(String, Option<String>)]) -> Any {
     context! { rule => plain(&rule.name), severity => rule.severity.as_str(), group => group(of) }
 }

@@ -15,7 +15,7 @@ fn top() -> Vec<Top> {
     vec![Top { key: "http.route".to_owned(), spans: 4, values: vec![value] }]
 }
 
-/// What is told of a violation that began with 6 failures, rose to 41, and has 17 now.
+/// Returns the subject of a violation that began with 6 failures, rose to 41, and has 17 now.
 fn with_subject<T>(violation: &Violation, run: impl FnOnce(&Subject<'_>) -> T) -> T {
     let (now, first, peak) = (values(17, 1_200_000_000), values(6, 900_000_000), values(41, 3_000_000_000));
     let (started_at, top) = (violation.starts_at, top());

@@ -165,7 +165,7 @@ impl Summary {
         self.other_documents += ingested.other_signals;
     }
 
-    /// How many objects held spans, or could have.
+    /// The number of objects that held spans, or could have.
     fn read(&self) -> usize {
         self.objects - self.failed_objects.len() - self.not_traces.len()
     }

@@ -1,7 +1,7 @@
 //! Files whose spans are missing to an evaluation: damaged, gone, or not readable now.
 //!
-//! What is missing proves nothing: no alert is taken back or resolved by it. A file that is damaged or gone is missing for
-//! good, unless other bytes come in its place; the moments that need one which cannot be read now are owed.
+//! A missing span proves nothing: no alert is taken back or resolved by it. A file that is damaged or gone is missing
+//! for good, unless other bytes come in its place; the moments that need one which cannot be read now are owed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -20,7 +20,7 @@ use crate::arrivals::By;
 use crate::span_data::{GONE, Holes, tag_of};
 use crate::state::{Damaged, Loss, State, Unread};
 
-/// How many files a notification names.
+/// The most files that a notification names.
 const NAMED: usize = 10;
 
 /// The most hours, older than those in which files arrive, that are looked at for files which were damaged.
@@ -30,7 +30,8 @@ const MOST_HOURS: usize = 24;
 const NO_FILE: &str = "";
 
 impl Evaluator {
-    /// Puts down what lies among the data files and may hide some: a folder that may not be read, a link that leads nowhere.
+    /// Puts down what lies among the data files and may hide some: a folder that may not be read, a link that leads
+    /// nowhere.
     pub(super) fn hidden(&self, state: &mut State, hours: &RangeInclusive<Hour>, foreign: &[Foreign]) {
         for it in foreign.iter().filter(|it| it.may_hide_spans) {
             let among_files = Hour::of_partition(&it.location);
@@ -160,7 +161,7 @@ fn name_of(place: &str) -> Option<DataFileName> {
     place.rsplit('/').next().and_then(DataFileName::parse)
 }
 
-/// What two files have in common of which one replaces the other.
+/// Returns hour and content, which two files share of which one replaces the other.
 fn content(name: &DataFileName) -> (Hour, Content) {
     (name.hour(), name.content)
 }
@@ -170,7 +171,7 @@ pub(super) fn names(damaged: &[Damaged]) -> BTreeSet<String> {
     damaged.iter().map(|damaged| damaged.name.clone()).collect()
 }
 
-/// What is wrong with data files, if anything is that somebody may do something about.
+/// Returns the trouble with data files, if there is one that somebody may do something about.
 pub(super) fn data_files(damaged: &[Damaged]) -> Option<Wrong> {
     let open: Vec<&Damaged> = damaged.iter().filter(|damaged| damaged.loss != Loss::Removed).collect();
     let last = open.iter().map(|damaged| damaged.ends.to).max()?;
@@ -180,7 +181,7 @@ pub(super) fn data_files(damaged: &[Damaged]) -> Option<Wrong> {
     Some(Wrong::new(Subject::DataFiles, reason).of(open.len() as u64))
 }
 
-/// What is wrong with the store, if files cannot be read now.
+/// Returns the trouble with the store, if files cannot be read now.
 pub(super) fn outage(unread: &[Unread]) -> Option<Wrong> {
     let first = unread.first()?;
     let lines = unread.iter().map(|unread| (unread.name.as_str(), unread.reason.as_str()));

@@ -1,7 +1,7 @@
 //! Spans that ingest could not place or had to mend: how large a part of what arrives, and why.
 //!
-//! Ingest writes its counts into the data files ([`fluo_store::counts`]). An evaluation reads those of the files that it
-//! sees for the first time; a file that cannot be read now is asked for again by the next ones.
+//! Ingest writes its counts into the data files ([`fluo_store::counts`]). An evaluation reads those of the files that
+//! it sees for the first time; a file that cannot be read now is asked for again by the next ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,17 +17,20 @@ use super::{Evaluator, Inputs};
 use crate::report::Report;
 use crate::state::{SetAside, State};
 
-/// The share was not exceeded for this long: that is over. Nothing at all was wrong for this long: counting begins anew.
+/// The share was not exceeded for this long: that is over. Nothing at all was wrong for this long: counting begins
+/// anew.
 const QUIET: i64 = Nanos::HOUR.0;
 
-/// Of the files that the first evaluation finds, the newest so many are looked at: nobody waits for the others' footers.
+/// Of the files that the first evaluation finds, the newest so many are looked at: nobody waits for the others'
+/// footers.
 const MOST_AT_FIRST: usize = 1_000;
 
 /// Reasons that a notification names, the most frequent ones.
 const NAMED: usize = 5;
 
 impl Evaluator {
-    /// Counts what ingest set aside and mended of what has just arrived, and says so while it is more than a share of it.
+    /// Counts what ingest set aside and mended of what has just arrived, and says so while it is more than a share of
+    /// it.
     pub(super) async fn set_aside(
         &self,
         state: &mut State,
@@ -71,7 +74,7 @@ impl Evaluator {
     }
 }
 
-/// What one evaluation counts.
+/// The counts of one evaluation.
 #[derive(Default)]
 struct Counted {
     rows: u64,

@@ -24,7 +24,7 @@ struct Rules {
     bound: Option<usize>,
     grouped: bool,
     comment: u64,
-    /// Whether the rule of the grid is there.
+    /// True if the rule of the grid is there.
     ratio: bool,
 }
 
@@ -79,7 +79,7 @@ struct Course {
     spans: Vec<Span>,
     /// Files that an evaluation has seen.
     seen: Vec<Path>,
-    /// What was told of each alert, in order.
+    /// The events that were told of each alert, in order.
     told: BTreeMap<Id, Vec<Event>>,
 }
 

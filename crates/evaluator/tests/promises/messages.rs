@@ -1,4 +1,4 @@
-//! What people are told is enough to act on: how it is now, where to look, and whom it concerns.
+//! Messages are enough to act on: they say how it is now, where to look, and whom it concerns.
 
 use fluo_alerts::notification::{Event, Notification};
 use fluo_alerts::value::Value;

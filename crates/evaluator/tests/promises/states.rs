@@ -28,8 +28,8 @@ rules:
     for: 1m
 ";
 
-/// What an earlier fluo wrote (2026-11, before alerts kept their course): an alert that fires, and its first message, which
-/// waits for a sink.
+/// A state that an earlier fluo wrote (2026-11, before alerts kept their course): an alert that fires, and its first
+/// message, which waits for a sink.
 const OF_BEFORE: &[u8] = include_bytes!("fixtures/state-before-courses.json.zst");
 
 #[test]

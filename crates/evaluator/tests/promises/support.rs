@@ -233,14 +233,14 @@ pub(crate) fn random(seed: &mut u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// What of the data files is cut off.
+/// The part of the data files that is cut off.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CutOff {
     /// No bytes of these.
     pub(crate) reads: Vec<Path>,
     /// Nothing is listed.
     pub(crate) lists: bool,
-    /// What is cut off gives no answer, not even that it cannot.
+    /// The part that is cut off gives no answer, not even an error.
     pub(crate) hangs: bool,
 }
 
@@ -471,7 +471,7 @@ pub(crate) struct World {
     pub(crate) post: Arc<Mutex<Post>>,
     pub(crate) settings: Settings,
     pub(crate) sinks: Vec<String>,
-    /// What of the store evaluators do not get at.
+    /// The part of the store that evaluators do not get at.
     pub(crate) cut_off: CutOff,
     /// The wall clock. It only goes on.
     pub(crate) clock: i64,

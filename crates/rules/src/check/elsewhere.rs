@@ -1,9 +1,9 @@
-//! What other tools call otherwise: keys and words of Prometheus, Grafana, Datadog and their like.
+//! Keys and words of Prometheus, Grafana, Datadog and their like, and what to write here.
 
 use crate::attribute_registry::{Stands, registered};
 use crate::keys::Table;
 
-/// What other tools call by this key, and attributes one level too high: what to write here.
+/// Returns what to write for a key of other tools, and for an attribute one level too high.
 pub(super) fn elsewhere(table: Table, key: &str) -> Option<String> {
     let own = |known: &str| Some(format!("it is called `{known}` here"));
     match (table, key) {

@@ -12,11 +12,11 @@ use crate::yaml::{Entry, Node, Yaml};
 
 /// A list of fields.
 struct List {
-    /// What one of them is called.
+    /// The name of one of them.
     one: &'static str,
-    /// How many there may be.
+    /// The most that there may be.
     most: usize,
-    /// Whether a span may have many of one.
+    /// True if a span may have many of one.
     many: bool,
 }
 

@@ -42,7 +42,7 @@ pub(super) fn warn_of_slashes(report: &mut Report, node: &Node, key: &str, text:
         .hint(format!("patterns stand without slashes: `{{matches: '{meant}'}}`"));
 }
 
-/// What is wrong with a pattern that holds a control character, and what to do: no pattern names one by itself.
+/// Returns the fault of a pattern that holds a control character, and what to do: no pattern names one by itself.
 pub(crate) fn control_character(pattern: &str) -> Option<(String, String)> {
     let found = pattern.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))?;
     let message = format!("the regular expression holds the control character U+{:04X}", u32::from(found));
@@ -60,7 +60,7 @@ pub(crate) fn control_character(pattern: &str) -> Option<(String, String)> {
     Some((message, hint))
 }
 
-/// What to write in place of what regular expressions of linear time cannot do.
+/// Returns what to write in place of what regular expressions of linear time cannot do.
 pub(crate) fn beyond(message: &str) -> Option<&'static str> {
     if message.contains("look-around") {
         Some(

@@ -1,4 +1,4 @@
-//! What a silence asks of one label, as amtool writes it: `rule=X`, `severity!=critical`, `team=~"pay.*"`,
+//! The test of one label by a silence, as amtool writes it: `rule=X`, `severity!=critical`, `team=~"pay.*"`,
 //! `"http.route"!~"/health|/ready"`.
 //!
 //! ```text
@@ -9,8 +9,8 @@
 //!  quoted   =  "…" | '…' | `…`                `\"`, `\\`, `\n` and Go's other escapes in the first two
 //! ```
 //!
-//! A label that an alert does not have is the empty text, as in Alertmanager: `team!=payments` and `team=~".*"` match an
-//! alert without a team, `team=~".+"` does not.
+//! A label that an alert does not have is the empty text, as in Alertmanager: `team!=payments` and `team=~".*"` match
+//! an alert without a team, `team=~".+"` does not.
 
 mod parse;
 
@@ -21,7 +21,7 @@ use regex::Regex;
 
 use crate::expr::{compile_pattern, compile_whole_pattern};
 
-/// What is asked of one label.
+/// The test of one label.
 #[derive(Debug, Clone)]
 pub struct Matcher {
     label: String,
@@ -38,17 +38,17 @@ enum Wanted {
     Pattern { text: String, regex: Regex },
 }
 
-/// What is wrong with the text of a matcher.
+/// The fault of a matcher's text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct NoMatcher {
-    /// What is wrong, in one line.
+    /// The fault, in one line.
     pub message: String,
-    /// What to write instead.
+    /// The text to write instead.
     pub hint: Option<String>,
     /// Bytes of the text, on character boundaries.
     pub at: Range<usize>,
-    /// Whether it is the regular expression that is none.
+    /// True if the regular expression is none.
     pub is_pattern: bool,
 }
 
@@ -118,7 +118,7 @@ impl Matcher {
         }
     }
 
-    /// What it names first: a value or the pattern.
+    /// Returns its first text: a value or the pattern.
     pub fn named(&self) -> &str {
         self.pattern_text().or_else(|| self.values().first().map(String::as_str)).unwrap_or_default()
     }

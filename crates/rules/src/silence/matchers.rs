@@ -14,14 +14,14 @@ use crate::keys::SEVERITIES;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Matchers(Vec<Matcher>);
 
-/// Why matchers are not taken.
+/// The reason why matchers are not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The number of the matcher; none where it is all of them together.
     pub matcher: Option<usize>,
-    /// What is wrong, in one line.
+    /// The fault, in one line.
     pub message: String,
-    /// What to write instead.
+    /// The text to write instead.
     pub hint: Option<String>,
 }
 
@@ -122,7 +122,7 @@ impl Serialize for Matchers {
 
 /// Reads what is stored: a list of texts, or, from earlier versions, a mapping of label to text, texts or `{matches}`.
 ///
-/// What would be refused today is read all the same, and means what it meant: a silence that is in force stays so.
+/// Matchers that would be refused today are read all the same, and mean what they meant: a silence in force stays so.
 impl<'de> Deserialize<'de> for Matchers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Stored)

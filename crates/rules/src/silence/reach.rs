@@ -1,4 +1,4 @@
-//! What matchers are about among the rules that there are, and which of them are about nothing.
+//! The rules that matchers are about, and the matchers that are about nothing.
 
 use std::collections::BTreeSet;
 
@@ -23,23 +23,23 @@ pub enum Reach {
 /// A matcher that is about nothing there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doubt {
-    /// What kind of mistake it probably is.
+    /// The kind of mistake that it probably is.
     pub code: Code,
     /// The matcher's number; none where no rule has all that is asked.
     pub matcher: Option<usize>,
     /// Of several values, which.
     pub value: Option<usize>,
-    /// What is not there, in one line.
+    /// The thing that is not there, in one line.
     pub message: String,
-    /// What was perhaps meant.
+    /// The text that was perhaps meant.
     pub hint: Option<String>,
 }
 
-/// What an alert of a rule has as a label.
+/// A label of an alert of a rule.
 enum Held<'a> {
     /// Always this text; the empty one where it has no such label.
     Text(&'a str),
-    /// What its group, or a template, makes of it.
+    /// A value that its group, or a template, makes.
     Varies,
 }
 
@@ -137,7 +137,7 @@ fn did_you_mean(near: Option<&str>) -> Option<String> {
     near.map(|near| format!("did you mean `{near}`?"))
 }
 
-/// What to write where a pattern is found within a text, and does not match all of it.
+/// Returns what to write where a pattern is found within a text, and does not match all of it.
 fn unanchored(pattern: &str, texts: &BTreeSet<&str>) -> Option<String> {
     // It was read, so that it compiles; where not, there is nothing to advise.
     let regex = crate::expr::compile_pattern(pattern).ok()?;

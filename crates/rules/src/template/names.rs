@@ -1,7 +1,7 @@
 //! What templates may name: the variables, what stands below each, and whether a rule has it.
 //!
-//! `MiniJinja` makes nothing of a name that is not there, and the text is sent without it. So every path that can be read
-//! without running the template (`labels.team`, `group['http.route']`, `evidence[0].name`) is looked up here.
+//! `MiniJinja` makes nothing of a name that is not there, and the text is sent without it. So every path that can be
+//! read without running the template (`labels.team`, `group['http.route']`, `evidence[0].name`) is looked up here.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -90,7 +90,7 @@ pub struct Names<'a> {
     pub labels: Option<Vec<&'a str>>,
     /// Its group keys.
     pub group: Option<Vec<&'a str>>,
-    /// Whether the text is a label: it may name less.
+    /// True if the text is a label: it may name less.
     pub of_label: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What every sink sends of every incident, byte for byte: `tests/golden/<incident>/<sink>`.
+//! The bytes that every sink sends of every incident: `tests/golden/<incident>/<sink>`.
 //!
 //! The files are written anew by
 //!

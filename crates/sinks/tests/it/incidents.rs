@@ -32,7 +32,7 @@ fn int(int: i128) -> Value {
     Value::Int(int)
 }
 
-/// What one look at a rule saw: first moment, last moment, peak (in seconds from the start), and the values there.
+/// One look at a rule: first moment, last moment, peak (in seconds from the start), and the values there.
 struct Seen {
     at: [i64; 3],
     values: [Values; 3],
@@ -84,7 +84,7 @@ impl Incident {
     }
 }
 
-/// What the last of the evaluations tells of what the first of them observed.
+/// Returns the notifications of the last evaluation about what the first one observed.
 fn told(rule: &Arc<Rule>, mut observed: Vec<Observation>, evaluations: Vec<i64>) -> Notification {
     let renderer = Renderer::new(Some("https://traces.example/trace/{trace_id}"));
     let name = rule.name.clone();

@@ -1,8 +1,8 @@
 //! The outer structure of OTLP JSON: requests, resources, scopes, down to the spans.
 //!
-//! The resource is read before the spans that belong to it, wherever it stands: of an object whose spans come first, the
-//! members behind them are looked at ahead. Below the spans' lists a value of the wrong type costs itself; a list or an
-//! object of the structure that is none costs what it stands for, which nobody can count.
+//! The resource is read before the spans that belong to it, wherever it stands: of an object whose spans come first,
+//! the members behind them are looked at ahead. Below the spans' lists a value of the wrong type costs itself; a list
+//! or an object of the structure that is none costs what it stands for, which nobody can count.
 
 use super::scanner::{Scanner, Syntax};
 use super::span::span;
@@ -91,9 +91,9 @@ fn resource_spans(scanner: &mut Scanner<'_>, assembly: &mut Assembly<'_>) -> Res
 struct ResourceSpans<'l> {
     attributes: AttributeList,
     mending: Mending<'l>,
-    /// Whether its resource was met.
+    /// True if its resource was met.
     has_resource: bool,
-    /// Whether its spans have begun: they are of the resource as it was known then.
+    /// True if its spans have begun: they are of the resource as it was known then.
     is_entered: bool,
 }
 
@@ -203,9 +203,9 @@ struct ScopeSpans<'l> {
     version: String,
     attributes: AttributeList,
     mending: Mending<'l>,
-    /// Whether its scope was met.
+    /// True if its scope was met.
     has_scope: bool,
-    /// Whether its spans have begun: they are of the scope as it was known then.
+    /// True if its spans have begun: they are of the scope as it was known then.
     is_entered: bool,
 }
 

@@ -1,9 +1,9 @@
 //! Walks JSON text in place, one value at a time.
 //!
 //! Why not `serde_json`: it stops for good at the first string that is not UTF-8, the first number
-//! out of range, the first lone surrogate. Here one such value costs itself, not the thousands of spans around it. So the
-//! only thing that can go wrong while walking is a [`Syntax`] error, after which nothing that follows can be trusted; a
-//! well-delimited value of another type than the one asked for is stepped over.
+//! out of range, the first lone surrogate. Here one such value costs itself, not the thousands of spans around it. So
+//! the only thing that can go wrong while walking is a [`Syntax`] error, after which nothing that follows can be
+//! trusted; a well-delimited value of another type than the one asked for is stepped over.
 //!
 //! More is taken than RFC 8259 allows where it is harmless and met: the bare words `NaN`, `Infinity`
 //! and `-Infinity` (Python writes them), leading zeros and plus signs.
@@ -19,10 +19,10 @@ pub(super) struct Syntax {
     pub(super) problem: &'static str,
 }
 
-/// How deep brackets may nest: far beyond what anybody means, and little to remember.
+/// The deepest nesting of brackets: far beyond what anybody means, and little to remember.
 const MAX_NESTING: usize = 1 << 20;
 
-/// What stood where an object or an array was asked for.
+/// The value in the place of an object or an array.
 enum Entered {
     /// It: its bracket was stepped over.
     Inside,

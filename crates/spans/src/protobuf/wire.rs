@@ -36,8 +36,8 @@ impl<'a> Wire<'a> {
         }
     }
 
-    /// The value, whichever way it is written: writers that mistake `fixed64` for `uint64` mean the same. A varint of ten
-    /// bytes is a negative number.
+    /// The value, whichever way it is written: writers that mistake `fixed64` for `uint64` mean the same. A varint of
+    /// ten bytes is a negative number.
     pub(super) fn received(self) -> Received<'a> {
         match self {
             Self::Varint(number) => Received::Integer(number.cast_signed().into()),
@@ -119,7 +119,7 @@ impl<'a> Reader<'a> {
 
     /// Steps over a group's fields and its end, without recursion.
     fn skip_group(&mut self, number: u32, start: usize) -> Result<(), WireError> {
-        /// How deep groups may nest: nobody writes them, and each is to be remembered.
+        /// The deepest nesting of groups: nobody writes them, and each is to be remembered.
         const MAX_NESTING: usize = 10_000;
         let mut open = vec![number];
         while let Some(&innermost) = open.last() {

@@ -1,4 +1,4 @@
-//! What one sender may make of a span, a resource and an object: what goes beyond costs itself, and is counted.
+//! Limits of what one sender makes of a span, a resource and an object: the excess costs itself, and is counted.
 
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
@@ -10,7 +10,7 @@ use super::encoder::{
 };
 use super::{mended, names, set_aside};
 
-/// What must hold of a span.
+/// A fact that must hold of a span.
 type Check = fn(&fluo_spans::span::Span) -> bool;
 
 fn decoded(bytes: &[u8], limits: &Limits) -> Decoded {

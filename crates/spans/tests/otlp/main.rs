@@ -35,7 +35,7 @@ fn names(decoded: &Decoded) -> Vec<&str> {
     decoded.spans.iter().map(|span| span.name.as_str()).collect()
 }
 
-/// What was mended, as users see it.
+/// Returns the faults that were mended, as users see them.
 fn mended(decoded: &Decoded) -> Vec<(&'static str, u64)> {
     decoded.mended.counts().reasons.iter().map(|(reason, count)| (reason.as_str(), count)).collect()
 }

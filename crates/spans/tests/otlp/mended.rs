@@ -1,4 +1,4 @@
-//! What is wrong with a value costs that value: in both encodings, at every level, the span counts.
+//! A wrong value costs itself: in both encodings, at every level, the span counts.
 //!
 //! Each case stands between two good spans of the same resource and scope, and is decoded from JSON and from protobuf.
 
@@ -11,7 +11,7 @@ use super::{decode, mended, names, set_aside};
 const TRACE: [u8; 16] = [7; 16];
 const SPAN: [u8; 8] = [9; 8];
 
-/// What must hold of the mended span.
+/// A fact that must hold of the mended span.
 type Check = fn(&Span) -> bool;
 
 /// JSON and protobuf that say the same wrong thing.

@@ -35,7 +35,7 @@ fn samples() -> impl Strategy<Value = Vec<u8>> {
 /// Stands for a byte that is not UTF-8.
 const MARK: &str = "NOT-UTF-8";
 
-/// What a value may turn into.
+/// The values that a value may turn into.
 const DAMAGES: &[&str] = &[
     "null",
     "true",

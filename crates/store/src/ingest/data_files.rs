@@ -1,9 +1,9 @@
 //! The data files of one object while its spans come in: one an hour of their ends.
 //!
-//! Spans wait by hour until they are many, or until all have come; then the hour that has most of them turns them into row
-//! groups of its file. So an object of any size takes the memory of its files and of a bounded part of its spans. Copies
-//! of a span are removed within what waits together; those further apart are told apart by whoever reads the file, as
-//! copies in two objects are.
+//! Spans wait by hour until they are many, or until all have come; then the hour that has most of them turns them into
+//! row groups of its file. So an object of any size takes the memory of its files and of a bounded part of its spans.
+//! Copies of a span are removed within what waits together; those further apart are told apart by whoever reads the
+//! file, as copies in two objects are.
 
 use std::collections::BTreeMap;
 
@@ -22,10 +22,10 @@ use crate::parquet_write::SpanFileWriter;
 
 const NS_PER_MS: i64 = 1_000_000;
 
-/// How much of the spans waits at most, in bytes.
+/// The most bytes of spans that wait.
 const MAX_WAITING: usize = 64 << 20;
 
-/// What is there at a time beside bytes and files, in bytes: spans that wait, and columns on their way; before them, the
+/// The memory in use beside bytes and files, in bytes: spans that wait, and columns on their way; before them, the
 /// window of a decompressor.
 const WORKING: u64 = 128 << 20;
 
@@ -48,14 +48,14 @@ pub(super) struct DataFiles<'l> {
     memory: Memory,
 }
 
-/// How much memory the files may take.
+/// The memory that the files may take.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Memory {
-    /// What an object may take as a whole: [`super::IngestOptions::max_memory`].
+    /// The memory that an object may take as a whole: [`super::IngestOptions::max_memory`].
     pub(super) limit: u64,
     /// Its bytes as they came, which others hold, too.
     pub(super) raw: u64,
-    /// What they were decompressed to, until all spans have come.
+    /// The size of the decompressed bytes, until all spans have come.
     pub(super) decompressed: u64,
 }
 
@@ -63,7 +63,7 @@ impl Memory {
     /// Without a bound: for spans that are in memory anyway.
     pub(super) const ANY: Self = Self { limit: u64::MAX, raw: 0, decompressed: 0 };
 
-    /// What its bytes may be decompressed to.
+    /// Returns the most bytes that it may be decompressed to.
     pub(super) fn left(&self) -> u64 {
         self.limit.saturating_sub(WORKING).saturating_sub(self.raw)
     }

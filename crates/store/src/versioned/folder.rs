@@ -263,7 +263,7 @@ fn create_folder(folder: &FilePath) -> Result<(), StoreError> {
     above.map_or(Ok(()), sync_folder)
 }
 
-/// How files are opened: those that are created are their owner's alone.
+/// Returns options to open files with: those that are created are their owner's alone.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]

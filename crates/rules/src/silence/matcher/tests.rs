@@ -27,7 +27,7 @@ fn about(matcher: &Matcher) -> Vec<usize> {
     (0..ALERTS.len()).filter(|number| matcher.matches(&value(ALERTS[*number]))).collect()
 }
 
-/// What is taken, and which alerts it is about.
+/// Matchers that are taken, and the alerts that they are about.
 const TAKEN: &[(&str, &[usize])] = &[
     ("rule=AuthFailures", &[0, 1]),
     ("rule=\"AuthFailures\"", &[0, 1]),
@@ -96,7 +96,7 @@ fn what_is_taken_does_what_it_says() {
     }
 }
 
-/// What is refused: the text, what is wrong, a part of what to do, and the bytes that it is about.
+/// Matchers that are refused: the text, the fault, a part of what to do, and the bytes that it is about.
 const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("", "there is no operator", "write `rule=`", ""),
     ("AuthFailures", "there is no operator", "write `rule=AuthFailures`", "AuthFailures"),

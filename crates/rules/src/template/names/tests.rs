@@ -1,4 +1,4 @@
-//! What leads to nothing is told, with what was perhaps meant.
+//! Names that lead to nothing are told, with those that were perhaps meant.
 
 use super::super::check;
 use super::*;
