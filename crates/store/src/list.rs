@@ -6,8 +6,7 @@
 //! | asked for | is listed | from it comes |
 //! | --- | --- | --- |
 //! | [`list`]: all there is | the root, in one listing | every file |
-//! | [`list_hours`]: some hours | their folders, several at a time; of many hours, the days' that exist | every file in
-//! them |
+//! | [`list_hours`]: some hours | their folders, several at a time; of many hours, the days' that exist | every file in them |
 //! | [`list_range`]: spans that ended in a range | the same | files whose names do not say that they hold none |
 
 use std::collections::BTreeSet;
