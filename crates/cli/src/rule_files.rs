@@ -175,7 +175,7 @@ pub(crate) fn load_or_tell(paths: &[PathBuf]) -> Result<(Vec<SourceFile>, Loaded
     })?;
     let loaded = load(&files);
     tell_findings(&loaded.findings, &files);
-    if loaded.has_errors() { Err(Status::Found) } else { Ok((files, loaded)) }
+    if loaded.is_partial() { Err(Status::Found) } else { Ok((files, loaded)) }
 }
 
 /// Reads a file that was named, unless it was read before under whatever name.

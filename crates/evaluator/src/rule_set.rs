@@ -1,9 +1,11 @@
 //! Rules as a set: a file that does not load leaves its rules at their last good text.
+//!
+//! What only `fluo check` refuses is loaded: a rule that was deployed goes on as it is written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use fluo_rules::diagnostic::{Level, Place};
+use fluo_rules::diagnostic::Place;
 use fluo_rules::rule::Rule;
 use fluo_rules::standalone::{hashes, standalone_all};
 use fluo_rules::{SourceFile, load};
@@ -43,7 +45,7 @@ impl RuleSet {
         let loaded = loop {
             let loaded = load(&files);
             let mut broken: BTreeMap<String, String> = BTreeMap::new();
-            for finding in loaded.findings.iter().filter(|finding| finding.level() == Level::Error) {
+            for finding in loaded.findings.iter().filter(|finding| finding.stops_loading()) {
                 let Place { file, start, .. } = &finding.place;
                 let reason = format!("{file}:{}:{}: {}", start.line, start.column, finding.message);
                 broken.entry(file.to_string()).or_insert(reason);

@@ -1,6 +1,7 @@
 //! The table of all finding codes. One line of it is one kind of mistake; the manual's table is printed from it.
 //!
-//! `E…` keeps the rule (the test, the silence) from being used, `W…` does not. The hundreds say where to look: 1 the file,
+//! `E…` is an error, and `W…` a doubt. Nearly every error keeps the rule (the test, the silence) from being used
+//! ([`Code::stops_loading`]). The hundreds say where to look: 1 the file,
 //! 2 the rule, 3 expressions, 4 templates, 5 tests, 6 silences, 7 `fluo.yml`, 9 what this version does not do.
 
 use std::fmt;
@@ -64,6 +65,7 @@ codes! {
     NotAsWritten "E0211" "A value that is compared as it stands, and is written as a comparison, a range or a bound.",
     ConstantCondition "E0212" "A condition that holds always, or never.",
     InhibitCircle "E0213" "Rules that inhibit each other in a circle.",
+    ControlInPattern "E0214" "A regular expression that holds a control character, as `\"\\bGET\\b\"` in double quotes does.",
     ExprSyntax "E0301" "An expression that does not parse.",
     UnknownName "E0302" "An expression names something that does not exist.",
     TypeMismatch "E0303" "Operands of types that do not go together.",
@@ -116,6 +118,18 @@ impl Code {
     /// The level: part of the code, so that one code cannot be an error here and a warning there.
     pub fn level(self) -> Level {
         if self.as_str().starts_with('E') { Level::Error } else { Level::Warning }
+    }
+
+    /// Returns whether a rule (a test, a silence) with such a finding cannot be used.
+    ///
+    /// The other errors are about rules that say something, and not what anybody means by it. `fluo check` refuses
+    /// them. A deployment goes on with them, as before the release that found them: its alerts matter more.
+    pub fn stops_loading(self) -> bool {
+        let is_sound = matches!(
+            self,
+            Self::NotAsWritten | Self::ConstantCondition | Self::InhibitCircle | Self::ControlInPattern
+        );
+        self.level() == Level::Error && !is_sound
     }
 }
 

@@ -55,9 +55,14 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Returns whether it keeps its rule from being evaluated.
+    /// The level of its code.
     pub fn level(&self) -> Level {
         self.code.level()
+    }
+
+    /// Returns whether it keeps the rule (the test, the silence) that it is about from being used.
+    pub fn stops_loading(&self) -> bool {
+        self.code.stops_loading()
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::check::{self, Checked, Report, known_keys};
 use crate::defaults::merged;
-use crate::diagnostic::{Code, Finding, Level, Place};
+use crate::diagnostic::{Code, Finding, Place};
 use crate::document;
 use crate::expr::nearest::nearest;
 use crate::keys::Table;
@@ -61,24 +61,12 @@ pub struct Loaded {
     pub rules: Vec<Rule>,
     /// Everything that is wrong or doubtful, sorted by file and place.
     pub findings: Vec<Finding>,
-    /// Circles of rules that inhibit each other, one finding each. An evaluation goes on without what closes them, so
-    /// that they keep no rule from being loaded.
-    pub circles: Vec<Finding>,
 }
 
 impl Loaded {
     /// Returns whether some rule could not be loaded, so that `rules` is not the whole set.
-    pub fn has_errors(&self) -> bool {
-        self.findings.iter().any(|finding| finding.level() == Level::Error)
-    }
-
-    /// Names of the files with at least one error, sorted. Rules of these keep their last good text.
-    pub fn failed_files(&self) -> Vec<Arc<str>> {
-        let errors = self.findings.iter().filter(|finding| finding.level() == Level::Error);
-        let mut files: Vec<_> = errors.map(|finding| Arc::clone(&finding.place.file)).collect();
-        files.sort();
-        files.dedup();
-        files
+    pub fn is_partial(&self) -> bool {
+        self.findings.iter().any(Finding::stops_loading)
     }
 }
 
@@ -190,7 +178,7 @@ impl Loading {
     }
 
     fn finish(mut self) -> Loaded {
-        let circles = circles(&self.inhibits);
+        self.findings.extend(circles(&self.inhibits));
         let mut suggestions = 0;
         for Named { file, name, place, .. } in std::mem::take(&mut self.inhibits) {
             if !self.first.contains_key(&name) {
@@ -208,13 +196,13 @@ impl Loading {
         Loaded {
             rules: self.rules,
             findings: self.findings.into_iter().map(|(_, finding)| finding).collect(),
-            circles,
         }
     }
 }
 
-/// Finds the circles of `inhibit`: of each the first entry, in the order of files, that closes one.
-fn circles(inhibits: &[Named]) -> Vec<Finding> {
+/// Finds the circles of `inhibit`: of each the entry that closes it, with the number of its file. An evaluation goes on
+/// without what closes them.
+fn circles(inhibits: &[Named]) -> Vec<(usize, Finding)> {
     let mut next: BTreeMap<&str, Vec<&Named>> = BTreeMap::new();
     for entry in inhibits {
         if let Some(rule) = &entry.by {
@@ -250,8 +238,7 @@ fn circles(inhibits: &[Named]) -> Vec<Finding> {
             }
         }
     }
-    in_order(&mut found);
-    found.into_iter().map(|(_, finding)| finding).collect()
+    found
 }
 
 fn circle(names: &[&str], closes: &Named) -> Finding {

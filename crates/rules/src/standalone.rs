@@ -234,7 +234,7 @@ fn rules_of(root: &Node) -> &[Node] {
 fn loads_as(text: &str, rule: &Rule) -> bool {
     let loaded = load(&[SourceFile::new(Arc::clone(&rule.source.file), text)]);
     let [read] = loaded.rules.as_slice() else { return false };
-    !loaded.has_errors() && Rule { source: rule.source.clone(), ..read.clone() } == *rule
+    !loaded.is_partial() && Rule { source: rule.source.clone(), ..read.clone() } == *rule
 }
 
 /// As written. Blank lines at the end belong to whatever comes next in the file.

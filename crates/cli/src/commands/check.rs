@@ -64,7 +64,6 @@ fn check(files: &[(Kind, SourceFile)]) -> Result<Checked, Failure> {
     let loaded_tests = test_file::load(&tests);
     let loaded_silences = silence::load(&silences);
     let mut findings = loaded.findings;
-    findings.extend(loaded.circles);
     findings.extend(loaded_tests.findings);
     for file in &loaded_tests.tests {
         let text = tests.iter().find(|it| it.name == file.file);
@@ -123,7 +122,7 @@ fn against_disk(file: &TestFile, text: &str) -> Result<Vec<Finding>, Failure> {
     if findings.is_empty() {
         let rules = load(&rules_of(file)?);
         // What is expected of rules that do not load cannot be held against them.
-        if !rules.has_errors() {
+        if !rules.is_partial() {
             findings.extend(file.against(&rules.rules));
         }
     }

@@ -76,7 +76,7 @@ fn reached_rules(configured: &Configured, silence: &Silence) -> Option<String> {
         }
     };
     let loaded = load(&files);
-    if loaded.has_errors() {
+    if loaded.is_partial() {
         let broken =
             "warning: some rules are not sound, and which they are is not known here; see `fluo check`";
         terminal::note(broken);

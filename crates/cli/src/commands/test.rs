@@ -40,7 +40,7 @@ pub(crate) async fn run(args: &Test) -> Result<Status, Failure> {
     for tests in &loaded.tests {
         let rules = rules_of(tests)?;
         let checked = load(&rules);
-        let broken = checked.has_errors();
+        let broken = checked.is_partial();
         findings.extend(checked.findings.iter().filter(|finding| finding.level() == Level::Error).cloned());
         shown.extend(rules.iter().cloned());
         if broken {

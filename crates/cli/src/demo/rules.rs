@@ -39,7 +39,7 @@ pub(crate) fn sources(files: &[RuleFile]) -> Vec<SourceFile> {
 pub(crate) fn planned(files: &[RuleFile]) -> Result<Vec<RulePlan>, Failure> {
     let files = sources(files);
     let loaded = load(&files);
-    if loaded.has_errors() {
+    if loaded.is_partial() {
         let findings = render::human::render(&loaded.findings, &files, false);
         return Err(Failure::because("the demo's own rules do not load", findings));
     }

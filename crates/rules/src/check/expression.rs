@@ -1,6 +1,6 @@
 //! Expressions in YAML scalars: read by [`crate::expr`], their problems brought to the file's bytes.
 
-use super::{Report, attribute, shape};
+use super::{Report, attribute, pattern, shape};
 use crate::diagnostic::Code;
 use crate::expr::{self, Context, Expr, Problem};
 use crate::field::Field;
@@ -23,7 +23,7 @@ pub(super) fn source(report: &mut Report, entry: &Entry) -> Option<String> {
 pub(super) fn filter(report: &mut Report, entry: &Entry) -> Option<Expr> {
     let text = source(report, entry)?;
     let expr = parse(report, entry, &text, Context::Where)?;
-    attribute::warn_of_all(report, &entry.value, &text, &expr);
+    doubts(report, &entry.value, &text, &expr);
     Some(expr)
 }
 
@@ -31,20 +31,26 @@ pub(super) fn filter(report: &mut Report, entry: &Entry) -> Option<Expr> {
 pub(super) fn spanset(report: &mut Report, entry: &Entry) -> Option<Selector> {
     let text = source(report, entry)?;
     let selector = accept(report, entry, &text, expr::parse_spanset(&text))?;
-    warn_of_attributes(report, entry, &text, &selector);
+    doubts_of_filter(report, entry, &text, &selector);
     Some(selector)
 }
 
-/// Warns of the attributes that a filter compares.
-fn warn_of_attributes(report: &mut Report, entry: &Entry, text: &str, selector: &Selector) {
+/// Reports the parts of an expression over a span's values, the text of `node`, that are sound and hardly meant.
+fn doubts(report: &mut Report, node: &Node, text: &str, expr: &Expr) {
+    attribute::warn_of_all(report, node, text, expr);
+    pattern::refuse_control_characters(report, node, text, expr);
+}
+
+/// Reports what a filter compares, and hardly means.
+fn doubts_of_filter(report: &mut Report, entry: &Entry, text: &str, selector: &Selector) {
     match selector {
         Selector::All(parts) | Selector::Any(parts) => {
             for part in parts {
-                warn_of_attributes(report, entry, text, part);
+                doubts_of_filter(report, entry, text, part);
             }
         }
-        Selector::Not(inner) => warn_of_attributes(report, entry, text, inner),
-        Selector::Where(expr) => attribute::warn_of_all(report, &entry.value, text, expr),
+        Selector::Not(inner) => doubts_of_filter(report, entry, text, inner),
+        Selector::Where(expr) => doubts(report, &entry.value, text, expr),
         Selector::Match(field, _) => attribute::warn_of_field(report, &entry.value, field),
         Selector::Event { .. } => {}
     }

@@ -26,8 +26,8 @@ const OPERATORS: [(&str, &str); 11] = [
     ("<", "lt"),
 ];
 
-/// Reports a value of `field` that is not meant as it stands. Returns whether it cannot be meant, so that it needs no
-/// further reading.
+/// Reports a value of `field` that is not meant as it stands. Returns whether it is no value of the field at all, so
+/// that it needs no further reading.
 pub(super) fn told(report: &mut Report, node: &Node, key: &str, field: &Field) -> bool {
     let Yaml::Text(text) = &node.value else {
         return false;
@@ -37,15 +37,24 @@ pub(super) fn told(report: &mut Report, node: &Node, key: &str, field: &Field) -
     let hint = comparison(key, text, is_duration)
         .or_else(|| if is_duration { exactly(key, text) } else { numbers(key, text, field) });
     if let Some(hint) = hint {
-        let message = match (is_duration, Nanos::parse(text)) {
-            (true, Ok(duration)) => {
-                format!("`{key}: {text}` is exactly {duration}, to the nanosecond, which no span is")
+        let (code, message) = match (field, Nanos::parse(text)) {
+            (Field::Intrinsic(Intrinsic::Duration), Ok(duration)) => (
+                Code::NotAsWritten,
+                format!("`{key}: {text}` is exactly {duration}, to the nanosecond, which no span is"),
+            ),
+            (Field::Intrinsic(Intrinsic::Duration), Err(_)) => {
+                (Code::BadDuration, format!("`{key}` is compared with a duration, and `{text}` is none"))
             }
-            (true, Err(_)) => format!("`{key}` is compared with a duration, and `{text}` is none"),
-            _ => format!("`{key}` is compared with the text `{text}`, which is not what it says"),
+            (Field::Intrinsic(Intrinsic::Kind | Intrinsic::Status), _) => {
+                (Code::InvalidValue, format!("`{key}` is compared with a word, and `{text}` is none"))
+            }
+            _ => (
+                Code::NotAsWritten,
+                format!("`{key}` is compared with the text `{text}`, which is not what it says"),
+            ),
         };
-        report.at(Code::NotAsWritten, node, message).hint(hint);
-        return true;
+        report.at(code, node, message).hint(hint);
+        return code.stops_loading();
     }
     if !matches!(field, Field::Intrinsic(Intrinsic::Kind | Intrinsic::Status | Intrinsic::Duration)) {
         warn(report, node, key, text, field);

@@ -51,7 +51,7 @@ mod timing;
 mod unsupported;
 
 pub(crate) use config::{Read as ReadConfig, config, sinks};
-pub(crate) use pattern::{beyond as beyond_patterns, control_character, describe as describe_pattern};
+pub(crate) use pattern::{beyond as beyond_patterns, describe as describe_pattern};
 pub(crate) use report::Report;
 pub(crate) use rule::{Checked, defaults, rule};
 pub(crate) use shape::known_keys;

@@ -4,13 +4,14 @@ use std::ops::Range;
 
 use super::Report;
 use crate::diagnostic::Code;
+use crate::expr::{Expr, ExprKind};
 use crate::yaml::{Node, locate};
 
-/// Reports `text`, which stands in `node`, unless it is a regular expression. Says whether it is one.
+/// Reports `text`, which stands in `node`, unless it is a regular expression that somebody may mean. Returns whether it
+/// is one at all.
 pub(super) fn check(report: &mut Report, node: &Node, text: &str) -> bool {
     if let Some((message, hint)) = control_character(text) {
-        report.at(Code::BadPattern, node, message).hint(hint);
-        return false;
+        report.at(Code::ControlInPattern, node, message).hint(hint);
     }
     let Err(error) = crate::expr::compile_pattern(text) else { return true };
     let (message, at) = describe(&error, text);
@@ -24,6 +25,22 @@ pub(super) fn check(report: &mut Report, node: &Node, text: &str) -> bool {
     };
     finding.hint = hint.map(str::to_owned);
     false
+}
+
+/// Reports the regular expressions of an expression, the text of `node`, that hold a control character.
+pub(super) fn refuse_control_characters(report: &mut Report, node: &Node, text: &str, expr: &Expr) {
+    if let ExprKind::Regex { pattern, .. } = &expr.kind
+        && let Some((message, hint)) = control_character(pattern)
+    {
+        match locate(&report.text(), &node.at, text, &expr.at).filter(|_| node.alias.is_none()) {
+            Some(at) => report.add(Code::ControlInPattern, at, message),
+            None => report.at(Code::ControlInPattern, node, message),
+        }
+        .hint(hint);
+    }
+    for child in expr.children() {
+        refuse_control_characters(report, node, text, child);
+    }
 }
 
 /// Warns of a pattern between slashes, which are letters like any others here.
@@ -43,7 +60,7 @@ pub(super) fn warn_of_slashes(report: &mut Report, node: &Node, key: &str, text:
 }
 
 /// Returns the fault of a pattern that holds a control character, and what to do: no pattern names one by itself.
-pub(crate) fn control_character(pattern: &str) -> Option<(String, String)> {
+fn control_character(pattern: &str) -> Option<(String, String)> {
     let found = pattern.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))?;
     let message = format!("the regular expression holds the control character U+{:04X}", u32::from(found));
     let escape = match found {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::diagnostic::{Code, Finding, Level, Place, Related};
+use crate::diagnostic::{Code, Finding, Place, Related};
 use crate::position::Lines;
 use crate::yaml::{Entry, Node};
 
@@ -48,7 +48,7 @@ impl Report {
         message: impl Into<String>,
     ) -> &mut Finding {
         let place = self.place(bytes);
-        self.errors += usize::from(code.level() == Level::Error);
+        self.errors += usize::from(code.stops_loading());
         self.findings.push_mut(Finding {
             code,
             message: message.into(),
@@ -78,7 +78,7 @@ impl Report {
         }
     }
 
-    /// How many errors there are so far.
+    /// The number of errors so far that keep what they are about from being used.
     pub(crate) fn errors(&self) -> usize {
         self.errors
     }

@@ -11,7 +11,7 @@ use super::nearest::nearest;
 use super::raw::{Raw, RawKind};
 use super::types::{self, Type, Typed};
 use super::{Arithmetic, Comparison, Context, Expr, ExprKind, Function, Problem, pattern, traceql};
-use crate::check::{beyond_patterns, control_character};
+use crate::check::beyond_patterns;
 use crate::diagnostic::Code;
 use crate::field::{Field, Intrinsic};
 use crate::matcher::{Matcher, Test, Value};
@@ -265,9 +265,6 @@ impl Checker<'_> {
                 Problem::new(Code::TypeMismatch, pattern.at, "a regular expression is a text in quotes");
             return self.fail(problem.hint("write `name =~ \"^GET /api\"`"));
         };
-        if let Some((message, hint)) = control_character(&text) {
-            return self.fail(Problem::new(Code::BadPattern, pattern.at, message).hint(hint));
-        }
         if let Err(error) = pattern::compile_whole_pattern(&text) {
             let complaint = pattern::complaint(&error);
             let hint = beyond_patterns(&complaint);

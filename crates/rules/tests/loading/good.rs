@@ -1,5 +1,6 @@
 //! Files that load, and what they mean.
 
+use fluo_rules::diagnostic::Level;
 use fluo_rules::duration::Nanos;
 use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::matcher::{Matcher, Number, Test, Value};
@@ -501,6 +502,32 @@ fn a_sound_rule_is_loaded_beside_a_broken_one() {
         SourceFile::new("c.yml", "- {name: other, span: {}, condition: count > 5}\n"),
     ]);
     assert_eq!(loaded.rules.iter().map(|rule| rule.name.as_str()).collect::<Vec<_>>(), ["sound", "other"]);
-    assert_eq!(loaded.failed_files().iter().map(|file| &**file).collect::<Vec<_>>(), ["a.yml", "b.yml"]);
-    assert!(loaded.has_errors());
+    assert!(loaded.is_partial());
+}
+
+#[test]
+fn errors_about_sound_rules_that_nobody_means_keep_none_from_being_loaded() {
+    let text = r#"
+- {name: comparison, span: {attributes: {http.response.status_code: ">=500"}}, condition: count > 5}
+- {name: exactly, span: {duration: 2s}, condition: count > 5}
+- {name: never, span: {}, condition: count < 0}
+- {name: share, span: {}, condition: count > 5%}
+- {name: pattern, span: {name: {matches: "\bGET\b"}}, condition: count > 5}
+- {name: expression, span: {where: "name =~ '\bGET\b'"}, condition: count > 5}
+- {name: one, span: {}, condition: count > 5, inhibit: [other]}
+- {name: other, span: {}, condition: count > 5, inhibit: [one]}
+"#;
+    let loaded = load(&[SourceFile::new("rules.yml", text)]);
+    let mut codes: Vec<&str> = loaded.findings.iter().map(|finding| finding.code.as_str()).collect();
+    codes.dedup();
+    assert_eq!(codes, ["E0211", "E0212", "E0211", "E0214", "E0213"], "{:?}", loaded.findings);
+    assert!(
+        loaded.findings.iter().all(|finding| finding.level() == Level::Error && !finding.stops_loading())
+    );
+    assert!(!loaded.is_partial());
+    assert_eq!(loaded.rules.len(), 8);
+    for rule in &loaded.rules {
+        let alone = load(&[SourceFile::new("alone.yml", fluo_rules::standalone(rule))]);
+        assert_eq!(alone.rules.len(), 1, "{}", rule.name);
+    }
 }

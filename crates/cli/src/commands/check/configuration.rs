@@ -23,7 +23,7 @@ pub(super) fn against_disk(config: &Loaded, path: &Path) -> Vec<Finding> {
     // What cannot be read, or does not load, is told where rules are checked.
     let Ok(files) = rule_files::read(&paths) else { return findings };
     let rules = load(&files);
-    if rules.has_errors() { findings } else { config.against(&rules.rules) }
+    if rules.is_partial() { findings } else { config.against(&rules.rules) }
 }
 
 fn not_there(rules: &Placed, folder: &Path) -> Finding {
