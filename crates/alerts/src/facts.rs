@@ -109,6 +109,9 @@ fn why(reason: &str) -> String {
     match reason {
         "rule_removed" => "the rule was removed".to_owned(),
         "rule_changed" => "the rule was changed, and has no such group any more".to_owned(),
+        "merged" => {
+            "late spans show that it is one with another alert of its group, which goes on".to_owned()
+        }
         other => plain_lines(other),
     }
 }

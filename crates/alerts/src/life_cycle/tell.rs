@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fluo_rules::rule::Rule;
 
-use super::state::{Alert, Course};
+use super::state::{Alert, Course, Phase};
 use super::transition::Times;
 use crate::escape::plain;
 use crate::notification::{Event, Id, Notification, Now, SCHEMA, SummaryLine, Told};
@@ -57,7 +57,7 @@ pub(super) fn tell(
         text: String::new(),
         rule: Some(violation.rule.clone()),
         labels: violation.labels.clone(),
-        reason: alert.reason.clone(),
+        reason: alert.reason.clone().or_else(|| (alert.phase == Phase::Merged).then(|| "merged".to_owned())),
         alert: Some(told),
         summary: None,
         alarm: None,

@@ -18,7 +18,7 @@ const MINUTE: i64 = 60_000_000_000;
 fn rule(more: &str) -> Rule {
     let text = format!("- {{name: r, span: {{}}, window: 1m, every: 1m, condition: 'count > 5'{more}}}");
     let mut loaded = load(&[SourceFile::new("r.yml", text)]);
-    assert!(!loaded.has_errors(), "{:?}", loaded.findings);
+    assert!(!loaded.is_partial(), "{:?}", loaded.findings);
     loaded.rules.remove(0)
 }
 
@@ -309,6 +309,40 @@ fn a_window_that_cannot_be_read_resolves_nothing() {
     assert_eq!(life.at(11, (1, 10), &[10]), [Event::Firing]);
     assert_eq!(life.at(13, (11, 12), &[]), []);
     assert_eq!(life.at(14, (13, 13), &[]), [Event::Resolved], "the first whole window ends at minute 13");
+}
+
+#[test]
+fn of_two_that_fire_and_become_one_the_other_is_closed_where_it_was_told() {
+    let mut life = Life::of("");
+    // The end of the first cannot be seen.
+    life.damaged = vec![Stretch { from: 11 * MINUTE, to: 20 * MINUTE }];
+    let first = life.told(11, (1, 10), &[10]).remove(0);
+    let second = life.told(14, (11, 13), &[13]).remove(0);
+    assert_eq!([first.event, second.event], [Event::Firing; 2]);
+    let told = life.told(15, (11, 14), &[11, 12, 13, 14]);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((told[0].event, told[0].reason.as_deref()), (Event::Resolved, Some("merged")));
+    let closed = told[0].alert.as_ref().unwrap().id;
+    let mut ids = [first.alert.unwrap().id, second.alert.unwrap().id];
+    ids.sort_by_key(|id| *id == closed);
+    assert_eq!(life.at(16, (15, 15), &[15]), []);
+    life.damaged.clear();
+    let told = life.told(17, (16, 16), &[]);
+    assert_eq!((told.len(), told[0].event, told[0].reason.as_deref()), (1, Event::Resolved, None));
+    assert_eq!((told[0].alert.as_ref().unwrap().id, closed), (ids[0], ids[1]));
+}
+
+#[test]
+fn one_that_nobody_knows_and_that_becomes_part_of_another_is_never_told() {
+    let mut life = Life::of("");
+    life.damaged = vec![Stretch { from: 11 * MINUTE, to: 20 * MINUTE }];
+    assert_eq!(life.at(11, (1, 10), &[10]), [Event::Firing]);
+    life.silenced = true;
+    assert_eq!(life.at(14, (11, 13), &[13]), []);
+    life.silenced = false;
+    assert_eq!(life.at(15, (11, 14), &[11, 12, 13, 14]), []);
+    life.damaged.clear();
+    assert_eq!(life.at(16, (15, 15), &[]), [Event::Resolved]);
 }
 
 #[test]

@@ -261,6 +261,16 @@ impl Alert {
             _ => self.known.then_some(Event::Resolved),
         };
     }
+
+    /// It is one with another, which goes on under its own id and says all there is to say. Who knows that this one fired,
+    /// and does not know that it is over, is told that it is.
+    fn merge(&mut self, times: Times) {
+        if self.is_firing() {
+            self.resolve(times.watermark.max(self.ends_at), times);
+        }
+        self.phase = Phase::Merged;
+        self.owed = self.owed.filter(|event| matches!(event, Event::Resolved | Event::Withdrawn));
+    }
 }
 
 /// One group's step.
@@ -415,11 +425,7 @@ impl Step<'_> {
                 Some(chain) if matches.known[chain] == Some(at) => {
                     self.go_on(alert, &chains[chain], &group.segments);
                 }
-                Some(_) => {
-                    // The one that goes on under the other's id says all there is to say.
-                    alert.phase = Phase::Merged;
-                    alert.owed = None;
-                }
+                Some(_) => alert.merge(self.times),
                 None => take_back(alert),
             }
         }
