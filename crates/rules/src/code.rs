@@ -66,6 +66,7 @@ codes! {
     ConstantCondition "E0212" "A condition that holds always, or never.",
     InhibitCircle "E0213" "Rules that inhibit each other in a circle.",
     ControlInPattern "E0214" "A regular expression that holds a control character, as `\"\\bGET\\b\"` in double quotes does.",
+    NeverEqual "E0215" "A key of `equal` in `inhibit` that one of both rules is not grouped by.",
     ExprSyntax "E0301" "An expression that does not parse.",
     UnknownName "E0302" "An expression names something that does not exist.",
     TypeMismatch "E0303" "Operands of types that do not go together.",
@@ -127,7 +128,11 @@ impl Code {
     pub fn stops_loading(self) -> bool {
         let is_sound = matches!(
             self,
-            Self::NotAsWritten | Self::ConstantCondition | Self::InhibitCircle | Self::ControlInPattern
+            Self::NotAsWritten
+                | Self::ConstantCondition
+                | Self::InhibitCircle
+                | Self::ControlInPattern
+                | Self::NeverEqual
         );
         self.level() == Level::Error && !is_sound
     }

@@ -71,6 +71,8 @@ pub(crate) enum Shape {
     Aggregates,
     /// Groups that always exist.
     Groups,
+    /// A list of rules' names, or of that mapping.
+    Inhibits,
     /// A moment in RFC 3339.
     Instant,
     /// The same, or an offset from a test's start.
@@ -121,6 +123,7 @@ pub(crate) enum Table {
     PercentileForm,
     Evidence,
     Realert,
+    Inhibit,
     TestFile,
     Test,
     SpanFile,
@@ -142,7 +145,7 @@ pub(crate) enum Table {
 
 impl Table {
     /// Those of rule files, for what is derived from the table.
-    pub(crate) const OF_RULES: [Self; 11] = [
+    pub(crate) const OF_RULES: [Self; 12] = [
         Self::File,
         Self::Rule,
         Self::Defaults,
@@ -154,6 +157,7 @@ impl Table {
         Self::PercentileForm,
         Self::Evidence,
         Self::Realert,
+        Self::Inhibit,
     ];
 
     /// Those of test files.
@@ -183,6 +187,7 @@ impl Table {
             Self::PercentileForm => "percentile",
             Self::Evidence => "evidence",
             Self::Realert => "realert",
+            Self::Inhibit => "inhibit",
             Self::Test => "test",
             Self::SpanFile => "span_file",
             Self::Span => "span",
@@ -213,6 +218,7 @@ impl Table {
             Self::PercentileForm => PERCENTILE,
             Self::Evidence => EVIDENCE,
             Self::Realert => REALERT,
+            Self::Inhibit => INHIBIT,
             Self::TestFile => test_file::FILE,
             Self::Test => test_file::TEST,
             Self::SpanFile => test_file::SPAN_FILE,
@@ -238,6 +244,7 @@ impl Table {
             Self::File => &["rules"],
             Self::PercentileForm => &["of", "p"],
             Self::Evidence => &["only"],
+            Self::Inhibit => &["rule"],
             Self::TestFile => &["rules", "tests"],
             Self::Test => &["name", "expect"],
             Self::SpanFile => &["file"],
@@ -366,7 +373,12 @@ const RULE: &[Key] = &[
         "How long the alert keeps firing after the condition stopped holding, a duration.",
     ),
     key("realert", Shape::DurationOr(Table::Realert), Some("4h"), "When a firing alert is told again."),
-    key("inhibit", Shape::Texts, None, "Names of rules that make this one redundant while they fire."),
+    key(
+        "inhibit",
+        Shape::Inhibits,
+        None,
+        "Rules that make this one redundant while they fire: names, or {rule: NAME, equal: [KEY, …]}.",
+    ),
     key(
         "notification_limit",
         Shape::Integer { min: 1, max: MANY },
@@ -487,6 +499,16 @@ const EVIDENCE: &[Key] = &[key(
     None,
     "Fields that the spans of evidence carry besides those that the rule reads, and no others.",
 )];
+
+const INHIBIT: &[Key] = &[
+    key("rule", Shape::Text, None, "The name of the rule that makes this one redundant."),
+    key(
+        "equal",
+        Shape::Texts,
+        None,
+        "Group keys whose values must agree. Left out: those that both rules have; none at all: it inhibits every group.",
+    ),
+];
 
 const REALERT: &[Key] = &[
     key("every", Shape::Duration { zero: false }, Some("4h"), "Distance to the first reminder, a duration."),

@@ -35,6 +35,7 @@ pub mod duration;
 pub mod expr;
 pub mod field;
 pub mod files;
+mod inhibition;
 pub mod json;
 pub mod load;
 pub mod matcher;

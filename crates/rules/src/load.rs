@@ -7,7 +7,7 @@
 //! One file's mistakes keep nothing of the others: every file is read to its end, and all findings of all
 //! files are given at once, sorted by file (in the order given) and place.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::check::{self, Checked, Report, known_keys};
 use crate::defaults::merged;
 use crate::diagnostic::{Code, Finding, Place};
 use crate::document;
-use crate::expr::nearest::nearest;
+use crate::inhibition::{self, Inhibited};
 use crate::keys::Table;
 use crate::rule::Rule;
 use crate::yaml::{Entry, Node, Yaml};
@@ -24,9 +24,6 @@ pub use crate::document::MAX_FILE_BYTES;
 
 /// Most rules loaded together.
 pub const MAX_RULES: usize = 10_000;
-
-/// Most names that are compared with those of all rules, which takes a while where there are 10,000.
-const MAX_SUGGESTIONS: usize = 20;
 
 /// Most bytes that a file's `defaults` may add to its rules, counted for each rule.
 const MAX_DEFAULTS_BYTES: usize = 64 * 1024 * 1024;
@@ -79,15 +76,6 @@ pub fn load(files: &[SourceFile]) -> Loaded {
     loading.finish()
 }
 
-/// A rule that another inhibits.
-struct Named {
-    file: usize,
-    name: String,
-    /// The rule that is kept quiet.
-    by: Option<String>,
-    place: Place,
-}
-
 #[derive(Default)]
 struct Loading {
     rules: Vec<Rule>,
@@ -95,7 +83,7 @@ struct Loading {
     findings: Vec<(usize, Finding)>,
     /// The first rule of each name, sound or not.
     first: BTreeMap<String, Place>,
-    inhibits: Vec<Named>,
+    inhibits: Vec<Inhibited>,
     items: usize,
 }
 
@@ -154,11 +142,16 @@ impl Loading {
         if let Some((name, at)) = name {
             unique = self.register(report, &name, at);
         }
-        self.inhibits.extend(inhibits.into_iter().map(|(name, at)| Named {
-            file,
-            name,
-            by: own.clone(),
-            place: report.place(at),
+        self.inhibits.extend(inhibits.into_iter().map(|entry| {
+            Inhibited {
+                file,
+                by: entry.inhibit.rule,
+                rule: own.clone(),
+                place: report.place(entry.at),
+                equal: std::iter::zip(entry.inhibit.equal.unwrap_or_default(), entry.equal)
+                    .map(|(key, at)| (key, report.place(at)))
+                    .collect(),
+            }
         }));
         self.rules.extend(rule.filter(|_| unique && defaults.sound));
     }
@@ -178,83 +171,12 @@ impl Loading {
     }
 
     fn finish(mut self) -> Loaded {
-        self.findings.extend(circles(&self.inhibits));
-        let mut suggestions = 0;
-        for Named { file, name, place, .. } in std::mem::take(&mut self.inhibits) {
-            if !self.first.contains_key(&name) {
-                let message = format!("no rule named `{name}` is loaded");
-                let mut finding =
-                    Finding { code: Code::UnknownRule, message, place, hint: None, related: Vec::new() };
-                suggestions += 1;
-                if suggestions <= MAX_SUGGESTIONS {
-                    finding.did_you_mean(nearest(&name, self.first.keys().map(String::as_str)));
-                }
-                self.findings.push((file, finding));
-            }
-        }
+        self.findings.extend(inhibition::findings(&self.inhibits, &self.rules, &self.first));
         in_order(&mut self.findings);
         Loaded {
             rules: self.rules,
             findings: self.findings.into_iter().map(|(_, finding)| finding).collect(),
         }
-    }
-}
-
-/// Finds the circles of `inhibit`: of each the entry that closes it, with the number of its file. An evaluation goes on
-/// without what closes them.
-fn circles(inhibits: &[Named]) -> Vec<(usize, Finding)> {
-    let mut next: BTreeMap<&str, Vec<&Named>> = BTreeMap::new();
-    for entry in inhibits {
-        if let Some(rule) = &entry.by {
-            next.entry(rule).or_default().push(entry);
-        }
-    }
-    let mut done: BTreeSet<&str> = BTreeSet::new();
-    let mut found = Vec::new();
-    for start in inhibits.iter().filter_map(|entry| entry.by.as_deref()) {
-        if !done.insert(start) {
-            continue;
-        }
-        // The rules on the way, each with the number of its entries that were followed; and where each is on the way.
-        let mut way: Vec<(&str, usize)> = vec![(start, 0)];
-        let mut on_way: BTreeMap<&str, usize> = BTreeMap::from([(start, 0)]);
-        while let Some((rule, followed)) = way.last_mut() {
-            let Some(entry) = next.get(rule).and_then(|entries| entries.get(*followed)) else {
-                on_way.remove(rule);
-                way.pop();
-                continue;
-            };
-            *followed += 1;
-            let other = entry.name.as_str();
-            if let Some(begin) = on_way.get(other) {
-                // By itself alone is a conflict of keys, which is told already.
-                if begin + 1 < way.len() {
-                    let names: Vec<&str> = way[*begin..].iter().map(|(rule, _)| *rule).collect();
-                    found.push((entry.file, circle(&names, entry)));
-                }
-            } else if done.insert(other) {
-                on_way.insert(other, way.len());
-                way.push((other, 0));
-            }
-        }
-    }
-    found
-}
-
-fn circle(names: &[&str], closes: &Named) -> Finding {
-    /// The most names that are shown.
-    const SHOWN: usize = 8;
-    let mut shown: Vec<&str> = names.iter().copied().take(SHOWN).collect();
-    shown.extend((names.len() > SHOWN).then_some("…"));
-    shown.extend(names.first());
-    Finding {
-        code: Code::InhibitCircle,
-        message: format!("rules inhibit each other in a circle: {}", shown.join(", ")),
-        place: closes.place.clone(),
-        hint: Some(
-            "leave this one out: a rule that explains the others is inhibited by none of them".to_owned(),
-        ),
-        related: Vec::new(),
     }
 }
 

@@ -61,8 +61,8 @@ pub struct Rule {
     pub keep_firing_for: Nanos,
     /// When a firing alert is told again.
     pub realert: Realert,
-    /// Names of rules that make this one redundant while they fire.
-    pub inhibit: Vec<String>,
+    /// Rules that make this one redundant while they fire.
+    pub inhibit: Vec<Inhibit>,
     /// Most alerts of this rule told one by one in one evaluation.
     pub notification_limit: u32,
     /// Keys whose values are never sent.
@@ -293,6 +293,15 @@ pub struct Condition {
     pub text: String,
     /// Checked: boolean, over aggregates ([`crate::expr::ExprKind::Aggregate`]) and constants.
     pub expr: Expr,
+}
+
+/// A rule that makes another redundant while it fires.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inhibit {
+    /// Its name.
+    pub rule: String,
+    /// The group keys whose values must agree; none where all must that both rules have.
+    pub equal: Option<Vec<String>>,
 }
 
 /// When a firing alert is told again.

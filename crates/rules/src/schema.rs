@@ -197,6 +197,10 @@ fn of_shape(shape: Shape) -> Value {
         }
         Shape::MatcherMap => json!({"type": "object", "additionalProperties": reference("matcher")}),
         Shape::Aggregates => aggregates(),
+        Shape::Inhibits => json!({
+            "type": "array",
+            "items": {"anyOf": [reference("scalar"), reference(Table::Inhibit.name())]},
+        }),
         Shape::Groups => json!({"type": "array", "items": {"anyOf": [
             {"type": ["string", "number", "boolean", "null"]},
             {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}},

@@ -12,6 +12,7 @@
 //! | `identity` | which known episode a found one is |
 //! | [`mod@transition`] | the only place that changes a rule's state |
 //! | [`mod@announce`] | which events are told now: silences, inhibition, reminders, limits |
+//! | `inhibition` | which alerts are redundant while others fire |
 //! | `tell` | how an alert stands, in words |
 //! | [`summary`] | many alerts in one message |
 //!
@@ -21,6 +22,7 @@
 pub mod announce;
 mod chain;
 mod identity;
+mod inhibition;
 pub mod segment;
 pub mod state;
 pub mod summary;

@@ -154,6 +154,32 @@ rules:
 }
 
 #[tokio::test]
+async fn keys_that_are_named_decide_which_groups_a_rule_mutes() {
+    let rules = files(&[(
+        "rules.yml",
+        "
+rules:
+  - {name: crit, span: {status: error}, group_by: [service_name, region], condition: count > 15}
+  - name: warn
+    span: {status: error}
+    group_by: [service_name, region]
+    inhibit: [{rule: crit, equal: [service_name]}]
+    condition: count > 5
+",
+    )]);
+    let mut world = World::in_memory();
+    world.minute(1, good("svc-a", minute(0), 3), &rules).await;
+    let from = minute(1) + 2 * SECOND;
+    let mut spans: Vec<_> =
+        (0..20).map(|nth| span("svc-a", "eu", Status::Error, from + nth * 2 * SECOND)).collect();
+    spans.extend(failures("svc-a", "us", from, 8));
+    spans.extend(failures("svc-b", "us", from, 8));
+    world.minute(2, spans, &rules).await;
+    let told: Vec<String> = world.post().taken.iter().map(Sent::short).collect();
+    assert_eq!(told, ["firing crit svc-a eu", "firing warn svc-b us"]);
+}
+
+#[tokio::test]
 async fn many_alerts_of_a_rule_are_one_message_with_the_largest_first() {
     let rules = files(&[(
         "rules.yml",

@@ -34,6 +34,7 @@ mod elsewhere;
 mod expectation;
 mod expression;
 mod groups;
+mod inhibit;
 mod literal;
 mod matcher;
 mod meant;

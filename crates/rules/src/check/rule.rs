@@ -5,7 +5,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::aggregation::Aggregation;
-use super::{Report, aggregation, condition, groups, selector, shape, templates, timing, unsupported};
+use super::inhibit::Inhibits;
+use super::{
+    Report, aggregation, condition, groups, inhibit, selector, shape, templates, timing, unsupported,
+};
 use crate::diagnostic::Code;
 use crate::duration::Nanos;
 use crate::keys::{CONVENTIONS, SEVERITIES, Shape, Table};
@@ -20,8 +23,8 @@ pub(crate) struct Checked {
     pub(crate) name: Option<(String, Range<usize>)>,
     /// The rule, unless something is wrong with it.
     pub(crate) rule: Option<Rule>,
-    /// The names in `inhibit`, with their places.
-    pub(crate) inhibits: Vec<(String, Range<usize>)>,
+    /// The entries of `inhibit`.
+    pub(crate) inhibits: Vec<Inhibits>,
 }
 
 /// Reads a rule: `own` as written, `node` with defaults merged in.
@@ -70,7 +73,7 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
     {
         condition::warn_of_vanishing_groups(report, entry, condition, &aggregation.aggregates);
     }
-    let inhibits = inhibits(report, node, name.as_deref());
+    let inhibits = inhibit::inhibits(report, node, name.as_deref());
 
     let sound = report.errors() == errors && !own.incomplete;
     let named = name.clone().zip(name_entry.map(|entry| entry.value.at.clone()));
@@ -113,7 +116,7 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
                 hold_for: values.hold_for,
                 keep_firing_for: values.keep_firing_for,
                 realert: values.realert,
-                inhibit: inhibits.iter().map(|(name, _)| name.clone()).collect(),
+                inhibit: inhibits.iter().map(|entry| entry.inhibit.clone()).collect(),
                 notification_limit: values.notification_limit,
                 redact: values.redact,
                 eval_delay: values.eval_delay,
@@ -214,18 +217,6 @@ fn rule_kind(report: &mut Report, node: &Node) -> Kind {
         missing(report, node, "span", "the rule has no `span`");
     }
     selector.map_or(Kind::Other, Kind::Span)
-}
-
-fn inhibits(report: &mut Report, node: &Node, name: Option<&str>) -> Vec<(String, Range<usize>)> {
-    let Some(entry) = node.get("inhibit") else { return Vec::new() };
-    let names = shape::texts(report, entry).unwrap_or_default();
-    let crate::yaml::Yaml::List(items) = &entry.value.value else { return Vec::new() };
-    for item in items {
-        if name.is_some() && item.scalar_text(&report.text()) == name {
-            report.at(Code::Conflict, item, "a rule cannot make itself redundant");
-        }
-    }
-    names.into_iter().zip(items.iter().map(|item| item.at.clone())).collect()
 }
 
 /// What the rule's templates may name. What is wrong is told where it stands, not where it is named.

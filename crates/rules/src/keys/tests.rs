@@ -14,7 +14,7 @@ fn example(key: &Key) -> &'static str {
         Shape::Duration { .. } | Shape::DurationOr(_) => "1m",
         Shape::Integer { .. } => "7",
         Shape::Factor | Shape::Percent => "2",
-        Shape::Texts | Shape::TextsOr(_) | Shape::Groups => "[a]",
+        Shape::Texts | Shape::TextsOr(_) | Shape::Groups | Shape::Inhibits => "[a]",
         Shape::Scalars => "[1]",
         Shape::Text | Shape::Scalar | Shape::Matcher => "1",
         Shape::WordMatcher(words) => words.last().copied().unwrap_or_default(),
@@ -92,6 +92,8 @@ fn file(table: Table, key: &Key) -> String {
         )),
         Table::Evidence => rule(&format!("evidence: {{{entry}}}")),
         Table::Realert => rule(&format!("realert: {{{entry}}}")),
+        Table::Inhibit if key.name == "rule" => rule(&format!("inhibit: [{{{entry}}}]")),
+        Table::Inhibit => rule(&format!("inhibit: [{{rule: a, {entry}}}]")),
         _ => unreachable!("not of rule files"),
     }
 }

@@ -488,7 +488,7 @@ fn a_long_reminder_stretches_its_limit() {
         (rules[0].realert.every, rules[0].realert.max),
         (Nanos(3 * Nanos::DAY.0), Nanos(3 * Nanos::DAY.0))
     );
-    assert_eq!(rules[0].inhibit, ["b"]);
+    assert_eq!(rules[0].inhibit.iter().map(|inhibit| inhibit.rule.as_str()).collect::<Vec<_>>(), ["b"]);
 }
 
 #[test]
