@@ -1,11 +1,12 @@
-//! fluo's files in other programs' hands. Not part of `cargo test`: `.ci/run` installs what is needed and runs it with
+//! fluo's files in other programs' hands, and fluo against a stand-in of AWS. Not part of `cargo test`: `.ci/run` installs what is needed and runs it with
 //! `cargo test -p fluo-cli --test external`.
 //!
 //! `FLUO_TEST_PYTHON` names a Python that has the packages of `requirements.txt`. Without it every test here fails: a reader that
-//! was not tried is not a reader that works.
+//! was not tried is not a reader that works. `FLUO_TEST_MOTO` says where the stand-in is (`http://127.0.0.1:5555`).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed")]
 
+mod aws;
 mod docs;
 mod duckdb;
 
@@ -31,8 +32,12 @@ for statement in connection.extract_statements(sys.argv[1]):
     rows = connection.fetchall()
 print(json.dumps([[None if value is None else str(value) for value in row] for row in rows]))
 ";
+    serde_json::from_str(&python(folder, SCRIPT, &[sql])).unwrap()
+}
+
+/// Runs a script of Python in a folder: what it prints.
+fn python(folder: &Path, script: &str, arguments: &[&str]) -> String {
     let python = std::env::var_os("FLUO_TEST_PYTHON")
         .expect("FLUO_TEST_PYTHON names a Python with the packages of requirements.txt; .ci/run makes one");
-    let rows = Program::new(python).within(folder).run(&["-c", SCRIPT, sql]).expect(0);
-    serde_json::from_str(&rows).unwrap()
+    Program::new(python).within(folder).run(&[&["-c", script], arguments].concat()).expect(0)
 }

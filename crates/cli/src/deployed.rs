@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
+use fluo_aws::{Environment, everywhere};
 use fluo_evaluator::config::Loading;
 use fluo_evaluator::live::Files;
 use fluo_evaluator::span_data::SpanData;
@@ -36,7 +37,12 @@ impl Configured {
         let store = &self.config.store;
         let is_uri = store.contains("://") || Path::new(store).is_absolute();
         let uri = if is_uri { store.clone() } else { self.folder.join(store).to_string_lossy().into_owned() };
-        root(&uri)
+        open(&uri, &self.environment())
+    }
+
+    /// The environment, with what the configuration says of servers before what variables say.
+    pub(crate) fn environment(&self) -> impl Fn(&str) -> Option<String> + '_ {
+        everywhere(self.config.aws_endpoint.as_deref(), &variable)
     }
 
     /// The files of rules and silences as they are now.
@@ -61,7 +67,11 @@ pub(crate) fn folder_of(config: &Path) -> &Path {
 
 /// Opens the root of a store, with what the environment says of its credentials.
 pub(crate) fn root(uri: &str) -> Result<Root, Failure> {
-    open_root(uri, &variable).map_err(|error| Failure::because(format!("could not open `{uri}`"), error))
+    open(uri, &variable)
+}
+
+fn open(uri: &str, environment: Environment<'_>) -> Result<Root, Failure> {
+    open_root(uri, environment).map_err(|error| Failure::because(format!("could not open `{uri}`"), error))
 }
 
 /// How many bytes of data files of a bucket are kept in memory.

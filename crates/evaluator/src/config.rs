@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use fluo_alerts::notification::Event;
 use fluo_rules::SourceFile;
-use fluo_rules::config::{self, Loaded};
+use fluo_rules::config::{self, Loaded, Placed};
 use fluo_rules::diagnostic::{Code, Finding, Place};
 use fluo_rules::duration::Nanos;
 use fluo_rules::position::Position;
@@ -67,6 +67,9 @@ pub struct Config {
     /// See [`Settings::trouble_severity`].
     #[serde(default, deserialize_with = "severities")]
     pub trouble_severity: BTreeMap<Event, Severity>,
+    /// The server that answers for every service of AWS ([`fluo_aws::everywhere`]).
+    #[serde(default)]
+    pub aws_endpoint: Option<String>,
     /// Who is told; by default standard output.
     #[serde(default)]
     pub sinks: Vec<SinkConfig>,
@@ -89,6 +92,9 @@ pub enum ConfigError {
     /// Occurs when links would name no trace.
     #[error("`trace_url` must hold `{{trace_id}}`, where a trace's id belongs")]
     TraceUrl,
+    /// Occurs when `aws_endpoint` is no address.
+    #[error("`aws_endpoint` {0}")]
+    AwsEndpoint(#[from] fluo_aws::AddressError),
 }
 
 fn minute() -> Nanos {
@@ -125,6 +131,8 @@ impl Config {
         let mut checked = config::load(file);
         // Those whose form is sound are looked at, whatever else is wrong.
         let _configs = sinks_of(&mut checked);
+        let no_server = checked.aws_endpoint.as_ref().and_then(no_server);
+        checked.add(no_server);
         let document = checked.document.take().filter(|_| !checked.has_errors());
         let read = document.map(Self::from_json);
         if let Some(Err(_)) = &read {
@@ -143,6 +151,9 @@ impl Config {
     fn checked(self) -> Result<Self, ConfigError> {
         if self.trace_url.as_deref().is_some_and(|url| !url.contains("{trace_id}")) {
             return Err(ConfigError::TraceUrl);
+        }
+        if let Some(endpoint) = &self.aws_endpoint {
+            fluo_aws::check_address(endpoint)?;
         }
         Ok(self)
     }
@@ -165,6 +176,14 @@ impl Config {
             ..default
         }
     }
+}
+
+/// A finding about an `aws_endpoint` that is no address.
+fn no_server(endpoint: &Placed) -> Option<Finding> {
+    let reason = fluo_aws::check_address(&endpoint.text).err()?;
+    let message = format!("`aws_endpoint` {reason}");
+    let place = endpoint.place.clone();
+    Some(Finding { code: Code::InvalidValue, message, place, hint: None, related: Vec::new() })
 }
 
 /// A finding about a configuration that passed the check, and is none to this program.
@@ -194,12 +213,14 @@ mod tests {
     fn everything_can_be_said() {
         let text = "store: s3://b/p\nrules: [a.yml, more]\nevery: 30s\ntrace_url: 'https://t/{trace_id}'\n\
                     eval_delay: 2m\nallowed_lateness: 30m\nstale_after: 5m\nmax_catch_up: 6h\ndelivery_limit: 1d\n\
-                    rule_time: 10s\nrule_memory_mib: 64\nset_aside_percent: 5\ntrouble_severity: {file_error: critical}\nsinks: [{type: stdout}, {type: file, name: log, path: x.ndjson}]\n";
+                    rule_time: 10s\nrule_memory_mib: 64\nset_aside_percent: 5\ntrouble_severity: {file_error: critical}\n\
+                    aws_endpoint: http://127.0.0.1:9000\nsinks: [{type: stdout}, {type: file, name: log, path: x.ndjson}]\n";
         let config = load(text).config.unwrap();
         let settings = config.settings();
         assert_eq!(settings.eval_delay, Nanos(2 * Nanos::MINUTE.0));
         assert_eq!((settings.rule_memory, settings.set_aside_percent), (64 << 20, 5));
         assert_eq!(settings.trouble_severity, [(Event::FileError, Severity::Critical)].into());
+        assert_eq!(config.aws_endpoint.as_deref(), Some("http://127.0.0.1:9000"));
         assert_eq!(config.sinks.iter().map(SinkConfig::name).collect::<Vec<_>>(), ["stdout", "log"]);
     }
 
@@ -228,6 +249,7 @@ mod tests {
                     "store" => "data".into(),
                     "rules" => serde_json::json!(["rules"]),
                     "trace_url" => "https://t/{trace_id}".into(),
+                    "aws_endpoint" => "https://objects.example".into(),
                     "sinks" => serde_json::json!([]),
                     "trouble_severity" => troubles(&schema),
                     // Every other key has a default, which it takes.
@@ -242,6 +264,29 @@ mod tests {
         );
         document.insert("nope".to_owned(), 1.into());
         assert!(Config::from_json(document.into()).is_err());
+    }
+
+    #[test]
+    fn a_server_that_is_none_is_told_at_its_place_and_without_its_password() {
+        let cases = [
+            ("localhost:9000", "`aws_endpoint` must start with `https://` or `http://`"),
+            ("objects.example", "`aws_endpoint` is not a URL: relative URL without a base"),
+            (
+                "https://me:s3cret@objects.example",
+                "`aws_endpoint` holds credentials: they come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+            ),
+        ];
+        for (endpoint, message) in cases {
+            let loading = load(&format!("store: s3://b\nrules: [r]\naws_endpoint: {endpoint}\n"));
+            let found: Vec<_> =
+                loading.checked.findings.iter().map(|it| (&*it.message, it.place.start)).collect();
+            assert_eq!(found, [(message, Position { line: 3, column: 15 })], "{endpoint}");
+            assert!(loading.config.is_none());
+            let shown = String::from_utf8(loading.checked.shown().content).unwrap();
+            assert!(!shown.contains("s3cret"), "{shown}");
+            let json = serde_json::json!({"store": "s3://b", "rules": [], "aws_endpoint": endpoint});
+            assert_eq!(Config::from_json(json).unwrap_err().to_string(), message);
+        }
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub struct Loaded {
     pub document: Option<Value>,
     /// Files and folders of rules, relative to the file's folder, as written.
     pub rules: Vec<Placed>,
+    /// What `aws_endpoint` is.
+    pub aws_endpoint: Option<Placed>,
     /// The sinks that are sound, whatever else is wrong.
     pub sinks: Vec<SinkDocument>,
     /// Everything that is wrong or doubtful, sorted by place.
@@ -99,8 +101,8 @@ fn read(
             finding.hint("no variable is replaced here; a secret from the environment is `{env: NAME}`");
         }
     }
-    let check::ReadConfig { document, rules, sinks } = read;
-    let mut loaded = Loaded { document, rules, sinks, findings: Vec::new(), name, masked };
+    let check::ReadConfig { document, rules, aws_endpoint, sinks } = read;
+    let mut loaded = Loaded { document, rules, aws_endpoint, sinks, findings: Vec::new(), name, masked };
     loaded.add(findings);
     loaded
 }

@@ -12,14 +12,15 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
+pub use fluo_aws::Service;
 
 use crate::environment::{Environment, EnvironmentError};
 
 /// The name of the credentials in the SDK's logs.
 const CREDENTIALS: &str = "environment";
 
-/// The configuration of a client of `service`, as its endpoint's variable calls it: `S3` for `AWS_ENDPOINT_URL_S3`.
-pub fn configuration(environment: &Environment, service: &str) -> Result<SdkConfig, EnvironmentError> {
+/// The configuration of a client of `service`.
+pub fn configuration(environment: &Environment, service: Service) -> Result<SdkConfig, EnvironmentError> {
     let region = environment
         .get("AWS_REGION")
         .or_else(|| environment.get("AWS_DEFAULT_REGION"))
@@ -37,15 +38,11 @@ pub fn configuration(environment: &Environment, service: &str) -> Result<SdkConf
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .time_source(SharedTimeSource::new(SystemTimeSource::new()))
         .http_client(http);
-    if let Some(endpoint) = endpoint(environment, service) {
+    let endpoint = fluo_aws::endpoint(service, &environment.lookup())?;
+    if let Some(endpoint) = endpoint {
         configuration = configuration.endpoint_url(endpoint);
     }
     Ok(configuration.build())
-}
-
-/// Another server than AWS's for `service`.
-fn endpoint<'a>(environment: &'a Environment, service: &str) -> Option<&'a str> {
-    environment.get(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| environment.get("AWS_ENDPOINT_URL"))
 }
 
 #[cfg(test)]
@@ -56,26 +53,23 @@ mod tests {
         [("AWS_REGION", "eu-central-1"), ("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")];
 
     #[test]
-    fn a_service_has_its_own_endpoint_else_that_of_all() {
-        let of = |more: &[(&'static str, &'static str)]| {
-            let environment = KEYS.into_iter().chain(more.iter().copied()).collect();
-            configuration(&environment, "S3").unwrap().endpoint_url().map(str::to_owned)
+    fn a_client_speaks_to_the_server_of_its_service() {
+        let of = |service: Service, address: &'static str| {
+            let environment = KEYS.into_iter().chain([("AWS_ENDPOINT_URL_SNS", address)]).collect();
+            configuration(&environment, service)
+                .map(|configured| configured.endpoint_url().map(str::to_owned))
         };
-        let all = ("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
-        assert_eq!(of(&[]), None);
-        assert_eq!(of(&[all]).as_deref(), Some("http://127.0.0.1:1"));
-        assert_eq!(
-            of(&[all, ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:2")]).as_deref(),
-            Some("http://127.0.0.1:2")
-        );
-        assert_eq!(of(&[("AWS_ENDPOINT_URL_SNS", "http://127.0.0.1:2")]), None);
+        assert_eq!(of(Service::Sns, "http://127.0.0.1:1").unwrap().as_deref(), Some("http://127.0.0.1:1"));
+        assert_eq!(of(Service::S3, "http://127.0.0.1:1").unwrap(), None);
+        let error = of(Service::Sns, "ftp://a").unwrap_err().to_string();
+        assert!(error.starts_with("AWS_ENDPOINT_URL_SNS cannot be used: it must start with"), "{error}");
     }
 
     #[test]
     fn what_is_missing_is_named() {
         for (missing, _) in KEYS {
             let environment = KEYS.into_iter().filter(|(name, _)| *name != missing).collect();
-            let error = configuration(&environment, "S3").unwrap_err().to_string();
+            let error = configuration(&environment, Service::S3).unwrap_err().to_string();
             assert!(error.starts_with(missing), "{error}");
         }
     }

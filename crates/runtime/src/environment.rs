@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use fluo_aws::EndpointError;
+
 /// The variables of the environment. An empty variable counts as not set.
 #[derive(Debug, Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
@@ -25,6 +27,12 @@ pub enum EnvironmentError {
         /// The reason why not.
         reason: String,
     },
+}
+
+impl From<EndpointError> for EnvironmentError {
+    fn from(error: EndpointError) -> Self {
+        Self::Invalid { name: error.variable.to_owned(), reason: format!("it {}", error.reason) }
+    }
 }
 
 impl Environment {

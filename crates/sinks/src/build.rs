@@ -80,7 +80,7 @@ impl SinkConfig {
             Kind::Sns(own) => {
                 add(sns::region(name, &own.topic_arn).map(drop));
                 if let Some(endpoint) = &own.endpoint {
-                    add(http::address(name, "endpoint", endpoint).map(drop));
+                    add(sns::server(name, endpoint));
                 }
             }
             Kind::Stdout(_) | Kind::File(_) => {}
@@ -96,12 +96,13 @@ impl SinkConfig {
 /// The sink that `config` describes.
 ///
 /// For `sns` the credentials are those of the environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
-/// `AWS_SESSION_TOKEN`, as a function has them), asked for through `secrets`; [`build_with_aws`] takes any others.
+/// `AWS_SESSION_TOKEN`, as a function has them), and so is the server ([`fluo_aws`]), asked for through `secrets`;
+/// [`build_with_aws`] takes any others.
 pub fn build(config: &SinkConfig, secrets: Secrets<'_>) -> Result<Box<dyn Sink>, ConfigError> {
     build_with_aws(config, secrets, None)
 }
 
-/// The same with credentials, and an HTTP client, from an AWS configuration that the edge has loaded.
+/// The same with credentials, server and HTTP client from an AWS configuration that the edge has loaded.
 pub fn build_with_aws(
     config: &SinkConfig,
     secrets: Secrets<'_>,

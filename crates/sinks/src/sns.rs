@@ -32,6 +32,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use fluo_alerts::notification::Notification;
+use fluo_aws::Service;
 use serde_json::{Value, json};
 
 use crate::Sink;
@@ -64,8 +65,9 @@ pub struct Sns {
 }
 
 impl Sns {
-    /// A sink for the topic. With `aws` credentials and HTTP client are taken from there, without it the credentials
-    /// from `secrets`. The region is the topic's. `endpoint` is for stand-ins of the service.
+    /// A sink for the topic. With `aws` credentials, HTTP client and server are taken from there, without it the
+    /// credentials and the server from `secrets`. The region is the topic's. `endpoint` is another server for this sink
+    /// alone.
     pub(crate) fn new(
         name: &str,
         topic_arn: &str,
@@ -75,11 +77,12 @@ impl Sns {
         aws: Option<&SdkConfig>,
     ) -> Result<Self, ConfigError> {
         let region = region(name, topic_arn)?;
+        if let Some(endpoint) = endpoint {
+            server(name, endpoint)?;
+        }
         let mut config = match aws {
             Some(aws) => Builder::from(aws),
-            None => Config::builder()
-                .behavior_version(BehaviorVersion::latest())
-                .credentials_provider(credentials(name, secrets)?),
+            None => of_environment(name, secrets)?,
         };
         if aws.is_none_or(|aws| aws.http_client().is_none()) {
             let http = aws_smithy_http_client::Builder::new();
@@ -127,6 +130,12 @@ impl Sns {
     }
 }
 
+/// Checks the address of another server than AWS's.
+pub(crate) fn server(sink: &str, endpoint: &str) -> Result<(), ConfigError> {
+    fluo_aws::check_address(endpoint)
+        .map_err(|reason| ConfigError::invalid(sink, "endpoint", reason.to_string()))
+}
+
 /// The region of a topic.
 pub(crate) fn region<'a>(sink: &str, topic_arn: &'a str) -> Result<&'a str, ConfigError> {
     let parts: Vec<_> = topic_arn.split(':').collect();
@@ -142,6 +151,17 @@ pub(crate) fn region<'a>(sink: &str, topic_arn: &'a str) -> Result<&'a str, Conf
             Err(ConfigError::invalid(sink, "topic_arn", reason))
         }
     }
+}
+
+/// A client's configuration where nothing but the environment says anything of it.
+fn of_environment(sink: &str, secrets: Secrets<'_>) -> Result<Builder, ConfigError> {
+    let server = fluo_aws::endpoint(Service::Sns, secrets)
+        .map_err(|error| ConfigError::invalid(sink, error.variable, error.reason.to_string()))?;
+    let mut config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(credentials(sink, secrets)?);
+    config.set_endpoint_url(server);
+    Ok(config)
 }
 
 fn credentials(sink: &str, secrets: Secrets<'_>) -> Result<Credentials, ConfigError> {

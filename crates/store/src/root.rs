@@ -12,6 +12,7 @@ use std::fmt;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
+use fluo_aws::Environment;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -25,9 +26,6 @@ use crate::missing::SaysMissing;
 use crate::s3;
 use crate::versioned::{ConditionalStore, Versioned, VersionedFolder};
 use crate::whole_files::WholeFiles;
-
-/// The value of a variable of the environment, if it has one.
-pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The root of a store.
 #[derive(Clone)]

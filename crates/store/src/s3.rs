@@ -4,21 +4,20 @@
 //! | --- | --- |
 //! | `AWS_REGION`, `AWS_DEFAULT_REGION` | where the bucket is; needed unless an endpoint is given |
 //! | `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | who asks, as in a Lambda function |
-//! | `AWS_WEB_IDENTITY_TOKEN_FILE`, `AWS_ROLE_ARN`, `AWS_ROLE_SESSION_NAME`, `AWS_ENDPOINT_URL_STS` | the same in Kubernetes |
+//! | `AWS_WEB_IDENTITY_TOKEN_FILE`, `AWS_ROLE_ARN`, `AWS_ROLE_SESSION_NAME` | the same in Kubernetes |
 //! | `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`, `…_FULL_URI`, `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE` | the same in ECS and EKS |
 //! | none of these | the instance's role, unless `AWS_EC2_METADATA_DISABLED=true` |
-//! | `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL` | another server than AWS's; `http://` is allowed if it is written so |
+//! | `AWS_ENDPOINT_URL_S3`, `_STS`, `AWS_ENDPOINT_URL` | other servers than AWS's ([`fluo_aws`]); `http://` is allowed for S3 if it is written so |
 //!
 //! Profiles (`~/.aws`) and single sign-on are not read.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use fluo_aws::{Environment, Service, endpoint};
 use object_store::ClientOptions;
 use object_store::RetryConfig;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey as Key, S3ConditionalPut};
-
-use crate::root::Environment;
 
 /// In order of precedence where two variables give one setting: the first that is set counts.
 const VARIABLES: &[(&str, Key)] = &[
@@ -30,12 +29,9 @@ const VARIABLES: &[(&str, Key)] = &[
     ("AWS_WEB_IDENTITY_TOKEN_FILE", Key::WebIdentityTokenFile),
     ("AWS_ROLE_ARN", Key::RoleArn),
     ("AWS_ROLE_SESSION_NAME", Key::RoleSessionName),
-    ("AWS_ENDPOINT_URL_STS", Key::StsEndpoint),
     ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", Key::ContainerCredentialsRelativeUri),
     ("AWS_CONTAINER_CREDENTIALS_FULL_URI", Key::ContainerCredentialsFullUri),
     ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", Key::ContainerAuthorizationTokenFile),
-    ("AWS_ENDPOINT_URL_S3", Key::S3Endpoint),
-    ("AWS_ENDPOINT_URL", Key::Endpoint),
 ];
 
 /// An evaluation has a minute: a request is given up sooner than `object_store`'s three minutes, and is made again at the
@@ -61,7 +57,9 @@ pub(crate) fn open(bucket: &str, environment: Environment<'_>) -> Result<Clients
     }
     // Set to nothing is not set.
     let variable = |name: &str| environment(name).filter(|value| !value.is_empty());
-    let endpoint = variable("AWS_ENDPOINT_URL_S3").or_else(|| variable("AWS_ENDPOINT_URL"));
+    let server = |service| endpoint(service, environment).map_err(|error| error.to_string());
+    let endpoints = [(Key::S3Endpoint, server(Service::S3)?), (Key::StsEndpoint, server(Service::Sts)?)];
+    let endpoint = endpoints[0].1.as_deref();
     let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
     if endpoint.is_none() && region.is_none() {
         return Err("the bucket's region is not known: set AWS_REGION".to_owned());
@@ -95,6 +93,11 @@ pub(crate) fn open(bucket: &str, environment: Environment<'_>) -> Result<Clients
     for (name, key) in VARIABLES {
         if let Some(value) = variable(name) {
             builder = builder.with_config(*key, value);
+        }
+    }
+    for (key, endpoint) in &endpoints {
+        if let Some(endpoint) = endpoint {
+            builder = builder.with_config(*key, endpoint);
         }
     }
     let said = |error: object_store::Error| error.to_string();

@@ -88,7 +88,7 @@ impl EvaluateRules {
         let configuration = configuration(environment)?;
         let root = open_root(&configuration.store, &environment.lookup())?;
         let (rules_root, folder) = rules(environment, &root)?;
-        let aws = aws::configuration(environment, "SNS")?;
+        let aws = aws::configuration(environment, aws::Service::Sns)?;
         let sinks = route_all(&configuration.sinks, &|_| None, Some(&aws))?;
         let subscribers = Subscribers::of(topic(environment)?, &aws);
         let runtime = Arc::new(RuntimeEnv::default());

@@ -81,7 +81,7 @@ impl IngestSpans {
     ) -> Result<Self, StartError> {
         let uri = environment.required("FLUO_STORE", "where spans are written: s3://bucket")?;
         let root = open_root(uri, &environment.lookup())?;
-        let configuration = aws::configuration(environment, "S3")?;
+        let configuration = aws::configuration(environment, aws::Service::S3)?;
         let configuration = Builder::from(&configuration)
             // A stand-in has no host name for each bucket.
             .force_path_style(configuration.endpoint_url().is_some())

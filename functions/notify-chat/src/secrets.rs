@@ -17,7 +17,8 @@ use aws_sdk_secretsmanager::config::Region;
 use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use fluo_alerts::escape::{chain, plain};
-use fluo_runtime::{Environment, EnvironmentError, aws};
+use fluo_runtime::aws::{self, Service};
+use fluo_runtime::{Environment, EnvironmentError};
 
 /// The variable that says where.
 pub const SECRETS: &str = "FLUO_SECRETS";
@@ -85,7 +86,7 @@ pub fn source(environment: &Environment) -> Result<Option<Box<dyn SecretSource>>
     let timeouts = TimeoutConfig::builder().operation_timeout(TIMEOUT).build();
     match arn.splitn(6, ':').collect::<Vec<_>>()[..] {
         ["arn", _, "secretsmanager", region, _, resource] if resource.starts_with("secret:") => {
-            let configuration = aws::configuration(environment, "SECRETSMANAGER")?;
+            let configuration = aws::configuration(environment, Service::SecretsManager)?;
             let configuration = aws_sdk_secretsmanager::config::Builder::from(&configuration)
                 .region(Region::new(region.to_owned()))
                 .timeout_config(timeouts)
@@ -94,7 +95,7 @@ pub fn source(environment: &Environment) -> Result<Option<Box<dyn SecretSource>>
             Ok(Some(Box::new(Secret { client, arn: arn.to_owned() })))
         }
         ["arn", _, "ssm", region, _, resource] if resource.starts_with("parameter/") => {
-            let configuration = aws::configuration(environment, "SSM")?;
+            let configuration = aws::configuration(environment, Service::Ssm)?;
             let configuration = aws_sdk_ssm::config::Builder::from(&configuration)
                 .region(Region::new(region.to_owned()))
                 .timeout_config(timeouts)

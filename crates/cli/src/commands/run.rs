@@ -133,5 +133,5 @@ fn sinks(configured: &Configured) -> Result<Vec<Routed>, Failure> {
             serde_json::from_value(json!({"type": "stdout"})).map_err(|error| wrong(&error))?;
         return route_all(&[stdout], &variable, None).map_err(|error| wrong(&error));
     }
-    route_all(&configured.config.sinks, &variable, None).map_err(|error| wrong(&error))
+    route_all(&configured.config.sinks, &configured.environment(), None).map_err(|error| wrong(&error))
 }

@@ -21,6 +21,8 @@ pub(crate) struct Read {
     pub(crate) document: Option<Value>,
     /// The entries of `rules`.
     pub(crate) rules: Vec<Placed>,
+    /// `aws_endpoint`.
+    pub(crate) aws_endpoint: Option<Placed>,
     /// The sinks that are.
     pub(crate) sinks: Vec<SinkDocument>,
 }
@@ -52,7 +54,13 @@ pub(crate) fn config(report: &mut Report, roots: &[Node]) -> Read {
             .hint("they come from the environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY");
     }
     let rules = root.get("rules").map(|entry| placed(report, &entry.value)).unwrap_or_default();
-    Read { document: document.filter(|_| report.errors() == errors && !root.incomplete), rules, sinks }
+    let aws_endpoint = root.get("aws_endpoint").and_then(|entry| placed_text(report, &entry.value));
+    Read {
+        document: document.filter(|_| report.errors() == errors && !root.incomplete),
+        rules,
+        aws_endpoint,
+        sinks,
+    }
 }
 
 /// Reads a list of sinks that stands alone.
@@ -91,9 +99,13 @@ fn has_credentials(uri: &str) -> bool {
 /// The texts of a list, with their places.
 fn placed(report: &Report, list: &Node) -> Vec<Placed> {
     let Yaml::List(items) = &list.value else { return Vec::new() };
-    let text = report.text();
-    let texts = items.iter().filter_map(|item| Some((item.scalar_text(&text)?, item.extent())));
-    texts.map(|(text, at)| Placed { text: text.to_owned(), place: report.place(at) }).collect()
+    items.iter().filter_map(|item| placed_text(report, item)).collect()
+}
+
+/// A text, with its place.
+fn placed_text(report: &Report, node: &Node) -> Option<Placed> {
+    let text = node.scalar_text(&report.text())?.to_owned();
+    Some(Placed { text, place: report.place(node.extent()) })
 }
 
 struct Reader<'a> {

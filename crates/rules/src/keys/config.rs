@@ -147,6 +147,12 @@ pub(super) const CONFIG: &[Key] = &[
         None,
         "How bad fluo's own troubles are, by their events, where it is not the default.",
     ),
+    key(
+        "aws_endpoint",
+        Shape::Text,
+        None,
+        "Another server than AWS's, for S3, SNS and every other service; before AWS_ENDPOINT_URL and its like.",
+    ),
     key("sinks", Shape::Sinks, None, "Who is told. Left out: standard output."),
 ];
 
@@ -236,7 +242,12 @@ const SNS: &[Key] = &sink::<7>(
     "sns",
     &[
         key("topic_arn", Shape::Text, None, "The ARN of the topic."),
-        key("endpoint", Shape::Text, None, "Another server than AWS's, for this sink alone."),
+        key(
+            "endpoint",
+            Shape::Text,
+            None,
+            "Another server than AWS's, for this sink alone; before `aws_endpoint`.",
+        ),
     ],
 );
 

@@ -19,9 +19,10 @@ use notifications::{firing, hostile};
 /// When everything here is sent.
 const NOW: i64 = 1_795_345_575_250_000_000;
 
-/// The sink of a configuration in YAML.
-fn sink(yaml: &str) -> Box<dyn Sink> {
+/// The sink of a configuration in YAML, where AWS is the server of `endpoint`.
+fn sink(yaml: &str, endpoint: &str) -> Box<dyn Sink> {
     let secrets = |variable: &str| match variable {
+        "AWS_ENDPOINT_URL" => Some(endpoint.to_owned()),
         "AWS_ACCESS_KEY_ID" => Some("AKIDEXAMPLE".to_owned()),
         "AWS_SECRET_ACCESS_KEY" => Some("not-a-secret-key".to_owned()),
         _ => None,
@@ -66,7 +67,7 @@ async fn a_queue_behind_the_topic_receives_the_record() {
     ];
     call(&endpoint, "sns", &subscribe, "SubscriptionArn").await;
     call(&endpoint, "sqs", &[("Action", "PurgeQueue"), ("QueueUrl", &queue)], "RequestId").await;
-    let sink = sink(&format!("{{type: sns, topic_arn: '{topic}', endpoint: '{endpoint}'}}"));
+    let sink = sink(&format!("{{type: sns, topic_arn: '{topic}'}}"), &endpoint);
     for notification in [firing(), hostile()] {
         sink.send(&notification, NOW).await.unwrap();
         let receive = [("Action", "ReceiveMessage"), ("QueueUrl", &queue), ("WaitTimeSeconds", "1")];

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use fluo_alerts::notification::Notification;
+use fluo_sinks::{SinkConfig, build};
 use fluo_tests::http::{Answer, Server};
 use serde_json::Value;
 
 use crate::notifications::{firing, hostile, huge, is_clean, stale, summary, texts};
-use crate::{NOW, sink};
+use crate::{NOW, secrets, sink};
 
 const TOPIC: &str = "arn:aws:sns:eu-central-1:123456789012:alerts";
 
@@ -25,6 +26,10 @@ pub(crate) async fn published(
     let request = server.request();
     assert_eq!(request.line, "POST / HTTP/1.1");
     (request.headers.clone(), request.form())
+}
+
+fn read(yaml: &str) -> SinkConfig {
+    serde_yaml::from_str(yaml).unwrap()
 }
 
 /// The fields with the forms of the message taken apart.
@@ -47,6 +52,34 @@ async fn wire_forms() {
     );
     insta::assert_json_snapshot!("sns_stale", shown(&published(TOPIC, &stale()).await.1));
     insta::assert_json_snapshot!("sns_summary", shown(&published(TOPIC, &summary()).await.1));
+}
+
+/// The most particular that is said.
+#[tokio::test]
+async fn a_topic_is_where_the_sink_says_else_where_the_environment_says() {
+    let [own, of_topics, of_all] =
+        [Server::start([]).await, Server::start([]).await, Server::start([]).await];
+    let of_topics_and_all =
+        [("AWS_ENDPOINT_URL_SNS", of_topics.url("")), ("AWS_ENDPOINT_URL", of_all.url(""))];
+    let cases = [
+        (format!(", endpoint: '{}'", own.url("")), &of_topics_and_all[..], &own),
+        (String::new(), &of_topics_and_all[..], &of_topics),
+        (String::new(), &of_topics_and_all[1..], &of_all),
+    ];
+    for (endpoint, variables, expected) in cases {
+        let given = |name: &str| {
+            let variable = variables.iter().find(|(of, _)| *of == name).map(|(_, value)| value.clone());
+            variable.or_else(|| secrets(name))
+        };
+        let before = expected.requests().len();
+        let config = read(&format!("{{type: sns, topic_arn: '{TOPIC}'{endpoint}}}"));
+        // What comes is no answer of SNS; that it was asked is enough.
+        let _sent = build(&config, &given).unwrap().send(&firing(), NOW).await;
+        assert_eq!(expected.requests().len(), before + 1, "{endpoint} {variables:?}");
+    }
+    let config = read(&format!("{{type: sns, topic_arn: '{TOPIC}', endpoint: 'https://me:s3cret@a'}}"));
+    let error = build(&config, &secrets).err().unwrap().to_string();
+    assert!(error.starts_with("sink `sns`: `endpoint` holds credentials: "), "{error}");
 }
 
 #[tokio::test]

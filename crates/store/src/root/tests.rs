@@ -100,6 +100,8 @@ fn what_cannot_be_opened_says_what_to_do() {
         ("s3://bucket", with(("AWS_PROFILE", "work")), "profiles are not read"),
         ("s3://bucket", with(("AWS_EC2_METADATA_DISABLED", "true")), "there are no credentials"),
         ("s3://bucket", with(("AWS_SECRET_ACCESS_KEY", "b")), "Missing AccessKeyId"),
+        ("s3://bucket", with(("AWS_ENDPOINT_URL", "localhost:9000")), "`AWS_ENDPOINT_URL` must start with"),
+        ("s3://bucket", with(("AWS_ENDPOINT_URL_STS", "sts")), "`AWS_ENDPOINT_URL_STS` is not a URL"),
     ];
     for (uri, variables, expected) in cases {
         let error = opened(uri, &variables).unwrap_err();

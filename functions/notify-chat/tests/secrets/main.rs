@@ -32,7 +32,7 @@ async fn read(arn: &str) -> Result<String, SecretsError> {
 
 fn secrets_manager() -> aws_sdk_secretsmanager::Client {
     let configuration =
-        aws::configuration(&environment(&[("AWS_REGION", REGION)]), "SECRETSMANAGER").unwrap();
+        aws::configuration(&environment(&[("AWS_REGION", REGION)]), aws::Service::SecretsManager).unwrap();
     aws_sdk_secretsmanager::Client::new(&configuration)
 }
 
@@ -56,7 +56,8 @@ async fn a_secret_of_secrets_manager_is_its_current_text() {
 
 #[tokio::test]
 async fn a_parameter_is_decrypted() {
-    let configuration = aws::configuration(&environment(&[("AWS_REGION", REGION)]), "SSM").unwrap();
+    let configuration =
+        aws::configuration(&environment(&[("AWS_REGION", REGION)]), aws::Service::Ssm).unwrap();
     let client = aws_sdk_ssm::Client::new(&configuration);
     let name = format!("/fluo/sinks-{}", now());
     let put = client.put_parameter().name(&name).value("text").r#type(ParameterType::SecureString);
