@@ -22,6 +22,7 @@ mod replay;
 mod rule_tests;
 mod run;
 mod silence;
+mod span_tables;
 mod status;
 mod verify;
 

@@ -105,7 +105,7 @@ pub(crate) struct Eval {
     /// Rule files and folders
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     pub(crate) rules: Vec<PathBuf>,
-    /// Parquet files, OTLP files, or folders of either
+    /// Parquet files of fluo or of others (ClickHouse, otlp2parquet, Rotel), OTLP files, or folders of these
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     pub(crate) spans: Vec<PathBuf>,
     /// First moment to judge: RFC 3339, or relative to now as -15m [default: the first span's end, for rules on
@@ -157,7 +157,7 @@ pub(crate) enum ExplainFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct Ingest {
-    /// OTLP files, or folders of them
+    /// OTLP files, Parquet files of others (ClickHouse, otlp2parquet, Rotel), or folders of these
     #[arg(required = true, value_name = "SOURCE")]
     pub(crate) sources: Vec<PathBuf>,
     /// The folder in which `spans/` lies or is made

@@ -1,4 +1,4 @@
-//! OTLP files of a local folder into a store: what `ingest` writes to disk, and `eval` to memory.
+//! OTLP files, and Parquet of others, of a local folder into a store: what `ingest` writes to disk, and `eval` to memory.
 
 use std::fs;
 use std::io;

@@ -1,5 +1,7 @@
-//! What `--spans` names, as a span source: a store's folder of Parquet, Parquet files, OTLP files, folders of these.
+//! What `--spans` names, as a span source: a store's folder of Parquet, Parquet files of fluo and of others, OTLP files,
+//! folders of these.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,7 +32,8 @@ pub(crate) struct Spans {
     pub(crate) bytes: u64,
     /// Spans in them, copies included.
     pub(crate) count: u64,
-    /// The spans of OTLP files, as ingest would have stored them: columns take a fraction of what spans take.
+    /// The spans of OTLP files and of others' Parquet, as ingest would have stored them: columns take a fraction of what
+    /// spans take.
     decoded: Option<Arc<InMemory>>,
 }
 
@@ -42,11 +45,12 @@ pub(crate) async fn open(paths: &[PathBuf]) -> Result<Spans, Failure> {
     let data = OpenFiles::new(store, ObjectStoreUrl::local_filesystem());
     let mut spans = Spans::default();
     let mut raw = Vec::new();
+    let mut not_own = BTreeMap::new();
     for path in paths {
         let unreadable = |error| Failure::because(format!("could not read `{}`", path.display()), error);
         refuse_uri(path)?;
         let absolute = path.canonicalize().map_err(|error| {
-            unreadable(error).hint("--spans takes Parquet files, OTLP files, or folders of either")
+            unreadable(error).hint("--spans takes Parquet files, OTLP files, or folders of these")
         })?;
         let root = object_store::path::Path::from_absolute_path(&absolute)
             .map_err(|error| Failure::because(format!("could not read `{}`", path.display()), error))?;
@@ -62,10 +66,15 @@ pub(crate) async fn open(paths: &[PathBuf]) -> Result<Spans, Failure> {
             return Err(Failure::usage(format!("there is no file in `{}`", path.display())));
         }
         if !parquet.is_empty() {
-            let opened = data
-                .below(&root)
+            let (opened, others) = data
+                .below_apart(&root)
                 .await
                 .map_err(|error| Failure::because(format!("could not list `{}`", path.display()), error))?;
+            for (file, fault) in others {
+                let file = PathBuf::from(format!("/{}", file.location));
+                raw.push(file.clone());
+                not_own.insert(file, fault);
+            }
             spans.source.extend(opened.source);
             spans.bytes += opened.bytes;
             spans.count += opened.spans;
@@ -77,12 +86,12 @@ pub(crate) async fn open(paths: &[PathBuf]) -> Result<Spans, Failure> {
     }
     raw.sort();
     raw.dedup();
-    spans.add_otlp(&raw).await?;
+    spans.add_decoded(&raw, &not_own).await?;
     Ok(spans)
 }
 
-/// The address of the spans of OTLP files, for DataFusion.
-const DECODED: &str = "memory://otlp/";
+/// The address of the spans of files that were decoded, for DataFusion.
+const DECODED: &str = "memory://decoded/";
 
 impl Spans {
     /// Tells of a file that is not read.
@@ -99,7 +108,12 @@ impl Spans {
         Ok(())
     }
 
-    async fn add_otlp(&mut self, files: &[PathBuf]) -> Result<(), Failure> {
+    /// Adds OTLP files and Parquet of others, of which `not_own` says why it is not fluo's.
+    async fn add_decoded(
+        &mut self,
+        files: &[PathBuf],
+        not_own: &BTreeMap<PathBuf, FileFault>,
+    ) -> Result<(), Failure> {
         if files.is_empty() {
             return Ok(());
         }
@@ -130,6 +144,10 @@ impl Spans {
                 Became::Failed(reason) => {
                     self.incomplete = true;
                     self.source.add_unknown_damage();
+                    let reason = match not_own.get(file) {
+                        Some(fault) => format!("{}, and it is {reason}", chain(fault.reason())),
+                        None => reason,
+                    };
                     terminal::note(&format!("warning: {} was left out: {reason}", file.display()));
                 }
             }

@@ -68,12 +68,36 @@ impl DataFiles {
     ///
     /// [`StoreError::Request`] where the store cannot list.
     pub async fn below(&self, root: &Path) -> Result<Opened, StoreError> {
+        let (files, foreign) = self.list(root).await?;
+        Ok(Opened { foreign, ..self.source(&files).await })
+    }
+
+    /// Opens what lies at or below `root`, and returns apart from it the files that are sound and not of fluo: who can read
+    /// them as something else makes up for them.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Request`] where the store cannot list.
+    pub async fn below_apart(&self, root: &Path) -> Result<(Opened, Vec<(DataFile, FileFault)>), StoreError> {
+        let (files, foreign) = self.list(root).await?;
+        let (mut own, mut others) = (Vec::new(), Vec::new());
+        for (file, opened) in files.iter().zip(self.open(&files).await) {
+            match opened {
+                Err(fault @ FileFault::Foreign { .. }) => others.push((file.clone(), fault)),
+                // What it turned out to be is remembered.
+                _ => own.push(file.clone()),
+            }
+        }
+        Ok((Opened { foreign, ..self.source(&own).await }, others))
+    }
+
+    async fn list(&self, root: &Path) -> Result<(Vec<DataFile>, Vec<(Path, String)>), StoreError> {
         let store = self.store.footers.store().as_ref();
         let listing = list(store, &resolve_root(store, root).await?).await?;
         // Only what a listing replaces is skipped: of equal hour and content the newest counts.
         let files = current(listing.files, |file| file.name.as_ref()).current;
         let foreign = listing.foreign.iter().map(|it| (it.location.clone(), it.reason.to_owned())).collect();
-        Ok(Opened { foreign, ..self.source(&files).await })
+        Ok((files, foreign))
     }
 
     /// Opens files.

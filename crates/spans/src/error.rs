@@ -75,6 +75,18 @@ pub enum DecodeError {
         /// What is there.
         left: usize,
     },
+    /// Occurs when Parquet, or every part of it in which spans may have stood, cannot be read.
+    #[error("unreadable Parquet")]
+    Parquet {
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Occurs when Parquet lacks columns that every flat table of spans has.
+    #[error("no flat table of spans: it lacks the columns {missing}")]
+    NotSpanTable {
+        /// Their names, as ClickHouse's tables have them.
+        missing: String,
+    },
     /// Occurs when the object can be read, but is no trace data: logs, metrics, profiles, or
     /// something that has nothing to do with OTLP.
     #[error("not traces: {0}")]

@@ -11,6 +11,7 @@
 //! | `received`, `mending` | a value as it came → what its field makes of it, and what was [mended](mend) |
 //! | `draft`, `assembly` | drafts → [`span::Span`]s, and what was [set aside](set_aside) |
 //! | [`mod@decode`] | all of the above |
+//! | [`flat`] | rows of others' span tables → drafts, and all that follows |
 //! | [`identity`] | spans → which of them are one |
 //! | [`schema`], [`layout`], [`batch`] | spans → Arrow record batches, and back |
 //! | [`semconv`] | an attribute's name → its older and newer ones |
@@ -26,6 +27,7 @@ pub mod decompress;
 pub mod detect;
 mod draft;
 pub mod error;
+pub mod flat;
 pub mod framing;
 pub mod identity;
 mod json;
@@ -45,6 +47,7 @@ pub use counts::{Counts, Reasoned};
 pub use decode::{Batch, Decoded, Rest, decode, decode_batches};
 pub use decompress::decompress;
 pub use error::DecodeError;
+pub use flat::{SpanTable, decode_rows};
 pub use limits::Limits;
 pub use mend::{Mend, Mended, MendedSpans};
 pub use set_aside::{Reason, SetAside};

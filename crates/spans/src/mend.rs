@@ -15,7 +15,8 @@ use crate::identity::SpanKey;
 pub enum Mend {
     /// Text with bytes that are not UTF-8: U+FFFD stands for them.
     NotUtf8,
-    /// Text with a bare control character or an escape that JSON does not know: both are kept as they stand.
+    /// Text with a bare control character or an escape that JSON does not know: both are kept as they stand. In a cell of
+    /// a table, text that is no JSON: what was read before it breaks stays.
     NotJsonText,
     /// A value of another type than its field's, read by its meaning: `{"stringValue":7}`.
     OtherType,

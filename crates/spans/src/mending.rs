@@ -151,16 +151,23 @@ impl<'l> Mending<'l> {
 
     /// A value as what it is, where its field is of another type.
     fn as_it_is<'a>(&mut self, received: Received<'a>) -> Option<Value<'a>> {
-        let value = match received {
-            Received::Nothing => return Some(Value::Empty),
+        let value = self.plain(received);
+        if value.is_some() && received != Received::Nothing {
+            self.note(Mend::OtherType);
+        }
+        value
+    }
+
+    /// An attribute's value where no type is declared; none where it was left out.
+    pub(crate) fn plain<'a>(&mut self, received: Received<'a>) -> Option<Value<'a>> {
+        Some(match received {
+            Received::Nothing => Value::Empty,
             Received::Structure => return self.without_meaning(None),
             Received::Boolean(boolean) => Value::Boolean(boolean),
             Received::Integer(integer) => Value::Integer(integer),
             Received::Double(double) => Value::Double(double),
             Received::Text(text) => Value::String(self.borrowed(text)?),
-        };
-        self.note(Mend::OtherType);
-        Some(value)
+        })
     }
 
     /// The integer that is meant, and whether it was one.
@@ -193,6 +200,15 @@ impl<'l> Mending<'l> {
                 _ => Time::Malformed,
             },
         }
+    }
+
+    /// A length of time in nanoseconds; none where there is none.
+    pub(crate) fn duration(&mut self, received: Received<'_>) -> Option<i128> {
+        if received == Received::Nothing {
+            return None;
+        }
+        let duration = self.whole(received);
+        if duration.is_none() { self.without_meaning(None) } else { duration }
     }
 
     /// A count of what was dropped: none where it is negative, and at most what a column of 32 signed bits holds where
@@ -288,6 +304,17 @@ impl<'l> Mending<'l> {
                 id
             }
             _ => Id::Malformed,
+        }
+    }
+
+    /// An id in a table, where nothing says whether it is in bytes or in text.
+    pub(crate) fn id_in_table<const N: usize>(received: Received<'_>) -> Id<N> {
+        match received {
+            // Digits alone are text of half the length that it should have. Three of 10⁹ span ids in bytes look like that.
+            Received::Text(bytes) if !bytes.raw().iter().all(u8::is_ascii_hexdigit) => {
+                <[u8; N]>::try_from(bytes.raw()).map_or_else(|_| Self::id_in_text(received), Id::Bytes)
+            }
+            _ => Self::id_in_text(received),
         }
     }
 

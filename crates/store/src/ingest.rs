@@ -1,7 +1,7 @@
 //! One raw object into the layout.
 //!
 //! ```text
-//! bytes ─ decompress ─ decode ─ by hour ─ one of each span ─ Parquet ─ put if absent
+//! bytes ─ decompress ─ decode, or read as Parquet of others ─ by hour ─ one of each span ─ Parquet ─ put if absent
 //!            └─ content hash: the files' names
 //! ```
 //!
@@ -11,6 +11,7 @@
 //! bytes and the files there is no more than a part of the spans at a time (`data_files`).
 
 mod data_files;
+mod span_table;
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -232,14 +233,18 @@ fn encode(
     let limits = Limits { latest_end_ns, ..options.limits };
     let mut files = DataFiles::new(layout, written, options.late_before_ns, memory);
     let mut failed = None;
-    let Rest { set_aside, other_signals } =
-        decode_batches(&decompressed, &limits, &mut |batch| match files.add(batch) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
-        })?;
+    let mut add = |batch| match files.add(batch) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
+        }
+    };
+    let Rest { set_aside, other_signals } = if span_table::is_parquet(&decompressed) {
+        span_table::decode(&decompressed, &limits, &mut add)?
+    } else {
+        decode_batches(&decompressed, &limits, &mut add)?
+    };
     if let Some(error) = failed {
         return Err(error);
     }

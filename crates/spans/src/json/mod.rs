@@ -5,6 +5,7 @@
 //! broken is counted, and reading goes on at the next line that begins with a bracket: a line that was cut off costs that
 //! line. Inside of a document nothing is looked for behind a syntax error, since what follows may stand anywhere.
 
+pub(crate) mod plain;
 mod request;
 mod scanner;
 mod span;
