@@ -9,6 +9,7 @@
 mod aws;
 mod docs;
 mod duckdb;
+mod span_tables;
 
 use std::path::Path;
 

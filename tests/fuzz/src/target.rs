@@ -49,6 +49,7 @@ pub fn all() -> Vec<Target> {
         targets::parquet::TARGET,
         targets::rules::TARGET,
         targets::silences::TARGET,
+        targets::span_table::TARGET,
         targets::template::TARGET,
         targets::tests::TARGET,
         targets::traceql::TARGET,

@@ -2,8 +2,10 @@
 //!
 //! Nothing of the file is believed. What it says of Arrow is not looked at. Text is read as bytes, so that bytes which are
 //! not UTF-8 cost themselves. A row group is a part of its own: one that cannot be read, or on which a library panics, is
-//! set aside, and the others are read. What its pages decompress to is known before ([`pages`]).
+//! set aside, and the others are read. What its pages decompress to is known before ([`pages`]), and so is how many rows
+//! are read at once ([`levels`]).
 
+mod levels;
 mod pages;
 #[cfg(test)]
 mod tests;
@@ -24,13 +26,19 @@ use parquet::arrow::arrow_reader::{
 use parquet::arrow::{ProjectionMask, parquet_to_arrow_schema};
 use parquet::basic::{LogicalType, Type as PhysicalType};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
+use parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaDataReader};
 use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
 
 use crate::guard::guarded;
 
-/// Rows that are read at a time.
-const ROWS_AT_ONCE: usize = 1_024;
+/// The most rows that are read at once.
+const ROWS_AT_ONCE: u64 = 1_024;
+
+/// Bytes of memory that a value of a list takes in rows that are read at once: its levels, and a view of its bytes.
+const VALUE: u64 = 20;
+
+/// The most bytes that such values may take together.
+const VALUES_AT_ONCE: u64 = 64 << 20;
 
 /// The deepest that a column of the family nests: a list of structures with a map.
 const DEEPEST: usize = 8;
@@ -51,10 +59,28 @@ pub(super) fn decode(
     limits: &Limits,
     sink: &mut dyn FnMut(Batch) -> ControlFlow<()>,
 ) -> Result<Rest, DecodeError> {
+    decode_within(bytes, limits, VALUES_AT_ONCE, sink)
+}
+
+fn decode_within(
+    bytes: &Bytes,
+    limits: &Limits,
+    values_at_once: u64,
+    sink: &mut dyn FnMut(Batch) -> ControlFlow<()>,
+) -> Result<Rest, DecodeError> {
     let opened = guarded(|| Opened::of(bytes, limits)).map_err(unreadable)??;
     let mut too_large = false;
     let Opened { table, metadata, mask } = opened;
-    let parts = RowGroups { bytes, metadata, mask, limits, next: 0, open: None, too_large: &mut too_large };
+    let parts = RowGroups {
+        bytes,
+        metadata,
+        mask,
+        limits,
+        values_at_once,
+        next: 0,
+        open: None,
+        too_large: &mut too_large,
+    };
     let rest = decode_rows(&table, parts, limits, sink);
     if too_large { Err(DecodeError::TooLarge { limit: limits.max_bytes }) } else { rest }
 }
@@ -156,6 +182,8 @@ struct RowGroups<'a> {
     metadata: ArrowReaderMetadata,
     mask: ProjectionMask,
     limits: &'a Limits,
+    /// Bytes that values of lists may take.
+    values_at_once: u64,
     next: usize,
     open: Option<ParquetRecordBatchReader>,
     too_large: &'a mut bool,
@@ -204,6 +232,9 @@ enum Unopened {
     /// Occurs when its pages decompress to too much.
     #[error("a row group decompresses to too much")]
     TooLarge,
+    /// Occurs when a row's lists are longer than memory should bear.
+    #[error("a row of it has more in its lists than can be read")]
+    Row,
     /// Occurs when a page's header cannot be.
     #[error(transparent)]
     Pages(#[from] pages::Broken),
@@ -214,18 +245,43 @@ enum Unopened {
 
 impl RowGroups<'_> {
     fn reader(&self, group: usize) -> Result<ParquetRecordBatchReader, Unopened> {
-        let mut cost: u64 = 0;
-        for (leaf, chunk) in self.metadata.metadata().row_group(group).columns().iter().enumerate() {
-            if self.mask.leaf_included(leaf) {
-                cost = cost.saturating_add(pages::cost(self.bytes, chunk)?);
-            }
-        }
-        if cost > self.limits.max_bytes {
-            return Err(Unopened::TooLarge);
-        }
         let builder =
             ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.metadata.clone());
         let builder = builder.with_row_groups(vec![group]).with_projection(self.mask.clone());
-        Ok(builder.with_batch_size(ROWS_AT_ONCE).build()?)
+        Ok(builder.with_batch_size(self.rows_at_once(group)?).build()?)
+    }
+
+    /// The rows of a group that may be read at once, whatever their pages and their lists hold.
+    fn rows_at_once(&self, group: usize) -> Result<usize, Unopened> {
+        let group = self.metadata.metadata().row_group(group);
+        let chunks = group.columns().iter().enumerate();
+        let chunks = || chunks.clone().filter(|(leaf, _)| self.mask.leaf_included(*leaf));
+        let (mut bytes, mut values): (u64, u64) = (0, 0);
+        let is_list = |chunk: &ColumnChunkMetaData| chunk.column_descr().max_rep_level() > 0;
+        for (_, chunk) in chunks() {
+            let pages = pages::sum(self.bytes, chunk)?;
+            bytes = bytes.saturating_add(pages.bytes);
+            if is_list(chunk) {
+                values = values.saturating_add(pages.values);
+            }
+        }
+        if bytes > self.limits.max_bytes {
+            return Err(Unopened::TooLarge);
+        }
+        let rows = if values.saturating_mul(VALUE) <= self.values_at_once {
+            ROWS_AT_ONCE
+        } else {
+            // They may all stand in one row, or in a million.
+            let rows = usize::try_from(group.num_rows()).unwrap_or(usize::MAX);
+            let mut widest: u64 = 1;
+            for (_, chunk) in chunks().filter(|(_, chunk)| is_list(chunk)) {
+                widest = widest.saturating_add(levels::longest_row(self.bytes, chunk, rows)?);
+            }
+            ROWS_AT_ONCE.min(self.values_at_once / widest.saturating_mul(VALUE))
+        };
+        if rows == 0 {
+            return Err(Unopened::Row);
+        }
+        Ok(usize::try_from(rows).unwrap_or(usize::MAX))
     }
 }

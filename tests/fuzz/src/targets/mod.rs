@@ -9,6 +9,7 @@ pub(crate) mod otlp;
 pub(crate) mod parquet;
 pub(crate) mod rules;
 pub(crate) mod silences;
+pub(crate) mod span_table;
 pub(crate) mod template;
 pub(crate) mod tests;
 pub(crate) mod traceql;

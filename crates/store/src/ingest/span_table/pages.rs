@@ -6,10 +6,6 @@
 use bytes::Bytes;
 use parquet::file::metadata::ColumnChunkMetaData;
 
-/// Memory that a value of a repeated column takes in rows that are read at once: its levels and a view of its bytes.
-/// Nothing says how many of them stand in one row.
-const REPEATED_VALUE: u64 = 20;
-
 /// A page header that cannot be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the header of the page at byte {at} cannot be")]
@@ -17,16 +13,24 @@ pub(super) struct Broken {
     at: usize,
 }
 
-/// Bytes of memory that a part of a column takes: its pages, decompressed, and the values of its lists.
-pub(super) fn cost(file: &Bytes, chunk: &ColumnChunkMetaData) -> Result<u64, Broken> {
+/// The pages of a part of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Pages {
+    /// Bytes of all of them, decompressed.
+    pub(super) bytes: u64,
+    /// Values in them, in dictionaries too.
+    pub(super) values: u64,
+}
+
+/// The sum of what the headers of a part of a column say.
+pub(super) fn sum(file: &Bytes, chunk: &ColumnChunkMetaData) -> Result<Pages, Broken> {
     let (from, length) = chunk.byte_range();
     let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
     let (mut at, end) = (place(from), place(from.saturating_add(length)));
     if end > file.len() {
         return Err(Broken { at });
     }
-    let is_repeated = chunk.column_descr().max_rep_level() > 0;
-    let mut cost: u64 = 0;
+    let mut sum = Pages::default();
     while at < end {
         let broken = Broken { at };
         let mut header = Reader { bytes: file.get(at..end).unwrap_or_default(), at: 0 };
@@ -36,12 +40,10 @@ pub(super) fn cost(file: &Bytes, chunk: &ColumnChunkMetaData) -> Result<u64, Bro
         if at > end || page.is_dictionary && page.values > page.uncompressed {
             return Err(broken);
         }
-        cost = cost.saturating_add(page.uncompressed);
-        if is_repeated {
-            cost = cost.saturating_add(page.values.saturating_mul(REPEATED_VALUE));
-        }
+        sum.bytes = sum.bytes.saturating_add(page.uncompressed);
+        sum.values = sum.values.saturating_add(page.values);
     }
-    Ok(cost)
+    Ok(sum)
 }
 
 /// What a header says.
@@ -54,9 +56,9 @@ struct Page {
 }
 
 /// A reader of Thrift's compact protocol.
-struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
+pub(super) struct Reader<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
 }
 
 /// Types of the compact protocol.
@@ -146,13 +148,13 @@ impl Reader<'_> {
         Some(())
     }
 
-    fn byte(&mut self) -> Option<u8> {
+    pub(super) fn byte(&mut self) -> Option<u8> {
         let byte = self.bytes.get(self.at).copied()?;
         self.at += 1;
         Some(byte)
     }
 
-    fn varint(&mut self) -> Option<u64> {
+    pub(super) fn varint(&mut self) -> Option<u64> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;

@@ -94,6 +94,31 @@ fn what_a_file_decompresses_to_and_holds_is_bounded() {
 }
 
 #[test]
+fn as_many_rows_are_read_at_once_as_their_lists_have_room() {
+    let mut spans = spans(40);
+    let events = vec![spans[7].events[0].clone(); 100];
+    spans[7].events = events;
+    for member in [Member::ClickHouse, Member::ClickHouseNested, Member::Rotel] {
+        let file = Bytes::from(member.write_in_groups(&spans, 20).unwrap());
+        let read = |values_at_once| {
+            let mut read = Vec::new();
+            let rest = decode_within(&file, &Limits::default(), values_at_once, &mut |batch| {
+                read.extend(batch.spans);
+                ControlFlow::Continue(())
+            });
+            (read, rest.unwrap().set_aside.in_words())
+        };
+        let kept: Vec<Span> = spans.iter().map(|span| member.kept(span)).collect();
+        // A row has some hundreds of values, or a dozen.
+        for values_at_once in [1 << 20, 500 * VALUE, 2_000 * VALUE] {
+            assert_eq!(read(values_at_once), (kept.clone(), String::new()), "{member:?}, {values_at_once}");
+        }
+        let without_first = (kept[20..].to_vec(), "1 × unreadable part".to_owned());
+        assert_eq!(read(100 * VALUE), without_first, "{member:?}");
+    }
+}
+
+#[test]
 fn what_is_no_table_of_spans_says_why() {
     let spans = spans(1);
     let file = Member::ClickHouse.write(&spans).unwrap();
