@@ -26,7 +26,7 @@ pub enum Member {
     ClickHouse,
     /// The same with `flatten_nested = 0`, from a ClickHouse that writes text as bytes, as older ones do.
     ClickHouseNested,
-    /// The same with columns of JSON, as text.
+    /// The same with attributes as JSON text, as `toJSONString` makes it of a map.
     ClickHouseJson,
     /// otlp2parquet.
     Otlp2Parquet,

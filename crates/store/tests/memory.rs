@@ -2,11 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, ListArray, RecordBatch, StringArray};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::Field;
 use bytes::Bytes;
 use fluo_spans::layout::Layout;
+use fluo_spans::{DecodeError, Limits, decode};
 use fluo_store::{Class, IngestOptions, Ingested, StoreError, Written, ingest_object};
+use fluo_tests::span_table::{self, Member};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
+use parquet::basic::Compression;
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
@@ -54,6 +62,22 @@ fn noise(length: usize, random: &mut u64) -> String {
     (0..length).map(|_| next()).collect()
 }
 
+/// A table of a span, of whose events nothing but the number is said.
+fn table_of_many_events(events: usize) -> Bytes {
+    let span = decode(request(&[span(1, NOON, "a")]).as_bytes(), &Limits::default()).unwrap().spans;
+    let batch = Member::ClickHouse.batch(&span).unwrap();
+    let names = StringArray::new_null(events);
+    let field = Arc::new(Field::new("item", names.data_type().clone(), true));
+    let names = ListArray::new(field, OffsetBuffer::from_lengths([events]), Arc::new(names), None);
+    let schema = batch.schema();
+    let columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| {
+        let is_names = field.name() == "Events.Name";
+        (field.name().clone(), if is_names { Arc::new(names.clone()) } else { Arc::clone(column) })
+    });
+    let batch = RecordBatch::try_from_iter(columns.collect::<Vec<(String, ArrayRef)>>()).unwrap();
+    span_table::write(&batch, Compression::SNAPPY, 1).unwrap().into()
+}
+
 /// One test: the allocator counts what the whole process holds.
 #[tokio::test]
 async fn no_object_takes_more_memory_than_it_may() {
@@ -85,6 +109,12 @@ async fn no_object_takes_more_memory_than_it_may() {
     let (result, peak) = ingest(bomb.into(), 160 * MIB).await;
     assert!(matches!(result.unwrap_err(), StoreError::TooMuchMemory { .. }));
     assert!(peak <= 160 * MIB, "{} MiB", peak / MIB);
+
+    // A table whose one row has eight million events, in a few hundred bytes of pages.
+    let (result, peak) = ingest(table_of_many_events(8 << 20), 512 * MIB).await;
+    let error = result.unwrap_err();
+    assert!(matches!(error, StoreError::Decode(DecodeError::Parquet { .. })), "{error}");
+    assert!(peak <= 64 * MIB, "{} MiB for a row that is not read", peak / MIB);
 
     // As the gateway's collector writes them at most: 20 MB of protobuf, which are 50 MB of JSON. A function of 512 MB gives
     // an object this much.
