@@ -13,9 +13,11 @@ const FIRST: u64 = 1_714_564_830_000_000_000;
 
 /// Six failed logins, ten seconds apart.
 fn failures() -> Vec<Span> {
-    let failure = |number| {
+    let failure = |number: u64| {
         let end = FIRST + number * 10_000_000_000;
-        Span::new(number + 1, "auth-service", "auth_user", end).with("http.status_code", 401)
+        Span::new(number + 1, "auth-service", "auth_user", end)
+            .with("http.status_code", 401)
+            .with("error.type", "AuthenticationError")
     };
     (0..6).map(failure).collect()
 }
@@ -46,8 +48,8 @@ fn a_table_that_duckdb_wrote_is_judged_as_otlp_is() {
     fs::write(&otlp, Encoding::Json.write(&failures())).unwrap();
     let expected = eval(otlp.to_str().unwrap());
     assert_eq!(expected.len(), 1);
-    let map = "MAP {'http.status_code': '401', 'user.id': 'u'}";
-    let json = "'{\"http.status_code\": 401}'";
+    let map = "MAP {'http.status_code': '401', 'error.type': 'AuthenticationError'}";
+    let json = r#"'{"http.status_code": 401, "error.type": "AuthenticationError"}'"#;
     let apart = "['2024-05-01 12:00:00'] AS \"Events.Timestamp\", ['login'] AS \"Events.Name\",
                  [MAP {'a': 'b'}] AS \"Events.Attributes\"";
     let whole = "[{'Timestamp': TIMESTAMP '2024-05-01 12:00:00', 'Name': 'login'}] AS \"Events\"";
