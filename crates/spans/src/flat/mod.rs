@@ -1,7 +1,7 @@
 //! Tables of others: Parquet of the flat, ClickHouse-like family, one span a row.
 //!
 //! The same columns are met in three spellings (`SpanAttributes`, `span_attributes`, `Events.Name`) and several types.
-//! A name is told by its letters alone ([`columns`]), a value by its type ([`cell`]):
+//! A name is told by its letters alone (`columns`), a value by its type (`cell`):
 //!
 //! | | is met as |
 //! | --- | --- |
