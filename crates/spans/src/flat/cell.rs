@@ -189,7 +189,7 @@ fn in_nanoseconds(number: i128, unit: Unit) -> i128 {
 }
 
 /// A value, or the time that it spells: `2024-05-01 12:00:00.123456789`, which is UTC where it does not say else.
-pub(crate) fn dated(received: Received<'_>) -> Received<'_> {
+fn dated(received: Received<'_>) -> Received<'_> {
     let Received::Text(text) = received else { return received };
     let word = text.word();
     let word = word.trim();

@@ -181,6 +181,6 @@ fn column(letters: &str) -> Option<Column> {
 }
 
 /// A name without what spellings differ in: `Events.Name`, `Events_Name` and `events_name` are one.
-pub(crate) fn letters(name: &str) -> String {
+pub(super) fn letters(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
 }

@@ -14,7 +14,7 @@
 //! What is wrong with a value is mended by the rules of OTLP (`mending`), and what cannot be placed is set aside as there.
 //! The end of a span is its start and its duration; where one of these is missing, the column of ends.
 
-pub(crate) mod cell;
+mod cell;
 mod columns;
 mod row;
 #[cfg(test)]

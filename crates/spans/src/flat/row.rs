@@ -192,9 +192,10 @@ fn each<'a, const N: usize>(
         return;
     }
     let lists: [Option<(&'a ArrayRef, Range<usize>)>; N] = apart.map(|cell| {
-        let cell = cell?;
+        // A list that is null says as little as a column that is not there.
+        let cell = cell.filter(|cell| !cell.is_null())?;
         let list = cell.items();
-        if list.is_none() && !cell.is_null() {
+        if list.is_none() {
             mending.note(Mend::NoMeaning);
         }
         list

@@ -336,6 +336,9 @@ fn lists_of_unequal_lengths_lose_what_is_not_whole() {
     let (found, words) = mended(vec![("Events.Timestamp", list(times)), ("Events.Name", names(&["a"]))]);
     assert_eq!((found.events.len(), found.dropped_events), (1, 1));
     assert_eq!(words, "1 × malformed event");
+    let no_list: ArrayRef = arrow::array::new_null_array(names(&[]).data_type(), 1);
+    let (found, words) = mended(vec![("Events.Name", names(&["a"])), ("Events.Attributes", no_list)]);
+    assert_eq!((found.events.len(), words.as_str()), (1, ""), "a list that is null is none");
     let spans: ArrayRef = Arc::new(StringArray::from(vec![SPAN, "short"]));
     let traces: ArrayRef = Arc::new(StringArray::from(vec![TRACE, TRACE]));
     let (found, words) = mended(vec![("Links.TraceId", list(traces)), ("Links.SpanId", list(spans))]);

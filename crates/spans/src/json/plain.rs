@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 
 use super::scanner::{Scanner, Syntax};
-use crate::draft::{Draft, EventDraft, LinkDraft};
-use crate::flat::cell::dated;
+use super::span::{event, link};
+use crate::draft::Draft;
 use crate::mend::Mend;
 use crate::mending::{AttributeList, Mending};
 use crate::received::Received;
@@ -26,7 +26,7 @@ pub(crate) fn events(text: &[u8], span: &mut Draft, mending: &mut Mending<'_>) {
         if !span.has_room_for_event(mending) {
             return scanner.skip();
         }
-        let event = event(scanner, mending)?;
+        let event = event(scanner, mending, members)?;
         span.event(event, mending);
         Ok(())
     });
@@ -38,39 +38,10 @@ pub(crate) fn links(text: &[u8], span: &mut Draft, mending: &mut Mending<'_>) {
         if !span.has_room_for_link(mending) {
             return scanner.skip();
         }
-        let link = link(scanner, mending)?;
+        let link = link(scanner, mending, members)?;
         span.link(link, mending);
         Ok(())
     });
-}
-
-fn event(scanner: &mut Scanner<'_>, mending: &mut Mending<'_>) -> Result<Option<EventDraft>, Syntax> {
-    let mut event = EventDraft::default();
-    let is_event = scanner.object(|scanner, key| {
-        match key {
-            "time_unix_nano" | "timestamp" => event.time = mending.time(dated(scanner.value()?)),
-            "name" => event.name = mending.text(scanner.value()?),
-            "attributes" => members(scanner, &mut event.attributes, mending)?,
-            _ => scanner.skip()?,
-        }
-        Ok(())
-    })?;
-    Ok(is_event.then_some(event))
-}
-
-fn link(scanner: &mut Scanner<'_>, mending: &mut Mending<'_>) -> Result<Option<LinkDraft>, Syntax> {
-    let mut link = LinkDraft::default();
-    let is_link = scanner.object(|scanner, key| {
-        match key {
-            "trace_id" => link.trace_id = Mending::id_in_text(scanner.value()?),
-            "span_id" => link.span_id = Mending::id_in_text(scanner.value()?),
-            "trace_state" => link.trace_state = mending.text(scanner.value()?),
-            "attributes" => members(scanner, &mut link.attributes, mending)?,
-            _ => scanner.skip()?,
-        }
-        Ok(())
-    })?;
-    Ok(is_link.then_some(link))
 }
 
 fn list<'a>(

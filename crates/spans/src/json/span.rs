@@ -4,7 +4,7 @@ use super::scanner::{Scanner, Syntax};
 use super::value::attributes;
 use crate::draft::{Draft, EventDraft, LinkDraft};
 use crate::mend::Mend;
-use crate::mending::Mending;
+use crate::mending::{AttributeList, Mending};
 use crate::received::Received;
 
 /// Reads a span; `None` is something else, which was stepped over. Of equal keys the last wins; lists given twice are one
@@ -30,7 +30,7 @@ pub(super) fn span(scanner: &mut Scanner<'_>, mending: &mut Mending<'_>) -> Resu
             }
             "events" => list(scanner, mending, |scanner, mending| {
                 if span.has_room_for_event(mending) {
-                    let event = event(scanner, mending)?;
+                    let event = event(scanner, mending, attributes)?;
                     span.event(event, mending);
                     return Ok(());
                 }
@@ -41,7 +41,7 @@ pub(super) fn span(scanner: &mut Scanner<'_>, mending: &mut Mending<'_>) -> Resu
             }
             "links" => list(scanner, mending, |scanner, mending| {
                 if span.has_room_for_link(mending) {
-                    let link = link(scanner, mending)?;
+                    let link = link(scanner, mending, attributes)?;
                     span.link(link, mending);
                     return Ok(());
                 }
@@ -79,7 +79,15 @@ fn status(scanner: &mut Scanner<'_>, mending: &mut Mending<'_>, span: &mut Draft
     Ok(())
 }
 
-fn event(scanner: &mut Scanner<'_>, mending: &mut Mending<'_>) -> Result<Option<EventDraft>, Syntax> {
+/// Reads attributes in the form in which they stand.
+type ReadAttributes = fn(&mut Scanner<'_>, &mut AttributeList, &mut Mending<'_>) -> Result<(), Syntax>;
+
+/// Reads an event; `None` is something else.
+pub(super) fn event(
+    scanner: &mut Scanner<'_>,
+    mending: &mut Mending<'_>,
+    attributes: ReadAttributes,
+) -> Result<Option<EventDraft>, Syntax> {
     let mut event = EventDraft::default();
     let is_event = scanner.object(|scanner, key| {
         match key {
@@ -93,7 +101,12 @@ fn event(scanner: &mut Scanner<'_>, mending: &mut Mending<'_>) -> Result<Option<
     Ok(is_event.then_some(event))
 }
 
-fn link(scanner: &mut Scanner<'_>, mending: &mut Mending<'_>) -> Result<Option<LinkDraft>, Syntax> {
+/// Reads a link; `None` is something else.
+pub(super) fn link(
+    scanner: &mut Scanner<'_>,
+    mending: &mut Mending<'_>,
+    attributes: ReadAttributes,
+) -> Result<Option<LinkDraft>, Syntax> {
     let mut link = LinkDraft::default();
     let is_link = scanner.object(|scanner, key| {
         match key {
