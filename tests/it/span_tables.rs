@@ -76,6 +76,9 @@ fn a_table_that_is_ingested_gives_a_store_of_its_spans() {
     let store = folder.path().join("store");
     assert_eq!(crate::incident::ingest(&[&table], &store).len(), 1);
     assert_eq!(ndjson(RULE, &[&store]), expected);
+    let again = fluo(&["ingest", text(&store), "--spans", text(&folder.path().join("again"))]);
+    assert_eq!(again.status, 3);
+    assert!(again.stdout.contains("a data file of fluo, which needs no ingest"), "{}", again.stdout);
 }
 
 #[test]

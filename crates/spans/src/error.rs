@@ -81,6 +81,11 @@ pub enum DecodeError {
         /// Why not.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Occurs when Parquet is a data file that fluo wrote.
+    #[error(
+        "a data file of fluo, which needs no ingest: it is read as it is, by a name that ends in .parquet"
+    )]
+    DataFile,
     /// Occurs when Parquet lacks columns that every flat table of spans has.
     #[error("no flat table of spans: it lacks the columns {missing}")]
     NotSpanTable {

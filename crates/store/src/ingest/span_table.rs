@@ -18,6 +18,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 use bytes::Bytes;
 use fluo_spans::decode::Rest;
 use fluo_spans::flat::Part;
+use fluo_spans::layout::Layout;
 use fluo_spans::span::Span;
 use fluo_spans::{Batch, DecodeError, Limits, SpanTable, decode_rows};
 use parquet::arrow::arrow_reader::{
@@ -26,7 +27,7 @@ use parquet::arrow::arrow_reader::{
 use parquet::arrow::{ProjectionMask, parquet_to_arrow_schema};
 use parquet::basic::{LogicalType, Type as PhysicalType};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaDataReader};
+use parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
 
 use crate::guard::guarded;
@@ -53,7 +54,7 @@ pub(super) fn is_parquet(bytes: &[u8]) -> bool {
 /// # Errors
 ///
 /// Those of [`decode_rows`]; [`DecodeError::Parquet`] where the footer cannot be read; [`DecodeError::NotSpanTable`] and
-/// [`DecodeError::NotTraces`] by its columns; [`DecodeError::TooLarge`] where a row group decompresses to too much.
+/// [`DecodeError::NotTraces`] by its columns; [`DecodeError::DataFile`] where fluo wrote it; [`DecodeError::TooLarge`] where a row group decompresses to too much.
 pub(super) fn decode(
     bytes: &Bytes,
     limits: &Limits,
@@ -103,7 +104,8 @@ impl Opened {
         footer.try_parse(bytes).map_err(unreadable)?;
         let footer = footer.finish().map_err(unreadable)?;
         let columns = footer.file_metadata().schema_descr().root_schema().get_fields();
-        let table = SpanTable::of(columns.iter().map(|column| column.name()))?;
+        let table = SpanTable::of(columns.iter().map(|column| column.name()));
+        let table = table.map_err(|error| if is_own(&footer) { DecodeError::DataFile } else { error })?;
         // Every row is a span, or counts as one.
         let rows =
             footer.row_groups().iter().map(|group| u64::try_from(group.num_rows()).unwrap_or(u64::MAX));
@@ -115,6 +117,13 @@ impl Opened {
         let mask = ProjectionMask::roots(metadata.parquet_schema(), table.places());
         Ok(Self { table, metadata, mask })
     }
+}
+
+/// Returns whether fluo wrote a file.
+fn is_own(footer: &ParquetMetaData) -> bool {
+    let pairs = || footer.file_metadata().key_value_metadata().into_iter().flatten();
+    let value = |key: &str| pairs().find(|pair| pair.key == key)?.value.as_deref();
+    Layout::from_metadata(value).is_some()
 }
 
 /// The metadata of a file whose text is to be read as bytes.
