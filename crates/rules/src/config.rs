@@ -128,11 +128,9 @@ impl Loaded {
 
     /// Adds what others found, without the secrets in it.
     pub fn add(&mut self, more: impl IntoIterator<Item = Finding>) {
-        let all =
-            std::mem::take(&mut self.findings).into_iter().chain(more.into_iter().map(|mut finding| {
-                self.masked.hide_in(&mut finding);
-                finding
-            }));
+        let mut more: Vec<Finding> = more.into_iter().collect();
+        self.masked.hide_in(&mut more);
+        let all = std::mem::take(&mut self.findings).into_iter().chain(more);
         let mut all: Vec<_> = all.map(|finding| (0, finding)).collect();
         in_order(&mut all);
         self.findings = all.into_iter().map(|(_, finding)| finding).collect();

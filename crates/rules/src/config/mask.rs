@@ -7,6 +7,8 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use aho_corasick::AhoCorasick;
+
 use crate::config::is_key;
 use crate::diagnostic::Finding;
 use crate::keys::{Key, Shape, Table, sink_table};
@@ -18,28 +20,48 @@ pub(super) struct Masked {
     /// The text: of the same length in bytes and characters, with the same lines.
     pub(super) text: String,
     /// What was masked, for messages that may repeat it. None of a file that is no YAML.
-    hidden: Option<Vec<String>>,
+    hidden: Option<BTreeSet<String>>,
 }
 
 /// The shortest text that is looked for in messages: shorter ones are in every message by chance.
 const SHORTEST: usize = 4;
 
 impl Masked {
-    /// Takes out of a finding's texts what was masked.
-    pub(super) fn hide_in(&self, finding: &mut Finding) {
-        let Some(hidden) = &self.hidden else {
-            // Its hint is ours.
-            finding.message = without_quoted(&finding.message);
+    /// Takes out of the findings' texts what was masked.
+    pub(super) fn hide_in(&self, findings: &mut [Finding]) {
+        // More than a file may hold is needed to make no automaton of it.
+        let Some(hidden) = self.hidden.as_ref().and_then(|hidden| AhoCorasick::new(hidden).ok()) else {
+            for finding in findings {
+                // Its hint is ours.
+                finding.message = without_quoted(&finding.message);
+            }
             return;
         };
-        for text in std::iter::once(&mut finding.message).chain(&mut finding.hint) {
-            for secret in hidden {
-                if text.contains(secret.as_str()) {
-                    *text = text.replace(secret.as_str(), "***");
+        for finding in findings {
+            for text in std::iter::once(&mut finding.message).chain(&mut finding.hint) {
+                if hidden.is_match(text.as_str()) {
+                    *text = without(&hidden, text);
                 }
             }
         }
     }
+}
+
+/// A message without what is hidden. Where one secret overlaps another, or holds it, nothing of both is left.
+fn without(hidden: &AhoCorasick, message: &str) -> String {
+    let mut found: Vec<Range<usize>> =
+        hidden.find_overlapping_iter(message).map(|found| found.range()).collect();
+    found.sort_by_key(|range| range.start);
+    let mut shown = String::new();
+    let mut at = 0;
+    for range in found {
+        if range.start >= at {
+            shown.push_str(&message[at..range.start]);
+            shown.push_str("***");
+        }
+        at = at.max(range.end);
+    }
+    shown + &message[at..]
 }
 
 /// A parser's message without what it quotes of the file.
@@ -94,10 +116,8 @@ fn masked(text: &str, ranges: Ranges<'_>, is_yaml: bool) -> Masked {
         .char_indices()
         .map(|(at, c)| if is_structure(c) || bytes.get(at) == Some(&true) { c } else { mask(c) })
         .collect();
-    let mut hidden: Vec<String> = ranges.hidden.into_iter().map(|(_, text)| text).collect();
+    let mut hidden: BTreeSet<String> = ranges.hidden.into_iter().map(|(_, text)| text).collect();
     hidden.retain(|text| text.len() >= SHORTEST && !words.contains(text.as_str()));
-    // The longest first: a secret within another must not leave the other's rest.
-    hidden.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
     Masked { text: shown, hidden: is_yaml.then_some(hidden) }
 }
 
@@ -256,4 +276,23 @@ fn is_name(text: &str) -> bool {
 /// Returns whether an address may hold user, password or token.
 fn may_hold_password(text: &str) -> bool {
     text.contains("://") && text.contains(['@', '?', '#'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_secrets_that_overlap_nothing_is_left() {
+        for (message, expected) in [
+            ("`abcdef` is no address", "`***` is no address"),
+            ("`abcd` and `cdef`", "`***` and `***`"),
+            ("inner-secret-of-it", "***"),
+            ("a secret", "a ***"),
+            ("nothing", "nothing"),
+        ] {
+            let hidden = AhoCorasick::new(["abcd", "cdef", "secret", "inner-secret-of-it"]).unwrap();
+            assert_eq!(without(&hidden, message), expected);
+        }
+    }
 }

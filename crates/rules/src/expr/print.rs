@@ -69,11 +69,10 @@ impl Display for Expr {
             ExprKind::Between(item, low, high) => write!(f, "between({item}, {low}, {high})"),
             ExprKind::Negate(operand) => {
                 f.write_str("-")?;
-                // `-5` is the constant; its negation is another tree.
-                if matches!(operand.kind, ExprKind::Literal(_)) {
-                    write!(f, "({operand})")
-                } else {
-                    operand_of(f, operand, Level::Unary)
+                match &operand.kind {
+                    // `-5` is the constant; the negation of 5 is another tree.
+                    ExprKind::Literal(value) if !value.to_string().starts_with('-') => write!(f, "({value})"),
+                    _ => operand_of(f, operand, Level::Unary),
                 }
             }
             ExprKind::Arithmetic(operator, left, right) => {

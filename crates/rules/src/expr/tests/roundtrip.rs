@@ -21,6 +21,7 @@ fn the_fewest_parentheses() {
         ("(count - 1) - (2 - 3) > (4 * 5) / (6 / 7)", "count - 1 - (2 - 3) > 4 * 5 / (6 / 7)"),
         ("-(count + 1) < -5", "-(count + 1) < -5"),
         ("-(5) < count", "-(5) < count"),
+        ("-(-5) < - - -count", "--5 < ---count"),
         ("errors / total > 5%", "errors / total > 0.05"),
         ("p99 > 90s", "p99 > 1m30s"),
         ("between(count, 1, 2.0)", "between(count, 1, 2.0)"),
