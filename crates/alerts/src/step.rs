@@ -4,9 +4,7 @@ use std::error::Error;
 use std::fmt::Display;
 
 pub use tracing::field::Empty;
-pub use tracing::{Span, info_span};
-
-use tracing::Instrument;
+pub use tracing::{Instrument, Span, info_span};
 
 use crate::escape::chain;
 

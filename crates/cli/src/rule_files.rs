@@ -118,7 +118,7 @@ fn below(
             Ok(entry) => {
                 entry.metadata.is_file() && is_wanted(&entry.name) && !is_of_a_state(folder, &entry.file)
             }
-            Err(entry) => is_wanted(&entry.name) || may_hide(entry),
+            Err(entry) => is_wanted(&entry.name) || entry.may_hide_files(),
         })
         .collect();
     found.sort_by(|one, other| name_of(one).cmp(name_of(other)));
@@ -147,13 +147,6 @@ fn name_of(entry: &Result<Entry, BrokenEntry>) -> &str {
         Ok(entry) => &entry.name,
         Err(entry) => &entry.name,
     }
-}
-
-/// Returns whether files may lie behind an entry that cannot be looked into: it may be a folder, is not hidden, and is not
-/// named as a file is.
-fn may_hide(entry: &BrokenEntry) -> bool {
-    let is_hidden = entry.name.split('/').any(|part| part.starts_with('.'));
-    entry.may_be_folder && !is_hidden && entry.file.extension().is_none()
 }
 
 fn unread(file: &Path, reason: impl Into<Arc<str>>) -> SourceFile {

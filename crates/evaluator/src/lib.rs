@@ -58,7 +58,7 @@ pub use config::Config;
 pub use evaluate::{Evaluation, Evaluator, Inputs};
 pub use live::{LiveTick, tick_live};
 pub use rule_set::RuleSet;
-pub use rule_store::RuleStore;
+pub use rule_store::{ReadRules, RuleStore};
 pub use settings::Settings;
 pub use state::State;
 pub use stop::Stop;

@@ -3,6 +3,7 @@
 //! What only `fluo check` refuses is loaded: a rule that was deployed goes on as it is written.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::MAIN_SEPARATOR;
 use std::sync::Arc;
 
 use fluo_rules::diagnostic::Place;
@@ -53,15 +54,22 @@ impl RuleSet {
             if broken.is_empty() {
                 break loaded;
             }
+            let there: BTreeSet<Arc<str>> = files.iter().map(|file| Arc::clone(&file.name)).collect();
             files = files
                 .into_iter()
-                .filter_map(|file| {
+                .flat_map(|file| {
                     let name = file.name.to_string();
-                    let Some(reason) = broken.get(&name) else { return Some(file) };
+                    let Some(reason) = broken.get(&name) else { return vec![file] };
                     let again = set.errors.insert(name.clone(), reason.clone()).is_some();
-                    let good = last_good.get(&name).filter(|_| !again);
-                    set.whole &= good.is_some();
-                    good.map(|text| SourceFile::new(name, text.clone()))
+                    // What lies below a folder that cannot be read, and what was listed of it all the same.
+                    let is_of_it = |of: &str| of == name || (is_below(of, &name) && !there.contains(of));
+                    let good: Vec<SourceFile> = last_good
+                        .iter()
+                        .filter(|(of, _)| !again && is_of_it(of))
+                        .map(|(of, text)| SourceFile::new(of.as_str(), text.as_str()))
+                        .collect();
+                    set.whole &= !good.is_empty();
+                    good
                 })
                 .collect();
         };
@@ -80,6 +88,11 @@ impl RuleSet {
         set
     }
 
+    /// Returns whether a file that does not load, or a folder that cannot be read, goes on at texts that loaded before.
+    pub(crate) fn goes_on(&self, file: &str) -> bool {
+        self.texts.keys().any(|of| of == file || is_below(of, file))
+    }
+
     /// The rules of texts that loaded before, by the names of their files.
     pub(crate) fn of_texts(texts: &BTreeMap<String, String>) -> Self {
         let files: Vec<SourceFile> =
@@ -90,5 +103,50 @@ impl RuleSet {
     /// The rules by name.
     pub fn by_name(&self) -> BTreeMap<String, Arc<Rule>> {
         self.rules.iter().map(|(name, known)| (name.clone(), Arc::clone(&known.rule))).collect()
+    }
+}
+
+/// Returns whether a file lies below a folder: below `.` is everything.
+fn is_below(file: &str, folder: &str) -> bool {
+    folder == "." || file.strip_prefix(folder).is_some_and(|rest| rest.starts_with(['/', MAIN_SEPARATOR]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "- {name: a, span: {}, condition: count > 5}\n";
+    const B: &str = "- {name: b, span: {}, condition: count > 5}\n";
+
+    fn texts(files: &[(&str, &str)]) -> BTreeMap<String, String> {
+        files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+    }
+
+    #[test]
+    fn rules_below_a_folder_that_cannot_be_read_go_on_at_their_last_good_texts() {
+        let last_good = texts(&[("rules/a.yml", A), ("rules/eu/b.yml", B)]);
+        let a = || SourceFile::new("rules/a.yml", A);
+        let unread = |name: &str| SourceFile::unread(name, "not readable");
+        let cases = [
+            ("the folder below", vec![a(), unread("rules/eu")], "rules/eu", vec!["a", "b"], true),
+            ("the whole folder", vec![unread("rules")], "rules", vec!["a", "b"], true),
+            (
+                "of the whole folder one file was listed",
+                vec![a(), unread("rules")],
+                "rules",
+                vec!["a", "b"],
+                true,
+            ),
+            ("the folder that a store's root is", vec![unread(".")], ".", vec!["a", "b"], true),
+            ("a folder that is new", vec![a(), unread("rules/e")], "rules/e", vec!["a"], false),
+            ("a file", vec![a(), unread("rules/eu/b.yml")], "rules/eu/b.yml", vec!["a", "b"], true),
+            ("a file that is new", vec![a(), unread("rules/c.yml")], "rules/c.yml", vec!["a"], false),
+        ];
+        for (scenario, files, broken, rules, goes_on) in cases {
+            let set = RuleSet::load(&files, &last_good);
+            assert_eq!(set.rules.keys().map(String::as_str).collect::<Vec<_>>(), rules, "{scenario}");
+            assert_eq!(set.errors.keys().collect::<Vec<_>>(), [broken], "{scenario}");
+            assert_eq!((set.goes_on(broken), set.whole), (goes_on, goes_on), "{scenario}");
+        }
     }
 }

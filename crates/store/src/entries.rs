@@ -39,14 +39,22 @@ pub struct BrokenEntry {
     pub cause: io::Error,
 }
 
-/// Reasons that may not be so the next time.
-const DENIED: &str = "not readable: permission denied";
-const NOT_READABLE: &str = "not readable";
+/// The reason why an entry is broken that may not be read.
+pub const DENIED: &str = "not readable: permission denied";
+/// The reason where no better one is known. As the one above, it may not be so the next time.
+pub const NOT_READABLE: &str = "not readable";
 
 impl BrokenEntry {
     /// Returns whether the same entry may be readable the next time.
     pub fn may_pass(&self) -> bool {
         [DENIED, NOT_READABLE].contains(&self.reason)
+    }
+
+    /// Returns whether files that somebody means may lie behind it: it may be a folder, is not hidden, and is not named
+    /// as a file is.
+    pub fn may_hide_files(&self) -> bool {
+        let is_hidden = self.name.split('/').any(|part| part.starts_with('.'));
+        self.may_be_folder && !is_hidden && self.file.extension().is_none()
     }
 }
 

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnv;
-use fluo_alerts::escape::plain;
-use fluo_alerts::step::traced;
+use fluo_alerts::escape::{chain, plain};
+use fluo_alerts::step::{Instrument as _, failed};
 use fluo_alerts::{step, time};
+use fluo_evaluator::live::Files;
 use fluo_evaluator::report::Report;
 use fluo_evaluator::span_data::SpanData;
 use fluo_evaluator::tick::TickError;
-use fluo_evaluator::{Evaluator, Host, RuleStore, Stop, Ticked, tick_live};
+use fluo_evaluator::{Evaluator, Host, ReadRules, RuleStore, Stop, Ticked, tick_live};
 use fluo_runtime::log::{Level, line};
 use fluo_runtime::metrics::{Metric, Unit, emit};
 use fluo_runtime::{Environment, EnvironmentError, Invocation, aws};
@@ -71,9 +72,6 @@ pub enum InvocationError {
     /// Occurs when its event says no time.
     #[error(transparent)]
     Time(#[from] NoTime),
-    /// Occurs when rule files cannot be read.
-    #[error("could not read the rules: {}", fluo_alerts::escape::chain(.0))]
-    Rules(#[from] StoreError),
     /// Occurs when the evaluation cannot be made.
     #[error("could not evaluate: {}", fluo_alerts::escape::chain(.0))]
     Tick(#[from] TickError),
@@ -114,7 +112,7 @@ impl EvaluateRules {
     /// Handles an invocation.
     pub async fn handle(&self, invocation: Invocation) -> Result<Value, InvocationError> {
         let eval_time = eval_time(&invocation.event, (self.clock)(), self.every)?;
-        let files = traced(step!("read rules"), self.rules.read()).await?;
+        let files = self.rules().await;
         let host = Host {
             root: &self.root,
             sinks: &self.sinks,
@@ -141,6 +139,18 @@ impl EvaluateRules {
             "overtaken": ticked.overtaken,
             "unfinished": ticked.unfinished,
         }))
+    }
+
+    /// The rule files and silences as they are now. What could not be read is told by the evaluation, and why here.
+    async fn rules(&self) -> Files {
+        let step = step!("read rules");
+        let ReadRules { files, failures } = self.rules.read().instrument(step.clone()).await;
+        for failure in &failures {
+            let reason = chain(failure);
+            failed(&step, &reason);
+            line(Level::Warning, (self.clock)(), "rules could not be read", json!({"reason": reason}));
+        }
+        files
     }
 
     /// Log and metrics of an evaluation, as soon as it is committed: a catch-up takes minutes, in which the alarm on

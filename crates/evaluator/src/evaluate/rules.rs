@@ -22,7 +22,7 @@ pub(super) fn rule_files(state: &mut State, inputs: Inputs<'_>) -> Vec<Wrong> {
         .errors
         .iter()
         .map(|(file, reason)| {
-            let goes_on = if rules.texts.contains_key(file) {
+            let goes_on = if rules.goes_on(file) {
                 "its rules go on at their last good text"
             } else {
                 "none of its rules is judged"

@@ -10,6 +10,7 @@
 //! | `missing` | files that are gone, damaged or not readable prove nothing, and what they held is judged once it can be |
 //! | `pipelines` | missing data is not an answer |
 //! | `rule_changes` | alerts outlive the text of their rules as far as they should |
+//! | `rule_store` | a rule file that a store does not give costs itself, and its rules go on |
 //! | `isolation` | one bad rule or file stays one |
 //! | `messages` | what is told is enough to act on |
 //! | `muting` | silences, inhibition, limits, reminders |
@@ -33,6 +34,7 @@ mod outages;
 mod pipelines;
 mod receivers;
 mod rule_changes;
+mod rule_store;
 mod states;
 mod support;
 mod troubles;

@@ -240,8 +240,20 @@ pub(crate) struct CutOff {
     pub(crate) reads: Vec<Path>,
     /// Nothing is listed.
     pub(crate) lists: bool,
+    /// The part that is cut off may not be read, as the store says.
+    pub(crate) denies: bool,
     /// The part that is cut off gives no answer, not even an error.
     pub(crate) hangs: bool,
+}
+
+impl CutOff {
+    fn error(&self, path: &Path) -> object_store::Error {
+        if self.denies {
+            let source = "403 Forbidden".into();
+            return object_store::Error::PermissionDenied { path: path.to_string(), source };
+        }
+        lost()
+    }
 }
 
 /// A store whose writes go through a gate, and of which something may be cut off.
@@ -257,7 +269,7 @@ impl<T> Gated<T> {
         match self.cut_off.reads.contains(path) {
             false => Ok(()),
             true if self.cut_off.hangs => pending().await,
-            true => Err(lost()),
+            true => Err(self.cut_off.error(path)),
         }
     }
 }
@@ -311,7 +323,8 @@ impl ObjectStore for Gated<Arc<dyn ObjectStore>> {
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
         if self.cut_off.lists {
-            return Box::pin(futures::stream::once(async { Err(lost()) }));
+            let error = self.cut_off.error(prefix.unwrap_or(&Path::default()));
+            return Box::pin(futures::stream::once(async { Err(error) }));
         }
         self.inner.list(prefix)
     }
@@ -558,6 +571,11 @@ impl World {
             }
             Ground::Folder(folder) => open_root(folder.path().to_str().unwrap(), &|_| None).unwrap(),
         }
+    }
+
+    /// The store as evaluators see it.
+    pub(crate) fn seen(&self) -> Root {
+        self.gated(&Gate::open())
     }
 
     fn gated(&self, gate: &Arc<Gate>) -> Root {
