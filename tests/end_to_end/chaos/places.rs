@@ -62,14 +62,16 @@ pub(crate) struct Folder {
     folder: TempDir,
 }
 
-/// The size of that disk, as `mount` takes it.
-const DISK: &str = "size=48m";
+/// The size of that disk, as `mount` takes it: what is kept of a second is some 16 KiB.
+fn disk() -> String {
+    format!("size={}k", 48 * 1024 + 16 * crate::time().as_secs())
+}
 
 impl Folder {
     pub(crate) fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", DISK, "tmpfs"]).arg(folder.path()).status();
+            Command::new("mount").args(["-t", "tmpfs", "-o", &disk(), "tmpfs"]).arg(folder.path()).status();
         assert!(mounted.unwrap().success(), "a disk of its own needs the rights to mount one");
         fs::create_dir(folder.path().join("store")).unwrap();
         Self { folder }

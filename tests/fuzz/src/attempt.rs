@@ -3,8 +3,9 @@
 use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use cpu_time::ProcessTime;
 use peak_alloc::PeakAlloc;
 
 use crate::target::Target;
@@ -15,7 +16,8 @@ pub const STACK_BYTES: usize = 2 << 20;
 /// What an input may cost.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Wall time. A build without optimisation, on a machine with other work, wants more than a second.
+    /// Time of a processor, which other work on the machine changes little. A build without optimisation wants more than
+    /// a second.
     pub time: Duration,
     /// Memory on top of what was held before, in bytes.
     pub memory: usize,
@@ -45,7 +47,7 @@ impl fmt::Display for Failure {
 /// What one input cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cost {
-    /// Wall time.
+    /// Time of a processor, of all threads.
     pub time: Duration,
     /// Memory held at once on top of what was held before, in bytes.
     pub memory: usize,
@@ -55,7 +57,7 @@ pub struct Cost {
 pub fn attempt(target: &Target, input: &[u8], memory: &PeakAlloc, limits: Limits) -> (Cost, Option<Failure>) {
     memory.reset_peak_usage();
     let before = memory.current_usage();
-    let began = Instant::now();
+    let began = ProcessTime::now();
     let survived = catch_unwind(AssertUnwindSafe(|| (target.run)(input)));
     let cost = Cost { time: began.elapsed(), memory: memory.peak_usage().saturating_sub(before) };
     let failure = match survived {
