@@ -8,12 +8,13 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use fluo_tests::otlp::Encoding;
+use fluo_tests::program::Program;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::deployed::{Deployment, success};
 use crate::fluo;
-use crate::incident::{RULE, ingest, records, six_failures, text, write};
+use crate::incident::{RULE, ingest, ndjson, records, six_failures, text, write};
 
 const AT_NOON: &str = "2024-05-01T12:01:20.000Z";
 
@@ -89,6 +90,26 @@ fn one_bad_entry_among_rules_costs_itself() {
     assert_named(&ended.stdout, ".yml", "check");
     let human = fluo(&["check", text(folder.path())]);
     assert!(human.stderr.starts_with("1 sound rule in 6 files: 5 errors"), "{}", human.stderr);
+}
+
+#[test]
+fn a_pipe_that_is_named_is_read_to_its_end() {
+    let folder = TempDir::new().unwrap();
+    let spans = write(folder.path(), "spans", Encoding::Json, &six_failures());
+    let piped = |file: &str, arguments: &str| {
+        let script = format!("cat '{file}' | '{}' {arguments}", env!("CARGO_BIN_EXE_fluo"));
+        Program::new("sh").run(&["-c", &script])
+    };
+    let checked = piped(RULE, "check /dev/stdin");
+    assert_eq!(checked.status, 0, "{}", checked.stderr);
+    assert!(checked.stderr.starts_with("1 sound rule in 1 file"), "{}", checked.stderr);
+    let expected = ndjson(RULE, &[&spans]);
+    assert_eq!(records(&expected).len(), 1);
+    let spans = text(&spans);
+    let ended = piped(spans, &format!("eval --rules {RULE} --format ndjson --spans /dev/stdin"));
+    assert_eq!((ended.status, &ended.stdout), (0, &expected), "{}", ended.stderr);
+    let ended = piped(RULE, &format!("eval --rules /dev/stdin --format ndjson --spans '{spans}'"));
+    assert_eq!((ended.status, &ended.stdout), (0, &expected), "{}", ended.stderr);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The most bytes of a file that people write: rules, tests, silences, configuration, an alert.
 pub(crate) const TEXT_FILE: u64 = 16 << 20;
@@ -20,6 +20,20 @@ pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         return Err(too_large(&format!("it has {size} bytes"), limit));
     }
     read_from(file, limit)
+}
+
+/// Returns the path that a file is known by, whatever it is called: that of a pipe, as `<(command)` in a shell gives one, is
+/// its own.
+///
+/// # Errors
+///
+/// As [`Path::canonicalize`].
+pub(crate) fn one_path(path: &Path) -> io::Result<PathBuf> {
+    match path.canonicalize() {
+        // The link of an open file leads to nothing that has a name.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && path.exists() => std::path::absolute(path),
+        other => other,
+    }
 }
 
 /// [`read`] for what is text.

@@ -180,7 +180,7 @@ fn add(path: &Path, seen: &mut BTreeSet<PathBuf>, files: &mut Vec<SourceFile>) -
 
 /// Reads a file; nothing where it was read before under whatever name.
 fn seen_or_read(path: &Path, seen: &mut BTreeSet<PathBuf>) -> io::Result<Option<SourceFile>> {
-    if !seen.insert(path.canonicalize()?) {
+    if !seen.insert(bounded::one_path(path)?) {
         return Ok(None);
     }
     let content = bounded::read(path, bounded::TEXT_FILE)?;

@@ -18,6 +18,7 @@ use futures::{StreamExt, stream};
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 
+use crate::bounded;
 use crate::exit::{Failure, chain};
 use crate::otlp_files::{Became, ingest_file};
 use crate::terminal;
@@ -49,7 +50,7 @@ pub(crate) async fn open(paths: &[PathBuf]) -> Result<Spans, Failure> {
     for path in paths {
         let unreadable = |error| Failure::because(format!("could not read `{}`", path.display()), error);
         refuse_uri(path)?;
-        let absolute = path.canonicalize().map_err(|error| {
+        let absolute = bounded::one_path(path).map_err(|error| {
             unreadable(error).hint("--spans takes Parquet files, OTLP files, or folders of these")
         })?;
         let root = object_store::path::Path::from_absolute_path(&absolute)
