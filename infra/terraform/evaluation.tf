@@ -146,6 +146,7 @@ resource "aws_lambda_function" "evaluate_rules" {
       FLUO_DELIVERY_LIMIT         = var.delivery_limit
       FLUO_RULE_TIME              = var.rule_time
       FLUO_RULE_MEMORY_MIB        = var.rule_memory_mib
+      FLUO_SET_ASIDE_PERCENT      = var.set_aside_percent
       FLUO_TROUBLE_SEVERITY       = var.trouble_severity
       OTEL_EXPORTER_OTLP_ENDPOINT = var.traces_endpoint
     } : name => value if value != "" }

@@ -338,6 +338,17 @@ variable "rule_memory_mib" {
   }
 }
 
+variable "set_aside_percent" {
+  description = "Largest share in percent of the spans that arrive which ingest may set aside or mend before people are told. Empty: 1."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^$|^([1-9]|[1-9][0-9]|100)$", var.set_aside_percent))
+    error_message = "It does not have the form that the description asks for."
+  }
+}
+
 variable "trouble_severity" {
   description = "Severities of fluo's own troubles, as file_error=critical,sink_error=info. Empty: as in fluo.yml."
   type        = string

@@ -111,6 +111,7 @@ PARAMETERS = {
     "DeliveryLimit": "3d",
     "RuleTime": "31s",
     "RuleMemoryMib": "513",
+    "SetAsidePercent": "7",
     "TroubleSeverity": "file_error=critical,sink_error=info",
     "Architecture": "x86_64",
     "IngestMemory": 2048,

@@ -6,7 +6,7 @@
 //! | `FLUO_RULES` | where the rules are: a prefix in the store, or a folder (`/var/task/rules`) | `rules` |
 //! | `FLUO_TOPIC_ARN` | the topic that all notifications go to | |
 //! | `FLUO_TOPICS` | more topics, each with what it wants: sinks of `fluo.yml` without `type` | none |
-//! | `FLUO_TRACE_URL`, `FLUO_EVAL_DELAY`, `FLUO_ALLOWED_LATENESS`, `FLUO_STALE_AFTER`, `FLUO_MAX_CATCH_UP`, `FLUO_DELIVERY_LIMIT`, `FLUO_RULE_TIME`, `FLUO_RULE_MEMORY_MIB` | as the keys of `fluo.yml` | as there |
+//! | `FLUO_TRACE_URL`, `FLUO_EVAL_DELAY`, `FLUO_ALLOWED_LATENESS`, `FLUO_STALE_AFTER`, `FLUO_MAX_CATCH_UP`, `FLUO_DELIVERY_LIMIT`, `FLUO_RULE_TIME`, `FLUO_RULE_MEMORY_MIB`, `FLUO_SET_ASIDE_PERCENT` | as the keys of `fluo.yml` | as there |
 //! | `FLUO_TROUBLE_SEVERITY` | the same, as `file_error=critical,sink_error=info` | as there |
 
 use fluo_alerts::escape::plain;
@@ -23,20 +23,24 @@ const TOPIC: &str = "topic";
 /// The variable that holds more topics.
 const TOPICS: &str = "FLUO_TOPICS";
 
-/// The one key whose value is a number.
+/// The key of the memory that a rule may use.
 const MEMORY: &str = "rule_memory_mib";
+
+/// The keys whose values are numbers.
+const NUMBERS: [&str; 2] = [MEMORY, "set_aside_percent"];
 
 /// The one key whose value is a map.
 const SEVERITIES: &str = "trouble_severity";
 
 /// The keys of `fluo.yml` that a variable may set.
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "allowed_lateness",
     "delivery_limit",
     "eval_delay",
     "max_catch_up",
     MEMORY,
     "rule_time",
+    "set_aside_percent",
     "stale_after",
     "trace_url",
     SEVERITIES,
@@ -106,7 +110,7 @@ fn more_topics(environment: &Environment, everything: &str) -> Result<Vec<Value>
 fn value(key: &str, text: &str) -> Value {
     match key {
         // What is no number stays text, and is refused as such.
-        MEMORY => text.parse::<u64>().map_or_else(|_| text.into(), Value::from),
+        key if NUMBERS.contains(&key) => text.parse::<u64>().map_or_else(|_| text.into(), Value::from),
         SEVERITIES => {
             let pair = |pair: &str| {
                 let (event, severity) = pair.split_once('=').unwrap_or((pair, ""));
@@ -164,6 +168,7 @@ mod tests {
         let memory = ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "2048");
         assert_eq!(of(&[memory]).unwrap().settings().rule_memory, 512 << 20);
         assert_eq!(of(&[memory, ("FLUO_RULE_MEMORY_MIB", "64")]).unwrap().settings().rule_memory, 64 << 20);
+        assert_eq!(of(&[("FLUO_SET_ASIDE_PERCENT", "7")]).unwrap().settings().set_aside_percent, 7);
     }
 
     #[test]
