@@ -312,6 +312,18 @@ fn a_window_that_cannot_be_read_resolves_nothing() {
 }
 
 #[test]
+fn an_end_that_is_put_off_is_not_where_the_condition_holds_again() {
+    let mut life = Life::of("");
+    // The first whole window ends half a minute after the condition holds again, and within a gap of that.
+    life.damaged = vec![Stretch { from: 11 * MINUTE - 5, to: 12 * MINUTE + MINUTE / 2 }];
+    assert_eq!(life.at(11, (1, 10), &[10]), [Event::Firing]);
+    assert_eq!(life.at(14, (11, 13), &[13]), [Event::Firing]);
+    let told = life.told(15, (14, 14), &[]);
+    let ends = told.iter().map(|told| (told.event, told.alert.as_ref().unwrap().resolved_at));
+    assert_eq!(ends.collect::<Vec<_>>(), [(Event::Resolved, Some(14 * MINUTE)); 2]);
+}
+
+#[test]
 fn of_two_that_fire_and_become_one_the_other_is_closed_where_it_was_told() {
     let mut life = Life::of("");
     // The end of the first cannot be seen.

@@ -473,9 +473,10 @@ impl Step<'_> {
         let first = lengths.over(chain.last);
         let mut at = self.whole(first.max(earliest));
         if at != first {
-            // It is put off, and may hold again by then.
+            // It is put off, and may hold again by then: within a gap of a moment at which it holds, nothing shows that it
+            // does not.
             for run in runs(segments, lengths.gap).iter().filter(|run| run.first > chain.last) {
-                if (run.first..=run.last).contains(&at) {
+                if (run.first..run.last.saturating_add(lengths.gap)).contains(&at) {
                     at = self.whole(lengths.over(run.last));
                 }
             }
