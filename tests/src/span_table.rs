@@ -101,7 +101,7 @@ impl Member {
         RecordBatch::try_from_iter(columns(self, spans)?)
     }
 
-    /// What this member keeps of a span.
+    /// The part of a span that this member keeps.
     #[must_use]
     pub fn kept(self, span: &Span) -> Span {
         let is_records = matches!(self, Self::Otlp2RecordsOld | Self::Otlp2Records);
@@ -126,7 +126,7 @@ impl Member {
     }
 }
 
-/// What writers make of row groups unless they are told.
+/// The row groups that writers make unless they are told.
 const ROWS_OF_A_GROUP: usize = 1 << 20;
 
 /// A batch as a Parquet file in row groups of so many rows.

@@ -1,4 +1,4 @@
-//! What `--spans` names, as a span source: a store's folder of Parquet, Parquet files of fluo and of others, OTLP files,
+//! A span source of all that `--spans` names: a store's folder of Parquet, Parquet files of fluo and of others, OTLP files,
 //! folders of these.
 
 use std::collections::BTreeMap;

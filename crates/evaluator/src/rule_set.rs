@@ -1,6 +1,6 @@
 //! Rules as a set: a file that does not load leaves its rules at their last good text.
 //!
-//! What only `fluo check` refuses is loaded: a rule that was deployed goes on as it is written.
+//! A rule that only `fluo check` refuses is loaded: once deployed, it goes on as it is written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::MAIN_SEPARATOR;

@@ -3,7 +3,7 @@
 //! Read anew for every evaluation, so that a rule counts from the first one after it was put there; what has the tag
 //! that it had before is not read again.
 //!
-//! What is there and cannot be read is among the files as such, as it is among those of a folder that `fluo run` reads:
+//! A file that is there and cannot be read is among the others as such, as it is among those of a folder that `fluo run` reads:
 //! it costs itself, and its rules go on at their last good text.
 
 use std::collections::BTreeMap;
@@ -32,17 +32,17 @@ pub struct RuleStore {
     known: Mutex<BTreeMap<Path, (String, SourceFile)>>,
 }
 
-/// What lies in a folder with rules.
+/// The content of a folder with rules.
 #[derive(Debug, Default)]
 pub struct ReadRules {
     /// The files, those that could not be read among them.
     pub files: Files,
-    /// What the store said of these, for whoever looks for the cause: no two such errors are alike, so that files say
+    /// The errors that the store gave for these, for whoever looks for the cause: no two such errors are alike, so that files say
     /// of themselves no more than that they could not be read.
     pub failures: Vec<StoreError>,
 }
 
-/// What a listing names, at its place.
+/// One entry of a listing, at its place.
 enum Listed {
     /// An object that is to be read.
     Object,
@@ -82,7 +82,7 @@ impl RuleStore {
         read
     }
 
-    /// What is listed of rules and silences, in the order of its names.
+    /// The entries for rules and silences, in the order of their names.
     async fn list(&self, read: &mut ReadRules) -> Vec<(Path, Listed)> {
         // No prefix at all is how a store wants its root to be named.
         let mut listing = self.root.store.list((!self.folder.is_root()).then_some(&self.folder));
@@ -125,7 +125,7 @@ impl RuleStore {
         listed
     }
 
-    /// What was read of an object that has not changed since.
+    /// The file of an object that was read before and has not changed since.
     fn known(&self, object: &ObjectMeta) -> Option<SourceFile> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let (tag, file) = known.get(&object.location)?;

@@ -35,7 +35,7 @@ pub struct Loaded {
     pub document: Option<Value>,
     /// Files and folders of rules, relative to the file's folder, as written.
     pub rules: Vec<Placed>,
-    /// What `aws_endpoint` is.
+    /// The value of `aws_endpoint`.
     pub aws_endpoint: Option<Placed>,
     /// The sinks that are sound, whatever else is wrong.
     pub sinks: Vec<SinkDocument>,

@@ -17,7 +17,7 @@ pub(crate) struct Inhibited {
     pub(crate) by: String,
     /// The name of the rule that is kept quiet, where it has one.
     pub(crate) rule: Option<String>,
-    /// Where the entry stands.
+    /// The place of the entry.
     pub(crate) place: Place,
     /// The keys of its `equal`, and where they stand.
     pub(crate) equal: Vec<(String, Place)>,

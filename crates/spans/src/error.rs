@@ -78,7 +78,7 @@ pub enum DecodeError {
     /// Occurs when Parquet, or every part of it in which spans may have stood, cannot be read.
     #[error("unreadable Parquet")]
     Parquet {
-        /// Why not.
+        /// The reason.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Occurs when Parquet is a data file that fluo wrote.

@@ -106,15 +106,18 @@ impl<'a> Inhibitors<'a> {
 /// Returns whether two groups have the same value of the keys that `entry` names; of every key that both have, where it
 /// names none. Without a value is a value of its own; without the key is none.
 fn agree(entry: &Inhibit, one: &Group, other: &Group) -> bool {
-    let value =
-        |group: &Group, key: &str| group.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone());
     match &entry.equal {
         Some(keys) => keys.iter().all(|key| {
             let found = value(one, key);
             found.is_some() && found == value(other, key)
         }),
-        None => one.iter().all(|(key, mine)| value(other, key).is_none_or(|theirs| theirs == *mine)),
+        None => one.iter().all(|(key, mine)| value(other, key).is_none_or(|theirs| theirs == mine)),
     }
+}
+
+/// The value of a key of a group; none where the group has no such key.
+fn value<'a>(group: &'a Group, key: &str) -> Option<&'a Option<String>> {
+    group.iter().find(|(name, _)| name == key).map(|(_, value)| value)
 }
 
 /// Returns whether `name` makes `other` redundant, directly or by way of others; every rule does so itself.

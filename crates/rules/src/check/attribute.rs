@@ -5,7 +5,7 @@ use crate::attribute_registry::{Stands, near, registered};
 use crate::diagnostic::Code;
 use crate::expr::{Expr, ExprKind};
 use crate::field::{Field, Scope};
-use crate::yaml::{Node, locate};
+use crate::yaml::Node;
 
 /// A doubt about an attribute: its code, message and hint.
 type Doubt = (Code, String, String);
@@ -22,11 +22,7 @@ pub(super) fn warn_of_all(report: &mut Report, node: &Node, text: &str, expr: &E
     if let ExprKind::Field(Field::Attribute { scope, key }) = &expr.kind
         && let Some((code, message, hint)) = doubt(*scope, key, false)
     {
-        match locate(&report.text(), &node.at, text, &expr.at).filter(|_| node.alias.is_none()) {
-            Some(at) => report.add(code, at, message),
-            None => report.at(code, node, message),
-        }
-        .hint(hint);
+        report.within(code, node, text, &expr.at, message).hint(hint);
     }
     for child in expr.children() {
         warn_of_all(report, node, text, child);

@@ -9,7 +9,7 @@ use crate::expr::{Arithmetic, Comparison, Expr, ExprKind, Function};
 use crate::field::{Field, Intrinsic};
 use crate::matcher::Value;
 use crate::rule::{Aggregate, AggregateFunction, Condition};
-use crate::yaml::{Entry, locate};
+use crate::yaml::Entry;
 
 /// Reports a condition that is decided, and warns of its parts that are.
 pub(super) fn check(report: &mut Report, entry: &Entry, condition: &Condition, aggregates: &[Aggregate]) {
@@ -21,14 +21,8 @@ pub(super) fn check(report: &mut Report, entry: &Entry, condition: &Condition, a
         let code = if whole.is_some() { Code::ConstantCondition } else { Code::ConstantPart };
         reader.decided(&condition.expr, whole, code, &mut told);
     }
-    let file = report.text();
     for Told { code, at, message, hint } in told {
-        let value = &entry.value;
-        match locate(&file, &value.at, &condition.text, &at).filter(|_| value.alias.is_none()) {
-            Some(at) => report.add(code, at, message),
-            None => report.value(code, entry, message),
-        }
-        .hint = hint;
+        report.within(code, &entry.value, &condition.text, &at, message).hint = hint;
     }
 }
 

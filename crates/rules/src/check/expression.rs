@@ -5,7 +5,7 @@ use crate::diagnostic::Code;
 use crate::expr::{self, Context, Expr, Problem};
 use crate::field::Field;
 use crate::rule::Selector;
-use crate::yaml::{Entry, Node, locate};
+use crate::yaml::{Entry, Node};
 
 /// An expression's text: of a scalar that YAML took for a number or boolean, its spelling.
 pub(super) fn source(report: &mut Report, entry: &Entry) -> Option<String> {
@@ -103,9 +103,5 @@ pub(super) fn field(report: &mut Report, node: &Node, text: &str) -> Option<Fiel
 
 fn add(report: &mut Report, node: &Node, text: &str, problem: Problem) {
     let Problem { code, at, message, hint } = problem;
-    match locate(&report.text(), &node.at, text, &at) {
-        Some(bytes) if node.alias.is_none() => report.add(code, bytes, message),
-        _ => report.at(code, node, message),
-    }
-    .hint = hint;
+    report.within(code, node, text, &at, message).hint = hint;
 }

@@ -12,9 +12,9 @@ use crate::yaml::{Entry, Node, Yaml};
 #[derive(Debug)]
 pub(crate) struct Inhibits {
     pub(crate) inhibit: Inhibit,
-    /// Where it stands.
+    /// The bytes at which it stands.
     pub(crate) at: Range<usize>,
-    /// Where the keys of its `equal` stand.
+    /// Those of the keys of its `equal`.
     pub(crate) equal: Vec<Range<usize>>,
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::Report;
 use crate::diagnostic::Code;
 use crate::expr::{Expr, ExprKind};
-use crate::yaml::{Node, locate};
+use crate::yaml::Node;
 
 /// Reports `text`, which stands in `node`, unless it is a regular expression that somebody may mean. Returns whether it
 /// is one at all.
@@ -16,11 +16,9 @@ pub(super) fn check(report: &mut Report, node: &Node, text: &str) -> bool {
     let Err(error) = crate::expr::compile_pattern(text) else { return true };
     let (message, at) = describe(&error, text);
     let hint = beyond(&message);
-    let place =
-        at.and_then(|at| locate(&report.text(), &node.at, text, &at)).filter(|_| node.alias.is_none());
     let message = format!("not a regular expression: {message}");
-    let finding = match place {
-        Some(place) => report.add(Code::BadPattern, place, message),
+    let finding = match at {
+        Some(at) => report.within(Code::BadPattern, node, text, &at, message),
         None => report.at(Code::BadPattern, node, message),
     };
     finding.hint = hint.map(str::to_owned);
@@ -32,11 +30,7 @@ pub(super) fn refuse_control_characters(report: &mut Report, node: &Node, text: 
     if let ExprKind::Regex { pattern, .. } = &expr.kind
         && let Some((message, hint)) = control_character(pattern)
     {
-        match locate(&report.text(), &node.at, text, &expr.at).filter(|_| node.alias.is_none()) {
-            Some(at) => report.add(Code::ControlInPattern, at, message),
-            None => report.at(Code::ControlInPattern, node, message),
-        }
-        .hint(hint);
+        report.within(Code::ControlInPattern, node, text, &expr.at, message).hint(hint);
     }
     for child in expr.children() {
         refuse_control_characters(report, node, text, child);

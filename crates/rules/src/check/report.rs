@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Code, Finding, Place, Related};
 use crate::position::Lines;
-use crate::yaml::{Entry, Node};
+use crate::yaml::{Entry, Node, locate};
 
 /// Collects what is wrong with one file.
 #[derive(Debug)]
@@ -67,6 +67,23 @@ impl Report {
             finding.related.push(Related { place, message: "used here".to_owned() });
         }
         finding
+    }
+
+    /// A finding about `part` of `text`, which is the value of `node`: there, or about the whole where it cannot be found in
+    /// the file, or an alias brought it here.
+    pub(crate) fn within(
+        &mut self,
+        code: Code,
+        node: &Node,
+        text: &str,
+        part: &Range<usize>,
+        message: impl Into<String>,
+    ) -> &mut Finding {
+        let place = if node.alias.is_none() { locate(&self.text, &node.at, text, part) } else { None };
+        match place {
+            Some(bytes) => self.add(code, bytes, message),
+            None => self.at(code, node, message),
+        }
     }
 
     /// A finding about an entry's value, or about its key where there is no value to point at.

@@ -9,7 +9,7 @@ use crate::silence::{
     Day, Matcher, Matchers, NoMatcher, Part, Refusal, Silence, SilenceError, TimeOfDay, Weekly, WeeklyError,
     Written, Zone, joined,
 };
-use crate::yaml::{Entry, Node, Yaml, locate};
+use crate::yaml::{Entry, Node, Yaml};
 
 /// Reads the silences of a file's documents, and the matchers with their places. `ids` are those of all before them.
 pub(crate) fn silences(
@@ -148,12 +148,7 @@ fn text(report: &mut Report, item: &Node) -> Option<(Matcher, Part)> {
         }
         Err(NoMatcher { message, hint, at, is_pattern }) => {
             let code = if is_pattern { Code::BadPattern } else { Code::BadMatcher };
-            let at = locate(&file, &item.at, text, &at).filter(|_| item.alias.is_none());
-            let finding = match at {
-                Some(at) => report.add(code, at, message),
-                None => report.at(code, item, message),
-            };
-            finding.hint = hint;
+            report.within(code, item, text, &at, message).hint = hint;
             None
         }
     }

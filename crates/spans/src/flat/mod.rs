@@ -11,7 +11,8 @@
 //! | attributes | a map, an object in JSON text |
 //! | events, links | parallel lists, a list of structures, a list in JSON text |
 //!
-//! What is wrong with a value is mended by the rules of OTLP (`mending`), and what cannot be placed is set aside as there.
+//! A value that is wrong is mended by the rules of OTLP (`mending`), and a row that cannot be placed is set aside as
+//! there.
 //! The end of a span is its start and its duration; where one of these is missing, the column of ends.
 
 mod cell;
@@ -40,7 +41,7 @@ pub type Part = Result<RecordBatch, Box<dyn Error + Send + Sync>>;
 /// # Errors
 ///
 /// [`DecodeError::Parquet`] where no part holds a span, and one of them cannot be read; [`DecodeError::TooCostly`].
-/// What was handed over does not count then.
+/// Spans that were handed over do not count then.
 pub fn decode_rows(
     table: &SpanTable,
     parts: impl Iterator<Item = Part>,

@@ -235,7 +235,7 @@ impl Iterator for RowGroups<'_> {
     }
 }
 
-/// Why a row group is not read.
+/// The reason why a row group is not read.
 #[derive(Debug, thiserror::Error)]
 enum Unopened {
     /// Occurs when its pages decompress to too much.

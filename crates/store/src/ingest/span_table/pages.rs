@@ -46,7 +46,7 @@ pub(super) fn sum(file: &Bytes, chunk: &ColumnChunkMetaData) -> Result<Pages, Br
     Ok(sum)
 }
 
-/// What a header says.
+/// The content of a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Page {
     is_dictionary: bool,
