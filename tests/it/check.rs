@@ -173,7 +173,6 @@ fn mistakes_in_several_files_are_told_together() {
         ("E0103", "./fluo.yml", 1),
         ("E0105", "./fluo.yml", 1),
         ("E0105", "./fluo.yml", 1),
-        ("W0601", "./silences.yml", 2),
         ("E0103", "./silences.yml", 3),
     ];
     assert_eq!(places, expected);
@@ -214,6 +213,12 @@ fn tests_are_held_against_the_files_that_they_name() {
         ended.stderr
     );
     assert_eq!(ended.expect(0), "");
+    write("silences.yml", "silences: [{comment: c, matchers: {rule: b}}]\n");
+    let ended = check(&["check", "."]);
+    assert!(ended.stdout.contains("no rule named `b` is loaded"), "{}", ended.stdout);
+    write("b.yml", "- name: b\n  span: {}\n");
+    let ended = check(&["check", "."]);
+    assert!(!ended.stdout.contains("no rule named"), "b.yml may have it: {}", ended.stdout);
 }
 
 /// A configuration with mistakes in every part, beside secrets.

@@ -141,6 +141,24 @@ fn rules_of_a_file_that_cannot_be_read_any_more_go_on() {
     assert_eq!(deployment.events(), ["firing", "rule_error", "resolved"], "its last good text judges on");
 }
 
+/// A folder that is not there, as of a volume that is not mounted, or an empty one: the watch goes on, and says so.
+#[test]
+fn rules_whose_folder_is_gone_or_empty_go_on() {
+    for is_there in [false, true] {
+        let deployment = Deployment::with_incident();
+        let rules = deployment.path("rules");
+        fs::remove_dir_all(&rules).unwrap();
+        if is_there {
+            fs::create_dir(&rules).unwrap();
+        }
+        deployment.arrive("after", 330, &[success(325)]);
+        let ended = deployment.tick("12:06:00");
+        assert_eq!(ended.status, 0, "{}", ended.stderr);
+        assert!(ended.stderr.contains("a rule file does not load"), "{}", ended.stderr);
+        assert_eq!(deployment.events(), ["firing", "rule_error", "resolved"], "is there: {is_there}");
+    }
+}
+
 #[test]
 fn texts_that_a_store_keeps_are_no_rules_beside_it() {
     let deployment = crate::deployed::Deployment::with_incident();

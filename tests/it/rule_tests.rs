@@ -125,3 +125,31 @@ fn a_file_is_taken_by_its_own_name_wherever_it_lies() {
     assert_eq!(ended.status, 1, "{}", ended.stderr);
     assert!(ended.stdout.ends_with("1 of 3 tests passed\n"), "{}", ended.stdout);
 }
+
+#[test]
+fn a_rule_about_absence_fails_no_test_of_its_neighbours() {
+    let folder = folder(
+        r"rules: [auth.yml, silence.yml]
+tests:
+  - name: six failures alert
+    spans:
+      - {at: 30s..80s, every: 10s, service_name: auth-service, attributes: {http.status_code: 401, error.type: AuthenticationError}}
+    expect:
+      - {rule: AuthFailuresRule, at: 80s, state: firing}
+  - name: one order is too few
+    spans:
+      - {at: 30s, service_name: orders}
+    until: 10m
+    expect: []
+",
+    );
+    let rules =
+        "- {name: no-orders, span: {service_name: orders}, window: 1m, every: 1m, condition: count = 0}
+- {name: few-orders, span: {service_name: orders}, window: 1m, every: 1m, condition: count = 1}
+";
+    fs::write(folder.path().join("silence.yml"), rules).unwrap();
+    let told = run(&folder, "human", 1);
+    assert!(told.ends_with("1 of 2 tests passed\n"), "{told}");
+    assert!(told.contains("`few-orders` has an alert, and the test does not name it"), "{told}");
+    assert!(!told.contains("no-orders"), "{told}");
+}

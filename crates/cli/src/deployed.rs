@@ -9,8 +9,6 @@ use fluo_evaluator::config::Loading;
 use fluo_evaluator::live::Files;
 use fluo_evaluator::span_data::SpanData;
 use fluo_evaluator::{Config, Evaluator, Settings};
-use fluo_rules::SourceFile;
-use fluo_rules::files::is_silences_file;
 use fluo_store::{Root, open_root};
 
 use crate::edge::variable;
@@ -46,13 +44,8 @@ impl Configured {
     }
 
     /// The files of rules and silences as they are now.
-    pub(crate) fn files(&self) -> Result<Files, Failure> {
-        Ok(Files { rules: rule_files::read(&self.paths())?, silences: self.silences()? })
-    }
-
-    /// The files of silences beside the rules.
-    pub(crate) fn silences(&self) -> Result<Vec<SourceFile>, Failure> {
-        rule_files::read_named(&self.paths(), is_silences_file)
+    pub(crate) fn files(&self) -> Files {
+        rule_files::read_deployed(&self.paths())
     }
 
     fn paths(&self) -> Vec<PathBuf> {

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use fluo_evaluator::live::Files;
 use fluo_evaluator::state;
 use fluo_rules::diagnostic::Finding;
 use fluo_rules::files::{is_config_file, is_rule_file, is_silences_file, is_test_file};
@@ -36,6 +37,23 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<SourceFile>, Failure> {
             .hint("rule files end in .yml or .yaml; *.test.yml, silences.yml and fluo.yml are none"));
     }
     Ok(files)
+}
+
+/// Reads the files of rules and silences of a deployment. What is not there, or cannot be read, is among them as such: it
+/// costs itself, and rules go on at their last good text.
+pub(crate) fn read_deployed(paths: &[PathBuf]) -> Files {
+    let is_wanted = |name: &str| is_rule_file(name) || is_silences_file(name);
+    let mut files = Vec::new();
+    let mut seen = BTreeSet::new();
+    for path in paths {
+        match fs::metadata(path) {
+            Ok(data) if data.is_dir() => below(path, is_wanted, &mut seen, &mut files),
+            Ok(_) => files.extend(read_or_unread(path, &mut seen)),
+            Err(error) => files.push(unread(path, error.to_string())),
+        }
+    }
+    let (silences, rules) = files.into_iter().partition(|file| is_silences_file(last_name(file)));
+    Files { rules, silences }
 }
 
 /// What a file holds.
@@ -78,11 +96,14 @@ pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<(Kind, SourceFile)>, Fai
         .hint("they end in .yml or .yaml"));
     }
     let kind_of = |file: &SourceFile| {
-        let name = file.name.rsplit(['/', std::path::MAIN_SEPARATOR]).next().unwrap_or_default();
         // A file that is named is meant, whatever its name.
-        kind(name).unwrap_or(Kind::Rules)
+        kind(last_name(file)).unwrap_or(Kind::Rules)
     };
     Ok(files.into_iter().map(|file| (kind_of(&file), file)).collect())
+}
+
+fn last_name(file: &SourceFile) -> &str {
+    file.name.rsplit(['/', std::path::MAIN_SEPARATOR]).next().unwrap_or_default()
 }
 
 /// Reads the files of another kind, by their names, that are, or lie below, the given paths.
@@ -124,10 +145,7 @@ fn below(
     found.sort_by(|one, other| name_of(one).cmp(name_of(other)));
     for entry in found {
         match entry {
-            Ok(Entry { file, .. }) => match seen_or_read(&file, seen) {
-                Ok(read) => files.extend(read),
-                Err(error) => files.push(unread(&file, error.to_string())),
-            },
+            Ok(Entry { file, .. }) => files.extend(read_or_unread(&file, seen)),
             Err(entry) => files.push(unread(&entry.file, entry.reason)),
         }
     }
@@ -176,6 +194,11 @@ fn add(path: &Path, seen: &mut BTreeSet<PathBuf>, files: &mut Vec<SourceFile>) -
     let unreadable = |error| Failure::because(format!("could not read `{}`", path.display()), error);
     files.extend(seen_or_read(path, seen).map_err(unreadable)?);
     Ok(())
+}
+
+/// Reads a file, or says why it cannot be read; nothing where it was read before under whatever name.
+fn read_or_unread(path: &Path, seen: &mut BTreeSet<PathBuf>) -> Option<SourceFile> {
+    seen_or_read(path, seen).unwrap_or_else(|error| Some(unread(path, error.to_string())))
 }
 
 /// Reads a file; nothing where it was read before under whatever name.

@@ -11,6 +11,15 @@ use fluo_rules::rule::Rule;
 use fluo_rules::standalone::{hashes, standalone_all};
 use fluo_rules::{SourceFile, load};
 
+const SEPARATORS: [char; 2] = ['/', MAIN_SEPARATOR];
+
+/// The folder of all files.
+const EVERYTHING: &str = ".";
+
+/// Why nothing can be read where there were rule files.
+const ALL_GONE: &str = "no rule file is there any more. Rule files end in .yml or .yaml; *.test.yml, silences.yml and \
+                        fluo.yml are none. To have no rule, leave one that says `enabled: false`";
+
 /// The rules of an evaluation.
 #[derive(Debug, Clone, Default)]
 pub struct RuleSet {
@@ -39,9 +48,15 @@ pub struct Known {
 
 impl RuleSet {
     /// Loads rule files; `last_good` are texts that loaded before.
+    ///
+    /// That no file is left of several is taken for a mistake, since it would resolve every alert: the wrong folder was
+    /// deployed, or a volume is not mounted.
     pub fn load(files: &[SourceFile], last_good: &BTreeMap<String, String>) -> Self {
         let mut set = Self { whole: true, ..Self::default() };
         let mut files: Vec<SourceFile> = files.to_vec();
+        if files.is_empty() && !last_good.is_empty() {
+            files.push(SourceFile::unread(EVERYTHING, ALL_GONE));
+        }
         // Every round takes at least one broken text away, so it ends.
         let loaded = loop {
             let loaded = load(&files);
@@ -108,7 +123,8 @@ impl RuleSet {
 
 /// Returns whether a file lies below a folder: below `.` is everything.
 fn is_below(file: &str, folder: &str) -> bool {
-    folder == "." || file.strip_prefix(folder).is_some_and(|rest| rest.starts_with(['/', MAIN_SEPARATOR]))
+    let folder = folder.trim_end_matches(SEPARATORS);
+    folder == EVERYTHING || file.strip_prefix(folder).is_some_and(|rest| rest.starts_with(SEPARATORS))
 }
 
 #[cfg(test)]
@@ -137,6 +153,8 @@ mod tests {
                 vec!["a", "b"],
                 true,
             ),
+            ("a folder written with a slash", vec![unread("rules/")], "rules/", vec!["a", "b"], true),
+            ("no file at all", vec![], ".", vec!["a", "b"], true),
             ("the folder that a store's root is", vec![unread(".")], ".", vec!["a", "b"], true),
             ("a folder that is new", vec![a(), unread("rules/e")], "rules/e", vec!["a"], false),
             ("a file", vec![a(), unread("rules/eu/b.yml")], "rules/eu/b.yml", vec!["a", "b"], true),

@@ -89,13 +89,6 @@ pub enum TickError {
     /// Occurs when the state cannot be read.
     #[error(transparent)]
     State(#[from] StateError),
-    /// Occurs when rule files were there and none is: taken for a mistake, since it would resolve every alert.
-    #[error(
-        "there is no rule file any more, and there were some: nothing is evaluated, since it would resolve every \
-         alert. Rule files end in .yml or .yaml; *.test.yml, silences.yml and fluo.yml are none. To have no rule, \
-         leave one that says `enabled: false`"
-    )]
-    RulesGone,
     /// Occurs when an evaluation is asked for of a time that has not come: it would leave nothing to be evaluated until
     /// then.
     #[error(
@@ -164,9 +157,6 @@ pub async fn tick(
                 ticked.troubles = tell(evaluator, host, before, version.as_ref(), step, wrong).await?;
             }
             break;
-        }
-        if deployed.rules.is_empty() && !before.rule_files.is_empty() {
-            return Err(TickError::RulesGone);
         }
         let began = (host.clock)();
         let rules = RuleSet::load(deployed.rules, &before.rule_files);

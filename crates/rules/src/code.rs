@@ -107,6 +107,7 @@ codes! {
     OtherScope "W0208" "An attribute of resources looked up in spans, or the reverse.",
     ConstantPart "W0209" "A part of a condition that holds always, or never.",
     NoTests "W0501" "A test file without tests.",
+    UnknownGroupValue "W0502" "A test says that a group has no alert, and none of its spans is in that group.",
     SilencesNobody "W0601" "A silence names a rule that is not loaded.",
     UnknownLabel "W0602" "A silence asks for a label or group key that no rule has.",
     UnknownLabelValue "W0603" "A silence asks for a value that the label has in no rule.",

@@ -30,9 +30,10 @@ pub(crate) enum Trouble {
 /// How long it may take after the last trouble until everything is told: retries back off.
 const PATIENCE: Duration = Duration::from_mins(4);
 
-/// The longest trouble, in seconds: an hour's course has some of a minute.
-fn longest(left: Duration) -> u64 {
-    (left.as_secs() / 4).clamp(1, 60)
+/// How long a trouble lasts: mostly some seconds; an hour's course has some troubles of a minute.
+fn duration(random: &mut Rng, left: Duration) -> Duration {
+    let longest = random.u64(1..=(left.as_secs() / 4).clamp(1, 60));
+    Duration::from_secs(random.u64(1..=longest))
 }
 
 /// A course of cases and troubles.
@@ -144,7 +145,7 @@ impl Course {
         left: Duration,
     ) {
         let short = Duration::from_millis(self.random.u64(..1500));
-        let long = Duration::from_millis(1000 * self.random.u64(1..=longest(left)));
+        let long = duration(&mut self.random, left);
         // Kills are cheap and many, the rest takes its time.
         let trouble = if self.random.u8(..3) > 0 {
             Some(Trouble::Kill)

@@ -63,6 +63,7 @@ fn check(files: &[(Kind, SourceFile)]) -> Result<Checked, Failure> {
     let mut counts = vec![count(loaded.rules.len(), "sound rule")];
     let loaded_tests = test_file::load(&tests);
     let loaded_silences = silence::load(&silences);
+    let knows_rules = !rules.is_empty() && !loaded.is_partial();
     let mut findings = loaded.findings;
     findings.extend(loaded_tests.findings);
     for file in &loaded_tests.tests {
@@ -70,8 +71,8 @@ fn check(files: &[(Kind, SourceFile)]) -> Result<Checked, Failure> {
         let text = text.map(|it| String::from_utf8_lossy(&it.content)).unwrap_or_default();
         findings.extend(against_disk(file, &text)?);
     }
-    // Where no rules are checked, which rules there are is not known.
-    if !rules.is_empty() {
+    // Where no rules are checked, or some do not load, which rules there are is not known.
+    if knows_rules {
         findings.extend(loaded_silences.against(&loaded.rules));
     }
     findings.extend(loaded_silences.findings);

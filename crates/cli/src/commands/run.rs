@@ -101,7 +101,7 @@ impl Runner<'_> {
     }
 
     async fn evaluate(&self, eval_time: i64) -> Result<Ticked, Failure> {
-        let files = self.configured.files()?;
+        let files = self.configured.files();
         let host = Host {
             root: self.root,
             sinks: self.sinks,

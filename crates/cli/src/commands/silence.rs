@@ -33,7 +33,7 @@ async fn add(args: &SilenceAdd) -> Result<Status, Failure> {
     let wanted = wanted(args, now)?;
     let configured = Configured::read(&args.config)?;
     let root = configured.root()?;
-    let files = beside_rules(&configured)?;
+    let files = beside_rules(&configured);
     let taken: BTreeSet<String> =
         files.iter().filter_map(|silence| silence.id().map(str::to_owned)).collect();
     let added = silences::add(&root, &wanted, &taken, now).await.map_err(|error| match error {
@@ -68,18 +68,14 @@ const MOST_LISTED: usize = 20;
 
 /// The rules that a silence is about. What of it is about none is told; none where rules are not known.
 fn reached_rules(configured: &Configured, silence: &Silence) -> Option<String> {
-    let files = match configured.files() {
-        Ok(files) => files.rules,
-        Err(failure) => {
-            terminal::note(&format!("warning: which rules it is about is not known: {failure}"));
-            return None;
-        }
-    };
-    let loaded = load(&files);
+    let loaded = load(&configured.files().rules);
     if loaded.is_partial() {
         let broken =
             "warning: some rules are not sound, and which they are is not known here; see `fluo check`";
         terminal::note(broken);
+        if loaded.rules.is_empty() {
+            return None;
+        }
     } else {
         for doubt in silence.matchers().doubts(&loaded.rules) {
             let hint = doubt.hint.map_or_else(String::new, |hint| format!("\n  help: {hint}"));
@@ -123,11 +119,11 @@ fn listed(text: &mut String, title: &str, nothing: &str, lines: Vec<String>) {
 }
 
 /// The sound ones of the silences beside the rules; what is wrong with the others is told.
-fn beside_rules(configured: &Configured) -> Result<Vec<Silence>, Failure> {
-    let files = configured.silences()?;
+fn beside_rules(configured: &Configured) -> Vec<Silence> {
+    let files = configured.files().silences;
     let loaded = fluo_rules::silence::load(&files);
     tell_findings(&loaded.findings, &files);
-    Ok(loaded.silences)
+    loaded.silences
 }
 
 fn wanted(args: &SilenceAdd, now: i64) -> Result<Wanted, Failure> {
@@ -186,7 +182,7 @@ async fn end(args: &SilenceEnd) -> Result<Status, Failure> {
     let before = match silences::end(&root, &args.id, now).await {
         Ok(before) => before,
         Err(error @ SilencesError::Unknown(_)) => {
-            let files = beside_rules(&configured)?;
+            let files = beside_rules(&configured);
             let in_file = files.iter().any(|silence| silence.id() == Some(args.id.as_str()));
             let hint = if in_file {
                 "it stands in silences.yml: end it there, with `until`"
@@ -210,7 +206,7 @@ async fn end(args: &SilenceEnd) -> Result<Status, Failure> {
 async fn list(args: &SilenceList) -> Result<Status, Failure> {
     let configured = Configured::read(&args.config)?;
     let root = configured.root()?;
-    let files = beside_rules(&configured)?;
+    let files = beside_rules(&configured);
     let (at_run_time, _) = silences::read(&root)
         .await
         .map_err(|error| Failure::because("could not read the silences of the run time", error))?;

@@ -71,16 +71,17 @@ async fn before_the_first_rule_there_is_nothing_to_judge_and_nothing_wrong() {
 }
 
 #[tokio::test]
-async fn that_all_rules_are_gone_is_taken_for_a_mistake() {
+async fn that_all_rules_are_gone_is_taken_for_a_mistake_and_told() {
     let deployment = Deployment::new();
     deployment.tick(&[RULE], BEGAN).await.unwrap();
-    for minute in 1..3 {
-        let error = deployment.tick(&[], BEGAN + minute * Nanos::MINUTE.0).await.unwrap_err();
-        assert!(matches!(error, TickError::RulesGone), "{error}");
-    }
-    // What was not evaluated meanwhile is caught up.
-    let tick = deployment.tick(&[RULE], BEGAN + 3 * Nanos::MINUTE.0).await.unwrap();
-    assert_eq!(tick.ticked.reports.len(), 1);
+    let events = async |rules: &[&str], minute: i64| {
+        let tick = deployment.tick(rules, BEGAN + minute * Nanos::MINUTE.0).await.unwrap();
+        assert_eq!(tick.ticked.reports[0].rules, 1, "minute {minute}");
+        tick.ticked.troubles.iter().map(|told| told.event.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(events(&[], 1).await, ["rule_error"]);
+    assert_eq!(events(&[], 2).await, Vec::<&str>::new());
+    assert_eq!(events(&[RULE], 3).await, ["rule_error_over"]);
 }
 
 #[tokio::test]

@@ -10,9 +10,7 @@ use crate::yaml::Node;
 /// Reports `text`, which stands in `node`, unless it is a regular expression that somebody may mean. Returns whether it
 /// is one at all.
 pub(super) fn check(report: &mut Report, node: &Node, text: &str) -> bool {
-    if let Some((message, hint)) = control_character(text) {
-        report.at(Code::ControlInPattern, node, message).hint(hint);
-    }
+    refuse_control_character(report, node, text);
     let Err(error) = crate::expr::compile_pattern(text) else { return true };
     let (message, at) = describe(&error, text);
     let hint = beyond(&message);
@@ -23,6 +21,13 @@ pub(super) fn check(report: &mut Report, node: &Node, text: &str) -> bool {
     };
     finding.hint = hint.map(str::to_owned);
     false
+}
+
+/// Reports `pattern`, which stands in `node`, if it holds a control character.
+pub(super) fn refuse_control_character(report: &mut Report, node: &Node, pattern: &str) {
+    if let Some((message, hint)) = control_character(pattern) {
+        report.at(Code::ControlInPattern, node, message).hint(hint);
+    }
 }
 
 /// Reports the regular expressions of an expression, the text of `node`, that hold a control character.

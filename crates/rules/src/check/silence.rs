@@ -143,6 +143,8 @@ fn text(report: &mut Report, item: &Node) -> Option<(Matcher, Part)> {
     };
     match Matcher::parse(text) {
         Ok(matcher) => {
+            let pattern = matcher.pattern_text().unwrap_or_default();
+            pattern::refuse_control_character(report, item, pattern);
             let place = report.place(item.extent());
             Some((matcher, Part { label: place.clone(), value: place }))
         }

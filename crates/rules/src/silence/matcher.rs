@@ -111,7 +111,7 @@ impl Matcher {
     }
 
     /// The pattern, as written.
-    pub(super) fn pattern_text(&self) -> Option<&str> {
+    pub(crate) fn pattern_text(&self) -> Option<&str> {
         match &self.wanted {
             Wanted::OneOf(_) => None,
             Wanted::Pattern { text, .. } => Some(text),

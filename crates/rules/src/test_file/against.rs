@@ -1,16 +1,89 @@
 //! A test file against the rules that it names: whether what it expects can be.
 
-use super::{Expectation, State, TestFile};
+use super::{Expectation, Literal, Placed, State, Template, Test, TestFile};
 use crate::diagnostic::{Code, Finding, Place, Related};
 use crate::expr::nearest::nearest;
+use crate::field::{Field, Intrinsic};
 use crate::rule::{Aggregate, Rule};
 
 impl TestFile {
     /// Findings about rules, aggregates and group keys that tests expect something of and that `rules` (all of the
     /// files that the test file names) do not have. In the order of the file.
     pub fn against(&self, rules: &[Rule]) -> Vec<Finding> {
-        let expectations = self.tests.iter().flat_map(|test| &test.expect);
-        expectations.flat_map(|expectation| expectation.against(rules)).collect()
+        self.tests.iter().flat_map(|test| test.against(rules)).collect()
+    }
+}
+
+impl Test {
+    fn against(&self, rules: &[Rule]) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for expectation in &self.expect {
+            findings.extend(expectation.against(rules));
+            let rule = rules.iter().find(|rule| rule.name == expectation.rule);
+            // Of spans in files, nothing is known here.
+            if let (Some(rule), State::Inactive, []) = (rule, expectation.state, &*self.span_files) {
+                findings.extend(expectation.group.iter().filter_map(|entry| self.holds_anyway(rule, entry)));
+            }
+        }
+        findings
+    }
+
+    /// What is wrong with an expectation that there is no alert, of a group that no span is in.
+    fn holds_anyway(&self, rule: &Rule, entry: &Placed<Option<String>>) -> Option<Finding> {
+        let value = entry.value.as_deref()?;
+        let key = rule.group_by.iter().find(|key| key.key == entry.key)?;
+        if !has_written_values(&key.field)
+            || rule.expect.iter().flatten().flatten().any(|known| known == value)
+        {
+            return None;
+        }
+        if self.templates.iter().any(|template| template.may_have(value)) {
+            return None;
+        }
+        let message = format!("no span of this test has the value `{value}`: the expectation holds anyway");
+        let near = nearest(value, self.templates.iter().flat_map(Template::texts));
+        Some(finding(Code::UnknownGroupValue, &entry.place, message, near))
+    }
+}
+
+/// Returns whether the values of a field stand in a test as they are; others are made or worked out.
+fn has_written_values(field: &Field) -> bool {
+    use Intrinsic::{Duration, Root, SpanId, TraceId};
+    !matches!(field, Field::Intrinsic(Duration | Root | SpanId | TraceId))
+}
+
+impl Template {
+    /// Returns whether one of its spans may have this value, whatever the field.
+    fn may_have(&self, value: &str) -> bool {
+        self.texts().any(|text| text == value) || self.literals().any(|literal| literal.may_be(value))
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let own = [&*self.name, self.kind.as_str(), self.status.as_str(), &self.status_message];
+        let of_scope = [&*self.scope_name, &self.scope_version];
+        let plain = own.into_iter().chain(of_scope).chain(self.service_name.as_deref());
+        plain.chain(self.literals().filter_map(|literal| match literal {
+            Literal::Text(text) => Some(text.as_str()),
+            _ => None,
+        }))
+    }
+
+    fn literals(&self) -> impl Iterator<Item = &Literal> {
+        [&self.attributes, &self.resource, &self.scope].into_iter().flatten().map(|(_, literal)| literal)
+    }
+}
+
+impl Literal {
+    /// Returns whether a group that has this literal may have `value` as its text.
+    #[expect(clippy::cast_precision_loss, reason = "a warning less, at worst")]
+    fn may_be(&self, value: &str) -> bool {
+        match self {
+            Self::Text(text) => text == value,
+            Self::Bool(literal) => value == if *literal { "true" } else { "false" },
+            Self::Int(literal) => value.parse() == Ok(*literal as f64),
+            Self::Float(literal) => value.parse() == Ok(*literal),
+            Self::List(_) | Self::Map(_) => value.starts_with(['[', '{']),
+        }
     }
 }
 
@@ -42,13 +115,12 @@ impl Expectation {
 }
 
 fn unknown(place: &Place, message: String, near: Option<&str>) -> Finding {
-    let mut finding = Finding {
-        code: Code::UnknownExpected,
-        message,
-        place: place.clone(),
-        hint: None,
-        related: Vec::<Related>::new(),
-    };
+    finding(Code::UnknownExpected, place, message, near)
+}
+
+fn finding(code: Code, place: &Place, message: String, near: Option<&str>) -> Finding {
+    let mut finding =
+        Finding { code, message, place: place.clone(), hint: None, related: Vec::<Related>::new() };
     finding.did_you_mean(near);
     finding
 }
@@ -67,8 +139,9 @@ mod tests {
         )]);
         assert_eq!(rules.findings, []);
         let file = |expect: &str| {
-            let text =
-                format!("rules: [r.yml]\ntests: [{{name: t, spans: [{{at: 0s}}], expect: [{expect}]}}]\n");
+            let text = format!(
+                "rules: [r.yml]\ntests: [{{name: t, spans: [{{at: 0s, service_name: pay}}], expect: [{expect}]}}]\n"
+            );
             let loaded = test_file::load(&[SourceFile::new("r.test.yml", text)]);
             assert_eq!(loaded.findings, [], "{expect}");
             loaded.tests.into_iter().next().unwrap()
@@ -93,6 +166,16 @@ mod tests {
                 "a group key",
                 "{rule: errors, at: 0s, state: firing, group: {service: x}}",
                 "`service` is no key of `group_by` of `errors`",
+            ),
+            (
+                "a group that there is",
+                "{rule: errors, at: 0s, state: inactive, group: {service_name: pay}}",
+                "",
+            ),
+            (
+                "a group that there is not",
+                "{rule: errors, at: 0s, state: inactive, group: {service_name: pya}}",
+                "no span of this test has the value `pya`: the expectation holds anyway",
             ),
             (
                 "a disabled rule",
