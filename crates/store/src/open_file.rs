@@ -31,6 +31,7 @@ use crate::footer::Footer;
 use crate::guard::{guarded, guarded_stream};
 use crate::list::DataFile;
 use crate::names::DataFileName;
+use crate::parquet_write::UNIQUE;
 
 /// A data file that can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,8 @@ pub struct OpenFile {
     pub ingested_at_ms: Option<i64>,
     /// The counts of ingest.
     pub counts: FileCounts,
+    /// Whether its footer vouches that no span stands in it twice. Where it is false, one may.
+    pub unique: bool,
 }
 
 /// Opens a data file, and returns it with its footer.
@@ -72,8 +75,9 @@ pub async fn open(
         seen.ends
     };
     let counts = FileCounts::from_metadata(footer.metadata().file_metadata().key_value_metadata());
+    let unique = is_unique(&footer);
     let Said { rows, ingested_at_ms, .. } = said;
-    let opened = OpenFile { layout: Arc::new(layout), ends, rows, ingested_at_ms, counts };
+    let opened = OpenFile { layout: Arc::new(layout), ends, rows, ingested_at_ms, counts, unique };
     if let Some(name) = &file.name {
         opened.check(name).map_err(corrupt)?;
     }
@@ -239,6 +243,14 @@ fn layout(footer: &Footer) -> Option<Layout> {
     let layout = Layout::from_metadata(value)?;
     // The columns themselves have the last word: what is said of them is not what is read.
     arrow_metadata(footer, &layout).is_ok().then_some(layout)
+}
+
+/// Returns whether a footer vouches that no span stands in its file twice. Programs that merge files copy what their
+/// metadata says; a seal does not survive that.
+fn is_unique(footer: &Footer) -> bool {
+    let mut pairs = footer.metadata().file_metadata().key_value_metadata().into_iter().flatten();
+    let said = pairs.any(|pair| pair.key == UNIQUE && pair.value.as_deref() == Some("1"));
+    said && footer.is_sealed()
 }
 
 /// Columns that every span has, with values that not every text or number is.

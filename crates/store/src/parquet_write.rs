@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use fluo_spans::batch::to_batch;
+use fluo_spans::identity::SpanKey;
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::{columns, layout_metadata, span_schema};
 use fluo_spans::span::Span;
@@ -36,6 +37,9 @@ const BATCH_BYTES: usize = 16 << 20;
 /// statistics and indexes of its pages.
 const COLUMN_COST: usize = 2 << 10;
 
+/// Key of a file's metadata that says, by the value `1`, that no span stands in it twice.
+pub(crate) const UNIQUE: &str = "fluo.unique";
+
 /// Identifiers: random, so that statistics over them say nothing and would only make footers larger. (The
 /// writer makes no dictionaries of them; ADR 0001 says what that costs.)
 const ID_COLUMNS: [&str; 3] = [columns::TRACE_ID, columns::SPAN_ID, columns::PARENT_SPAN_ID];
@@ -48,9 +52,12 @@ const ID_COLUMNS: [&str; 3] = [columns::TRACE_ID, columns::SPAN_ID, columns::PAR
 ///
 /// [`StoreError::Batch`] and [`StoreError::Parquet`], which are bugs.
 pub fn to_parquet(spans: Vec<Span>, ingested_at_ms: i64, layout: &Layout) -> Result<Vec<u8>, StoreError> {
+    let mut keys: Vec<SpanKey> = spans.iter().map(Span::key).collect();
+    keys.sort_unstable();
+    let unique = keys.iter().zip(keys.iter().skip(1)).all(|(one, next)| one != next);
     let mut file = SpanFileWriter::new(layout)?;
     file.add(spans, ingested_at_ms)?;
-    file.finish(&FileCounts::default())
+    file.finish(&FileCounts::default(), unique)
 }
 
 /// A data file while its spans come in: in runs, each of which is sorted and becomes row groups of its own, so that no
@@ -95,13 +102,14 @@ impl<'l> SpanFileWriter<'l> {
             + self.writer.flushed_row_groups().len() * self.row_group_cost
     }
 
-    /// The file's bytes, with what ingest counted, and sealed.
+    /// The file's bytes, with what ingest counted, and sealed. `unique`: no span was added twice.
     ///
     /// # Errors
     ///
     /// [`StoreError::Parquet`], which is a bug.
-    pub fn finish(mut self, counts: &FileCounts) -> Result<Vec<u8>, StoreError> {
-        for (key, value) in counts.to_metadata() {
+    pub fn finish(mut self, counts: &FileCounts, unique: bool) -> Result<Vec<u8>, StoreError> {
+        let unique = unique.then(|| (UNIQUE.to_owned(), "1".to_owned()));
+        for (key, value) in counts.to_metadata().into_iter().chain(unique) {
             self.writer.append_key_value_metadata(KeyValue::new(key, value));
         }
         let metadata = self.writer.finish()?;

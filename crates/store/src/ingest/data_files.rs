@@ -2,10 +2,12 @@
 //!
 //! Spans wait by hour until they are many, or until all have come; then the hour that has most of them turns them into
 //! row groups of its file. So an object of any size takes the memory of its files and of a bounded part of its spans.
-//! Copies of a span are removed within what waits together; those further apart are told apart by whoever reads the
-//! file, as copies in two objects are.
+//! Copies of a span are removed within what waits together, which of nearly every object is the whole hour. A file of
+//! which that is not known to have removed all copies does not say that it holds no span twice; whoever reads it tells
+//! them apart, as copies in two objects are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use bytes::Bytes;
 use fluo_spans::decode::DECODER_VERSION;
@@ -78,6 +80,13 @@ impl Memory {
     }
 }
 
+/// The bytes that an [`Earlier`] takes for a span: eight of its key's hash, and what a table leaves empty.
+const EARLIER_COST: usize = 20;
+
+/// Hashes of the keys of spans that are in a file already, so that it is known whether one comes again. Two keys of one
+/// hash cost the file what it could have said of itself, and no more.
+type Earlier = HashSet<u64, BuildHasherDefault<DefaultHasher>>;
+
 /// The file of an hour.
 #[derive(Default)]
 struct HourFile<'l> {
@@ -86,6 +95,10 @@ struct HourFile<'l> {
     /// Bytes of what waits.
     cost: usize,
     file: Option<SpanFileWriter<'l>>,
+    /// Of all runs of its spans but the last.
+    earlier: Earlier,
+    /// Whether a span may stand in the file twice.
+    copies: bool,
     rows: u64,
     late: u64,
     counts: Mended,
@@ -108,6 +121,30 @@ pub(super) struct EncodedFile {
     pub(super) mended: Mended,
     pub(super) set_aside: SetAside,
     pub(super) parquet: Bytes,
+}
+
+/// Which of an hour's runs of spans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Run {
+    /// One that others may follow.
+    OneOfMany,
+    /// The one that no other follows.
+    Last,
+}
+
+impl HourFile<'_> {
+    /// Returns whether a span's key may be that of one in an earlier run, and keeps it for the runs that follow.
+    fn came_before(&mut self, span: &Span, run: Run) -> bool {
+        // One run holds no span twice.
+        if run == Run::Last && self.earlier.is_empty() {
+            return false;
+        }
+        let hash = self.earlier.hasher().hash_one(span.key());
+        match run {
+            Run::OneOfMany => !self.earlier.insert(hash),
+            Run::Last => self.earlier.contains(&hash),
+        }
+    }
 }
 
 impl<'l> DataFiles<'l> {
@@ -152,21 +189,23 @@ impl<'l> DataFiles<'l> {
             // Of equal ones the first: which one it is must not depend on chance.
             let most = self.hours.iter().max_by_key(|(hour, file)| (file.cost, std::cmp::Reverse(**hour)));
             let Some(hour) = most.map(|(hour, _)| *hour) else { break };
-            self.turn(hour)?;
+            self.turn(hour, Run::OneOfMany)?;
         }
         Ok(())
     }
 
     /// Turns what waits of an hour into row groups of its file.
-    fn turn(&mut self, hour: Hour) -> Result<(), StoreError> {
+    fn turn(&mut self, hour: Hour, run: Run) -> Result<(), StoreError> {
         let Some(file) = self.hours.get_mut(&hour) else { return Ok(()) };
         self.waiting -= std::mem::take(&mut file.cost);
         let mended = std::mem::take(&mut file.mended);
         let unique = dedupe(std::mem::take(&mut file.waiting));
         self.duplicates += unique.duplicates;
         self.conflicts += unique.conflicts;
+        let known = file.earlier.len();
         for span in &unique.spans {
             file.rows += 1;
+            file.copies |= file.came_before(span, run);
             file.late += u64::from(self.late_before_ns.is_some_and(|moment| span.end_ns < moment));
             let (first, last) = file.ends.unwrap_or((span.end_ns, span.end_ns));
             file.ends = Some((first.min(span.end_ns), last.max(span.end_ns)));
@@ -182,7 +221,8 @@ impl<'l> DataFiles<'l> {
         // two times of ingest was written at the later one.
         let before = writer.cost();
         writer.add(unique.spans, self.written.at_ms(self.newest_end_ns))?;
-        let grown = u64::try_from(writer.cost().saturating_sub(before)).unwrap_or(u64::MAX);
+        let keys = EARLIER_COST * (file.earlier.len() - known);
+        let grown = u64::try_from(writer.cost().saturating_sub(before) + keys).unwrap_or(u64::MAX);
         self.cost = self.cost.saturating_add(grown);
         self.memory.check(self.cost)
     }
@@ -198,14 +238,14 @@ impl<'l> DataFiles<'l> {
         let mut files = Vec::with_capacity(hours.len().max(1));
         let mut mended = Mended::default();
         for hour in &hours {
-            self.turn(*hour)?;
-            let Some(HourFile { file: Some(writer), rows, late, counts, ends: Some(ends), .. }) =
+            self.turn(*hour, Run::Last)?;
+            let Some(HourFile { file: Some(writer), copies, rows, late, counts, ends: Some(ends), .. }) =
                 self.hours.remove(hour)
             else {
                 continue;
             };
             let rest = if hours.last() == Some(hour) { set_aside.clone() } else { SetAside::default() };
-            let parquet = Bytes::from(writer.finish(&FileCounts::new(&rest, &counts))?);
+            let parquet = Bytes::from(writer.finish(&FileCounts::new(&rest, &counts), !copies)?);
             mended.merge(&counts);
             files.push(EncodedFile {
                 name: name(ends, rows)?,
@@ -218,7 +258,7 @@ impl<'l> DataFiles<'l> {
         if files.is_empty() && !set_aside.is_empty() {
             let at_ns = self.written.at_ms(0).saturating_mul(NS_PER_MS);
             let counts = FileCounts::new(set_aside, &Mended::default());
-            let parquet = Bytes::from(SpanFileWriter::new(layout)?.finish(&counts)?);
+            let parquet = Bytes::from(SpanFileWriter::new(layout)?.finish(&counts, true)?);
             let (late, mended, set_aside) = (0, Mended::default(), set_aside.clone());
             files.push(EncodedFile { name: name((at_ns, at_ns), 0)?, late, mended, set_aside, parquet });
         }

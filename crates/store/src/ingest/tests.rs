@@ -260,10 +260,29 @@ async fn a_files_modification_time_is_believed_unless_it_lies_before_the_newest_
 }
 
 #[tokio::test]
-async fn an_object_larger_than_what_waits_becomes_sorted_row_groups() {
+async fn of_copies_in_an_object_one_is_kept_and_its_files_say_that_they_hold_no_span_twice() {
     let store = InMemory::new();
+    let one = String::from_utf8(request(&[(1, 5), (2, -1)]).to_vec()).unwrap().replace('\n', "");
+    let other = one.replace("401", "403");
+    for raw in [[&one, &other, &one].map(String::as_str).join("\n"), format!("{other}\n{one}")] {
+        let ingested = ingest(&store, raw.clone().into(), INGESTED_AT_MS).await.unwrap();
+        let copies = raw.lines().count() as u64 - 1;
+        assert_eq!((ingested.spans, ingested.duplicates), (2, 2 * copies));
+        assert!(ingested.id_conflicts >= 2);
+        for file in &ingested.files {
+            assert!(opened(&store, file).await.unique);
+            let [kept] = &stored_spans(&store, file).await[..] else { panic!("not one row") };
+            let received = fluo_spans::decode(raw.as_bytes(), &Limits::default()).unwrap().spans;
+            let of_it = received.into_iter().filter(|span| span.key() == kept.key()).collect();
+            assert_eq!(fluo_spans::identity::dedupe(of_it).spans, std::slice::from_ref(kept));
+        }
+    }
+}
+
+/// One OTLP JSON request of so many spans that not all wait until the last has come.
+fn large_request(numbers: impl Iterator<Item = u64>) -> Bytes {
     let padding = "x".repeat(4_000);
-    let spans: Vec<String> = (1..=40_000_u64)
+    let spans: Vec<String> = numbers
         .map(|number| {
             let end = HOUR_START_NS + i64::try_from(number * 7_919 % 40_000).unwrap() + i64::from(number % 2 == 0);
             format!(
@@ -271,10 +290,29 @@ async fn an_object_larger_than_what_waits_becomes_sorted_row_groups() {
             )
         })
         .collect();
-    let raw = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}]}}]}}"#, spans.join(","));
-    let ingested = ingest(&store, Bytes::from(raw), INGESTED_AT_MS).await.unwrap();
+    Bytes::from(format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}]}}]}}"#, spans.join(",")))
+}
+
+#[tokio::test]
+async fn a_file_with_copies_that_came_far_apart_does_not_say_that_it_has_none() {
+    let store = InMemory::new();
+    for (scenario, numbers, copies, unique) in [
+        ("the first comes again at the end", (1..=40_000).chain([1]), 0, false),
+        ("the last comes again at once", (1..=40_000).chain([40_000]), 1, true),
+    ] {
+        let ingested = ingest(&store, large_request(numbers), INGESTED_AT_MS).await.unwrap();
+        assert_eq!((ingested.duplicates, ingested.spans), (copies, 40_001 - copies), "{scenario}");
+        assert_eq!(opened(&store, &ingested.files[0]).await.unique, unique, "{scenario}");
+    }
+}
+
+#[tokio::test]
+async fn an_object_larger_than_what_waits_becomes_sorted_row_groups() {
+    let store = InMemory::new();
+    let ingested = ingest(&store, large_request(1..=40_000), INGESTED_AT_MS).await.unwrap();
     assert_eq!((ingested.spans, ingested.files.len()), (40_000, 1));
     let file = &ingested.files[0];
+    assert!(opened(&store, file).await.unique);
     let bytes = store.get(&file.location).await.unwrap().bytes().await.unwrap();
     let metadata = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap().metadata().clone();
     let rows: Vec<i64> =

@@ -58,7 +58,7 @@ fn name() -> DataFileName {
     DataFileName::new(ENDS, 9, Content::of(b"x"), 1, 1).unwrap()
 }
 
-/// The columns of the spans, one of them replaced; as Parquet without a seal.
+/// The columns of the spans, one of them replaced; as Parquet without a seal, with all that is said of a sealed file.
 fn unsealed(replaced: &str, with: Option<ArrayRef>) -> Vec<u8> {
     let layout = Layout::builtin();
     let batch = to_batch(&spans(), 7, &layout).unwrap();
@@ -68,7 +68,8 @@ fn unsealed(replaced: &str, with: Option<ArrayRef>) -> Vec<u8> {
         arrays[at] = cast(&with, batch.column(at).data_type()).unwrap();
     }
     let pairs = fluo_spans::schema::layout_metadata(&layout);
-    let pairs = pairs.into_iter().map(|(key, value)| KeyValue::new(key, value)).collect();
+    let pairs = pairs.into_iter().chain([(UNIQUE.to_owned(), "1".to_owned())]);
+    let pairs = pairs.map(|(key, value)| KeyValue::new(key, value)).collect();
     let properties = WriterProperties::builder().set_key_value_metadata(Some(pairs)).build();
     let batch = RecordBatch::try_new(batch.schema(), arrays).unwrap();
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
@@ -131,6 +132,7 @@ async fn a_sealed_file_is_opened_by_its_footer() {
         rows: 9,
         ingested_at_ms: Some(7),
         counts: FileCounts::default(),
+        unique: true,
     };
     assert_eq!(file, expected);
     assert!(footer.is_sealed());
@@ -142,10 +144,24 @@ async fn a_file_without_a_seal_is_looked_through_and_its_statistics_are_not_used
     let (file, footer) = opened(unsealed("", None), Some(name())).await.unwrap();
     assert_eq!((file.ends, file.rows, file.ingested_at_ms), (Some(ENDS), 9, Some(7)));
     assert!(!footer.is_sealed());
+    assert!(!file.unique, "another program may have merged two files and kept what one of them said");
     let columns = footer.for_readers().row_group(0).columns();
     assert!(
         columns.iter().all(|column| column.statistics().is_none() && column.column_index_offset().is_none())
     );
+}
+
+#[tokio::test]
+async fn a_file_with_a_span_twice_does_not_say_that_it_holds_none_twice() {
+    let renamed = Span { name: "GET /cart".to_owned(), ..span(3) };
+    let ended_later = Span { end_ns: span(3).end_ns + 1, ..span(3) };
+    for (scenario, more, unique) in
+        [("a copy", span(3), false), ("one that differs", renamed, false), ("another end", ended_later, true)]
+    {
+        let spans = spans().into_iter().chain([more]).collect();
+        let (file, _) = opened(to_parquet(spans, 7, &Layout::builtin()).unwrap(), None).await.unwrap();
+        assert_eq!((file.rows, file.unique), (10, unique), "{scenario}");
+    }
 }
 
 #[tokio::test]
