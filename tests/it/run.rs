@@ -161,7 +161,6 @@ fn mistakes_in_the_configuration_are_told_with_what_to_do() {
             "store: store\nrules: [rules]\nsinks: [{type: slack, url: {env: NO_SUCH_VARIABLE}}]\n",
             "NO_SUCH_VARIABLE",
         ),
-        ("rules that are not there", "store: store\nrules: [nowhere]\n", "nowhere"),
         ("a store that is not there", "store: nowhere\nrules: [rules]\n", "nowhere"),
         ("a store of another kind", "store: ftp://x\nrules: [rules]\n", "ftp"),
     ] {
