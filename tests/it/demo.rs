@@ -7,6 +7,7 @@ use std::time::UNIX_EPOCH;
 
 use fluo_spans::span::Span;
 use fluo_spans::{Limits, decode};
+use fluo_tests::files::files_below;
 use fluo_tests::program::Ended;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -29,20 +30,9 @@ fn demo(folder: &Path) -> String {
 
 /// Every file below `folder`, by its path in it.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(&next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
-                found.insert(name, fs::read(&path).unwrap());
-            }
-        }
-    }
-    found
+    let name = |path: &Path| path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+    let found = files_below(folder).unwrap().into_iter();
+    found.map(|path| (name(&path), fs::read(&path).unwrap())).collect()
 }
 
 /// A failed login, and when its object was written.

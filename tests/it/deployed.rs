@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use fluo_tests::files;
 use fluo_tests::otlp::{Encoding, Span};
 use fluo_tests::program::{Ended, Program, Running, repository};
 use serde_json::Value;
@@ -134,20 +135,11 @@ pub(crate) fn failure(seconds: u64) -> Span {
 
 /// All files below a folder, by their names relative to it, sorted.
 pub(crate) fn files_below(folder: &Path) -> Vec<String> {
-    fn walk(folder: &Path, root: &Path, files: &mut Vec<String>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                walk(&path, root, files);
-            } else {
-                files.push(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned());
-            }
-        }
-    }
-    let mut files = Vec::new();
-    walk(folder, folder, &mut files);
-    files.sort();
-    files
+    let files = files::files_below(folder).unwrap().into_iter();
+    let mut names: Vec<String> =
+        files.map(|file| file.strip_prefix(folder).unwrap().to_str().unwrap().to_owned()).collect();
+    names.sort();
+    names
 }
 
 /// The record of the only evaluation that a run told of.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fluo_tests::files::files_below;
 use fluo_tests::otlp::{Any, Encoding, Span};
 use serde_json::Value;
 
@@ -74,15 +75,7 @@ pub(crate) fn ingest(sources: &[&Path], store: &Path) -> Vec<PathBuf> {
 
 /// The Parquet files of a store, sorted.
 pub(crate) fn data_files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(data_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "parquet") {
-            files.push(path);
-        }
-    }
-    files.sort();
+    let mut files = files_below(folder).unwrap();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "parquet"));
     files
 }

@@ -4,25 +4,16 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fluo_rules::files::is_rule_file;
+use fluo_tests::files::files_below;
 use fluo_tests::program::repository;
 
-use crate::deployed::files_below;
 use crate::fluo;
 
 /// The rule files below a folder, without their tests.
 pub(crate) fn rule_files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(rule_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "yml")
-            && !path.to_string_lossy().ends_with(".test.yml")
-        {
-            files.push(path);
-        }
-    }
-    files.sort();
+    let mut files = files_below(folder).unwrap();
+    files.retain(|file| is_rule_file(file.file_name().unwrap().to_str().unwrap()));
     files
 }
 
@@ -53,8 +44,8 @@ fn all_of_it_together_is_sound() {
     let ended = fluo(&["check", "rules"]);
     assert_eq!((ended.status, ended.stdout.as_str()), (0, ""));
     let names = rule_names();
-    let rules_and_tests = files_below(&repository().join("rules"));
-    let is_yaml = |name: &&String| Path::new(name).extension().is_some_and(|extension| extension == "yml");
+    let rules_and_tests = files_below(&repository().join("rules")).unwrap();
+    let is_yaml = |name: &&PathBuf| name.extension().is_some_and(|extension| extension == "yml");
     let files = rules_and_tests.iter().filter(is_yaml).count();
     let (rules, rest) = ended.stderr.split_once(", ").unwrap();
     assert_eq!(rules, format!("{} sound rules", names.len()));

@@ -101,15 +101,17 @@ async fn evaluated(rule: &Rule, files: &[Vec<Span>], course: &Course) -> (Replay
 
 fn same(rule: &Rule, expected: &Episode, record: &ViolationRecord) -> bool {
     let violation = &record.violation;
-    let hex = |id: &[u8]| id.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     let group: Vec<Option<String>> = violation.group.iter().map(|(_, value)| value.clone()).collect();
     let evidence: Vec<_> = violation
         .evidence
         .iter()
         .map(|span| (span.trace_id.clone(), span.span_id.clone(), span.end_time))
         .collect();
-    let expected_evidence: Vec<_> =
-        expected.evidence.iter().map(|(trace, span, end)| (hex(trace), hex(span), *end)).collect();
+    let expected_evidence: Vec<_> = expected
+        .evidence
+        .iter()
+        .map(|(trace, span, end)| (hex::encode(trace), hex::encode(span), *end))
+        .collect();
     (rule.redact.is_empty() && group == expected.group || !rule.redact.is_empty())
         && violation.starts_at == expected.starts_at
         && violation.ends_at == expected.ends_at

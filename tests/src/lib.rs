@@ -4,6 +4,7 @@
 //! [`span_table`] write, run what [`manual`] reads out of the documentation, and let sinks send to [`http`].
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
 
+pub mod files;
 pub mod generate;
 pub mod http;
 pub mod manual;

@@ -57,7 +57,7 @@ fn add_text(hash: &mut Sha256, text: &str) {
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex::encode(self.0))
     }
 }
 
@@ -76,18 +76,12 @@ impl FromStr for Fingerprint {
     type Err = NotAFingerprint;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digit = |byte: u8| match byte {
-            b'0'..=b'9' => Ok(byte - b'0'),
-            b'a'..=b'f' => Ok(byte - b'a' + 10),
-            _ => Err(NotAFingerprint),
-        };
-        if text.len() != 64 {
+        // One spelling each: what is stored is compared as text, too.
+        if text.bytes().any(|digit| digit.is_ascii_uppercase()) {
             return Err(NotAFingerprint);
         }
         let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            *byte = digit(pair[0])? * 16 + digit(pair[1])?;
-        }
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| NotAFingerprint)?;
         Ok(Self(bytes))
     }
 }

@@ -88,8 +88,7 @@ pub fn decide_alike(one: &Rule, other: &Rule) -> bool {
 
 /// SHA-256 of a text, in lower-case hexadecimal.
 pub fn text_hash(text: &str) -> String {
-    let digits = Sha256::digest(text).into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
+    hex::encode(Sha256::digest(text))
 }
 
 /// The file that rules were taken from last, read.

@@ -186,15 +186,11 @@ mod tests {
         }
     }
 
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
-    }
-
     #[test]
     fn the_content_hash_is_pinned() {
         // Computed apart from this code, from the description above.
         assert_eq!(
-            hex(&full().content_hash()),
+            hex::encode(full().content_hash()),
             "e4b5f9637f820384860b6a7d8e7680772b31afb756e27174c1e8551d815f0cd4"
         );
     }

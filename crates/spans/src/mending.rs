@@ -283,7 +283,8 @@ impl<'l> Mending<'l> {
         if text.raw().is_empty() {
             Id::Missing
         } else if word.len() == 2 * N {
-            from_hex(word.as_bytes()).map_or(Id::Malformed, Id::Bytes)
+            let mut id = [0; N];
+            hex::decode_to_slice(word.as_bytes(), &mut id).map_or(Id::Malformed, |()| Id::Bytes(id))
         } else {
             from_base64(&word).and_then(|id| id.try_into().ok()).map_or(Id::Malformed, Id::Bytes)
         }
@@ -429,21 +430,4 @@ impl<'l> Mending<'l> {
 fn from_base64(text: &str) -> Option<Vec<u8>> {
     let url_safe = text.bytes().any(|byte| matches!(byte, b'-' | b'_'));
     if url_safe { URL_SAFE.decode(text).ok() } else { STANDARD.decode(text).ok() }
-}
-
-fn from_hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(digits.as_chunks::<2>().0) {
-        *byte = hex_digit(pair[0])? << 4 | hex_digit(pair[1])?;
-    }
-    Some(bytes)
-}
-
-fn hex_digit(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
 }

@@ -28,7 +28,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
 
 pub mod counts;
-mod digest;
 pub mod duckdb_view;
 pub mod entries;
 pub mod error;

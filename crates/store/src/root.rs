@@ -16,9 +16,9 @@ use fluo_aws::Environment;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use sha2::{Digest as _, Sha256};
 use url::Url;
 
-use crate::digest::sha256_hex;
 use crate::error::StoreError;
 use crate::folder::Folder;
 use crate::list::DataFile;
@@ -141,7 +141,7 @@ fn open_folder(uri: &str, folder: &FilePath) -> Result<Root, StoreError> {
     let store = Folder::new(folder).map_err(|error| refused(&error.to_string()))?;
     let versioned = VersionedFolder::new(folder)?;
     // A name of its own, since a query engine keeps one store for scheme and authority.
-    let hash = sha256_hex(store.root().as_os_str().as_encoded_bytes());
+    let hash = hex::encode(Sha256::digest(store.root().as_os_str().as_encoded_bytes()));
     Ok(Root {
         store: Arc::new(store),
         prefix: Path::default(),
@@ -180,7 +180,7 @@ pub async fn etag(root: &Root, file: &DataFile) -> Result<String, StoreError> {
         Tags::Content => {
             let bytes =
                 root.store.get(&file.location).await.map_err(failed)?.bytes().await.map_err(failed)?;
-            Ok(format!("sha256:{}", sha256_hex(&bytes)))
+            Ok(format!("sha256:{}", hex::encode(Sha256::digest(&bytes))))
         }
     }
 }

@@ -10,6 +10,7 @@ use fluo_end_to_end::http::Request;
 use fluo_end_to_end::process::Process;
 use fluo_end_to_end::{programs, wait};
 use fluo_store::{Root, open_root};
+use fluo_tests::files::files_below;
 use fluo_tests::http::free_port;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStoreExt as _, PutPayload};
@@ -177,7 +178,7 @@ impl Place for Bucket {
         if !ingest(file, &local.path().display().to_string()) {
             return false;
         }
-        for path in files_below(&local.path().join("spans")) {
+        for path in files_below(local.path()).unwrap() {
             let key = path.strip_prefix(local.path()).unwrap().to_str().unwrap();
             let payload = PutPayload::from(fs::read(&path).unwrap());
             self.direct.store.put(&ObjectPath::from(key), payload).await.unwrap();
@@ -214,13 +215,4 @@ fn fault(failure: Failure) -> Fault {
         Failure::Half => Fault::Half,
         Failure::Hang => Fault::HoldBefore(Arc::new(Notify::new())),
     }
-}
-
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).into_iter().flatten() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { files.extend(files_below(&path)) } else { files.push(path) }
-    }
-    files
 }

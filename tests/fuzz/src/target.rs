@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use walkdir::{DirEntry, WalkDir};
+
 use crate::targets;
 
 /// The form of a target's inputs: what a mutation may know of them.
@@ -72,11 +74,11 @@ impl Target {
         let mut inputs: Vec<Vec<u8>> = self.examples.iter().map(|text| text.as_bytes().to_vec()).collect();
         let mut files = Vec::new();
         for place in self.seeds {
-            files_below(&repository().join(place), self.endings, &mut files)?;
+            files.extend(files_below(&repository().join(place), self.endings)?);
         }
         let kept = corpus(self);
         if kept.is_dir() {
-            files_below(&kept, &[""], &mut files)?;
+            files.extend(files_below(&kept, &[""])?);
         }
         for file in files {
             inputs.push(fs::read(file)?);
@@ -86,16 +88,10 @@ impl Target {
 }
 
 /// The files at or below `place` whose names have one of these endings, in the order of their names.
-fn files_below(place: &Path, endings: &[&str], files: &mut Vec<PathBuf>) -> io::Result<()> {
-    if place.is_dir() {
-        let mut entries: Vec<PathBuf> =
-            fs::read_dir(place)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
-        entries.sort();
-        for entry in entries {
-            files_below(&entry, endings, files)?;
-        }
-    } else if endings.iter().any(|ending| place.to_string_lossy().ends_with(ending)) {
-        files.push(place.to_path_buf());
-    }
-    Ok(())
+fn files_below(place: &Path, endings: &[&str]) -> io::Result<Vec<PathBuf>> {
+    let walk = WalkDir::new(place).follow_links(true).sort_by_file_name();
+    let entries = walk.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let files = entries.into_iter().filter(|entry| !entry.file_type().is_dir()).map(DirEntry::into_path);
+    let is_wanted = |file: &PathBuf| endings.iter().any(|ending| file.to_string_lossy().ends_with(ending));
+    Ok(files.filter(is_wanted).collect())
 }

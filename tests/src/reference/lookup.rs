@@ -92,15 +92,15 @@ impl<'a> Subject<'a> {
             Intrinsic::Duration => {
                 Some(Datum::Duration(Number::Int(i128::from(span.end_ns) - i128::from(span.start_ns))))
             }
-            Intrinsic::TraceId => text(&hex(&span.trace_id)),
-            Intrinsic::SpanId => text(&hex(&span.span_id)),
+            Intrinsic::TraceId => text(&hex::encode(span.trace_id)),
+            Intrinsic::SpanId => text(&hex::encode(span.span_id)),
             Intrinsic::ServiceName => span.resource.service_name.as_deref().and_then(text),
             Intrinsic::Root => Some(Datum::Bool(span.parent_span_id.is_none())),
             Intrinsic::ScopeName => unless_empty(&span.scope.name),
             Intrinsic::ScopeVersion => unless_empty(&span.scope.version),
             Intrinsic::EventName => self.events().next().map(|event| Datum::Text(event.name.clone())),
-            Intrinsic::LinkTraceId => self.links().next().map(|link| Datum::Text(hex(&link.trace_id))),
-            Intrinsic::LinkSpanId => self.links().next().map(|link| Datum::Text(hex(&link.span_id))),
+            Intrinsic::LinkTraceId => self.links().next().map(|link| Datum::Text(hex::encode(link.trace_id))),
+            Intrinsic::LinkSpanId => self.links().next().map(|link| Datum::Text(hex::encode(link.span_id))),
         }
     }
 
@@ -132,9 +132,4 @@ pub(super) fn items<'a>(field: &Field, subject: Subject<'a>) -> Vec<Subject<'a>>
     } else {
         subject.span.events.iter().map(Item::Event).map(at).collect()
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from_digit(u32::from(value), 16);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).flatten().collect()
 }

@@ -14,7 +14,7 @@ use fluo_spans::span::{Attributes, Kind, Span, Status};
 
 use super::Member;
 use super::values::{
-    capital, enumerated, event_json, events, filled, hex, integers, json_list, jsons, link_json, links, maps,
+    capital, enumerated, event_json, events, filled, integers, json_list, jsons, link_json, links, maps,
     micros, millis, nanos, number, object, optional, resource, texts,
 };
 
@@ -67,11 +67,15 @@ fn click_house(
     let durations = spans.iter().map(|span| span.end_ns.abs_diff(span.start_ns));
     let mut columns: Columns = vec![
         ("Timestamp", nanos(&spans.iter().map(|span| span.start_ns).collect::<Vec<_>>())),
-        ("TraceId", texts(spans.iter().map(|span| hex(&span.trace_id)))),
-        ("SpanId", texts(spans.iter().map(|span| hex(&span.span_id)))),
+        ("TraceId", texts(spans.iter().map(|span| hex::encode(span.trace_id)))),
+        ("SpanId", texts(spans.iter().map(|span| hex::encode(span.span_id)))),
         (
             "ParentSpanId",
-            texts(spans.iter().map(|span| hex(span.parent_span_id.as_ref().map_or(&[], |id| &id[..])))),
+            texts(
+                spans
+                    .iter()
+                    .map(|span| hex::encode(span.parent_span_id.as_ref().map_or(&[][..], |id| &id[..]))),
+            ),
         ),
         ("TraceState", texts(spans.iter().map(|span| span.trace_state.clone()))),
         ("SpanName", texts(spans.iter().map(|span| span.name.clone()))),
@@ -150,8 +154,8 @@ fn apart(
         of_events(times(events.iter().map(|event| event.time_ns).collect()))?,
         of_events(texts(events.iter().map(|event| event.name.clone())))?,
         of_events(attributes(&events.iter().map(|event| event.attributes.clone()).collect::<Vec<_>>())?)?,
-        of_links(texts(links.iter().map(|link| hex(&link.trace_id))))?,
-        of_links(texts(links.iter().map(|link| hex(&link.span_id))))?,
+        of_links(texts(links.iter().map(|link| hex::encode(link.trace_id))))?,
+        of_links(texts(links.iter().map(|link| hex::encode(link.span_id))))?,
         of_links(texts(links.iter().map(|link| link.trace_state.clone())))?,
         of_links(attributes(&links.iter().map(|link| link.attributes.clone()).collect::<Vec<_>>())?)?,
     ];
@@ -203,9 +207,9 @@ fn otlp2records_old(spans: &[Span]) -> Columns {
         ("timestamp", Arc::new(TimestampMicrosecondArray::from_iter_values(start))),
         ("end_timestamp", integers(spans.iter().map(|span| millis(span.end_ns)))),
         ("duration", integers(spans.iter().map(|span| millis(span.end_ns - span.start_ns)))),
-        ("trace_id", texts(spans.iter().map(|span| hex(&span.trace_id)))),
-        ("span_id", texts(spans.iter().map(|span| hex(&span.span_id)))),
-        ("parent_span_id", optional(spans.iter().map(|span| span.parent_span_id.map(|id| hex(&id))))),
+        ("trace_id", texts(spans.iter().map(|span| hex::encode(span.trace_id)))),
+        ("span_id", texts(spans.iter().map(|span| hex::encode(span.span_id)))),
+        ("parent_span_id", optional(spans.iter().map(|span| span.parent_span_id.map(hex::encode)))),
         ("trace_state", optional(spans.iter().map(|span| filled(&span.trace_state)))),
         (
             "service_name",

@@ -53,8 +53,8 @@ pub(super) fn event_json(event: &Event) -> Value {
 pub(super) fn link_json(link: &Link) -> Value {
     json!({
         "attributes": object(&link.attributes),
-        "span_id": hex(&link.span_id),
-        "trace_id": hex(&link.trace_id),
+        "span_id": hex::encode(link.span_id),
+        "trace_id": hex::encode(link.trace_id),
         "trace_state": link.trace_state,
     })
 }
@@ -90,11 +90,6 @@ pub(super) fn micros(time_ns: i64) -> i64 {
 
 pub(super) fn millis(time_ns: i64) -> i64 {
     time_ns.div_euclid(1_000_000)
-}
-
-pub(super) fn hex(id: &[u8]) -> String {
-    let digit = |digit: u8| char::from(b"0123456789abcdef"[usize::from(digit)]);
-    id.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
 
 /// `Server`

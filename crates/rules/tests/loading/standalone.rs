@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use fluo_rules::rule::Rule;
 use fluo_rules::standalone::{decide_alike, rule_hash, standalone, standalone_all, text_hash};
-use fluo_rules::{SourceFile, load};
+use fluo_rules::{SourceFile, files, load};
 use proptest::prelude::*;
+use walkdir::WalkDir;
 
 fn rules(text: &str) -> Vec<Rule> {
     let loaded = load(&[SourceFile::new("rules.yml", text)]);
@@ -34,23 +35,12 @@ pub(crate) fn stands_alone(text: &str) -> Vec<String> {
     texts
 }
 
-/// Rule files below a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files(&path));
-        } else if fluo_rules::files::is_rule_file(path.file_name().unwrap().to_str().unwrap()) {
-            found.push(path);
-        }
-    }
-    found
-}
-
 #[test]
 fn rules_of_the_library_stand_alone_as_they_are_written() {
-    let files = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules"));
+    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules");
+    let entries = WalkDir::new(library).into_iter().map(|entry| entry.unwrap().into_path());
+    let is_rule_file = |file: &PathBuf| files::is_rule_file(file.file_name().unwrap().to_str().unwrap());
+    let files: Vec<PathBuf> = entries.filter(is_rule_file).collect();
     assert!(files.len() > 20, "{} files", files.len());
     for file in files {
         let text = fs::read_to_string(&file).unwrap();

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fluo_spans::span::{Kind, Span, Status};
+use fluo_tests::files::files_below;
 
 use super::{decode, set_aside};
 
@@ -69,20 +70,12 @@ fn sorted(mut spans: Vec<Span>) -> Vec<Span> {
     spans
 }
 
-fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { files_below(&path, found) } else { found.push(path) }
-    }
-}
-
 #[test]
 fn the_s3_exporters_objects_hold_every_span_twice() {
     let mut expected: Vec<Span> = PAIRS.iter().flat_map(|name| spans_of(&format!("{name}.pb"))).collect();
     expected.extend(expected.clone());
     let expected = sorted(expected);
-    let mut objects = Vec::new();
-    files_below(&fixtures().join("collector/awss3"), &mut objects);
+    let objects = files_below(&fixtures().join("collector/awss3")).unwrap();
     assert_eq!(objects.len(), 3, "json.gz, binpb.zst, json");
     for object in objects {
         let decoded = decode(&std::fs::read(&object).unwrap());
@@ -102,8 +95,7 @@ fn the_file_exporters_four_forms_are_the_same_spans() {
 
 #[test]
 fn an_objects_equal_resources_are_one_allocation() {
-    let mut objects = Vec::new();
-    files_below(&fixtures().join("collector/awss3"), &mut objects);
+    let objects = files_below(&fixtures().join("collector/awss3")).unwrap();
     let spans = decode(&std::fs::read(&objects[0]).unwrap()).spans;
     for left in &spans {
         for right in &spans {

@@ -35,8 +35,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
+use sha2::{Digest as _, Sha256};
 
-use crate::digest::sha256_hex;
 use crate::error::StoreError;
 use crate::versioned::{Swap, Version, Versioned};
 
@@ -235,7 +235,7 @@ impl Files {
 }
 
 fn version(generation: u64, bytes: &[u8]) -> Version {
-    Version(format!("{generation}-{}", sha256_hex(bytes)))
+    Version(format!("{generation}-{}", hex::encode(Sha256::digest(bytes))))
 }
 
 fn read_if_there(file: &FilePath) -> Result<Option<Vec<u8>>, StoreError> {

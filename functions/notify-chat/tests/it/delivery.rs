@@ -1,10 +1,10 @@
 //! Who is told, how often, and what comes again.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use fluo_notify_chat::NotifyChat;
 use fluo_runtime::Invocation;
+use fluo_tests::files::files_below;
 use fluo_tests::http::{Answer, Server};
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
@@ -24,11 +24,6 @@ fn pages(pager: &Server) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let page = |body: Value| (text(&body["event_action"]), text(&body["dedup_key"]));
     pager.requests().iter().map(|request| page(request.json())).collect()
-}
-
-fn files_below(folder: &Path) -> usize {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.map(|path| if path.is_dir() { files_below(&path) } else { 1 }).sum()
 }
 
 #[tokio::test]
@@ -90,7 +85,7 @@ async fn who_has_it_is_not_told_again_while_another_fails() {
             assert_eq!(again(&event, &answer), expected, "{status}, delivery {delivery}");
         }
         assert_eq!((chat.requests().len(), pager.requests().len()), (3, 1), "{status}");
-        assert_eq!(files_below(&folder.path().join("state/delivered")), 2, "{status}");
+        assert_eq!(files_below(&folder.path().join("state/delivered")).unwrap().len(), 2, "{status}");
     }
 }
 
