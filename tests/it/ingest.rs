@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fluo_tests::otlp::{Encoding, Span, gzip, json, protobuf};
+use fluo_tests::otlp::{Encoding, Span};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -72,7 +72,7 @@ fn one_mended_span_among_ten_thousand_costs_none() {
 fn one_byte_of_a_resource_costs_no_span_of_its_service() {
     let folder = TempDir::new().unwrap();
     let object = folder.path().join("traces.json");
-    let request = String::from_utf8(json(&six_failures())).unwrap();
+    let request = String::from_utf8(Encoding::Json.write(&six_failures())).unwrap();
     let request = request.replacen(
         "\"attributes\":[",
         r#""attributes":[{"key":"process.command_line","value":{"stringValue":"x~"}},"#,
@@ -222,9 +222,9 @@ fn names_are_of_the_content_and_not_of_its_compression() {
 fn compression_is_found_out_by_looking_and_not_by_the_name() {
     let folder = TempDir::new().unwrap();
     let misnamed = folder.path().join("traces_1.json");
-    fs::write(&misnamed, gzip(&protobuf(&six_failures()))).unwrap();
+    fs::write(&misnamed, Encoding::GzipProtobuf.write(&six_failures())).unwrap();
     let twice = folder.path().join("traces_2.binpb");
-    fs::write(&twice, json(&six_failures())).unwrap();
+    fs::write(&twice, Encoding::Json.write(&six_failures())).unwrap();
     assert_eq!(summary(&[&misnamed, &twice], &folder.path().join("store"), 0)["spans"], 12);
 }
 

@@ -1,6 +1,6 @@
 //! What happens in the services that are watched: known beforehand, so that what must be told is known too.
 
-use fluo_tests::otlp::{Span, protobuf};
+use fluo_tests::otlp::{Encoding, Span};
 
 /// Two rules over the same failures: one that is judged at every span, one on a grid.
 pub(crate) const RULES: &str = "
@@ -37,7 +37,7 @@ pub(crate) fn object(number: u64, now_ns: u64, failed: bool) -> Vec<u8> {
                 .with("case", case.as_str())
         })
         .collect();
-    protobuf(&spans)
+    Encoding::Protobuf.write(&spans)
 }
 
 /// The group of a case.

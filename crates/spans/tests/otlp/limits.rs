@@ -4,10 +4,14 @@ use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
 use fluo_spans::{DecodeError, Decoded, Limits, decode_batches};
+use fluo_tests::otlp::proto::common::v1::KeyValue;
+use fluo_tests::otlp::proto::common::v1::any_value::Value;
+use fluo_tests::otlp::proto::trace::v1::Span;
+use fluo_tests::otlp::proto::trace::v1::span::{Event, Link};
+use fluo_tests::otlp::{attribute, json, protobuf};
 
-use super::encoder::{
-    Any, Resource, Scope, Span, any_protobuf, field, json, protobuf, protobuf_of_spans, span_protobuf,
-};
+use super::requests::{array, good, request, text};
+use super::wire::{self, field, protobuf_of_spans};
 use super::{mended, names, set_aside};
 
 /// A fact that must hold of a span.
@@ -18,25 +22,29 @@ fn decoded(bytes: &[u8], limits: &Limits) -> Decoded {
 }
 
 /// A request in both encodings.
-fn encodings(resource: Vec<(String, Any)>, span: Span) -> [Vec<u8>; 2] {
-    let scope = Scope { spans: vec![Span::good("before"), span, Span::good("after")], ..Scope::default() };
-    let request = [Resource { attributes: resource, scopes: vec![scope] }];
-    [json(&request).into_bytes(), protobuf(&request)]
+fn encodings(resource: Vec<KeyValue>, span: Span) -> [Vec<u8>; 2] {
+    let request = request(resource, vec![good("before"), span, good("after")]);
+    [json(&request), protobuf(&request)]
 }
 
-fn texts(count: usize, length: usize) -> Vec<(String, Any)> {
-    (0..count).map(|at| (format!("k{at:06}"), Any::Text("x".repeat(length)))).collect()
+fn texts(count: usize, length: usize) -> Vec<KeyValue> {
+    (0..count).map(|at| text(&format!("k{at:06}"), &"x".repeat(length))).collect()
+}
+
+fn event(time_unix_nano: u64, attributes: Vec<KeyValue>) -> Event {
+    Event { time_unix_nano, name: "e".to_owned(), attributes, ..Event::default() }
 }
 
 #[test]
 fn a_span_keeps_as_many_items_as_it_may_have() {
     let limits = Limits { max_items: 3, ..Limits::default() };
+    let link = Link { trace_id: vec![1; 16], span_id: vec![1; 8], ..Link::default() };
     let span = Span {
         attributes: texts(5, 1),
-        events: (0..4).map(|time| (time, "e".to_owned(), texts(4, 1))).collect(),
-        links: (0..7).map(|_| (vec![1; 16], vec![1; 8], Vec::new())).collect(),
-        dropped: [1, 0, 0],
-        ..Span::good("case")
+        events: (0..4).map(|time| event(time, texts(4, 1))).collect(),
+        links: vec![link; 7],
+        dropped_attributes_count: 1,
+        ..good("case")
     };
     let read = encodings(Vec::new(), span).map(|bytes| {
         let decoded = decoded(&bytes, &limits);
@@ -56,18 +64,13 @@ fn a_span_keeps_as_many_items_as_it_may_have() {
 #[test]
 fn a_span_keeps_what_it_has_room_for() {
     let limits = Limits { max_span_bytes: 10_000, ..Limits::default() };
-    let nested = |count: usize| Any::Array(vec![Any::Empty; count]);
+    let nested = |count: usize| array(vec![None; count]);
     let cases: [(&str, Span, Check); 6] = [
         (
             "one long text among short ones",
             Span {
-                attributes: [
-                    texts(2, 10),
-                    vec![("long".to_owned(), Any::Text("x".repeat(11_000)))],
-                    texts(3, 20),
-                ]
-                .concat(),
-                ..Span::good("case")
+                attributes: [texts(2, 10), vec![text("long", &"x".repeat(11_000))], texts(3, 20)].concat(),
+                ..good("case")
             },
             |span| {
                 span.attributes.len() == 3
@@ -75,31 +78,26 @@ fn a_span_keeps_what_it_has_room_for() {
                     && span.dropped_attributes == 1
             },
         ),
-        ("a long name", Span { name: "n".repeat(11_000), ..Span::good("case") }, |span| span.name.is_empty()),
+        ("a long name", Span { name: "n".repeat(11_000), ..good("case") }, |span| span.name.is_empty()),
         (
             "an array of many elements",
-            Span { attributes: vec![("a".to_owned(), nested(1_000))], ..Span::good("case") },
+            Span { attributes: vec![attribute("a", nested(1_000))], ..good("case") },
             |span| span.attributes.is_empty() && span.dropped_attributes == 1,
         ),
-        (
-            "an array of few",
-            Span { attributes: vec![("a".to_owned(), nested(100))], ..Span::good("case") },
-            |span| span.attributes.get("a").is_some_and(|text| text.len() == 501),
-        ),
+        ("an array of few", Span { attributes: vec![attribute("a", nested(100))], ..good("case") }, |span| {
+            span.attributes.get("a").is_some_and(|text| text.len() == 501)
+        }),
         (
             "many arrays, each of which has room",
             Span {
-                attributes: (0..20).map(|at| (format!("{at}"), nested(100))).collect(),
-                ..Span::good("case")
+                attributes: (0..20).map(|at| attribute(&at.to_string(), nested(100))).collect(),
+                ..good("case")
             },
             |span| (5..20).contains(&span.attributes.len()),
         ),
         (
             "many events",
-            Span {
-                events: (0..1_000).map(|time| (time, "e".to_owned(), Vec::new())).collect(),
-                ..Span::good("case")
-            },
+            Span { events: (0..1_000).map(|time| event(time, Vec::new())).collect(), ..good("case") },
             |span| span.events.len() < 100 && span.events.len() + span.dropped_events as usize == 1_000,
         ),
     ];
@@ -121,12 +119,12 @@ fn a_span_keeps_what_it_has_room_for() {
 fn a_resource_keeps_its_shorter_values() {
     let limits = Limits { max_resource_bytes: 100, ..Limits::default() };
     let attributes = vec![
-        ("long".to_owned(), Any::Text("x".repeat(200))),
-        ("service.name".to_owned(), Any::Text("shop".to_owned())),
-        ("longer".to_owned(), Any::Text("x".repeat(60))),
-        ("short".to_owned(), Any::Text("x".repeat(40))),
+        text("long", &"x".repeat(200)),
+        text("service.name", "shop"),
+        text("longer", &"x".repeat(60)),
+        text("short", &"x".repeat(40)),
     ];
-    for bytes in encodings(attributes, Span::good("case")) {
+    for bytes in encodings(attributes, good("case")) {
         let decoded = decoded(&bytes, &limits);
         assert_eq!(names(&decoded), ["before", "case", "after"]);
         assert_eq!(mended(&decoded), [("resource or scope too large", 1)]);
@@ -138,15 +136,15 @@ fn a_resource_keeps_its_shorter_values() {
 
 #[test]
 fn an_object_whose_spans_cost_too_much_is_refused() {
-    let span = Span { attributes: texts(10, 100), ..Span::good("case") };
-    let request = protobuf_of_spans(&vec![span_protobuf(&span); 100]);
+    let span = Span { attributes: texts(10, 100), ..good("case") };
+    let request = protobuf(&request(Vec::new(), vec![span; 100]));
     let limits = |max_object_cost| Limits { max_object_cost, ..Limits::default() };
     assert_eq!(decoded(&request, &limits(1 << 20)).spans.len(), 100);
     let refused = fluo_spans::decode(&request, &limits(100_000));
     assert!(matches!(refused, Err(DecodeError::TooCostly { limit: 100_000 })), "{refused:?}");
     // What every span repeats counts with every span.
     let resource = field(1, &field(1, &[field(1, b"k"), field(2, &field(1, &vec![b'x'; 20_000]))].concat()));
-    let spans: Vec<u8> = (0..100).flat_map(|_| field(2, &span_protobuf(&Span::good("case")))).collect();
+    let spans: Vec<u8> = (0..100).flat_map(|_| field(2, &wire::good("case"))).collect();
     let request = field(1, &[resource, field(2, &spans)].concat());
     let refused = fluo_spans::decode(&request, &limits(1 << 20));
     assert!(matches!(refused, Err(DecodeError::TooCostly { .. })), "{refused:?}");
@@ -154,10 +152,9 @@ fn an_object_whose_spans_cost_too_much_is_refused() {
 
 #[test]
 fn spans_are_handed_over_in_batches_until_nobody_wants_more() {
-    let span = Span { attributes: texts(10, 1_000), ..Span::good("case") };
-    let scope = Scope { spans: vec![span; 2_000], ..Scope::default() };
-    let request = [Resource { attributes: texts(1, 10), scopes: vec![scope] }];
-    for bytes in [json(&request).into_bytes(), protobuf(&request)] {
+    let span = Span { attributes: texts(10, 1_000), ..good("case") };
+    let request = request(texts(1, 10), vec![span; 2_000]);
+    for bytes in [json(&request), protobuf(&request)] {
         let mut batches = Vec::new();
         let rest = decode_batches(&bytes, &Limits::default(), &mut |batch| {
             batches.push(batch.spans.len());
@@ -178,7 +175,8 @@ fn spans_are_handed_over_in_batches_until_nobody_wants_more() {
 
 #[test]
 fn a_resource_that_stands_behind_a_long_list_of_spans_is_theirs() {
-    let span = super::encoder::span_json(&Span { attributes: texts(10, 1_000), ..Span::good("case") });
+    let span = Span { attributes: texts(10, 1_000), ..good("case") };
+    let span = serde_json::to_string(&span).unwrap();
     let mut text = String::from(r#"{"resourceSpans":[{"scopeSpans":[{"spans":["#);
     for _ in 0..2_000 {
         write!(text, "{span},").unwrap();
@@ -194,12 +192,13 @@ fn a_resource_that_stands_behind_a_long_list_of_spans_is_theirs() {
 
 #[test]
 fn values_nested_without_end_cost_what_lies_too_deep() {
-    let nested = |levels| (0..levels).fold(Any::Text("x".to_owned()), |inner, _| Any::Array(vec![inner]));
+    let nested =
+        |levels| (0..levels).fold(Value::StringValue("x".to_owned()), |inner, _| array([Some(inner)]));
     let limits = Limits { max_depth: 3, ..Limits::default() };
     for (levels, text, reasons) in
         [(3, r#"[[["x"]]]"#, vec![]), (4, "[[[null]]]", vec![("value nested too deep", 1)])]
     {
-        let span = Span { attributes: vec![("a".to_owned(), nested(levels))], ..Span::good("case") };
+        let span = Span { attributes: vec![attribute("a", nested(levels))], ..good("case") };
         for bytes in encodings(Vec::new(), span) {
             let decoded = decoded(&bytes, &limits);
             assert_eq!(decoded.spans[1].attributes.get("a"), Some(text));
@@ -207,9 +206,7 @@ fn values_nested_without_end_cost_what_lies_too_deep() {
         }
     }
     let deep = (0..5_000).fold(Vec::new(), |inner, _| field(5, &field(1, &inner)));
-    assert!(any_protobuf(&nested(3)).len() < deep.len());
-    let span =
-        [span_protobuf(&Span::good("case")), field(9, &[field(1, b"a"), field(2, &deep)].concat())].concat();
+    let span = [wire::good("case"), field(9, &[field(1, b"a"), field(2, &deep)].concat())].concat();
     let decoded = decoded(&protobuf_of_spans(&[span]), &Limits::default());
     assert_eq!(decoded.spans[0].attributes.get("a").map(str::len), Some(2 * 64 + 4));
 }

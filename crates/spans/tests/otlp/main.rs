@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed")]
 
 mod documents;
-mod encoder;
 mod json_spans;
 mod json_values;
 mod limits;
@@ -12,7 +11,9 @@ mod mended;
 mod objects;
 mod properties;
 mod protobuf_spans;
+mod requests;
 mod samples;
+mod wire;
 
 use fluo_spans::{Decoded, Limits, Reasoned as _};
 

@@ -5,7 +5,7 @@
 use fluo_spans::Decoded;
 use fluo_spans::span::{Kind, Span, Status};
 
-use super::encoder::{field, fixed64, varint_field};
+use super::wire::{field, fixed64, varint_field};
 use super::{decode, mended, names, set_aside};
 
 const TRACE: [u8; 16] = [7; 16];

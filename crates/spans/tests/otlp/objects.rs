@@ -6,15 +6,10 @@ use std::time::Duration;
 use cpu_time::ThreadTime;
 use fluo_spans::error::Compression;
 use fluo_spans::{DecodeError, Limits, decompress};
+use fluo_tests::otlp::{self, gzip};
 
-use super::encoder::{Span, protobuf_of_spans, span_protobuf};
+use super::requests::{self, good};
 use super::{decode, names, refusal, set_aside};
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
 
 /// Without a content size in its header, as streaming writers leave it.
 fn zstd(bytes: &[u8]) -> Vec<u8> {
@@ -22,12 +17,11 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn request(name: &str) -> Vec<u8> {
-    protobuf_of_spans(&[span_protobuf(&Span::good(name))])
+    otlp::protobuf(&requests::request(Vec::new(), vec![good(name)]))
 }
 
 fn json(name: &str) -> Vec<u8> {
-    let span = super::encoder::span_json(&Span::good(name));
-    format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{span}]}}]}}]}}"#).into_bytes()
+    otlp::json(&requests::request(Vec::new(), vec![good(name)]))
 }
 
 fn framed(messages: &[Vec<u8>]) -> Vec<u8> {
@@ -184,11 +178,11 @@ fn a_file_that_is_cut_off_keeps_its_whole_frames() {
 
 #[test]
 fn a_clock_that_runs_ahead() {
-    let mut late = Span::good("late");
-    late.end = 2_600;
-    let mut future = Span::good("future");
-    future.end = 2_601;
-    let request = protobuf_of_spans(&[span_protobuf(&late), span_protobuf(&future)]);
+    let mut late = good("late");
+    late.end_time_unix_nano = 2_600;
+    let mut future = good("future");
+    future.end_time_unix_nano = 2_601;
+    let request = otlp::protobuf(&requests::request(Vec::new(), vec![late, future]));
     let until =
         |latest_end_ns| fluo_spans::decode(&request, &Limits { latest_end_ns, ..Limits::default() }).unwrap();
     let decoded = until(2_600);

@@ -2,10 +2,12 @@
 //! grow; every span that goes in comes out or is counted.
 
 use fluo_spans::{Decoded, Limits};
+use fluo_tests::otlp::proto::trace::v1::TracesData;
+use fluo_tests::otlp::{json, protobuf};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::encoder::{Resource, json, protobuf, requests};
+use super::requests::{requests, spans};
 use super::samples::fixture;
 
 fn limits() -> Limits {
@@ -16,8 +18,8 @@ fn decoded(bytes: &[u8]) -> Decoded {
     fluo_spans::decode(bytes, &limits()).unwrap()
 }
 
-fn count(resources: &[Resource]) -> u64 {
-    resources.iter().flat_map(|resource| &resource.scopes).map(|scope| scope.spans.len() as u64).sum()
+fn count(request: &TracesData) -> u64 {
+    spans(request).count() as u64
 }
 
 fn samples() -> impl Strategy<Value = Vec<u8>> {
@@ -57,13 +59,13 @@ const DAMAGES: &[&str] = &[
 ];
 
 /// The request with spans of which all can be placed, each with an id of its own.
-fn placed(mut request: Vec<Resource>) -> Vec<Resource> {
-    let spans =
-        request.iter_mut().flat_map(|resource| &mut resource.scopes).flat_map(|scope| &mut scope.spans);
+fn placed(mut request: TracesData) -> TracesData {
+    let scopes = request.resource_spans.iter_mut().flat_map(|resource| &mut resource.scope_spans);
+    let spans = scopes.flat_map(|scope| &mut scope.spans);
     for (number, span) in (1_u64..).zip(spans) {
         span.trace_id = vec![7; 16];
         span.span_id = number.to_be_bytes().to_vec();
-        span.end = 1_000_000_000;
+        span.end_time_unix_nano = 1_000_000_000;
     }
     request
 }
@@ -122,7 +124,7 @@ enum Wire {
 
 impl Wire {
     fn field(&self, number: u32) -> Vec<u8> {
-        use super::encoder::{field, fixed64, varint, varint_field};
+        use super::wire::{field, fixed64, varint, varint_field};
         let tagged = |wire_type: u64, rest: &[u8]| {
             let mut out = Vec::new();
             varint(u64::from(number) << 3 | wire_type, &mut out);
@@ -155,7 +157,7 @@ proptest! {
     #[test]
     fn both_encodings_of_a_request_are_the_same_spans(request in requests()) {
         let from_protobuf = decoded(&protobuf(&request));
-        let from_json = decoded(json(&request).as_bytes());
+        let from_json = decoded(&json(&request));
         prop_assert_eq!(&from_protobuf, &from_json);
         prop_assert_eq!(from_json.spans.len() as u64 + from_json.set_aside.total(), count(&request));
     }
@@ -195,7 +197,7 @@ proptest! {
 
     #[test]
     fn a_cut_off_request_is_never_taken_for_a_whole_one(request in requests(), cut in any::<prop::sample::Index>()) {
-        for bytes in [protobuf(&request), json(&request).into_bytes()] {
+        for bytes in [protobuf(&request), json(&request)] {
             let cut = &bytes[..cut.index(bytes.len() + 1)];
             if let Ok(read) = fluo_spans::decode(cut, &limits()) {
                 // Only at a boundary between resources, or before the first byte.
@@ -212,7 +214,7 @@ proptest! {
         damage in prop::sample::select(DAMAGES),
     ) {
         let request = placed(request);
-        let mut text: Value = serde_json::from_str(&json(&request)).unwrap();
+        let mut text: Value = serde_json::from_slice(&json(&request)).unwrap();
         let mut nodes = Vec::new();
         walk(&text["resourceSpans"], "/resourceSpans", &mut nodes);
         prop_assume!(!nodes.is_empty());
@@ -227,7 +229,7 @@ proptest! {
             // Of a request without any span, a structure that is none is the request's fault.
             Err(_) => Vec::new(),
         };
-        for span in request.iter().flat_map(|resource| &resource.scopes).flat_map(|scope| &scope.spans) {
+        for span in spans(&request) {
             let is_there = read.iter().any(|read| read.span_id[..] == span.span_id[..]);
             prop_assert!(is_there || lost.contains(&span.span_id), "{node}: {}", String::from_utf8_lossy(&bytes));
         }
@@ -237,8 +239,7 @@ proptest! {
     fn fields_of_any_wire_type_cost_no_span_but_for_what_places_it(
         fields in proptest::collection::vec((prop::sample::select(vec![3_u32, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 99]), wires()), 0..8),
     ) {
-        use super::encoder::{Span, protobuf_of_spans, span_protobuf};
-        let good = |name: &str| span_protobuf(&Span::good(name));
+        use super::wire::{good, protobuf_of_spans};
         let more: Vec<u8> = fields.iter().flat_map(|(number, wire)| wire.field(*number)).collect();
         let read = decoded(&protobuf_of_spans(&[good("before"), [good("case"), more].concat(), good("after")]));
         prop_assert_eq!((read.spans.len(), read.set_aside.total()), (3, 0));
@@ -249,8 +250,7 @@ proptest! {
         at in any::<prop::sample::Index>(),
         byte in any::<u8>(),
     ) {
-        use super::encoder::{Span, protobuf_of_spans, span_protobuf};
-        let good = |name: &str| span_protobuf(&Span::good(name));
+        use super::wire::{good, protobuf_of_spans};
         let mut changed = good("changed");
         let at = at.index(changed.len());
         changed[at] = byte;

@@ -2,23 +2,24 @@
 
 use fluo_spans::span::{Kind, Status};
 use fluo_spans::{Reason, Reasoned as _};
+use fluo_tests::otlp::proto::common::v1::any_value::Value;
+use fluo_tests::otlp::proto::common::v1::{AnyValue, KeyValueList};
+use fluo_tests::otlp::proto::trace::v1::span::{Event, Link};
+use fluo_tests::otlp::proto::trace::v1::{self, Span};
+use fluo_tests::otlp::{attribute, protobuf};
+use prost::Message as _;
 
-use super::encoder::{
-    Any, Span, any_protobuf, field, fixed64, protobuf_of_spans, span_protobuf, varint, varint_field,
-};
+use super::requests::{self, request, text};
+use super::wire::{field, fixed64, good, protobuf_of_spans, varint, varint_field};
 use super::{decode, mended, names, refusal, set_aside};
 
-fn good(name: &str) -> Vec<u8> {
-    span_protobuf(&Span::good(name))
-}
-
-/// A good span with more fields after it; of fields given twice the last wins.
+/// A good span with more fields after it.
 fn with(fields: &[u8]) -> Vec<u8> {
     [good("case").as_slice(), fields].concat()
 }
 
 /// An attribute `a` whose `AnyValue` has these bytes.
-fn attribute(value: &[u8]) -> Vec<u8> {
+fn attribute_of(value: &[u8]) -> Vec<u8> {
     field(9, &[field(1, b"a"), field(2, value)].concat())
 }
 
@@ -57,20 +58,32 @@ fn every_field_is_read() {
     let span = Span {
         trace_id: (1..=16).collect(),
         span_id: (1..=8).collect(),
-        parent: vec![3; 8],
+        parent_span_id: vec![3; 8],
         name: "n".into(),
         trace_state: "k=v".into(),
         kind: 5,
         flags: 0x301,
-        start: 10,
-        end: 20,
-        attributes: vec![("a".into(), Any::Integer(-1)), ("a".into(), Any::Boolean(true))],
-        events: vec![(15, "e".into(), vec![("b".into(), Any::Double(0.5))])],
-        links: vec![(vec![4; 16], vec![5; 8], vec![("c".into(), Any::Text("x".into()))])],
-        status: (2, "why".into()),
-        dropped: [1, 2, 3],
+        start_time_unix_nano: 10,
+        end_time_unix_nano: 20,
+        attributes: vec![attribute("a", Value::IntValue(-1)), attribute("a", Value::BoolValue(true))],
+        events: vec![Event {
+            time_unix_nano: 15,
+            name: "e".into(),
+            attributes: vec![attribute("b", Value::DoubleValue(0.5))],
+            ..Event::default()
+        }],
+        links: vec![Link {
+            trace_id: vec![4; 16],
+            span_id: vec![5; 8],
+            attributes: vec![text("c", "x")],
+            ..Link::default()
+        }],
+        status: Some(v1::Status { code: 2, message: "why".into() }),
+        dropped_attributes_count: 1,
+        dropped_events_count: 2,
+        dropped_links_count: 3,
     };
-    let decoded = decode(&protobuf_of_spans(&[span_protobuf(&span)]));
+    let decoded = decode(&protobuf(&request(Vec::new(), vec![span])));
     let read = &decoded.spans[0];
     assert_eq!((read.trace_id[15], read.span_id[7], read.parent_span_id), (16, 8, Some([3; 8])));
     assert_eq!((read.name.as_str(), read.trace_state.as_str(), read.flags), ("n", "k=v", 0x301));
@@ -89,7 +102,7 @@ fn every_field_is_read() {
 
 #[test]
 fn odd_but_readable_spans() {
-    let cases: [(&str, Vec<u8>); 5] = [
+    let cases: [(&str, Vec<u8>); 6] = [
         ("unknown fields of every wire type", {
             let fields =
                 [varint_field(90, 1), fixed64(91, 1), field(92, b"\xff\xff"), vec![0xed, 0x05, 1, 2, 3, 4]];
@@ -104,6 +117,13 @@ fn odd_but_readable_spans() {
                 varint(u64::MAX, &mut unknown);
                 unknown
             }),
+        ),
+        (
+            "fields that say no more than if they were left out",
+            with(
+                &[field(3, b""), field(4, b""), varint_field(6, 0), varint_field(10, 0), field(15, b"")]
+                    .concat(),
+            ),
         ),
         ("empty event, link and attribute", with(&[field(11, b""), field(13, b""), field(9, b"")].concat())),
     ];
@@ -130,10 +150,17 @@ fn values() {
         ),
         ("the last member of the oneof wins", [field(1, b"x"), varint_field(2, 1)].concat(), "true"),
         ("an index into a dictionary that is not there", varint_field(8, 3), ""),
-        ("map", any_protobuf(&Any::Map(vec![("k".into(), Any::Array(vec![]))])), r#"{"k":[]}"#),
+        (
+            "map",
+            {
+                let values = vec![attribute("k", requests::array([]))];
+                AnyValue { value: Some(Value::KvlistValue(KeyValueList { values })) }.encode_to_vec()
+            },
+            r#"{"k":[]}"#,
+        ),
     ];
     for (scenario, value, expected) in cases {
-        let decoded = decode(&protobuf_of_spans(&[with(&attribute(&value))]));
+        let decoded = decode(&protobuf_of_spans(&[with(&attribute_of(&value))]));
         assert_eq!(decoded.spans[0].attributes.get("a"), Some(expected), "{scenario}");
     }
 }

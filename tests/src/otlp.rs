@@ -1,15 +1,17 @@
-//! OTLP as a program would send it: a few spans, written by hand in each encoding.
+//! OTLP as programs send it, written by `opentelemetry-proto`: what fluo's decoder must read is not of our own making.
 //!
-//! Independent of the decoder under test: the protobuf is put together field by field from the public schema
-//! (`opentelemetry/proto/trace/v1/trace.proto`), the JSON follows its mapping.
-
-mod json;
-mod protobuf;
+//! Tests that need one message put it together from [`proto`]; those that need some spans of services say them as
+//! [`Span`].
 
 use std::io::Write as _;
 
-pub use json::json;
-pub use protobuf::protobuf;
+pub use opentelemetry_proto::tonic as proto;
+use prost::Message as _;
+use proto::common::v1::any_value::Value;
+use proto::common::v1::{AnyValue, InstrumentationScope, KeyValue};
+use proto::resource::v1::Resource;
+use proto::trace::v1::span::SpanKind;
+use proto::trace::v1::{ResourceSpans, ScopeSpans, Status, TracesData};
 
 /// The value of an attribute: its wire type is the point of many a test.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,9 +52,6 @@ pub struct Span {
     /// In this order.
     pub attributes: Vec<(String, Any)>,
 }
-
-/// `SPAN_KIND_SERVER`
-const SERVER: u8 = 2;
 
 impl Span {
     /// A span that is told from others by its number, from which its ids are made. Numbers begin at 1: an id of
@@ -100,15 +99,16 @@ impl Encoding {
     pub const ALL: [Self; 6] =
         [Self::Json, Self::Protobuf, Self::GzipJson, Self::GzipProtobuf, Self::ZstdJson, Self::ZstdProtobuf];
 
-    /// One `ExportTraceServiceRequest` with these spans.
+    /// One request with these spans.
     pub fn write(self, spans: &[Span]) -> Vec<u8> {
+        let request = request(spans);
         match self {
-            Self::Json => json(spans),
-            Self::Protobuf => protobuf(spans),
-            Self::GzipJson => gzip(&json(spans)),
-            Self::GzipProtobuf => gzip(&protobuf(spans)),
-            Self::ZstdJson => zstd(&json(spans)),
-            Self::ZstdProtobuf => zstd(&protobuf(spans)),
+            Self::Json => json(&request),
+            Self::Protobuf => protobuf(&request),
+            Self::GzipJson => gzip(&json(&request)),
+            Self::GzipProtobuf => gzip(&protobuf(&request)),
+            Self::ZstdJson => zstd(&json(&request)),
+            Self::ZstdProtobuf => zstd(&protobuf(&request)),
         }
     }
 
@@ -142,7 +142,59 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
     zstd::encode_all(bytes, 3).expect("memory takes it")
 }
 
-/// Spans side by side that come from one resource.
-fn by_resource(spans: &[Span]) -> impl Iterator<Item = &[Span]> {
-    spans.chunk_by(|left, right| left.service_name == right.service_name)
+/// The request with these spans: neighbours of one service are one resource's. On the wire it is an
+/// `ExportTraceServiceRequest`.
+pub fn request(spans: &[Span]) -> TracesData {
+    let services = spans.chunk_by(|left, right| left.service_name == right.service_name);
+    let resource_spans = services.map(|spans| ResourceSpans {
+        resource: Some(Resource {
+            attributes: vec![attribute("service.name", Value::StringValue(spans[0].service_name.clone()))],
+            ..Resource::default()
+        }),
+        scope_spans: vec![ScopeSpans {
+            scope: Some(InstrumentationScope::default()),
+            spans: spans.iter().map(message).collect(),
+            ..ScopeSpans::default()
+        }],
+        ..ResourceSpans::default()
+    });
+    TracesData { resource_spans: resource_spans.collect() }
+}
+
+/// A request as protobuf.
+pub fn protobuf(request: &TracesData) -> Vec<u8> {
+    request.encode_to_vec()
+}
+
+/// A request as JSON: ids in hex, 64-bit numbers as text.
+///
+/// # Panics
+///
+/// Never: no message has a key that is no text.
+#[expect(clippy::expect_used, reason = "no message has a key that is no text")]
+pub fn json(request: &TracesData) -> Vec<u8> {
+    serde_json::to_vec(request).expect("a message is JSON")
+}
+
+/// An attribute.
+pub fn attribute(key: &str, value: Value) -> KeyValue {
+    KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
+}
+
+fn message(span: &Span) -> proto::trace::v1::Span {
+    let value = |value: &Any| match value {
+        Any::Text(text) => Value::StringValue(text.clone()),
+        Any::Integer(integer) => Value::IntValue(*integer),
+    };
+    proto::trace::v1::Span {
+        trace_id: span.trace_id.clone(),
+        span_id: span.span_id.clone(),
+        name: span.name.clone(),
+        kind: SpanKind::Server.into(),
+        start_time_unix_nano: span.start,
+        end_time_unix_nano: span.end,
+        attributes: span.attributes.iter().map(|(key, it)| attribute(key, value(it))).collect(),
+        status: Some(Status::default()),
+        ..proto::trace::v1::Span::default()
+    }
 }
