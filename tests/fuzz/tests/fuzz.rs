@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use fluo_fuzz::attempt::{Failure, Limits, STACK_BYTES, attempt};
 use fluo_fuzz::input::Inputs;
-use fluo_fuzz::target::{Form, Target, all, corpus};
+use fluo_fuzz::target::{Form, Target, corpus};
+use fluo_fuzz::targets::all;
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
