@@ -3,14 +3,14 @@
 //!
 //! | stage | input → output |
 //! | --- | --- |
-//! | [`shop`], [`incident`] | who there is; what goes wrong, and when |
-//! | [`requests`], [`trace`], [`mod@traffic`] | customers → spans |
-//! | [`otlp`], [`collector`] | spans → objects in the bucket, with the moments at which they are there |
-//! | [`bucket`] | objects → span files |
-//! | [`rules`], [`mod@watch`] | span files → alerts, minute by minute |
-//! | [`mod@series`] | span files → a rule's value over time |
-//! | [`story`] | all of it together |
-//! | [`telling`], [`report`], [`readme`] | the story → a terminal, a page, a note beside the files |
+//! | `shop`, `incident` | who there is; what goes wrong, and when |
+//! | `requests`, `trace`, `traffic` | customers → spans |
+//! | `otlp`, `collector` | spans → objects in the bucket, with the moments at which they are there |
+//! | `bucket` | objects → span files |
+//! | `rules`, `watch` | span files → alerts, minute by minute |
+//! | `series` | span files → a rule's value over time |
+//! | `story` | all of it together |
+//! | `telling`, `report`, `readme` | the story → a terminal, a page, a note beside the files |
 //!
 //! The same start gives the same bytes. No clock and no environment: when the story begins is an argument.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
