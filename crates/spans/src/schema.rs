@@ -1,18 +1,19 @@
 //! The Arrow schema of stored spans, version 1, and how a file says which layout it was written with.
 //!
 //! ```text
-//! schema metadata   fluo.schema = "1"   fluo.layout = "<number>"   fluo.keys = {"<column>": "<key>", …}
+//! schema metadata   fluo.schema = "1"   fluo.layout = "<number>"   fluo.keys = {"attr_": ["<key>", …], "res_": ["<key>", …]}
 //! field metadata    fluo.key = "<key>"                              (promoted columns only)
 //! ```
 //!
-//! The key is stored because a column name cannot be turned back into it: `attr_a_b` may be `a.b` or `a_b`.
+//! The key is stored because a column name cannot be turned back into it: `attr_a_b` may be `a.b` or `a_b`. Files that fluo
+//! wrote before it wrote small ones say `{"<column>": "<key>", …}`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 
-use crate::layout::{AttributeScope, Layout, Promoted};
+use crate::layout::{AttributeScope, Layout};
 
 /// The version of the span schema that this code writes and reads.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -21,7 +22,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub const META_SCHEMA: &str = "fluo.schema";
 /// Schema metadata key of the layout's number.
 pub const META_LAYOUT: &str = "fluo.layout";
-/// Schema metadata key of a JSON object from promoted column to attribute key.
+/// Schema metadata key of a JSON object: the keys of promoted columns, by the prefix of their names.
 pub const META_KEYS: &str = "fluo.keys";
 /// Field metadata key of a promoted column's attribute key.
 pub const META_KEY: &str = "fluo.key";
@@ -175,15 +176,14 @@ pub fn span_schema(layout: &Layout) -> SchemaRef {
 
 /// The schema metadata of a layout, sorted by key.
 pub fn layout_metadata(layout: &Layout) -> BTreeMap<String, String> {
-    let keys: serde_json::Map<String, serde_json::Value> = layout
-        .columns
-        .iter()
-        .map(|promoted| (promoted.column.clone(), serde_json::Value::String(promoted.key.clone())))
-        .collect();
+    let mut keys: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for promoted in &layout.columns {
+        keys.entry(promoted.scope.column_prefix()).or_default().push(&promoted.key);
+    }
     BTreeMap::from([
         (META_SCHEMA.to_owned(), SCHEMA_VERSION.to_string()),
         (META_LAYOUT.to_owned(), layout.number.to_string()),
-        (META_KEYS.to_owned(), serde_json::Value::Object(keys).to_string()),
+        (META_KEYS.to_owned(), serde_json::json!(keys).to_string()),
     ])
 }
 
@@ -203,15 +203,24 @@ impl Layout {
         }
         // A layout that cannot be read back is none: the caller treats the file as foreign and says so.
         let number = value(META_LAYOUT)?.parse().ok()?;
-        let keys: BTreeMap<String, String> = serde_json::from_str(value(META_KEYS)?).ok()?;
-        let mut columns = Vec::with_capacity(keys.len());
-        for (column, key) in keys {
-            let scope = AttributeScope::of_column(&column)?;
-            columns.push(Promoted { scope, key, column });
-        }
-        columns.sort_by(|left, right| (left.scope, &left.key).cmp(&(right.scope, &right.key)));
-        Some(Self { number, columns })
+        Some(Self::new(number, keys(value(META_KEYS)?)?))
     }
+}
+
+/// The promoted keys that the value of [`META_KEYS`] tells of, or `None` where it is neither in today's form nor in that of
+/// before.
+fn keys(json: &str) -> Option<Vec<(AttributeScope, String)>> {
+    if let Ok(by_prefix) = serde_json::from_str::<BTreeMap<String, Vec<String>>>(json) {
+        let mut all = Vec::new();
+        for (prefix, keys) in by_prefix {
+            let scope = AttributeScope::of_column(&prefix).filter(|scope| scope.column_prefix() == prefix)?;
+            all.extend(keys.into_iter().map(|key| (scope, key)));
+        }
+        return Some(all);
+    }
+    let by_column: BTreeMap<String, String> = serde_json::from_str(json).ok()?;
+    let of = |(column, key): (String, String)| Some((AttributeScope::of_column(&column)?, key));
+    by_column.into_iter().map(of).collect()
 }
 
 #[cfg(test)]
@@ -232,11 +241,36 @@ mod tests {
     }
 
     #[test]
+    fn a_layout_is_read_as_files_of_before_say_it() {
+        let layout = Layout::new(
+            7,
+            [
+                (AttributeScope::Span, "a.b"),
+                (AttributeScope::Span, "App.User"),
+                (AttributeScope::Resource, "a_b"),
+            ],
+        );
+        let before = |key: &str| match key {
+            META_SCHEMA => Some("1"),
+            META_LAYOUT => Some("7"),
+            META_KEYS => Some(r#"{"attr_a_b":"a.b","attr_app_user":"App.User","res_a_b":"a_b"}"#),
+            _ => None,
+        };
+        assert_eq!(Layout::from_metadata(before), Some(layout.clone()));
+        let keys = &layout_metadata(&layout)[META_KEYS];
+        assert_eq!(keys, r#"{"attr_":["App.User","a.b"],"res_":["a_b"]}"#);
+    }
+
+    #[test]
     fn foreign_and_future_schemas_have_no_layout() {
         assert_eq!(Layout::from_schema(&Schema::empty()), None);
-        for (key, value) in
-            [(META_SCHEMA, "2"), (META_LAYOUT, "one"), (META_KEYS, "[]"), (META_KEYS, "{\"x\":\"y\"}")]
-        {
+        for (key, value) in [
+            (META_SCHEMA, "2"),
+            (META_LAYOUT, "one"),
+            (META_KEYS, "[]"),
+            (META_KEYS, "{\"x\":\"y\"}"),
+            (META_KEYS, "{\"attr_x\":[\"y\"]}"),
+        ] {
             let mut metadata: HashMap<String, String> =
                 layout_metadata(&Layout::builtin()).into_iter().collect();
             metadata.insert(key.to_owned(), value.to_owned());
