@@ -8,6 +8,7 @@
 mod args;
 mod bounded;
 mod commands;
+mod demo;
 mod deployed;
 mod edge;
 mod exit;

@@ -45,6 +45,8 @@ pub mod names;
 pub mod open_file;
 pub mod parquet_write;
 pub mod put;
+#[cfg(test)]
+mod read_back;
 pub mod records;
 pub mod root;
 pub mod s3;

@@ -2,9 +2,8 @@
 
 use fluo_rules::rule::Rule;
 
-use super::evidence;
 use super::moments::{self, Held, History, Judged};
-use super::terms::{Episode, Givens};
+use super::{Episode, Givens, evidence};
 
 /// The group's episodes, in order of time.
 pub(super) fn of_group(

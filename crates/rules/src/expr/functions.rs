@@ -2,11 +2,8 @@
 
 use std::ops::Range;
 
-use super::context::Context;
 use super::nearest::nearest;
-use super::problem::Problem;
-use super::tree::{Comparison, Function};
-use super::unsupported;
+use super::{Comparison, Context, Function, Problem, unsupported};
 use crate::diagnostic::Code;
 
 /// What a called name stands for.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::problem::Problem;
+use super::Problem;
 use crate::diagnostic::Code;
 use crate::duration::Nanos;
 use crate::matcher::{Number, Value};

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::tree::{Arithmetic, Comparison};
+use super::{Arithmetic, Comparison};
 use crate::matcher::Value;
 
 /// A node and where it stands.

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::problem::Problem;
-use super::tree::{Arithmetic, Comparison, Expr, ExprKind, Function};
+use super::{Arithmetic, Comparison, Expr, ExprKind, Function, Problem};
 use crate::diagnostic::Code;
 use crate::duration::with_unit;
 use crate::field::{Field, Intrinsic};

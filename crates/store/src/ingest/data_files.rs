@@ -215,7 +215,7 @@ impl<'l> DataFiles<'l> {
         }
         let writer = match &mut file.file {
             Some(writer) => writer,
-            none => none.insert(SpanFileWriter::new(self.layout)?),
+            none => none.insert(SpanFileWriter::new(self.layout)),
         };
         // Where all have come, it is known which end is the newest. Before, it may yet be another: a file with spans of
         // two times of ingest was written at the later one.
@@ -258,7 +258,7 @@ impl<'l> DataFiles<'l> {
         if files.is_empty() && !set_aside.is_empty() {
             let at_ns = self.written.at_ms(0).saturating_mul(NS_PER_MS);
             let counts = FileCounts::new(set_aside, &Mended::default());
-            let parquet = Bytes::from(SpanFileWriter::new(layout)?.finish(&counts, true)?);
+            let parquet = Bytes::from(SpanFileWriter::new(layout).finish(&counts, true)?);
             let (late, mended, set_aside) = (0, Mended::default(), set_aside.clone());
             files.push(EncodedFile { name: name((at_ns, at_ns), 0)?, late, mended, set_aside, parquet });
         }

@@ -108,15 +108,20 @@ impl Pages {
             pages.push(Page { at, end: at.checked_add(length).ok_or(Broken::Pages)?, crc });
             Ok(())
         };
-        let indexes = metadata.offset_index().into_iter().flatten().flatten();
-        let columns = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
-        for (column, index) in columns.zip(indexes) {
-            let first = index.page_locations().first().ok_or(Broken::Pages)?.offset;
+        let mut indexes = metadata.offset_index().map(|groups| groups.iter().flatten());
+        for column in metadata.row_groups().iter().flat_map(RowGroupMetaData::columns) {
+            let first = column.data_page_offset();
             if let Some(dictionary) = column.dictionary_page_offset() {
                 add(dictionary, first.saturating_sub(dictionary))?;
             }
-            for page in index.page_locations() {
-                add(page.offset, i64::from(page.compressed_page_size))?;
+            if let Some(indexes) = &mut indexes {
+                for page in indexes.next().ok_or(Broken::Pages)?.page_locations() {
+                    add(page.offset, i64::from(page.compressed_page_size))?;
+                }
+            } else {
+                // Where no column has more than one, there is no index.
+                let start = column.dictionary_page_offset().unwrap_or(first);
+                add(first, start.saturating_add(column.compressed_size()).saturating_sub(first))?;
             }
         }
         let whole = sums.next().is_none() && rest.is_empty();

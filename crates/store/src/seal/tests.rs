@@ -7,7 +7,7 @@ use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
 use parquet::file::properties::WriterProperties;
 
 use super::*;
@@ -24,9 +24,18 @@ fn batch() -> RecordBatch {
 
 /// Three row groups, each of several pages, with and without dictionary.
 fn file() -> Vec<u8> {
+    written(300)
+}
+
+/// Three row groups, of which each column is one page and, at most, a dictionary.
+fn file_of_single_pages() -> Vec<u8> {
+    written(1000)
+}
+
+fn written(rows_a_page: usize) -> Vec<u8> {
     let properties = WriterProperties::builder()
         .set_max_row_group_row_count(Some(1000))
-        .set_data_page_row_count_limit(300)
+        .set_data_page_row_count_limit(rows_a_page)
         .set_write_batch_size(100)
         .set_column_dictionary_enabled("number".into(), false)
         .build();
@@ -38,7 +47,7 @@ fn file() -> Vec<u8> {
 }
 
 fn metadata(file: &[u8]) -> ParquetMetaData {
-    let reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Required);
+    let reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Optional);
     reader.parse_and_finish(&Bytes::copy_from_slice(file)).unwrap()
 }
 
@@ -120,16 +129,30 @@ fn every_flipped_bit_behind_the_pages_is_seen() {
 
 #[test]
 fn every_flipped_bit_of_a_page_is_seen() {
-    let file = file();
-    let pages = Pages::of(&metadata(&file)).unwrap();
-    let end = place(Seal::find(footer(&file)).unwrap().unwrap().from);
-    assert_eq!(pages.check(4, &file[4..end]), Ok(()));
-    let mut damaged = file.clone();
-    for at in 4..end {
-        damaged[at] ^= 1 << (at % 8);
-        assert!(pages.check(4, &damaged[4..end]).is_err(), "byte {at}");
-        damaged[at] = file[at];
+    for file in [file(), file_of_single_pages()] {
+        let pages = Pages::of(&metadata(&file)).unwrap();
+        let end = place(Seal::find(footer(&file)).unwrap().unwrap().from);
+        assert_eq!(pages.pages.last().unwrap().end, end as u64);
+        assert_eq!(pages.check(4, &file[4..end]), Ok(()));
+        let mut damaged = file.clone();
+        for at in 4..end {
+            damaged[at] ^= 1 << (at % 8);
+            assert!(pages.check(4, &damaged[4..end]).is_err(), "byte {at}");
+            damaged[at] = file[at];
+        }
     }
+}
+
+#[test]
+fn where_every_column_has_one_page_there_is_no_index_of_pages() {
+    let file = file_of_single_pages();
+    assert_eq!(read(file.clone()).unwrap(), [batch()]);
+    let metadata = metadata(&file);
+    assert!(metadata.offset_index().is_none() && metadata.column_index().is_none());
+    let columns = || metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
+    assert!(columns().all(|column| column.offset_index_offset().is_none() && column.statistics().is_some()));
+    let dictionaries = columns().filter(|column| column.dictionary_page_offset().is_some()).count();
+    assert_eq!(Pages::of(&metadata).unwrap().pages.len(), columns().count() + dictionaries);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! The parquet crate checks page checksums and writes none. So they are put into the headers of its pages afterwards,
 //! which makes each page a few bytes longer and moves whatever lies behind: offsets are counted anew, and the crate
-//! writes the footer again.
+//! writes the footer again. That is the time to leave out of it what no reader of ours asks for, and the indexes of pages
+//! where every column has but one.
 
 use std::io::Write;
 
@@ -34,9 +35,10 @@ fn write(bytes: &[u8], metadata: ParquetMetaData, sealed: &mut Vec<u8>) -> Resul
     if groups.len() != indexes.len() {
         return Err(unexpected("it has no offset index"));
     }
+    let indexed = indexes.iter().flatten().any(|index| index.page_locations().len() > 1);
     let mut written = TrackedWrite::new(sealed);
     written.write_all(b"PAR1")?;
-    let mut file = Pages { from: bytes, to: written, sums: Vec::new() };
+    let mut file = Pages { from: bytes, to: written, sums: Vec::new(), indexed };
     let (mut moved, mut moved_indexes) = (Vec::with_capacity(groups.len()), Vec::with_capacity(groups.len()));
     for (group, index) in groups.into_iter().zip(&indexes) {
         let (group, index) = file.group(group, index)?;
@@ -47,12 +49,11 @@ fn write(bytes: &[u8], metadata: ParquetMetaData, sealed: &mut Vec<u8>) -> Resul
     let behind_pages = to.bytes_written();
     let column_index = builder.take_column_index();
     let described = described(builder.build().file_metadata(), &sums, behind_pages as u64);
-    let metadata = ParquetMetaData::new(described, moved)
-        .into_builder()
-        .set_column_index(column_index)
-        .set_offset_index(Some(moved_indexes))
-        .build();
-    ParquetMetaDataWriter::new_with_tracked(to, &metadata).finish()?;
+    let mut metadata = ParquetMetaData::new(described, moved).into_builder();
+    if indexed {
+        metadata = metadata.set_column_index(column_index).set_offset_index(Some(moved_indexes));
+    }
+    ParquetMetaDataWriter::new_with_tracked(to, &metadata.build()).finish()?;
     Ok(behind_pages)
 }
 
@@ -88,6 +89,8 @@ struct Pages<'a, W: Write> {
     to: TrackedWrite<W>,
     /// What goes into [`PAGES`].
     sums: Vec<u8>,
+    /// Whether the file says where each of its pages lies.
+    indexed: bool,
 }
 
 impl<W: Write + Send> Pages<'_, W> {
@@ -132,26 +135,34 @@ impl<W: Write + Send> Pages<'_, W> {
         let data = offset(self.to.bytes_written())?;
         let mut moved = OffsetIndexBuilder::new();
         let ends = pages.iter().skip(1).map(|page| page.first_row_index).chain([rows]);
-        for (at, (page, end)) in pages.iter().zip(ends).enumerate() {
+        for (page, end) in pages.iter().zip(ends) {
             let start = offset(self.to.bytes_written())?;
             let length = self.page(page.offset, i64::from(page.compressed_page_size))?;
             moved.append_offset_and_size(start, length);
             moved.append_row_count(end - page.first_row_index);
-            moved.append_unencoded_byte_array_data_bytes(
-                index.unencoded_byte_array_data_bytes().and_then(|bytes| bytes.get(at).copied()),
-            );
         }
         let end = offset(self.to.bytes_written())?;
         let size = end - dictionary.unwrap_or(data);
         let uncompressed = column.uncompressed_size() + size - column.compressed_size();
-        let column = column
+        // How pages are encoded, how often each level occurs, how large texts are: dozens of bytes a column.
+        let mut column = column
             .into_builder()
             .set_dictionary_page_offset(dictionary)
             .set_data_page_offset(data)
             .set_total_compressed_size(size)
             .set_total_uncompressed_size(uncompressed)
-            .build()?;
-        Ok((column, moved.build()))
+            .clear_page_encoding_stats()
+            .set_unencoded_byte_array_data_bytes(None)
+            .set_repetition_level_histogram(None)
+            .set_definition_level_histogram(None);
+        if !self.indexed {
+            column = column
+                .set_column_index_offset(None)
+                .set_column_index_length(None)
+                .set_offset_index_offset(None)
+                .set_offset_index_length(None);
+        }
+        Ok((column.build()?, moved.build()))
     }
 
     /// Copies a page with its checksum in its header, and returns its new length.

@@ -4,7 +4,7 @@
 
 use fastrand::Rng;
 
-use super::amount::{copies, times};
+use super::{copies, times};
 
 /// How deep messages are read.
 const MOST_DEPTH: usize = 12;

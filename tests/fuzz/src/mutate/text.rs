@@ -4,8 +4,7 @@ use std::ops::Range;
 
 use fastrand::Rng;
 
-use super::amount::{copies, times};
-use super::bytes;
+use super::{bytes, copies, times};
 
 /// Pairs that nest.
 const PAIRS: [(&str, &str); 14] = [

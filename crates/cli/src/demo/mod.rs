@@ -3,22 +3,20 @@
 //!
 //! | stage | input → output |
 //! | --- | --- |
-//! | `shop`, `incident` | who there is; what goes wrong, and when |
-//! | `requests`, `trace`, `traffic` | customers → spans |
-//! | `otlp`, `collector` | spans → objects in the bucket, with the moments at which they are there |
-//! | `bucket` | objects → span files |
-//! | `rules`, `watch` | span files → alerts, minute by minute |
-//! | `series` | span files → a rule's value over time |
-//! | `story` | all of it together |
-//! | `telling`, `report`, `readme` | the story → a terminal, a page, a note beside the files |
+//! | [`shop`], [`incident`] | who there is; what goes wrong, and when |
+//! | [`requests`], [`trace`], [`mod@traffic`] | customers → spans |
+//! | [`otlp`], [`collector`] | spans → objects in the bucket, with the moments at which they are there |
+//! | [`bucket`] | objects → span files |
+//! | [`rules`], [`mod@watch`] | span files → alerts, minute by minute |
+//! | [`mod@series`] | span files → a rule's value over time |
+//! | [`story`] | all of it together |
+//! | [`telling`], [`report`], [`readme`] | the story → a terminal, a page, a note beside the files |
 //!
-//! The same start gives the same bytes. No clock and no environment: when the story begins is an argument.
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
+//! The same start gives the same bytes.
 
 mod bucket;
 mod collector;
-mod error;
-pub mod folder;
+pub(crate) mod folder;
 mod incident;
 mod otlp;
 mod random;
@@ -50,13 +48,12 @@ use self::incident::{Incident, MINUTES};
 use self::random::Random;
 use self::rules::{ALARMS, RULES, planned, sources};
 use self::series::series;
-use self::story::{Alarm, RuleAtWork};
+use self::story::{Alarm, RuleAtWork, Story};
 use self::traffic::traffic;
 use self::watch::{Watched, violations, watch};
+use crate::exit::Failure;
 
-pub use self::error::DemoError;
-pub use self::story::Story;
-pub use self::telling::tell;
+pub(crate) use self::telling::tell;
 
 /// Every run draws the same numbers.
 const SEED: u64 = 20;
@@ -65,20 +62,16 @@ const SEED: u64 = 20;
 const CHART_STEP: Nanos = Nanos(5_000_000_000);
 
 /// How long the story goes on.
-pub const LENGTH: Nanos = Nanos(MINUTES * Nanos::MINUTE.0);
+pub(crate) const LENGTH: Nanos = Nanos(MINUTES * Nanos::MINUTE.0);
 
 /// Lets the story happen in `folder`, beginning at `start`, a whole minute in nanoseconds since the epoch.
-///
-/// # Errors
-///
-/// [`DemoError::Failed`].
-pub async fn play(folder: &Path, start: i64) -> Result<Story, DemoError> {
+pub(crate) async fn play(folder: &Path, start: i64) -> Result<Story, Failure> {
     let end = start + LENGTH.0;
     let incident = Incident::new(start);
     let mut random = Random::new(SEED);
     let spans = traffic(start, incident, &mut random);
     let objects = collect(&spans, end, &mut random)
-        .map_err(|error| DemoError::because("could not compress an object", error))?;
+        .map_err(|error| Failure::because("could not compress an object", error))?;
     drop(spans);
 
     for file in RULES.iter().chain(&ALARMS) {
@@ -93,10 +86,7 @@ pub async fn play(folder: &Path, start: i64) -> Result<Story, DemoError> {
     let source = bucket.source().await?;
     let found = leave_violations(folder, &session, &rules, &source).await?;
     let moments = TimeRange { from: start, to: end };
-    let subject = rules
-        .first()
-        .map(RulePlan::rule)
-        .ok_or_else(|| DemoError::because("could not find a rule", "the demo has none"))?;
+    let subject = rules.first().map(RulePlan::rule).ok_or_else(|| Failure::usage("the demo has no rule"))?;
     let rule = RuleAtWork {
         name: subject.name.clone(),
         text: subject.source.text.to_string(),
@@ -119,7 +109,7 @@ async fn leave_violations(
     session: &SessionContext,
     rules: &[RulePlan],
     source: &SpanSource,
-) -> Result<Vec<Violation>, DemoError> {
+) -> Result<Vec<Violation>, Failure> {
     let mut all = Vec::new();
     for plan in rules {
         all.extend(violations(session, plan, source, Range::default()).await?);
@@ -128,7 +118,7 @@ async fn leave_violations(
     let mut text = String::new();
     for violation in &all {
         let line = fluo_rules::json::to_string(violation)
-            .map_err(|error| DemoError::because("could not write JSON", error))?;
+            .map_err(|error| Failure::because("could not write JSON", error))?;
         text.push_str(&line);
         text.push('\n');
     }
@@ -141,7 +131,7 @@ async fn alarms(
     session: &SessionContext,
     source: &SpanSource,
     moments: TimeRange,
-) -> Result<Vec<Alarm>, DemoError> {
+) -> Result<Vec<Alarm>, Failure> {
     let mut alarms = Vec::new();
     for plan in planned(&ALARMS)? {
         let rule = plan.rule();
@@ -171,7 +161,7 @@ fn put_together(
     // The newest span of the evidence is the one with which the condition began to hold.
     let decisive = alert.as_ref().and_then(|alert| alert.violation.evidence.first());
     let in_bucket_at = decisive.and_then(|span| {
-        let holds = |object: &&Object| object.span_ids.iter().any(|id| hex::encode(id) == span.span_id);
+        let holds = |object: &&Object| object.span_ids.iter().any(|id| hex(*id) == span.span_id);
         objects.iter().find(holds).map(Object::written)
     });
     Story {
@@ -188,4 +178,8 @@ fn put_together(
         span_files: 0,
         rules: 0,
     }
+}
+
+fn hex(id: [u8; 8]) -> String {
+    format!("{:016x}", u64::from_be_bytes(id))
 }

@@ -9,7 +9,7 @@ use super::series::Series;
 use super::watch::{Alert, Minute};
 
 /// All that is told.
-pub struct Story {
+pub(crate) struct Story {
     /// Nanoseconds since the epoch.
     pub(crate) start: i64,
     pub(crate) end: i64,

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::error::DemoError;
+use crate::exit::Failure;
 
 /// Says that a folder is a demo's.
 const MARK: &str = ".fluo-demo";
@@ -12,24 +12,21 @@ const MARK: &str = ".fluo-demo";
 const MARK_TEXT: &str = "`fluo demo` made this folder, and may replace raw/ and spans/ in it.\n";
 
 /// Where the demo goes when nobody says where.
-pub const DEFAULT: &str = "fluo-demo";
+pub(crate) const DEFAULT: &str = "fluo-demo";
 
 /// Leaves `folder` ready for a demo: with the mark, and without what a former demo left.
-///
-/// # Errors
-///
-/// [`DemoError::NoFolder`], [`DemoError::NotEmpty`]; [`DemoError::Failed`] where it cannot be written to.
-pub fn prepare(folder: &Path) -> Result<(), DemoError> {
+pub(crate) fn prepare(folder: &Path) -> Result<(), Failure> {
     let cannot =
-        |error: io::Error| DemoError::because(format!("could not write to `{}`", folder.display()), error);
+        |error: io::Error| Failure::because(format!("could not write to `{}`", folder.display()), error);
     if folder.exists() && !folder.is_dir() {
-        return Err(DemoError::NoFolder(folder.to_owned()));
+        return Err(Failure::usage(format!("`{}` is a file", folder.display())).hint("--out names a folder"));
     }
     fs::create_dir_all(folder).map_err(cannot)?;
     let former = folder.join(MARK).is_file();
     let empty = fs::read_dir(folder).map_err(cannot)?.next().is_none();
     if !former && !empty {
-        return Err(DemoError::NotEmpty(folder.to_owned()));
+        return Err(Failure::usage(format!("`{}` is not empty, and not of a former demo", folder.display()))
+            .hint("give an empty or new folder with --out DIR"));
     }
     // First of all, so that a demo that is interrupted can be started again.
     fs::write(folder.join(MARK), MARK_TEXT).map_err(cannot)?;
@@ -44,10 +41,9 @@ pub fn prepare(folder: &Path) -> Result<(), DemoError> {
 }
 
 /// Writes a file of the demo; `name` is relative to its folder.
-pub(crate) fn write(folder: &Path, name: &str, content: &str) -> Result<(), DemoError> {
+pub(crate) fn write(folder: &Path, name: &str, content: &str) -> Result<(), Failure> {
     let path = folder.join(name);
-    let cannot =
-        |error: io::Error| DemoError::because(format!("could not write `{}`", path.display()), error);
+    let cannot = |error: io::Error| Failure::because(format!("could not write `{}`", path.display()), error);
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(cannot)?;
     }
@@ -71,10 +67,7 @@ mod tests {
 
         for (scenario, path) in [("somebody's folder", place.path()), ("a file", &folder.join("mine.txt"))] {
             let refused = prepare(path).unwrap_err();
-            assert!(
-                matches!(refused, DemoError::NotEmpty(_) | DemoError::NoFolder(_)),
-                "{scenario}: {refused}"
-            );
+            assert_eq!(refused.status, crate::exit::Status::Usage, "{scenario}");
         }
         assert!(!place.path().join(MARK).exists());
     }
