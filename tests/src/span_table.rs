@@ -3,6 +3,7 @@
 //! Names and types are those of the programs' published schemas. Each member leaves out what it has no column for; which
 //! of a span's parts that are, [`Member::kept`] says.
 
+mod member;
 mod tables;
 mod values;
 
@@ -16,29 +17,9 @@ use parquet::basic::{Compression, GzipLevel, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
+pub use member::Member;
 use tables::columns;
 use values::{micros, millis};
-
-/// A member of the family.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Member {
-    /// A table of the collector's exporter to ClickHouse, or of Rotel's, as ClickHouse writes it.
-    ClickHouse,
-    /// The same with `flatten_nested = 0`, from a ClickHouse that writes text as bytes, as older ones do.
-    ClickHouseNested,
-    /// The same with attributes as JSON text, as `toJSONString` makes it of a map.
-    ClickHouseJson,
-    /// otlp2parquet.
-    Otlp2Parquet,
-    /// otlp2parquet with attributes in JSON and microseconds.
-    Otlp2ParquetJson,
-    /// otlp2records before 0.8: microseconds, and whole milliseconds for lengths.
-    Otlp2RecordsOld,
-    /// otlp2records since 0.8.
-    Otlp2Records,
-    /// Rotel's files.
-    Rotel,
-}
 
 impl Member {
     /// All there are.

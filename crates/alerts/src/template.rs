@@ -20,13 +20,10 @@ use crate::reading::{Reading, readings};
 use crate::value::Value;
 use crate::violation::Violation;
 
-pub use subject::Subject;
+pub use subject::{NO_VALUE, Subject};
 
 /// The longest text that a template may make, in bytes.
 pub const MAX_OUTPUT: usize = 16 * 1024;
-
-/// What a missing group value is shown as.
-pub const NO_VALUE: &str = "(none)";
 
 /// The annotation that becomes a violation's summary.
 pub const SUMMARY: &str = "summary";

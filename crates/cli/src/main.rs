@@ -8,7 +8,6 @@
 mod args;
 mod bounded;
 mod commands;
-mod demo;
 mod deployed;
 mod edge;
 mod exit;

@@ -6,7 +6,30 @@
 
 use std::fmt;
 
-use crate::diagnostic::Level;
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// The rule is not evaluated, the test not run, the silence not in force.
+    Error,
+    /// It is, and probably does not mean what its author thinks.
+    Warning,
+}
+
+impl Level {
+    /// As written in every output format.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
 
 /// Declares the enum, its stable texts and the list of all codes from one table.
 macro_rules! codes {

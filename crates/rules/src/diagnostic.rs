@@ -7,37 +7,11 @@
 //!
 //! [`Problem`]: crate::expr::Problem
 
-use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use crate::code::Code;
+pub use crate::code::{Code, Level};
 use crate::position::Position;
-
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
-    /// The rule is not evaluated, the test not run, the silence not in force.
-    Error,
-    /// It is, and probably does not mean what its author thinks.
-    Warning,
-}
-
-impl Level {
-    /// As written in every output format.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-        }
-    }
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// One thing wrong (or doubtful) in a file of rules, tests or silences.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,4 +60,15 @@ pub struct Place {
     pub start: Position,
     /// Line and column behind its last character.
     pub end: Position,
+}
+
+/// Sorts findings, each with the number of its file, by file and place.
+///
+/// What an alias or `defaults` brought into several items is said once.
+pub(crate) fn in_order(findings: &mut Vec<(usize, Finding)>) {
+    let place = |(file, finding): &(usize, Finding)| {
+        (*file, finding.place.bytes.start, finding.place.bytes.end, finding.code)
+    };
+    findings.sort_by_key(place);
+    findings.dedup_by(|(_, b), (_, a)| a.code == b.code && a.place == b.place && a.message == b.message);
 }

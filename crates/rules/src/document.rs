@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::check::Report;
 use crate::diagnostic::{Code, Finding, Place};
-use crate::load::SourceFile;
 use crate::position::{Lines, Position};
+use crate::source_file::SourceFile;
 use crate::yaml::{self, Node};
 
 /// Largest file, in bytes.

@@ -128,18 +128,6 @@ enum Reason {
     TooLong,
 }
 
-impl DurationError {
-    /// What to write instead.
-    pub fn hint(&self) -> String {
-        match (&self.reason, meant::duration(&self.text)) {
-            (Reason::TooLong, _) => "the longest duration is 106751d".to_owned(),
-            (_, Some(meant)) => format!("did you mean `{meant}`?"),
-            (Reason::Order { .. }, None) => "largest unit first, each once: `1h30m`".to_owned(),
-            _ => "units are w, d, h, m, s, ms, us and ns: `500ms`, `1.5s`, `2m`, `1h30m`, `7d`".to_owned(),
-        }
-    }
-}
-
 impl FromStr for Nanos {
     type Err = DurationError;
 

@@ -6,142 +6,17 @@
 //! the two cannot drift apart.
 
 mod config;
+mod key;
 mod silence;
 mod test_file;
 
-pub(crate) use config::{SinkType, sink_table};
+use key::{MANY, key};
 
-/// One key.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Key {
-    pub(crate) name: &'static str,
-    pub(crate) shape: Shape,
-    /// One or two sentences, with the unit.
-    pub(crate) doc: &'static str,
-    /// As it would be written.
-    pub(crate) default: Option<&'static str>,
-}
-
-/// What a key's value looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
-    /// Any text.
-    Text,
-    /// One of these words.
-    Word(&'static [&'static str]),
-    /// `true` or `false`.
-    Bool,
-    /// A duration; zero only where `zero` says so.
-    Duration { zero: bool },
-    /// A whole number from `min` to `max`.
-    Integer { min: u32, max: u32 },
-    /// A number of at least one.
-    Factor,
-    /// Percentile: above 0, at most 100.
-    Percent,
-    /// A list of texts.
-    Texts,
-    /// A list of texts, or that mapping.
-    TextsOr(Table),
-    /// A mapping of text to text.
-    TextMap,
-    /// A field's name.
-    Field,
-    /// An expression.
-    Expression,
-    /// One of the mappings below.
-    Map(Table),
-    /// A list of that mapping.
-    ListOf(Table),
-    /// A duration or that mapping.
-    DurationOr(Table),
-    /// Nothing, or that mapping.
-    EmptyOr(Table),
-    /// A matcher: a scalar, a list of scalars, or operators.
-    Matcher,
-    /// The same of a field whose values are these words.
-    WordMatcher(&'static [&'static str]),
-    /// A mapping of attribute key to matcher.
-    MatcherMap,
-    /// A scalar.
-    Scalar,
-    /// A list of scalars.
-    Scalars,
-    /// A mapping of aggregate name to its form.
-    Aggregates,
-    /// Groups that always exist.
-    Groups,
-    /// A list of rules' names, or of that mapping.
-    Inhibits,
-    /// A moment in RFC 3339.
-    Instant,
-    /// The same, or an offset from a test's start.
-    Moment,
-    /// Moments, ranges of them, or a list of both.
-    Times,
-    /// Files with spans: a path, that mapping, or a list of both.
-    SpanFiles,
-    /// A mapping of attribute key to value.
-    Literals,
-    /// A mapping of group key to value or nothing.
-    OneGroup,
-    /// A mapping of aggregate name to number, duration or nothing.
-    Expected,
-    /// A mapping of label to text, list of texts, or pattern.
-    SilenceMatchers,
-    /// Days of the week.
-    Days,
-    /// `HH:MM`.
-    TimeOfDay,
-    /// A list of these words.
-    Words(&'static [&'static str]),
-    /// The type of a sink: this word.
-    SinkType(&'static str),
-    /// A list of sinks, each of its type.
-    Sinks,
-    /// A text that is not to be seen, or `{env: NAME}`.
-    Secret,
-    /// A list of these.
-    Secrets,
-    /// A mapping of text to them.
-    SecretMap,
-    /// Part of the language that this version refuses; it has no place in the schema.
-    Later,
-}
-
-/// The mappings of rule files, test files, silences and `fluo.yml`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Table {
-    File,
-    Rule,
-    Defaults,
-    Selector,
-    Event,
-    Operators,
-    Aggregate,
-    CountForm,
-    PercentileForm,
-    Evidence,
-    Realert,
-    Inhibit,
-    TestFile,
-    Test,
-    SpanFile,
-    Span,
-    SpanEvent,
-    Expectation,
-    SilenceFile,
-    Silence,
-    SilenceMatcher,
-    Weekly,
-    Config,
-    Troubles,
-    /// A sink of no known type.
-    AnySink,
-    Sink(SinkType),
-    /// `{env: NAME}`.
-    SecretEnv,
-}
+pub(crate) use config::sink_table;
+pub(crate) use key::{
+    CONVENTIONS, EVENTS, KINDS, Key, MANY_SPANS, MAX_EVIDENCE, PIPELINES, SEVERITIES, STATES, STATUSES,
+    Shape, SinkType, Table,
+};
 
 impl Table {
     /// Those of rule files, for what is derived from the table.
@@ -267,27 +142,6 @@ impl Table {
     pub(crate) fn key(self, name: &str) -> Option<&'static Key> {
         self.keys().iter().find(|key| key.name == name)
     }
-}
-
-pub(crate) const SEVERITIES: &[&str] = &["info", "warning", "critical"];
-pub(crate) const CONVENTIONS: &[&str] = &["renamed", "exact"];
-pub(crate) const KINDS: &[&str] = &["unspecified", "internal", "server", "client", "producer", "consumer"];
-pub(crate) const STATUSES: &[&str] = &["unset", "ok", "error"];
-
-pub(crate) const PIPELINES: &[&str] = &["alive", "stops"];
-pub(crate) const STATES: &[&str] = &["inactive", "pending", "firing", "resolved"];
-/// What can be told of one alert.
-pub(crate) const EVENTS: &[&str] = &["firing", "renotify", "resolved", "fired_late", "withdrawn", "reopened"];
-
-/// Most spans of one test: more is a benchmark.
-pub(crate) const MANY_SPANS: u32 = 100_000;
-
-/// Most spans of evidence.
-pub(crate) const MAX_EVIDENCE: u32 = 1000;
-const MANY: u32 = 1_000_000;
-
-const fn key(name: &'static str, shape: Shape, default: Option<&'static str>, doc: &'static str) -> Key {
-    Key { name, shape, doc, default }
 }
 
 const FILE: &[Key] = &[

@@ -25,6 +25,7 @@ mod check;
 mod defaults;
 mod document;
 mod keys;
+mod source_file;
 mod yaml;
 
 pub mod code;
@@ -51,5 +52,6 @@ pub mod template;
 pub mod test_file;
 
 pub use expr::nearest::nearest;
-pub use load::{Loaded, SourceFile, load};
+pub use load::{Loaded, load};
+pub use source_file::SourceFile;
 pub use standalone::{rule_hash, standalone};

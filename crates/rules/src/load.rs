@@ -9,15 +9,15 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
 
 use crate::check::{self, Checked, Report, known_keys};
 use crate::defaults::merged;
-use crate::diagnostic::{Code, Finding, Place};
+use crate::diagnostic::{Code, Finding, Place, in_order};
 use crate::document;
 use crate::inhibition::{self, Inhibited};
 use crate::keys::Table;
 use crate::rule::Rule;
+use crate::source_file::SourceFile;
 use crate::yaml::{Entry, Node, Yaml};
 
 pub use crate::document::MAX_FILE_BYTES;
@@ -27,29 +27,6 @@ pub const MAX_RULES: usize = 10_000;
 
 /// Most bytes that a file's `defaults` may add to its rules, counted for each rule.
 const MAX_DEFAULTS_BYTES: usize = 64 * 1024 * 1024;
-
-/// A rule file's name and content.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceFile {
-    /// As findings and violations call it: usually the path below the directory that was asked for.
-    pub name: Arc<str>,
-    /// What is in it; nothing where it could not be read.
-    pub content: Vec<u8>,
-    /// Why it could not be read, where it could not.
-    pub unread: Option<Arc<str>>,
-}
-
-impl SourceFile {
-    /// A file of this name and content.
-    pub fn new(name: impl Into<Arc<str>>, content: impl Into<Vec<u8>>) -> Self {
-        Self { name: name.into(), content: content.into(), unread: None }
-    }
-
-    /// A file, or a folder of files, that is there and could not be read. To load it is a finding.
-    pub fn unread(name: impl Into<Arc<str>>, reason: impl Into<Arc<str>>) -> Self {
-        Self { name: name.into(), content: Vec::new(), unread: Some(reason.into()) }
-    }
-}
 
 /// What was read.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -178,17 +155,6 @@ impl Loading {
             findings: self.findings.into_iter().map(|(_, finding)| finding).collect(),
         }
     }
-}
-
-/// Sorts findings, each with the number of its file, by file and place.
-///
-/// What an alias or `defaults` brought into several items is said once.
-pub(crate) fn in_order(findings: &mut Vec<(usize, Finding)>) {
-    let place = |(file, finding): &(usize, Finding)| {
-        (*file, finding.place.bytes.start, finding.place.bytes.end, finding.code)
-    };
-    findings.sort_by_key(place);
-    findings.dedup_by(|(_, b), (_, a)| a.code == b.code && a.place == b.place && a.message == b.message);
 }
 
 /// What a file's rules have in common.

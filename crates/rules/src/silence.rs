@@ -1,6 +1,6 @@
 //! Silences: which alerts nobody is told about, and when.
 //!
-//! The same type is read from `silences.yml` beside the rules ([`load`]), where every mistake gets its place, and
+//! The same type is read from `silences.yml` beside the rules ([`load()`]), where every mistake gets its place, and
 //! from and to JSON (`state/silences.json`, for those set at run time), where the first mistake is an error. Both
 //! forms have the same keys, and both go through [`Silence::new`].
 //!
@@ -13,99 +13,28 @@
 //!
 //! A silence mutes notifications only: the alert keeps its state, and is recorded.
 
+mod error;
+mod load;
 mod matcher;
 mod matchers;
 mod reach;
 mod weekly;
+mod written;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use error::SilenceError;
+pub use load::{Loaded, load};
 pub(crate) use matcher::joined;
 pub use matcher::{Matcher, NoMatcher};
 pub use matchers::{Matchers, Refusal};
 pub use reach::{Doubt, Reach};
 pub use weekly::{Day, TimeOfDay, Weekly, WeeklyError, Zone};
+pub(crate) use written::{Part, Written};
 
-use crate::check;
-use crate::diagnostic::{Code, Finding, Place};
-use crate::document;
-use crate::load::{SourceFile, in_order};
 use crate::moment;
-use crate::rule::Rule;
-
-/// What was read.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Loaded {
-    /// The silences that are sound, in the order of files and places.
-    pub silences: Vec<Silence>,
-    /// Everything that is wrong or doubtful, sorted by file (in the order given) and place.
-    pub findings: Vec<Finding>,
-    /// The matchers of each, with the places where they stand.
-    written: Vec<Written>,
-}
-
-/// Matchers, and where they stand.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Written {
-    pub(crate) matchers: Matchers,
-    /// All of them.
-    pub(crate) place: Place,
-    /// Of each matcher: its label, and each of its values or its pattern.
-    pub(crate) parts: Vec<Vec<Part>>,
-}
-
-/// The places of a matcher's parts.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Part {
-    pub(crate) label: Place,
-    pub(crate) value: Place,
-}
-
-impl Loaded {
-    /// Warnings about matchers that are about nothing among `rules`, which must be all that are loaded.
-    pub fn against(&self, rules: &[Rule]) -> Vec<Finding> {
-        let doubts = self.written.iter().flat_map(|written| {
-            written.matchers.doubts(rules).into_iter().map(|doubt| written.finding(doubt))
-        });
-        doubts.collect()
-    }
-}
-
-impl Written {
-    fn finding(&self, doubt: Doubt) -> Finding {
-        let Doubt { code, matcher, value, message, hint } = doubt;
-        let part = matcher.and_then(|number| self.parts.get(number)?.get(value.unwrap_or_default()));
-        let place = part
-            .map_or(&self.place, |part| if code == Code::UnknownLabel { &part.label } else { &part.value });
-        Finding { code, message, place: place.clone(), hint, related: Vec::new() }
-    }
-}
-
-/// Reads `silences.yml` files that are in force together.
-pub fn load(files: &[SourceFile]) -> Loaded {
-    let mut loaded = Loaded::default();
-    let mut ids = BTreeMap::new();
-    let mut findings = Vec::new();
-    for (number, file) in files.iter().enumerate() {
-        let found = match document::text(file) {
-            Ok(mut report) => {
-                if let Some(roots) = document::roots(&mut report) {
-                    let (silences, written) = check::silences(&mut report, &roots, &mut ids);
-                    loaded.silences.extend(silences);
-                    loaded.written.extend(written);
-                }
-                report.into_findings()
-            }
-            Err(finding) => vec![*finding],
-        };
-        findings.extend(found.into_iter().map(|finding| (number, finding)));
-    }
-    in_order(&mut findings);
-    loaded.findings = findings.into_iter().map(|(_, finding)| finding).collect();
-    loaded
-}
 
 /// Alerts that nobody is told about for a time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -117,23 +46,6 @@ pub struct Silence {
     from: Option<i64>,
     until: Option<i64>,
     weekly: Option<Weekly>,
-}
-
-/// Why a silence cannot be.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SilenceError {
-    /// Occurs when there is no matcher, so that everything would be silent.
-    #[error("a silence needs a matcher: without one, nobody would be told of anything")]
-    NoMatcher,
-    /// Occurs when `until` is not after `from`.
-    #[error("`until` must come after `from`")]
-    Backwards,
-    /// Occurs when the comment is empty.
-    #[error("a silence says why, in `comment`")]
-    NoComment,
-    /// Occurs when a part cannot be read.
-    #[error("{0}")]
-    Unreadable(String),
 }
 
 impl Silence {
@@ -246,6 +158,7 @@ impl From<Silence> for Stored {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::SourceFile;
 
     fn silence(json: &str) -> Silence {
         serde_json::from_str(json).unwrap_or_else(|error| panic!("{json}: {error}"))

@@ -22,8 +22,9 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use crate::defaults::merged;
-use crate::load::{SourceFile, load};
+use crate::load::load;
 use crate::rule::Rule;
+use crate::source_file::SourceFile;
 use crate::yaml::{self, Document, Excerpt, Node, Part, Yaml};
 
 /// A text that [`load()`] reads as this rule alone; all but its `source` is the same.

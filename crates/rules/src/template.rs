@@ -16,9 +16,9 @@ mod foreign;
 mod lexer;
 mod names;
 mod nesting;
+mod problem;
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 
 use minijinja::{Environment, ErrorKind};
 
@@ -27,6 +27,7 @@ use crate::expr::nearest::nearest;
 use lexer::{Kind, Tag, Token};
 
 pub use names::{Holds, Names, VARIABLES, Variable};
+pub use problem::TemplateProblem;
 
 /// Filters beyond those of `MiniJinja`.
 pub const FILTERS: [&str; 4] = ["duration", "percent", "humanize", "iso"];
@@ -34,19 +35,6 @@ pub const FILTERS: [&str; 4] = ["duration", "percent", "humanize", "iso"];
 /// Returns whether a text has anything in it that rendering would replace.
 pub fn is_template(text: &str) -> bool {
     ["{{", "{%", "{#"].iter().any(|start| text.contains(start))
-}
-
-/// What is wrong with a template.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TemplateProblem {
-    /// The finding's code.
-    pub code: Code,
-    /// Bytes of the template.
-    pub at: Range<usize>,
-    /// What is wrong.
-    pub message: String,
-    /// What to do about it.
-    pub hint: Option<String>,
 }
 
 /// What every template is parsed in. The renderer adds [`FILTERS`] and functions, and takes nothing away.
@@ -120,8 +108,9 @@ fn unknown_variables(
     let known = |name: &str| VARIABLES.iter().any(|variable| variable.name == name) || globals.contains(name);
     let place = |name: &str| {
         let first = tags.iter().find_map(|tag| {
-            let named =
-                |index: usize| tag.tokens[index].is(name) && !(index > 0 && is_part(&tag.tokens[index - 1]));
+            let named = |index: usize| {
+                tag.tokens[index].is(name) && !(index > 0 && tag.tokens[index - 1].precedes_part())
+            };
             (0..tag.tokens.len()).find(|&index| named(index)).map(|index| tag.tokens[index].at.clone())
         });
         first.unwrap_or(0..0)
@@ -143,11 +132,6 @@ fn unknown_variables(
         }
     }
     problems
-}
-
-/// Returns whether the word behind this token is an attribute, a filter or a test.
-fn is_part(before: &Token<'_>) -> bool {
-    [".", "|", "is"].iter().any(|symbol| before.is(symbol))
 }
 
 /// The filters and tests that a tag names.

@@ -2,7 +2,7 @@
 //!
 //! | stage | from | to | where |
 //! | --- | --- | --- | --- |
-//! | read | bytes | checked [`TestFile`]s and findings | [`load`], `check/test_file`, `check/test_span`, `check/expectation` |
+//! | read | bytes | checked [`TestFile`]s and findings | [`load()`], `check/test_file`, `check/test_span`, `check/expectation` |
 //! | compare | a file, its rules | findings | [`TestFile::against`] |
 //! | expand | a [`Test`]'s templates | [`TestSpan`]s with their ids | [`Test::spans`] |
 //!
@@ -12,51 +12,21 @@
 mod against;
 mod expand;
 mod ids;
+mod load;
 
 use std::sync::Arc;
 
 pub use expand::TestSpan;
 pub use ids::{Id, SpanId, TraceId};
+pub use load::{Loaded, load};
 
-use crate::check;
-use crate::diagnostic::{Finding, Place};
-use crate::document;
+use crate::diagnostic::Place;
 use crate::duration::Nanos;
-use crate::load::{SourceFile, in_order};
 use crate::matcher::Number;
 
 /// Where offsets count from if a test does not say: 2026-01-01T00:00:00Z, which is a multiple since the epoch of
 /// every `every` that divides a day.
 pub const DEFAULT_START: i64 = 1_767_225_600_000_000_000;
-
-/// What was read.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Loaded {
-    /// The files, each with those of its tests that are sound. A file whose rules are not known is left out.
-    pub tests: Vec<TestFile>,
-    /// Everything that is wrong or doubtful, sorted by file (in the order given) and place.
-    pub findings: Vec<Finding>,
-}
-
-/// Reads test files. One file's mistakes keep nothing of the others.
-pub fn load(files: &[SourceFile]) -> Loaded {
-    let mut tests = Vec::new();
-    let mut findings = Vec::new();
-    for (number, file) in files.iter().enumerate() {
-        let found = match document::text(file) {
-            Ok(mut report) => {
-                if let Some(roots) = document::roots(&mut report) {
-                    tests.extend(check::test_file(&mut report, &roots));
-                }
-                report.into_findings()
-            }
-            Err(finding) => vec![*finding],
-        };
-        findings.extend(found.into_iter().map(|finding| (number, finding)));
-    }
-    in_order(&mut findings);
-    Loaded { tests, findings: findings.into_iter().map(|(_, finding)| finding).collect() }
-}
 
 /// A test file.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,7 +9,7 @@ use fluo_alerts::escape::plain;
 use fluo_alerts::notification::Notification;
 use fluo_alerts::violation::Top;
 
-use crate::limits::cut_bytes;
+use crate::cut::cut_bytes;
 
 /// The most bytes of a text of several lines: as much as a template may make.
 const MAX_LINES: usize = fluo_alerts::template::MAX_OUTPUT;

@@ -28,6 +28,7 @@ pub mod alertmanager;
 mod build;
 mod clean;
 pub mod config;
+mod cut;
 pub mod error;
 pub mod file;
 pub mod filter;

@@ -9,7 +9,7 @@ use fluo_alerts::words::{TRACES_NAMED, more_traces};
 use reqwest::Url;
 
 use crate::clean::clean;
-use crate::limits::first;
+use crate::cut::first;
 
 /// The longest link that is shown: chat programs refuse longer ones.
 const MAX_LINK: usize = 2_000;

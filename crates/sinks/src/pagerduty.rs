@@ -20,8 +20,9 @@ use fluo_alerts::time;
 use fluo_rules::rule::Severity;
 use serde_json::{Map, Value, json};
 
+use crate::cut::cut;
 use crate::http::Endpoint;
-use crate::limits::{cut, fit};
+use crate::limits::fit;
 use crate::message::Message;
 use crate::{Sink, SinkError};
 

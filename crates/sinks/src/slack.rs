@@ -10,8 +10,8 @@ use fluo_rules::rule::Severity;
 use reqwest::Url;
 use serde_json::{Value, json};
 
+use crate::cut::{cut_escaped, lines_within};
 use crate::http::Endpoint;
-use crate::limits::{cut_escaped, lines_within};
 use crate::message::Message;
 use crate::{Sink, SinkError};
 

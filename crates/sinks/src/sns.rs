@@ -37,8 +37,9 @@ use serde_json::{Value, json};
 
 use crate::Sink;
 use crate::clean::clean;
+use crate::cut::{cut, first};
 use crate::error::{ConfigError, SinkError, answer};
-use crate::limits::{cut, first, fit};
+use crate::limits::fit;
 use crate::message::{MAX_LARGEST, Message};
 use crate::secret::Secrets;
 

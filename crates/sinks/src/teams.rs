@@ -10,8 +10,8 @@ use fluo_alerts::notification::{Event, Notification};
 use fluo_rules::rule::Severity;
 use serde_json::{Value, json};
 
+use crate::cut::{cut, first};
 use crate::http::Endpoint;
-use crate::limits::{cut, first};
 use crate::message::Message;
 use crate::{Sink, SinkError};
 

@@ -9,7 +9,7 @@
 //! | module | does |
 //! | --- | --- |
 //! | [`target`] | names, seeds and code of what is tried |
-//! | `targets` | one file a target |
+//! | [`targets`] | one file a target |
 //! | [`mutate`] | an input → another one, by the form that it has |
 //! | [`input`] | (target, seed, number) → an input: the same on every machine |
 //! | [`attempt`] | one input → what it cost, and whether the target survived |
@@ -25,5 +25,5 @@ pub mod input;
 pub mod mutate;
 pub mod supervisor;
 pub mod target;
-mod targets;
+pub mod targets;
 pub mod worker;

@@ -10,7 +10,8 @@ use clap::Parser;
 use fluo_fuzz::attempt::{Limits, attempt};
 use fluo_fuzz::input::Inputs;
 use fluo_fuzz::supervisor::{Campaign, Outcome, run};
-use fluo_fuzz::target::{Target, all};
+use fluo_fuzz::target::Target;
+use fluo_fuzz::targets::all;
 use fluo_fuzz::worker::{Work, work};
 use peak_alloc::PeakAlloc;
 

@@ -3,6 +3,7 @@
 //! Bytes alone rarely get past a parser's first look, so most mutations know a little of what they change: lines and
 //! words of a text, values of JSON, fields of protobuf.
 
+mod amount;
 mod bytes;
 mod json;
 mod protobuf;
@@ -14,13 +15,8 @@ use fastrand::Rng;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use self::amount::MAX_BYTES;
 use crate::target::{Form, Target};
-
-/// The longest input, in bytes: more than a rule file may have.
-pub const MAX_BYTES: usize = 2 << 20;
-
-/// How often something is repeated at most.
-const MOST_REPEATED: usize = 40_000;
 
 /// `one`, changed one to some dozen times, with pieces of `other` in it.
 pub fn mutate(one: &[u8], other: &[u8], target: &Target, random: &mut Rng) -> Vec<u8> {
@@ -48,20 +44,6 @@ fn change(input: &[u8], other: &[u8], target: &Target, random: &mut Rng) -> Vec<
             .unwrap_or_else(|| bytes::change(input, other, random)),
         _ => bytes::change(input, other, random),
     }
-}
-
-/// How deep something is nested, or how long a chain is: seldom a lot.
-fn times(random: &mut Rng) -> usize {
-    match random.u8(..8) {
-        0 => random.usize(..MOST_REPEATED),
-        1 => random.usize(..300),
-        _ => random.usize(..8),
-    }
-}
-
-/// How many copies of something of `size` bytes are made: as [`times`], within what an input may have.
-fn copies(size: usize, random: &mut Rng) -> usize {
-    times(random).min(MAX_BYTES / size.max(1))
 }
 
 /// Sometimes compressed, or with the length before it, as exporters write.

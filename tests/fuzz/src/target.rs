@@ -5,8 +5,6 @@ use std::{fs, io};
 
 use walkdir::{DirEntry, WalkDir};
 
-use crate::targets;
-
 /// The form of a target's inputs: what a mutation may know of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -37,25 +35,6 @@ pub struct Target {
     pub examples: &'static [&'static str],
     /// Words with a meaning, which mutations put in.
     pub words: &'static [&'static str],
-}
-
-/// Every target, by name.
-pub fn all() -> Vec<Target> {
-    vec![
-        targets::config::TARGET,
-        targets::duration::TARGET,
-        targets::event::TARGET,
-        targets::expression::TARGET,
-        targets::notification::TARGET,
-        targets::otlp::TARGET,
-        targets::parquet::TARGET,
-        targets::rules::TARGET,
-        targets::silences::TARGET,
-        targets::span_table::TARGET,
-        targets::template::TARGET,
-        targets::tests::TARGET,
-        targets::traceql::TARGET,
-    ]
 }
 
 /// The repository's root.

@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use fluo_fuzz::attempt::{Failure, Limits, STACK_BYTES, attempt};
 use fluo_fuzz::input::Inputs;
-use fluo_fuzz::target::{Form, Target, all, corpus};
+use fluo_fuzz::target::{Form, Target, corpus};
+use fluo_fuzz::targets::all;
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
@@ -14,6 +16,9 @@ static MEMORY: PeakAlloc = PeakAlloc;
 
 /// Far above what any input takes without optimisation: times are the campaign's matter.
 const LIMITS: Limits = Limits { time: Duration::from_mins(1), memory: 512 << 20 };
+
+/// What an attempt costs is what the process costs meanwhile: one test tries at a time.
+static TRYING: Mutex<()> = Mutex::new(());
 
 fn with_a_small_stack(run: impl FnOnce() + Send) {
     std::thread::scope(|scope| {
@@ -23,6 +28,7 @@ fn with_a_small_stack(run: impl FnOnce() + Send) {
 
 #[test]
 fn every_seed_and_every_kept_input_is_survived() {
+    let _alone = TRYING.lock().unwrap_or_else(PoisonError::into_inner);
     with_a_small_stack(|| {
         for target in all() {
             let inputs = Inputs::of(target, 1).unwrap();
@@ -66,6 +72,7 @@ const fn faulty(run: fn(&[u8])) -> Target {
 
 #[test]
 fn panics_and_hunger_are_seen() {
+    let _alone = TRYING.lock().unwrap_or_else(PoisonError::into_inner);
     let panics = attempt(&faulty(|_| panic!("no")), b"", &MEMORY, LIMITS).1;
     assert_eq!(panics, Some(Failure::Panic("no".to_owned())));
     let hungry = faulty(|_| drop(std::hint::black_box(vec![1_u8; 2 << 20])));

@@ -11,7 +11,7 @@ use super::datum::Datum;
 use super::expression::{Environment, holds};
 use super::lookup::Subject;
 use super::number::{self, Number};
-use super::{Givens, RefValue};
+use super::terms::{Givens, RefValue};
 
 /// The aggregate's value over the window's spans, as the condition sees it; `None` where it has none.
 pub(super) fn value(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use fluo_spans::span::Span;
 
-use super::{Givens, SpanKey};
+use super::terms::{Givens, SpanKey};
 
 /// What makes a span one span.
 pub(super) fn key(span: &Span) -> SpanKey {

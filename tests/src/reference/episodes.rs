@@ -2,8 +2,9 @@
 
 use fluo_rules::rule::Rule;
 
+use super::evidence;
 use super::moments::{self, Held, History, Judged};
-use super::{Episode, Givens, evidence};
+use super::terms::{Episode, Givens};
 
 /// The group's episodes, in order of time.
 pub(super) fn of_group(

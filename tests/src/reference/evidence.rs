@@ -10,7 +10,8 @@ use fluo_spans::span::Span;
 use super::datum::Datum;
 use super::expression::{self, Environment};
 use super::number::Number;
-use super::{Givens, SpanKey, aggregate, copies, moments};
+use super::terms::{Givens, SpanKey};
+use super::{aggregate, copies, moments};
 
 /// The spans of a window at which the condition holds that show it.
 pub(super) fn of_window(rule: &Rule, window: &[&Span], givens: Givens<'_>) -> Vec<SpanKey> {

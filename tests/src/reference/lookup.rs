@@ -4,9 +4,9 @@ use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::rule::Conventions;
 use fluo_spans::span::{Attributes, Event, Link, Span};
 
-use super::Givens;
 use super::datum::Datum;
 use super::number::Number;
+use super::terms::Givens;
 use super::text::elements;
 
 /// A span as one rule sees it.

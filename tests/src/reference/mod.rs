@@ -25,91 +25,14 @@ mod pattern;
 #[cfg(test)]
 mod scenarios;
 mod selection;
+mod terms;
 mod text;
 
 use fluo_rules::rule::Rule;
 use fluo_spans::span::Span;
 
 pub use exactness::is_exact;
-
-/// What only the product defines, and the reference is not a second opinion on.
-#[derive(Clone, Copy)]
-pub struct Givens<'a> {
-    /// Hash of a span's canonical text: of two copies of a span that differ, the smaller one's wins.
-    pub hash: &'a dyn Fn(&Span) -> [u8; 32],
-    /// All names of an attribute: its own first, then the others, newest first.
-    pub spellings: &'a dyn Fn(&str) -> Vec<String>,
-}
-
-/// Which moments are judged, in nanoseconds since the epoch, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Range {
-    /// Without it, the end of the first of all spans; for grid rules plus the window.
-    pub from: Option<i64>,
-    /// Without it, the end of the last of all spans.
-    pub to: Option<i64>,
-}
-
-/// A group's values, in the order of `group_by`; `None` where a span has no value.
-pub type Group = Vec<Option<String>>;
-
-/// An aggregate's value.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum RefValue {
-    /// No value.
-    None,
-    /// Counts, sums of integers, and durations in nanoseconds except means and deviations.
-    Int(i128),
-    /// Everything else.
-    Float(f64),
-}
-
-/// Aggregates by name, in the order of the rule.
-pub type Values = Vec<(String, RefValue)>;
-
-/// A moment at which the condition holds.
-#[derive(Debug, Clone, PartialEq)]
-pub struct HoldingMoment {
-    /// For which group.
-    pub group: Group,
-    /// When, in nanoseconds since the epoch: the end of the window.
-    pub at: i64,
-    /// The aggregates over the window.
-    pub values: Values,
-}
-
-/// One violation: holding moments of one group, each at most `gap` after the one before.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Episode {
-    /// Which group.
-    pub group: Group,
-    /// The first moment.
-    pub starts_at: i64,
-    /// The last moment.
-    pub ends_at: i64,
-    /// Whether the judged range ends before `ends_at + gap`.
-    pub ongoing: bool,
-    /// The values at `starts_at`.
-    pub values: Values,
-    /// The values where the condition's first comparison exceeds most.
-    pub peak: Values,
-    /// The values at `ends_at`.
-    pub latest: Values,
-    /// Trace id, span id and end of the spans at `starts_at` that show what is wrong, the guiltiest first.
-    pub evidence: Vec<SpanKey>,
-}
-
-/// What makes a span one span: trace id, span id and end.
-pub type SpanKey = ([u8; 16], [u8; 8], i64);
-
-/// The rule has more groups than its `group_limit`, and is not judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Overflow {
-    /// How many there are.
-    pub groups: usize,
-    /// How many there may be.
-    pub limit: u32,
-}
+pub use terms::{Episode, Givens, Group, HoldingMoment, Overflow, Range, RefValue, SpanKey, Values};
 
 /// Every violation of the rule, by start and group.
 ///

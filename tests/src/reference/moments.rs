@@ -7,8 +7,10 @@ use fluo_rules::rule::{Aggregate, Rule};
 use fluo_spans::span::Span;
 
 use super::datum::Datum;
+use super::exactness::is_exact;
 use super::expression::{self, Environment};
-use super::{Givens, Group, Overflow, Range, Values, aggregate, copies, is_exact, selection};
+use super::terms::{Givens, Group, Overflow, Range, Values};
+use super::{aggregate, copies, selection};
 
 /// The judged range, its defaults filled in. Times are `i128`, so that a window may reach beyond the 64 bits that
 /// spans' times have.

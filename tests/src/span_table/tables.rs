@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, Field};
 use arrow::error::ArrowError;
 use fluo_spans::span::{Attributes, Kind, Span, Status};
 
-use super::Member;
+use super::member::Member;
 use super::values::{
     capital, enumerated, event_json, events, filled, integers, json_list, jsons, link_json, links, maps,
     micros, millis, nanos, number, object, optional, resource, texts,

@@ -6,11 +6,13 @@ use fluo_rules::rule::Rule;
 use minijinja::context;
 use minijinja::value::Value as Any;
 
-use super::NO_VALUE;
 use crate::escape::plain;
 use crate::time;
 use crate::value::Value;
 use crate::violation::{Evidence, Top, Violation};
+
+/// What a missing group value is shown as.
+pub const NO_VALUE: &str = "(none)";
 
 /// The state that a violation's summary speaks of: a violation is what makes an alert fire.
 const FIRING: &str = "firing";

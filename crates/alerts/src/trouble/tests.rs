@@ -1,6 +1,7 @@
 //! From a trouble's first word to its all-clear.
 
 use super::*;
+use crate::notification::Id;
 
 const HOUR: i64 = 3_600_000_000_000;
 

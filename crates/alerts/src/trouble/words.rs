@@ -1,16 +1,24 @@
 //! What people read of a trouble.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use super::{Subject, Trouble};
+use super::subject::{Subject, Trouble};
 use crate::escape::plain;
 use crate::notification::{Event, Id, Notification, SCHEMA, TroubleRef};
 use crate::time;
 use crate::value::human_duration;
 use crate::words::heading;
 
+impl fmt::Display for Subject {
+    /// What is wrong, in a line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&title(self))
+    }
+}
+
 /// What is wrong, in a line.
-pub(super) fn title(subject: &Subject) -> String {
+fn title(subject: &Subject) -> String {
     match subject {
         Subject::FutureState => "The state is from the future: nothing is evaluated".to_owned(),
         Subject::Pipeline => "No spans arrive".to_owned(),

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use fluo_alerts::time;
+use fluo_demo::{self as demo, DemoError, folder};
 use fluo_rules::duration::Nanos;
 
 use crate::args::Demo;
-use crate::demo::{self, folder};
 use crate::edge::now;
 use crate::exit::{Failure, Status};
 use crate::terminal::{self, Output};
@@ -14,12 +14,23 @@ use crate::terminal::{self, Output};
 pub(crate) async fn run(args: &Demo) -> Result<Status, Failure> {
     let start = start(args.start.as_deref())?;
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from(folder::DEFAULT));
-    folder::prepare(&out)?;
-    let story = demo::play(&out, start).await?;
+    folder::prepare(&out).map_err(refused)?;
+    let story = demo::play(&out, start).await.map_err(refused)?;
     let mut output = Output::new();
     output.text(&demo::tell(&story, &out, terminal::colour_stdout()))?;
     output.finish()?;
     Ok(Status::Done)
+}
+
+/// The failure that a demo's error is to whoever started it.
+fn refused(error: DemoError) -> Failure {
+    match error {
+        DemoError::NoFolder(_) => Failure::usage(error.to_string()).hint("--out names a folder"),
+        DemoError::NotEmpty(_) => {
+            Failure::usage(error.to_string()).hint("give an empty or new folder with --out DIR")
+        }
+        DemoError::Failed { tried, source } => Failure::because(tried, source),
+    }
 }
 
 /// The whole minute at which the story begins: as given, or so that it has just ended.

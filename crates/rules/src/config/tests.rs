@@ -1,8 +1,8 @@
 //! Scenarios that need more than a file and what is told of it (`tests/bad_configs`).
 
 use super::*;
-use crate::load::load as load_rules;
 use crate::render::{github, human, json, sarif};
+use crate::{SourceFile, load as load_rules};
 
 fn file(text: &str) -> SourceFile {
     SourceFile::new("fluo.yml", text)

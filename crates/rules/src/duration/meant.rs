@@ -1,9 +1,21 @@
 //! Other spellings of durations, for "did you mean": `5 m`, `5min`, `1 hour 30 minutes`, `PT5M`, `00:05:00`.
 
-use super::{Nanos, UNITS, unit_index};
+use super::{DurationError, Nanos, Reason, UNITS, unit_index};
+
+impl DurationError {
+    /// What to write instead.
+    pub fn hint(&self) -> String {
+        match (&self.reason, duration(&self.text)) {
+            (Reason::TooLong, _) => "the longest duration is 106751d".to_owned(),
+            (_, Some(meant)) => format!("did you mean `{meant}`?"),
+            (Reason::Order { .. }, None) => "largest unit first, each once: `1h30m`".to_owned(),
+            _ => "units are w, d, h, m, s, ms, us and ns: `500ms`, `1.5s`, `2m`, `1h30m`, `7d`".to_owned(),
+        }
+    }
+}
 
 /// How rules write the duration that `text` probably means.
-pub(super) fn duration(text: &str) -> Option<String> {
+fn duration(text: &str) -> Option<String> {
     let plain = text.trim().to_lowercase();
     let spelt = clock(&plain).or_else(|| units(&plain))?;
     Nanos::parse(&spelt).ok().filter(|_| spelt != text).map(|_| spelt)

@@ -5,12 +5,15 @@
 
 use std::ops::Range;
 
+use super::context::Context;
 use super::functions::{self, Callable};
 use super::names::{self, Meaning, Words};
 use super::nearest::nearest;
+use super::problem::Problem;
 use super::raw::{Raw, RawKind};
+use super::tree::{Arithmetic, Comparison, Expr, ExprKind, Function};
 use super::types::{self, Type, Typed};
-use super::{Arithmetic, Comparison, Context, Expr, ExprKind, Function, Problem, pattern, traceql};
+use super::{pattern, traceql};
 use crate::check::beyond_patterns;
 use crate::diagnostic::Code;
 use crate::field::{Field, Intrinsic};

@@ -3,7 +3,7 @@
 //!
 //! Whether a condition *holds* is judged by the plan, which compares integers as integers.
 
-use super::{Arithmetic, Comparison, Expr, ExprKind, Function};
+use super::tree::{Arithmetic, Comparison, Expr, ExprKind, Function};
 use crate::matcher::{Number, Value};
 
 /// The value of each aggregate by its name; none where it has none.

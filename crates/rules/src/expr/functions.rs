@@ -2,8 +2,11 @@
 
 use std::ops::Range;
 
+use super::context::Context;
 use super::nearest::nearest;
-use super::{Comparison, Context, Function, Problem, unsupported};
+use super::problem::Problem;
+use super::tree::{Comparison, Function};
+use super::unsupported;
 use crate::diagnostic::Code;
 
 /// What a called name stands for.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Problem;
+use super::problem::Problem;
 use crate::diagnostic::Code;
 use crate::duration::Nanos;
 use crate::matcher::{Number, Value};

@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
+use super::context::Context;
 use super::lexer::{self, TokenKind};
+use super::limits::MAX_BYTES;
 use super::nearest::nearest;
-use super::{Context, MAX_BYTES, Problem};
+use super::problem::Problem;
 use crate::diagnostic::Code;
 use crate::field::{Field, Intrinsic, Scope};
 use crate::rule::Aggregate;

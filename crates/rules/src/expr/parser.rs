@@ -3,8 +3,11 @@
 use std::ops::Range;
 
 use super::lexer::{self, Token, TokenKind};
+use super::limits::{MAX_BYTES, MAX_HEIGHT, MAX_NESTING};
+use super::problem::Problem;
 use super::raw::{Raw, RawKind};
-use super::{Arithmetic, Comparison, MAX_BYTES, MAX_HEIGHT, MAX_NESTING, Problem, traceql, unsupported};
+use super::tree::{Arithmetic, Comparison};
+use super::{traceql, unsupported};
 use crate::diagnostic::Code;
 use crate::matcher::Value;
 
@@ -473,7 +476,7 @@ fn higher(below: usize, at: &Range<usize>) -> Result<usize, Problem> {
 
 impl Problem {
     fn with_message(mut self, message: String) -> Self {
-        self.message = super::one_line(message);
+        self.message = super::problem::one_line(message);
         self
     }
 }

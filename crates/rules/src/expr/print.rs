@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Arithmetic, Comparison, Expr, ExprKind};
+use super::tree::{Arithmetic, Comparison, Expr, ExprKind};
 use crate::field::{Field, Intrinsic};
 use crate::matcher::{Number, Value};
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Arithmetic, Comparison};
+use super::tree::{Arithmetic, Comparison};
 use crate::matcher::Value;
 
 /// A node and where it stands.

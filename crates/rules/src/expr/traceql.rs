@@ -5,9 +5,9 @@
 
 use std::ops::Range;
 
-use super::Problem;
 use super::lexer::{Lexer, Token, TokenKind, in_word};
 use super::nearest::nearest;
+use super::problem::Problem;
 use crate::diagnostic::Code;
 
 /// Scopes before a dot, and what expressions call them.

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::{Arithmetic, Comparison, Expr, ExprKind, Function, Problem};
+use super::problem::Problem;
+use super::tree::{Arithmetic, Comparison, Expr, ExprKind, Function};
 use crate::diagnostic::Code;
 use crate::duration::with_unit;
 use crate::field::{Field, Intrinsic};

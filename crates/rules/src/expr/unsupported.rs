@@ -1,7 +1,7 @@
 //! Parts of the language that are recognised and not evaluated: the one place that says so.
 
-use super::Problem;
 use super::lexer::{Token, TokenKind};
+use super::problem::Problem;
 use crate::diagnostic::Code;
 
 /// Functions over the windows that came before.

@@ -1,50 +1,8 @@
 //! The keys of `fluo.yml`, and of the sinks in it.
 
-use super::{Key, MANY, SEVERITIES, Shape, Table, key};
-
-/// The types of sinks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum SinkType {
-    Alertmanager,
-    File,
-    Otlp,
-    PagerDuty,
-    Slack,
-    Sns,
-    Stdout,
-    Teams,
-    Webhook,
-}
+use super::key::{Key, MANY, SEVERITIES, Shape, SinkType, Table, key};
 
 impl SinkType {
-    /// All of them, in the order of their words.
-    pub(crate) const ALL: [Self; 9] = [
-        Self::Alertmanager,
-        Self::File,
-        Self::Otlp,
-        Self::PagerDuty,
-        Self::Slack,
-        Self::Sns,
-        Self::Stdout,
-        Self::Teams,
-        Self::Webhook,
-    ];
-
-    /// The word that `type` is.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Alertmanager => "alertmanager",
-            Self::File => "file",
-            Self::Otlp => "otlp",
-            Self::PagerDuty => "pagerduty",
-            Self::Slack => "slack",
-            Self::Sns => "sns",
-            Self::Stdout => "stdout",
-            Self::Teams => "teams",
-            Self::Webhook => "webhook",
-        }
-    }
-
     /// The keys of a sink of this type.
     pub(super) fn keys(self) -> &'static [Key] {
         match self {

@@ -1,6 +1,6 @@
 //! The keys of `silences.yml`.
 
-use super::{Key, Shape, Table, key};
+use super::key::{Key, Shape, Table, key};
 
 pub(super) const FILE: &[Key] = &[key("silences", Shape::ListOf(Table::Silence), None, "The silences.")];
 

@@ -1,6 +1,6 @@
 //! The keys of test files.
 
-use super::{EVENTS, KINDS, Key, MANY_SPANS, PIPELINES, STATES, STATUSES, Shape, Table, key};
+use super::key::{EVENTS, KINDS, Key, MANY_SPANS, PIPELINES, STATES, STATUSES, Shape, Table, key};
 
 pub(super) const FILE: &[Key] = &[
     key("rules", Shape::Texts, None, "Rule files under test, as paths relative to this file."),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::code::Code;
 use crate::diagnostic::Finding;
-use crate::load::{SourceFile, load};
+use crate::{SourceFile, load};
 use crate::{config, schema, silence, test_file};
 
 /// A value that the key takes.

@@ -6,9 +6,9 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 
 use crate::diagnostic::{self, Finding, Place};
-use crate::load::SourceFile;
 use crate::position::Lines;
 use crate::printable;
+use crate::source_file::SourceFile;
 
 /// Longest line, in bytes, that is shown whole: a line may be as long as the file.
 const WHOLE: usize = 200;

@@ -12,6 +12,7 @@
 //! A label that an alert does not have is the empty text, as in Alertmanager: `team!=payments` and `team=~".*"` match
 //! an alert without a team, `team=~".+"` does not.
 
+mod characters;
 mod parse;
 
 use std::fmt;
@@ -53,11 +54,6 @@ pub struct NoMatcher {
 }
 
 impl Matcher {
-    /// Reads a matcher. Whether it makes sense in a silence is for [`Matchers::new`](super::Matchers::new) to say.
-    pub fn parse(text: &str) -> Result<Self, NoMatcher> {
-        parse::matcher(text)
-    }
-
     /// `label=value`.
     pub fn equal(label: impl Into<String>, value: impl Into<String>) -> Self {
         Self { label: label.into(), negated: false, wanted: Wanted::OneOf(vec![value.into()]) }
@@ -164,7 +160,7 @@ impl PartialEq for Matcher {
 /// As it can be read again: `rule="X"`; of several texts the pattern that means them.
 impl fmt::Display for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.label.is_empty() || self.label.contains(parse::is_reserved) {
+        if self.label.is_empty() || self.label.contains(characters::is_reserved) {
             write_quoted(f, &self.label)?;
         } else {
             f.write_str(&self.label)?;

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::error::SilenceError;
 use super::matcher::{Matcher, joined};
 use crate::expr::nearest::nearest;
 use crate::keys::SEVERITIES;
@@ -87,7 +88,7 @@ fn refused(number: usize, matcher: &Matcher) -> Option<Refusal> {
 
 fn about_everything(matchers: &[Matcher]) -> Refusal {
     if matchers.is_empty() {
-        let message = super::SilenceError::NoMatcher.to_string();
+        let message = SilenceError::NoMatcher.to_string();
         return Refusal { matcher: None, message, hint: Some("name a rule: `rule=X`".to_owned()) };
     }
     let all: Vec<String> = matchers.iter().map(ToString::to_string).collect();
@@ -173,7 +174,7 @@ impl<'de> Visitor<'de> for Stored {
 }
 
 fn of_stored<E: serde::de::Error>(matchers: Vec<Matcher>) -> Result<Matchers, E> {
-    if matchers.is_empty() { Err(E::custom(super::SilenceError::NoMatcher)) } else { Ok(Matchers(matchers)) }
+    if matchers.is_empty() { Err(E::custom(SilenceError::NoMatcher)) } else { Ok(Matchers(matchers)) }
 }
 
 /// A matcher as earlier versions stored it.

@@ -41,6 +41,11 @@ impl Tag<'_> {
 }
 
 impl<'a> Token<'a> {
+    /// Returns whether the word behind it is an attribute, a filter or a test.
+    pub(super) fn precedes_part(&self) -> bool {
+        [".", "|", "is"].iter().any(|symbol| self.is(symbol))
+    }
+
     /// Returns whether it is this operator, bracket or word.
     pub(super) fn is(&self, text: &str) -> bool {
         matches!(self.kind, Kind::Word | Kind::Symbol) && self.text == text

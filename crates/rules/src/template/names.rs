@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::lexer::{Kind, Tag, Token};
-use super::{TemplateProblem, is_part};
+use super::problem::TemplateProblem;
 use crate::diagnostic::Code;
 use crate::expr::nearest::nearest;
 use crate::rule::Aggregate;
@@ -211,7 +211,8 @@ fn paths<'t>(tag: &Tag<'t>, own: &BTreeSet<&str>) -> Vec<Path<'t>> {
         let before = index.checked_sub(1).map(|before| &tokens[before]);
         let named = token.kind == Kind::Word && !own.contains(token.text);
         // Behind these stands an attribute, a filter or a test; and before `=` in a call, an argument's name.
-        let other = before.is_some_and(is_part) || tokens.get(index + 1).is_some_and(|next| next.is("="));
+        let other = before.is_some_and(Token::precedes_part)
+            || tokens.get(index + 1).is_some_and(|next| next.is("="));
         let Some(variable) = VARIABLES.iter().find(|variable| named && !other && variable.name == token.text)
         else {
             continue;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use fastrand::Rng;
 
-use super::copies;
+use super::amount::copies;
 
 /// `input` with one change.
 pub(super) fn change(input: &[u8], other: &[u8], random: &mut Rng) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use fastrand::Rng;
 use serde_json::{Number, Value};
 
-use super::{copies, times};
+use super::amount::{copies, times};
 
 /// Texts that mean something to whoever reads OTLP, or should not.
 const TEXTS: [&str; 20] = [

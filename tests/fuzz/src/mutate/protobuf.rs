@@ -4,7 +4,7 @@
 
 use fastrand::Rng;
 
-use super::{copies, times};
+use super::amount::{copies, times};
 
 /// How deep messages are read.
 const MOST_DEPTH: usize = 12;

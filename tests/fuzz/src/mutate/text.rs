@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use fastrand::Rng;
 
-use super::{bytes, copies, times};
+use super::amount::{copies, times};
+use super::bytes;
 
 /// Pairs that nest.
 const PAIRS: [(&str, &str); 14] = [

@@ -4,7 +4,7 @@ use fluo_evaluator::Config;
 use fluo_evaluator::config::Loading;
 use fluo_rules::{SourceFile, render};
 
-use super::YAML_WORDS;
+use super::words::YAML_WORDS;
 use crate::target::{Form, Target};
 
 pub(crate) const TARGET: Target = Target {

@@ -2,7 +2,7 @@
 
 use fluo_rules::expr::{Context, parse, parse_field};
 
-use super::EXPRESSION_WORDS;
+use super::words::EXPRESSION_WORDS;
 use crate::target::{Form, Target};
 
 pub(crate) const TARGET: Target = Target {

@@ -8,7 +8,7 @@ use fluo_rules::standalone::{hashes, rule_hash, standalone_all};
 use fluo_rules::{SourceFile, load};
 use fluo_spans::layout::Layout;
 
-use super::YAML_WORDS;
+use super::words::YAML_WORDS;
 use crate::target::{Form, Target};
 
 /// The most rules of a file that are looked at one by one.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fluo_rules::{SourceFile, silence};
 
-use super::YAML_WORDS;
+use super::words::YAML_WORDS;
 use crate::target::{Form, Target};
 
 pub(crate) const TARGET: Target = Target {

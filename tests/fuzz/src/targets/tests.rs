@@ -2,7 +2,7 @@
 
 use fluo_rules::{SourceFile, test_file};
 
-use super::YAML_WORDS;
+use super::words::YAML_WORDS;
 use crate::target::{Form, Target};
 
 pub(crate) const TARGET: Target = Target {

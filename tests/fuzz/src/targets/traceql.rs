@@ -2,7 +2,7 @@
 
 use fluo_rules::expr::parse_spanset;
 
-use super::EXPRESSION_WORDS;
+use super::words::EXPRESSION_WORDS;
 use crate::target::{Form, Target};
 
 pub(crate) const TARGET: Target = Target {

@@ -2,27 +2,9 @@
 
 use std::ops::Range;
 
+use super::characters::{is_angle, is_operator, is_quote, is_reserved};
 use super::{Matcher, NoMatcher};
 use crate::check::describe_pattern;
-
-/// Characters of operators.
-fn is_operator(c: char) -> bool {
-    matches!(c, '=' | '!' | '~')
-}
-
-fn is_angle(c: char) -> bool {
-    matches!(c, '<' | '>')
-}
-
-/// Characters that a label has in quotes only.
-pub(super) fn is_reserved(c: char) -> bool {
-    let is_other = c.is_whitespace() || c.is_control() || matches!(c, '{' | '}' | ',');
-    is_operator(c) || is_angle(c) || is_quote(c) || is_other
-}
-
-fn is_quote(c: char) -> bool {
-    matches!(c, '"' | '\'' | '`')
-}
 
 /// Operators of other languages and other orders, and what is written here.
 const MEANT: [(&str, &str); 10] = [
@@ -38,7 +20,15 @@ const MEANT: [(&str, &str); 10] = [
     ("~~", "=~"),
 ];
 
-pub(super) fn matcher(text: &str) -> Result<Matcher, NoMatcher> {
+impl Matcher {
+    /// Reads a matcher. Whether it makes sense in a silence is for [`Matchers::new`](crate::silence::Matchers::new) to
+    /// say.
+    pub fn parse(text: &str) -> Result<Self, NoMatcher> {
+        matcher(text)
+    }
+}
+
+fn matcher(text: &str) -> Result<Matcher, NoMatcher> {
     let whole = trimmed(text, 0..text.len());
     if text[whole.clone()].starts_with('{') {
         return Err(

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::load::{SourceFile, load as load_rules};
 use crate::rule::Rule;
 use crate::silence::{Matchers, Reach, load};
+use crate::{SourceFile, load as load_rules};
 
 /// Four alerts: a rule of payments in two groups, one of nobody's, one whose values are odd.
 const ALERTS: [&[(&str, &str)]; 4] = [

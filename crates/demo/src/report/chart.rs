@@ -5,8 +5,8 @@
 use std::fmt::Write as _;
 
 use super::markup::Escaped;
-use crate::demo::series::Series;
-use crate::demo::story::minute;
+use crate::series::Series;
+use crate::story::minute;
 
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 240.0;
@@ -176,7 +176,7 @@ fn nice_step(highest: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::series::Point;
+    use crate::series::Point;
 
     fn chart<'a>(series: &'a Series, flags: &'a [(i64, String, bool)]) -> Chart<'a> {
         Chart {

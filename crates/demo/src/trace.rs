@@ -1,6 +1,6 @@
 //! One request's trace while it is made: spans open and close as a clock moves on.
 
-use super::otlp::{Attributes, Event, Kind, Span, Text, Value};
+use super::otlp::{Attributes, Event, Span, SpanKind, Text, Value};
 use super::random::Random;
 use super::shop::Pod;
 
@@ -41,7 +41,7 @@ impl<'a> Trace<'a> {
         &mut self,
         pod: Pod,
         parent: Option<Open>,
-        kind: Kind,
+        kind: SpanKind,
         name: impl Into<Text>,
         attributes: Attributes,
     ) -> Open {

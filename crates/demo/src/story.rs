@@ -9,7 +9,7 @@ use super::series::Series;
 use super::watch::{Alert, Minute};
 
 /// All that is told.
-pub(crate) struct Story {
+pub struct Story {
     /// Nanoseconds since the epoch.
     pub(crate) start: i64,
     pub(crate) end: i64,

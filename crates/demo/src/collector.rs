@@ -9,8 +9,10 @@ use std::io::{self, Write as _};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use fluo_alerts::time;
+use opentelemetry_proto::tonic::trace::v1::TracesData;
+use prost::Message as _;
 
-use super::otlp::{self, ResourceSpans, ScopeSpans};
+use super::otlp::{message, sender};
 use super::random::Random;
 use super::shop::{GATEWAYS, Gateway};
 use super::trace::Sent;
@@ -84,8 +86,8 @@ fn next(at: i64, every: i64, phase: i64) -> i64 {
 fn object(gateway: Gateway, written_ms: i64, id: [u8; 10], batch: &[&Sent]) -> io::Result<Object> {
     let request = request(batch);
     let (suffix, bytes) = match gateway {
-        Gateway::Web => ("json.gz", gzip(otlp::json(&request).as_bytes())?),
-        Gateway::Core => ("binpb.zst", zstd::encode_all(&otlp::protobuf(&request)[..], 3)?),
+        Gateway::Web => ("json.gz", gzip(&serde_json::to_vec(&request)?)?),
+        Gateway::Core => ("binpb.zst", zstd::encode_all(&request.encode_to_vec()[..], 3)?),
     };
     let key = format!("raw/{}/traces_{}.{suffix}", folder(written_ms * MILLISECOND), uuid_v7(written_ms, id));
     let span_ids = batch.iter().map(|sent| sent.span.span_id).collect();
@@ -93,19 +95,17 @@ fn object(gateway: Gateway, written_ms: i64, id: [u8; 10], batch: &[&Sent]) -> i
 }
 
 /// One export request: spans by sender, in the order in which the senders were first seen.
-fn request<'a>(batch: &[&'a Sent]) -> Vec<ResourceSpans<'a>> {
+fn request(batch: &[&Sent]) -> TracesData {
     let mut pods = Vec::new();
-    let mut request: Vec<ResourceSpans<'a>> = Vec::new();
+    let mut request = TracesData::default();
     for sent in batch {
         let at = pods.iter().position(|pod| *pod == sent.pod).unwrap_or_else(|| {
             pods.push(sent.pod);
-            let (name, version) = sent.pod.service.scope();
-            let scopes = vec![ScopeSpans { name, version, spans: Vec::new() }];
-            request.push(ResourceSpans { attributes: sent.pod.resource(), scopes });
+            request.resource_spans.push(sender(&sent.pod.resource(), sent.pod.service.scope()));
             pods.len() - 1
         });
-        for scope in &mut request[at].scopes {
-            scope.spans.push(&sent.span);
+        for scope in &mut request.resource_spans[at].scope_spans {
+            scope.spans.push(message(&sent.span));
         }
     }
     request

@@ -3,20 +3,22 @@
 //!
 //! | stage | input → output |
 //! | --- | --- |
-//! | [`shop`], [`incident`] | who there is; what goes wrong, and when |
-//! | [`requests`], [`trace`], [`mod@traffic`] | customers → spans |
-//! | [`otlp`], [`collector`] | spans → objects in the bucket, with the moments at which they are there |
-//! | [`bucket`] | objects → span files |
-//! | [`rules`], [`mod@watch`] | span files → alerts, minute by minute |
-//! | [`mod@series`] | span files → a rule's value over time |
-//! | [`story`] | all of it together |
-//! | [`telling`], [`report`], [`readme`] | the story → a terminal, a page, a note beside the files |
+//! | `shop`, `incident` | who there is; what goes wrong, and when |
+//! | `requests`, `trace`, `traffic` | customers → spans |
+//! | `otlp`, `collector` | spans → objects in the bucket, with the moments at which they are there |
+//! | `bucket` | objects → span files |
+//! | `rules`, `watch` | span files → alerts, minute by minute |
+//! | `series` | span files → a rule's value over time |
+//! | `story` | all of it together |
+//! | `telling`, `report`, `readme` | the story → a terminal, a page, a note beside the files |
 //!
-//! The same start gives the same bytes.
+//! The same start gives the same bytes. No clock and no environment: when the story begins is an argument.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
 
 mod bucket;
 mod collector;
-pub(crate) mod folder;
+mod error;
+pub mod folder;
 mod incident;
 mod otlp;
 mod random;
@@ -48,12 +50,13 @@ use self::incident::{Incident, MINUTES};
 use self::random::Random;
 use self::rules::{ALARMS, RULES, planned, sources};
 use self::series::series;
-use self::story::{Alarm, RuleAtWork, Story};
+use self::story::{Alarm, RuleAtWork};
 use self::traffic::traffic;
 use self::watch::{Watched, violations, watch};
-use crate::exit::Failure;
 
-pub(crate) use self::telling::tell;
+pub use self::error::DemoError;
+pub use self::story::Story;
+pub use self::telling::tell;
 
 /// Every run draws the same numbers.
 const SEED: u64 = 20;
@@ -62,16 +65,20 @@ const SEED: u64 = 20;
 const CHART_STEP: Nanos = Nanos(5_000_000_000);
 
 /// How long the story goes on.
-pub(crate) const LENGTH: Nanos = Nanos(MINUTES * Nanos::MINUTE.0);
+pub const LENGTH: Nanos = Nanos(MINUTES * Nanos::MINUTE.0);
 
 /// Lets the story happen in `folder`, beginning at `start`, a whole minute in nanoseconds since the epoch.
-pub(crate) async fn play(folder: &Path, start: i64) -> Result<Story, Failure> {
+///
+/// # Errors
+///
+/// [`DemoError::Failed`].
+pub async fn play(folder: &Path, start: i64) -> Result<Story, DemoError> {
     let end = start + LENGTH.0;
     let incident = Incident::new(start);
     let mut random = Random::new(SEED);
     let spans = traffic(start, incident, &mut random);
     let objects = collect(&spans, end, &mut random)
-        .map_err(|error| Failure::because("could not compress an object", error))?;
+        .map_err(|error| DemoError::because("could not compress an object", error))?;
     drop(spans);
 
     for file in RULES.iter().chain(&ALARMS) {
@@ -86,7 +93,10 @@ pub(crate) async fn play(folder: &Path, start: i64) -> Result<Story, Failure> {
     let source = bucket.source().await?;
     let found = leave_violations(folder, &session, &rules, &source).await?;
     let moments = TimeRange { from: start, to: end };
-    let subject = rules.first().map(RulePlan::rule).ok_or_else(|| Failure::usage("the demo has no rule"))?;
+    let subject = rules
+        .first()
+        .map(RulePlan::rule)
+        .ok_or_else(|| DemoError::because("could not find a rule", "the demo has none"))?;
     let rule = RuleAtWork {
         name: subject.name.clone(),
         text: subject.source.text.to_string(),
@@ -109,7 +119,7 @@ async fn leave_violations(
     session: &SessionContext,
     rules: &[RulePlan],
     source: &SpanSource,
-) -> Result<Vec<Violation>, Failure> {
+) -> Result<Vec<Violation>, DemoError> {
     let mut all = Vec::new();
     for plan in rules {
         all.extend(violations(session, plan, source, Range::default()).await?);
@@ -118,7 +128,7 @@ async fn leave_violations(
     let mut text = String::new();
     for violation in &all {
         let line = fluo_rules::json::to_string(violation)
-            .map_err(|error| Failure::because("could not write JSON", error))?;
+            .map_err(|error| DemoError::because("could not write JSON", error))?;
         text.push_str(&line);
         text.push('\n');
     }
@@ -131,7 +141,7 @@ async fn alarms(
     session: &SessionContext,
     source: &SpanSource,
     moments: TimeRange,
-) -> Result<Vec<Alarm>, Failure> {
+) -> Result<Vec<Alarm>, DemoError> {
     let mut alarms = Vec::new();
     for plan in planned(&ALARMS)? {
         let rule = plan.rule();
@@ -161,7 +171,7 @@ fn put_together(
     // The newest span of the evidence is the one with which the condition began to hold.
     let decisive = alert.as_ref().and_then(|alert| alert.violation.evidence.first());
     let in_bucket_at = decisive.and_then(|span| {
-        let holds = |object: &&Object| object.span_ids.iter().any(|id| hex(*id) == span.span_id);
+        let holds = |object: &&Object| object.span_ids.iter().any(|id| hex::encode(id) == span.span_id);
         objects.iter().find(holds).map(Object::written)
     });
     Story {
@@ -178,8 +188,4 @@ fn put_together(
         span_files: 0,
         rules: 0,
     }
-}
-
-fn hex(id: [u8; 8]) -> String {
-    format!("{:016x}", u64::from_be_bytes(id))
 }

@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path as FilePath;
+use std::sync::Arc;
 
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::prelude::SessionContext;
 use fluo_alerts::notification::Event;
 use fluo_alerts::template::Renderer;
@@ -12,16 +14,17 @@ use fluo_alerts::violation::Violation;
 use fluo_engine::{Range, SpanSource, evaluate, record};
 use fluo_evaluator::arrivals::{Live, Scheduled};
 use fluo_evaluator::replay::replay;
-use fluo_evaluator::{RuleSet, Settings};
+use fluo_evaluator::span_data::SpanData;
+use fluo_evaluator::{Evaluator, RuleSet, Settings};
 use fluo_plan::RulePlan;
 use fluo_rules::SourceFile;
 use fluo_rules::duration::Nanos;
+use fluo_store::open_root;
 use object_store::path::Path;
 
 use super::bucket::Bucket;
 use super::collector::Object;
-use crate::deployed::{evaluator, root};
-use crate::exit::Failure;
+use crate::error::DemoError;
 
 /// One evaluation.
 #[derive(Debug)]
@@ -56,7 +59,7 @@ pub(crate) async fn watch(
     bucket: &mut Bucket,
     objects: &[Object],
     (start, minutes): (i64, i64),
-) -> Result<Watched, Failure> {
+) -> Result<Watched, DemoError> {
     let mut seen = Vec::new();
     let mut left = objects;
     for minute in 1..=minutes {
@@ -65,14 +68,19 @@ pub(crate) async fn watch(
         left = later;
         seen.push(Minute { at, objects: arrived.len(), spans: bucket.receive(arrived).await? });
     }
-    let root = root(&folder.to_string_lossy())?;
+    let root = open_root(&folder.to_string_lossy(), &|_| None)
+        .map_err(|error| DemoError::because(format!("could not open `{}`", folder.display()), error))?;
     let live = Live { store: root.store.clone(), spans: root.at(&Path::from("spans")) };
     let arrivals = Scheduled { live, arrival: bucket.arrival() };
     let set = RuleSet::load(rules, &BTreeMap::new());
     let times = std::iter::once(start).chain(seen.iter().map(|minute| minute.at));
-    let replayed = replay(&evaluator(Settings::default(), root)?, &set, &arrivals, times)
+    let runtime = Arc::new(RuntimeEnv::default());
+    let data = SpanData::new(root, &runtime)
+        .map_err(|error| DemoError::because("could not read the store", error))?;
+    let evaluator = Evaluator::new(Settings::default(), data, runtime);
+    let replayed = replay(&evaluator, &set, &arrivals, times)
         .await
-        .map_err(|error| Failure::because("could not evaluate the rules", error))?;
+        .map_err(|error| DemoError::because("could not evaluate the rules", error))?;
     let mut alerts: Vec<Alert> = Vec::new();
     let mut places = BTreeMap::new();
     for notification in replayed.notifications {
@@ -96,20 +104,21 @@ pub(crate) async fn violations(
     plan: &RulePlan,
     source: &SpanSource,
     range: Range,
-) -> Result<Vec<Violation>, Failure> {
+) -> Result<Vec<Violation>, DemoError> {
     let rule = plan.rule();
     let outcome = evaluate(session, plan, source, range)
         .await
-        .map_err(|error| Failure::because(format!("could not judge `{}`", rule.name), error))?;
+        .map_err(|error| DemoError::because(format!("could not judge `{}`", rule.name), error))?;
     let renderer = Renderer::new(None);
     outcome
         .violations
         .iter()
         .map(|observed| match record::violation(rule, observed, &renderer) {
             (violation, None) => Ok(violation),
-            (_, Some(reason)) => {
-                Err(Failure::because(format!("the summary of `{}` could not be rendered", rule.name), reason))
-            }
+            (_, Some(reason)) => Err(DemoError::because(
+                format!("the summary of `{}` could not be rendered", rule.name),
+                reason,
+            )),
         })
         .collect()
 }

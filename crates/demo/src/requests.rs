@@ -1,7 +1,7 @@
 //! What customers do in the shop, as the traces that it leaves.
 
 use super::incident::Incident;
-use super::otlp::{Attributes, Kind};
+use super::otlp::{Attributes, SpanKind};
 use super::shop::{Pod, Service};
 use super::trace::{Open, Trace};
 
@@ -48,7 +48,7 @@ pub(crate) fn cart(trace: &mut Trace<'_>) {
     let (front, root) = arrive(trace, "GET", "/cart", "/cart".to_owned());
     let (pod, client, server) = call(trace, front, root, Service::Cart, "GET", "/cart");
     let attributes = vec![("db.system.name", "redis".into()), ("db.operation.name", "HGETALL".into())];
-    let redis = trace.open(pod, Some(server), Kind::Client, "HGETALL", attributes);
+    let redis = trace.open(pod, Some(server), SpanKind::Client, "HGETALL", attributes);
     trace.pass(300, 1_500);
     trace.close(redis);
     answer(trace, client, server, 200);
@@ -68,13 +68,13 @@ pub(crate) fn login(trace: &mut Trace<'_>, incident: Incident, right_password: b
         (false, _) => Login::WrongPassword,
     };
     let attributes = vec![("http.method", "POST".into()), ("http.route", "/auth".into())];
-    let server = trace.open(pod, Some(client), Kind::Server, "auth_user", attributes);
+    let server = trace.open(pod, Some(client), SpanKind::Server, "auth_user", attributes);
     query(trace, pod, server, "users", "SELECT id, password_hash FROM users WHERE email = $1");
-    let check = trace.open(pod, Some(server), Kind::Internal, "check_password", Vec::new());
+    let check = trace.open(pod, Some(server), SpanKind::Internal, "check_password", Vec::new());
     trace.pass(35_000, 80_000);
     trace.close(check);
     if outcome != Login::WrongPassword {
-        let sign = trace.open(pod, Some(server), Kind::Internal, "directory.verify_token", Vec::new());
+        let sign = trace.open(pod, Some(server), SpanKind::Internal, "directory.verify_token", Vec::new());
         trace.pass(2_000, 9_000);
         if outcome == Login::WrongToken {
             trace.fail(sign, "the directory does not know this service token");
@@ -108,7 +108,7 @@ pub(crate) fn checkout(trace: &mut Trace<'_>) {
     let (payment, to_payment, charge) = call(trace, pod, server, Service::Payment, "POST", "/charges");
     let amount = i64::try_from(trace.random.between(9, 400)).unwrap_or(0);
     let attributes = vec![("amount", amount.into()), ("currency", "EUR".into())];
-    let card = trace.open(payment, Some(charge), Kind::Client, "payment.charge_card", attributes);
+    let card = trace.open(payment, Some(charge), SpanKind::Client, "payment.charge_card", attributes);
     trace.pass(80_000, 420_000);
     trace.close(card);
     let status = if trace.random.chance(12) { 402 } else { 201 };
@@ -118,13 +118,13 @@ pub(crate) fn checkout(trace: &mut Trace<'_>) {
         let attributes = || -> Attributes {
             vec![("messaging.system", "kafka".into()), ("messaging.destination.name", "orders".into())]
         };
-        let send = trace.open(pod, Some(server), Kind::Producer, "send orders", attributes());
+        let send = trace.open(pod, Some(server), SpanKind::Producer, "send orders", attributes());
         trace.pass(800, 3_000);
         trace.close(send);
         let answered = trace.now;
         trace.pass(20_000, 900_000);
         let shipping = Pod::any(Service::Shipping, trace.random);
-        let process = trace.open(shipping, Some(send), Kind::Consumer, "process orders", attributes());
+        let process = trace.open(shipping, Some(send), SpanKind::Consumer, "process orders", attributes());
         trace.pass(4_000, 40_000);
         trace.close(process);
         // Shipping takes its time; the customer does not wait for it.
@@ -149,7 +149,7 @@ fn arrive(trace: &mut Trace<'_>, method: &'static str, route: &'static str, path
         ("client.address", address.into()),
         ("user_agent.original", agent.into()),
     ];
-    let root = trace.open(pod, None, Kind::Server, format!("{method} {route}"), attributes);
+    let root = trace.open(pod, None, SpanKind::Server, format!("{method} {route}"), attributes);
     trace.pass(400, 2_500);
     (pod, root)
 }
@@ -176,7 +176,7 @@ fn call_out(
         ("server.address", service.name().into()),
         ("server.port", 8080.into()),
     ];
-    trace.open(caller, Some(parent), Kind::Client, method, attributes)
+    trace.open(caller, Some(parent), SpanKind::Client, method, attributes)
 }
 
 /// One service calls another over HTTP: both sides.
@@ -192,7 +192,7 @@ fn call(
     trace.pass(300, 1_200);
     let pod = Pod::any(service, trace.random);
     let attributes = vec![("http.request.method", method.into()), ("http.route", route.into())];
-    let server = trace.open(pod, Some(client), Kind::Server, format!("{method} {route}"), attributes);
+    let server = trace.open(pod, Some(client), SpanKind::Server, format!("{method} {route}"), attributes);
     (pod, client, server)
 }
 
@@ -231,7 +231,7 @@ fn query(trace: &mut Trace<'_>, pod: Pod, parent: Open, table: &'static str, tex
         ("db.collection.name", table.into()),
         ("db.query.text", text.into()),
     ];
-    let span = trace.open(pod, Some(parent), Kind::Client, format!("{operation} {table}"), attributes);
+    let span = trace.open(pod, Some(parent), SpanKind::Client, format!("{operation} {table}"), attributes);
     trace.pass(700, 8_000);
     trace.close(span);
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::exit::Failure;
+use crate::error::DemoError;
 
 /// Says that a folder is a demo's.
 const MARK: &str = ".fluo-demo";
@@ -12,21 +12,24 @@ const MARK: &str = ".fluo-demo";
 const MARK_TEXT: &str = "`fluo demo` made this folder, and may replace raw/ and spans/ in it.\n";
 
 /// Where the demo goes when nobody says where.
-pub(crate) const DEFAULT: &str = "fluo-demo";
+pub const DEFAULT: &str = "fluo-demo";
 
 /// Leaves `folder` ready for a demo: with the mark, and without what a former demo left.
-pub(crate) fn prepare(folder: &Path) -> Result<(), Failure> {
+///
+/// # Errors
+///
+/// [`DemoError::NoFolder`], [`DemoError::NotEmpty`]; [`DemoError::Failed`] where it cannot be written to.
+pub fn prepare(folder: &Path) -> Result<(), DemoError> {
     let cannot =
-        |error: io::Error| Failure::because(format!("could not write to `{}`", folder.display()), error);
+        |error: io::Error| DemoError::because(format!("could not write to `{}`", folder.display()), error);
     if folder.exists() && !folder.is_dir() {
-        return Err(Failure::usage(format!("`{}` is a file", folder.display())).hint("--out names a folder"));
+        return Err(DemoError::NoFolder(folder.to_owned()));
     }
     fs::create_dir_all(folder).map_err(cannot)?;
     let former = folder.join(MARK).is_file();
     let empty = fs::read_dir(folder).map_err(cannot)?.next().is_none();
     if !former && !empty {
-        return Err(Failure::usage(format!("`{}` is not empty, and not of a former demo", folder.display()))
-            .hint("give an empty or new folder with --out DIR"));
+        return Err(DemoError::NotEmpty(folder.to_owned()));
     }
     // First of all, so that a demo that is interrupted can be started again.
     fs::write(folder.join(MARK), MARK_TEXT).map_err(cannot)?;
@@ -41,9 +44,10 @@ pub(crate) fn prepare(folder: &Path) -> Result<(), Failure> {
 }
 
 /// Writes a file of the demo; `name` is relative to its folder.
-pub(crate) fn write(folder: &Path, name: &str, content: &str) -> Result<(), Failure> {
+pub(crate) fn write(folder: &Path, name: &str, content: &str) -> Result<(), DemoError> {
     let path = folder.join(name);
-    let cannot = |error: io::Error| Failure::because(format!("could not write `{}`", path.display()), error);
+    let cannot =
+        |error: io::Error| DemoError::because(format!("could not write `{}`", path.display()), error);
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(cannot)?;
     }
@@ -67,7 +71,10 @@ mod tests {
 
         for (scenario, path) in [("somebody's folder", place.path()), ("a file", &folder.join("mine.txt"))] {
             let refused = prepare(path).unwrap_err();
-            assert_eq!(refused.status, crate::exit::Status::Usage, "{scenario}");
+            assert!(
+                matches!(refused, DemoError::NotEmpty(_) | DemoError::NoFolder(_)),
+                "{scenario}: {refused}"
+            );
         }
         assert!(!place.path().join(MARK).exists());
     }

@@ -17,7 +17,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 
 use super::collector::Object;
-use crate::exit::Failure;
+use crate::error::DemoError;
 
 /// Raw objects in, span files out.
 pub(crate) struct Bucket {
@@ -34,11 +34,11 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     /// Over a folder that exists.
-    pub(crate) fn open(folder: &FilePath) -> Result<Self, Failure> {
-        let cannot = |error| Failure::because(format!("could not open `{}`", folder.display()), error);
+    pub(crate) fn open(folder: &FilePath) -> Result<Self, DemoError> {
+        let cannot = |error| DemoError::because(format!("could not open `{}`", folder.display()), error);
         let absolute = folder.canonicalize().map_err(cannot)?;
         let root = Path::from_absolute_path(&absolute)
-            .map_err(|error| Failure::because(format!("could not open `{}`", folder.display()), error))?;
+            .map_err(|error| DemoError::because(format!("could not open `{}`", folder.display()), error))?;
         Ok(Self {
             folder: absolute,
             store: Arc::new(LocalFileSystem::new()),
@@ -51,7 +51,7 @@ impl Bucket {
 
     /// What objects in the bucket set off: they are there, and the ingest function turns them into Parquet. Gives the
     /// number of their spans.
-    pub(crate) async fn receive(&mut self, objects: &[Object]) -> Result<u64, Failure> {
+    pub(crate) async fn receive(&mut self, objects: &[Object]) -> Result<u64, DemoError> {
         let at_once = std::thread::available_parallelism().map_or(1, usize::from);
         let bucket = &*self;
         let ingested: Vec<Ingested> = stream::iter(objects)
@@ -78,8 +78,8 @@ impl Bucket {
         self.arrival.clone()
     }
 
-    async fn receive_one(&self, object: &Object) -> Result<Ingested, Failure> {
-        let cannot_write = |error| Failure::because(format!("could not write `{}`", object.key), error);
+    async fn receive_one(&self, object: &Object) -> Result<Ingested, DemoError> {
+        let cannot_write = |error| DemoError::because(format!("could not write `{}`", object.key), error);
         let path = self.folder.join(&object.key);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(cannot_write)?;
@@ -94,22 +94,22 @@ impl Bucket {
         let ingested =
             ingest_object(store, &self.spans, bytes, Written::At(object.written_ms), &self.layout, &options)
                 .await
-                .map_err(|error| Failure::because(format!("could not ingest `{}`", object.key), error))?;
+                .map_err(|error| DemoError::because(format!("could not ingest `{}`", object.key), error))?;
         if !ingested.set_aside.is_empty() {
             let why = ingested.set_aside.in_words();
-            return Err(Failure::because(format!("`{}` held broken spans", object.key), why));
+            return Err(DemoError::because(format!("`{}` held broken spans", object.key), why));
         }
         Ok(ingested)
     }
 
     /// All spans that are there by now.
-    pub(crate) async fn source(&self) -> Result<SpanSource, Failure> {
+    pub(crate) async fn source(&self) -> Result<SpanSource, DemoError> {
         let store: Arc<dyn ObjectStore> = Arc::<LocalFileSystem>::clone(&self.store);
         let files = DataFiles::new(store, ObjectStoreUrl::local_filesystem());
         let tried = || format!("could not read `{}`", self.spans);
-        let opened = files.below(&self.spans).await.map_err(|error| Failure::because(tried(), error))?;
+        let opened = files.below(&self.spans).await.map_err(|error| DemoError::because(tried(), error))?;
         match opened.faults.into_iter().next() {
-            Some((_, fault)) => Err(Failure::because(tried(), fault)),
+            Some((_, fault)) => Err(DemoError::because(tried(), fault)),
             None => Ok(opened.source),
         }
     }

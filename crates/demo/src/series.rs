@@ -12,7 +12,7 @@ use fluo_rules::expr::{Expr, ExprKind};
 use fluo_rules::matcher::Value;
 use fluo_rules::rule::Rule;
 
-use crate::exit::Failure;
+use crate::error::DemoError;
 
 /// What the left side of a condition's first comparison was, over the window that ends at each moment.
 #[derive(Debug, Default)]
@@ -54,8 +54,8 @@ pub(crate) async fn series(
     step: Nanos,
     source: &SpanSource,
     moments: TimeRange,
-) -> Result<Series, Failure> {
-    let failed = |error: EngineError| Failure::because(format!("could not chart `{}`", rule.name), error);
+) -> Result<Series, DemoError> {
+    let failed = |error: EngineError| DemoError::because(format!("could not chart `{}`", rule.name), error);
     // On a grid, every moment is given; judged at its spans, only those at which the condition holds.
     let on_grid = Rule { every: Some(step), ..rule.clone() };
     let plan = RulePlan::new(Arc::new(on_grid)).map_err(|error| failed(error.into()))?;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use fluo_plan::RulePlan;
 use fluo_rules::{SourceFile, load, render};
 
-use crate::exit::{Failure, chain};
+use fluo_alerts::escape::chain;
+
+use crate::error::DemoError;
 
 /// A rule file below the demo's folder.
 pub(crate) struct RuleFile {
@@ -16,13 +18,10 @@ pub(crate) struct RuleFile {
 
 /// The rule that the story is about comes first; the other has nothing to tell of this incident, and must not.
 pub(crate) const RULES: [RuleFile; 2] = [
-    RuleFile {
-        path: "rules/auth-failures.yml",
-        text: include_str!("../../../../rules/auth/auth-failures.yml"),
-    },
+    RuleFile { path: "rules/auth-failures.yml", text: include_str!("../../../rules/auth/auth-failures.yml") },
     RuleFile {
         path: "rules/server-error-burst.yml",
-        text: include_str!("../../../../rules/http/server-error-burst.yml"),
+        text: include_str!("../../../rules/http/server-error-burst.yml"),
     },
 ];
 
@@ -36,12 +35,12 @@ pub(crate) fn sources(files: &[RuleFile]) -> Vec<SourceFile> {
 }
 
 /// Loads and plans rule files.
-pub(crate) fn planned(files: &[RuleFile]) -> Result<Vec<RulePlan>, Failure> {
+pub(crate) fn planned(files: &[RuleFile]) -> Result<Vec<RulePlan>, DemoError> {
     let files = sources(files);
     let loaded = load(&files);
     if loaded.is_partial() {
         let findings = render::human::render(&loaded.findings, &files, false);
-        return Err(Failure::because("the demo's own rules do not load", findings));
+        return Err(DemoError::because("the demo's own rules do not load", findings));
     }
     loaded
         .rules
@@ -49,7 +48,7 @@ pub(crate) fn planned(files: &[RuleFile]) -> Result<Vec<RulePlan>, Failure> {
         .map(|rule| {
             let name = rule.name.clone();
             RulePlan::new(Arc::new(rule))
-                .map_err(|error| Failure::because(format!("could not plan `{name}`"), chain(&error)))
+                .map_err(|error| DemoError::because(format!("could not plan `{name}`"), chain(&error)))
         })
         .collect()
 }

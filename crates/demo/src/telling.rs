@@ -40,7 +40,7 @@ impl Paint {
 }
 
 /// The whole text; `folder` is where the files lie.
-pub(crate) fn tell(story: &Story, folder: &Path, colour: bool) -> String {
+pub fn tell(story: &Story, folder: &Path, colour: bool) -> String {
     let paint = Paint { colour };
     let mut lines = introduction(story, paint);
     lines.extend(minutes(story, paint));

@@ -1,0 +1,10 @@
+//! How long, how deep and how high an expression may be.
+
+/// The longest expression, in bytes.
+pub const MAX_BYTES: usize = 16 * 1024;
+
+/// How deep parentheses, calls, lists, `not` and unary minus may be nested.
+pub const MAX_NESTING: usize = 64;
+
+/// The longest chain of operators on one level (`a or b or c …`), and the greatest height of a tree.
+pub const MAX_HEIGHT: usize = 256;

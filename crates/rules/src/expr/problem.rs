@@ -1,0 +1,38 @@
+//! A mistake in an expression, before it has a place in a file.
+
+use std::ops::Range;
+
+use crate::diagnostic::Code;
+
+/// Something wrong with an expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What kind of mistake.
+    pub code: Code,
+    /// Bytes of the expression's text, on character boundaries; empty at the end of the text.
+    pub at: Range<usize>,
+    /// What is wrong, in one line.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    pub(super) fn new(code: Code, at: Range<usize>, message: impl Into<String>) -> Self {
+        Self { code, at, message: one_line(message.into()), hint: None }
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(one_line(hint.into()));
+        self
+    }
+}
+
+/// Control characters of the expression that a message quotes, in their escaped form.
+pub(super) fn one_line(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(escaped).collect()
+}

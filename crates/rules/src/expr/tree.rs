@@ -1,0 +1,155 @@
+//! The checked tree: what every expression is once its names, types and units are known.
+
+use std::ops::Range;
+
+use crate::field::Field;
+use crate::matcher::Value;
+
+/// A checked expression.
+#[derive(Debug, Clone)]
+pub struct Expr {
+    /// What it is.
+    pub kind: ExprKind,
+    /// Bytes of the expression's text.
+    pub at: Range<usize>,
+}
+
+/// Where two expressions stand does not make them different.
+impl PartialEq for Expr {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind == other.kind
+    }
+}
+
+impl Expr {
+    /// The expressions that it is built from, in the order of the text.
+    pub fn children(&self) -> Vec<&Self> {
+        match &self.kind {
+            ExprKind::Literal(_) | ExprKind::Field(_) | ExprKind::Aggregate(_) => Vec::new(),
+            ExprKind::Not(inner) | ExprKind::Negate(inner) | ExprKind::In(inner, _) => vec![inner],
+            ExprKind::Regex { item, .. } => vec![item],
+            ExprKind::And(left, right)
+            | ExprKind::Or(left, right)
+            | ExprKind::Compare(_, left, right)
+            | ExprKind::Arithmetic(_, left, right) => vec![left, right],
+            ExprKind::Between(item, low, high) => vec![item, low, high],
+            ExprKind::Call(_, arguments) => arguments.iter().collect(),
+        }
+    }
+}
+
+/// An expression's forms. "No value" propagates through arithmetic and functions; a comparison, test or
+/// membership with no value is false, so that every boolean is either true or false.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ExprKind {
+    /// A constant; kind and status words are `Value::Text`.
+    Literal(Value),
+    /// A field of the span (`where` only).
+    Field(Field),
+    /// An aggregate by name (`condition` only).
+    Aggregate(String),
+    /// Logical not.
+    Not(Box<Expr>),
+    /// Logical and.
+    And(Box<Expr>, Box<Expr>),
+    /// Logical or.
+    Or(Box<Expr>, Box<Expr>),
+    /// A comparison.
+    Compare(Comparison, Box<Expr>, Box<Expr>),
+    /// `=~` and `!~`: the pattern (valid for the `regex` crate) matches the whole text; negated, the item has a value, and
+    /// it matches none of it.
+    Regex {
+        /// The text.
+        item: Box<Expr>,
+        /// The pattern.
+        pattern: String,
+        /// `!~`.
+        negated: bool,
+    },
+    /// `item in [a, b]`.
+    In(Box<Expr>, Vec<Value>),
+    /// `between(x, low, high)`: both ends included.
+    Between(Box<Expr>, Box<Expr>, Box<Expr>),
+    /// Unary minus.
+    Negate(Box<Expr>),
+    /// Arithmetic.
+    Arithmetic(Arithmetic, Box<Expr>, Box<Expr>),
+    /// A function of values.
+    Call(Function, Vec<Expr>),
+}
+
+/// Comparison operators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// `=`, `==`
+    Eq,
+    /// `!=`
+    Ne,
+    /// `<`
+    Lt,
+    /// `<=`
+    Lte,
+    /// `>`
+    Gt,
+    /// `>=`
+    Gte,
+}
+
+impl Comparison {
+    /// The operator that holds for swapped sides.
+    #[must_use]
+    pub fn mirrored(self) -> Self {
+        match self {
+            Self::Eq | Self::Ne => self,
+            Self::Lt => Self::Gt,
+            Self::Lte => Self::Gte,
+            Self::Gt => Self::Lt,
+            Self::Gte => Self::Lte,
+        }
+    }
+}
+
+/// Arithmetic operators. Division by zero and results beyond the finite numbers are no value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// `+`
+    Add,
+    /// `-`
+    Subtract,
+    /// `*`
+    Multiply,
+    /// `/`, of real numbers: `1 / 2` is 0.5
+    Divide,
+}
+
+/// Functions of values. All but `Coalesce` have no value where an argument has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Function {
+    /// Absolute value.
+    Abs,
+    /// Largest integer not above.
+    Floor,
+    /// Smallest integer not below.
+    Ceil,
+    /// Nearest integer, half away from zero.
+    Round,
+    /// Smallest argument.
+    Min,
+    /// Largest argument.
+    Max,
+    /// The first argument that has a value. Beside a plain number an attribute is read as one, and has no value
+    /// where it is none; beside a text it is its text.
+    Coalesce,
+    /// Lower case (Unicode).
+    Lower,
+    /// Upper case (Unicode).
+    Upper,
+    /// The second text is in the first (boolean).
+    Contains,
+    /// The first text starts with the second (boolean).
+    StartsWith,
+    /// The first text ends with the second (boolean).
+    EndsWith,
+    /// Number of characters of a text.
+    Length,
+}
