@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use fluo_rules::diagnostic::Place;
 use fluo_rules::rule::Rule;
-use fluo_rules::standalone::{hashes, standalone_all};
+use fluo_rules::standalone::standalone_all;
 use fluo_rules::{SourceFile, load};
 
 const SEPARATORS: [char; 2] = ['/', MAIN_SEPARATOR];
@@ -96,8 +96,8 @@ impl RuleSet {
             set.without_rules.remove(rule.source.file.as_ref());
         }
         let rules: Vec<Rule> = loaded.rules.into_iter().filter(|rule| rule.enabled).collect();
-        let texts = standalone_all(&rules).into_iter().zip(hashes(&rules));
-        for ((text, hash), rule) in texts.zip(rules) {
+        for (text, rule) in standalone_all(&rules).into_iter().zip(rules) {
+            let hash = rule.source.hash.clone();
             set.rules.insert(rule.name.clone(), Known { rule: Arc::new(rule), hash, text });
         }
         set

@@ -22,8 +22,8 @@ use fluo_alerts::time;
 use fluo_alerts::violation::Violation;
 use fluo_engine::{EngineError, Range, record, session_with_memory};
 use fluo_plan::RulePlan;
+use fluo_rules::decisive::text_hash;
 use fluo_rules::rule::Rule;
-use fluo_rules::standalone::{rule_hash, text_hash};
 use fluo_rules::{SourceFile, load};
 use fluo_store::names::current;
 use fluo_store::{DataFile, DataFileName, Root, StoreError, etag, list_range};
@@ -220,7 +220,7 @@ async fn rule(hash: &str, root: &Root, findings: &mut Vec<Finding>) -> Result<Op
     let loaded = load(&[SourceFile::new(name.as_str(), bytes.to_vec())]);
     // Once, the hash was that of the text.
     let unaltered = std::str::from_utf8(&bytes).is_ok_and(|text| text_hash(text) == hash)
-        || loaded.rules.iter().any(|rule| rule_hash(rule) == hash);
+        || loaded.rules.iter().any(|rule| rule.source.hash == hash);
     if !unaltered {
         add(Kind::RuleAltered, format!("the text of the rule, `{name}`, was altered: its hash is another"));
         return Ok(None);

@@ -7,7 +7,7 @@
 //! | merge | nodes, `defaults` | one node a rule | `defaults` |
 //! | check | nodes | checked [`Rule`](rule::Rule)s and findings | `check`, [`expr`], [`template`] |
 //! | compare | rules of all files | unique names | [`load`](mod@load) |
-//! | keep | a [`Rule`](rule::Rule) | a text that loads by itself, and its hash | [`standalone`](mod@standalone) |
+//! | keep | a [`Rule`](rule::Rule) | a text that loads by itself | [`standalone`](mod@standalone), its hash [`decisive`] |
 //! | test | bytes | checked [`Test`](test_file::Test)s and findings | [`test_file`] |
 //! | silence | bytes | checked [`Silence`](silence::Silence)s and findings | [`silence`] |
 //! | configure | bytes | a document whose values are what their keys take, and findings | [`config`] |
@@ -31,6 +31,7 @@ mod yaml;
 pub mod code;
 pub mod comparison;
 pub mod config;
+pub mod decisive;
 pub mod diagnostic;
 pub mod duration;
 pub mod expr;
@@ -54,4 +55,4 @@ pub mod test_file;
 pub use expr::nearest::nearest;
 pub use load::{Loaded, load};
 pub use source_file::SourceFile;
-pub use standalone::{rule_hash, standalone};
+pub use standalone::standalone;

@@ -116,6 +116,9 @@ pub struct Source {
     pub text: Arc<str>,
     /// Bytes of `text` that are this rule.
     pub range: Range<usize>,
+    /// SHA-256 of what decides, in lower-case hexadecimal: the name that the rule's text is kept under
+    /// ([`crate::decisive`]).
+    pub hash: String,
 }
 
 /// How bad a violation is.

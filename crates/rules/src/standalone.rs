@@ -1,4 +1,4 @@
-//! A rule's text by itself: what is kept of every rule that was ever used, and what its hash is made of.
+//! A rule's text by itself: what is kept of every rule that was ever used.
 //!
 //! In its file a rule may lean on `defaults`, on anchors of other rules, and on where it is indented. By itself it is
 //! a file of its own that loads as the same [`Rule`]: the file's `defaults` as they are written, and the rule as it
@@ -11,15 +11,9 @@
 //! | the same with the blank lines at its end | texts that keep them (`|+`) |
 //! | as a comment, and below it the same on one line, aliases and merge keys resolved | lines that end in a lone carriage return, and whatever else the forms above do not carry over |
 //! | the same with `defaults` merged in | rules so deep that nothing may stand around them |
-//!
-//! The hash is that of what decides: of the rule's keys with the defaults in their places, without those that say only
-//! who is told how, and without comments, order of keys and style. So it changes where moments may be judged otherwise,
-//! and not with a comment, a severity, or when the rule moves in its file.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-use sha2::{Digest as _, Sha256};
 
 use crate::defaults::merged;
 use crate::load::load;
@@ -43,55 +37,6 @@ pub fn standalone_all(rules: &[Rule]) -> Vec<String> {
     rules.iter().map(|rule| sources.standalone(rule)).collect()
 }
 
-/// Keys that decide nothing about a moment: who is told of it, how, how often, and how much is too much for one rule.
-const UNDECIDING: [&str; 10] = [
-    "annotations",
-    "description",
-    "enabled",
-    "group_limit",
-    "inhibit",
-    "labels",
-    "notification_limit",
-    "realert",
-    "severity",
-    "top",
-];
-
-/// SHA-256 of what decides of a rule, in lower-case hexadecimal: the name that its text is kept under.
-pub fn rule_hash(rule: &Rule) -> String {
-    hashes(std::slice::from_ref(rule)).remove(0)
-}
-
-/// [`rule_hash`] of each rule. Rules of one file must stand together, as [`load()`] gives them.
-pub fn hashes(rules: &[Rule]) -> Vec<String> {
-    let mut sources = Sources::default();
-    rules.iter().map(|rule| text_hash(&sources.of(rule, Source::decisive))).collect()
-}
-
-/// Returns whether two rules of different hashes judge every moment alike, because they differ in spelling alone
-/// (`60s`, `1m`).
-pub fn decide_alike(one: &Rule, other: &Rule) -> bool {
-    let mut aligned = other.clone();
-    aligned.description.clone_from(&one.description);
-    aligned.severity = one.severity;
-    aligned.enabled = one.enabled;
-    aligned.labels.clone_from(&one.labels);
-    aligned.annotations.clone_from(&one.annotations);
-    aligned.group_limit = one.group_limit;
-    aligned.realert = one.realert;
-    aligned.inhibit.clone_from(&one.inhibit);
-    aligned.notification_limit = one.notification_limit;
-    aligned.top.clone_from(&one.top);
-    aligned.condition.text.clone_from(&one.condition.text);
-    aligned.source = one.source.clone();
-    aligned == *one
-}
-
-/// SHA-256 of a text, in lower-case hexadecimal.
-pub fn text_hash(text: &str) -> String {
-    hex::encode(Sha256::digest(text))
-}
-
 /// The file that rules were taken from last, read.
 #[derive(Default)]
 struct Sources {
@@ -100,17 +45,12 @@ struct Sources {
 
 impl Sources {
     fn standalone(&mut self, rule: &Rule) -> String {
-        self.of(rule, Source::candidates)
-    }
-
-    /// What a function makes of a rule and the file that it stands in.
-    fn of(&mut self, rule: &Rule, make: impl Fn(&Source, &Rule, &str) -> String) -> String {
         let text = &rule.source.text;
         let source = match self.last.take() {
             Some((known, source)) if Arc::ptr_eq(&known, text) => source,
             _ => Source::read(text),
         };
-        let found = make(&source, rule, text);
+        let found = source.candidates(rule, text);
         self.last = Some((Arc::clone(text), source));
         found
     }
@@ -170,24 +110,6 @@ impl Source {
         last
     }
 
-    /// What decides, on one line; for a rule that came from no file its name.
-    fn decisive(&self, rule: &Rule, text: &str) -> String {
-        let places = self.items.get(&rule.source.range.start).into_iter().flatten();
-        let found = places.filter_map(|place| self.parts(*place, text)).map(|parts| {
-            let mut whole = merged(parts.item, parts.defaults);
-            if let Yaml::Map(entries) = &mut whole.value {
-                entries.retain(|entry| !UNDECIDING.contains(&entry.key.as_str()));
-            }
-            sort(&mut whole);
-            yaml::flow(&whole, text)
-        });
-        // An alias may bring several rules to one place, which differ in their names at least.
-        let name = yaml::quoted(&rule.name);
-        let mut found: Vec<String> = found.collect();
-        let own = found.iter().position(|text| text.contains(&format!("\"name\": {name}")));
-        own.map(|at| found.swap_remove(at)).or_else(|| found.pop()).unwrap_or(name)
-    }
-
     fn parts(&self, (document, number): (usize, usize), text: &str) -> Option<Parts<'_>> {
         let item = rules_of(self.roots.get(document)?).get(number)?;
         let root = self.documents.get(document)?.root();
@@ -204,20 +126,6 @@ impl Source {
                 .filter(|_| defaults.is_some())
                 .and_then(|part| part.excerpt(text)),
         })
-    }
-}
-
-/// Puts the keys of every mapping in order.
-fn sort(node: &mut Node) {
-    match &mut node.value {
-        Yaml::Map(entries) => {
-            entries.sort_by(|one, other| one.key.cmp(&other.key));
-            for entry in entries {
-                sort(&mut entry.value);
-            }
-        }
-        Yaml::List(items) => items.iter_mut().for_each(sort),
-        _ => {}
     }
 }
 

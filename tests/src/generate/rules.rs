@@ -118,7 +118,13 @@ fn frame() -> impl Strategy<Value = Frame> {
                 redact: Vec::new(),
                 eval_delay: None,
                 allowed_lateness: None,
-                source: Source { file: "generated.yml".into(), line: 1, text: "".into(), range: 0..0 },
+                source: Source {
+                    file: "generated.yml".into(),
+                    line: 1,
+                    text: "".into(),
+                    range: 0..0,
+                    hash: String::new(),
+                },
             },
         },
     )

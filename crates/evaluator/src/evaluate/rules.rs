@@ -6,7 +6,7 @@ use fluo_alerts::life_cycle::transition::{rule_changed, rule_removed};
 use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_engine::EngineError;
 use fluo_plan::{RulePlan, missing_can_make_true};
-use fluo_rules::standalone::decide_alike;
+use fluo_rules::decisive::decide_alike;
 use fluo_rules::{SourceFile, load};
 
 use super::files::Files;

@@ -9,6 +9,7 @@ use super::inhibit::Inhibits;
 use super::{
     Report, aggregation, condition, groups, inhibit, selector, shape, templates, timing, unsupported,
 };
+use crate::decisive;
 use crate::diagnostic::Code;
 use crate::duration::Nanos;
 use crate::keys::{CONVENTIONS, SEVERITIES, Shape, Table};
@@ -92,6 +93,7 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
                 line: place.start.line,
                 text: report.text(),
                 range,
+                hash: decisive::hash(node, &report.text()),
             };
             Some(Rule {
                 name,

@@ -14,13 +14,6 @@ pub(crate) fn flow(node: &Node, file: &str) -> String {
     text
 }
 
-/// A text in double quotes.
-pub(crate) fn quoted(text: &str) -> String {
-    let mut out = String::new();
-    write_text(&mut out, text);
-    out
-}
-
 fn write_node(out: &mut String, node: &Node, file: &str) {
     match &node.value {
         Yaml::Null => out.push('~'),

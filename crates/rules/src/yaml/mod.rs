@@ -25,7 +25,7 @@ use std::ops::Range;
 use crate::matcher::Number;
 
 pub(crate) use excerpt::{Excerpt, Part};
-pub(crate) use flow::{flow, quoted};
+pub(crate) use flow::flow;
 pub(crate) use mapping::resolve;
 pub(crate) use read::{Document, read};
 pub(crate) use source_map::locate;

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fluo_rules::decisive::{decide_alike, text_hash};
 use fluo_rules::rule::Rule;
-use fluo_rules::standalone::{decide_alike, rule_hash, standalone, standalone_all, text_hash};
+use fluo_rules::standalone::{standalone, standalone_all};
 use fluo_rules::{SourceFile, files, load};
 use proptest::prelude::*;
 use walkdir::WalkDir;
@@ -31,6 +32,7 @@ pub(crate) fn stands_alone(text: &str) -> Vec<String> {
         assert_eq!(standalone(rule), *alone);
         let twice = load(&[SourceFile::new("rules.yml", alone.as_str())]).rules.remove(0);
         assert_eq!(again(&standalone(&twice), rule), *rule, "{alone}");
+        assert_eq!(twice.source.hash, rule.source.hash, "{alone}");
     }
     texts
 }
@@ -54,14 +56,14 @@ fn the_hash_is_that_of_the_text() {
     let rule = &rules("- {name: a, span: {}, condition: count > 5}\n")[0];
     assert_eq!(standalone(rule), "- {name: a, span: {}, condition: count > 5}\n");
     // printf '%s' '{"condition": "count > 5", "name": "a", "span": {}}' | sha256sum
-    assert_eq!(rule_hash(rule), "6984e04f6b2eb048f5c8077fe3d378e3572c040d1344f7451403dffb4b7a2c06");
+    assert_eq!(rule.source.hash, "6984e04f6b2eb048f5c8077fe3d378e3572c040d1344f7451403dffb4b7a2c06");
     assert_eq!(text_hash(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
 #[test]
 fn the_hash_is_that_of_what_decides() {
     let base = "- name: a\n  span: {kind: server, service_name: pay}\n  condition: count > 5\n";
-    let of = |text: &str| rule_hash(&rules(text)[0]);
+    let of = |text: &str| rules(text).remove(0).source.hash;
     for (scenario, text) in [
         ("a comment", format!("# hands off\n{base}")),
         (

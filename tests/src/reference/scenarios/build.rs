@@ -102,7 +102,13 @@ pub(super) fn auth_failures() -> Rule {
         redact: Vec::new(),
         eval_delay: None,
         allowed_lateness: None,
-        source: Source { file: "auth.yml".into(), line: 1, text: "".into(), range: 0..0 },
+        source: Source {
+            file: "auth.yml".into(),
+            line: 1,
+            text: "".into(),
+            range: 0..0,
+            hash: String::new(),
+        },
     }
 }
 

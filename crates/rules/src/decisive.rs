@@ -1,0 +1,73 @@
+//! What decides of a rule: the hash that its text is kept under, and whether two rules decide alike.
+//!
+//! The hash is of the rule's keys with the defaults in their places, without those that say only who is told how, and
+//! without comments, order of keys and style. So it changes where moments may be judged otherwise, and not with a
+//! comment, a severity, or when the rule moves in its file. It is made of what was read and not of what that means:
+//! another version of fluo, which may read more out of it, has the same hash.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::rule::Rule;
+use crate::yaml::{self, Node, Yaml};
+
+/// Keys that decide nothing about a moment: who is told of it, how, how often, and how much is too much for one rule.
+const UNDECIDING: [&str; 10] = [
+    "annotations",
+    "description",
+    "enabled",
+    "group_limit",
+    "inhibit",
+    "labels",
+    "notification_limit",
+    "realert",
+    "severity",
+    "top",
+];
+
+/// SHA-256, in lower-case hexadecimal, of what decides of a rule whose keys, with the defaults among them, `whole` are.
+pub(crate) fn hash(whole: &Node, file: &str) -> String {
+    let mut decisive = whole.clone();
+    if let Yaml::Map(entries) = &mut decisive.value {
+        entries.retain(|entry| !UNDECIDING.contains(&entry.key.as_str()));
+    }
+    sort(&mut decisive);
+    text_hash(&yaml::flow(&decisive, file))
+}
+
+/// Returns whether two rules of different hashes judge every moment alike, because they differ in spelling alone
+/// (`60s`, `1m`).
+pub fn decide_alike(one: &Rule, other: &Rule) -> bool {
+    let mut aligned = other.clone();
+    aligned.description.clone_from(&one.description);
+    aligned.severity = one.severity;
+    aligned.enabled = one.enabled;
+    aligned.labels.clone_from(&one.labels);
+    aligned.annotations.clone_from(&one.annotations);
+    aligned.group_limit = one.group_limit;
+    aligned.realert = one.realert;
+    aligned.inhibit.clone_from(&one.inhibit);
+    aligned.notification_limit = one.notification_limit;
+    aligned.top.clone_from(&one.top);
+    aligned.condition.text.clone_from(&one.condition.text);
+    aligned.source = one.source.clone();
+    aligned == *one
+}
+
+/// SHA-256 of a text, in lower-case hexadecimal.
+pub fn text_hash(text: &str) -> String {
+    hex::encode(Sha256::digest(text))
+}
+
+/// Puts the keys of every mapping in order.
+fn sort(node: &mut Node) {
+    match &mut node.value {
+        Yaml::Map(entries) => {
+            entries.sort_by(|one, other| one.key.cmp(&other.key));
+            for entry in entries {
+                sort(&mut entry.value);
+            }
+        }
+        Yaml::List(items) => items.iter_mut().for_each(sort),
+        _ => {}
+    }
+}
