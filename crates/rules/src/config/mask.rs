@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use crate::config::is_key;
 use crate::diagnostic::Finding;
@@ -29,8 +29,12 @@ const SHORTEST: usize = 4;
 impl Masked {
     /// Takes out of the findings' texts what was masked.
     pub(super) fn hide_in(&self, findings: &mut [Finding]) {
+        let automaton = |hidden: &BTreeSet<String>| {
+            // Other kinds are built for long searches: one long secret that repeats itself holds them up for a minute.
+            AhoCorasick::builder().kind(Some(AhoCorasickKind::NoncontiguousNFA)).build(hidden).ok()
+        };
         // More than a file may hold is needed to make no automaton of it.
-        let Some(hidden) = self.hidden.as_ref().and_then(|hidden| AhoCorasick::new(hidden).ok()) else {
+        let Some(hidden) = self.hidden.as_ref().and_then(automaton) else {
             for finding in findings {
                 // Its hint is ours.
                 finding.message = without_quoted(&finding.message);

@@ -145,3 +145,13 @@ fn labels_that_no_rule_has_are_told() {
         assert_eq!(hints, hint.map(|hint| format!("did you mean `{hint}`?")).into_iter().collect::<Vec<_>>());
     }
 }
+
+#[test]
+fn a_long_secret_that_repeats_itself_holds_nothing_up() {
+    let secret = "not ".repeat(25_000);
+    let began = cpu_time::ThreadTime::now();
+    let loaded = load(&file(&format!("store: s\nrules: [r]\nexpect: {secret}\n")));
+    assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
+    let told: Vec<_> = loaded.findings.iter().map(|finding| finding.message.as_str()).collect();
+    assert_eq!(told, ["unknown key `expect` in the configuration"]);
+}
