@@ -152,3 +152,16 @@ fn what_is_no_silence_is_refused_with_what_to_do() {
     assert_eq!((ended.status, ended.stderr.contains("fluo silence list")), (2, true), "{}", ended.stderr);
     assert!(list(&deployment).iter().all(|silence| silence["source"] == "silences.yml"));
 }
+
+#[test]
+fn silences_of_a_folder_that_is_gone_are_said_to_be_unknown() {
+    let deployment = Deployment::new();
+    std::fs::remove_dir_all(deployment.path("rules")).unwrap();
+    let ended = deployment.fluo(&["silence", "list"]);
+    assert_eq!((ended.status, ended.stdout.as_str()), (0, "No silences.\n"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("rules` cannot be read, and silences in it are not known"),
+        "{}",
+        ended.stderr
+    );
+}

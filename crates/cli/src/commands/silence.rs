@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 
 use fluo_alerts::escape::plain;
 use fluo_alerts::time;
+use fluo_evaluator::live::Files;
 use fluo_evaluator::silences::{self, SilencesError, Wanted};
 use fluo_evaluator::status;
 use fluo_rules::duration::Nanos;
-use fluo_rules::load;
 use fluo_rules::silence::{Matcher, Matchers, NoMatcher, Reach, Silence};
+use fluo_rules::{SourceFile, load};
 use serde_json::{Value, json};
 
 use super::status::firing;
@@ -33,9 +34,9 @@ async fn add(args: &SilenceAdd) -> Result<Status, Failure> {
     let wanted = wanted(args, now)?;
     let configured = Configured::read(&args.config)?;
     let root = configured.root()?;
-    let files = beside_rules(&configured);
+    let files = configured.files();
     let taken: BTreeSet<String> =
-        files.iter().filter_map(|silence| silence.id().map(str::to_owned)).collect();
+        beside_rules(&files).iter().filter_map(|silence| silence.id().map(str::to_owned)).collect();
     let added = silences::add(&root, &wanted, &taken, now).await.map_err(|error| match error {
         SilencesError::Taken(_) => {
             Failure::usage(format!("could not set the silence: {error}")).hint("give another --id, or none")
@@ -50,7 +51,7 @@ async fn add(args: &SilenceAdd) -> Result<Status, Failure> {
         matched(&added),
         added.until().map_or_else(|| "it is ended".to_owned(), time::format),
     ))?;
-    if let Some(reached) = reached_rules(&configured, &added) {
+    if let Some(reached) = reached_rules(&files.rules, &added) {
         output.text(&reached)?;
     }
     match status::read(&root).await {
@@ -67,8 +68,8 @@ async fn add(args: &SilenceAdd) -> Result<Status, Failure> {
 const MOST_LISTED: usize = 20;
 
 /// The rules that a silence is about. What of it is about none is told; none where rules are not known.
-fn reached_rules(configured: &Configured, silence: &Silence) -> Option<String> {
-    let loaded = load(&configured.files().rules);
+fn reached_rules(rules: &[SourceFile], silence: &Silence) -> Option<String> {
+    let loaded = load(rules);
     if loaded.is_partial() {
         let broken =
             "warning: some rules are not sound, and which they are is not known here; see `fluo check`";
@@ -119,10 +120,17 @@ fn listed(text: &mut String, title: &str, nothing: &str, lines: Vec<String>) {
 }
 
 /// The sound ones of the silences beside the rules; what is wrong with the others is told.
-fn beside_rules(configured: &Configured) -> Vec<Silence> {
-    let files = configured.files().silences;
-    let loaded = fluo_rules::silence::load(&files);
-    tell_findings(&loaded.findings, &files);
+fn beside_rules(files: &Files) -> Vec<Silence> {
+    for file in &files.rules {
+        if let Some(reason) = &file.unread {
+            let name = plain(&file.name);
+            terminal::note(&format!(
+                "warning: `{name}` cannot be read, and silences in it are not known: {reason}"
+            ));
+        }
+    }
+    let loaded = fluo_rules::silence::load(&files.silences);
+    tell_findings(&loaded.findings, &files.silences);
     loaded.silences
 }
 
@@ -182,8 +190,9 @@ async fn end(args: &SilenceEnd) -> Result<Status, Failure> {
     let before = match silences::end(&root, &args.id, now).await {
         Ok(before) => before,
         Err(error @ SilencesError::Unknown(_)) => {
-            let files = beside_rules(&configured);
-            let in_file = files.iter().any(|silence| silence.id() == Some(args.id.as_str()));
+            let in_file = beside_rules(&configured.files())
+                .iter()
+                .any(|silence| silence.id() == Some(args.id.as_str()));
             let hint = if in_file {
                 "it stands in silences.yml: end it there, with `until`"
             } else {
@@ -206,7 +215,7 @@ async fn end(args: &SilenceEnd) -> Result<Status, Failure> {
 async fn list(args: &SilenceList) -> Result<Status, Failure> {
     let configured = Configured::read(&args.config)?;
     let root = configured.root()?;
-    let files = beside_rules(&configured);
+    let files = beside_rules(&configured.files());
     let (at_run_time, _) = silences::read(&root)
         .await
         .map_err(|error| Failure::because("could not read the silences of the run time", error))?;
