@@ -9,7 +9,7 @@ use walkdir::WalkDir;
 ///
 /// # Errors
 ///
-/// Where the folder, or one in it, cannot be read.
+/// The error of the folder, or of one in it, that cannot be read.
 pub fn files_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
     let entries = walk.into_iter().collect::<Result<Vec<_>, _>>()?;

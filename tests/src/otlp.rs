@@ -43,7 +43,7 @@ pub struct Span {
     pub span_id: Vec<u8>,
     /// The resource's `service.name`.
     pub service_name: String,
-    /// What was done.
+    /// The work that was done.
     pub name: String,
     /// Nanoseconds since the epoch.
     pub start: u64,
@@ -77,7 +77,7 @@ impl Span {
     }
 }
 
-/// How an object is encoded: each as collectors write it.
+/// The encodings of an object, each as collectors write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     /// JSON, plain

@@ -26,9 +26,9 @@ pub(crate) struct Bucket {
     /// The folder of the `date=` folders.
     spans: Path,
     layout: Layout,
-    /// How many span files there are.
+    /// The number of span files.
     files: usize,
-    /// When each was there, by its place below the folder.
+    /// The moment at which each was there, by its place below the folder.
     arrival: BTreeMap<String, i64>,
 }
 
@@ -49,8 +49,8 @@ impl Bucket {
         })
     }
 
-    /// What objects in the bucket set off: they are there, and the ingest function turns them into Parquet. Gives the
-    /// number of their spans.
+    /// Puts objects into the bucket, and turns them into Parquet, as the ingest function does. Returns the number
+    /// of their spans.
     pub(crate) async fn receive(&mut self, objects: &[Object]) -> Result<u64, DemoError> {
         let at_once = std::thread::available_parallelism().map_or(1, usize::from);
         let bucket = &*self;
@@ -73,7 +73,7 @@ impl Bucket {
         Ok(spans)
     }
 
-    /// When each span file was there, by its place below the folder.
+    /// The moment at which each span file was there, by its place below the folder.
     pub(crate) fn arrival(&self) -> BTreeMap<String, i64> {
         self.arrival.clone()
     }
@@ -114,7 +114,7 @@ impl Bucket {
         }
     }
 
-    /// How many span files there are.
+    /// The number of span files.
     pub(crate) fn files(&self) -> usize {
         self.files
     }

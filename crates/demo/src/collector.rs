@@ -20,11 +20,11 @@ use super::trace::Sent;
 const MILLISECOND: i64 = 1_000_000;
 const SECOND: i64 = 1_000 * MILLISECOND;
 
-/// How often an SDK's batch processor exports: its default.
+/// The time between two exports of an SDK's batch processor: its default.
 const EXPORT: i64 = 5 * SECOND;
 
-/// How often a collector writes: `sending_queue: {batch: {flush_timeout: 30s}}`. That is longer than a collector for
-/// alerting should wait, and makes detection slower, not faster; it keeps the demo's files few.
+/// The time between two writes of a collector: `sending_queue: {batch: {flush_timeout: 30s}}`. That is longer than a
+/// collector for alerting should wait, and makes detection slower, not faster; it keeps the demo's files few.
 const FLUSH: i64 = 30 * SECOND;
 
 /// An object as the collector leaves it in the bucket.
@@ -32,7 +32,7 @@ const FLUSH: i64 = 30 * SECOND;
 pub(crate) struct Object {
     /// Below the bucket's root.
     pub(crate) key: String,
-    /// When it was there, in milliseconds since the epoch.
+    /// The moment at which it was there, in milliseconds since the epoch.
     pub(crate) written_ms: i64,
     pub(crate) bytes: Vec<u8>,
     /// Ids of its spans.
@@ -40,7 +40,7 @@ pub(crate) struct Object {
 }
 
 impl Object {
-    /// When it was there, in nanoseconds since the epoch.
+    /// The moment at which it was there, in nanoseconds since the epoch.
     pub(crate) fn written(&self) -> i64 {
         self.written_ms * MILLISECOND
     }
@@ -67,7 +67,7 @@ pub(crate) fn collect(spans: &[Sent], end: i64, random: &mut Random) -> io::Resu
     Ok(objects)
 }
 
-/// When the collector writes the batch that a span is in.
+/// The moment at which the collector writes the batch that a span is in.
 fn flushed(sent: &Sent) -> i64 {
     // Pods and collectors were not all started at the same moment.
     let pod_phase = i64::from(sent.pod.number) * 1_300 * MILLISECOND + 700 * MILLISECOND;

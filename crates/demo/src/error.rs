@@ -1,9 +1,9 @@
-//! Why the story could not be told.
+//! The reasons for which the story could not be told.
 
 use std::error::Error;
 use std::path::PathBuf;
 
-/// Why there is no demo.
+/// The reason for which there is no demo.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
     /// Occurs when a file is where the demo's folder should be.
@@ -15,9 +15,9 @@ pub enum DemoError {
     /// Occurs when something that the story needs fails.
     #[error("{tried}")]
     Failed {
-        /// What was tried.
+        /// The attempt that failed.
         tried: String,
-        /// Why it failed.
+        /// The cause.
         source: Box<dyn Error + Send + Sync>,
     },
 }

@@ -11,7 +11,7 @@ const MARK: &str = ".fluo-demo";
 
 const MARK_TEXT: &str = "`fluo demo` made this folder, and may replace raw/ and spans/ in it.\n";
 
-/// Where the demo goes when nobody says where.
+/// The demo's folder when nobody names one.
 pub const DEFAULT: &str = "fluo-demo";
 
 /// Leaves `folder` ready for a demo: with the mark, and without what a former demo left.

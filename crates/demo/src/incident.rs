@@ -1,4 +1,4 @@
-//! What goes wrong in the shop, and when: the truth that detection is measured against.
+//! The incident in the shop, and its times: the truth that detection is measured against.
 //!
 //! A new version of auth-service's secret is rolled out, pod by pod, and the token in it is not the one that the
 //! user directory knows: every login that such a pod takes is answered with 401. Some minutes later the right token
@@ -9,10 +9,10 @@ use super::shop::Service;
 
 const SECOND: i64 = 1_000_000_000;
 
-/// How long the story goes on.
+/// The length of the story, in minutes.
 pub(crate) const MINUTES: i64 = 16;
 
-/// When each pod of auth-service gets the wrong token, and when the right one; seconds since the story's start.
+/// The seconds since the story's start at which each pod of auth-service gets the wrong token, and the right one.
 const ROLLOUT: [(i64, i64); 3] =
     [(5 * 60 + 12, 10 * 60 + 31), (6 * 60 + 19, 10 * 60 + 52), (7 * 60 + 27, 11 * 60 + 14)];
 
@@ -49,17 +49,17 @@ impl Incident {
                 .is_some_and(|(wrong, right)| at >= self.at(*wrong) && at < self.at(*right))
     }
 
-    /// When the first pod got the wrong token.
+    /// The moment at which the first pod got the wrong token.
     pub(crate) fn began(self) -> i64 {
         self.at(ROLLOUT.iter().map(|(wrong, _)| *wrong).min().unwrap_or(0))
     }
 
-    /// When the last pod got the right one.
+    /// The moment at which the last pod got the right one.
     pub(crate) fn ended(self) -> i64 {
         self.at(ROLLOUT.iter().map(|(_, right)| *right).max().unwrap_or(0))
     }
 
-    /// What was rolled out, in order of time.
+    /// The changes that were rolled out, in order of time.
     pub(crate) fn changes(self) -> Vec<Change> {
         let mut changes: Vec<Change> = (0_u8..)
             .zip(ROLLOUT)

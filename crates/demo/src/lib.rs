@@ -61,10 +61,10 @@ pub use self::telling::tell;
 /// Every run draws the same numbers.
 const SEED: u64 = 20;
 
-/// How far apart the points of the rule's chart are.
+/// The distance between two points of the rule's chart.
 const CHART_STEP: Nanos = Nanos(5_000_000_000);
 
-/// How long the story goes on.
+/// The length of the story.
 pub const LENGTH: Nanos = Nanos(MINUTES * Nanos::MINUTE.0);
 
 /// Lets the story happen in `folder`, beginning at `start`, a whole minute in nanoseconds since the epoch.
@@ -136,7 +136,8 @@ async fn leave_violations(
     Ok(all)
 }
 
-/// What the rule is compared with. The alarms know of every request the moment it ends: no delay counts against them.
+/// The alarms that the rule is compared with. They know of every request the moment it ends: no delay counts against
+/// them.
 async fn alarms(
     session: &SessionContext,
     source: &SpanSource,

@@ -1,11 +1,11 @@
-//! What customers do in the shop, as the traces that it leaves.
+//! The customers' actions in the shop, as the traces that they leave.
 
 use super::incident::Incident;
 use super::otlp::{Attributes, SpanKind};
 use super::shop::{Pod, Service};
 use super::trace::{Open, Trace};
 
-/// What a login came to.
+/// The result of a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Login {
     Accepted,

@@ -25,7 +25,7 @@ pub(crate) const RULES: [RuleFile; 2] = [
     },
 ];
 
-/// What a dashboard would alarm on.
+/// The alarms that a dashboard would have.
 pub(crate) const ALARMS: [RuleFile; 1] =
     [RuleFile { path: "comparison/error-rate-alarms.yml", text: include_str!("error-rate-alarms.yml") }];
 

@@ -14,7 +14,7 @@ use fluo_rules::rule::Rule;
 
 use crate::error::DemoError;
 
-/// What the left side of a condition's first comparison was, over the window that ends at each moment.
+/// The left side of a condition's first comparison, over the window that ends at each moment.
 #[derive(Debug, Default)]
 pub(crate) struct Series {
     /// The right side.
@@ -30,7 +30,7 @@ pub(crate) struct Point {
     pub(crate) at: i64,
     /// `None` where there is no value: a share of nothing.
     pub(crate) value: Option<f64>,
-    /// Whether the whole condition held.
+    /// True if the whole condition held.
     pub(crate) holds: bool,
 }
 

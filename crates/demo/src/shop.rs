@@ -15,7 +15,7 @@ pub(crate) enum Service {
     Shipping,
 }
 
-/// Which collector a service sends its spans to.
+/// The collector that a service sends its spans to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Gateway {
     /// Writes JSON with gzip.
@@ -79,7 +79,7 @@ impl Service {
         }
     }
 
-    /// How many pods it runs in.
+    /// The number of pods that it runs in.
     pub(crate) fn pods(self) -> u8 {
         match self {
             Self::Frontend | Self::Auth => 3,

@@ -1,4 +1,4 @@
-//! What the demo saw, put together: the terminal's text and the report are two tellings of it.
+//! The demo's findings, put together: the terminal's text and the report are two tellings of it.
 
 use fluo_alerts::time;
 use fluo_alerts::value::Value;
@@ -22,11 +22,11 @@ pub struct Story {
     pub(crate) others: Vec<Alert>,
     /// The rule's first violation as it is known in the end.
     pub(crate) whole: Option<Violation>,
-    /// When the last span that the alert needed was in the bucket.
+    /// The moment at which the last span that the alert needed was in the bucket.
     pub(crate) in_bucket_at: Option<i64>,
     pub(crate) alarms: Vec<Alarm>,
     pub(crate) span_files: usize,
-    /// How many rules were judged.
+    /// The number of rules that were judged.
     pub(crate) rules: usize,
 }
 
@@ -40,13 +40,13 @@ pub(crate) struct RuleAtWork {
     pub(crate) series: Series,
 }
 
-/// What the rule is compared with.
+/// The alarm that the rule is compared with.
 pub(crate) struct Alarm {
     pub(crate) name: String,
     pub(crate) description: String,
     /// With its window.
     pub(crate) condition: String,
-    /// When it first went off.
+    /// The moment at which it first went off.
     pub(crate) told_at: Option<i64>,
     /// Its value every minute.
     pub(crate) series: Series,
@@ -61,7 +61,7 @@ pub(crate) struct Detection<'a> {
 }
 
 impl Story {
-    /// What happened between two evaluations.
+    /// The events between two evaluations.
     pub(crate) fn changes(&self, after: i64, to: i64) -> Vec<Change> {
         self.incident.changes().into_iter().filter(|change| change.at > after && change.at <= to).collect()
     }
@@ -88,7 +88,7 @@ impl Story {
         std::iter::once(rule).chain(alarms).collect()
     }
 
-    /// How the time between the mistake and the alert went by: what happened, and when.
+    /// The events between the mistake and the alert, with their times.
     pub(crate) fn path(&self) -> Vec<(String, i64)> {
         let mut path = vec![("the first pod gets a wrong token".to_owned(), self.incident.began())];
         if let Some(alert) = &self.alert {

@@ -8,7 +8,7 @@ use fluo_alerts::violation::Evidence;
 use super::story::{Story, clock, elapsed, minute, percent, values};
 use super::watch::Alert;
 
-/// How many spans of the evidence are shown.
+/// The number of spans of the evidence that are shown.
 const EVIDENCE: usize = 3;
 
 /// Escape sequences, or nothing.
@@ -114,7 +114,7 @@ fn minutes(story: &Story, paint: Paint) -> Vec<String> {
     lines
 }
 
-/// What happened since the evaluation before, and what this one tells.
+/// The events since the evaluation before, and this one's messages.
 fn told(story: &Story, after: i64, to: i64, paint: Paint) -> Vec<String> {
     let mut told: Vec<String> = story
         .changes(after, to)

@@ -36,7 +36,7 @@ pub(crate) struct Minute {
     pub(crate) spans: u64,
 }
 
-/// What people are told, once.
+/// The message that people get, once.
 #[derive(Debug)]
 pub(crate) struct Alert {
     /// As it was first seen.

@@ -16,7 +16,7 @@ const SEPARATORS: [char; 2] = ['/', MAIN_SEPARATOR];
 /// The folder of all files.
 const EVERYTHING: &str = ".";
 
-/// Why nothing can be read where there were rule files.
+/// The reason that is given where no rule file is left.
 const ALL_GONE: &str = "no rule file is there any more. Rule files end in .yml or .yaml; *.test.yml, silences.yml and \
                         fluo.yml are none. To have no rule, leave one that says `enabled: false`";
 

@@ -87,8 +87,8 @@ fn collect_divisors<'a>(expr: &'a Expr, divisors: &mut Vec<&'a str>) {
     if let ExprKind::Arithmetic(Arithmetic::Divide, _, right) = &expr.kind {
         divisors.extend(right.aggregates());
     }
-    for operand in expr.operands() {
-        collect_divisors(operand, divisors);
+    for child in expr.children() {
+        collect_divisors(child, divisors);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What decides of a rule: the hash that its text is kept under, and whether two rules decide alike.
+//! The part of a rule that decides: its hash, under which its text is kept, and the comparison of two rules by it.
 //!
 //! The hash is of the rule's keys with the defaults in their places, without those that say only who is told how, and
 //! without comments, order of keys and style. So it changes where moments may be judged otherwise, and not with a

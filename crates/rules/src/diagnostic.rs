@@ -64,7 +64,7 @@ pub struct Place {
 
 /// Sorts findings, each with the number of its file, by file and place.
 ///
-/// What an alias or `defaults` brought into several items is said once.
+/// Says once what an alias or `defaults` brought into several items.
 pub(crate) fn in_order(findings: &mut Vec<(usize, Finding)>) {
     let place = |(file, finding): &(usize, Finding)| {
         (*file, finding.place.bytes.start, finding.place.bytes.end, finding.code)

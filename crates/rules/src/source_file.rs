@@ -7,9 +7,9 @@ use std::sync::Arc;
 pub struct SourceFile {
     /// As findings and violations call it: usually the path below the directory that was asked for.
     pub name: Arc<str>,
-    /// What is in it; nothing where it could not be read.
+    /// The content; empty where it could not be read.
     pub content: Vec<u8>,
-    /// Why it could not be read, where it could not.
+    /// The reason for which it could not be read, where it could not.
     pub unread: Option<Arc<str>>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// What stands for the part that was cut off.
+/// The mark of the part that was cut off.
 pub(crate) const ELLIPSIS: char = '…';
 
 /// `text` cut to `max` bytes, on a character boundary, with `…` where something is missing.

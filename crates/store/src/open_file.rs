@@ -46,7 +46,7 @@ pub struct OpenFile {
     pub ingested_at_ms: Option<i64>,
     /// The counts of ingest.
     pub counts: FileCounts,
-    /// Whether its footer vouches that no span stands in it twice. Where it is false, one may.
+    /// True if its footer vouches that no span stands in it twice. Where it is false, one may.
     pub unique: bool,
 }
 

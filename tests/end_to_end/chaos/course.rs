@@ -30,7 +30,7 @@ pub(crate) enum Trouble {
 /// How long it may take after the last trouble until everything is told: retries back off.
 const PATIENCE: Duration = Duration::from_mins(4);
 
-/// How long a trouble lasts: mostly some seconds; an hour's course has some troubles of a minute.
+/// The duration of a trouble: mostly some seconds; an hour's course has some troubles of a minute.
 fn duration(random: &mut Rng, left: Duration) -> Duration {
     let longest = random.u64(1..=(left.as_secs() / 4).clamp(1, 60));
     Duration::from_secs(random.u64(1..=longest))

@@ -17,7 +17,7 @@ static MEMORY: PeakAlloc = PeakAlloc;
 /// Far above what any input takes without optimisation: times are the campaign's matter.
 const LIMITS: Limits = Limits { time: Duration::from_mins(1), memory: 512 << 20 };
 
-/// What an attempt costs is what the process costs meanwhile: one test tries at a time.
+/// The cost of an attempt is that of the process meanwhile: one test tries at a time.
 static TRYING: Mutex<()> = Mutex::new(());
 
 fn with_a_small_stack(run: impl FnOnce() + Send) {

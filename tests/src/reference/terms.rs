@@ -1,8 +1,8 @@
-//! What goes into an evaluation, and what comes out of it.
+//! The input of an evaluation, and its output.
 
 use fluo_spans::span::Span;
 
-/// What only the product defines, and the reference is not a second opinion on.
+/// The facts that only the product defines, and on which the reference is no second opinion.
 #[derive(Clone, Copy)]
 pub struct Givens<'a> {
     /// Hash of a span's canonical text: of two copies of a span that differ, the smaller one's wins.
@@ -11,7 +11,7 @@ pub struct Givens<'a> {
     pub spellings: &'a dyn Fn(&str) -> Vec<String>,
 }
 
-/// Which moments are judged, in nanoseconds since the epoch, both ends included.
+/// The moments that are judged, in nanoseconds since the epoch, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Range {
     /// Without it, the end of the first of all spans; for grid rules plus the window.
@@ -42,7 +42,7 @@ pub type Values = Vec<(String, RefValue)>;
 pub struct HoldingMoment {
     /// For which group.
     pub group: Group,
-    /// When, in nanoseconds since the epoch: the end of the window.
+    /// The end of the window, in nanoseconds since the epoch.
     pub at: i64,
     /// The aggregates over the window.
     pub values: Values,
@@ -51,13 +51,13 @@ pub struct HoldingMoment {
 /// One violation: holding moments of one group, each at most `gap` after the one before.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Episode {
-    /// Which group.
+    /// The group.
     pub group: Group,
     /// The first moment.
     pub starts_at: i64,
     /// The last moment.
     pub ends_at: i64,
-    /// Whether the judged range ends before `ends_at + gap`.
+    /// True if the judged range ends before `ends_at + gap`.
     pub ongoing: bool,
     /// The values at `starts_at`.
     pub values: Values,
@@ -69,14 +69,14 @@ pub struct Episode {
     pub evidence: Vec<SpanKey>,
 }
 
-/// What makes a span one span: trace id, span id and end.
+/// The identity of a span: trace id, span id and end.
 pub type SpanKey = ([u8; 16], [u8; 8], i64);
 
 /// The rule has more groups than its `group_limit`, and is not judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overflow {
-    /// How many there are.
+    /// The number that there is.
     pub groups: usize,
-    /// How many there may be.
+    /// The number that there may be.
     pub limit: u32,
 }

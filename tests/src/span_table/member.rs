@@ -1,4 +1,4 @@
-//! Who is in the family.
+//! The members of the family.
 
 /// A member of the family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use crate::time;
 use crate::value::Value;
 use crate::violation::{Evidence, Top, Violation};
 
-/// What a missing group value is shown as.
+/// The text of a group value that is missing.
 pub const NO_VALUE: &str = "(none)";
 
 /// The state that a violation's summary speaks of: a violation is what makes an alert fire.

@@ -1,4 +1,4 @@
-//! What something is wrong with, and since when.
+//! The subjects of fluo's own troubles, and since when each is wrong.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::notification::{Event, Id};
 
-/// What something is wrong with.
+/// The part of fluo, or of its input, that something is wrong with.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Subject {
@@ -96,18 +96,18 @@ impl Subject {
 pub struct Trouble {
     /// With what.
     pub subject: Subject,
-    /// Why, as it was found last.
+    /// The reason, as it was found last.
     pub reason: String,
-    /// How bad, from its first word to its last.
+    /// The severity, from its first word to its last.
     #[serde(with = "crate::wire::severity")]
     pub severity: Severity,
-    /// When it was found; nanoseconds since the epoch.
+    /// The moment at which it was found; nanoseconds since the epoch.
     pub since: i64,
-    /// When people were told last.
+    /// The moment at which people were told last; nanoseconds since the epoch.
     pub told_at: i64,
-    /// How often they were.
+    /// The number of times that they were told.
     pub told: u64,
-    /// How much there was of it when they were told last.
+    /// The amount of it when they were told last.
     #[serde(default)]
     pub amount: u64,
     /// The sinks that were told; none where that is not known.

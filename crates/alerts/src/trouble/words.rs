@@ -11,7 +11,7 @@ use crate::value::human_duration;
 use crate::words::heading;
 
 impl fmt::Display for Subject {
-    /// What is wrong, in a line.
+    /// The fault, in a line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&title(self))
     }

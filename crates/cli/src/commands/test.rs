@@ -172,8 +172,8 @@ fn as_json(runs: &[Run]) -> Vec<serde_json::Value> {
 
 /// The XML of `JUnit`, as CI systems read it.
 ///
-/// Not by `quick-junit`: there a test case has one failure, where each of ours has its own message, and characters that
-/// are not seen stand in its output as they are.
+/// Not by `quick-junit`: there a test case has one failure, where each of ours has its own message, and marks that turn
+/// text around stand in its output as they are.
 fn junit(runs: &[Run]) -> String {
     let failures = |run: &Run| run.verdicts.iter().filter(|verdict| !verdict.failures.is_empty()).count();
     let all: usize = runs.iter().map(|run| run.verdicts.len()).sum();

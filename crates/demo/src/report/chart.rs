@@ -16,14 +16,14 @@ const RIGHT: f64 = 12.0;
 const TOP: f64 = 26.0;
 const BOTTOM: f64 = 28.0;
 
-/// What a chart shows.
+/// The content of a chart.
 pub(super) struct Chart<'a> {
     /// For those who cannot see it.
     pub(super) label: &'a str,
     /// From when to when, in nanoseconds since the epoch.
     pub(super) times: (i64, i64),
     pub(super) series: &'a Series,
-    /// How a value is written.
+    /// The form in which a value is written.
     pub(super) value: fn(f64) -> String,
     /// A time that is shaded: the incident.
     pub(super) shaded: (i64, i64),

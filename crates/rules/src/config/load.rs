@@ -15,10 +15,10 @@ use crate::source_file::SourceFile;
 use crate::template::is_template;
 use crate::yaml::Node;
 
-/// What was read. Not to be printed: it holds secrets.
+/// The content of a file. Not to be printed: it holds secrets.
 #[derive(Default)]
 pub struct Loaded {
-    /// What the file says, each value of the type that its key takes; none where something is wrong.
+    /// The file's document, each value of the type that its key takes; none where something is wrong.
     pub document: Option<Value>,
     /// Files and folders of rules, relative to the file's folder, as written.
     pub rules: Vec<Placed>,

@@ -3,7 +3,7 @@
 use super::{DurationError, Nanos, Reason, UNITS, unit_index};
 
 impl DurationError {
-    /// What to write instead.
+    /// The text to write instead.
     pub fn hint(&self) -> String {
         match (&self.reason, duration(&self.text)) {
             (Reason::TooLong, _) => "the longest duration is 106751d".to_owned(),

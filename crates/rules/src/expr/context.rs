@@ -1,8 +1,8 @@
-//! Where an expression stands, which says what its names mean.
+//! The place of an expression, which gives its names their meaning.
 
 use crate::rule::Aggregate;
 
-/// What names mean.
+/// The meaning of names.
 #[derive(Debug, Clone, Copy)]
 pub enum Context<'a> {
     /// `where`: the fields of one span.

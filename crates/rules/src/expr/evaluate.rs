@@ -23,23 +23,8 @@ impl Expr {
         {
             names.push(name);
         }
-        for operand in self.operands() {
-            operand.collect_aggregates(names);
-        }
-    }
-
-    /// What it is made of, in the order of the text.
-    pub fn operands(&self) -> Vec<&Self> {
-        match &self.kind {
-            ExprKind::Literal(_) | ExprKind::Field(_) | ExprKind::Aggregate(_) => Vec::new(),
-            ExprKind::Not(inner) | ExprKind::Negate(inner) | ExprKind::In(inner, _) => vec![inner],
-            ExprKind::Regex { item, .. } => vec![item],
-            ExprKind::And(left, right)
-            | ExprKind::Or(left, right)
-            | ExprKind::Compare(_, left, right)
-            | ExprKind::Arithmetic(_, left, right) => vec![left, right],
-            ExprKind::Between(item, low, high) => vec![item, low, high],
-            ExprKind::Call(_, arguments) => arguments.iter().collect(),
+        for child in self.children() {
+            child.collect_aggregates(names);
         }
     }
 

@@ -7,13 +7,13 @@ use crate::diagnostic::Code;
 /// Something wrong with an expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// What kind of mistake.
+    /// The kind of the mistake.
     pub code: Code,
     /// Bytes of the expression's text, on character boundaries; empty at the end of the text.
     pub at: Range<usize>,
-    /// What is wrong, in one line.
+    /// The fault, in one line.
     pub message: String,
-    /// What to do about it.
+    /// The way out.
     pub hint: Option<String>,
 }
 

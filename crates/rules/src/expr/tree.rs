@@ -8,13 +8,13 @@ use crate::matcher::Value;
 /// A checked expression.
 #[derive(Debug, Clone)]
 pub struct Expr {
-    /// What it is.
+    /// The form.
     pub kind: ExprKind,
     /// Bytes of the expression's text.
     pub at: Range<usize>,
 }
 
-/// Where two expressions stand does not make them different.
+/// Two expressions are equal wherever they stand.
 impl PartialEq for Expr {
     fn eq(&self, other: &Self) -> bool {
         self.kind == other.kind

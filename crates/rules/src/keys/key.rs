@@ -1,4 +1,4 @@
-//! What a line of the table is made of: keys, the shapes of their values, the mappings that they stand in, and the words
+//! The parts of the table's lines: keys, the shapes of their values, the mappings that they stand in, and the words
 //! that several of them take.
 
 /// One key.
@@ -12,7 +12,7 @@ pub(crate) struct Key {
     pub(crate) default: Option<&'static str>,
 }
 
-/// What a key's value looks like.
+/// The shape of a key's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// Any text.
@@ -184,7 +184,7 @@ pub(crate) const STATUSES: &[&str] = &["unset", "ok", "error"];
 
 pub(crate) const PIPELINES: &[&str] = &["alive", "stops"];
 pub(crate) const STATES: &[&str] = &["inactive", "pending", "firing", "resolved"];
-/// What can be told of one alert.
+/// The events of one alert.
 pub(crate) const EVENTS: &[&str] = &["firing", "renotify", "resolved", "fired_late", "withdrawn", "reopened"];
 
 /// Most spans of one test: more is a benchmark.

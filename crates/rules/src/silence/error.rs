@@ -1,6 +1,6 @@
-//! Why a silence cannot be.
+//! The reason for which a silence cannot be.
 
-/// Why a silence cannot be.
+/// The reason for which a silence cannot be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SilenceError {
     /// Occurs when there is no matcher, so that everything would be silent.

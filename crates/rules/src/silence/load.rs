@@ -10,7 +10,7 @@ use crate::document;
 use crate::rule::Rule;
 use crate::source_file::SourceFile;
 
-/// What was read.
+/// The content of the files.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Loaded {
     /// The silences that are sound, in the order of files and places.

@@ -1,4 +1,4 @@
-//! Where a silence's matchers stand in its file, for what is found of them later.
+//! The places of a silence's matchers in its file, for what is found of them later.
 
 use super::matchers::Matchers;
 use super::reach::Doubt;
@@ -22,7 +22,7 @@ pub(crate) struct Part {
 }
 
 impl Written {
-    /// What is told of a doubt, at its place.
+    /// The finding of a doubt, at its place.
     pub(super) fn finding(&self, doubt: Doubt) -> Finding {
         let Doubt { code, matcher, value, message, hint } = doubt;
         let part = matcher.and_then(|number| self.parts.get(number)?.get(value.unwrap_or_default()));

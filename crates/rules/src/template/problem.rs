@@ -4,15 +4,15 @@ use std::ops::Range;
 
 use crate::diagnostic::Code;
 
-/// What is wrong with a template.
+/// The fault of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateProblem {
     /// The finding's code.
     pub code: Code,
     /// Bytes of the template.
     pub at: Range<usize>,
-    /// What is wrong.
+    /// The fault.
     pub message: String,
-    /// What to do about it.
+    /// The way out.
     pub hint: Option<String>,
 }

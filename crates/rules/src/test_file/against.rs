@@ -28,7 +28,7 @@ impl Test {
         findings
     }
 
-    /// What is wrong with an expectation that there is no alert, of a group that no span is in.
+    /// Returns the finding of an expectation that there is no alert, of a group that no span is in.
     fn holds_anyway(&self, rule: &Rule, entry: &Placed<Option<String>>) -> Option<Finding> {
         let value = entry.value.as_deref()?;
         let key = rule.group_by.iter().find(|key| key.key == entry.key)?;

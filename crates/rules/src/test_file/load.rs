@@ -6,7 +6,7 @@ use crate::diagnostic::{Finding, in_order};
 use crate::document;
 use crate::source_file::SourceFile;
 
-/// What was read.
+/// The content of the files.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Loaded {
     /// The files, each with those of its tests that are sound. A file whose rules are not known is left out.

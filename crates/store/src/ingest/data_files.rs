@@ -97,7 +97,7 @@ struct HourFile<'l> {
     file: Option<SpanFileWriter<'l>>,
     /// Of all runs of its spans but the last.
     earlier: Earlier,
-    /// Whether a span may stand in the file twice.
+    /// True if a span may stand in the file twice.
     copies: bool,
     rows: u64,
     late: u64,
@@ -123,7 +123,7 @@ pub(super) struct EncodedFile {
     pub(super) parquet: Bytes,
 }
 
-/// Which of an hour's runs of spans.
+/// The place of a run among those of its hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Run {
     /// One that others may follow.

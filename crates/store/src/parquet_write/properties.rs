@@ -1,4 +1,4 @@
-//! How each column of a data file is encoded.
+//! The encoding of each column of a data file.
 //!
 //! | columns | encoding | since |
 //! | --- | --- | --- |
@@ -9,7 +9,7 @@
 //! | texts of which a small file has no value | plain | an empty dictionary takes more than the column |
 //! | all other texts | dictionary | readers compare each text once |
 //!
-//! What each choice costs was measured (ADR 0018).
+//! ADR 0018 has the measured cost of each choice.
 
 use std::collections::BTreeSet;
 

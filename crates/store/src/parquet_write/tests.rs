@@ -1,4 +1,4 @@
-//! What stands in the bytes of a data file.
+//! The bytes of a data file.
 
 use std::sync::Arc;
 

@@ -89,7 +89,7 @@ struct Pages<'a, W: Write> {
     to: TrackedWrite<W>,
     /// What goes into [`PAGES`].
     sums: Vec<u8>,
-    /// Whether the file says where each of its pages lies.
+    /// True if the file says where each of its pages lies.
     indexed: bool,
 }
 

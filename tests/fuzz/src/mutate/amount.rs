@@ -1,14 +1,14 @@
-//! How much of something there is in a changed input.
+//! The amount of something in a changed input.
 
 use fastrand::Rng;
 
 /// The longest input, in bytes: more than a rule file may have.
 pub(super) const MAX_BYTES: usize = 2 << 20;
 
-/// How often something is repeated at most.
+/// The most repetitions of something.
 const MOST_REPEATED: usize = 40_000;
 
-/// How deep something is nested, or how long a chain is: seldom a lot.
+/// A depth of nesting, or a length of a chain: seldom a large one.
 pub(super) fn times(random: &mut Rng) -> usize {
     match random.u8(..8) {
         0 => random.usize(..MOST_REPEATED),
@@ -17,7 +17,7 @@ pub(super) fn times(random: &mut Rng) -> usize {
     }
 }
 
-/// How many copies of something of `size` bytes are made: as [`times`], within what an input may have.
+/// A number of copies of something of `size` bytes: as [`times`], within what an input may have.
 pub(super) fn copies(size: usize, random: &mut Rng) -> usize {
     times(random).min(MAX_BYTES / size.max(1))
 }
