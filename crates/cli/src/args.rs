@@ -151,7 +151,7 @@ pub(crate) enum ExplainFormat {
     Text,
     /// One SQL statement over the table `spans`
     Sql,
-    /// DataFusion's logical plan
+    /// What is read of each span, selected and summed up
     Plan,
 }
 

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, AsArray};
-use datafusion::arrow::datatypes::{Float64Type, Int64Type};
 use datafusion::prelude::SessionContext;
 use fluo_engine::{EngineError, SpanSource};
-use fluo_plan::{RulePlan, TimeRange, row};
+use fluo_plan::{RulePlan, TimeRange};
 use fluo_rules::duration::Nanos;
 use fluo_rules::expr::{Expr, ExprKind};
 use fluo_rules::matcher::Value;
@@ -60,35 +58,13 @@ pub(crate) async fn series(
     let on_grid = Rule { every: Some(step), ..rule.clone() };
     let plan = RulePlan::new(Arc::new(on_grid)).map_err(|error| failed(error.into()))?;
     let threshold = threshold(&rule.condition.expr).unwrap_or(0.0);
-    let mut points = run(session, &plan, source, moments, threshold).await.map_err(failed)?;
-    points.sort_by_key(|point| point.at);
-    Ok(Series { threshold, points })
-}
-
-async fn run(
-    session: &SessionContext,
-    plan: &RulePlan,
-    source: &SpanSource,
-    moments: TimeRange,
-    threshold: f64,
-) -> Result<Vec<Point>, EngineError> {
-    let judged = source.judged(plan, moments)?;
-    let column = |name: &str| EngineError::Column(name.to_owned());
-    let mut points = Vec::new();
-    for batch in session.execute_logical_plan(judged).await?.collect().await? {
-        let find = |name: &str| batch.column_by_name(name).ok_or_else(|| column(name));
-        let moments =
-            find(row::MOMENT)?.as_primitive_opt::<Int64Type>().ok_or_else(|| column(row::MOMENT))?;
-        let excess =
-            find(row::EXCESS)?.as_primitive_opt::<Float64Type>().ok_or_else(|| column(row::EXCESS))?;
-        let holds = find(row::HOLDS)?.as_boolean_opt().ok_or_else(|| column(row::HOLDS))?;
-        points.extend((0..batch.num_rows()).map(|at| Point {
-            at: moments.value(at),
-            value: excess.is_valid(at).then(|| excess.value(at) + threshold),
-            holds: holds.is_valid(at) && holds.value(at),
-        }));
-    }
-    Ok(points)
+    let points = fluo_engine::series(session, &plan, source, moments).await.map_err(failed)?;
+    let point = |point: fluo_engine::Point| Point {
+        at: point.moment,
+        value: point.excess.map(|excess| excess + threshold),
+        holds: point.holds,
+    };
+    Ok(Series { threshold, points: points.into_iter().map(point).collect() })
 }
 
 /// The constant on the right of the first comparison.

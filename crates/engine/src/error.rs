@@ -1,5 +1,7 @@
 //! The errors of evaluating rules.
 
+use std::sync::Arc;
+
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use fluo_plan::PlanError;
@@ -16,12 +18,6 @@ pub enum EngineError {
     /// Occurs when a rule needs more memory than it may have. It is not judged then.
     #[error("it needs more memory than its budget: narrow `window`, or group by fewer keys")]
     Memory(#[source] Box<DataFusionError>),
-    /// Occurs when a rule needs more time than it may have. It is not judged then.
-    #[error("it needs more time than its budget of {seconds} s: narrow `window`, or group by fewer keys")]
-    Time {
-        /// The budget.
-        seconds: u64,
-    },
     /// Occurs when a second look at the spans finds others than the first: files were changed or removed meanwhile.
     #[error("spans changed while they were read: {0} that were there are gone")]
     Changed(&'static str),
@@ -31,6 +27,12 @@ pub enum EngineError {
     /// Occurs when something panics while a rule is judged, in no file that is read: a bug.
     #[error("judging it failed in a way that should not be possible")]
     Panic(#[from] Panic),
+    /// Occurs when the pass over the spans fails, which judges all rules together.
+    #[error(transparent)]
+    Pass(Arc<EngineError>),
+    /// Occurs when a thread that reads spans ends early.
+    #[error("a thread that reads spans ended early")]
+    Thread(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Occurs when a plan fails while it runs.
     #[error("the query failed")]
     Query(#[source] Box<DataFusionError>),
@@ -61,6 +63,20 @@ pub enum EngineError {
     /// Occurs when a column is missing or of another type than planned.
     #[error("column `{0}` is missing or of another type than planned")]
     Column(String),
+}
+
+impl EngineError {
+    /// Returns whether it is of one rule, and others are judged all the same.
+    pub(crate) fn is_of_rule(&self) -> bool {
+        matches!(
+            self,
+            Self::Plan(_)
+                | Self::Memory(_)
+                | Self::GroupOverflow { .. }
+                | Self::TooManyWindows { .. }
+                | Self::TooManyMoments { .. }
+        )
+    }
 }
 
 impl From<DataFusionError> for EngineError {

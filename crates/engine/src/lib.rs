@@ -2,41 +2,49 @@
 //!
 //! | stage | input → output |
 //! | --- | --- |
-//! | [`source`] | Parquet files and decoded spans → one table a layout |
-//! | `rows` | matched rows → each span once, by group and time |
-//! | [`mod@evaluate`] | rule, source, range → what was observed |
 //! | [`open`] | data files → a source, or what is wrong with each |
+//! | [`source`] | data files, decoded spans → spans, by layout |
+//! | `scan`, `span_files` | a source → batches of the columns that somebody needs |
+//! | `copies` | a source → one in which no span counts twice |
+//! | `pass` | batches, all rules → each rule's sums by group and cell, or its rows |
+//! | [`summary`] | what an aggregate takes of spans → its value |
+//! | [`mod@judge`] | rules, source, moments → violations |
+//! | `episodes` | holding moments → episodes |
+//! | `evidence`, `top` | rows of a window → those that show what is wrong; the commonest values in them |
 //! | [`faults`] | a look that meets an unreadable file → a look over the others |
 //! | `guarded` | whatever goes wrong while a file is scanned → that file's fault |
-//! | `episodes` | holding moments → episodes |
-//! | `values` | rows, moments → values of the aggregates |
-//! | `evidence` | rows of a window → those that show what is wrong |
-//! | `top` | rows of a window → the commonest values in them |
+//! | `work` | what a rule may use |
 //! | [`record`] | what was observed → violation records |
 //!
 //! No clock: the range that is judged is an argument.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
 
+mod copies;
 mod episodes;
 pub mod error;
-pub mod evaluate;
 mod evidence;
 pub mod faults;
 mod footers;
 mod guarded;
+mod inputs;
+pub mod judge;
 pub mod open;
+mod pass;
+mod ranges;
 pub mod record;
 mod rows;
+mod scan;
 mod session;
 pub mod source;
 mod span_files;
+pub mod summary;
 mod top;
-mod values;
+mod work;
 
 pub use error::EngineError;
-pub use evaluate::{Observed, Outcome, Range, Values, evaluate, observe};
 pub use faults::{LeftOut, without_faulty};
+pub use judge::{Asked, Judged, Observed, Outcome, Point, Range, Values, evaluate, judge, moments, series};
 pub use open::{DataFiles, Opened};
 pub use session::{session, session_with_memory};
 pub use source::SpanSource;

@@ -106,14 +106,18 @@ impl DataFiles {
         let mut by_layout: BTreeMap<Arc<Layout>, Vec<FileOf>> = BTreeMap::new();
         for (file, result) in files.iter().zip(self.open(files).await) {
             match result {
-                Ok(OpenFile { layout, ends, rows, .. }) => {
+                Ok(OpenFile { layout, ends, rows, unique, .. }) => {
                     opened.files += 1;
                     opened.spans += rows;
                     opened.bytes += file.size;
                     // A file without rows has nothing to read, nor ends.
                     if let Some(ends) = ends {
                         let ends = TimeRange { from: *ends.start(), to: *ends.end() };
-                        by_layout.entry(layout).or_default().push(FileOf { object: object_meta(file), ends });
+                        by_layout.entry(layout).or_default().push(FileOf {
+                            object: object_meta(file),
+                            ends,
+                            unique,
+                        });
                     }
                 }
                 Err(fault) => {

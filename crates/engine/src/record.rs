@@ -12,7 +12,7 @@ use fluo_rules::rule::{Conventions, EvidenceKeys, GroupKey, Rule};
 use fluo_spans::semconv;
 use fluo_spans::span::Span;
 
-use crate::evaluate::Observed;
+use crate::judge::Observed;
 
 /// The record of a violation, and why its summary's template failed, if it did.
 pub fn violation(rule: &Rule, observed: &Observed, renderer: &Renderer) -> (Violation, Option<String>) {

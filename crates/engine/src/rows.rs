@@ -1,26 +1,31 @@
-//! Matched rows in memory: one span once, by group and time.
-//!
-//! "One span, once" holds here: rows with the same trace id, span id and end are one. Copies that agree in all that
-//! the rule reads are interchangeable. Where they differ, the caller finds out which copy counts and calls
-//! [`Unique::without`].
+//! A rule's rows in memory, by group and time.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
 use arrow::array::{
-    Array, AsArray, BooleanArray, FixedSizeBinaryArray, Int64Array, RecordBatch, UInt32Array,
+    Array, AsArray, BooleanArray, FixedSizeBinaryArray, Int64Array, RecordBatch, StringArray, UInt32Array,
 };
-use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
-use arrow::datatypes::{Int64Type, SchemaRef};
-use arrow::row::{RowConverter, SortField};
-use fluo_plan::{TimeRange, row};
+use arrow::compute::{filter_record_batch, take_record_batch};
+use arrow::datatypes::{Int64Type, UInt32Type};
+use fluo_plan::TimeRange;
 use fluo_spans::identity::SpanKey;
 use fluo_spans::schema::columns;
 
 use crate::error::EngineError;
+use crate::pass::row;
+use crate::ranges::contain;
 
 /// A group key's values, in the order of `group_by`.
 pub(crate) type Group = Vec<Option<String>>;
+
+/// A span, and which of its copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Id {
+    pub(crate) key: SpanKey,
+    /// Of a contested span, the place of the copy among the contested ones plus 1; else 0.
+    pub(crate) copy: u32,
+}
 
 /// Matched rows with ids, no span twice, sorted by group and end.
 #[derive(Debug)]
@@ -30,15 +35,6 @@ pub(crate) struct Rows {
     pub(crate) groups: Vec<Group>,
     /// Rows of each group.
     bounds: Vec<Range<usize>>,
-}
-
-/// Rows without repeated spans, not yet sorted.
-pub(crate) struct Unique {
-    pub(crate) batch: RecordBatch,
-    /// Copies that were dropped.
-    pub(crate) duplicates: u64,
-    /// Spans whose copies differ in what the rule reads: all of them are still there.
-    pub(crate) conflicts: Vec<SpanKey>,
 }
 
 /// The ids of a batch of rows.
@@ -57,12 +53,8 @@ impl<'a> Ids<'a> {
         })
     }
 
-    fn get(&self, at: usize) -> (&'a [u8], &'a [u8], i64) {
-        (self.trace.value(at), self.span.value(at), self.end.value(at))
-    }
-
     fn key(&self, at: usize) -> Result<SpanKey, EngineError> {
-        let (trace, span, end) = self.get(at);
+        let (trace, span, end) = (self.trace.value(at), self.span.value(at), self.end.value(at));
         let bad = |name: &str| EngineError::Column(name.to_owned());
         Ok((
             trace.try_into().map_err(|_| bad(columns::TRACE_ID))?,
@@ -86,75 +78,10 @@ fn ends(batch: &RecordBatch) -> Result<&Int64Array, EngineError> {
         .ok_or_else(|| EngineError::Column(row::END.to_owned()))
 }
 
-/// Drops copies of the same span.
-///
-/// Copies end at the same nanosecond, and little else does: rows are sorted by their end, which is cheap because they
-/// come in long sorted runs, and ids are compared among rows of one end alone.
-pub(crate) fn unique(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Unique, EngineError> {
-    let batch = concat_batches(schema, batches)?;
-    let copies = copies(&Ids::of(&batch)?);
-    if copies.is_empty() {
-        return Ok(Unique { batch, duplicates: 0, conflicts: Vec::new() });
-    }
-    let all: UInt32Array = copies.iter().flatten().copied().collect();
-    let suspected = take_record_batch(&batch, &all)?;
-    let fields = suspected.columns().iter().map(|column| SortField::new(column.data_type().clone()));
-    let rows = RowConverter::new(fields.collect())?.convert_columns(suspected.columns())?;
-    let ids = Ids::of(&batch)?;
-    let mut kept = vec![true; batch.num_rows()];
-    let (mut duplicates, mut conflicts) = (0, Vec::new());
-    let mut first = 0;
-    for span in &copies {
-        if (first + 1..first + span.len()).any(|at| rows.row(at) != rows.row(first)) {
-            conflicts.push(ids.key(span[0] as usize)?);
-        } else {
-            for &again in &span[1..] {
-                kept[again as usize] = false;
-                duplicates += 1;
-            }
-        }
-        first += span.len();
-    }
-    let batch = filter_record_batch(&batch, &BooleanArray::from(kept))?;
-    Ok(Unique { batch, duplicates, conflicts })
-}
-
-/// Rows of spans that stand more than once: one list a span, the first row first.
-fn copies(ids: &Ids<'_>) -> Vec<Vec<u32>> {
-    let mut by_end: Vec<(i64, u32)> = ids.end.values().iter().copied().zip(0..).collect();
-    by_end.sort_by_key(|(end, _)| *end);
-    let mut copies = Vec::new();
-    for same_end in by_end.chunk_by(|(left, _), (right, _)| left == right) {
-        if same_end.len() == 1 {
-            continue;
-        }
-        let mut rows: Vec<u32> = same_end.iter().map(|(_, row)| *row).collect();
-        rows.sort_by_key(|&row| ids.get(row as usize));
-        let same = |left: &u32, right: &u32| ids.get(*left as usize) == ids.get(*right as usize);
-        copies.extend(rows.chunk_by(same).filter(|span| span.len() > 1).map(<[u32]>::to_vec));
-    }
-    copies
-}
-
-/// The rows that ended in one of the ranges.
+/// The rows that ended in one of the ranges, which are in order and apart.
 pub(crate) fn within(batch: &RecordBatch, ranges: &[TimeRange]) -> Result<RecordBatch, EngineError> {
-    let inside = |end: &i64| ranges.iter().any(|range| (range.from..=range.to).contains(end));
-    let kept: BooleanArray = ends(batch)?.values().iter().map(|end| Some(inside(end))).collect();
+    let kept: BooleanArray = ends(batch)?.values().iter().map(|end| Some(contain(ranges, *end))).collect();
     Ok(filter_record_batch(batch, &kept)?)
-}
-
-impl Unique {
-    /// Without any copy of these spans, which the caller puts back as they count.
-    pub(crate) fn without(&self, spans: &[SpanKey]) -> Result<RecordBatch, EngineError> {
-        let ids = Ids::of(&self.batch)?;
-        let mut kept = Vec::with_capacity(self.batch.num_rows());
-        for at in 0..self.batch.num_rows() {
-            if spans.binary_search(&ids.key(at)?).is_err() {
-                kept.push(index(at));
-            }
-        }
-        Ok(take_record_batch(&self.batch, &UInt32Array::from(kept))?)
-    }
 }
 
 /// Row numbers of a batch fit 32 bits: Arrow's own offsets do.
@@ -163,18 +90,17 @@ pub(crate) fn index(at: usize) -> u32 {
 }
 
 /// The groups of each row of a batch, and each row's place among them (sorted, `None` before any text).
-pub(crate) fn groups_of(batch: &RecordBatch, keys: usize) -> Result<(Vec<Group>, Vec<usize>), EngineError> {
+fn groups_of(batch: &RecordBatch, keys: usize) -> Result<(Vec<Group>, Vec<usize>), EngineError> {
     if keys == 0 {
         return Ok((vec![Vec::new()], vec![0; batch.num_rows()]));
     }
     let columns = (0..keys)
         .map(|at| {
             let name = row::group(at);
-            let column = batch.column_by_name(&name).ok_or_else(|| EngineError::Column(name.clone()))?;
-            let text = arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8)?;
-            Ok(text.as_string::<i32>().clone())
+            let texts = batch.column_by_name(&name).and_then(|column| column.as_string_opt::<i32>());
+            texts.ok_or_else(|| EngineError::Column(name.clone()))
         })
-        .collect::<Result<Vec<_>, EngineError>>()?;
+        .collect::<Result<Vec<&StringArray>, EngineError>>()?;
     let value = |key: usize, at: usize| columns[key].is_valid(at).then(|| columns[key].value(at));
     let mut numbers: HashMap<Vec<Option<&str>>, usize> = HashMap::new();
     let mut found: Vec<Vec<Option<&str>>> = Vec::new();
@@ -234,6 +160,12 @@ impl Rows {
         Ok(Self { batch, groups, bounds })
     }
 
+    /// When the rows of each group ended, and where they stand.
+    pub(crate) fn by_group(&self) -> Result<impl Iterator<Item = (&[i64], Range<usize>)>, EngineError> {
+        let ends = ends(&self.batch)?.values();
+        Ok(self.bounds.iter().map(|bounds| (&ends[bounds.clone()], bounds.clone())))
+    }
+
     /// The place of a group.
     pub(crate) fn group(&self, group: &Group) -> Option<usize> {
         self.groups.binary_search(group).ok()
@@ -247,8 +179,11 @@ impl Rows {
         Ok(after(moment.saturating_sub(window))..after(moment))
     }
 
-    /// Which span a row is.
-    pub(crate) fn key(&self, row: usize) -> Result<SpanKey, EngineError> {
-        Ids::of(&self.batch)?.key(row)
+    /// Which span a row is, and which copy of it.
+    pub(crate) fn id(&self, row: usize) -> Result<Id, EngineError> {
+        let copies =
+            self.batch.column_by_name(row::COPY).and_then(|column| column.as_primitive_opt::<UInt32Type>());
+        let copies = copies.ok_or_else(|| EngineError::Column(row::COPY.to_owned()))?;
+        Ok(Id { key: Ids::of(&self.batch)?.key(row)?, copy: copies.value(row) })
     }
 }

@@ -1,9 +1,14 @@
-//! The DataFusion session that plans run in.
+//! The DataFusion session that spans are read in, and its expressions.
 
 use std::sync::Arc;
 
+use datafusion::common::{DFSchema, Result};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 /// A session with the settings that fluo's plans are made for.
@@ -18,6 +23,18 @@ pub fn session_with_memory(runtime: &RuntimeEnv, bytes: usize) -> SessionContext
     let mut limited = runtime.clone();
     limited.memory_pool = Arc::new(GreedyMemoryPool::new(bytes));
     SessionContext::new_with_config_rt(config(), Arc::new(limited))
+}
+
+/// An expression as batches with these columns are put to it.
+pub(crate) fn physical(
+    session: &SessionContext,
+    expr: Expr,
+    schema: &DFSchema,
+) -> Result<Arc<dyn PhysicalExpr>> {
+    let context = SimplifyContext::builder().with_schema(Arc::new(schema.clone())).build();
+    let simplifier = ExprSimplifier::new(context);
+    let expr = simplifier.simplify(simplifier.coerce(expr, schema)?)?;
+    session.create_physical_expr(expr, schema)
 }
 
 fn config() -> SessionConfig {

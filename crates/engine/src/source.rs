@@ -2,21 +2,17 @@
 
 use std::sync::Arc;
 
-use datafusion::catalog::TableProvider;
-use datafusion::datasource::{MemTable, provider_as_source};
+use arrow::array::RecordBatch;
 use datafusion::execution::object_store::ObjectStoreUrl;
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
-use fluo_plan::{RulePlan, TimeRange};
+use fluo_plan::TimeRange;
 use fluo_spans::batch::to_batch;
 use fluo_spans::layout::Layout;
-use fluo_spans::schema::span_schema;
 use fluo_spans::span::Span;
 use object_store::ObjectMeta;
 use object_store::path::Path;
 
 use crate::error::EngineError;
 use crate::footers::Footers;
-use crate::span_files::SpanFiles;
 
 /// Spans in one or more layouts.
 #[derive(Debug, Clone, Default)]
@@ -29,14 +25,16 @@ pub struct SpanSource {
 
 /// Spans of one layout.
 #[derive(Debug, Clone)]
-struct Part {
-    layout: Layout,
-    spans: Stored,
+pub(crate) struct Part {
+    pub(crate) layout: Layout,
+    pub(crate) spans: Stored,
+    /// It holds different copies of spans.
+    pub(crate) contested: bool,
 }
 
 #[derive(Debug, Clone)]
-enum Stored {
-    Memory(Arc<MemTable>),
+pub(crate) enum Stored {
+    Memory { batches: Vec<RecordBatch>, ends: TimeRange },
     Files { store: StoreOf, files: Vec<FileOf> },
 }
 
@@ -53,10 +51,19 @@ pub(crate) struct StoreOf {
 pub(crate) struct FileOf {
     pub(crate) object: ObjectMeta,
     pub(crate) ends: TimeRange,
+    /// It holds no span twice.
+    pub(crate) unique: bool,
 }
 
 /// Spans of a batch: enough to be fast, few enough to spread over cores.
 const SPANS_A_BATCH: usize = 8192;
+
+/// A file of a source, or spans in memory.
+pub(crate) struct Piece {
+    pub(crate) ends: TimeRange,
+    /// It holds no span twice.
+    pub(crate) unique: bool,
+}
 
 impl SpanSource {
     /// Spans in memory.
@@ -72,11 +79,19 @@ impl SpanSource {
             .chunks(SPANS_A_BATCH)
             .map(|chunk| to_batch(chunk, 0, layout))
             .collect::<Result<Vec<_>, _>>()?;
-        let table = MemTable::try_new(span_schema(layout), vec![batches])?;
-        self.parts.push(Part { layout: layout.clone(), spans: Stored::Memory(Arc::new(table)) });
-        let ends = spans.iter().map(|span| span.end_ns);
-        if let (Some(from), Some(to)) = (ends.clone().min(), ends.max()) {
-            self.widen(TimeRange { from, to });
+        let Some(ends) = ends_of(spans) else { return Ok(()) };
+        self.widen(ends);
+        let spans = Stored::Memory { batches, ends };
+        self.parts.push(Part { layout: layout.clone(), spans, contested: false });
+        Ok(())
+    }
+
+    /// Adds copies of spans of which only some count, as one batch: by span, the one that counts before others first.
+    pub(crate) fn add_contested(&mut self, spans: &[Span]) -> Result<(), EngineError> {
+        if let Some(ends) = ends_of(spans) {
+            let layout = Layout::builtin();
+            let spans = Stored::Memory { batches: vec![to_batch(spans, 0, &layout)?], ends };
+            self.parts.push(Part { layout, spans, contested: true });
         }
         Ok(())
     }
@@ -96,14 +111,14 @@ impl SpanSource {
         for file in &files {
             self.widen(file.ends);
         }
-        self.parts.push(Part { layout, spans: Stored::Files { store, files } });
+        self.parts.push(Part { layout, spans: Stored::Files { store, files }, contested: false });
     }
 
     /// Leaves out a file, whose spans may be missing from then on. Returns when they ended; none where it is not there.
     pub(crate) fn leave_out(&mut self, location: &Path) -> Option<TimeRange> {
         let files = self.parts.iter_mut().filter_map(|part| match &mut part.spans {
             Stored::Files { files, .. } => Some(files),
-            Stored::Memory(_) => None,
+            Stored::Memory { .. } => None,
         });
         for files in files {
             if let Some(at) = files.iter().position(|file| file.object.location == *location) {
@@ -121,7 +136,7 @@ impl SpanSource {
             .iter()
             .filter_map(|part| match &part.spans {
                 Stored::Files { store, files } => Some(files.iter().map(move |file| (store, file))),
-                Stored::Memory(_) => None,
+                Stored::Memory { .. } => None,
             })
             .flatten()
     }
@@ -159,88 +174,27 @@ impl SpanSource {
         self.damaged.iter().any(|range| range.to > first && range.from <= moments.to)
     }
 
-    /// A rule's matching rows over all layouts (see [`RulePlan::matched`]).
-    pub(crate) fn matched(
-        &self,
-        plan: &RulePlan,
-        ranges: &[TimeRange],
-        ids: bool,
-    ) -> Result<LogicalPlan, EngineError> {
-        self.over_parts(ranges, |part, scan| Ok(plan.matched(scan, &part.layout, ranges, ids)?))
+    /// Its files, and what lies in memory.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = Piece> {
+        let counting = self.parts.iter().filter(|part| !part.contested);
+        counting.flat_map(|part| -> Vec<Piece> {
+            match &part.spans {
+                Stored::Memory { ends, .. } => vec![Piece { ends: *ends, unique: false }],
+                Stored::Files { files, .. } => {
+                    files.iter().map(|file| Piece { ends: file.ends, unique: file.unique }).collect()
+                }
+            }
+        })
     }
 
-    /// A rule's judged moments over all layouts as one plan, copies of spans included: for people to read. The
-    /// evaluation removes copies between the plan's two halves.
-    pub fn judged(&self, plan: &RulePlan, moments: TimeRange) -> Result<LogicalPlan, EngineError> {
-        if plan.judging().is_exact() {
-            return Ok(plan.sliding(self.matched(plan, &[moments], false)?)?);
-        }
-        let rows = self.matched(plan, &[moments], true)?;
-        Ok(plan.windows(plan.into_panes(rows)?, moments)?)
-    }
-
-    fn over_parts(
-        &self,
-        ranges: &[TimeRange],
-        plan: impl Fn(&Part, LogicalPlan) -> Result<LogicalPlan, EngineError>,
-    ) -> Result<LogicalPlan, EngineError> {
-        let mut all: Option<LogicalPlanBuilder> = None;
-        let nothing = [Self::nothing()?];
-        let parts = if self.parts.is_empty() { &nothing[..] } else { &self.parts };
-        for part in parts {
-            let one = plan(part, part.scan(ranges)?)?;
-            all = Some(match all {
-                None => LogicalPlanBuilder::from(one),
-                Some(all) => all.union(one)?,
-            });
-        }
-        let all = all.map_or_else(|| LogicalPlanBuilder::empty(false).build(), LogicalPlanBuilder::build);
-        Ok(all?)
-    }
-
-    fn nothing() -> Result<Part, EngineError> {
-        let layout = Layout::builtin();
-        let table = MemTable::try_new(span_schema(&layout), vec![Vec::new()])?;
-        Ok(Part { layout, spans: Stored::Memory(Arc::new(table)) })
-    }
-
-    /// Whole selected spans, one plan a layout.
-    pub(crate) fn whole_spans(
-        &self,
-        plan: &RulePlan,
-        ranges: &[TimeRange],
-    ) -> Result<Vec<(Layout, LogicalPlan)>, EngineError> {
-        self.parts
-            .iter()
-            .map(|part| {
-                let predicate = plan.predicate(&part.layout, ranges)?;
-                let filtered = LogicalPlanBuilder::from(part.scan(ranges)?).filter(predicate)?.build()?;
-                Ok((part.layout.clone(), filtered))
-            })
-            .collect()
+    /// The spans, by layout.
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.parts
     }
 }
 
-impl Part {
-    /// The spans that may have ended within one of the ranges: of files, only those that can hold such.
-    fn scan(&self, ranges: &[TimeRange]) -> Result<LogicalPlan, EngineError> {
-        let needed = |file: &&FileOf| {
-            ranges.iter().any(|range| range.from <= file.ends.to && file.ends.from <= range.to)
-        };
-        let table: Arc<dyn TableProvider> = match &self.spans {
-            Stored::Memory(table) => Arc::clone(table) as Arc<dyn TableProvider>,
-            Stored::Files { store, files } => {
-                let files: Vec<ObjectMeta> =
-                    files.iter().filter(needed).map(|file| file.object.clone()).collect();
-                let schema = span_schema(&self.layout);
-                if files.is_empty() {
-                    Arc::new(MemTable::try_new(schema, vec![Vec::new()])?)
-                } else {
-                    let StoreOf { url, footers } = store.clone();
-                    Arc::new(SpanFiles { schema, url, footers, files })
-                }
-            }
-        };
-        Ok(LogicalPlanBuilder::scan("spans", provider_as_source(table), None)?.build()?)
-    }
+/// When the first and the last of the spans ended.
+fn ends_of(spans: &[Span]) -> Option<TimeRange> {
+    let ends = spans.iter().map(|span| span.end_ns);
+    Some(TimeRange { from: ends.clone().min()?, to: ends.max()? })
 }

@@ -4,13 +4,12 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
-use arrow::datatypes::DataType;
 use fluo_alerts::escape::plain;
 use fluo_alerts::violation::{Top, TopValue};
-use fluo_plan::row;
 use fluo_rules::rule::Rule;
 
 use crate::error::EngineError;
+use crate::pass::row;
 
 /// The largest number of values that are told of a key.
 const TOLD: usize = 5;
@@ -24,9 +23,8 @@ impl<'a> Commonest<'a> {
     pub(crate) fn of(rule: &'a Rule, rows: &RecordBatch) -> Result<Self, EngineError> {
         let columns = rule.top.iter().enumerate().map(|(at, key)| {
             let name = row::top(at);
-            let column = rows.column_by_name(&name).ok_or_else(|| EngineError::Column(name.clone()))?;
-            let text = arrow::compute::cast(column, &DataType::Utf8)?;
-            Ok((key.key.as_str(), text.as_string::<i32>().clone()))
+            let texts = rows.column_by_name(&name).and_then(|column| column.as_string_opt::<i32>());
+            Ok((key.key.as_str(), texts.ok_or(EngineError::Column(name))?.clone()))
         });
         Ok(Self { columns: columns.collect::<Result<_, EngineError>>()? })
     }

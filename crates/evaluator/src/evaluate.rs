@@ -7,39 +7,41 @@ mod files;
 mod former;
 mod lateness;
 mod missing;
+mod observe;
 mod rules;
 pub(crate) mod set_aside;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use fluo_alerts::life_cycle::{
-    Change, Facts, Mutes, Observation, RuleState, Stretch, Times, ViolationRecord, announce, transition,
+    Change, Facts, Mutes, Observation, Stretch, Times, ViolationRecord, announce, transition,
 };
 use fluo_alerts::notification::Notification;
 use fluo_alerts::step;
-use fluo_alerts::step::{Empty, traced};
+use fluo_alerts::step::{Empty, failed};
 use fluo_alerts::template::Renderer;
 use fluo_alerts::trouble::{Subject, Wrong};
-use fluo_engine::{EngineError, SpanSource, observe, record, session_with_memory, without_faulty};
-use fluo_plan::{RulePlan, TimeRange, missing_can_make_true};
+use fluo_plan::{RulePlan, missing_can_make_true};
 use fluo_rules::rule::Rule;
 use fluo_store::{DataFile, Hour, StoreError};
 
 use files::Files;
 use missing::{data_files, give_up, names, outage};
+use observe::{Asked, Seen};
 use rules::rule_files;
+
+pub use observe::Patience;
 
 use crate::arrivals::{Arrivals, By};
 use crate::catch_up::unjudged_of;
 use crate::chain;
 use crate::due::{Due, Moments};
 use crate::report::Report;
-use crate::rule_set::{Known, RuleSet};
+use crate::rule_set::RuleSet;
 use crate::settings::Settings;
-use crate::span_data::{Holes, SpanData, ends_of};
+use crate::span_data::{Holes, SpanData};
 use crate::state::State;
 
 /// What an evaluation starts from, beside the state.
@@ -57,6 +59,9 @@ pub struct Inputs<'a> {
     pub eval_time: i64,
     /// Moments before this one are left unjudged: they lie further back than is caught up.
     pub skip_to: Option<i64>,
+    /// By when spans are to be looked at; what is not reached is postponed. `None`: it takes as long as it takes, as in
+    /// looks at the past.
+    pub patience: Option<Patience<'a>>,
 }
 
 /// What an evaluation gives.
@@ -90,8 +95,6 @@ struct Judged {
     change: Change,
     /// Moments that were looked at.
     stretches: usize,
-    /// Files that were read for it.
-    files: Vec<DataFile>,
 }
 
 impl Evaluator {
@@ -144,32 +147,44 @@ impl Evaluator {
         let (late_records, late_wrong) = self.judge_former(&mut state, &former, &files, &all, inputs).await;
         records.extend(late_records);
         wrong.extend(late_wrong);
-        let mut read = BTreeSet::new();
+        let mut asked = Vec::new();
         for (known, plan) in &due_rules {
+            let mut before = state.rules.get(&known.rule.name).cloned().unwrap_or_default();
+            let given_up = give_up(&mut before.owed, inputs.eval_time, self.settings.max_catch_up.0);
+            notifications.extend(given_up.map(|moments| unjudged_of(&known.rule, moments, inputs.eval_time)));
+            asked.push(self.ask(&state, before, known, plan, None, &files, &all, inputs));
+        }
+        let seen = self.observe(&mut state, &asked, inputs).await;
+        let mut read = BTreeSet::new();
+        for (asked, seen) in asked.into_iter().zip(seen) {
+            let Asked { known, plan, .. } = asked;
             let name = &known.rule.name;
             let step =
                 step!("judge rule", fluo.rule = name.as_str(), fluo.files = Empty, fluo.violations = Empty);
-            let mut before = state.rules.get(name).cloned().unwrap_or_default();
-            let given_up = give_up(&mut before.owed, inputs.eval_time, self.settings.max_catch_up.0);
-            notifications.extend(given_up.map(|moments| unjudged_of(&known.rule, moments, inputs.eval_time)));
-            let judging = self.rule(&mut state, before, known, plan, None, &files, &all, inputs);
-            match traced(step.clone(), judging).await {
-                Ok(judged) => {
-                    step.record("fluo.files", judged.files.len());
-                    step.record("fluo.violations", judged.change.records.len());
+            step.record("fluo.files", asked.files.len());
+            for file in &asked.files {
+                if read.insert(file.location.clone()) {
+                    report.read(file);
+                }
+            }
+            match seen {
+                Ok(Seen::Observations(observations)) => {
                     report.rules += 1;
+                    let judged = step.in_scope(|| self.fold(&state, asked, observations, &files, inputs));
+                    step.record("fluo.violations", judged.change.records.len());
                     report.stretches += judged.stretches as u64;
-                    for file in judged.files {
-                        if read.insert(file.location.clone()) {
-                            report.read(&file);
-                        }
-                    }
                     records.extend(judged.change.records);
                     let mut after = judged.change.state;
                     self.name_files(&state, &mut after, &judged.change.fired, &all).await;
+                    after.tries = 0;
                     state.rules.insert(name.clone(), after);
                 }
+                Ok(Seen::Nothing { alone }) => {
+                    report.postponed_rules.push(name.clone());
+                    wrong.extend(self.postpone(&mut state, known, plan, &files, alone, inputs.eval_time));
+                }
                 Err(error) => {
+                    failed(&step, chain(&error));
                     self.owe(&mut state, known, plan, &files, &error, inputs.eval_time);
                     wrong.push(Wrong::new(Subject::Rule(name.clone()), chain(&error)));
                     report.failed_rules.push(name.clone());
@@ -241,64 +256,21 @@ impl Evaluator {
         }
     }
 
-    /// Judges what is due of a rule, and moves its alerts on. `until`: of a former text, the last moment that it judges.
-    #[expect(clippy::too_many_arguments, reason = "a rule, what is known of it, and where it is judged")]
-    async fn rule(
+    /// Moves a rule's alerts on, by what was seen.
+    fn fold(
         &self,
-        state: &mut State,
-        before: RuleState,
-        known: &Known,
-        plan: &RulePlan,
-        until: Option<i64>,
+        state: &State,
+        asked: Asked<'_>,
+        mut observations: Vec<Observation>,
         files: &Files,
-        all: &[DataFile],
         inputs: Inputs<'_>,
-    ) -> Result<Judged, EngineError> {
+    ) -> Judged {
+        let Asked { known, plan, until, before, moments, holes: known_holes, .. } = asked;
+        let Moments { stretches: mut judged, mut owed, judged_to } = moments;
         let rule = &known.rule;
         let times = self.times(state, inputs.eval_time, Some(rule));
-        let known_holes = Holes::of(state);
-        let due =
-            Due { until, ..self.due(state, rule, plan, &files.arrived, &known_holes, inputs.eval_time) };
-        let Moments { stretches: mut judged, mut owed, judged_to } = due.moments(&before);
-        let cell = due.cell();
-        let mut observations = Vec::new();
-        let mut read_files = Vec::new();
-        if let (Some(first), Some(last)) = (judged.first().copied(), judged.last().copied()) {
-            let read = Stretch { from: first.from.saturating_sub(rule.window.0), to: last.to };
-            let needed: Vec<DataFile> =
-                all.iter().filter(|file| ends_of(file).meets(read)).cloned().collect();
-            // Without a span there is no group, unless one is expected, and no moment of an exact rule.
-            let standing =
-                !plan.judging().is_exact() && (rule.group_by.is_empty() || !rule.expect.is_empty());
-            let look = standing || !needed.is_empty();
-            let session = session_with_memory(&self.runtime, self.settings.rule_memory);
-            let budget = Duration::from_nanos(self.settings.rule_time.0.unsigned_abs());
-            let looking = async {
-                if !look {
-                    return Ok(Vec::new());
-                }
-                let mut source = Box::pin(self.data.source(&needed, state)).await;
-                let mut left_out = Vec::new();
-                let found = without_faulty(&mut source, &mut left_out, async |source: &SpanSource| {
-                    self.look(&session, plan, source, &judged, cell).await
-                })
-                .await;
-                self.data.left_out(left_out, &needed, state);
-                found
-            };
-            if let Ok(found) = tokio::time::timeout(budget, looking).await {
-                observations = found?;
-            } else {
-                let unanswered = self.data.unanswered(&needed).await;
-                if unanswered.is_empty() {
-                    return Err(EngineError::Time { seconds: budget.as_secs() });
-                }
-                self.data.unreachable(&unanswered, state);
-            }
-            read_files = needed;
-        }
         let holes = Holes::of(state);
-        let due = Due { holes: &holes, ..due };
+        let due = Due { until, ..self.due(state, rule, plan, &files.arrived, &holes, inputs.eval_time) };
         if holes != known_holes {
             // What was just found to be missing may be what made it true.
             Moments { stretches: judged, owed, .. } = due.moments(&before);
@@ -323,25 +295,6 @@ impl Evaluator {
         let stretches = judged.len();
         let mut change = transition(before, &facts, &judged, observations, judged_to, times);
         change.state.owed = owed;
-        Ok(Judged { change, stretches, files: read_files })
-    }
-
-    async fn look(
-        &self,
-        session: &datafusion::prelude::SessionContext,
-        plan: &RulePlan,
-        source: &SpanSource,
-        stretches: &[Stretch],
-        cell: i64,
-    ) -> Result<Vec<Observation>, EngineError> {
-        let mut observations = Vec::new();
-        for stretch in stretches {
-            let moments = TimeRange { from: stretch.from, to: stretch.to };
-            let outcome = observe(session, plan, source, moments, cell).await?;
-            let rule = plan.rule();
-            observations
-                .extend(outcome.violations.into_iter().map(|observed| record::observation(rule, observed)));
-        }
-        Ok(observations)
+        Judged { change, stretches }
     }
 }

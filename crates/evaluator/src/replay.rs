@@ -58,7 +58,15 @@ pub async fn replay(
     let mut replayed = Replayed::default();
     let mut state = State::new();
     for eval_time in times {
-        let inputs = Inputs { rules, mutes, arrivals, by: By::Time(eval_time), eval_time, skip_to: None };
+        let inputs = Inputs {
+            rules,
+            mutes,
+            arrivals,
+            by: By::Time(eval_time),
+            eval_time,
+            skip_to: None,
+            patience: None,
+        };
         let Evaluation { state: after, records, notifications, report } =
             evaluator.evaluate(state, inputs).await?;
         for (rule, of_rule) in &after.rules {

@@ -34,6 +34,9 @@ pub struct Report {
     pub rules: u64,
     /// Rules that could not be.
     pub failed_rules: Vec<String>,
+    /// Rules for which there was no time: the next evaluation goes on with what they have yet to judge.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub postponed_rules: Vec<String>,
     /// Stretches of time that were looked at, over all rules.
     pub stretches: u64,
     /// Files in the partitions in which files still arrive.

@@ -26,7 +26,7 @@ use object_store::path::Path;
 use crate::arrivals::{Arrivals, By};
 use crate::catch_up;
 use crate::chain;
-use crate::evaluate::{Evaluator, Inputs};
+use crate::evaluate::{Evaluator, Inputs, Patience};
 use crate::outbox::{self, Delivered};
 use crate::records::row;
 use crate::report::Report;
@@ -168,6 +168,7 @@ pub async fn tick(
             by: if step.last { By::Now } else { By::Time(step.eval_time) },
             eval_time: step.eval_time,
             skip_to: step.skip_to,
+            patience: Some(Patience { clock: host.clock, deadline: host.deadline }),
         };
         let evaluating = step!("evaluate", fluo.eval_time = time::format(step.eval_time));
         let evaluation = tokio::select! {

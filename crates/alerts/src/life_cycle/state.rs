@@ -23,8 +23,16 @@ pub struct RuleState {
     /// Moments up to there that are yet to be judged, or judged again: a file that they need could not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owed: Vec<Stretch>,
+    /// How often in a row it was among rules for which there was no time.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tries: u8,
     /// Its groups of which there is something to remember.
     pub groups: BTreeMap<Fingerprint, GroupState>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references")]
+fn is_zero(number: &u8) -> bool {
+    *number == 0
 }
 
 /// What is remembered of one group.

@@ -6,9 +6,7 @@ use datafusion::prelude::SessionContext;
 use fluo_alerts::template::Renderer;
 use fluo_alerts::time;
 use fluo_alerts::violation::Violation;
-use fluo_engine::{
-    EngineError, LeftOut, Outcome, Range, SpanSource, evaluate, record, session, without_faulty,
-};
+use fluo_engine::{Asked, LeftOut, Observed, Range, SpanSource, record, session, without_faulty};
 use fluo_plan::RulePlan;
 use fluo_rules::rule::Rule;
 
@@ -70,65 +68,75 @@ struct Judged {
 }
 
 async fn judge(session: &SessionContext, rules: Vec<Rule>, spans: &mut Spans, range: Range) -> Judged {
-    let renderer = Renderer::new(None);
     let mut judged = Judged { violations: Vec::new(), failed: false };
-    let rules: Vec<Rule> = rules.into_iter().filter(|rule| rule.enabled).collect();
-    // Each rule is a pass of its own over the spans.
-    let mut progress = Progress::new("eval", spans.bytes * rules.len() as u64);
-    for rule in rules {
-        let rule = Arc::new(rule);
-        let outcome = one(session, &rule, spans, range).await;
-        progress.add(spans.bytes, spans.count);
-        match outcome {
-            Ok(outcome) => {
-                if outcome.nothing_judged {
-                    terminal::note(&format!(
-                        "warning: {}: there was no moment to judge: the range lies outside the spans, or these are \
-                         shorter than the window of {}; --from and --to say otherwise",
-                        rule.name, rule.window
-                    ));
-                }
-                if outcome.id_conflicts > 0 {
-                    terminal::note(&format!(
-                        "warning: {}: ids were used twice: {} spans have copies that differ, and one of each counts",
-                        rule.name, outcome.id_conflicts
-                    ));
-                }
-                for observed in &outcome.violations {
-                    let (violation, failure) = record::violation(&rule, observed, &renderer);
-                    if let Some(failure) = failure {
-                        terminal::note(&format!(
-                            "warning: {}: the summary's template failed, the default stands instead: {failure}",
-                            rule.name
-                        ));
-                    }
-                    judged.violations.push(violation);
-                }
+    let mut plans = Vec::new();
+    for rule in rules.into_iter().filter(|rule| rule.enabled).map(Arc::new) {
+        match RulePlan::new(Arc::clone(&rule)) {
+            Ok(plan) => plans.push(plan),
+            Err(error) => judged.not(&rule, &error),
+        }
+    }
+    let mut progress = Progress::new("eval", spans.bytes);
+    let mut left_out = Vec::new();
+    let outcome = without_faulty(&mut spans.source, &mut left_out, async |source: &SpanSource| {
+        let asked = plans.iter().map(|plan| {
+            let stretches = fluo_engine::moments(plan, source, range).into_iter().collect();
+            Asked { plan, stretches, cell: None }
+        });
+        let asked: Vec<_> = asked.collect();
+        let judged = fluo_engine::judge(session, source, &asked).await?;
+        Ok((judged, asked.iter().map(|asked| asked.stretches.is_empty()).collect::<Vec<_>>()))
+    })
+    .await;
+    progress.add(spans.bytes, spans.count);
+    for LeftOut { fault, .. } in left_out {
+        spans.left_out(&fault);
+    }
+    match outcome {
+        Ok((outcome, nothing_judged)) => {
+            if outcome.id_conflicts > 0 {
+                terminal::note(&format!(
+                    "warning: ids were used twice: {} spans are copies that differ from another, and one of each counts",
+                    outcome.id_conflicts
+                ));
             }
-            Err(error) => {
-                judged.failed = true;
-                terminal::note(&format!("error: {} was not judged: {}", rule.name, chain(&error)));
+            for ((plan, violations), nothing_judged) in plans.iter().zip(outcome.rules).zip(nothing_judged) {
+                match violations {
+                    Ok(violations) => judged.add(plan.rule(), &violations, nothing_judged),
+                    Err(error) => judged.not(plan.rule(), &error),
+                }
             }
         }
+        Err(error) => plans.iter().for_each(|plan| judged.not(plan.rule(), &error)),
     }
     judged.violations.sort_by(Violation::in_order);
     judged
 }
 
-async fn one(
-    session: &SessionContext,
-    rule: &Arc<Rule>,
-    spans: &mut Spans,
-    range: Range,
-) -> Result<Outcome, EngineError> {
-    let plan = RulePlan::new(Arc::clone(rule))?;
-    let mut left_out = Vec::new();
-    let outcome = without_faulty(&mut spans.source, &mut left_out, async |source: &SpanSource| {
-        evaluate(session, &plan, source, range).await
-    })
-    .await;
-    for LeftOut { fault, .. } in left_out {
-        spans.left_out(&fault);
+impl Judged {
+    fn not(&mut self, rule: &Rule, error: &dyn std::error::Error) {
+        self.failed = true;
+        terminal::note(&format!("error: {} was not judged: {}", rule.name, chain(error)));
     }
-    outcome
+
+    fn add(&mut self, rule: &Rule, violations: &[Observed], nothing_judged: bool) {
+        if nothing_judged {
+            terminal::note(&format!(
+                "warning: {}: there was no moment to judge: the range lies outside the spans, or these are shorter than \
+                 the window of {}; --from and --to say otherwise",
+                rule.name, rule.window
+            ));
+        }
+        let renderer = Renderer::new(None);
+        for observed in violations {
+            let (violation, failure) = record::violation(rule, observed, &renderer);
+            if let Some(failure) = failure {
+                terminal::note(&format!(
+                    "warning: {}: the summary's template failed, the default stands instead: {failure}",
+                    rule.name
+                ));
+            }
+            self.violations.push(violation);
+        }
+    }
 }

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use fluo_engine::SpanSource;
-use fluo_plan::{RulePlan, TimeRange, sql, words};
-use fluo_rules::duration::Nanos;
+use fluo_plan::{RulePlan, sql, words};
 use fluo_spans::layout::Layout;
 
 use crate::args::{Explain, ExplainFormat};
@@ -34,12 +32,8 @@ pub(crate) fn run(args: &Explain) -> Result<Status, Failure> {
         }
         ExplainFormat::Sql => output.line(&statement()?)?,
         ExplainFormat::Plan => {
-            // Times of an evaluation stand in the plan; here, the first day.
-            let day = TimeRange { from: 0, to: Nanos::DAY.0 };
-            let judged = SpanSource::default()
-                .judged(&plan, day)
-                .map_err(|error| Failure::because(format!("could not plan `{}`", args.rule), error))?;
-            output.line(&judged.display_indent().to_string())?;
+            let projection = plan.projection(&layout).map_err(failed)?;
+            output.line(&projection.describe(&plan))?;
         }
     }
     output.finish()?;

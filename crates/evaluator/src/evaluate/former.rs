@@ -16,6 +16,7 @@ use fluo_rules::SourceFile;
 use fluo_store::DataFile;
 
 use super::files::Files;
+use super::observe::Seen;
 use super::{Evaluator, Inputs};
 use crate::chain;
 use crate::due::Due;
@@ -88,19 +89,24 @@ impl Evaluator {
             };
             let until = Some(text.until);
             let before = former.state.clone();
-            match self.rule(state, before, &text.known, &text.plan, until, files, all, inputs).await {
-                Ok(judged) => {
+            let asked = self.ask(state, before, &text.known, &text.plan, until, files, all, inputs);
+            let seen = self.observe(state, std::slice::from_ref(&asked), inputs).await.pop();
+            match seen.unwrap_or(Ok(Seen::Nothing { alone: false })) {
+                Ok(Seen::Observations(observations)) => {
+                    let judged = self.fold(state, asked, observations, files, inputs);
                     records.extend(judged.change.records);
                     former.state = judged.change.state;
                     self.name_files(state, &mut former.state, &judged.change.fired, all).await;
                 }
-                Err(error) => {
+                unjudged => {
                     let holes = Holes::of(state);
                     let due = self.due_until(state, text, files, &holes, inputs.eval_time);
                     if let Some(reopened) = due.reopened(&former.state) {
                         former.state.judged_to = reopened.saturating_sub(1).max(former.state.from);
                     }
-                    wrong.push(Wrong::new(Subject::FormerRule(name.clone()), chain(&error)));
+                    if let Err(error) = unjudged {
+                        wrong.push(Wrong::new(Subject::FormerRule(name.clone()), chain(&error)));
+                    }
                 }
             }
             let known = inputs.rules.rules.get(name);

@@ -107,9 +107,8 @@ impl Evaluator {
         }
     }
 
-    /// Remembers which moments a rule that failed has yet to judge: those that late files reach back to, too, since no
-    /// file arrives twice. Where it is over a limit for the second time in a row, it begins anew behind them: it would
-    /// never come to an end with moments that are too many for it.
+    /// Remembers which moments a rule that failed has yet to judge. Where it is over a limit for the second time in a row,
+    /// it begins anew behind them: it would never come to an end with moments that are too many for it.
     pub(super) fn owe(
         &self,
         state: &mut State,
@@ -119,13 +118,31 @@ impl Evaluator {
         error: &EngineError,
         eval_time: i64,
     ) {
+        let failed_before = state.troubles.of(&Subject::Rule(known.rule.name.clone())).is_some();
+        if !failed_before || !is_limit(error) {
+            return self.reopen(state, known, plan, files, eval_time);
+        }
         let holes = Holes::of(state);
         let due = self.due(state, &known.rule, plan, &files.arrived, &holes, eval_time);
-        let failed_before = state.troubles.of(&Subject::Rule(known.rule.name.clone())).is_some();
-        let Some(of_rule) = state.rules.get_mut(&known.rule.name) else { return };
-        if failed_before && is_limit(error) {
+        if let Some(of_rule) = state.rules.get_mut(&known.rule.name) {
             of_rule.judged_to = due.moments(of_rule).judged_to;
-        } else if let Some(reopened) = due.reopened(of_rule) {
+        }
+    }
+
+    /// Has moments judged again that late files reach back to: no file arrives twice.
+    pub(super) fn reopen(
+        &self,
+        state: &mut State,
+        known: &Known,
+        plan: &RulePlan,
+        files: &Files,
+        eval_time: i64,
+    ) {
+        let holes = Holes::of(state);
+        let due = self.due(state, &known.rule, plan, &files.arrived, &holes, eval_time);
+        if let Some(of_rule) = state.rules.get_mut(&known.rule.name)
+            && let Some(reopened) = due.reopened(of_rule)
+        {
             of_rule.judged_to = reopened.saturating_sub(1).max(of_rule.from);
         }
     }
@@ -136,7 +153,6 @@ fn is_limit(error: &EngineError) -> bool {
     matches!(
         error,
         EngineError::Memory(_)
-            | EngineError::Time { .. }
             | EngineError::GroupOverflow { .. }
             | EngineError::TooManyWindows { .. }
             | EngineError::TooManyMoments { .. }

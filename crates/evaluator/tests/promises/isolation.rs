@@ -75,7 +75,7 @@ fn crowd(end: i64) -> Vec<Span> {
         return Vec::new();
     }
     let at = |nth: i64| minute(end - 1) + SECOND + nth * 7_000_000;
-    let long = (0..6000).map(|nth| span("long", &format!("{nth:0>1200}"), Status::Ok, at(nth)));
+    let long = (0..6000).map(|nth| span("long", &format!("{nth:0>1500}"), Status::Ok, at(nth)));
     let many = (0..200).map(|nth| span("many", &nth.to_string(), Status::Ok, at(nth)));
     long.chain(many).collect()
 }

@@ -121,6 +121,30 @@ async fn a_store_that_does_not_answer_is_no_fault_of_the_rules() {
 }
 
 #[tokio::test]
+async fn what_there_was_no_time_for_is_judged_later() {
+    let rules = rules();
+    let mut world = World::in_memory();
+    world.minute(1, well(1), &rules).await;
+    world.settings.rule_time = Nanos(1);
+    // Together, and then alone, which is told.
+    world.minute(2, broken("a", 2), &rules).await;
+    assert_eq!(news(&world), [""; 0]);
+    world.quiet(3, &rules).await;
+    assert_eq!(news(&world), ["rule_error auth-failures", "rule_error checkout-errors"]);
+    world.settings.rule_time = Nanos(30 * SECOND);
+    world.quiet(4, &rules).await;
+    assert_eq!(
+        news(&world),
+        [
+            "firing auth-failures a",
+            "firing checkout-errors",
+            "rule_error_over auth-failures",
+            "rule_error_over checkout-errors"
+        ]
+    );
+}
+
+#[tokio::test]
 async fn what_is_owed_for_too_long_is_said_to_be_unjudged() {
     let rules = rules();
     let mut world = World::in_memory();

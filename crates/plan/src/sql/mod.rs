@@ -4,6 +4,8 @@
 //! `spans`. The expressions inside are printed from the same trees that are evaluated, never pasted from the rule's
 //! text. What SQL cannot say is noted in `spelled`; where copies of a span differ, the statement keeps any of them.
 
+mod aggregates;
+mod condition;
 mod dialect;
 pub(crate) mod spelled;
 mod statement;

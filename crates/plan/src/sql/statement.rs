@@ -11,13 +11,13 @@ use fluo_rules::rule::AggregateFunction;
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
 
-use crate::aggregates::Planned;
-use crate::condition::Conditions;
 use crate::error::PlanError;
 use crate::fields::{Fields, Form, Located};
 use crate::reads::keys_read;
 use crate::rule_plan::RulePlan;
 
+use super::aggregates::Planned;
+use super::condition::Conditions;
 use super::dialect::Printed;
 use super::spelled;
 
@@ -27,7 +27,7 @@ use super::spelled;
 pub fn statement(plan: &RulePlan, layout: &Layout) -> Result<String, PlanError> {
     let rule = plan.rule();
     let fields = Fields { layout, conventions: rule.conventions, form: Form::Sql };
-    let aggregates: Vec<Planned> = plan.shown().map(named).collect();
+    let aggregates: Vec<Planned> = plan.shown().map(Planned::new).collect();
     let writer = Writer { plan, aggregates: &aggregates, fields };
     let body = if plan.judging().is_exact() { writer.exact()? } else { writer.grid()? };
     let mut sql = String::new();
@@ -39,12 +39,6 @@ pub fn statement(plan: &RulePlan, layout: &Layout) -> Result<String, PlanError> 
     }
     sql.push_str(&body);
     Ok(sql)
-}
-
-/// The aggregate with columns of its own name.
-fn named(planned: &Planned) -> Planned {
-    let name = &planned.aggregate.name;
-    Planned { aggregate: planned.aggregate.clone(), input: format!("{name} of"), output: name.clone() }
 }
 
 struct Writer<'a> {

@@ -1,13 +1,38 @@
-//! A condition over given values of its aggregates, in doubles: for the texts that people read, and for choosing the
-//! spans that they are shown.
+//! A condition over given values of its aggregates.
 //!
-//! Whether a condition *holds* is judged by the plan, which compares integers as integers.
+//! A moment is judged by exact values: two whole numbers are compared as such. The texts that people read, and the choice
+//! of the spans that they are shown, are content with doubles.
+
+use std::cmp::Ordering;
 
 use super::tree::{Arithmetic, Comparison, Expr, ExprKind, Function};
 use crate::matcher::{Number, Value};
 
 /// The value of each aggregate by its name; none where it has none.
 pub type Values<'a> = &'a dyn Fn(&str) -> Option<f64>;
+
+/// The same, exactly.
+pub type ExactValues<'a> = &'a dyn Fn(&str) -> Option<Exact>;
+
+/// A number as it is compared.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Exact {
+    /// A whole number: a count, or nanoseconds.
+    Int(i128),
+    /// Any other.
+    Float(f64),
+}
+
+impl Exact {
+    /// The nearest double.
+    #[expect(clippy::cast_precision_loss, reason = "the nearest double is what is asked for")]
+    pub fn as_f64(self) -> f64 {
+        match self {
+            Self::Int(int) => int as f64,
+            Self::Float(float) => float,
+        }
+    }
+}
 
 impl Expr {
     /// The names of the aggregates that it uses, each once, in the order of the text.
@@ -58,29 +83,85 @@ impl Expr {
 
     /// Returns whether it is true. A comparison with no value is false.
     pub fn holds(&self, values: Values<'_>) -> bool {
+        self.holds_exactly(&|name| values(name).map(Exact::Float))
+    }
+
+    /// Returns whether it is true, where two whole numbers are compared as such. A comparison with no value is false.
+    pub fn holds_exactly(&self, values: ExactValues<'_>) -> bool {
+        let compare =
+            |operator: Comparison, left: &Self, right: &Self| match (left.exact(values), right.exact(values))
+            {
+                (Some(Exact::Int(left)), Some(Exact::Int(right))) => operator.of(left.cmp(&right)),
+                (Some(left), Some(right)) => operator.holds(left.as_f64(), right.as_f64()),
+                _ => false,
+            };
         match &self.kind {
             ExprKind::Literal(Value::Bool(value)) => *value,
-            ExprKind::Not(inner) => !inner.holds(values),
-            ExprKind::And(left, right) => left.holds(values) && right.holds(values),
-            ExprKind::Or(left, right) => left.holds(values) || right.holds(values),
-            ExprKind::Compare(operator, left, right) => {
-                let sides = left.number(values).zip(right.number(values));
-                sides.is_some_and(|(left, right)| operator.holds(left, right))
-            }
+            ExprKind::Not(inner) => !inner.holds_exactly(values),
+            ExprKind::And(left, right) => left.holds_exactly(values) && right.holds_exactly(values),
+            ExprKind::Or(left, right) => left.holds_exactly(values) || right.holds_exactly(values),
+            ExprKind::Compare(operator, left, right) => compare(*operator, left, right),
             ExprKind::In(item, constants) => item
-                .number(values)
-                .is_some_and(|item| constants.iter().any(|value| constant(value) == Some(item))),
+                .exact(values)
+                .is_some_and(|item| constants.iter().any(|value| constant(value) == Some(item.as_f64()))),
             ExprKind::Between(item, low, high) => {
-                let Some(item) = item.number(values) else { return false };
-                low.number(values).is_some_and(|low| item >= low)
-                    && high.number(values).is_some_and(|high| item <= high)
+                compare(Comparison::Gte, item, low) && compare(Comparison::Lte, item, high)
             }
             _ => false,
+        }
+    }
+
+    /// By how much the first comparison exceeds its bound; 0 where that is no matter of more and less. `None` where a
+    /// side has no value.
+    pub fn excess(&self, values: ExactValues<'_>) -> Option<f64> {
+        let Some(ExprKind::Compare(operator, left, right)) = self.first_comparison().map(|expr| &expr.kind)
+        else {
+            return Some(0.0);
+        };
+        let number = |side: &Self| side.exact(values).map(Exact::as_f64);
+        match operator {
+            Comparison::Gt | Comparison::Gte => Some(number(left)? - number(right)?),
+            Comparison::Lt | Comparison::Lte => Some(number(right)? - number(left)?),
+            Comparison::Eq | Comparison::Ne => Some(0.0),
+        }
+    }
+
+    /// The leftmost comparison; `between` and `in` are comparisons, without direction.
+    fn first_comparison(&self) -> Option<&Self> {
+        match &self.kind {
+            ExprKind::Compare(..) | ExprKind::Between(..) | ExprKind::In(..) => Some(self),
+            ExprKind::Not(inner) => inner.first_comparison(),
+            ExprKind::And(left, right) | ExprKind::Or(left, right) => {
+                left.first_comparison().or_else(|| right.first_comparison())
+            }
+            _ => None,
+        }
+    }
+
+    /// The number that it is: whole where it stands for a whole number by itself, without arithmetic.
+    fn exact(&self, values: ExactValues<'_>) -> Option<Exact> {
+        match &self.kind {
+            ExprKind::Literal(Value::Number(Number::Int(int))) => Some(Exact::Int((*int).into())),
+            ExprKind::Literal(Value::Duration(nanos)) => Some(Exact::Int(nanos.0.into())),
+            ExprKind::Aggregate(name) => values(name),
+            _ => self.number(&|name| values(name).map(Exact::as_f64)).map(Exact::Float),
         }
     }
 }
 
 impl Comparison {
+    /// Returns whether it holds between two values of this order.
+    fn of(self, order: Ordering) -> bool {
+        match self {
+            Self::Eq => order.is_eq(),
+            Self::Ne => order.is_ne(),
+            Self::Lt => order.is_lt(),
+            Self::Lte => order.is_le(),
+            Self::Gt => order.is_gt(),
+            Self::Gte => order.is_ge(),
+        }
+    }
+
     /// Returns whether it holds between two numbers.
     #[expect(clippy::float_cmp, reason = "equality is what is asked for")]
     pub fn holds(self, left: f64, right: f64) -> bool {
@@ -121,6 +202,7 @@ fn call(function: Function, numbers: &[f64]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::super::{Context, parse};
+    use super::Exact;
     use crate::rule::{Aggregate, AggregateFunction};
 
     fn condition(text: &str) -> super::Expr {
@@ -154,6 +236,34 @@ mod tests {
             ("-errors <= -271 and round(errors / total) = 0", true),
         ] {
             assert_eq!(condition(text).holds(&value), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn whole_numbers_are_compared_exactly() {
+        // Above 2⁵³ doubles are too coarse.
+        let large = 9_007_199_254_740_993;
+        let value = |name: &str| (name == "count").then_some(Exact::Int(large));
+        for (text, expected) in [
+            ("count > 9007199254740992", true),
+            ("count = 9007199254740993", true),
+            ("count * 1 > 9007199254740992", false),
+            ("between(count, 9007199254740994, 9007199254740995)", false),
+        ] {
+            assert_eq!(condition(text).holds_exactly(&value), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_excess_is_that_of_the_first_comparison() {
+        let value = |name: &str| value(name).map(Exact::Float);
+        for (text, expected) in [
+            ("errors > 5 and total > 3", Some(266.0)),
+            ("not (100 > errors)", Some(-171.0)),
+            ("none < 5 or errors > 1", None),
+            ("errors = 5", Some(0.0)),
+        ] {
+            assert_eq!(condition(text).excess(&value), expected, "{text}");
         }
     }
 

@@ -37,7 +37,7 @@ mod unsupported;
 use crate::rule::Selector;
 
 pub use context::Context;
-pub use evaluate::Values;
+pub use evaluate::{Exact, ExactValues, Values};
 pub use limits::{MAX_BYTES, MAX_HEIGHT, MAX_NESTING};
 pub use names::{is_reserved, parse_field};
 pub use pattern::{PATTERN_SIZE_LIMIT, compile_pattern, compile_whole_pattern};

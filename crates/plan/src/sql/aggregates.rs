@@ -1,5 +1,4 @@
-//! Aggregates as DataFusion expressions: their input per span, over a sliding window, and in the two steps of the
-//! grid (spans into panes, panes into windows).
+//! Aggregates as expressions of SQL: their input from each span, over a sliding window, and their value as people see it.
 
 use arrow::datatypes::DataType;
 use datafusion::functions::core::expr_fn::coalesce;
@@ -12,7 +11,7 @@ use fluo_rules::rule::{Aggregate, AggregateFunction};
 
 use crate::error::PlanError;
 use crate::fields::Fields;
-use crate::summary::Statistic;
+use crate::project::is_duration;
 
 /// Sums of nanoseconds are exact in 128 bits.
 const DURATION_SUM: DataType = DataType::Decimal128(38, 0);
@@ -27,13 +26,11 @@ pub(crate) struct Planned {
     pub(crate) output: String,
 }
 
-fn is_duration(field: &Field) -> bool {
-    *field == Field::Intrinsic(Intrinsic::Duration)
-}
-
 impl Planned {
-    pub(crate) fn new(at: usize, aggregate: Aggregate) -> Self {
-        Self { aggregate, input: format!("input_{at}"), output: format!("aggregate_{at}") }
+    /// With columns of its own name.
+    pub(crate) fn new(aggregate: &Aggregate) -> Self {
+        let name = &aggregate.name;
+        Self { aggregate: aggregate.clone(), input: format!("{name} of"), output: name.clone() }
     }
 
     /// Returns the expression of its input from each span: null where the span takes no part. Returns `None` where it
@@ -61,11 +58,6 @@ impl Planned {
         Ok(Some(value.alias(&self.input)))
     }
 
-    /// Returns whether it takes something of each span, and does not count every one.
-    pub(crate) fn has_input(&self) -> bool {
-        self.aggregate.filter.is_some() || self.aggregate.function.field().is_some()
-    }
-
     fn counted(&self) -> Expr {
         if self.aggregate.filter.is_some() { count(ident(&self.input)) } else { count(lit(1)) }
     }
@@ -88,45 +80,6 @@ impl Planned {
             | AggregateFunction::Stddev(_)
             | AggregateFunction::Percentile { .. } => None,
         }
-    }
-
-    /// Of the spans of a pane, in a form that panes can be put together from.
-    pub(crate) fn state(&self) -> Expr {
-        let input = || ident(&self.input);
-        match &self.aggregate.function {
-            AggregateFunction::Count | AggregateFunction::Rate { .. } => self.counted(),
-            AggregateFunction::Min(_) => min(input()),
-            AggregateFunction::Max(_) => max(input()),
-            AggregateFunction::Sum(field) if is_duration(field) => sum(self.duration_input()),
-            _ => self.statistic().state_of(input()),
-        }
-        .alias(&self.output)
-    }
-
-    /// The state of no span at all.
-    pub(crate) fn empty_state(&self) -> Expr {
-        let empty = match &self.aggregate.function {
-            AggregateFunction::Count | AggregateFunction::Rate { .. } => lit(0_i64),
-            AggregateFunction::Min(field) | AggregateFunction::Max(field) => {
-                null(if is_duration(field) { DataType::Int64 } else { DataType::Float64 })
-            }
-            AggregateFunction::Sum(field) if is_duration(field) => null(DURATION_SUM),
-            _ => null(DataType::Binary),
-        };
-        empty.alias(&self.output)
-    }
-
-    /// Of the panes of a window.
-    pub(crate) fn merged(&self) -> Expr {
-        let state = || ident(&self.output);
-        match &self.aggregate.function {
-            AggregateFunction::Count | AggregateFunction::Rate { .. } => sum(state()),
-            AggregateFunction::Min(_) => min(state()),
-            AggregateFunction::Max(_) => max(state()),
-            AggregateFunction::Sum(field) if is_duration(field) => sum(cast(state(), DURATION_SUM)),
-            _ => self.statistic().of_states(state()),
-        }
-        .alias(&self.output)
     }
 
     /// The value people see, from the column that one of the above gave.
@@ -159,18 +112,4 @@ impl Planned {
             }
         }
     }
-
-    fn statistic(&self) -> Statistic {
-        match &self.aggregate.function {
-            AggregateFunction::CountDistinct(_) => Statistic::CountDistinct,
-            AggregateFunction::Avg(_) => Statistic::Avg,
-            AggregateFunction::Stddev(_) => Statistic::Stddev,
-            AggregateFunction::Percentile { p, .. } => Statistic::Percentile(*p),
-            _ => Statistic::Sum,
-        }
-    }
-}
-
-fn null(data_type: DataType) -> Expr {
-    cast(lit(datafusion::common::ScalarValue::Null), data_type)
 }

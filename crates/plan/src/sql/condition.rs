@@ -1,4 +1,4 @@
-//! Conditions as DataFusion expressions over the aggregates of a window.
+//! Conditions as expressions of SQL over the aggregates of a window.
 
 use arrow::datatypes::DataType;
 use datafusion::functions::core::expr_fn::coalesce;
@@ -7,7 +7,7 @@ use datafusion::logical_expr::{Expr, cast, ident, lit};
 use fluo_rules::expr::{Comparison, Expr as RuleExpr, ExprKind, Function};
 use fluo_rules::matcher::{Number, Value};
 
-use crate::aggregates::Planned;
+use super::aggregates::Planned;
 use crate::error::PlanError;
 use crate::fields::Form;
 use crate::predicate::{arithmetic, binary, binary_of_numbers, extreme, literal, negated};
@@ -39,20 +39,6 @@ impl Conditions<'_> {
                 Expr::IsTrue(Box::new(any.unwrap_or_else(|| lit(false))))
             }
             other => return Err(PlanError::Misplaced(format!("{other:?}"))),
-        })
-    }
-
-    /// By how much the condition's first comparison exceeds its bound, for the moment at which it does most.
-    /// Null where it has no value; 0 for comparisons that have no direction.
-    pub(crate) fn excess(&self, expr: &RuleExpr) -> Result<Expr, PlanError> {
-        let Some(ExprKind::Compare(op, left, right)) = first_comparison(expr).map(|expr| &expr.kind) else {
-            return Ok(lit(0.0));
-        };
-        let (left, right) = (self.numeric(left)?, self.numeric(right)?);
-        Ok(match op {
-            Comparison::Gt | Comparison::Gte => left - right,
-            Comparison::Lt | Comparison::Lte => right - left,
-            Comparison::Eq | Comparison::Ne => lit(0.0),
         })
     }
 
@@ -113,17 +99,5 @@ impl Conditions<'_> {
             }
             other => return Err(PlanError::Misplaced(format!("{other:?}"))),
         })
-    }
-}
-
-/// The leftmost comparison of a condition; `between` and `in` are comparisons, without direction.
-fn first_comparison(expr: &RuleExpr) -> Option<&RuleExpr> {
-    match &expr.kind {
-        ExprKind::Compare(..) | ExprKind::Between(..) | ExprKind::In(..) => Some(expr),
-        ExprKind::Not(inner) => first_comparison(inner),
-        ExprKind::And(left, right) | ExprKind::Or(left, right) => {
-            first_comparison(left).or_else(|| first_comparison(right))
-        }
-        _ => None,
     }
 }

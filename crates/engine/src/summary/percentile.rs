@@ -5,8 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use super::exact_sum::take;
-
 /// Most values that are kept as they are.
 pub const EXACT_LIMIT: usize = 100_000;
 
@@ -49,17 +47,18 @@ impl Percentile {
     }
 
     /// Adds all values of another.
-    pub fn merge(&mut self, other: Self) {
+    pub fn merge(&mut self, other: &Self) {
         match (&mut *self, other) {
             (Self::Exact(own), Self::Exact(others)) => {
                 own.extend(others);
                 self.sketch_if_many();
             }
-            (Self::Sketch(own), Self::Sketch(others)) => own.merge(&others),
-            (Self::Sketch(own), Self::Exact(others)) => own.add_all(&others),
-            (Self::Exact(own), Self::Sketch(mut others)) => {
-                others.add_all(own);
-                *self = Self::Sketch(others);
+            (Self::Sketch(own), Self::Sketch(others)) => own.merge(others),
+            (Self::Sketch(own), Self::Exact(others)) => own.add_all(others),
+            (Self::Exact(own), Self::Sketch(others)) => {
+                let mut sketch = others.clone();
+                sketch.add_all(own);
+                *self = Self::Sketch(sketch);
             }
         }
     }
@@ -78,57 +77,11 @@ impl Percentile {
     pub fn value(&mut self, p: f64) -> Option<f64> {
         match self {
             Self::Exact(values) => {
-                values.sort_by(f64::total_cmp);
                 let rank = nearest_rank(p, values.len() as u64)?;
-                values.get(usize::try_from(rank - 1).ok()?).copied()
+                let at = usize::try_from(rank - 1).ok()?;
+                Some(*values.select_nth_unstable_by(at, f64::total_cmp).1)
             }
             Self::Sketch(sketch) => sketch.value(p),
-        }
-    }
-
-    /// A form that [`Percentile::decode`] reads.
-    pub(super) fn encode(&self) -> Vec<u8> {
-        match self {
-            Self::Exact(values) => {
-                std::iter::once(0).chain(values.iter().flat_map(|value| value.to_le_bytes())).collect()
-            }
-            Self::Sketch(sketch) => {
-                let mut bytes = vec![1];
-                bytes.extend(sketch.zeros.to_le_bytes());
-                bytes.extend((sketch.negative.len() as u64).to_le_bytes());
-                for (bucket, count) in sketch.negative.iter().chain(&sketch.positive) {
-                    bytes.extend(bucket.to_le_bytes());
-                    bytes.extend(count.to_le_bytes());
-                }
-                bytes
-            }
-        }
-    }
-
-    pub(super) fn decode(mut bytes: &[u8]) -> Option<Self> {
-        if take::<1>(&mut bytes)? == [0] {
-            let (values, []) = bytes.as_chunks::<8>() else { return None };
-            return Some(Self::Exact(values.iter().map(|value| f64::from_le_bytes(*value)).collect()));
-        }
-        let mut sketch = Sketch { zeros: u64::from_le_bytes(take(&mut bytes)?), ..Sketch::default() };
-        let negatives = u64::from_le_bytes(take(&mut bytes)?);
-        for at in 0.. {
-            if bytes.is_empty() {
-                break;
-            }
-            let bucket = i32::from_le_bytes(take(&mut bytes)?);
-            let count = u64::from_le_bytes(take(&mut bytes)?);
-            let side = if at < negatives { &mut sketch.negative } else { &mut sketch.positive };
-            side.insert(bucket, count);
-        }
-        Some(Self::Sketch(Box::new(sketch)))
-    }
-
-    /// Bytes on the heap.
-    pub(super) fn size(&self) -> usize {
-        match self {
-            Self::Exact(values) => values.capacity() * size_of::<f64>(),
-            Self::Sketch(sketch) => (sketch.negative.len() + sketch.positive.len()) * 32,
         }
     }
 }
@@ -225,7 +178,7 @@ mod tests {
         let values = || (1..=150_000_i32).map(|i| f64::from(i) * 1.7 - 10_000.0);
         let mut forwards = of(values());
         let mut backwards = of(values().rev().take(75_000));
-        backwards.merge(Percentile::decode(&of(values().take(75_000)).encode()).unwrap());
+        backwards.merge(&of(values().take(75_000)));
         assert_eq!(forwards, backwards);
         for p in [1.0, 50.0, 99.0, 99.9] {
             let exact =
@@ -233,6 +186,5 @@ mod tests {
             let estimate = forwards.value(p).unwrap();
             assert!((estimate - exact).abs() <= 0.0101 * exact.abs(), "p{p}: {estimate} for {exact}");
         }
-        assert_eq!(Percentile::decode(&forwards.encode()), Some(forwards));
     }
 }

@@ -96,32 +96,6 @@ impl ExactSum {
             - ((&own * &own) << (2 * self.exponent).abs_diff(common));
         Quotient::of(scaled, common, &(&count * &count)).sqrt()
     }
-
-    /// Appends a form that [`ExactSum::decode`] reads.
-    pub(super) fn encode(&self, bytes: &mut Vec<u8>) {
-        let mantissa = self.big().to_signed_bytes_le();
-        bytes.extend(self.exponent.to_le_bytes());
-        bytes.extend(u32::try_from(mantissa.len()).unwrap_or(u32::MAX).to_le_bytes());
-        bytes.extend(mantissa);
-    }
-
-    /// Takes a sum off the front of `bytes`.
-    pub(super) fn decode(bytes: &mut &[u8]) -> Option<Self> {
-        let exponent = i32::from_le_bytes(take(bytes)?);
-        let length = u32::from_le_bytes(take(bytes)?) as usize;
-        let (mantissa, rest) = bytes.split_at_checked(length)?;
-        *bytes = rest;
-        let mantissa = BigInt::from_signed_bytes_le(mantissa);
-        let mantissa = i128::try_from(&mantissa).map_or(Mantissa::Big(mantissa), Mantissa::Small);
-        Some(Self { exponent, mantissa })
-    }
-}
-
-/// Takes `N` bytes off the front.
-pub(super) fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
-    let (head, rest) = bytes.split_first_chunk::<N>()?;
-    *bytes = rest;
-    Some(*head)
 }
 
 /// A finite number as odd integer times a power of two (or zero).
@@ -247,9 +221,7 @@ mod tests {
         for cut in [0, 1, 99, 200] {
             let (left, right) = numbers.split_at(cut);
             let mut merged = sum(left);
-            let mut bytes = Vec::new();
-            sum(right).encode(&mut bytes);
-            merged.merge(&ExactSum::decode(&mut bytes.as_slice()).unwrap());
+            merged.merge(&sum(right));
             assert_eq!(merged.to_f64().to_bits(), whole.to_f64().to_bits());
         }
     }

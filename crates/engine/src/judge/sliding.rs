@@ -1,0 +1,209 @@
+//! Exact rules: every window that ends with a row.
+//!
+//! ```text
+//! bound   sums of cells, a quarter of the window each: no window has more in it than the cells that it touches
+//! judge   the rows of those windows only, one by one in and out
+//! ```
+
+use std::cmp::Ordering;
+use std::collections::VecDeque;
+
+use fluo_alerts::value::Value;
+use fluo_plan::{RulePlan, TimeRange};
+use fluo_rules::rule::AggregateFunction;
+use hashbrown::HashMap;
+
+use super::{Holding, holding, holds};
+use crate::error::EngineError;
+use crate::inputs::{Input, Own, inputs};
+use crate::pass::{ByGroup, Cells};
+use crate::rows::Rows;
+use crate::summary::Summary;
+
+/// Cells in a window: more of them make a closer bound, and more sums.
+const CELLS: i64 = 4;
+
+/// The cells by which an exact rule is bounded.
+pub(super) fn cells(plan: &RulePlan) -> Cells {
+    Cells { size: (plan.rule().window.0 + CELLS - 1).div_euclid(CELLS).max(1) }
+}
+
+/// The places of the aggregates that the condition names: the others decide nothing.
+pub(super) fn deciding(plan: &RulePlan) -> Vec<usize> {
+    let named = plan.rule().condition.expr.aggregates();
+    let is_named = |name: &str| named.contains(&name);
+    plan.aggregates()
+        .enumerate()
+        .filter(|(_, aggregate)| is_named(&aggregate.name))
+        .map(|(at, _)| at)
+        .collect()
+}
+
+/// The moments of a stretch at which the condition may hold: where it holds for all spans of the cells that a window
+/// touches. More spans only make it truer.
+pub(super) fn candidates(plan: &RulePlan, groups: &ByGroup, stretch: TimeRange) -> Vec<TimeRange> {
+    let cells = cells(plan);
+    let deciding = deciding(plan);
+    let functions: Vec<_> = plan.aggregates().collect();
+    let mut found = Vec::new();
+    for sums in groups.values() {
+        for &cell in sums.keys() {
+            let (after, to) = ((cell - 1).saturating_mul(cells.size), cell.saturating_mul(cells.size));
+            let moments =
+                TimeRange { from: stretch.from.max(after.saturating_add(1)), to: stretch.to.min(to) };
+            if moments.from > moments.to {
+                continue;
+            }
+            let first = cells.of(moments.from.saturating_sub(plan.rule().window.0).saturating_add(1));
+            let mut all: Vec<Summary> =
+                deciding.iter().map(|at| Summary::empty(&functions[*at].function)).collect();
+            for (_, more) in sums.range(first..=cell) {
+                all.iter_mut().zip(more).for_each(|(sum, more)| sum.merge(more));
+            }
+            let named = deciding.iter().zip(&mut all).map(|(at, sum)| {
+                let aggregate = functions[*at];
+                (aggregate.name.clone(), sum.value(&aggregate.function, plan.rule().window))
+            });
+            if holds(plan, &named.collect()) {
+                found.push(moments);
+            }
+        }
+    }
+    found
+}
+
+/// The moments of a stretch at which the condition holds over rows; groups by their places.
+pub(super) fn moments(plan: &RulePlan, rows: &Rows, stretch: TimeRange) -> Result<Vec<Holding>, EngineError> {
+    let window = plan.rule().window.0;
+    let all = inputs(plan, &rows.batch)?;
+    let functions: Vec<_> = plan.aggregates().collect();
+    let deciding = deciding(plan);
+    let mut held = Vec::new();
+    for (group, (ends, bounds)) in rows.by_group()?.enumerate() {
+        let mut sliding: Vec<Sliding<'_>> =
+            deciding.iter().map(|at| Sliding::new(&functions[*at].function, all[*at])).collect();
+        let (mut first, mut next) = (0, 0);
+        while let Some(&moment) = ends.get(next) {
+            // All that ended at this moment are in its window.
+            while ends.get(next) == Some(&moment) {
+                for sum in &mut sliding {
+                    sum.add(bounds.start + next);
+                }
+                next += 1;
+            }
+            while ends[first] <= moment.saturating_sub(window) {
+                for sum in &mut sliding {
+                    sum.remove(bounds.start + first);
+                }
+                first += 1;
+            }
+            if moment < stretch.from || moment > stretch.to {
+                continue;
+            }
+            let values = deciding.iter().zip(&sliding).map(|(at, sum)| {
+                let aggregate = functions[*at];
+                (aggregate.name.clone(), sum.value(&aggregate.function, plan))
+            });
+            held.extend(holding(plan, group, moment, &values.collect()));
+        }
+    }
+    Ok(held)
+}
+
+/// What an aggregate takes of the rows of a window, from which rows can be taken out again.
+struct Sliding<'a> {
+    input: Input<'a>,
+    sum: Sum<'a>,
+}
+
+enum Sum<'a> {
+    Count(u64),
+    Nanos {
+        rows: u64,
+        sum: i128,
+    },
+    /// Rows that may become the smallest or largest, the present one first.
+    Bound {
+        largest: bool,
+        rows: VecDeque<usize>,
+    },
+    Distinct(HashMap<&'a str, u64>),
+}
+
+impl<'a> Sliding<'a> {
+    fn new(function: &AggregateFunction, input: Input<'a>) -> Self {
+        let sum = match function {
+            AggregateFunction::CountDistinct(_) => Sum::Distinct(HashMap::new()),
+            AggregateFunction::Min(_) => Sum::Bound { largest: false, rows: VecDeque::new() },
+            AggregateFunction::Max(_) => Sum::Bound { largest: true, rows: VecDeque::new() },
+            AggregateFunction::Sum(_) => Sum::Nanos { rows: 0, sum: 0 },
+            // No condition on any other is exact.
+            _ => Sum::Count(0),
+        };
+        Self { input, sum }
+    }
+
+    fn add(&mut self, row: usize) {
+        let Some(own) = self.input.of(row) else { return };
+        match (&mut self.sum, own) {
+            (Sum::Count(count), _) => *count += 1,
+            (Sum::Nanos { rows, sum }, Own::Nanos(nanos)) => {
+                *rows += 1;
+                *sum += i128::from(nanos);
+            }
+            (Sum::Distinct(counts), Own::Text(text)) => *counts.entry(text).or_default() += 1,
+            (Sum::Bound { largest, rows }, own) => {
+                let input = self.input;
+                // What comes later and is no worse lasts longer.
+                while rows.back().is_some_and(|last| {
+                    let order = input.of(*last).map_or(Ordering::Equal, |last| own.order(&last));
+                    if *largest { order.is_ge() } else { order.is_le() }
+                }) {
+                    rows.pop_back();
+                }
+                rows.push_back(row);
+            }
+            _ => {}
+        }
+    }
+
+    fn remove(&mut self, row: usize) {
+        let Some(own) = self.input.of(row) else { return };
+        match (&mut self.sum, own) {
+            (Sum::Count(count), _) => *count -= 1,
+            (Sum::Nanos { rows, sum }, Own::Nanos(nanos)) => {
+                *rows -= 1;
+                *sum -= i128::from(nanos);
+            }
+            (Sum::Distinct(counts), Own::Text(text)) => {
+                if let Some(count) = counts.get_mut(text) {
+                    *count -= 1;
+                    if *count == 0 {
+                        counts.remove(text);
+                    }
+                }
+            }
+            (Sum::Bound { rows, .. }, _) if rows.front() == Some(&row) => _ = rows.pop_front(),
+            _ => {}
+        }
+    }
+
+    fn value(&self, function: &AggregateFunction, plan: &RulePlan) -> Value {
+        match &self.sum {
+            Sum::Count(count) => Summary::Count(*count).value(function, plan.rule().window),
+            Sum::Nanos { rows, sum } => {
+                if *rows == 0 {
+                    Value::None
+                } else {
+                    Value::Duration(*sum)
+                }
+            }
+            Sum::Distinct(counts) => Value::Int(counts.len() as i128),
+            Sum::Bound { rows, .. } => match rows.front().and_then(|row| self.input.of(*row)) {
+                Some(Own::Nanos(nanos)) => Value::Duration(nanos.into()),
+                Some(Own::Number(number)) => Value::Float(number),
+                _ => Value::None,
+            },
+        }
+    }
+}

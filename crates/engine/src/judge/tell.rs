@@ -1,0 +1,142 @@
+//! What is told of a rule: its episodes with their values, and the spans that show them.
+
+use std::collections::BTreeMap;
+
+use datafusion::prelude::SessionContext;
+use fluo_plan::TimeRange;
+use fluo_spans::identity::SpanKey;
+use fluo_spans::span::Span;
+
+use super::grid::Panes;
+use super::{Found, Observed, Stretch, Values, values_of};
+use crate::copies::{Unique, spans};
+use crate::episodes::Episode;
+use crate::error::EngineError;
+use crate::evidence::Parts;
+use crate::inputs::inputs;
+use crate::rows::{Group, Id, Rows};
+use crate::summary::Summary;
+use crate::top::Commonest;
+
+/// What is told of a rule, before the spans that show it are there.
+pub(super) struct Told<'a> {
+    found: Found<'a>,
+    /// By stretch and episode: the spans that show it.
+    evidence: Vec<Vec<Vec<Id>>>,
+}
+
+impl<'a> Told<'a> {
+    pub(super) fn of(mut found: Found<'a>) -> Result<Self, EngineError> {
+        for Stretch { groups, episodes, .. } in &mut found.stretches {
+            episodes.sort_by(|left, right| {
+                (left.starts_at, &groups[left.group]).cmp(&(right.starts_at, &groups[right.group]))
+            });
+        }
+        let of_stretch = |stretch: &Stretch| {
+            stretch.episodes.iter().map(|episode| found.shown(stretch, episode)).collect()
+        };
+        let evidence = found.stretches.iter().map(of_stretch).collect::<Result<_, _>>()?;
+        Ok(Self { found, evidence })
+    }
+}
+
+/// The violations of all rules, with the spans that show them.
+pub(super) async fn observed(
+    session: &SessionContext,
+    unique: &Unique,
+    told: Vec<Result<Told<'_>, EngineError>>,
+) -> Result<Vec<Result<Vec<Observed>, EngineError>>, EngineError> {
+    let shown = told.iter().flatten().flat_map(|told| told.evidence.iter().flatten().flatten());
+    let mut keys: Vec<SpanKey> = shown.filter(|id| id.copy == 0).map(|id| id.key).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let found = if keys.is_empty() { Vec::new() } else { spans(session, &unique.source, &keys).await? };
+    let spans: BTreeMap<SpanKey, Span> = found.into_iter().map(|span| (span.key(), span)).collect();
+    Ok(told.into_iter().map(|told| told.and_then(|told| told.observed(unique, &spans))).collect())
+}
+
+impl Told<'_> {
+    fn observed(
+        &self,
+        unique: &Unique,
+        spans: &BTreeMap<SpanKey, Span>,
+    ) -> Result<Vec<Observed>, EngineError> {
+        let Self { found, evidence } = self;
+        let plan = found.asked.plan;
+        let gap = plan.gap().0;
+        let commonest =
+            found.rows.as_ref().map(|rows| Commonest::of(plan.rule(), &rows.batch)).transpose()?;
+        let mut observed = Vec::new();
+        for (stretch, evidence) in found.stretches.iter().zip(evidence) {
+            for (episode, evidence) in stretch.episodes.iter().zip(evidence) {
+                let group = &stretch.groups[episode.group];
+                let whole = |id: &Id| {
+                    let contested = (id.copy as usize).checked_sub(1);
+                    let span = contested.map_or_else(|| spans.get(&id.key), |at| unique.contested.get(at));
+                    span.cloned().ok_or(EngineError::Changed("evidence"))
+                };
+                let top = match (&commonest, &found.rows) {
+                    (Some(commonest), Some(rows)) => found
+                        .window(rows, group, episode.peak_at)?
+                        .map_or_else(Vec::new, |window| commonest.of_window(&window)),
+                    _ => Vec::new(),
+                };
+                observed.push(Observed {
+                    group: group.clone(),
+                    starts_at: episode.starts_at,
+                    ends_at: episode.ends_at,
+                    ongoing: stretch.moments.to < episode.ends_at.saturating_add(gap),
+                    values: found.values(group, episode.starts_at)?,
+                    peak_at: episode.peak_at,
+                    excess: episode.excess,
+                    peak: found.values(group, episode.peak_at)?,
+                    latest: found.values(group, episode.ends_at)?,
+                    evidence: evidence.iter().map(whole).collect::<Result<_, _>>()?,
+                    top,
+                    partial: unique.source.is_partial(
+                        TimeRange { from: episode.starts_at, to: episode.ends_at },
+                        plan.rule().window.0,
+                    ),
+                });
+            }
+        }
+        Ok(observed)
+    }
+}
+
+impl Found<'_> {
+    /// The rows of a group's window.
+    fn window(
+        &self,
+        rows: &Rows,
+        group: &Group,
+        moment: i64,
+    ) -> Result<Option<std::ops::Range<usize>>, EngineError> {
+        let window = self.asked.plan.rule().window.0;
+        rows.group(group).map(|place| rows.window(place, moment, window)).transpose()
+    }
+
+    /// The values at a moment.
+    fn values(&self, group: &Group, moment: i64) -> Result<Values, EngineError> {
+        let plan = self.asked.plan;
+        if !plan.judging().is_exact() {
+            return Ok(Panes::new(plan, &self.sums).values(group, moment));
+        }
+        let rows = self.rows.as_ref().ok_or(EngineError::Changed("rows"))?;
+        let window = self.window(rows, group, moment)?.unwrap_or_default();
+        let mut sums: Vec<Summary> =
+            plan.aggregates().map(|aggregate| Summary::empty(&aggregate.function)).collect();
+        for (input, sum) in inputs(plan, &rows.batch)?.iter().zip(&mut sums) {
+            input.add(window.clone(), sum);
+        }
+        Ok(values_of(plan, &mut sums))
+    }
+
+    /// The spans that show an episode, the guiltiest first.
+    fn shown(&self, stretch: &Stretch, episode: &Episode) -> Result<Vec<Id>, EngineError> {
+        let group = &stretch.groups[episode.group];
+        let Some(rows) = &self.rows else { return Ok(Vec::new()) };
+        let Some(window) = self.window(rows, group, episode.starts_at)? else { return Ok(Vec::new()) };
+        Parts::of(self.asked.plan, rows)?.guiltiest(window, &self.values(group, episode.starts_at)?)
+    }
+}

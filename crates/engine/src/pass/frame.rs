@@ -1,0 +1,405 @@
+//! One batch before the expressions of a program: each is evaluated once, and over texts that repeat themselves once a
+//! text.
+//!
+//! ```text
+//! texts only      the different values (or their combinations) in the batch ─ expression ─▶ table ─ codes of rows ─▶ rows
+//! anything else   rows ─ expression ─▶ rows
+//! ```
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Int32Array, RecordBatch, RecordBatchOptions,
+    UInt32Array,
+};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::take;
+use arrow::datatypes::{DataType, Int32Type, TimestampNanosecondType};
+use hashbrown::HashMap;
+
+use super::program::Program;
+use super::texts::{GroupId, Groups, TextId, Texts};
+use crate::error::EngineError;
+
+/// For which rows something is true.
+#[derive(Debug, Clone)]
+pub(crate) enum Truth {
+    All,
+    None,
+    Some(BooleanBuffer),
+}
+
+impl Truth {
+    /// Both.
+    pub(crate) fn and(self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::None, _) | (_, Self::None) => Self::None,
+            (Self::All, other) => other.clone(),
+            (own, Self::All) => own,
+            (Self::Some(left), Self::Some(right)) => Self::of(&left & right),
+        }
+    }
+
+    fn of(rows: BooleanBuffer) -> Self {
+        match rows.count_set_bits() {
+            0 => Self::None,
+            all if all == rows.len() => Self::All,
+            _ => Self::Some(rows),
+        }
+    }
+
+    /// Those for which `is` returns true.
+    pub(crate) fn by_row(rows: usize, is: impl FnMut(usize) -> bool) -> Self {
+        Self::of(BooleanBuffer::collect_bool(rows, is))
+    }
+
+    pub(crate) fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    pub(crate) fn is(&self, row: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::None => false,
+            Self::Some(rows) => rows.value(row),
+        }
+    }
+
+    /// For how many of these rows it is true.
+    pub(crate) fn count(&self, start: usize, end: usize) -> usize {
+        match self {
+            Self::All => end - start,
+            Self::None => 0,
+            Self::Some(rows) => rows.slice(start, end - start).count_set_bits(),
+        }
+    }
+
+    /// The rows of these for which it is true.
+    pub(crate) fn rows(&self, start: usize, end: usize) -> Vec<usize> {
+        match self {
+            Self::All => (start..end).collect(),
+            Self::None => Vec::new(),
+            Self::Some(rows) => rows.slice(start, end - start).set_indices().map(|at| start + at).collect(),
+        }
+    }
+}
+
+/// Texts of rows.
+#[derive(Debug, Clone)]
+pub(crate) enum Named<Id> {
+    /// Of all rows the same.
+    One(Id),
+    /// By row.
+    Each(Rc<Vec<Id>>),
+}
+
+impl<Id: Copy> Named<Id> {
+    pub(crate) fn of(&self, row: usize) -> Id {
+        match self {
+            Self::One(id) => *id,
+            Self::Each(ids) => ids[row],
+        }
+    }
+}
+
+/// What is known of batches beyond one: texts by number, and what came out of expressions for values that many batches
+/// share.
+#[derive(Default)]
+pub(crate) struct Memory {
+    pub(crate) texts: Texts,
+    pub(crate) groups: Groups,
+    tables: HashMap<(usize, usize), Table>,
+}
+
+/// The result of an expression for each value of a dictionary, and for none behind them.
+struct Table {
+    /// Kept so that no others get their place in memory, by which they are known.
+    _values: ArrayRef,
+    results: ArrayRef,
+}
+
+/// A batch.
+pub(crate) struct Frame<'a> {
+    pub(crate) program: &'a Program,
+    pub(crate) batch: &'a RecordBatch,
+    memory: &'a mut Memory,
+    truths: Vec<Option<Truth>>,
+    named: Vec<Option<Named<TextId>>>,
+    arrays: Vec<Option<ArrayRef>>,
+    groups: Vec<Option<Named<GroupId>>>,
+}
+
+/// The different inputs of an expression in a batch, with the results for them.
+struct Distinct {
+    results: ArrayRef,
+    rows: Rows,
+}
+
+/// The place of each row's result.
+enum Rows {
+    One(u32),
+    Each(Vec<u32>),
+}
+
+/// Codes of a dictionary are remembered with their results where there are at most so many for each row of a batch.
+const CODES_A_ROW: usize = 4;
+
+impl<'a> Frame<'a> {
+    pub(crate) fn new(program: &'a Program, batch: &'a RecordBatch, memory: &'a mut Memory) -> Self {
+        let expressions = program.expressions.len();
+        Self {
+            program,
+            batch,
+            memory,
+            truths: vec![None; expressions],
+            named: vec![None; expressions],
+            arrays: vec![None; expressions],
+            groups: vec![None; program.groupings.len()],
+        }
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.batch.num_rows()
+    }
+
+    /// The texts that numbers stand for.
+    pub(crate) fn texts(&self) -> &Texts {
+        &self.memory.texts
+    }
+
+    /// The bytes of a group's texts.
+    pub(crate) fn group_bytes(&self, group: GroupId) -> usize {
+        self.memory.groups.bytes(group, &self.memory.texts)
+    }
+
+    /// When the spans ended.
+    pub(crate) fn ends(&self) -> Result<&'a [i64], EngineError> {
+        let column = self.batch.column(self.program.end).as_primitive_opt::<TimestampNanosecondType>();
+        Ok(column.ok_or_else(|| EngineError::Column("end_time".to_owned()))?.values())
+    }
+
+    /// For which of the rows in `among` all of the expressions are true.
+    pub(crate) fn all(&mut self, expressions: &[usize], among: Truth) -> Result<Truth, EngineError> {
+        let mut all = among;
+        for &expression in expressions {
+            if all.is_none() {
+                break;
+            }
+            all = all.and(self.truth(expression)?);
+        }
+        Ok(all)
+    }
+
+    /// For which rows a boolean is true; null is not.
+    fn truth(&mut self, expression: usize) -> Result<&Truth, EngineError> {
+        if self.truths[expression].is_none() {
+            let truth = if self.program.expressions[expression].of_dictionaries {
+                let Distinct { results, rows } = self.distinct(expression)?;
+                let results = booleans(&results)?;
+                match rows {
+                    Rows::One(at) => {
+                        if results.value(at as usize) {
+                            Truth::All
+                        } else {
+                            Truth::None
+                        }
+                    }
+                    // Most batches have none, or all, of what is asked for.
+                    Rows::Each(_) if results.count_set_bits() == 0 => Truth::None,
+                    Rows::Each(_) if results.count_set_bits() == results.len() => Truth::All,
+                    Rows::Each(codes) => Truth::of(BooleanBuffer::collect_bool(codes.len(), |row| {
+                        results.value(codes[row] as usize)
+                    })),
+                }
+            } else {
+                Truth::of(booleans(&self.evaluate(expression)?)?)
+            };
+            self.truths[expression] = Some(truth);
+        }
+        self.truths[expression].as_ref().ok_or_else(|| EngineError::Column("a boolean".to_owned()))
+    }
+
+    /// The numbers of an expression's texts, by row.
+    pub(crate) fn text(&mut self, expression: usize) -> Result<Named<TextId>, EngineError> {
+        if let Some(known) = &self.named[expression] {
+            return Ok(known.clone());
+        }
+        let named = if self.program.expressions[expression].of_dictionaries {
+            let Distinct { results, rows } = self.distinct(expression)?;
+            let ids = self.memory.texts.ids(&results)?;
+            match rows {
+                Rows::One(at) => Named::One(ids[at as usize]),
+                Rows::Each(codes) => {
+                    Named::Each(Rc::new(codes.into_iter().map(|at| ids[at as usize]).collect()))
+                }
+            }
+        } else {
+            let texts = self.evaluate(expression)?;
+            Named::Each(Rc::new(self.memory.texts.ids(&texts)?))
+        };
+        self.named[expression] = Some(named.clone());
+        Ok(named)
+    }
+
+    /// The groups of a list of keys.
+    pub(crate) fn group(&mut self, grouping: usize) -> Result<Named<GroupId>, EngineError> {
+        if let Some(known) = &self.groups[grouping] {
+            return Ok(known.clone());
+        }
+        let program = self.program;
+        let keys: Vec<Named<TextId>> =
+            program.groupings[grouping].iter().map(|key| self.text(*key)).collect::<Result<_, _>>()?;
+        let named = self.memory.groups.of(&keys, self.batch.num_rows());
+        self.groups[grouping] = Some(named.clone());
+        Ok(named)
+    }
+
+    /// The values of an expression, by row.
+    pub(crate) fn array(&mut self, expression: usize) -> Result<ArrayRef, EngineError> {
+        if let Some(known) = &self.arrays[expression] {
+            return Ok(Arc::clone(known));
+        }
+        let array = if self.program.expressions[expression].of_dictionaries {
+            let Distinct { results, rows } = self.distinct(expression)?;
+            let places = match rows {
+                Rows::One(at) => UInt32Array::from(vec![at; self.batch.num_rows()]),
+                Rows::Each(codes) => UInt32Array::from(codes),
+            };
+            take(&results, &places, None)?
+        } else {
+            self.evaluate(expression)?
+        };
+        self.arrays[expression] = Some(Arc::clone(&array));
+        Ok(array)
+    }
+
+    /// The expression over all rows.
+    fn evaluate(&self, expression: usize) -> Result<ArrayRef, EngineError> {
+        let reads = &self.program.expressions[expression].reads;
+        self.over(
+            expression,
+            reads.iter().map(|column| Arc::clone(self.batch.column(*column))).collect(),
+            self.rows(),
+        )
+    }
+
+    /// The expression over `columns` in the place of those that it reads.
+    fn over(&self, expression: usize, columns: Vec<ArrayRef>, rows: usize) -> Result<ArrayRef, EngineError> {
+        let expression = &self.program.expressions[expression];
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&expression.schema), columns, &options)?;
+        Ok(expression.physical.evaluate(&batch)?.into_array(rows)?)
+    }
+
+    /// The expression over the different texts that it reads.
+    fn distinct(&mut self, expression: usize) -> Result<Distinct, EngineError> {
+        let program = self.program;
+        let reads = &program.expressions[expression].reads;
+        let columns: Vec<&DictionaryArray<Int32Type>> =
+            reads.iter().map(|column| dictionary(self.batch.column(*column))).collect::<Result<_, _>>()?;
+        if let [column] = columns[..]
+            && column.values().len() <= CODES_A_ROW * self.rows()
+        {
+            let key = (expression, address(column.values()));
+            if !self.memory.tables.contains_key(&key) {
+                let every = every_value(column)?;
+                let rows = every.len();
+                let table = Table {
+                    _values: Arc::clone(column.values()),
+                    results: self.over(expression, vec![every], rows)?,
+                };
+                self.memory.tables.insert(key, table);
+            }
+            let results = self.memory.tables.get(&key).map(|table| Arc::clone(&table.results));
+            let results = results.ok_or_else(|| EngineError::Column("a table".to_owned()))?;
+            return Ok(Distinct { results, rows: codes(column) });
+        }
+        // Which combinations of texts there are; the first row of each stands for all.
+        let (mut places, mut firsts) = (HashMap::new(), Vec::new());
+        let keys: Vec<Vec<u32>> = columns.iter().map(|column| each_code(column)).collect();
+        let mut last: Option<(usize, u32)> = None;
+        let rows = (0..self.rows()).map(|row| {
+            // Equal rows tend to lie together.
+            if let Some((before, place)) = last
+                && keys.iter().all(|codes| codes[before] == codes[row])
+            {
+                return place;
+            }
+            let combination: Vec<u32> = keys.iter().map(|codes| codes[row]).collect();
+            let place = *places.entry(combination).or_insert_with(|| {
+                firsts.push(crate::rows::index(row));
+                crate::rows::index(firsts.len() - 1)
+            });
+            last = Some((row, place));
+            place
+        });
+        let rows = Rows::Each(rows.collect());
+        let firsts = UInt32Array::from(firsts);
+        let inputs = reads.iter().map(|column| take(self.batch.column(*column), &firsts, None));
+        let inputs = inputs.collect::<Result<_, _>>()?;
+        Ok(Distinct { results: self.over(expression, inputs, firsts.len())?, rows })
+    }
+}
+
+fn dictionary(column: &ArrayRef) -> Result<&DictionaryArray<Int32Type>, EngineError> {
+    column
+        .as_dictionary_opt::<Int32Type>()
+        .ok_or_else(|| EngineError::Column("a dictionary of texts".to_owned()))
+}
+
+fn address(values: &ArrayRef) -> usize {
+    Arc::as_ptr(values).cast::<()>() as usize
+}
+
+/// Each value of a dictionary in its place, and none behind them.
+fn every_value(column: &DictionaryArray<Int32Type>) -> Result<ArrayRef, EngineError> {
+    let values = i32::try_from(column.values().len()).unwrap_or(i32::MAX);
+    let keys: Int32Array = (0..values).map(Some).chain([None]).collect();
+    Ok(Arc::new(DictionaryArray::try_new(keys, Arc::clone(column.values()))?))
+}
+
+/// The place of each row's value in [`every_value`].
+fn codes(column: &DictionaryArray<Int32Type>) -> Rows {
+    let keys = column.keys();
+    let values = keys.values();
+    // Files are sorted by service: most batches have one.
+    if let Some(first) = values.first()
+        && keys.null_count() == 0
+        && values.iter().all(|code| code == first)
+    {
+        return Rows::One(first.cast_unsigned());
+    }
+    if keys.null_count() == keys.len() {
+        return Rows::One(crate::rows::index(column.values().len()));
+    }
+    Rows::Each(each_code(column))
+}
+
+fn each_code(column: &DictionaryArray<Int32Type>) -> Vec<u32> {
+    let keys = column.keys();
+    let none = crate::rows::index(column.values().len());
+    match keys.nulls() {
+        None => keys.values().iter().map(|code| code.cast_unsigned()).collect(),
+        Some(nulls) => {
+            let code =
+                |(at, code): (usize, &i32)| if nulls.is_valid(at) { code.cast_unsigned() } else { none };
+            keys.values().iter().enumerate().map(code).collect()
+        }
+    }
+}
+
+/// A boolean array's true values; null is not.
+fn booleans(array: &ArrayRef) -> Result<BooleanBuffer, EngineError> {
+    let array: &BooleanArray =
+        array.as_boolean_opt().ok_or_else(|| EngineError::Column("a boolean".to_owned()))?;
+    Ok(match array.nulls() {
+        None => array.values().clone(),
+        Some(nulls) => array.values() & nulls.inner(),
+    })
+}
+
+/// Returns whether a column's values repeat themselves behind codes.
+pub(super) fn is_dictionary(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Dictionary(key, _) if **key == DataType::Int32)
+}

@@ -1,0 +1,166 @@
+//! What all rules ask of the spans of one layout: every expression once, in the form in which batches are put to it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::common::{DFSchema, ToDFSchema};
+use datafusion::logical_expr::Expr;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
+use datafusion::prelude::SessionContext;
+use fluo_plan::project::{Input, Value};
+use fluo_plan::{Projection, RulePlan};
+use fluo_spans::layout::Layout;
+use fluo_spans::schema::columns;
+
+use super::frame::is_dictionary;
+use crate::error::EngineError;
+use crate::scan::Columns;
+use crate::session::physical;
+
+/// The expressions of rules over one layout.
+pub(crate) struct Program {
+    pub(crate) columns: Columns,
+    pub(crate) expressions: Vec<Expression>,
+    /// By rule, in the order in which they are asked.
+    pub(crate) rules: Vec<RuleProgram>,
+    /// Different lists of group keys, each a list of texts.
+    pub(crate) groupings: Vec<Vec<usize>>,
+    /// The place of the spans' ends.
+    pub(crate) end: usize,
+}
+
+/// An expression over some columns.
+pub(crate) struct Expression {
+    /// Over a batch of these columns alone, in this order.
+    pub(crate) physical: Arc<dyn PhysicalExpr>,
+    pub(crate) reads: Vec<usize>,
+    pub(crate) schema: SchemaRef,
+    /// What it reads are texts that repeat themselves, and nothing else.
+    pub(crate) of_dictionaries: bool,
+}
+
+/// A rule, by the places of its expressions.
+pub(crate) struct RuleProgram {
+    /// The cheapest first.
+    pub(crate) selector: Vec<usize>,
+    pub(crate) grouping: usize,
+    pub(crate) inputs: Vec<InputProgram>,
+    pub(crate) top: Vec<usize>,
+}
+
+/// The input of an aggregate.
+pub(crate) struct InputProgram {
+    pub(crate) filter: Vec<usize>,
+    pub(crate) value: Option<(Kind, usize)>,
+}
+
+/// The kind of an aggregate's input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Nanos,
+    Number,
+    Text,
+}
+
+impl Program {
+    /// `ids`: whether the ids of spans are read, too.
+    pub(crate) fn new(
+        session: &SessionContext,
+        layout: &Layout,
+        plans: &[&RulePlan],
+        ids: bool,
+    ) -> Result<Self, EngineError> {
+        let projections: Vec<Projection> =
+            plans.iter().map(|plan| plan.projection(layout)).collect::<Result<_, _>>()?;
+        let mut names = BTreeSet::from([columns::END_TIME]);
+        if ids {
+            names.extend([columns::TRACE_ID, columns::SPAN_ID]);
+        }
+        for projection in &projections {
+            for expr in projection.expressions() {
+                names.extend(expr.column_refs().into_iter().map(|column| column.name.as_str()));
+            }
+        }
+        let columns = Columns::named(layout, &names)?;
+        let mut writer = Writer {
+            session,
+            schema: columns.schema.as_ref().clone().to_dfschema()?,
+            columns: &columns,
+            places: HashMap::new(),
+            expressions: Vec::new(),
+            groupings: Vec::new(),
+        };
+        let rules = projections.iter().map(|projection| writer.rule(projection)).collect::<Result<_, _>>()?;
+        let Writer { expressions, groupings, .. } = writer;
+        let end = columns.place(columns::END_TIME)?;
+        Ok(Self { columns, expressions, rules, groupings, end })
+    }
+}
+
+struct Writer<'a> {
+    session: &'a SessionContext,
+    schema: DFSchema,
+    columns: &'a Columns,
+    places: HashMap<Expr, usize>,
+    expressions: Vec<Expression>,
+    groupings: Vec<Vec<usize>>,
+}
+
+impl Writer<'_> {
+    fn rule(&mut self, projection: &Projection) -> Result<RuleProgram, EngineError> {
+        let mut selector = self.all(&projection.selector)?;
+        selector.sort_by_key(|at| self.cost(*at));
+        let keys = self.all(&projection.groups)?;
+        let grouping = self.groupings.iter().position(|known| *known == keys).unwrap_or_else(|| {
+            self.groupings.push(keys);
+            self.groupings.len() - 1
+        });
+        let inputs = projection.inputs.iter().map(|Input { filter, value }| {
+            let mut filter = self.all(filter)?;
+            filter.sort_by_key(|at| self.cost(*at));
+            let value = value.as_ref().map(|value| {
+                let (kind, expr) = match value {
+                    Value::Nanos(expr) => (Kind::Nanos, expr),
+                    Value::Number(expr) => (Kind::Number, expr),
+                    Value::Text(expr) => (Kind::Text, expr),
+                };
+                Ok::<_, EngineError>((kind, self.one(expr)?))
+            });
+            Ok(InputProgram { filter, value: value.transpose()? })
+        });
+        let inputs = inputs.collect::<Result<_, EngineError>>()?;
+        Ok(RuleProgram { selector, grouping, inputs, top: self.all(&projection.top)? })
+    }
+
+    fn all(&mut self, exprs: &[Expr]) -> Result<Vec<usize>, EngineError> {
+        exprs.iter().map(|expr| self.one(expr)).collect()
+    }
+
+    fn one(&mut self, expr: &Expr) -> Result<usize, EngineError> {
+        if let Some(known) = self.places.get(expr) {
+            return Ok(*known);
+        }
+        let whole = physical(self.session, expr.clone(), &self.schema)?;
+        let mut reads: Vec<usize> = collect_columns(&whole).iter().map(Column::index).collect();
+        reads.sort_unstable();
+        // Behind the values of a dictionary stands none, whatever the column.
+        let read = reads.iter().map(|at| self.columns.schema.field(*at).clone().with_nullable(true));
+        let schema: SchemaRef = Arc::new(Schema::new(read.collect::<Vec<_>>()));
+        let physical = reassign_expr_columns(whole, &schema)?;
+        let of_dictionaries =
+            !reads.is_empty() && Schema::fields(&schema).iter().all(|field| is_dictionary(field.data_type()));
+        self.expressions.push(Expression { physical, reads, schema, of_dictionaries });
+        self.places.insert(expr.clone(), self.expressions.len() - 1);
+        Ok(self.expressions.len() - 1)
+    }
+
+    /// The order in which what must all be true is looked at.
+    fn cost(&self, at: usize) -> usize {
+        let Expression { reads, of_dictionaries, schema, .. } = &self.expressions[at];
+        let nested = schema.fields().iter().filter(|field| field.data_type().is_nested()).count();
+        usize::from(!of_dictionaries) + 100 * nested + reads.len()
+    }
+}

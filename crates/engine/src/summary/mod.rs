@@ -1,0 +1,210 @@
+//! What an aggregate takes of spans, summed up so that it can be put together: of a window's parts, of threads, of files.
+//!
+//! A summary is a function of the values as a set with repetition. Neither the order of spans, nor the cut into parts,
+//! nor the number of threads changes it.
+
+mod exact_sum;
+mod percentile;
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+use fluo_alerts::value::Value;
+use fluo_plan::project::is_duration;
+use fluo_rules::duration::Nanos;
+use fluo_rules::rule::AggregateFunction;
+
+pub use exact_sum::ExactSum;
+pub use percentile::{EXACT_LIMIT, Percentile};
+
+/// The summary of what an aggregate takes of some spans.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Summary {
+    /// Their number.
+    Count(u64),
+    /// The sum of their nanoseconds; none of nothing.
+    Nanos(Option<i128>),
+    /// Their smallest or largest nanoseconds.
+    NanosBound {
+        /// The largest is wanted, else the smallest.
+        largest: bool,
+        /// The one so far.
+        of: Option<i64>,
+    },
+    /// Their smallest or largest number.
+    Bound {
+        /// The largest is wanted, else the smallest.
+        largest: bool,
+        /// The one so far.
+        of: Option<f64>,
+    },
+    /// Number and exact sum of numbers; where the deviation is asked for, the sum of their squares.
+    Moments {
+        /// How many.
+        count: u64,
+        /// Their sum.
+        sum: ExactSum,
+        /// The sum of their squares.
+        squares: Option<ExactSum>,
+    },
+    /// Numbers of which a percentile is asked.
+    Percentile(Percentile),
+    /// Texts, each once.
+    Distinct(BTreeSet<Box<str>>),
+}
+
+impl Summary {
+    /// Of no span.
+    pub fn empty(function: &AggregateFunction) -> Self {
+        match function {
+            AggregateFunction::Count | AggregateFunction::Rate { .. } => Self::Count(0),
+            AggregateFunction::CountDistinct(_) => Self::Distinct(BTreeSet::new()),
+            AggregateFunction::Sum(field) if is_duration(field) => Self::Nanos(None),
+            AggregateFunction::Min(field) if is_duration(field) => {
+                Self::NanosBound { largest: false, of: None }
+            }
+            AggregateFunction::Max(field) if is_duration(field) => {
+                Self::NanosBound { largest: true, of: None }
+            }
+            AggregateFunction::Min(_) => Self::Bound { largest: false, of: None },
+            AggregateFunction::Max(_) => Self::Bound { largest: true, of: None },
+            AggregateFunction::Sum(_) | AggregateFunction::Avg(_) => {
+                Self::Moments { count: 0, sum: ExactSum::default(), squares: None }
+            }
+            AggregateFunction::Stddev(_) => {
+                Self::Moments { count: 0, sum: ExactSum::default(), squares: Some(ExactSum::default()) }
+            }
+            AggregateFunction::Percentile { .. } => Self::Percentile(Percentile::default()),
+        }
+    }
+
+    /// Adds spans that are counted and nothing else.
+    pub fn add_count(&mut self, spans: u64) {
+        if let Self::Count(count) = self {
+            *count += spans;
+        }
+    }
+
+    /// Adds a span's nanoseconds. Returns by how many bytes the summary grew.
+    pub fn add_nanos(&mut self, nanos: i64) -> usize {
+        match self {
+            Self::Nanos(sum) => *sum = Some(sum.unwrap_or(0) + i128::from(nanos)),
+            Self::NanosBound { largest, of } => {
+                *of = Some(of.map_or(nanos, |of| bound(*largest, of, nanos, Ord::cmp)));
+            }
+            #[expect(clippy::cast_precision_loss, reason = "means and percentiles are doubles")]
+            _ => return self.add_number(nanos as f64),
+        }
+        0
+    }
+
+    /// Adds a span's number; one that is not finite is no value. Returns by how many bytes the summary grew.
+    pub fn add_number(&mut self, number: f64) -> usize {
+        if !number.is_finite() {
+            return 0;
+        }
+        match self {
+            Self::Bound { largest, of } => {
+                *of = Some(of.map_or(number, |of| bound(*largest, of, number, f64::total_cmp)));
+            }
+            Self::Moments { count, sum, squares } => {
+                *count += 1;
+                sum.add(number);
+                if let Some(squares) = squares {
+                    squares.add_square(number);
+                }
+            }
+            Self::Percentile(percentile) => {
+                percentile.add(number);
+                return size_of::<f64>();
+            }
+            Self::Count(_) | Self::Nanos(_) | Self::NanosBound { .. } | Self::Distinct(_) => {}
+        }
+        0
+    }
+
+    /// Adds a span's text. Returns by how many bytes the summary grew.
+    pub fn add_text(&mut self, text: &str) -> usize {
+        match self {
+            Self::Distinct(seen) if !seen.contains(text) => {
+                seen.insert(text.into());
+                text.len() + ENTRY
+            }
+            _ => 0,
+        }
+    }
+
+    /// Adds all that went into another summary of the same aggregate.
+    pub fn merge(&mut self, other: &Self) {
+        match (self, other) {
+            (Self::Count(count), Self::Count(more)) => *count += more,
+            (Self::Nanos(sum), Self::Nanos(Some(more))) => *sum = Some(sum.unwrap_or(0) + more),
+            (own @ Self::NanosBound { .. }, Self::NanosBound { of: Some(nanos), .. }) => {
+                own.add_nanos(*nanos);
+            }
+            (own @ Self::Bound { .. }, Self::Bound { of: Some(number), .. }) => {
+                own.add_number(*number);
+            }
+            (
+                Self::Moments { count, sum, squares },
+                Self::Moments { count: more, sum: other, squares: others },
+            ) => {
+                *count += more;
+                sum.merge(other);
+                if let (Some(squares), Some(others)) = (squares, others) {
+                    squares.merge(others);
+                }
+            }
+            (Self::Percentile(percentile), Self::Percentile(other)) => percentile.merge(other),
+            (Self::Distinct(seen), Self::Distinct(others)) => {
+                for text in others {
+                    if !seen.contains(text) {
+                        seen.insert(text.clone());
+                    }
+                }
+            }
+            // Nothing in the other, or two aggregates, which nobody merges.
+            _ => {}
+        }
+    }
+
+    /// The value of the aggregate over a window of this duration. Puts the values of a percentile in order.
+    pub fn value(&mut self, function: &AggregateFunction, window: Nanos) -> Value {
+        #[expect(clippy::cast_precision_loss, reason = "a rate is a double")]
+        match (self, function) {
+            (Self::Count(count), AggregateFunction::Rate { per }) => {
+                finite(*count as f64 * per.0 as f64 / window.0 as f64)
+            }
+            (Self::Count(count), _) => Value::Int((*count).into()),
+            (Self::Distinct(seen), _) => Value::Int(seen.len() as i128),
+            (Self::Nanos(sum), _) => sum.map_or(Value::None, Value::Duration),
+            (Self::NanosBound { of, .. }, _) => of.map_or(Value::None, |nanos| Value::Duration(nanos.into())),
+            (Self::Bound { of, .. }, _) => of.map_or(Value::None, finite),
+            (Self::Moments { count: 0, .. }, _) => Value::None,
+            (Self::Moments { count, sum, .. }, AggregateFunction::Avg(_)) => finite(sum.mean(*count)),
+            (Self::Moments { count, sum, squares: Some(squares) }, _) => finite(sum.stddev(squares, *count)),
+            (Self::Moments { sum, .. }, _) => finite(sum.to_f64()),
+            #[expect(clippy::cast_possible_truncation, reason = "a double of nanoseconds is within 64 bits")]
+            (Self::Percentile(percentile), AggregateFunction::Percentile { of, p }) => {
+                match percentile.value(*p) {
+                    Some(nanos) if is_duration(of) => Value::Duration((nanos as i64).into()),
+                    value => value.map_or(Value::None, finite),
+                }
+            }
+            (Self::Percentile(_), _) => Value::None,
+        }
+    }
+}
+
+/// About what an entry of a set takes besides its text, in bytes.
+const ENTRY: usize = 48;
+
+/// The larger of two, or the smaller.
+fn bound<T>(largest: bool, one: T, other: T, order: impl Fn(&T, &T) -> Ordering) -> T {
+    let wanted = if largest { Ordering::Greater } else { Ordering::Less };
+    if order(&other, &one) == wanted { other } else { one }
+}
+
+fn finite(number: f64) -> Value {
+    if number.is_finite() { Value::Float(number) } else { Value::None }
+}

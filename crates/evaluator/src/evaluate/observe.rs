@@ -1,0 +1,260 @@
+//! Looks at the spans of all windows that are asked for: the only part of an evaluation that reads them.
+//!
+//! All rules share one pass. A clock may only postpone: rules that were not reached are judged by the next evaluation, and
+//! the others commit what they found. Where a pass takes too long, the rules of it are tried in smaller portions, until
+//! the slow ones are alone; what a portion finds is kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fluo_alerts::life_cycle::{Observation, RuleState, Stretch};
+use fluo_alerts::time;
+use fluo_alerts::trouble::{Subject, Wrong};
+use fluo_engine::{
+    EngineError, Judged, Observed, SpanSource, judge, record, session_with_memory, without_faulty,
+};
+use fluo_plan::{RulePlan, TimeRange};
+use fluo_store::DataFile;
+
+use super::files::Files;
+use super::{Evaluator, Inputs};
+use crate::due::{Due, Moments};
+use crate::rule_set::Known;
+use crate::span_data::{Holes, ends_of};
+use crate::state::State;
+
+/// By when spans are to be looked at.
+#[derive(Clone, Copy)]
+pub struct Patience<'a> {
+    /// The present, in nanoseconds since the epoch.
+    pub clock: &'a (dyn Fn() -> i64 + Sync),
+    /// Nothing is begun after this moment that can wait.
+    pub deadline: Option<i64>,
+}
+
+/// How many times the time of one pass an evaluation may look at spans.
+const PASSES: i64 = 4;
+
+/// What is asked of a rule.
+pub(super) struct Asked<'a> {
+    pub(super) known: &'a Known,
+    pub(super) plan: &'a RulePlan,
+    /// Of a former text: the last moment that it judges.
+    pub(super) until: Option<i64>,
+    pub(super) cell: i64,
+    pub(super) before: RuleState,
+    pub(super) moments: Moments,
+    /// What was known to be missing.
+    pub(super) holes: Holes,
+    /// Files in which spans of its windows may be.
+    pub(super) files: Vec<DataFile>,
+}
+
+/// What was seen of a rule.
+pub(super) enum Seen {
+    Observations(Vec<Observation>),
+    /// There was no time; `alone`: not even for this rule alone.
+    Nothing {
+        alone: bool,
+    },
+}
+
+impl Evaluator {
+    /// What is due of a rule: the moments to judge, and the files of their windows. `until`: of a former text, the last
+    /// moment that it judges.
+    #[expect(clippy::too_many_arguments, reason = "a rule, what is known of it, and where it is judged")]
+    pub(super) fn ask<'a>(
+        &self,
+        state: &State,
+        before: RuleState,
+        known: &'a Known,
+        plan: &'a RulePlan,
+        until: Option<i64>,
+        files: &Files,
+        all: &[DataFile],
+        inputs: Inputs<'_>,
+    ) -> Asked<'a> {
+        let holes = Holes::of(state);
+        let due =
+            Due { until, ..self.due(state, &known.rule, plan, &files.arrived, &holes, inputs.eval_time) };
+        let moments = due.moments(&before);
+        let mut needed = Vec::new();
+        if let (Some(first), Some(last)) = (moments.stretches.first(), moments.stretches.last()) {
+            let read = Stretch { from: first.from.saturating_sub(known.rule.window.0), to: last.to };
+            needed.extend(all.iter().filter(|file| ends_of(file).meets(read)).cloned());
+        }
+        Asked { known, plan, until, cell: due.cell(), before, moments, holes, files: needed }
+    }
+
+    /// Looks at the spans. Files that cannot be read are put down in `state`, and left out.
+    pub(super) async fn observe(
+        &self,
+        state: &mut State,
+        asked: &[Asked<'_>],
+        inputs: Inputs<'_>,
+    ) -> Vec<Result<Seen, EngineError>> {
+        let mut seen: Vec<Result<Seen, EngineError>> =
+            asked.iter().map(|_| Ok(Seen::Nothing { alone: false })).collect();
+        let one_pass = self.settings.rule_time.0;
+        let until = inputs.patience.map(|Patience { clock, deadline }| {
+            let most = clock().saturating_add(one_pass.saturating_mul(PASSES));
+            deadline.map_or(most, |deadline| deadline.min(most))
+        });
+        let tries: Vec<u8> = asked.iter().map(|asked| asked.before.tries).collect();
+        for (number, portion) in portions(&tries).into_iter().enumerate() {
+            let left = inputs.patience.zip(until).map(|(Patience { clock, .. }, until)| {
+                let left = until.saturating_sub(clock()).min(one_pass);
+                Duration::from_nanos(left.max(0).unsigned_abs())
+            });
+            if number > 0 && left.is_some_and(|left| left.is_zero()) {
+                break;
+            }
+            let some: Vec<&Asked<'_>> = portion.iter().map(|at| &asked[*at]).collect();
+            let alone = portion.len() == 1;
+            match self.look(state, &some, left).await {
+                Some(Ok(judged)) => {
+                    for (at, found) in portion.into_iter().zip(judged.rules) {
+                        seen[at] = found.map(|found| asked[at].seen(found));
+                    }
+                }
+                Some(Err(error)) => {
+                    let error = Arc::new(error);
+                    for at in portion {
+                        seen[at] = Err(EngineError::Pass(Arc::clone(&error)));
+                    }
+                }
+                None => {
+                    for at in portion {
+                        seen[at] = Ok(Seen::Nothing { alone });
+                        if let Some(of_rule) = state.rules.get_mut(&asked[at].known.rule.name) {
+                            of_rule.tries = of_rule.tries.saturating_add(1);
+                        }
+                    }
+                }
+            }
+        }
+        seen
+    }
+
+    /// One pass for some rules; `None` where it took too long.
+    async fn look(
+        &self,
+        state: &mut State,
+        asked: &[&Asked<'_>],
+        patience: Option<Duration>,
+    ) -> Option<Result<Judged, EngineError>> {
+        let mut places = BTreeSet::new();
+        let needed = asked.iter().flat_map(|asked| &asked.files);
+        let needed: Vec<DataFile> =
+            needed.filter(|file| places.insert(file.location.as_ref())).cloned().collect();
+        let questions: Vec<_> = asked.iter().map(|asked| asked.question()).collect();
+        let session = session_with_memory(&self.runtime, self.settings.rule_memory);
+        loop {
+            let looking = async {
+                if questions.iter().all(|question| question.stretches.is_empty()) {
+                    return Ok(Judged::of_nothing(questions.len()));
+                }
+                let mut source = Box::pin(self.data.source(&needed, state)).await;
+                let mut left_out = Vec::new();
+                let judged = without_faulty(&mut source, &mut left_out, async |source: &SpanSource| {
+                    judge(&session, source, &questions).await
+                })
+                .await;
+                self.data.left_out(left_out, &needed, state);
+                judged
+            };
+            let Some(patience) = patience else { return Some(looking.await) };
+            if let Ok(judged) = tokio::time::timeout(patience, looking).await {
+                return Some(judged);
+            }
+            // A store that does not answer is no fault of the rules.
+            let unanswered = self.data.unanswered(&needed).await;
+            if unanswered.is_empty() {
+                return None;
+            }
+            self.data.unreachable(&unanswered, state);
+        }
+    }
+
+    /// Keeps for the next evaluation what a rule has yet to judge: moments that late files reach back to, too, since no
+    /// file arrives twice. Returns what is told where the rule is too slow by itself.
+    pub(super) fn postpone(
+        &self,
+        state: &mut State,
+        known: &Known,
+        plan: &RulePlan,
+        files: &Files,
+        alone: bool,
+        eval_time: i64,
+    ) -> Option<Wrong> {
+        self.reopen(state, known, plan, files, eval_time);
+        let of_rule = state.rules.get(&known.rule.name)?;
+        alone.then(|| {
+            let judged = of_rule.judged_to.max(of_rule.from);
+            let reason = format!(
+                "it needs more than {} for one look at its spans, and is judged late: up to {}. Narrow `window`, group by \
+                 fewer keys, or raise `rule_time`",
+                self.settings.rule_time,
+                time::human(judged)
+            );
+            Wrong::new(Subject::Rule(known.rule.name.clone()), reason)
+        })
+    }
+}
+
+impl<'a> Asked<'a> {
+    /// The same, as the engine is asked.
+    fn question(&self) -> fluo_engine::Asked<'a> {
+        let rule = &self.known.rule;
+        // Without a span there is no group, unless one is expected, and no moment of an exact rule.
+        let standing =
+            !self.plan.judging().is_exact() && (rule.group_by.is_empty() || !rule.expect.is_empty());
+        let stretches: &[Stretch] =
+            if standing || !self.files.is_empty() { &self.moments.stretches } else { &[] };
+        let stretches = stretches.iter().map(|stretch| TimeRange { from: stretch.from, to: stretch.to });
+        fluo_engine::Asked { plan: self.plan, stretches: stretches.collect(), cell: Some(self.cell) }
+    }
+
+    fn seen(&self, found: Vec<Observed>) -> Seen {
+        let rule = &self.known.rule;
+        Seen::Observations(found.into_iter().map(|observed| record::observation(rule, observed)).collect())
+    }
+}
+
+/// Which rules are looked at together: those that were never too slow first, and of the others the fewer, the more often
+/// they were part of what was too slow. Rules are given by their places, with that number.
+fn portions(tries: &[u8]) -> Vec<Vec<usize>> {
+    let mut by_tries: BTreeMap<u8, Vec<usize>> = BTreeMap::new();
+    for (at, tries) in tries.iter().enumerate() {
+        by_tries.entry(*tries).or_default().push(at);
+    }
+    let portions = by_tries.into_iter().flat_map(|(tries, rules)| {
+        let size = (self::size(rules.len(), tries)).max(1);
+        rules.chunks(size).map(<[usize]>::to_vec).collect::<Vec<_>>()
+    });
+    portions.collect()
+}
+
+/// Half as many with each try.
+fn size(rules: usize, tries: u8) -> usize {
+    if tries == 0 { rules } else { rules.div_ceil(2) >> (tries - 1).min(63) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_rules_end_up_alone_behind_all_others() {
+        for (scenario, tries, expected) in [
+            ("all are fine", vec![0, 0, 0], vec![vec![0, 1, 2]]),
+            ("all together were too slow", vec![1, 1, 1, 1], vec![vec![0, 1], vec![2, 3]]),
+            ("half of them again", vec![0, 0, 2, 2], vec![vec![0, 1], vec![2], vec![3]]),
+            ("one for ever", vec![0, 255, 0], vec![vec![0, 2], vec![1]]),
+            ("none", vec![], vec![]),
+        ] {
+            assert_eq!(portions(&tries), expected, "{scenario}");
+        }
+    }
+}
