@@ -28,6 +28,9 @@ struct Args {
     /// Files a minute: a gateway that sends every ten seconds makes six
     #[arg(long, default_value_t = 1)]
     files_a_minute: usize,
+    /// Nanoseconds between two ticks of the senders' clocks
+    #[arg(long, default_value_t = 1)]
+    clock: u64,
     /// The folder in which `spans/` is made
     #[arg(long)]
     out: PathBuf,
@@ -39,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let a_minute = args.spans / args.minutes;
     let mut again: Vec<Span> = Vec::new();
     for minute in 0..args.minutes {
-        let mut spans = shop::minute(minute, args.minutes, a_minute);
+        let mut spans = shop::minute(minute, args.minutes, a_minute, args.clock.max(1));
         let redelivered = std::mem::take(&mut again);
         again = spans.iter().step_by(100).cloned().collect();
         spans.extend(redelivered);
@@ -61,7 +64,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                 } else {
                     String::new()
                 };
-                let content = format!("{minute} of {} with {}{of}", args.minutes, args.spans);
+                let content =
+                    format!("{minute} of {} with {} by {}{of}", args.minutes, args.spans, args.clock);
                 let content = Content::of(content.as_bytes());
                 let name = DataFileName::new(ends, spans.len() as u64, content, layout.number, 1)?;
                 let folder = args.out.join("spans").join(hour.partition().trim_start_matches("spans/"));

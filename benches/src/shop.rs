@@ -51,8 +51,8 @@ impl Random {
     }
 }
 
-/// The spans that end in one minute.
-pub(crate) fn minute(minute: u64, minutes: u64, spans: u64) -> Vec<Span> {
+/// The spans that end in one minute, by clocks that tick every `clock` nanoseconds.
+pub(crate) fn minute(minute: u64, minutes: u64, spans: u64, clock: u64) -> Vec<Span> {
     let mut random = Random(minute + 1);
     let incident = minute == minutes / 2;
     let resources: Vec<Arc<Resource>> = SERVICES.iter().map(|service| Arc::new(resource(service))).collect();
@@ -66,6 +66,7 @@ pub(crate) fn minute(minute: u64, minutes: u64, spans: u64) -> Vec<Span> {
             let service = usize::try_from(random.below(20)).unwrap_or(0);
             let failed_login = service == 0 && random.below(if incident { 4 } else { 200 }) == 0;
             let end = START_NS + minute * MINUTE_NS + at * MINUTE_NS / spans + random.below(1000);
+            let end = end.next_multiple_of(clock);
             span(&mut random, &resources[service], &scope, end, failed_login)
         })
         .collect()

@@ -97,7 +97,7 @@ fn while_it_evaluates() {
              aggregation: {{a: {{p99: duration}}, n: count}}, condition: a > 1h and n > {number}}}\n"
         )
     };
-    deployment.write("rules/slow.yml", &(0..60).map(rule).collect::<Vec<_>>().concat());
+    deployment.write("rules/slow.yml", &(0..300).map(rule).collect::<Vec<_>>().concat());
     deployment.tick("13:00:00").expect(0);
     let state = fs::read(deployment.path("store/state/evaluator.json.zst")).unwrap();
     let spans: Vec<_> = (0..5_000).map(|number| success(300 + number * 3 / 5)).collect();

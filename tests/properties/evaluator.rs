@@ -1,10 +1,6 @@
 //! The evaluator against the reference: whatever the order and the delay in which files arrive, how often they do, and
 //! when it is evaluated, what is recorded in the end is what the reference finds in all spans at once.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use datafusion::execution::runtime_env::RuntimeEnv;
 use fluo_alerts::life_cycle::ViolationRecord;
 use fluo_alerts::life_cycle::transition::Status;
 use fluo_alerts::notification::Event;
@@ -25,6 +21,8 @@ use object_store::path::Path;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::engine::{layouts, same_values, with_givens};
 
@@ -85,10 +83,9 @@ async fn evaluated(rule: &Rule, files: &[Vec<Span>], course: &Course) -> (Replay
     while times.last().is_some_and(|time| *time < end) {
         times.push(times[times.len() - 1] + steps.next().unwrap());
     }
-    let runtime = Arc::new(RuntimeEnv::default());
     let live = Live { store: Arc::clone(&root.store), spans: folder };
-    let data = SpanData::new(root, &runtime).unwrap();
-    let evaluator = Evaluator::new(settings, data, runtime);
+    let data = SpanData::new(root);
+    let evaluator = Evaluator::new(settings, data);
     let known = Known { rule: Arc::new(rule.clone()), hash: "hash".to_owned(), text: String::new() };
     let rules = RuleSet { rules: [(rule.name.clone(), known)].into(), whole: true, ..RuleSet::default() };
     let arrivals = Scheduled { live, arrival };

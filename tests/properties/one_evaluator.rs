@@ -1,10 +1,5 @@
 //! Live, in a replay and in a rule test, the same incident gives the same records: there is one evaluator.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-
-use datafusion::execution::runtime_env::RuntimeEnv;
 use fluo_alerts::life_cycle::{Mutes, ViolationRecord};
 use fluo_evaluator::arrivals::Live;
 use fluo_evaluator::past::{Arrival, Past};
@@ -22,6 +17,9 @@ use fluo_store::{Content, Root, write_spans};
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 const MINUTE: i64 = Nanos::MINUTE.0;
 
@@ -74,9 +72,8 @@ async fn stored(root: &Root) -> Vec<String> {
 }
 
 fn evaluator(root: &Root, settings: &Settings) -> Evaluator {
-    let runtime = Arc::new(RuntimeEnv::default());
-    let data = SpanData::new(root.clone(), &runtime).unwrap();
-    Evaluator::new(settings.clone(), data, runtime)
+    let data = SpanData::new(root.clone());
+    Evaluator::new(settings.clone(), data)
 }
 
 #[tokio::test]

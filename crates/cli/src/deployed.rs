@@ -1,15 +1,12 @@
 //! What is deployed on this machine: `fluo.yml`, rule files, silences, and an evaluator over a store.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-use datafusion::execution::runtime_env::RuntimeEnv;
 use fluo_aws::{Environment, everywhere};
 use fluo_evaluator::config::Loading;
 use fluo_evaluator::live::Files;
 use fluo_evaluator::span_data::SpanData;
 use fluo_evaluator::{Config, Evaluator, Settings};
 use fluo_store::{Root, open_root};
+use std::path::{Path, PathBuf};
 
 use crate::edge::variable;
 use crate::exit::Failure;
@@ -71,11 +68,8 @@ fn open(uri: &str, environment: Environment<'_>) -> Result<Root, Failure> {
 const KEPT: u64 = 512 << 20;
 
 /// An evaluator over a store.
-pub(crate) fn evaluator(settings: Settings, root: Root) -> Result<Evaluator, Failure> {
-    let runtime = Arc::new(RuntimeEnv::default());
+pub(crate) fn evaluator(settings: Settings, root: Root) -> Evaluator {
     // The files of a folder are kept by the system.
     let root = if root.url.scheme() == "folder" { root } else { root.keeping_files(KEPT) };
-    let data =
-        SpanData::new(root, &runtime).map_err(|error| Failure::because("could not read the store", error))?;
-    Ok(Evaluator::new(settings, data, runtime))
+    Evaluator::new(settings, SpanData::new(root))
 }

@@ -56,7 +56,7 @@ impl History {
                 "warning: {missed} of {files} data files of this range are not judged: {why}\n  help: {WAY_OUT}"
             ));
         }
-        Ok(Self { spans: spans.to_owned(), stretch, past, evaluator: evaluator(settings, root)? })
+        Ok(Self { spans: spans.to_owned(), stretch, past, evaluator: evaluator(settings, root) })
     }
 
     /// Evaluates rules over it.

@@ -1,14 +1,6 @@
 //! A span source of all that `--spans` names: a store's folder of Parquet, Parquet files of fluo and of others, OTLP files,
 //! folders of these.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-use datafusion::execution::object_store::ObjectStoreUrl;
-use datafusion::prelude::SessionContext;
 use fluo_engine::{DataFiles as OpenFiles, SpanSource};
 use fluo_spans::layout::Layout;
 use fluo_spans::{Mended, SetAside};
@@ -17,6 +9,11 @@ use fluo_store::{FileFault, Folder, IngestOptions, StoreError};
 use futures::{StreamExt, stream};
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::bounded;
 use crate::exit::{Failure, chain};
@@ -33,9 +30,6 @@ pub(crate) struct Spans {
     pub(crate) bytes: u64,
     /// Spans in them, copies included.
     pub(crate) count: u64,
-    /// The spans of OTLP files and of others' Parquet, as ingest would have stored them: columns take a fraction of what
-    /// spans take.
-    decoded: Option<Arc<InMemory>>,
 }
 
 /// Opens all of `paths`. What cannot be read is told on standard error, and the rest goes on.
@@ -43,7 +37,7 @@ pub(crate) async fn open(paths: &[PathBuf]) -> Result<Spans, Failure> {
     let disk =
         Folder::new(Path::new("/")).map_err(|error| Failure::because("could not read the disk", error))?;
     let store: Arc<dyn ObjectStore> = Arc::new(disk);
-    let data = OpenFiles::new(store, ObjectStoreUrl::local_filesystem());
+    let data = OpenFiles::new(store);
     let mut spans = Spans::default();
     let mut raw = Vec::new();
     let mut not_own = BTreeMap::new();
@@ -91,9 +85,6 @@ pub(crate) async fn open(paths: &[PathBuf]) -> Result<Spans, Failure> {
     Ok(spans)
 }
 
-/// The address of the spans of files that were decoded, for DataFusion.
-const DECODED: &str = "memory://decoded/";
-
 impl Spans {
     /// Tells of a file that is not read.
     pub(crate) fn left_out(&mut self, fault: &FileFault) {
@@ -101,15 +92,8 @@ impl Spans {
         terminal::note(&format!("warning: /{} was left out: {}", fault.location(), chain(fault.reason())));
     }
 
-    /// Makes what was decoded known to a session that is to read it.
-    pub(crate) fn register(&self, session: &SessionContext) -> Result<(), Failure> {
-        if let Some(store) = &self.decoded {
-            session.register_object_store(decoded_url()?.as_ref(), Arc::clone(store) as Arc<dyn ObjectStore>);
-        }
-        Ok(())
-    }
-
-    /// Adds OTLP files and Parquet of others, of which `not_own` says why it is not fluo's.
+    /// Adds OTLP files and Parquet of others, of which `not_own` says why it is not fluo's. They are held as ingest would
+    /// have stored them: columns take a fraction of what spans take.
     async fn add_decoded(
         &mut self,
         files: &[PathBuf],
@@ -164,21 +148,16 @@ impl Spans {
             terminal::note(&format!("note: {}", mended_in_words(&mended)));
         }
         let cannot_hold = |error: StoreError| Failure::because("could not hold what was decoded", error);
-        let stored: Arc<dyn ObjectStore> = Arc::clone(&memory) as Arc<dyn ObjectStore>;
+        let stored: Arc<dyn ObjectStore> = memory;
         let root = object_store::path::Path::from("spans");
-        let opened = OpenFiles::new(stored, decoded_url()?).below(&root).await.map_err(cannot_hold)?;
+        let opened = OpenFiles::new(stored).below(&root).await.map_err(cannot_hold)?;
         if let Some((_, fault)) = opened.faults.into_iter().next() {
             return Err(Failure::because("could not hold what was decoded", fault));
         }
         self.source.extend(opened.source);
         self.count += opened.spans;
-        self.decoded = Some(memory);
         Ok(())
     }
-}
-
-fn decoded_url() -> Result<ObjectStoreUrl, Failure> {
-    ObjectStoreUrl::parse(DECODED).map_err(|error| Failure::because("could not hold what was decoded", error))
 }
 
 /// `3 spans were mended: 2 × text that is not UTF-8, 1 × end before start`

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
-use datafusion::execution::object_store::ObjectStoreUrl;
 use fluo_engine::{DataFiles, SpanSource};
 use fluo_spans::layout::Layout;
 use fluo_store::{IngestOptions, Ingested, Written, ingest_object};
@@ -105,7 +104,7 @@ impl Bucket {
     /// All spans that are there by now.
     pub(crate) async fn source(&self) -> Result<SpanSource, DemoError> {
         let store: Arc<dyn ObjectStore> = Arc::<LocalFileSystem>::clone(&self.store);
-        let files = DataFiles::new(store, ObjectStoreUrl::local_filesystem());
+        let files = DataFiles::new(store);
         let tried = || format!("could not read `{}`", self.spans);
         let opened = files.below(&self.spans).await.map_err(|error| DemoError::because(tried(), error))?;
         match opened.faults.into_iter().next() {

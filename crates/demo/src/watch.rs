@@ -2,11 +2,6 @@
 //!
 //! The evaluator is the real one, in a replay of evaluations that are a minute apart.
 
-use std::collections::BTreeMap;
-use std::path::Path as FilePath;
-use std::sync::Arc;
-
-use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::prelude::SessionContext;
 use fluo_alerts::notification::Event;
 use fluo_alerts::template::Renderer;
@@ -21,6 +16,8 @@ use fluo_rules::SourceFile;
 use fluo_rules::duration::Nanos;
 use fluo_store::open_root;
 use object_store::path::Path;
+use std::collections::BTreeMap;
+use std::path::Path as FilePath;
 
 use super::bucket::Bucket;
 use super::collector::Object;
@@ -74,10 +71,8 @@ pub(crate) async fn watch(
     let arrivals = Scheduled { live, arrival: bucket.arrival() };
     let set = RuleSet::load(rules, &BTreeMap::new());
     let times = std::iter::once(start).chain(seen.iter().map(|minute| minute.at));
-    let runtime = Arc::new(RuntimeEnv::default());
-    let data = SpanData::new(root, &runtime)
-        .map_err(|error| DemoError::because("could not read the store", error))?;
-    let evaluator = Evaluator::new(Settings::default(), data, runtime);
+    let data = SpanData::new(root);
+    let evaluator = Evaluator::new(Settings::default(), data);
     let replayed = replay(&evaluator, &set, &arrivals, times)
         .await
         .map_err(|error| DemoError::because("could not evaluate the rules", error))?;

@@ -1,16 +1,16 @@
-//! One span, once: which spans lie more than once in a source, and which of their copies count.
+//! One span, once: which rows of a source may be copies of one another.
 //!
 //! ```text
-//! ends     of files that may hold a copy ─▶ those that come more than once         one column, of overlapping files
-//! ids      of rows of such ends          ─▶ spans that lie there more than once    mostly none
-//! spans    of these, whole               ─▶ alike: any counts · different: contested
+//! ends   of files that may hold a copy ─▶ those that come more than once         one column, of overlapping files
+//! ids    of rows of such ends          ─▶ spans that lie there more than once    mostly none
 //! ```
 //!
-//! Of a contested span, a rule sees the copies that it selects, and of these the one whose content hash is smallest
-//! counts: a copy that is sent on purpose hides no other from a rule that looks for it.
+//! A pass sets the rows of such spans apart, and settles which of them count when it has them all. Where it reads ids
+//! anyway, the second step is left to it.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::hash::BuildHasher;
+use std::sync::Arc;
 
 use arrow::array::{AsArray, BooleanArray, FixedSizeBinaryArray, RecordBatch};
 use arrow::compute::filter_record_batch;
@@ -25,176 +25,252 @@ use fluo_spans::schema::columns;
 use fluo_spans::span::Span;
 use futures::TryStreamExt;
 use futures::future::try_join_all;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 
 use crate::error::EngineError;
+use crate::pages::Sought;
 use crate::pass::Truth;
-use crate::ranges::{contain, few, joined};
-use crate::scan::{Batches, Columns};
+use crate::ranges::{joined, meets};
+use crate::repeated::{Marks, Seen};
+use crate::scan::Columns;
 use crate::source::SpanSource;
 
-/// Spans of which there are copies.
+/// Spans of which there may be copies.
 #[derive(Debug, Default)]
 pub(crate) struct Copies {
-    spans: HashMap<SpanKey, Fate>,
-    /// When they ended, in order.
-    ends: Vec<i64>,
+    ends: HashMap<i64, AtEnd>,
+    /// The ends, in a form that is quick to say no.
+    marks: Marks,
+    /// Hashes of the spans, at ends at which others end, too; any where this is `None`.
+    spans: Option<HashSet<u64>>,
+    hasher: DefaultHashBuilder,
 }
 
-/// What becomes of the rows of a span of which there are copies.
+/// The spans that end at a moment at which copies may end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    /// They are alike: one of them counts.
+enum AtEnd {
+    /// One, of which all rows there are.
     One,
-    /// They differ: none counts, and all are given apart.
-    Contested,
+    /// Others, too.
+    Several,
 }
 
-/// A source in which no span counts twice.
-pub(crate) struct Unique {
-    /// With a part that holds the contested spans.
-    pub(crate) source: SpanSource,
-    pub(crate) copies: Arc<Copies>,
-    /// Different copies of spans, by key, and of each the one with the smallest content hash first.
-    pub(crate) contested: Vec<Span>,
-    /// Rows that are one too many.
-    pub(crate) duplicates: u64,
-    /// Those of them that differ from the one that counts.
-    pub(crate) conflicts: u64,
-}
+/// What copies are known by: the end, and a hash of the ids where others end then, too.
+pub(crate) type Name = (i64, u64);
 
-/// Which spans of [`Copies`] a pass has met.
-#[derive(Debug)]
-pub(crate) struct Met {
-    copies: Arc<Copies>,
-    spans: Mutex<HashSet<SpanKey>>,
-}
+/// Where fewer rows than one in so many share their end with another, their ids are looked at before the pass, which then
+/// reads none: they lie in few pages.
+const FEW: usize = 500;
 
-/// The most spans that are compared at once.
-const AT_ONCE: usize = 50_000;
+/// Where more rows than one in so many do, by a clock that is coarse, ids are looked at before, too: only copies are set
+/// apart.
+const MANY: usize = 16;
 
-/// Finds copies among the spans that ended in these ranges, which are in order and apart.
-pub(crate) async fn without_copies(
-    session: &SessionContext,
-    source: &SpanSource,
-    ranges: &[TimeRange],
-) -> Result<Unique, EngineError> {
-    let mut unique = Unique {
-        source: source.clone(),
-        copies: Arc::default(),
-        contested: Vec::new(),
-        duplicates: 0,
-        conflicts: 0,
-    };
-    let keys = repeated_keys(session, source, ranges).await?;
-    let mut copies = Copies::default();
-    for some in keys.chunks(AT_ONCE) {
-        let mut spans = spans(session, source, some).await?;
+impl Copies {
+    /// Finds copies among the spans that are sought.
+    pub(crate) async fn find(
+        session: &SessionContext,
+        source: &SpanSource,
+        sought: &Sought,
+    ) -> Result<Self, EngineError> {
+        let areas = source.where_copies_may_be(&sought.ranges);
+        let (Some(first), Some(last)) = (areas.first(), areas.last()) else { return Ok(Self::default()) };
+        let rows = source.pieces().filter(|piece| meets(&areas, piece.ends)).map(|piece| piece.rows).sum();
+        let seen = Arc::new(Seen::none(rows, first.from.cast_unsigned(), last.to.cast_unsigned()));
+        let seeing = Arc::clone(&seen);
+        let of_areas = Sought { ranges: areas, services: sought.services.clone() };
+        let ends = over(session, source, &of_areas, &[columns::END_TIME], move |batch, found| {
+            let ends = ends_of(batch)?.iter().map(|end| end.cast_unsigned());
+            found.extend(ends.inspect(|end| seeing.see(*end)));
+            Ok(())
+        });
+        let ends = ends.await?;
+        let rows: usize = ends.iter().map(Vec::len).sum();
+        let ends = seen.repeated(&ends);
+        if ends.is_empty() {
+            return Ok(Self::default());
+        }
+        if (rows / FEW..rows / MANY).contains(&ends.len()) {
+            return Ok(Self::of(ends.iter().map(|end| (end.cast_signed(), AtEnd::Several)).collect()));
+        }
+        Self::among(session, source, ends, sought.services.clone()).await
+    }
+
+    /// Of the spans that ended at some moments, those of which there are copies.
+    async fn among(
+        session: &SessionContext,
+        source: &SpanSource,
+        ends: HashSet<u64>,
+        services: Option<Vec<String>>,
+    ) -> Result<Self, EngineError> {
+        let ranges = joined(ends.iter().map(|end| moment(end.cast_signed())));
+        let at = Sought { ranges, services };
+        let names = [columns::END_TIME, columns::TRACE_ID, columns::SPAN_ID];
+        let seen = Arc::new(Seen::none(2 * ends.len() as u64, 0, u64::MAX));
+        let hasher = DefaultHashBuilder::default();
+        let (seeing, of_rows) = (Arc::clone(&seen), hasher.clone());
+        let rows = over(session, source, &at, &names, move |batch, found| {
+            let keys = Keys::of(batch)?;
+            for (row, end) in keys.ends.iter().enumerate() {
+                if ends.contains(&end.cast_unsigned()) {
+                    let hash = of_rows.hash_one(keys.key(row)?);
+                    seeing.see(hash);
+                    found.push((*end, hash));
+                }
+            }
+            Ok(())
+        });
+        let rows: Vec<Vec<Name>> = rows.await?;
+        let hashes: Vec<Vec<u64>> =
+            rows.iter().map(|rows| rows.iter().map(|(_, hash)| *hash).collect()).collect();
+        let spans = seen.repeated(&hashes);
+        let rows = || rows.iter().flatten();
+        let copied = rows().filter(|(_, hash)| spans.contains(hash));
+        let first: HashMap<i64, u64> = copied.copied().collect();
+        let mut ends: HashMap<i64, AtEnd> = first.keys().map(|end| (*end, AtEnd::One)).collect();
+        for (end, _) in rows().filter(|(end, hash)| first.get(end).is_some_and(|first| first != hash)) {
+            ends.insert(*end, AtEnd::Several);
+        }
+        Ok(Self { spans: Some(spans), hasher, ..Self::of(ends) })
+    }
+
+    fn of(ends: HashMap<i64, AtEnd>) -> Self {
+        let marks = Marks::of(ends.keys().map(|end| end.cast_unsigned()));
+        Self { ends, marks, ..Self::default() }
+    }
+
+    /// Returns whether only ids can tell copies from other spans.
+    pub(crate) fn need_ids(&self) -> bool {
+        self.ends.values().any(|at| *at == AtEnd::Several)
+    }
+
+    /// The rows of a batch that may be copies.
+    pub(crate) fn among_rows(&self, batch: &RecordBatch, ends: &[i64]) -> Result<Truth, EngineError> {
+        if !ends.iter().any(|end| self.marks.may_be(end.cast_unsigned())) {
+            return Ok(Truth::None);
+        }
+        let mut keys = None;
+        let mut may_be = vec![false; ends.len()];
+        for (row, end) in ends.iter().enumerate() {
+            if !self.marks.may_be(end.cast_unsigned()) {
+                continue;
+            }
+            may_be[row] = match (self.ends.get(end), &self.spans) {
+                (None, _) => false,
+                (Some(AtEnd::One), _) | (Some(AtEnd::Several), None) => true,
+                (Some(AtEnd::Several), Some(spans)) => {
+                    let keys = if let Some(keys) = &keys { keys } else { keys.insert(Keys::of(batch)?) };
+                    spans.contains(&self.hash(&keys.key(row)?))
+                }
+            };
+        }
+        Ok(Truth::by_row(ends.len(), |row| may_be[row]))
+    }
+
+    /// What rows that may be copies are known by.
+    pub(crate) fn names(&self, batch: &RecordBatch, ends: &[i64]) -> Result<Vec<Name>, EngineError> {
+        let mut keys = None;
+        let name = |(row, end): (usize, &i64)| {
+            let hash = match self.ends.get(end) {
+                Some(AtEnd::Several) => {
+                    let keys = if let Some(keys) = &keys { keys } else { keys.insert(Keys::of(batch)?) };
+                    self.hash(&keys.key(row)?)
+                }
+                _ => 0,
+            };
+            Ok((*end, hash))
+        };
+        ends.iter().enumerate().map(name).collect()
+    }
+
+    /// The spans that ended at some moments and of which there may be copies, whole and in order.
+    pub(crate) async fn whole(
+        &self,
+        session: &SessionContext,
+        source: &SpanSource,
+        ends: &HashSet<i64>,
+    ) -> Result<Vec<Span>, EngineError> {
+        let mut spans = spans(session, source, ends, |_| true).await?;
+        spans.retain(|span| match (self.ends.get(&span.end_ns), &self.spans) {
+            (Some(AtEnd::Several), Some(spans)) => spans.contains(&self.hash(&span.key())),
+            (at, _) => at.is_some(),
+        });
         spans.sort_by_key(Span::key);
-        for same in spans.chunk_by(|one, other| one.key() == other.key()) {
-            let Some(first) = same.first() else { continue };
-            unique.duplicates += same.len() as u64 - 1;
-            let is_contested = same.iter().any(|copy| copy != first);
-            copies.spans.insert(first.key(), if is_contested { Fate::Contested } else { Fate::One });
-            copies.ends.push(first.end_ns);
-            if is_contested {
-                let mut different: Vec<_> = same.iter().map(|copy| (copy.content_hash(), copy)).collect();
-                different.sort_by_key(|(hash, _)| *hash);
-                let first = different[0].0;
-                unique.conflicts += different.iter().filter(|(hash, _)| *hash != first).count() as u64;
-                different.dedup_by_key(|(hash, _)| *hash);
-                unique.contested.extend(different.into_iter().map(|(_, copy)| copy.clone()));
-            }
-        }
+        Ok(spans)
     }
-    copies.ends.sort_unstable();
-    unique.source.add_contested(&unique.contested)?;
-    unique.copies = Arc::new(copies);
-    Ok(unique)
+
+    fn hash(&self, key: &SpanKey) -> u64 {
+        self.hasher.hash_one(key)
+    }
 }
 
-/// The spans that lie more than once in a source, in order.
-async fn repeated_keys(
-    session: &SessionContext,
-    source: &SpanSource,
-    ranges: &[TimeRange],
-) -> Result<Vec<SpanKey>, EngineError> {
-    let areas = source.where_copies_may_be(ranges);
-    if areas.is_empty() {
-        return Ok(Vec::new());
-    }
-    let areas = Arc::new(areas);
-    let inside = Arc::clone(&areas);
-    let mut all_ends: Vec<i64> = over(session, source, &areas, &[columns::END_TIME], move |batch, found| {
-        found.extend(ends_of(batch)?.iter().filter(|end| contain(&inside, **end)));
-        Ok(())
-    })
-    .await?;
-    all_ends.sort_unstable();
-    let repeated = |ends: &[i64]| {
-        ends.chunk_by(|one, other| one == other).filter(|same| same.len() > 1).map(|same| same[0]).collect()
-    };
-    let ends: Vec<i64> = repeated(&all_ends);
-    drop(all_ends);
-    if ends.is_empty() {
-        return Ok(Vec::new());
-    }
-    let at: Vec<TimeRange> = ends.iter().map(|end| TimeRange { from: *end, to: *end }).collect();
-    let ends: Arc<HashSet<i64>> = Arc::new(ends.into_iter().collect());
-    let names = [columns::END_TIME, columns::TRACE_ID, columns::SPAN_ID];
-    let mut keys: Vec<SpanKey> = over(session, source, &few(at), &names, move |batch, found| {
-        let keys = Keys::of(batch)?;
-        for (row, end) in keys.ends.iter().enumerate() {
-            if ends.contains(end) {
-                found.push(keys.key(row)?);
-            }
-        }
-        Ok(())
-    })
-    .await?;
-    keys.sort_unstable();
-    Ok(keys.chunk_by(|one, other| one == other).filter(|same| same.len() > 1).map(|same| same[0]).collect())
+fn moment(at: i64) -> TimeRange {
+    TimeRange { from: at, to: at }
 }
 
-/// The whole spans of some keys, which are in order: all copies of each.
-pub(crate) async fn spans(
+/// The whole spans of some keys: of copies, the one whose content hash is smallest.
+pub(crate) async fn spans_of(
     session: &SessionContext,
     source: &SpanSource,
     keys: &[SpanKey],
+) -> Result<HashMap<SpanKey, Span>, EngineError> {
+    let ends = keys.iter().map(|(_, _, end)| *end).collect();
+    let wanted: HashSet<SpanKey> = keys.iter().copied().collect();
+    let mut found: HashMap<SpanKey, Span> = HashMap::new();
+    for span in spans(session, source, &ends, move |key| wanted.contains(key)).await? {
+        let other = found.remove(&span.key());
+        let span = match other {
+            Some(other) if other.content_hash() < span.content_hash() => other,
+            _ => span,
+        };
+        found.insert(span.key(), span);
+    }
+    Ok(found)
+}
+
+/// The whole spans, and all copies of each, that ended at some moments and are wanted.
+async fn spans(
+    session: &SessionContext,
+    source: &SpanSource,
+    ends: &HashSet<i64>,
+    wanted: impl Fn(&SpanKey) -> bool + Clone + Send + 'static,
 ) -> Result<Vec<Span>, EngineError> {
-    let ranges = few(keys.iter().map(|(_, _, end)| TimeRange { from: *end, to: *end }));
-    let wanted: Arc<HashSet<SpanKey>> = Arc::new(keys.iter().copied().collect());
-    over(session, source, &ranges, &[], move |batch, found| {
+    let sought = Sought { ranges: joined(ends.iter().map(|end| moment(*end))), services: None };
+    let ends = Arc::new(ends.clone());
+    let found = over(session, source, &sought, &[], move |batch, found| {
         let keys = Keys::of(batch)?;
-        let is_wanted = (0..batch.num_rows()).map(|row| Ok(Some(wanted.contains(&keys.key(row)?))));
+        let is_wanted = keys
+            .ends
+            .iter()
+            .enumerate()
+            .map(|(row, end)| Ok(Some(ends.contains(end) && wanted(&keys.key(row)?))));
         let is_wanted: BooleanArray = is_wanted.collect::<Result<_, EngineError>>()?;
         if is_wanted.true_count() > 0 {
             found.extend(from_batch(&filter_record_batch(batch, &is_wanted)?)?);
         }
         Ok(())
-    })
-    .await
+    });
+    Ok(found.await?.into_iter().flatten().collect())
 }
 
-/// Collects something of all batches in which spans of these ranges may be. No names: all columns.
+/// Collects something of all batches in which spans that are sought may be, thread by thread. No names: all columns.
 async fn over<T: Send + 'static>(
     session: &SessionContext,
     source: &SpanSource,
-    ranges: &[TimeRange],
+    sought: &Sought,
     names: &[&str],
     of_batch: impl Fn(&RecordBatch, &mut Vec<T>) -> Result<(), EngineError> + Clone + Send + 'static,
-) -> Result<Vec<T>, EngineError> {
+) -> Result<Vec<Vec<T>>, EngineError> {
     let names: BTreeSet<&str> = names.iter().copied().collect();
     let mut threads = Vec::new();
     for part in source.parts() {
         let columns =
             if names.is_empty() { Columns::all(&part.layout) } else { Columns::named(&part.layout, &names)? };
-        for batches in part.scan(session, &columns, ranges, None)? {
+        for mut batches in part.scan(session, &columns, sought)? {
             let pool = Arc::clone(&session.runtime_env().memory_pool);
             let reservation = MemoryConsumer::new("copies of spans").register(&pool);
             let of_batch = of_batch.clone();
             threads.push(SpawnedTask::spawn(async move {
-                let mut batches: Batches = batches;
                 let mut found = Vec::new();
                 while let Some(batch) = batches.try_next().await? {
                     let before = found.capacity();
@@ -205,59 +281,13 @@ async fn over<T: Send + 'static>(
             }));
         }
     }
-    let found = try_join_all(
-        threads
-            .into_iter()
-            .map(|thread| async { thread.await.map_err(|error| EngineError::Thread(Box::new(error)))? }),
-    );
-    Ok(found.await?.into_iter().flatten().collect())
+    let found = threads
+        .into_iter()
+        .map(|thread| async { thread.await.map_err(|error| EngineError::Thread(Box::new(error)))? });
+    try_join_all(found).await
 }
 
-impl Copies {
-    /// Returns whether no span lies there twice.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.spans.is_empty()
-    }
-}
-
-impl Met {
-    /// Of a pass that has met none.
-    pub(crate) fn none(copies: &Arc<Copies>) -> Self {
-        Self { copies: Arc::clone(copies), spans: Mutex::default() }
-    }
-
-    /// Which rows of a batch count; their ends lie between `first` and `last`.
-    pub(crate) fn that_count(
-        &self,
-        batch: &RecordBatch,
-        ends: &[i64],
-        first: i64,
-        last: i64,
-    ) -> Result<Truth, EngineError> {
-        let copies = &self.copies;
-        let after = copies.ends.partition_point(|end| *end < first);
-        if copies.ends.get(after).is_none_or(|end| *end > last) {
-            return Ok(Truth::All);
-        }
-        let keys = Keys::of(batch)?;
-        let mut met = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut counts = vec![true; ends.len()];
-        for (row, end) in ends.iter().enumerate() {
-            if copies.ends.binary_search(end).is_err() {
-                continue;
-            }
-            let key = keys.key(row)?;
-            counts[row] = match copies.spans.get(&key) {
-                None => true,
-                Some(Fate::One) => met.insert(key),
-                Some(Fate::Contested) => false,
-            };
-        }
-        Ok(Truth::by_row(ends.len(), |row| counts[row]))
-    }
-}
-
-/// Of contested spans, the selected copies that count: of each span the first.
+/// Of copies of spans, the selected ones that count: of each span the first.
 pub(crate) fn first_of_each(batch: &RecordBatch, selected: &Truth) -> Result<Truth, EngineError> {
     let keys = Keys::of(batch)?;
     let mut counts = vec![false; batch.num_rows()];

@@ -3,14 +3,16 @@
 //! A sound footer may stand before damaged pages, and a store may go down between the opening of a file and its
 //! reading. Which file it was, the error says.
 
+use std::sync::Arc;
+
 use fluo_plan::TimeRange;
 use fluo_store::FileFault;
 use fluo_store::guard::guarded_future;
-use object_store::ObjectStoreExt;
+use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::error::EngineError;
 use crate::open::ask;
-use crate::source::{FileOf, SpanSource, StoreOf};
+use crate::source::{FileOf, SpanSource};
 
 /// A file that was left out.
 #[derive(Debug, Clone)]
@@ -49,15 +51,15 @@ pub async fn without_faulty<T>(
 
 /// Leaves out all files that the store does not give at present: each would end a look of its own.
 async fn leave_out_unreachable(source: &mut SpanSource, left_out: &mut Vec<LeftOut>) {
-    let files: Vec<(StoreOf, FileOf)> =
-        source.files().map(|(store, file)| (store.clone(), file.clone())).collect();
-    let all: Vec<&(StoreOf, FileOf)> = files.iter().collect();
+    let files: Vec<(Arc<dyn ObjectStore>, FileOf)> =
+        source.files().map(|(footers, file)| (Arc::clone(footers.store()), file.clone())).collect();
+    let all: Vec<&(Arc<dyn ObjectStore>, FileOf)> = files.iter().collect();
     let answers = ask(
         &all,
         |(_, file)| &file.object.location,
-        async |(store, file): &(StoreOf, FileOf)| {
+        async |(store, file): &(Arc<dyn ObjectStore>, FileOf)| {
             let location = &file.object.location;
-            let read = store.footers.store().get_range(location, 0..1).await;
+            let read = store.get_range(location, 0..1).await;
             read.map(drop).map_err(|error| FileFault::unavailable(location, error))
         },
     )

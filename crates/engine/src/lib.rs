@@ -4,15 +4,14 @@
 //! | --- | --- |
 //! | [`open`] | data files → a source, or what is wrong with each |
 //! | [`source`] | data files, decoded spans → spans, by layout |
-//! | `scan`, `span_files` | a source → batches of the columns that somebody needs |
-//! | `copies` | a source → one in which no span counts twice |
+//! | `scan`, `files`, `pages` | a source → batches of the columns that somebody needs |
+//! | `copies`, `repeated` | a source → which of its rows may be copies of one another |
 //! | `pass` | batches, all rules → each rule's sums by group and cell, or its rows |
 //! | [`summary`] | what an aggregate takes of spans → its value |
 //! | [`mod@judge`] | rules, source, moments → violations |
 //! | `episodes` | holding moments → episodes |
 //! | `evidence`, `top` | rows of a window → those that show what is wrong; the commonest values in them |
 //! | [`faults`] | a look that meets an unreadable file → a look over the others |
-//! | `guarded` | whatever goes wrong while a file is scanned → that file's fault |
 //! | `work` | what a rule may use |
 //! | [`record`] | what was observed → violation records |
 //!
@@ -25,19 +24,20 @@ mod episodes;
 pub mod error;
 mod evidence;
 pub mod faults;
+mod files;
 mod footers;
-mod guarded;
 mod inputs;
 pub mod judge;
 pub mod open;
+mod pages;
 mod pass;
 mod ranges;
 pub mod record;
+mod repeated;
 mod rows;
 mod scan;
 mod session;
 pub mod source;
-mod span_files;
 pub mod summary;
 mod top;
 mod work;

@@ -3,10 +3,6 @@
 //! `fluo eval`, the evaluator, replays and the demo all open files here. What a file turned out to be is remembered; a
 //! request that failed is not, and is made again the next time.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use datafusion::execution::object_store::ObjectStoreUrl;
 use fluo_plan::TimeRange;
 use fluo_spans::layout::Layout;
 use fluo_store::names::current;
@@ -14,9 +10,11 @@ use fluo_store::{DataFile, FileFault, OpenFile, StoreError, list, open, resolve_
 use futures::future::join_all;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::footers::Footers;
-use crate::source::{FileOf, SpanSource, StoreOf};
+use crate::source::{FileOf, SpanSource};
 
 /// Files opened at a time.
 const CONCURRENT: usize = 16;
@@ -27,7 +25,7 @@ const MOST_KNOWN: usize = 100_000;
 /// The data files of one store.
 #[derive(Debug)]
 pub struct DataFiles {
-    store: StoreOf,
+    footers: Arc<Footers>,
     known: Mutex<Known>,
 }
 
@@ -57,9 +55,9 @@ pub struct Opened {
 }
 
 impl DataFiles {
-    /// Of a store that the query engine knows by `url`.
-    pub fn new(store: Arc<dyn ObjectStore>, url: ObjectStoreUrl) -> Self {
-        Self { store: StoreOf { url, footers: Arc::new(Footers::new(store)) }, known: Mutex::default() }
+    /// Of a store.
+    pub fn new(store: Arc<dyn ObjectStore>) -> Self {
+        Self { footers: Arc::new(Footers::new(store)), known: Mutex::default() }
     }
 
     /// Opens what lies at or below `root`.
@@ -92,7 +90,7 @@ impl DataFiles {
     }
 
     async fn list(&self, root: &Path) -> Result<(Vec<DataFile>, Vec<(Path, String)>), StoreError> {
-        let store = self.store.footers.store().as_ref();
+        let store = self.footers.store().as_ref();
         let listing = list(store, &resolve_root(store, root).await?).await?;
         // Only what a listing replaces is skipped: of equal hour and content the newest counts.
         let files = current(listing.files, |file| file.name.as_ref()).current;
@@ -116,6 +114,7 @@ impl DataFiles {
                         by_layout.entry(layout).or_default().push(FileOf {
                             object: object_meta(file),
                             ends,
+                            rows,
                             unique,
                         });
                     }
@@ -128,7 +127,7 @@ impl DataFiles {
             }
         }
         for (layout, files) in by_layout {
-            opened.source.add_files(self.store.clone(), files, layout.as_ref().clone());
+            opened.source.add_files(&self.footers, files, layout.as_ref().clone());
         }
         opened
     }
@@ -149,7 +148,7 @@ impl DataFiles {
     }
 
     async fn one(&self, file: &DataFile) -> Result<OpenFile, FileFault> {
-        let footers = &self.store.footers;
+        let footers = &self.footers;
         let (mut opened, footer) = open(footers.store(), file).await?;
         footers.keep(&file.location, file.size, footer);
         let mut known = self.known();
@@ -198,7 +197,7 @@ pub(crate) async fn ask<'a, F, T>(
     answers
 }
 
-/// A data file as DataFusion's readers know it.
+/// A data file as readers know it.
 fn object_meta(file: &DataFile) -> ObjectMeta {
     ObjectMeta {
         location: file.location.clone(),

@@ -5,23 +5,16 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::common::ToDFSchema;
-use datafusion::execution::SendableRecordBatchStream;
-use datafusion::logical_expr::Expr;
-use datafusion::physical_plan::ExecutionPlanProperties;
 use datafusion::prelude::SessionContext;
-use fluo_plan::TimeRange;
-use fluo_plan::project::ended_within;
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::span_schema;
-use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::error::EngineError;
-use crate::ranges::few;
-use crate::session::physical;
+use crate::files::{Batches, Files};
+use crate::pages::Sought;
+use crate::ranges::meets;
 use crate::source::{Part, Stored};
-use crate::span_files::SpanFiles;
 
 /// Some columns of a part of a source.
 pub(crate) struct Columns {
@@ -30,9 +23,6 @@ pub(crate) struct Columns {
     /// Of the batches that come.
     pub(crate) schema: SchemaRef,
 }
-
-/// Batches of one thread.
-pub(crate) type Batches = BoxStream<'static, Result<RecordBatch, EngineError>>;
 
 impl Columns {
     /// The named columns of a layout.
@@ -51,6 +41,11 @@ impl Columns {
         Self { places: (0..schema.fields().len()).collect(), schema }
     }
 
+    /// These columns of a batch of all columns.
+    pub(crate) fn of(&self, batch: &RecordBatch) -> Result<RecordBatch, EngineError> {
+        Ok(batch.project(&self.places)?)
+    }
+
     /// The place of a column among these.
     pub(crate) fn place(&self, name: &str) -> Result<usize, EngineError> {
         self.schema.index_of(name).map_err(|_| EngineError::Column(name.to_owned()))
@@ -58,58 +53,40 @@ impl Columns {
 }
 
 impl Part {
-    /// Streams that together give the batches in which spans that ended in one of the ranges may be, one for each thread.
-    /// `kept`: what a span that is needed satisfies besides; a batch may hold others.
+    /// Streams that together give the batches in which spans that are sought may be, one for each thread.
     pub(crate) fn scan(
         &self,
         session: &SessionContext,
         columns: &Columns,
-        ranges: &[TimeRange],
-        kept: Option<Expr>,
+        sought: &Sought,
     ) -> Result<Vec<Batches>, EngineError> {
         let threads = session.copied_config().target_partitions();
         match &self.spans {
             Stored::Memory { batches, .. } => {
                 let projected: Vec<RecordBatch> =
-                    batches.iter().map(|batch| batch.project(&columns.places)).collect::<Result<_, _>>()?;
+                    batches.iter().map(|batch| columns.of(batch)).collect::<Result<_, _>>()?;
                 let share = projected.len().div_ceil(threads).max(1);
                 Ok(projected.chunks(share).map(|some| stream::iter(some.to_vec()).map(Ok).boxed()).collect())
             }
-            Stored::Files { store, files } => {
-                let schema = span_schema(&self.layout);
-                let needed: Vec<_> = files
-                    .iter()
-                    .filter(|file| {
-                        ranges.iter().any(|range| range.from <= file.ends.to && file.ends.from <= range.to)
-                    })
-                    .map(|file| file.object.clone())
-                    .collect();
+            Stored::Files { footers, files } => {
+                let needed = files.iter().filter(|file| meets(&sought.ranges, file.ends));
+                let needed: Vec<_> = needed.map(|file| file.object.clone()).collect();
                 if needed.is_empty() {
                     return Ok(Vec::new());
                 }
-                // Few enough for the pruning of pages; to read more is harmless.
-                let within = ended_within(&few(ranges.iter().copied()));
-                let pruning = kept.map_or(within.clone(), |kept| within.and(kept));
-                let pruning = physical(session, pruning, &schema.as_ref().clone().to_dfschema()?)?;
-                let files = SpanFiles {
-                    schema,
-                    url: store.url.clone(),
-                    footers: Arc::clone(&store.footers),
-                    files: needed,
+                let files = Files {
+                    footers: Arc::clone(footers),
+                    objects: needed,
+                    schema: span_schema(&self.layout),
+                    columns: Schema::fields(&columns.schema).iter().map(|it| it.name().clone()).collect(),
+                    sought: sought.clone(),
                 };
-                let plan = files.plan(session, &columns.places, pruning)?;
-                let streams = (0..plan.output_partitioning().partition_count()).map(|partition| {
-                    let stream: SendableRecordBatchStream = plan.execute(partition, session.task_ctx())?;
+                let conforming = |batches: Batches| {
                     let schema = Arc::clone(&columns.schema);
-                    Ok(stream
-                        .map_err(EngineError::from)
-                        .and_then(move |batch| {
-                            let batch = conform(&batch, &schema);
-                            async { batch }
-                        })
-                        .boxed())
-                });
-                streams.collect()
+                    let conform = move |batch: RecordBatch| std::future::ready(conform(&batch, &schema));
+                    batches.and_then(conform).boxed()
+                };
+                Ok(files.streams(threads).into_iter().map(conforming).collect())
             }
         }
     }

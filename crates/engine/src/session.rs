@@ -16,12 +16,11 @@ pub fn session() -> SessionContext {
     SessionContext::new_with_config(config())
 }
 
-/// A session whose queries share `runtime`'s stores and caches, and may use `bytes` of memory together.
+/// A session whose passes may use `bytes` of memory together.
 ///
 /// The pool does not see all of what a query uses: leave the process twice as much.
-pub fn session_with_memory(runtime: &RuntimeEnv, bytes: usize) -> SessionContext {
-    let mut limited = runtime.clone();
-    limited.memory_pool = Arc::new(GreedyMemoryPool::new(bytes));
+pub fn session_with_memory(bytes: usize) -> SessionContext {
+    let limited = RuntimeEnv { memory_pool: Arc::new(GreedyMemoryPool::new(bytes)), ..RuntimeEnv::default() };
     SessionContext::new_with_config_rt(config(), Arc::new(limited))
 }
 

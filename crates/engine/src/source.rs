@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use datafusion::execution::object_store::ObjectStoreUrl;
 use fluo_plan::TimeRange;
 use fluo_spans::batch::to_batch;
 use fluo_spans::layout::Layout;
@@ -28,22 +27,12 @@ pub struct SpanSource {
 pub(crate) struct Part {
     pub(crate) layout: Layout,
     pub(crate) spans: Stored,
-    /// It holds different copies of spans.
-    pub(crate) contested: bool,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) enum Stored {
     Memory { batches: Vec<RecordBatch>, ends: TimeRange },
-    Files { store: StoreOf, files: Vec<FileOf> },
-}
-
-/// The store that holds data files.
-#[derive(Debug, Clone)]
-pub(crate) struct StoreOf {
-    /// As the query engine knows it.
-    pub(crate) url: ObjectStoreUrl,
-    pub(crate) footers: Arc<Footers>,
+    Files { footers: Arc<Footers>, files: Vec<FileOf> },
 }
 
 /// A data file, and when its first and its last span ended.
@@ -51,6 +40,7 @@ pub(crate) struct StoreOf {
 pub(crate) struct FileOf {
     pub(crate) object: ObjectMeta,
     pub(crate) ends: TimeRange,
+    pub(crate) rows: u64,
     /// It holds no span twice.
     pub(crate) unique: bool,
 }
@@ -61,6 +51,7 @@ const SPANS_A_BATCH: usize = 8192;
 /// A file of a source, or spans in memory.
 pub(crate) struct Piece {
     pub(crate) ends: TimeRange,
+    pub(crate) rows: u64,
     /// It holds no span twice.
     pub(crate) unique: bool,
 }
@@ -82,17 +73,7 @@ impl SpanSource {
         let Some(ends) = ends_of(spans) else { return Ok(()) };
         self.widen(ends);
         let spans = Stored::Memory { batches, ends };
-        self.parts.push(Part { layout: layout.clone(), spans, contested: false });
-        Ok(())
-    }
-
-    /// Adds copies of spans of which only some count, as one batch: by span, the one that counts before others first.
-    pub(crate) fn add_contested(&mut self, spans: &[Span]) -> Result<(), EngineError> {
-        if let Some(ends) = ends_of(spans) {
-            let layout = Layout::builtin();
-            let spans = Stored::Memory { batches: vec![to_batch(spans, 0, &layout)?], ends };
-            self.parts.push(Part { layout, spans, contested: true });
-        }
+        self.parts.push(Part { layout: layout.clone(), spans });
         Ok(())
     }
 
@@ -107,11 +88,11 @@ impl SpanSource {
     }
 
     /// Adds data files that were written in `layout`.
-    pub(crate) fn add_files(&mut self, store: StoreOf, files: Vec<FileOf>, layout: Layout) {
+    pub(crate) fn add_files(&mut self, footers: &Arc<Footers>, files: Vec<FileOf>, layout: Layout) {
         for file in &files {
             self.widen(file.ends);
         }
-        self.parts.push(Part { layout, spans: Stored::Files { store, files }, contested: false });
+        self.parts.push(Part { layout, spans: Stored::Files { footers: Arc::clone(footers), files } });
     }
 
     /// Leaves out a file, whose spans may be missing from then on. Returns when they ended; none where it is not there.
@@ -130,12 +111,14 @@ impl SpanSource {
         None
     }
 
-    /// The data files, and where they lie.
-    pub(crate) fn files(&self) -> impl Iterator<Item = (&StoreOf, &FileOf)> {
+    /// The data files, and what is known of their footers.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&Footers, &FileOf)> {
         self.parts
             .iter()
             .filter_map(|part| match &part.spans {
-                Stored::Files { store, files } => Some(files.iter().map(move |file| (store, file))),
+                Stored::Files { footers, files } => {
+                    Some(files.iter().map(move |file| (footers.as_ref(), file)))
+                }
                 Stored::Memory { .. } => None,
             })
             .flatten()
@@ -176,12 +159,16 @@ impl SpanSource {
 
     /// Its files, and what lies in memory.
     pub(crate) fn pieces(&self) -> impl Iterator<Item = Piece> {
-        let counting = self.parts.iter().filter(|part| !part.contested);
-        counting.flat_map(|part| -> Vec<Piece> {
+        self.parts.iter().flat_map(|part| -> Vec<Piece> {
             match &part.spans {
-                Stored::Memory { ends, .. } => vec![Piece { ends: *ends, unique: false }],
+                Stored::Memory { batches, ends } => {
+                    let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+                    vec![Piece { ends: *ends, rows, unique: false }]
+                }
                 Stored::Files { files, .. } => {
-                    files.iter().map(|file| Piece { ends: file.ends, unique: file.unique }).collect()
+                    let piece =
+                        |file: &FileOf| Piece { ends: file.ends, rows: file.rows, unique: file.unique };
+                    files.iter().map(piece).collect()
                 }
             }
         })

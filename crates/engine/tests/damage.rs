@@ -4,11 +4,6 @@
 //! on every machine.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed")]
 
-use std::fs;
-use std::path::PathBuf;
-use std::sync::Arc;
-
-use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::prelude::SessionContext;
 use fluo_engine::{DataFiles, LeftOut, Observed, Range, SpanSource, evaluate, session, without_faulty};
 use fluo_plan::RulePlan;
@@ -19,6 +14,9 @@ use fluo_store::{Content, FileFault, list, write_spans};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 const NOON: i64 = 1_795_348_800_000_000_000;
 const SECOND: i64 = 1_000_000_000;
@@ -98,8 +96,7 @@ async fn judged(
     store: Arc<dyn ObjectStore>,
     range: Range,
 ) -> (Vec<Vec<Observed>>, Vec<FileFault>) {
-    session.register_object_store(&"test://damage".parse().unwrap(), Arc::clone(&store));
-    let files = DataFiles::new(store, ObjectStoreUrl::parse("test://damage").unwrap());
+    let files = DataFiles::new(store);
     let opened = files.below(&Path::from("spans")).await.unwrap();
     let mut faults: Vec<FileFault> = opened.faults.into_iter().map(|(_, fault)| fault).collect();
     let mut source = opened.source;

@@ -178,15 +178,13 @@ fn line(rule: &str, past: &Past) -> DiffAlert {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use datafusion::execution::runtime_env::RuntimeEnv;
     use fluo_rules::SourceFile;
     use fluo_rules::duration::Nanos;
     use fluo_rules::test_file::{self, DEFAULT_START};
     use fluo_spans::layout::Layout;
     use fluo_store::{Content, Root, write_spans};
     use object_store::path::Path;
+    use std::sync::Arc;
 
     use super::*;
     use crate::arrivals::{By, Live};
@@ -220,11 +218,10 @@ tests:
         let folder = Path::from("spans");
         let content = Content::of(b"spans");
         write_spans(root.store.as_ref(), &folder, spans, content, 0, &Layout::builtin()).await.unwrap();
-        let runtime = Arc::new(RuntimeEnv::default());
         let live = Live { store: Arc::clone(&root.store), spans: folder };
-        let data = SpanData::new(root, &runtime).unwrap();
+        let data = SpanData::new(root);
         let settings = Settings { always_alive: true, ..Settings::default() };
-        let evaluator = Evaluator::new(settings, data, runtime);
+        let evaluator = Evaluator::new(settings, data);
         let from = DEFAULT_START - Nanos::MINUTE.0;
         let times = std::iter::once(from).chain(schedule(from, from + Nanos::HOUR.0, Nanos::MINUTE.0));
         replay(&evaluator, rules, &Now(live), times).await.unwrap()

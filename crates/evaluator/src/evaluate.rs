@@ -11,10 +11,6 @@ mod observe;
 mod rules;
 pub(crate) mod set_aside;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
-
-use datafusion::execution::runtime_env::RuntimeEnv;
 use fluo_alerts::life_cycle::{
     Change, Facts, Mutes, Observation, Stretch, Times, ViolationRecord, announce, transition,
 };
@@ -26,6 +22,8 @@ use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_plan::{RulePlan, missing_can_make_true};
 use fluo_rules::rule::Rule;
 use fluo_store::{DataFile, Hour, StoreError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
 use files::Files;
 use missing::{data_files, give_up, names, outage};
@@ -82,7 +80,6 @@ pub struct Evaluation {
 pub struct Evaluator {
     settings: Settings,
     data: SpanData,
-    runtime: Arc<RuntimeEnv>,
     renderer: Renderer,
     /// Listings of partitions in which no file arrives any more.
     older: Mutex<BTreeMap<Hour, Vec<DataFile>>>,
@@ -98,10 +95,10 @@ struct Judged {
 }
 
 impl Evaluator {
-    /// With settings, over the files of a store that `runtime` knows.
-    pub fn new(settings: Settings, data: SpanData, runtime: Arc<RuntimeEnv>) -> Self {
+    /// With settings, over the files of a store.
+    pub fn new(settings: Settings, data: SpanData) -> Self {
         let renderer = Renderer::new(settings.trace_url.as_deref());
-        Self { settings, data, runtime, renderer, older: Mutex::default(), written: Mutex::default() }
+        Self { settings, data, renderer, older: Mutex::default(), written: Mutex::default() }
     }
 
     /// The settings.

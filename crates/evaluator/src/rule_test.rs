@@ -8,7 +8,6 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use datafusion::error::DataFusionError;
-use datafusion::execution::runtime_env::RuntimeEnv;
 use fluo_alerts::life_cycle::Phase;
 use fluo_alerts::life_cycle::transition::Status;
 use fluo_alerts::notification::Event;
@@ -220,11 +219,10 @@ pub async fn evaluate(
         arrival.extend(written.into_iter().map(|file| (file.location.to_string(), at)));
     }
     let times = times(test, rules, &spans, settings)?;
-    let runtime = Arc::new(RuntimeEnv::default());
     let settings = Settings { always_alive: test.pipeline == Pipeline::Alive, ..settings.clone() };
     let live = Live { store: Arc::clone(&root.store), spans: folder };
-    let data = SpanData::new(root, &runtime)?;
-    let evaluator = Evaluator::new(settings, data, runtime);
+    let data = SpanData::new(root);
+    let evaluator = Evaluator::new(settings, data);
     let arrivals = Scheduled { live, arrival };
     let replayed = replay(&evaluator, rules, &arrivals, times.iter().copied()).await?;
     Ok((replayed, times))

@@ -4,9 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use datafusion::error::DataFusionError;
-use datafusion::execution::object_store::ObjectStoreUrl;
-use datafusion::execution::runtime_env::RuntimeEnv;
 use fluo_alerts::life_cycle::{Stretch, joined};
 use fluo_engine::{DataFiles, LeftOut, Opened, SpanSource};
 use fluo_plan::TimeRange;
@@ -38,15 +35,9 @@ pub(crate) fn ends_of(file: &DataFile) -> Stretch {
 }
 
 impl SpanData {
-    /// Of the store at `root`, which `runtime` learns to read.
-    ///
-    /// # Errors
-    ///
-    /// [`DataFusionError`] where the root's URL is none that DataFusion takes; those of [`Root`] are.
-    pub fn new(root: Root, runtime: &RuntimeEnv) -> Result<Self, DataFusionError> {
-        let url = ObjectStoreUrl::parse(root.url.as_str())?;
-        runtime.register_object_store(&root.url, Arc::clone(&root.store));
-        Ok(Self { files: DataFiles::new(Arc::clone(&root.store), url), root })
+    /// Of the store at `root`.
+    pub fn new(root: Root) -> Self {
+        Self { files: DataFiles::new(Arc::clone(&root.store)), root }
     }
 
     /// The store.

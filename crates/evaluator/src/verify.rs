@@ -14,7 +14,6 @@ mod compare;
 use std::sync::Arc;
 
 use datafusion::error::DataFusionError;
-use datafusion::execution::runtime_env::RuntimeEnv;
 use fluo_alerts::escape::plain;
 use fluo_alerts::notification::{Event, FileRef, Id, Notification, Told};
 use fluo_alerts::template::Renderer;
@@ -322,8 +321,7 @@ enum Look {
 
 async fn look(told: &Told, rule: &Arc<Rule>, files: &[DataFile], root: &Root) -> Result<Look, VerifyError> {
     let plan = RulePlan::new(Arc::clone(rule)).map_err(EngineError::from)?;
-    let runtime = RuntimeEnv::default();
-    let data = SpanData::new(root.clone(), &runtime)?;
+    let data = SpanData::new(root.clone());
     let mut known = State::new();
     let source = data.source(files, &mut known).await;
     if let Some(unread) = known.unread.first() {
@@ -333,7 +331,7 @@ async fn look(told: &Told, rule: &Arc<Rule>, files: &[DataFile], root: &Root) ->
         let (name, reason) = (plain(&damaged.name), plain(&damaged.reason));
         return Ok(Look::Damaged(format!("`{name}` cannot be read: {reason}")));
     }
-    let session = session_with_memory(&runtime, Settings::default().rule_memory);
+    let session = session_with_memory(Settings::default().rule_memory);
     let starts_at = told.violation.starts_at;
     let moment = Range { from: Some(starts_at), to: Some(starts_at) };
     let outcome = fluo_engine::evaluate(&session, &plan, &source, moment).await?;

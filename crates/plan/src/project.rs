@@ -2,19 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use arrow::datatypes::DataType;
-use datafusion::common::ScalarValue;
 use datafusion::logical_expr::utils::split_conjunction_owned;
-use datafusion::logical_expr::{Expr, ident, lit};
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, ident, lit};
 use fluo_rules::duration::Nanos;
 use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::rule::AggregateFunction;
 use fluo_spans::layout::Layout;
-use fluo_spans::schema::{columns, time_type};
+use fluo_spans::schema::columns;
 
 use crate::error::PlanError;
 use crate::fields::{Fields, Form};
-use crate::rule_plan::{RulePlan, TimeRange};
+use crate::rule_plan::RulePlan;
 
 /// What a rule needs of each span.
 #[derive(Debug, Clone)]
@@ -94,6 +92,11 @@ impl Projection {
         lines.join("\n")
     }
 
+    /// The services of the spans that it selects; `None` where they may be of any.
+    pub fn services(&self) -> Option<BTreeSet<String>> {
+        self.selector.iter().find_map(|expr| texts_of(columns::SERVICE_NAME, expr))
+    }
+
     /// All of its expressions.
     pub fn expressions(&self) -> impl Iterator<Item = &Expr> {
         let inputs = self
@@ -127,13 +130,23 @@ impl RulePlan {
     }
 }
 
-/// Returns whether a span ended in one of the ranges, as an expression over the columns of spans.
-pub fn ended_within(ranges: &[TimeRange]) -> Expr {
-    let DataType::Timestamp(_, zone) = time_type() else { return lit(true) };
-    let time = |nanos| lit(ScalarValue::TimestampNanosecond(Some(nanos), zone.clone()));
-    let one = |range: &TimeRange| {
-        let end = || ident(columns::END_TIME);
-        end().gt_eq(time(range.from)).and(end().lt_eq(time(range.to)))
+/// The texts of which a column is one where an expression is true; `None` where it may be any.
+fn texts_of(column: &str, expr: &Expr) -> Option<BTreeSet<String>> {
+    let is_column = |expr: &Expr| matches!(expr, Expr::Column(found) if found.name == column);
+    let text = |expr: &Expr| match expr {
+        Expr::Literal(value, _) => value.try_as_str()?.map(str::to_owned),
+        _ => None,
     };
-    ranges.iter().map(one).reduce(Expr::or).unwrap_or_else(|| lit(false))
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) if is_column(left) => {
+            Some(BTreeSet::from([text(right)?]))
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+            let mut texts = texts_of(column, left)?;
+            texts.extend(texts_of(column, right)?);
+            Some(texts)
+        }
+        Expr::InList(list) if !list.negated && is_column(&list.expr) => list.list.iter().map(text).collect(),
+        _ => None,
+    }
 }

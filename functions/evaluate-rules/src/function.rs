@@ -1,9 +1,6 @@
 //! An invocation → its answer, log and metrics.
 
-use std::sync::Arc;
-
 use datafusion::error::DataFusionError;
-use datafusion::execution::runtime_env::RuntimeEnv;
 use fluo_alerts::escape::{chain, plain};
 use fluo_alerts::step::{Instrument as _, failed};
 use fluo_alerts::{step, time};
@@ -89,15 +86,14 @@ impl EvaluateRules {
         let aws = aws::configuration(environment, aws::Service::Sns)?;
         let sinks = route_all(&configuration.sinks, &|_| None, Some(&aws))?;
         let subscribers = Subscribers::of(topic(environment)?, &aws);
-        let runtime = Arc::new(RuntimeEnv::default());
         let kept = environment.memory().map_or(KEPT, |memory| memory / KEPT_SHARE);
-        let data = SpanData::new(root.clone().keeping_files(kept), &runtime)?;
+        let data = SpanData::new(root.clone().keeping_files(kept));
         let name = environment.function_name("evaluate-rules");
         // Lambda gives every environment of a function a log stream of its own.
         let stream = environment.get("AWS_LAMBDA_LOG_STREAM_NAME").unwrap_or(&name);
         let nonce = format!("{stream}-{:x}-{:x}", clock(), std::process::id());
         Ok(Self {
-            evaluator: Evaluator::new(configuration.settings(), data, runtime),
+            evaluator: Evaluator::new(configuration.settings(), data),
             rules: RuleStore::new(rules_root, &folder),
             every: configuration.every.0,
             root,

@@ -37,7 +37,6 @@ pub(crate) async fn run(args: &Eval) -> Result<Status, Failure> {
     };
     let mut spans = spans::open(&args.spans).await?;
     let session = session();
-    spans.register(&session)?;
     let judged = judge(&session, loaded.rules, &mut spans, range).await;
     let mut output = Output::new();
     match args.format {

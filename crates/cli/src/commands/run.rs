@@ -34,7 +34,7 @@ pub(crate) async fn run(args: &Run) -> Result<Status, Failure> {
     if !start::wait_for_store(&root, &configured.config.store, &nonce, args.once, &stop).await? {
         return Ok(asked_to_end);
     }
-    let evaluator = evaluator(configured.config.settings(), root.clone())?;
+    let evaluator = evaluator(configured.config.settings(), root.clone());
     let traces = Traces::start("fluo", &variable).unwrap_or_else(|error| {
         log(Level::Warning, &error.to_string(), Value::Null);
         Traces::default()

@@ -1,8 +1,7 @@
 //! All rules over one source of spans: moments at which they hold, as violations with values and evidence.
 //!
 //! ```text
-//! copies   spans that lie twice are found, and count once
-//! sums     one pass: of grid rules panes, of exact rules cells that bound every window
+//! sums     one pass: of grid rules panes, of exact rules cells that bound every window, copies of spans with them
 //! moments  grid: windows of panes. Exact: where the bound holds, which is nearly nowhere
 //! rows     one more pass, over the times of what may be told only: rows of exact rules' windows, and evidence
 //! tell     episodes, their values, the spans that show them
@@ -20,14 +19,14 @@ use fluo_plan::{RulePlan, TimeRange};
 use fluo_rules::expr::Exact;
 use fluo_spans::span::Span;
 
-use crate::copies::{Unique, without_copies};
 use crate::episodes::{Episode, Holding, Joining, episodes};
 use crate::error::EngineError;
-use crate::pass::{ByGroup, Cells, Got, Want, What, pass};
+use crate::pass::{ByGroup, Cells, Got, Passed, Want, What, pass};
 use crate::ranges::joined;
 use crate::rows::{Group, Rows, within};
 use crate::source::SpanSource;
 use crate::summary::Summary;
+use crate::work::each;
 use grid::Panes;
 use tell::Told;
 
@@ -125,15 +124,12 @@ pub async fn judge(
     asked: &[Asked<'_>],
 ) -> Result<Judged, EngineError> {
     let mut rules: Vec<Result<Found<'_>, EngineError>> = asked.iter().map(Found::new).collect();
-    let needed = joined(rules.iter().flatten().flat_map(|found| found.reads.iter().copied()));
-    let unique = without_copies(session, source, &needed).await?;
-    let Unique { duplicates, conflicts: id_conflicts, .. } = unique;
-    run(session, &unique, &mut rules, Found::sums, |found, got| match got {
+    let summed = run(session, source, &mut rules, Found::sums, |found, got| match got {
         Got::Sums(sums) => found.bounded(sums),
         Got::Rows(_) => Ok(()),
     })
     .await?;
-    run(session, &unique, &mut rules, Found::rows, |found, got| match got {
+    let rows = run(session, source, &mut rules, Found::rows, |found, got| match got {
         Got::Rows(batches) => found.judged(&batches),
         Got::Sums(_) => Ok(()),
     })
@@ -142,32 +138,45 @@ pub async fn judge(
     for found in rules {
         told.push(found.and_then(Told::of));
     }
-    let rules = tell::observed(session, &unique, told).await?;
+    let rules = tell::observed(session, source, &rows.contested, told).await?;
+    // The second pass goes over some of what the first went over.
+    let duplicates = summed.duplicates.max(rows.duplicates);
+    let id_conflicts = summed.conflicts.max(rows.conflicts);
     Ok(Judged { rules, duplicates, id_conflicts })
 }
 
 /// One pass for those rules that want one.
 async fn run<'a>(
     session: &SessionContext,
-    unique: &Unique,
+    source: &SpanSource,
     rules: &mut [Result<Found<'a>, EngineError>],
     want: impl Fn(&Found<'a>) -> Option<Want<'a>>,
-    take: impl Fn(&mut Found<'a>, Got) -> Result<(), EngineError>,
-) -> Result<(), EngineError> {
+    take: impl Fn(&mut Found<'a>, Got) -> Result<(), EngineError> + Sync,
+) -> Result<Passed, EngineError> {
     let (places, wants): (Vec<usize>, Vec<Want<'a>>) =
         rules.iter().enumerate().filter_map(|(at, found)| Some((at, want(found.as_ref().ok()?)?))).unzip();
     if wants.is_empty() {
-        return Ok(());
+        return Ok(Passed::default());
     }
-    for (at, got) in places.into_iter().zip(pass(session, &unique.source, &unique.copies, &wants).await?) {
-        let taken = got.and_then(|got| rules[at].as_mut().map_or(Ok(()), |found| take(found, got)));
-        match taken {
-            Ok(()) => {}
-            Err(error) if error.is_of_rule() => rules[at] = Err(error),
-            Err(error) => return Err(error),
+    let mut passed = pass(session, source, &wants).await?;
+    let mut got = places.into_iter().zip(std::mem::take(&mut passed.got)).peekable();
+    let mut asked = Vec::new();
+    for (at, found) in rules.iter_mut().enumerate() {
+        if let Some((_, got)) = got.next_if(|(place, _)| *place == at) {
+            asked.push((found, got));
         }
     }
-    Ok(())
+    let taken = each(asked, |(rule, got)| {
+        let taken = got.and_then(|got| rule.as_mut().map_or(Ok(()), |found| take(found, got)));
+        match taken {
+            Err(error) if error.is_of_rule() => *rule = Err(error),
+            taken => return taken,
+        }
+        Ok(())
+    })
+    .await;
+    taken.into_iter().collect::<Result<(), _>>()?;
+    Ok(passed)
 }
 
 /// What was found out of a rule.
@@ -220,7 +229,8 @@ impl<'a> Found<'a> {
                 aggregates: (0..plan.aggregates().count()).collect(),
             }
         };
-        (!self.reads.is_empty()).then(|| Want { plan, ranges: self.reads.clone(), what })
+        let once = !plan.judging().is_exact();
+        (!self.reads.is_empty()).then(|| Want { plan, ranges: self.reads.clone(), what, once })
     }
 
     /// Takes in the sums: of a grid rule, all is known of its moments then.
@@ -256,7 +266,7 @@ impl<'a> Found<'a> {
                 .collect::<Vec<_>>()
         });
         let ranges = joined(windows);
-        (!ranges.is_empty()).then_some(Want { plan, ranges, what: What::Rows })
+        (!ranges.is_empty()).then_some(Want { plan, ranges, what: What::Rows, once: true })
     }
 
     /// Takes in the rows: of an exact rule, all is known of its moments then.
@@ -383,8 +393,7 @@ pub async fn series(
 ) -> Result<Vec<Point>, EngineError> {
     let asked = Asked { plan, stretches: vec![stretch], cell: None };
     let mut rules = vec![Found::new(&asked)];
-    let unique = without_copies(session, source, &[reads(plan, stretch)]).await?;
-    run(session, &unique, &mut rules, Found::sums, |found, got| match got {
+    run(session, source, &mut rules, Found::sums, |found, got| match got {
         Got::Sums(sums) => found.bounded(sums),
         Got::Rows(_) => Ok(()),
     })

@@ -1,20 +1,20 @@
 //! What is told of a rule: its episodes with their values, and the spans that show them.
 
-use std::collections::BTreeMap;
-
 use datafusion::prelude::SessionContext;
 use fluo_plan::TimeRange;
 use fluo_spans::identity::SpanKey;
 use fluo_spans::span::Span;
+use hashbrown::HashMap;
 
 use super::grid::Panes;
 use super::{Found, Observed, Stretch, Values, values_of};
-use crate::copies::{Unique, spans};
+use crate::copies::spans_of;
 use crate::episodes::Episode;
 use crate::error::EngineError;
 use crate::evidence::Parts;
 use crate::inputs::inputs;
 use crate::rows::{Group, Id, Rows};
+use crate::source::SpanSource;
 use crate::summary::Summary;
 use crate::top::Commonest;
 
@@ -43,23 +43,25 @@ impl<'a> Told<'a> {
 /// The violations of all rules, with the spans that show them.
 pub(super) async fn observed(
     session: &SessionContext,
-    unique: &Unique,
+    source: &SpanSource,
+    contested: &[Span],
     told: Vec<Result<Told<'_>, EngineError>>,
 ) -> Result<Vec<Result<Vec<Observed>, EngineError>>, EngineError> {
     let shown = told.iter().flatten().flat_map(|told| told.evidence.iter().flatten().flatten());
     let mut keys: Vec<SpanKey> = shown.filter(|id| id.copy == 0).map(|id| id.key).collect();
     keys.sort_unstable();
     keys.dedup();
-    let found = if keys.is_empty() { Vec::new() } else { spans(session, &unique.source, &keys).await? };
-    let spans: BTreeMap<SpanKey, Span> = found.into_iter().map(|span| (span.key(), span)).collect();
-    Ok(told.into_iter().map(|told| told.and_then(|told| told.observed(unique, &spans))).collect())
+    let spans = if keys.is_empty() { HashMap::new() } else { spans_of(session, source, &keys).await? };
+    let observed = |told: Told<'_>| told.observed(source, contested, &spans);
+    Ok(told.into_iter().map(|told| told.and_then(observed)).collect())
 }
 
 impl Told<'_> {
     fn observed(
         &self,
-        unique: &Unique,
-        spans: &BTreeMap<SpanKey, Span>,
+        source: &SpanSource,
+        contested: &[Span],
+        spans: &HashMap<SpanKey, Span>,
     ) -> Result<Vec<Observed>, EngineError> {
         let Self { found, evidence } = self;
         let plan = found.asked.plan;
@@ -71,8 +73,8 @@ impl Told<'_> {
             for (episode, evidence) in stretch.episodes.iter().zip(evidence) {
                 let group = &stretch.groups[episode.group];
                 let whole = |id: &Id| {
-                    let contested = (id.copy as usize).checked_sub(1);
-                    let span = contested.map_or_else(|| spans.get(&id.key), |at| unique.contested.get(at));
+                    let copy = (id.copy as usize).checked_sub(1);
+                    let span = copy.map_or_else(|| spans.get(&id.key), |at| contested.get(at));
                     span.cloned().ok_or(EngineError::Changed("evidence"))
                 };
                 let top = match (&commonest, &found.rows) {
@@ -93,7 +95,7 @@ impl Told<'_> {
                     latest: found.values(group, episode.ends_at)?,
                     evidence: evidence.iter().map(whole).collect::<Result<_, _>>()?,
                     top,
-                    partial: unique.source.is_partial(
+                    partial: source.is_partial(
                         TimeRange { from: episode.starts_at, to: episode.ends_at },
                         plan.rule().window.0,
                     ),

@@ -13,9 +13,9 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Int32Array, RecordBatch, RecordBatchOptions,
     UInt32Array,
 };
-use arrow::buffer::BooleanBuffer;
+use arrow::buffer::{BooleanBuffer, Buffer};
 use arrow::compute::take;
-use arrow::datatypes::{DataType, Int32Type, TimestampNanosecondType};
+use arrow::datatypes::{DataType, Int32Type};
 use hashbrown::HashMap;
 
 use super::program::Program;
@@ -128,12 +128,18 @@ pub(crate) struct Frame<'a> {
     named: Vec<Option<Named<TextId>>>,
     arrays: Vec<Option<ArrayRef>>,
     groups: Vec<Option<Named<GroupId>>>,
+    /// By column.
+    codes: Vec<Option<Rc<Rows>>>,
+    /// By column: for each code the rows that have it.
+    with_code: Vec<Option<Vec<BooleanBuffer>>>,
 }
 
 /// The different inputs of an expression in a batch, with the results for them.
 struct Distinct {
     results: ArrayRef,
-    rows: Rows,
+    rows: Rc<Rows>,
+    /// The column whose codes the rows are.
+    column: Option<usize>,
 }
 
 /// The place of each row's result.
@@ -144,6 +150,9 @@ enum Rows {
 
 /// Codes of a dictionary are remembered with their results where there are at most so many for each row of a batch.
 const CODES_A_ROW: usize = 4;
+
+/// Of so many codes, it is found out once for all which rows have which.
+const FEW_CODES: usize = 64;
 
 impl<'a> Frame<'a> {
     pub(crate) fn new(program: &'a Program, batch: &'a RecordBatch, memory: &'a mut Memory) -> Self {
@@ -156,6 +165,8 @@ impl<'a> Frame<'a> {
             named: vec![None; expressions],
             arrays: vec![None; expressions],
             groups: vec![None; program.groupings.len()],
+            codes: vec![None; batch.num_columns()],
+            with_code: vec![None; batch.num_columns()],
         }
     }
 
@@ -175,8 +186,7 @@ impl<'a> Frame<'a> {
 
     /// When the spans ended.
     pub(crate) fn ends(&self) -> Result<&'a [i64], EngineError> {
-        let column = self.batch.column(self.program.end).as_primitive_opt::<TimestampNanosecondType>();
-        Ok(column.ok_or_else(|| EngineError::Column("end_time".to_owned()))?.values())
+        self.program.ends(self.batch)
     }
 
     /// For which of the rows in `among` all of the expressions are true.
@@ -195,11 +205,11 @@ impl<'a> Frame<'a> {
     fn truth(&mut self, expression: usize) -> Result<&Truth, EngineError> {
         if self.truths[expression].is_none() {
             let truth = if self.program.expressions[expression].of_dictionaries {
-                let Distinct { results, rows } = self.distinct(expression)?;
+                let Distinct { results, rows, column } = self.distinct(expression)?;
                 let results = booleans(&results)?;
-                match rows {
+                match &*rows {
                     Rows::One(at) => {
-                        if results.value(at as usize) {
+                        if results.value(*at as usize) {
                             Truth::All
                         } else {
                             Truth::None
@@ -208,9 +218,14 @@ impl<'a> Frame<'a> {
                     // Most batches have none, or all, of what is asked for.
                     Rows::Each(_) if results.count_set_bits() == 0 => Truth::None,
                     Rows::Each(_) if results.count_set_bits() == results.len() => Truth::All,
-                    Rows::Each(codes) => Truth::of(BooleanBuffer::collect_bool(codes.len(), |row| {
-                        results.value(codes[row] as usize)
-                    })),
+                    Rows::Each(codes) => match column {
+                        Some(column) if results.len() <= FEW_CODES => {
+                            self.with_codes(column, codes, &results)
+                        }
+                        _ => Truth::of(BooleanBuffer::collect_bool(codes.len(), |row| {
+                            results.value(codes[row] as usize)
+                        })),
+                    },
                 }
             } else {
                 Truth::of(booleans(&self.evaluate(expression)?)?)
@@ -226,13 +241,11 @@ impl<'a> Frame<'a> {
             return Ok(known.clone());
         }
         let named = if self.program.expressions[expression].of_dictionaries {
-            let Distinct { results, rows } = self.distinct(expression)?;
+            let Distinct { results, rows, .. } = self.distinct(expression)?;
             let ids = self.memory.texts.ids(&results)?;
-            match rows {
-                Rows::One(at) => Named::One(ids[at as usize]),
-                Rows::Each(codes) => {
-                    Named::Each(Rc::new(codes.into_iter().map(|at| ids[at as usize]).collect()))
-                }
+            match &*rows {
+                Rows::One(at) => Named::One(ids[*at as usize]),
+                Rows::Each(codes) => Named::Each(Rc::new(codes.iter().map(|at| ids[*at as usize]).collect())),
             }
         } else {
             let texts = self.evaluate(expression)?;
@@ -261,10 +274,10 @@ impl<'a> Frame<'a> {
             return Ok(Arc::clone(known));
         }
         let array = if self.program.expressions[expression].of_dictionaries {
-            let Distinct { results, rows } = self.distinct(expression)?;
-            let places = match rows {
-                Rows::One(at) => UInt32Array::from(vec![at; self.batch.num_rows()]),
-                Rows::Each(codes) => UInt32Array::from(codes),
+            let Distinct { results, rows, .. } = self.distinct(expression)?;
+            let places = match &*rows {
+                Rows::One(at) => UInt32Array::from(vec![*at; self.batch.num_rows()]),
+                Rows::Each(codes) => UInt32Array::from(codes.clone()),
             };
             take(&results, &places, None)?
         } else {
@@ -313,7 +326,8 @@ impl<'a> Frame<'a> {
             }
             let results = self.memory.tables.get(&key).map(|table| Arc::clone(&table.results));
             let results = results.ok_or_else(|| EngineError::Column("a table".to_owned()))?;
-            return Ok(Distinct { results, rows: codes(column) });
+            let column = reads[0];
+            return Ok(Distinct { results, rows: self.codes(column)?, column: Some(column) });
         }
         // Which combinations of texts there are; the first row of each stands for all.
         let (mut places, mut firsts) = (HashMap::new(), Vec::new());
@@ -334,12 +348,39 @@ impl<'a> Frame<'a> {
             last = Some((row, place));
             place
         });
-        let rows = Rows::Each(rows.collect());
+        let rows = Rc::new(Rows::Each(rows.collect()));
         let firsts = UInt32Array::from(firsts);
         let inputs = reads.iter().map(|column| take(self.batch.column(*column), &firsts, None));
         let inputs = inputs.collect::<Result<_, _>>()?;
-        Ok(Distinct { results: self.over(expression, inputs, firsts.len())?, rows })
+        Ok(Distinct { results: self.over(expression, inputs, firsts.len())?, rows, column: None })
     }
+
+    /// The codes of a column's rows.
+    fn codes(&mut self, column: usize) -> Result<Rc<Rows>, EngineError> {
+        if let Some(known) = &self.codes[column] {
+            return Ok(Rc::clone(known));
+        }
+        let rows = Rc::new(codes(dictionary(self.batch.column(column))?));
+        self.codes[column] = Some(Rc::clone(&rows));
+        Ok(rows)
+    }
+
+    /// The rows whose codes in a column are among some.
+    fn with_codes(&mut self, column: usize, codes: &[u32], among: &BooleanBuffer) -> Truth {
+        let with_code = self.with_code[column].get_or_insert_with(|| rows_with_each(codes, among.len()));
+        let any = among.set_indices().map(|code| with_code[code].clone());
+        any.reduce(|one, other| &one | &other).map_or(Truth::None, Truth::of)
+    }
+}
+
+/// For each of so many codes, the rows that have it.
+fn rows_with_each(codes: &[u32], count: usize) -> Vec<BooleanBuffer> {
+    let words = codes.len().div_ceil(64);
+    let mut bits = vec![vec![0_u64; words]; count];
+    for (row, code) in codes.iter().enumerate() {
+        bits[*code as usize][row / 64] |= 1 << (row % 64);
+    }
+    bits.into_iter().map(|bits| BooleanBuffer::new(Buffer::from_vec(bits), 0, codes.len())).collect()
 }
 
 fn dictionary(column: &ArrayRef) -> Result<&DictionaryArray<Int32Type>, EngineError> {

@@ -7,33 +7,37 @@
 //!                            └─▶ rows   what the rule needs of each, with its id
 //! ```
 //!
+//! Rows that may be copies of one another are set apart first; when all are there, those that count go the same way.
 //! Threads have batches, texts and sums of their own, which are put together at the end.
 
+mod apart;
 mod frame;
 mod program;
 mod rows;
 mod sums;
 mod texts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use datafusion::common::runtime::SpawnedTask;
-use datafusion::logical_expr::Expr;
 use datafusion::prelude::SessionContext;
 use fluo_plan::{RulePlan, TimeRange};
+use fluo_spans::batch::to_batch;
 use fluo_spans::layout::Layout;
-use fluo_spans::schema::columns;
+use fluo_spans::span::Span;
 use futures::TryStreamExt;
 use futures::future::try_join_all;
 
-use crate::copies::{Copies, Met, first_of_each};
+use crate::copies::{Copies, first_of_each};
 use crate::error::EngineError;
+use crate::files::Batches;
+use crate::pages::Sought;
 use crate::ranges::{contain, joined};
-use crate::scan::Batches;
 use crate::source::SpanSource;
-use crate::work::Budget;
+use crate::work::{Budget, each};
+use apart::{Apart, Settled};
 use frame::{Frame, Memory};
 use program::Program;
 use sums::{CellsOfRows, Sums};
@@ -49,6 +53,8 @@ pub(crate) struct Want<'a> {
     /// When the spans ended: in order, and apart.
     pub(crate) ranges: Vec<TimeRange>,
     pub(crate) what: What,
+    /// Each span counts once. Where that is not asked for, a copy may count, too.
+    pub(crate) once: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -65,14 +71,20 @@ pub(crate) enum Got {
     Rows(Vec<RecordBatch>),
 }
 
-/// What every thread knows of the wants.
-struct Wanted {
-    /// By rule: which of the lists of ranges, and of what size the cells are.
-    rules: Vec<(usize, Option<Cells>)>,
-    ranges: Vec<Vec<TimeRange>>,
+/// What a pass brought.
+#[derive(Default)]
+pub(crate) struct Passed {
+    /// What came of each want.
+    pub(crate) got: Vec<Result<Got, EngineError>>,
+    /// Copies that differ in what a rule needs, by span, and of each span the one with the smallest content hash first.
+    pub(crate) contested: Vec<Span>,
+    /// Copies that do not count.
+    pub(crate) duplicates: u64,
+    /// Those of them that differ in what a rule needs from the one that counts.
+    pub(crate) conflicts: u64,
 }
 
-/// Goes over the spans of a source once. Returns what came of each want: its error ends nothing else.
+/// Goes over the spans of a source once, for all wants. An error of one rule ends no other.
 ///
 /// # Errors
 ///
@@ -80,107 +92,166 @@ struct Wanted {
 pub(crate) async fn pass(
     session: &SessionContext,
     source: &SpanSource,
-    copies: &Arc<Copies>,
     wants: &[Want<'_>],
-) -> Result<Vec<Result<Got, EngineError>>, EngineError> {
-    let mut got: Vec<Result<Got, EngineError>> = wants.iter().map(|want| Ok(want.nothing())).collect();
-    let mut wanted = Wanted { rules: Vec::new(), ranges: Vec::new() };
-    for want in wants {
-        let ranges = wanted.ranges.iter().position(|known| *known == want.ranges).unwrap_or_else(|| {
-            wanted.ranges.push(want.ranges.clone());
-            wanted.ranges.len() - 1
-        });
-        let cells = if let What::Sums { cells, .. } = want.what { Some(cells) } else { None };
-        wanted.rules.push((ranges, cells));
-    }
-    let all = joined(wanted.ranges.iter().flatten().copied());
+) -> Result<Passed, EngineError> {
+    let pass = Pass::new(session, wants);
+    let all = joined(pass.ranges.iter().flatten().copied());
     if all.is_empty() {
-        return Ok(got);
+        return Ok(Passed { got: pass.over(Vec::new()).await, ..Passed::default() });
     }
-    let wanted = Arc::new(wanted);
-    let plans: Vec<&RulePlan> = wants.iter().map(|want| want.plan).collect();
-    let with_rows = wants.iter().any(|want| matches!(want.what, What::Rows));
-    let budgets: Vec<Arc<Budget>> =
-        wants.iter().map(|want| Arc::new(Budget::new(session, &want.plan.rule().name))).collect();
-    let met = Arc::new(Met::none(copies));
+    let services = pass.services()?;
+    let once = joined(wants.iter().filter(|want| want.once).flat_map(|want| want.ranges.iter().copied()));
+    // Of the same services, so that both see the same spans of a moment.
+    let once = Sought { ranges: once, services: services.clone() };
+    let copies = Arc::new(Copies::find(session, source, &once).await?);
+    let sought = Sought { ranges: all, services };
+    let ids = copies.need_ids() || wants.iter().any(|want| matches!(want.what, What::Rows));
+    let mut programs: Vec<Arc<Program>> = Vec::new();
     let mut threads = Vec::new();
-    for part in source.parts() {
-        let copies = if part.contested {
-            Copied::Contested
-        } else if copies.is_empty() {
-            Copied::Never
-        } else {
-            Copied::Sometimes(Arc::clone(&met))
-        };
-        let program = Arc::new(Program::new(session, &part.layout, &plans, with_rows || copies.needs_ids())?);
-        let kept = kept(&part.layout, &plans)?;
-        for batches in part.scan(session, &program.columns, &all, kept)? {
-            let thread = Thread {
-                sinks: wants.iter().zip(&budgets).map(|(want, budget)| Ok(want.sink(budget))).collect(),
-                memory: Memory::default(),
-                program: Arc::clone(&program),
-                wanted: Arc::clone(&wanted),
-                copies: copies.clone(),
-            };
-            threads.push(SpawnedTask::spawn(thread.run(batches)));
+    for (at, part) in source.parts().iter().enumerate() {
+        let program = Arc::new(Program::new(session, &part.layout, &pass.plans, ids)?);
+        for batches in part.scan(session, &program.columns, &sought)? {
+            let copied = Copied::Sometimes(Arc::clone(&copies), Apart::none(session));
+            let thread = pass.thread(&program, copied).run(batches);
+            threads.push(async move {
+                let ended = SpawnedTask::spawn(thread).await;
+                Ok::<_, EngineError>((at, ended.map_err(|error| EngineError::Thread(Box::new(error)))??))
+            });
+        }
+        programs.push(program);
+    }
+    let ended = try_join_all(threads).await?;
+
+    let mut settled = Vec::new();
+    for (at, program) in programs.iter().enumerate() {
+        let apart: Vec<&Apart> =
+            ended.iter().filter(|(of, _)| *of == at).filter_map(|(_, thread)| thread.apart()).collect();
+        settled.extend(Settled::of(&copies, program, &apart)?.map(|settled| (program, settled)));
+    }
+    let contested = Settled::contested(settled.iter().map(|(_, settled)| settled));
+    let mut passed = Passed::default();
+    let mut threads: Vec<Thread> = ended.into_iter().map(|(_, thread)| thread).collect();
+    for (program, settled) in &settled {
+        let (batch, others) = settled.uncontested(&contested)?;
+        passed.duplicates += others;
+        let mut thread = pass.thread(program, Copied::Never);
+        thread.batch(&batch)?;
+        threads.push(thread);
+    }
+    if !contested.is_empty() {
+        passed.contest(&copies.whole(session, source, &contested).await?);
+        let layout = Layout::builtin();
+        let program = Arc::new(Program::new(session, &layout, &pass.plans, true)?);
+        let batch = program.columns.of(&to_batch(&passed.contested, 0, &layout)?)?;
+        let mut thread = pass.thread(&program, Copied::Contested);
+        thread.batch(&batch)?;
+        threads.push(thread);
+    }
+    Ok(Passed { got: pass.over(threads).await, ..passed })
+}
+
+impl Passed {
+    /// Takes in the copies of spans, which are in order.
+    fn contest(&mut self, spans: &[Span]) {
+        for same in spans.chunk_by(|one, other| one.key() == other.key()) {
+            let mut different: Vec<_> = same.iter().map(|copy| (copy.content_hash(), copy)).collect();
+            different.sort_by_key(|(hash, _)| *hash);
+            let first = different[0].0;
+            self.duplicates += same.len() as u64 - 1;
+            self.conflicts += different.iter().filter(|(hash, _)| *hash != first).count() as u64;
+            different.dedup_by_key(|(hash, _)| *hash);
+            self.contested.extend(different.into_iter().map(|(_, copy)| copy.clone()));
         }
     }
-    let ended = try_join_all(
-        threads
-            .into_iter()
-            .map(|thread| async { thread.await.map_err(|error| EngineError::Thread(Box::new(error)))? }),
-    );
-    for thread in ended.await? {
-        for (got, sink) in got.iter_mut().zip(thread.sinks) {
-            match (&mut *got, sink) {
-                (Ok(Got::Sums(all)), Ok(Sink::Sums(sums))) => sums.into(&thread.memory, all),
-                (Ok(Got::Rows(all)), Ok(Sink::Rows(rows))) => all.extend(rows.batches),
-                (Ok(_), Err(error)) => *got = Err(error),
-                // One error of a rule is enough.
-                _ => {}
+}
+
+/// The wants of a pass, as its threads know them.
+struct Pass<'a> {
+    wants: &'a [Want<'a>],
+    plans: Vec<&'a RulePlan>,
+    budgets: Vec<Arc<Budget>>,
+    /// Different lists of ranges.
+    ranges: Arc<Vec<Vec<TimeRange>>>,
+    /// By rule: which of the lists of ranges, and of what size the cells are.
+    rules: Arc<Vec<(usize, Option<Cells>)>>,
+}
+
+impl<'a> Pass<'a> {
+    fn new(session: &SessionContext, wants: &'a [Want<'a>]) -> Self {
+        let (mut ranges, mut rules) = (Vec::<Vec<TimeRange>>::new(), Vec::new());
+        for want in wants {
+            let of_want = ranges.iter().position(|known| *known == want.ranges).unwrap_or_else(|| {
+                ranges.push(want.ranges.clone());
+                ranges.len() - 1
+            });
+            let cells = if let What::Sums { cells, .. } = want.what { Some(cells) } else { None };
+            rules.push((of_want, cells));
+        }
+        let budget = |want: &Want<'_>| Arc::new(Budget::new(session, &want.plan.rule().name));
+        Self {
+            wants,
+            plans: wants.iter().map(|want| want.plan).collect(),
+            budgets: wants.iter().map(budget).collect(),
+            ranges: Arc::new(ranges),
+            rules: Arc::new(rules),
+        }
+    }
+
+    fn thread(&self, program: &Arc<Program>, copied: Copied) -> Thread {
+        let sink = |(want, budget): (&Want<'_>, &Arc<Budget>)| {
+            let budget = Arc::clone(budget);
+            Ok(match &want.what {
+                What::Sums { aggregates, .. } => Sink::Sums(Sums::new(want.plan, aggregates.clone(), budget)),
+                What::Rows => Sink::Rows(Rows { batches: Vec::new(), budget }),
+            })
+        };
+        Thread {
+            sinks: self.wants.iter().zip(&self.budgets).map(sink).collect(),
+            memory: Memory::default(),
+            program: Arc::clone(program),
+            ranges: Arc::clone(&self.ranges),
+            rules: Arc::clone(&self.rules),
+            copied,
+        }
+    }
+
+    /// What threads have brought.
+    async fn over(&self, threads: Vec<Thread>) -> Vec<Result<Got, EngineError>> {
+        let mut sinks: Vec<Vec<Result<Sink, EngineError>>> = self.wants.iter().map(|_| Vec::new()).collect();
+        let mut memories = Vec::new();
+        for Thread { sinks: of_thread, memory, .. } in threads {
+            memories.push(memory);
+            sinks.iter_mut().zip(of_thread).for_each(|(all, sink)| all.push(sink));
+        }
+        let of_rule = |(want, sinks): (&Want<'_>, Vec<Result<Sink, EngineError>>)| {
+            let mut got = match want.what {
+                What::Sums { .. } => Got::Sums(BTreeMap::new()),
+                What::Rows => Got::Rows(Vec::new()),
+            };
+            for (sink, memory) in sinks.into_iter().zip(&memories) {
+                match (&mut got, sink?) {
+                    (Got::Sums(all), Sink::Sums(sums)) => sums.into(memory, all),
+                    (Got::Rows(all), Sink::Rows(rows)) => all.extend(rows.batches),
+                    // A want has sinks of its own kind.
+                    (Got::Sums(_), Sink::Rows(_)) | (Got::Rows(_), Sink::Sums(_)) => {}
+                }
+            }
+            Ok(got)
+        };
+        each(self.wants.iter().zip(sinks).collect(), of_rule).await
+    }
+
+    /// The services of all spans that any of the rules selects; `None` where they may be of any.
+    fn services(&self) -> Result<Option<Vec<String>>, EngineError> {
+        let mut all = BTreeSet::new();
+        for plan in &self.plans {
+            match plan.projection(&Layout::builtin())?.services() {
+                Some(services) => all.extend(services),
+                None => return Ok(None),
             }
         }
+        Ok(Some(all.into_iter().collect()))
     }
-    Ok(got)
-}
-
-impl Want<'_> {
-    fn nothing(&self) -> Got {
-        match self.what {
-            What::Sums { .. } => Got::Sums(BTreeMap::new()),
-            What::Rows => Got::Rows(Vec::new()),
-        }
-    }
-
-    fn sink(&self, budget: &Arc<Budget>) -> Sink {
-        let budget = Arc::clone(budget);
-        match &self.what {
-            What::Sums { aggregates, .. } => Sink::Sums(Sums::new(self.plan, aggregates.clone(), budget)),
-            What::Rows => Sink::Rows(Rows { batches: Vec::new(), budget }),
-        }
-    }
-}
-
-/// What all spans that any of the rules selects satisfy, where files can be pruned by it: their service is one of some.
-fn kept(layout: &Layout, plans: &[&RulePlan]) -> Result<Option<Expr>, EngineError> {
-    /// More would cost more than it saves.
-    const MOST: usize = 64;
-    let mut any: Vec<Expr> = Vec::new();
-    for plan in plans {
-        let selector = plan.projection(layout)?.selector.into_iter();
-        let of_service = selector.filter(|expr| {
-            let reads = expr.column_refs();
-            reads.len() == 1 && reads.iter().all(|column| column.name == columns::SERVICE_NAME)
-        });
-        let Some(service) = of_service.reduce(Expr::and) else { return Ok(None) };
-        if !any.contains(&service) {
-            any.push(service);
-        }
-        if any.len() > MOST {
-            return Ok(None);
-        }
-    }
-    Ok(any.into_iter().reduce(Expr::or))
 }
 
 /// Where a rule's rows go.
@@ -199,47 +270,46 @@ struct Thread {
     sinks: Vec<Result<Sink, EngineError>>,
     memory: Memory,
     program: Arc<Program>,
-    wanted: Arc<Wanted>,
-    copies: Copied,
+    ranges: Arc<Vec<Vec<TimeRange>>>,
+    rules: Arc<Vec<(usize, Option<Cells>)>>,
+    copied: Copied,
 }
 
-/// How often the spans of a part lie in the source.
-#[derive(Clone)]
+/// How often the spans of batches lie in the source.
 enum Copied {
     Never,
-    /// Some lie there more than once: the first of copies that are alike counts.
-    Sometimes(Arc<Met>),
+    /// Rows that may be copies of one another are set apart.
+    Sometimes(Arc<Copies>, Apart),
     /// They are different copies: of each span, the first that a rule selects counts.
     Contested,
-}
-
-impl Copied {
-    fn needs_ids(&self) -> bool {
-        !matches!(self, Self::Never)
-    }
 }
 
 impl Thread {
     async fn run(mut self, mut batches: Batches) -> Result<Self, EngineError> {
         while let Some(batch) = batches.try_next().await? {
-            if batch.num_rows() > 0 {
-                self.batch(&batch)?;
-            }
+            self.batch(&batch)?;
         }
         Ok(self)
     }
 
+    fn apart(&self) -> Option<&Apart> {
+        if let Copied::Sometimes(_, apart) = &self.copied { Some(apart) } else { None }
+    }
+
     fn batch(&mut self, batch: &RecordBatch) -> Result<(), EngineError> {
         let program = Arc::clone(&self.program);
-        let mut frame = Frame::new(&program, batch, &mut self.memory);
-        let ends = frame.ends()?;
+        let ends = program.ends(batch)?;
         let (Some(&first), Some(&last)) = (ends.iter().min(), ends.iter().max()) else { return Ok(()) };
-        let alive = match &self.copies {
-            Copied::Sometimes(met) => met.that_count(batch, ends, first, last)?,
-            Copied::Never | Copied::Contested => Truth::All,
-        };
+        let mut alive = Truth::All;
+        if let Copied::Sometimes(copies, apart) = &mut self.copied {
+            let copied = copies.among_rows(batch, ends)?;
+            if !copied.is_none() {
+                apart.add(batch, &copied)?;
+                alive = Truth::by_row(ends.len(), |row| !copied.is(row));
+            }
+        }
+        let mut frame = Frame::new(&program, batch, &mut self.memory);
         let among: Vec<Truth> = self
-            .wanted
             .ranges
             .iter()
             .map(|ranges| {
@@ -255,14 +325,14 @@ impl Thread {
             .collect();
         let mut cells_of_rows: Vec<(Cells, CellsOfRows)> = Vec::new();
         for ((sink, rule), (ranges, cells)) in
-            self.sinks.iter_mut().zip(&program.rules).zip(&self.wanted.rules)
+            self.sinks.iter_mut().zip(&program.rules).zip(self.rules.iter())
         {
             let Ok(into) = sink else { continue };
             let mut selected = frame.all(&rule.selector, among[*ranges].clone())?;
             if selected.is_none() {
                 continue;
             }
-            let contested = matches!(self.copies, Copied::Contested);
+            let contested = matches!(self.copied, Copied::Contested);
             if contested {
                 selected = first_of_each(batch, &selected)?;
             }

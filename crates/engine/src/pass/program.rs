@@ -3,7 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{Schema, SchemaRef, TimestampNanosecondType};
 use datafusion::common::{DFSchema, ToDFSchema};
 use datafusion::logical_expr::Expr;
 use datafusion::physical_expr::PhysicalExpr;
@@ -29,7 +30,7 @@ pub(crate) struct Program {
     /// Different lists of group keys, each a list of texts.
     pub(crate) groupings: Vec<Vec<usize>>,
     /// The place of the spans' ends.
-    pub(crate) end: usize,
+    end: usize,
 }
 
 /// An expression over some columns.
@@ -97,6 +98,12 @@ impl Program {
         let Writer { expressions, groupings, .. } = writer;
         let end = columns.place(columns::END_TIME)?;
         Ok(Self { columns, expressions, rules, groupings, end })
+    }
+
+    /// When the spans of a batch ended.
+    pub(crate) fn ends<'a>(&self, batch: &'a RecordBatch) -> Result<&'a [i64], EngineError> {
+        let column = batch.column(self.end).as_primitive_opt::<TimestampNanosecondType>();
+        Ok(column.ok_or_else(|| EngineError::Column(columns::END_TIME.to_owned()))?.values())
     }
 }
 

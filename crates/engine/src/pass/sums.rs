@@ -238,22 +238,23 @@ impl Sums {
     }
 
     /// Adds the sums to those of other threads.
-    pub(crate) fn into(self, memory: &Memory, all: &mut ByGroup) {
+    pub(crate) fn into(mut self, memory: &Memory, all: &mut ByGroup) {
         let mut groups: HashMap<GroupId, Group> = HashMap::new();
         let stride = self.empty.len();
         for ((group, cell), place) in self.places {
             let group = groups.entry(group).or_insert_with(|| memory.groups.texts(group, &memory.texts));
-            let more = &self.summaries[place..place + stride];
+            let more = self.summaries[place..place + stride].iter_mut();
+            let more = more.map(|sum| std::mem::replace(sum, Summary::Count(0)));
             let cells = match all.get_mut(group) {
                 Some(cells) => cells,
                 None => all.entry(group.clone()).or_default(),
             };
             match cells.entry(cell) {
                 Entry::Vacant(entry) => {
-                    entry.insert(more.to_vec());
+                    entry.insert(more.collect());
                 }
                 Entry::Occupied(mut entry) => {
-                    entry.get_mut().iter_mut().zip(more).for_each(|(sum, more)| sum.merge(more));
+                    entry.get_mut().iter_mut().zip(more).for_each(|(sum, more)| sum.merge(&more));
                 }
             }
         }

@@ -15,6 +15,7 @@ use fluo_engine::{
     EngineError, Judged, Observed, SpanSource, judge, record, session_with_memory, without_faulty,
 };
 use fluo_plan::{RulePlan, TimeRange};
+use fluo_rules::duration::Nanos;
 use fluo_store::DataFile;
 
 use super::files::Files;
@@ -35,6 +36,9 @@ pub struct Patience<'a> {
 
 /// How many times the time of one pass an evaluation may look at spans.
 const PASSES: i64 = 4;
+
+/// Time that the first pass of an evaluation has at least: what is begun before a deadline ends before all is over.
+const FIRST_TRY: Nanos = Nanos(5 * Nanos::SECOND.0);
 
 /// What is asked of a rule.
 pub(super) struct Asked<'a> {
@@ -103,8 +107,9 @@ impl Evaluator {
         });
         let tries: Vec<u8> = asked.iter().map(|asked| asked.before.tries).collect();
         for (number, portion) in portions(&tries).into_iter().enumerate() {
+            let least = if number == 0 { FIRST_TRY.0 } else { 0 };
             let left = inputs.patience.zip(until).map(|(Patience { clock, .. }, until)| {
-                let left = until.saturating_sub(clock()).min(one_pass);
+                let left = until.saturating_sub(clock()).max(least).min(one_pass);
                 Duration::from_nanos(left.max(0).unsigned_abs())
             });
             if number > 0 && left.is_some_and(|left| left.is_zero()) {
@@ -149,7 +154,7 @@ impl Evaluator {
         let needed: Vec<DataFile> =
             needed.filter(|file| places.insert(file.location.as_ref())).cloned().collect();
         let questions: Vec<_> = asked.iter().map(|asked| asked.question()).collect();
-        let session = session_with_memory(&self.runtime, self.settings.rule_memory);
+        let session = session_with_memory(self.settings.rule_memory);
         loop {
             let looking = async {
                 if questions.iter().all(|question| question.stretches.is_empty()) {

@@ -1,11 +1,9 @@
 //! Ticks over what is deployed, in a store in memory.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
-
-use datafusion::execution::runtime_env::RuntimeEnv;
 use fluo_rules::duration::Nanos;
 use fluo_store::Root;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::*;
 use crate::Stop;
@@ -27,9 +25,8 @@ struct Deployment {
 impl Deployment {
     fn new() -> Self {
         let root = Root::in_memory().unwrap();
-        let runtime = Arc::new(RuntimeEnv::default());
-        let data = SpanData::new(root.clone(), &runtime).unwrap();
-        Self { evaluator: Evaluator::new(Settings::default(), data, runtime), root }
+        let data = SpanData::new(root.clone());
+        Self { evaluator: Evaluator::new(Settings::default(), data), root }
     }
 
     async fn tick(&self, rules: &[&str], eval_time: i64) -> Result<LiveTick, TickError> {

@@ -2,11 +2,6 @@
 
 mod order;
 
-use std::fs;
-use std::path::PathBuf;
-use std::sync::Arc;
-
-use datafusion::execution::runtime_env::RuntimeEnv;
 use fluo_alerts::life_cycle::Mutes;
 use fluo_alerts::notification::{Event, Notification};
 use fluo_alerts::value::Value;
@@ -17,6 +12,9 @@ use fluo_sinks::route_all;
 use fluo_spans::layout::Layout;
 use fluo_store::{Content, Root, open_root, write_spans};
 use object_store::path::Path;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::{Finding, Kind, Verification, VerifyError, verify};
@@ -58,9 +56,8 @@ impl Store {
     fn new(rules: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let root = open_root(folder.path().to_str().unwrap(), &|_| None).unwrap();
-        let runtime = Arc::new(RuntimeEnv::default());
-        let data = SpanData::new(root.clone(), &runtime).unwrap();
-        let evaluator = Evaluator::new(Settings::default(), data, runtime);
+        let data = SpanData::new(root.clone());
+        let evaluator = Evaluator::new(Settings::default(), data);
         Self { folder, root, evaluator, rules: rules.to_owned() }
     }
 

@@ -12,7 +12,6 @@ use std::task::Poll;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use datafusion::execution::runtime_env::RuntimeEnv;
 use fluo_alerts::life_cycle::Mutes;
 use fluo_alerts::notification::{Event, Notification};
 use fluo_evaluator::arrivals::{Live, Scheduled};
@@ -686,11 +685,10 @@ impl World {
         clock: &AtomicI64,
     ) -> Option<Result<Ticked, TickError>> {
         let root = self.gated(gate);
-        let runtime = Arc::new(RuntimeEnv::default());
         let live = Live { store: Arc::clone(&root.store), spans: Path::from("spans") };
         let arrivals = Scheduled { live, arrival: self.arrival.clone() };
-        let data = SpanData::new(root.clone(), &runtime).unwrap();
-        let evaluator = Evaluator::new(self.settings.clone(), data, runtime);
+        let data = SpanData::new(root.clone());
+        let evaluator = Evaluator::new(self.settings.clone(), data);
         let sinks: Vec<Routed> = self
             .sinks
             .iter()

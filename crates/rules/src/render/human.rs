@@ -19,11 +19,14 @@ const AROUND: usize = 60;
 /// Most characters of the mistake itself that are shown.
 const LONGEST: usize = 200;
 
+/// Most findings that are shown with their source lines. Nobody reads more, and each costs a drawing.
+const DRAWN: usize = 500;
+
 /// Wider than any line that is left after that: the renderer's own cutting would count bytes for columns.
 const WIDTH: usize = 10_000;
 
-/// All findings, each with its source lines from `files`, and a last line that counts them; nothing if there
-/// are none. Coloured (with ANSI escapes) only if `colour`.
+/// All findings, each with its source lines from `files` (later than the 500th, each in a line of its own), and a
+/// last line that counts them; nothing if there are none. Coloured (with ANSI escapes) only if `colour`.
 pub fn render(findings: &[Finding], files: &[SourceFile], colour: bool) -> String {
     if findings.is_empty() {
         return String::new();
@@ -31,9 +34,14 @@ pub fn render(findings: &[Finding], files: &[SourceFile], colour: bool) -> Strin
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() }.term_width(WIDTH);
     let mut sources = Sources { files, read: BTreeMap::new() };
     let mut text = String::new();
-    for finding in findings {
+    let (drawn, named) = findings.split_at(findings.len().min(DRAWN));
+    for finding in drawn {
         text.push_str(&one(finding, &mut sources, &renderer));
         text.push_str("\n\n");
+    }
+    for finding in named {
+        text.push_str(&in_a_line(finding));
+        text.push('\n');
     }
     text.push_str(&summary(findings));
     text
@@ -93,6 +101,19 @@ fn one(finding: &Finding, sources: &mut Sources<'_>, renderer: &Renderer) -> Str
         report.push(Group::with_title(title).elements(elements));
     }
     renderer.render(&report)
+}
+
+/// A finding without its source line.
+fn in_a_line(finding: &Finding) -> String {
+    let (file, at) = (printable::line(&finding.place.file), finding.place.start);
+    format!(
+        "{level}[{code}]: {message} --> {file}:{line}:{column}",
+        level = finding.level(),
+        code = finding.code.as_str(),
+        message = printable::line(&finding.message),
+        line = at.line,
+        column = at.column,
+    )
 }
 
 /// Where a place is, and its source line with the part of it underlined.

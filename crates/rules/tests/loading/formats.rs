@@ -75,3 +75,15 @@ fn colour_is_only_given_when_asked_for() {
     assert!(human::render(&findings, &files, true).contains("\u{1b}["));
     assert_eq!(human::render(&[], &files, true), "");
 }
+
+#[test]
+fn of_very_many_findings_the_later_ones_are_told_in_a_line() {
+    let mistakes: Vec<String> = (0..600).map(|at| format!("  nme{at}: x\n")).collect();
+    let files = [SourceFile::new("a.yml", format!("- name: x\n{}", mistakes.concat()))];
+    let findings = load(&files).findings;
+    let shown = human::render(&findings, &files, false);
+    assert!((0..600).all(|at| shown.contains(&format!("unknown key `nme{at}`"))), "{shown}");
+    assert!(shown.contains("\nerror[E0103]: unknown key `nme599` in the rule --> a.yml:601:3\n"), "{shown}");
+    assert_eq!(shown.matches("|   ^").count(), 500, "{shown}");
+    assert!(shown.ends_with(&format!("\n{} errors\n", findings.len())), "{shown}");
+}

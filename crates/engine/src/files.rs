@@ -1,0 +1,140 @@
+//! Data files as streams of batches, for threads that share them.
+//!
+//! Whatever goes wrong in a file, a panic of a reader included, is told as that file's fault: readers of Parquet do not
+//! say which file they fail on.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use fluo_store::guard::{guarded, guarded_stream};
+use fluo_store::{FileFault, FileReader};
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+use object_store::ObjectMeta;
+use object_store::path::Path;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_schema};
+use parquet::errors::Result;
+
+use crate::error::EngineError;
+use crate::footers::Footers;
+use crate::pages::Sought;
+
+/// Batches of one thread.
+pub(crate) type Batches = BoxStream<'static, std::result::Result<RecordBatch, EngineError>>;
+
+/// Spans a batch.
+const BATCH: usize = 8192;
+
+/// Files that a thread has under way: while one is read, the next is fetched.
+const AHEAD: usize = 2;
+
+/// Fewer files a thread than these are shared by row groups.
+const FEW_FILES: usize = 4;
+
+/// Some columns of data files of one layout.
+pub(crate) struct Files {
+    pub(crate) footers: Arc<Footers>,
+    pub(crate) objects: Vec<ObjectMeta>,
+    /// The columns of the layout.
+    pub(crate) schema: SchemaRef,
+    /// Names of those that are read.
+    pub(crate) columns: BTreeSet<String>,
+    pub(crate) sought: Sought,
+}
+
+/// Some row groups of a file.
+#[derive(Clone, Copy)]
+struct Share {
+    file: usize,
+    /// Each `of`th row group from `nth` on.
+    nth: usize,
+    of: usize,
+}
+
+impl Files {
+    /// The batches in which spans that are sought may be, for so many threads.
+    pub(crate) fn streams(self, threads: usize) -> Vec<Batches> {
+        let of = if self.objects.len() < FEW_FILES * threads { threads } else { 1 };
+        let (files, next) = (Arc::new(self), Arc::new(AtomicUsize::new(0)));
+        let shares = move |next: Arc<AtomicUsize>, files: Arc<Self>| {
+            std::iter::from_fn(move || {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                (at < files.objects.len() * of)
+                    .then(|| (Arc::clone(&files), Share { file: at / of, nth: at % of, of }))
+            })
+        };
+        (0..threads)
+            .map(|_| {
+                stream::iter(shares(Arc::clone(&next), Arc::clone(&files)))
+                    .map(|(files, share)| async move { files.open(share).await })
+                    .buffered(AHEAD)
+                    .try_flatten()
+                    .boxed()
+            })
+            .collect()
+    }
+
+    /// Opens a share, and waits for its first batch.
+    async fn open(&self, share: Share) -> std::result::Result<Batches, EngineError> {
+        let ObjectMeta { location, size, .. } = &self.objects[share.file];
+        let footer = self.footers.get(location, *size).await.map_err(EngineError::File)?;
+        let read = || -> Result<Option<_>> {
+            let row_groups = (0..footer.for_readers().num_row_groups()).skip(share.nth).step_by(share.of);
+            let chosen = self.sought.within(footer.for_readers(), row_groups);
+            if chosen.row_groups.is_empty() {
+                return Ok(None);
+            }
+            let metadata = self.typed(Arc::clone(footer.for_readers()))?;
+            let names = self.columns.iter().map(String::as_str);
+            let columns = ProjectionMask::columns(metadata.parquet_schema(), names);
+            let store = Arc::clone(self.footers.store());
+            let reader = FileReader::new(store, location.clone(), *size, Arc::clone(&footer));
+            let mut builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata)
+                .with_projection(columns)
+                .with_row_groups(chosen.row_groups)
+                .with_batch_size(BATCH);
+            if let Some(rows) = chosen.rows {
+                builder = builder.with_row_selection(rows);
+            }
+            Ok(Some(builder.build()?))
+        };
+        let opened = match guarded(read) {
+            Ok(opened) => opened.map_err(|error| of_file(location, error))?,
+            Err(panic) => return Err(of_file(location, panic)),
+        };
+        let Some(batches) = opened else { return Ok(stream::empty().boxed()) };
+        let location = location.clone();
+        let mut batches = guarded_stream(batches.boxed())
+            .map(move |batch| match batch {
+                Ok(batch) => batch.map_err(|error| of_file(&location, error)),
+                Err(panic) => Err(of_file(&location, panic)),
+            })
+            .boxed();
+        let first = batches.next().await;
+        Ok(stream::iter(first).chain(batches).boxed())
+    }
+
+    /// A file's columns, in the types of the layout. What a file itself says of Arrow's types is not looked at: nothing
+    /// vouches for it in every file.
+    fn typed(&self, metadata: Arc<parquet::file::metadata::ParquetMetaData>) -> Result<ArrowReaderMetadata> {
+        let found = parquet_to_arrow_schema(metadata.file_metadata().schema_descr(), None)?;
+        let fields = found.fields().iter().map(|field| match self.schema.field_with_name(field.name()) {
+            Ok(known) => Arc::new(Field::clone(field).with_data_type(known.data_type().clone())),
+            Err(_) => Arc::clone(field),
+        });
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new().with_schema(schema))
+    }
+}
+
+/// The fault of the file in which something went wrong.
+fn of_file(location: &Path, error: impl Error + Send + Sync + 'static) -> EngineError {
+    let fault = FileFault::behind(&error).cloned();
+    EngineError::File(fault.unwrap_or_else(|| FileFault::corrupt(location, error)))
+}

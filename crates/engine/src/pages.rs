@@ -1,0 +1,127 @@
+//! Which rows of a file can be of spans that are sought, by what its page index says of pages.
+
+use std::ops::Range;
+
+use fluo_plan::TimeRange;
+use fluo_spans::schema::columns;
+use parquet::arrow::arrow_reader::RowSelection;
+use parquet::file::metadata::ParquetMetaData;
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
+
+use crate::ranges::meets;
+
+/// The spans that are sought; a batch may hold others.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sought {
+    /// When they ended: in order, and apart.
+    pub(crate) ranges: Vec<TimeRange>,
+    /// Their services, in order; any where this is `None`.
+    pub(crate) services: Option<Vec<String>>,
+}
+
+/// Row groups, and rows of all of them together.
+pub(crate) struct Chosen {
+    pub(crate) row_groups: Vec<usize>,
+    /// All where this is `None`.
+    pub(crate) rows: Option<RowSelection>,
+}
+
+impl Sought {
+    /// Those of some row groups of a file that it can lie in.
+    pub(crate) fn within(
+        &self,
+        metadata: &ParquetMetaData,
+        row_groups: impl Iterator<Item = usize>,
+    ) -> Chosen {
+        let (mut chosen, mut rows, mut total) = (Vec::new(), Vec::new(), 0);
+        for row_group in row_groups {
+            let count = usize::try_from(metadata.row_group(row_group).num_rows()).unwrap_or(0);
+            let of_group = both(
+                &pages(metadata, row_group, count, columns::END_TIME, |index, page| {
+                    self.may_end_in(index, page)
+                }),
+                &pages(metadata, row_group, count, columns::SERVICE_NAME, |index, page| {
+                    self.may_be_of(index, page)
+                }),
+            );
+            if !of_group.is_empty() {
+                chosen.push(row_group);
+                rows.extend(of_group.into_iter().map(|rows| total + rows.start..total + rows.end));
+                total += count;
+            }
+        }
+        let all = rows.iter().map(Range::len).sum::<usize>() == total;
+        let rows = (!all).then(|| RowSelection::from_consecutive_ranges(rows.into_iter(), total));
+        Chosen { row_groups: chosen, rows }
+    }
+
+    fn may_end_in(&self, index: &ColumnIndexMetaData, page: usize) -> bool {
+        let ColumnIndexMetaData::INT64(index) = index else { return true };
+        match (index.min_value(page), index.max_value(page)) {
+            (Some(from), Some(to)) => meets(&self.ranges, TimeRange { from: *from, to: *to }),
+            _ => true,
+        }
+    }
+
+    fn may_be_of(&self, index: &ColumnIndexMetaData, page: usize) -> bool {
+        let (Some(services), ColumnIndexMetaData::BYTE_ARRAY(texts)) = (&self.services, index) else {
+            return true;
+        };
+        match (texts.min_value(page), texts.max_value(page)) {
+            (Some(least), Some(most)) => {
+                let after = services.partition_point(|service| service.as_bytes() < least);
+                services.get(after).is_some_and(|service| service.as_bytes() <= most)
+            }
+            _ => !index.is_null_page(page),
+        }
+    }
+}
+
+/// The rows of a row group's pages that may be wanted, by what is known of a column; all where nothing is known.
+fn pages(
+    metadata: &ParquetMetaData,
+    row_group: usize,
+    rows: usize,
+    column: &str,
+    may_be: impl Fn(&ColumnIndexMetaData, usize) -> bool,
+) -> Vec<Range<usize>> {
+    let known = || {
+        let columns = metadata.file_metadata().schema_descr().columns();
+        let column = columns.iter().position(|it| matches!(it.path().parts(), [name] if name == column))?;
+        let index = metadata.column_index()?.get(row_group)?.get(column)?;
+        let pages = metadata.offset_index()?.get(row_group)?.get(column)?.page_locations();
+        (index.num_pages() == pages.len() as u64).then_some((index, pages))
+    };
+    let Some((index, pages)) = known() else { return std::iter::once(0..rows).collect() };
+    let first = |page: usize| {
+        let first = pages.get(page).map(|page| usize::try_from(page.first_row_index).unwrap_or(0));
+        first.unwrap_or(rows).min(rows)
+    };
+    let mut kept: Vec<Range<usize>> = Vec::new();
+    for page in (0..pages.len()).filter(|page| may_be(index, *page)) {
+        let rows = first(page)..first(page + 1);
+        match kept.last_mut() {
+            Some(last) if last.end == rows.start => last.end = rows.end,
+            _ => kept.push(rows),
+        }
+    }
+    kept
+}
+
+/// What lies in both lists of ranges, each of which is in order and apart.
+fn both(one: &[Range<usize>], other: &[Range<usize>]) -> Vec<Range<usize>> {
+    let (mut both, mut left, mut right) = (Vec::new(), one.iter().peekable(), other.iter().peekable());
+    while let (Some(one), Some(other)) = (left.peek(), right.peek()) {
+        let rows = one.start.max(other.start)..one.end.min(other.end);
+        let left_ends = one.end <= other.end;
+        if !rows.is_empty() {
+            both.push(rows);
+        }
+        if left_ends {
+            left.next()
+        } else {
+            right.next()
+        };
+    }
+    both
+}
