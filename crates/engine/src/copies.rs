@@ -55,14 +55,14 @@ enum AtEnd {
     Several,
 }
 
-/// What copies are known by: the end, and a hash of the ids where others end then, too.
+/// The name that copies of a span share: the end, and a hash of the ids where others end then, too.
 pub(crate) type Name = (i64, u64);
 
-/// Where fewer rows than one in so many share their end with another, their ids are looked at before the pass, which then
+/// If fewer rows than one in so many share their end with another, their ids are looked at before the pass, which then
 /// reads none: they lie in few pages.
 const FEW: usize = 500;
 
-/// Where more rows than one in so many do, by a clock that is coarse, ids are looked at before, too: only copies are set
+/// If more rows than one in so many do, by a clock that is coarse, ids are looked at before, too: only copies are set
 /// apart.
 const MANY: usize = 16;
 
@@ -167,7 +167,7 @@ impl Copies {
         Ok(Truth::by_row(ends.len(), |row| may_be[row]))
     }
 
-    /// What rows that may be copies are known by.
+    /// Returns the names of rows that may be copies.
     pub(crate) fn names(&self, batch: &RecordBatch, ends: &[i64]) -> Result<Vec<Name>, EngineError> {
         let mut keys = None;
         let name = |(row, end): (usize, &i64)| {
@@ -299,7 +299,7 @@ pub(crate) fn first_of_each(batch: &RecordBatch, selected: &Truth) -> Result<Tru
     Ok(Truth::by_row(counts.len(), |row| counts[row]))
 }
 
-/// What identifies the spans of a batch.
+/// The keys of the spans of a batch.
 struct Keys<'a> {
     trace: &'a FixedSizeBinaryArray,
     span: &'a FixedSizeBinaryArray,

@@ -5,7 +5,7 @@ use fluo_alerts::life_cycle::segment::exceeds;
 /// Moments of one group at which the condition held, at most `gap` apart.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Episode {
-    /// Which group, by the caller's numbering.
+    /// The group, by the caller's numbering.
     pub(crate) group: usize,
     /// First holding moment.
     pub(crate) starts_at: i64,

@@ -45,7 +45,7 @@ pub(crate) fn inputs<'a>(plan: &RulePlan, batch: &'a RecordBatch) -> Result<Vec<
         .collect()
 }
 
-/// What an aggregate takes of one row.
+/// The value that an aggregate takes of one row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Own<'a> {
     Counted,
@@ -66,7 +66,7 @@ impl Own<'_> {
 }
 
 impl<'a> Input<'a> {
-    /// What it takes of a row; none where the span takes no part.
+    /// Returns the value that it takes of a row; none where the span takes no part.
     pub(crate) fn of(&self, row: usize) -> Option<Own<'a>> {
         match self {
             Self::Every => Some(Own::Counted),

@@ -82,7 +82,7 @@ impl DataFiles {
         for (file, opened) in files.iter().zip(self.open(&files).await) {
             match opened {
                 Err(fault @ FileFault::Foreign { .. }) => others.push((file.clone(), fault)),
-                // What it turned out to be is remembered.
+                // The cache remembers the outcome.
                 _ => own.push(file.clone()),
             }
         }

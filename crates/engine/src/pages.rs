@@ -13,7 +13,7 @@ use crate::ranges::meets;
 /// The spans that are sought; a batch may hold others.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sought {
-    /// When they ended: in order, and apart.
+    /// The times in which they ended: in order, and apart.
     pub(crate) ranges: Vec<TimeRange>,
     /// Their services, in order; any where this is `None`.
     pub(crate) services: Option<Vec<String>>,
@@ -108,7 +108,7 @@ fn pages(
     kept
 }
 
-/// What lies in both lists of ranges, each of which is in order and apart.
+/// Returns the parts that two lists of ranges, each in order and apart, have in common.
 fn both(one: &[Range<usize>], other: &[Range<usize>]) -> Vec<Range<usize>> {
     let (mut both, mut left, mut right) = (Vec::new(), one.iter().peekable(), other.iter().peekable());
     while let (Some(one), Some(other)) = (left.peek(), right.peek()) {

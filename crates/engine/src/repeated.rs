@@ -62,7 +62,7 @@ impl Marks {
     }
 }
 
-/// What threads have seen of numbers.
+/// The numbers that threads have seen, by their marks.
 #[derive(Debug)]
 pub(crate) struct Seen {
     once: Marks,

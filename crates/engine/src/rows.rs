@@ -160,7 +160,7 @@ impl Rows {
         Ok(Self { batch, groups, bounds })
     }
 
-    /// When the rows of each group ended, and where they stand.
+    /// Returns the ends of the rows of each group, and their places.
     pub(crate) fn by_group(&self) -> Result<impl Iterator<Item = (&[i64], Range<usize>)>, EngineError> {
         let ends = ends(&self.batch)?.values();
         Ok(self.bounds.iter().map(|bounds| (&ends[bounds.clone()], bounds.clone())))
@@ -179,7 +179,7 @@ impl Rows {
         Ok(after(moment.saturating_sub(window))..after(moment))
     }
 
-    /// Which span a row is, and which copy of it.
+    /// Returns the span that a row is, and the copy of it.
     pub(crate) fn id(&self, row: usize) -> Result<Id, EngineError> {
         let copies =
             self.batch.column_by_name(row::COPY).and_then(|column| column.as_primitive_opt::<UInt32Type>());

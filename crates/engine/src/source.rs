@@ -180,7 +180,7 @@ impl SpanSource {
     }
 }
 
-/// When the first and the last of the spans ended.
+/// Returns the ends of the first and the last of the spans.
 fn ends_of(spans: &[Span]) -> Option<TimeRange> {
     let ends = spans.iter().map(|span| span.end_ns);
     Some(TimeRange { from: ends.clone().min()?, to: ends.max()? })

@@ -14,7 +14,7 @@ use crate::error::PlanError;
 use crate::fields::{Fields, Form};
 use crate::rule_plan::RulePlan;
 
-/// What a rule needs of each span.
+/// The expressions that a rule needs of each span.
 #[derive(Debug, Clone)]
 pub struct Projection {
     /// Booleans that are all true of a selected span. Null counts as false.
@@ -47,7 +47,7 @@ pub enum Value {
     Text(Expr),
 }
 
-/// What must all be true for a boolean to be.
+/// Returns the parts that must all be true for a boolean to be.
 fn all(expr: Expr) -> Vec<Expr> {
     split_conjunction_owned(expr).into_iter().filter(|expr| *expr != lit(true)).collect()
 }
@@ -66,7 +66,7 @@ impl Value {
 }
 
 impl Projection {
-    /// What is read, selected and summed up, line by line, for people.
+    /// Tells people, line by line, what is read, selected and summed up.
     pub fn describe(&self, plan: &RulePlan) -> String {
         let mut columns: BTreeSet<String> = self
             .expressions()

@@ -43,7 +43,7 @@ pub struct Range {
     pub to: Option<i64>,
 }
 
-/// What is asked of a rule.
+/// A question to the engine about one rule.
 #[derive(Debug, Clone)]
 pub struct Asked<'a> {
     /// The rule.
@@ -84,7 +84,7 @@ pub struct Observed {
     pub partial: bool,
 }
 
-/// What came of all rules.
+/// The outcome of all rules.
 #[derive(Debug, Default)]
 pub struct Judged {
     /// By rule, as they were asked: violations of all its stretches, by stretch, start and group.
@@ -179,10 +179,10 @@ async fn run<'a>(
     Ok(passed)
 }
 
-/// What was found out of a rule.
+/// All that was found out of a rule.
 struct Found<'a> {
     asked: &'a Asked<'a>,
-    /// When the spans ended that are read.
+    /// The times in which the spans ended that are read.
     reads: Vec<TimeRange>,
     sums: ByGroup,
     /// By stretch: the moments at which it holds.
@@ -190,7 +190,7 @@ struct Found<'a> {
     rows: Option<Rows>,
 }
 
-/// What was found out of a stretch.
+/// All that was found out of a stretch.
 struct Stretch {
     moments: TimeRange,
     groups: Vec<Group>,
@@ -218,7 +218,7 @@ impl<'a> Found<'a> {
         Ok(Self { asked, reads, sums: ByGroup::new(), stretches, rows: None })
     }
 
-    /// What the first pass is asked for.
+    /// Returns the want of the first pass.
     fn sums(&self) -> Option<Want<'a>> {
         let plan = self.asked.plan;
         let what = if plan.judging().is_exact() {
@@ -250,7 +250,7 @@ impl<'a> Found<'a> {
         Ok(())
     }
 
-    /// What the second pass is asked for: rows of windows of which something may be told.
+    /// Returns the want of the second pass: rows of windows of which something may be told.
     fn rows(&self) -> Option<Want<'a>> {
         let plan = self.asked.plan;
         let rule = plan.rule();
@@ -298,7 +298,7 @@ impl Asked<'_> {
     }
 }
 
-/// When the spans ended that lie in windows that end within `moments`.
+/// Returns the times in which the spans ended that lie in windows that end within `moments`.
 fn reads(plan: &RulePlan, moments: TimeRange) -> TimeRange {
     TimeRange { from: moments.from.saturating_sub(plan.rule().window.0).saturating_add(1), to: moments.to }
 }
@@ -374,7 +374,7 @@ pub struct Point {
     pub moment: i64,
     /// Values of the aggregates.
     pub values: Values,
-    /// Whether the condition holds.
+    /// True if the condition holds.
     pub holds: bool,
     /// By how much the first comparison exceeds its bound; none where it has no value.
     pub excess: Option<f64>,

@@ -110,7 +110,7 @@ pub(super) fn moments(plan: &RulePlan, rows: &Rows, stretch: TimeRange) -> Resul
     Ok(held)
 }
 
-/// What an aggregate takes of the rows of a window, from which rows can be taken out again.
+/// The sum of an aggregate over the rows of a window, from which rows can be taken out again.
 struct Sliding<'a> {
     input: Input<'a>,
     sum: Sum<'a>,

@@ -18,7 +18,7 @@ use crate::source::SpanSource;
 use crate::summary::Summary;
 use crate::top::Commonest;
 
-/// What is told of a rule, before the spans that show it are there.
+/// All that is told of a rule, before the spans that show it are there.
 pub(super) struct Told<'a> {
     found: Found<'a>,
     /// By stretch and episode: the spans that show it.

@@ -114,7 +114,7 @@ impl Settled {
     }
 }
 
-/// Whether the rows `left` and `right` differ, pair by pair.
+/// Returns whether the rows `left` and `right` differ, pair by pair.
 fn different(batch: &RecordBatch, left: &UInt32Array, right: &UInt32Array) -> Result<Vec<bool>, EngineError> {
     let mut differ = vec![false; left.len()];
     for column in batch.columns() {

@@ -103,7 +103,7 @@ impl<Id: Copy> Named<Id> {
     }
 }
 
-/// What is known of batches beyond one: texts by number, and what came out of expressions for values that many batches
+/// Knowledge of batches beyond one: texts by number, and what came out of expressions for values that many batches
 /// share.
 #[derive(Default)]
 pub(crate) struct Memory {
@@ -184,7 +184,7 @@ impl<'a> Frame<'a> {
         self.memory.groups.bytes(group, &self.memory.texts)
     }
 
-    /// When the spans ended.
+    /// Returns the ends of the spans.
     pub(crate) fn ends(&self) -> Result<&'a [i64], EngineError> {
         self.program.ends(self.batch)
     }
@@ -329,7 +329,7 @@ impl<'a> Frame<'a> {
             let column = reads[0];
             return Ok(Distinct { results, rows: self.codes(column)?, column: Some(column) });
         }
-        // Which combinations of texts there are; the first row of each stands for all.
+        // The first row of each combination of texts stands for all.
         let (mut places, mut firsts) = (HashMap::new(), Vec::new());
         let keys: Vec<Vec<u32>> = columns.iter().map(|column| each_code(column)).collect();
         let mut last: Option<(usize, u32)> = None;

@@ -46,11 +46,11 @@ pub(crate) use frame::Truth;
 pub(crate) use rows::row;
 pub(crate) use sums::{ByGroup, Cells};
 
-/// What is wanted of a rule's spans.
+/// A rule's part of a pass.
 #[derive(Debug, Clone)]
 pub(crate) struct Want<'a> {
     pub(crate) plan: &'a RulePlan,
-    /// When the spans ended: in order, and apart.
+    /// The times in which the spans ended: in order, and apart.
     pub(crate) ranges: Vec<TimeRange>,
     pub(crate) what: What,
     /// Each span counts once. Where that is not asked for, a copy may count, too.
@@ -65,16 +65,16 @@ pub(crate) enum What {
     Rows,
 }
 
-/// What came of it.
+/// The outcome of a want.
 pub(crate) enum Got {
     Sums(ByGroup),
     Rows(Vec<RecordBatch>),
 }
 
-/// What a pass brought.
+/// The outcome of a pass.
 #[derive(Default)]
 pub(crate) struct Passed {
-    /// What came of each want.
+    /// The outcome of each want.
     pub(crate) got: Vec<Result<Got, EngineError>>,
     /// Copies that differ in what a rule needs, by span, and of each span the one with the smallest content hash first.
     pub(crate) contested: Vec<Span>,
@@ -215,7 +215,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// What threads have brought.
+    /// Puts together the sinks of threads, want by want.
     async fn over(&self, threads: Vec<Thread>) -> Vec<Result<Got, EngineError>> {
         let mut sinks: Vec<Vec<Result<Sink, EngineError>>> = self.wants.iter().map(|_| Vec::new()).collect();
         let mut memories = Vec::new();
@@ -254,7 +254,7 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// Where a rule's rows go.
+/// The destination of a rule's rows.
 enum Sink {
     Sums(Sums),
     Rows(Rows),
@@ -275,7 +275,7 @@ struct Thread {
     copied: Copied,
 }
 
-/// How often the spans of batches lie in the source.
+/// The number of times that the spans of batches lie in the source.
 enum Copied {
     Never,
     /// Rows that may be copies of one another are set apart.

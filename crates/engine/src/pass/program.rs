@@ -39,7 +39,7 @@ pub(crate) struct Expression {
     pub(crate) physical: Arc<dyn PhysicalExpr>,
     pub(crate) reads: Vec<usize>,
     pub(crate) schema: SchemaRef,
-    /// What it reads are texts that repeat themselves, and nothing else.
+    /// It reads texts that repeat themselves, and nothing else.
     pub(crate) of_dictionaries: bool,
 }
 
@@ -100,7 +100,7 @@ impl Program {
         Ok(Self { columns, expressions, rules, groupings, end })
     }
 
-    /// When the spans of a batch ended.
+    /// Returns the ends of the spans of a batch.
     pub(crate) fn ends<'a>(&self, batch: &'a RecordBatch) -> Result<&'a [i64], EngineError> {
         let column = batch.column(self.end).as_primitive_opt::<TimestampNanosecondType>();
         Ok(column.ok_or_else(|| EngineError::Column(columns::END_TIME.to_owned()))?.values())

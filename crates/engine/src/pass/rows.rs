@@ -36,7 +36,7 @@ pub(crate) mod row {
     }
 }
 
-/// What the rule needs of the selected rows.
+/// Returns the columns that the rule needs of the selected rows.
 pub(super) fn taken(
     frame: &mut Frame<'_>,
     rule: &RuleProgram,

@@ -40,7 +40,7 @@ pub enum Summary {
     },
     /// Number and exact sum of numbers; where the deviation is asked for, the sum of their squares.
     Moments {
-        /// How many.
+        /// The number of numbers.
         count: u64,
         /// Their sum.
         sum: ExactSum,

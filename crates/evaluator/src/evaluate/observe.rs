@@ -34,13 +34,13 @@ pub struct Patience<'a> {
     pub deadline: Option<i64>,
 }
 
-/// How many times the time of one pass an evaluation may look at spans.
+/// An evaluation may look at spans for this many times the time of one pass.
 const PASSES: i64 = 4;
 
 /// Time that the first pass of an evaluation has at least: what is begun before a deadline ends before all is over.
 const FIRST_TRY: Nanos = Nanos(5 * Nanos::SECOND.0);
 
-/// What is asked of a rule.
+/// A question about one rule.
 pub(super) struct Asked<'a> {
     pub(super) known: &'a Known,
     pub(super) plan: &'a RulePlan,
@@ -49,13 +49,13 @@ pub(super) struct Asked<'a> {
     pub(super) cell: i64,
     pub(super) before: RuleState,
     pub(super) moments: Moments,
-    /// What was known to be missing.
+    /// The holes that were known.
     pub(super) holes: Holes,
     /// Files in which spans of its windows may be.
     pub(super) files: Vec<DataFile>,
 }
 
-/// What was seen of a rule.
+/// The outcome of a look at a rule.
 pub(super) enum Seen {
     Observations(Vec<Observation>),
     /// There was no time; `alone`: not even for this rule alone.
@@ -65,7 +65,7 @@ pub(super) enum Seen {
 }
 
 impl Evaluator {
-    /// What is due of a rule: the moments to judge, and the files of their windows. `until`: of a former text, the last
+    /// Returns what is due of a rule: the moments to judge, and the files of their windows. `until`: of a former text, the last
     /// moment that it judges.
     #[expect(clippy::too_many_arguments, reason = "a rule, what is known of it, and where it is judged")]
     pub(super) fn ask<'a>(
@@ -227,8 +227,8 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Which rules are looked at together: those that were never too slow first, and of the others the fewer, the more often
-/// they were part of what was too slow. Rules are given by their places, with that number.
+/// Returns the rules that are looked at together: those that were never too slow first, and of the others the
+/// fewer, the more often they were part of what was too slow. Rules are given by their places, with that number.
 fn portions(tries: &[u8]) -> Vec<Vec<usize>> {
     let mut by_tries: BTreeMap<u8, Vec<usize>> = BTreeMap::new();
     for (at, tries) in tries.iter().enumerate() {
