@@ -159,8 +159,7 @@ impl Copies {
                 (None, _) => false,
                 (Some(AtEnd::One), _) | (Some(AtEnd::Several), None) => true,
                 (Some(AtEnd::Several), Some(spans)) => {
-                    let keys = if let Some(keys) = &keys { keys } else { keys.insert(Keys::of(batch)?) };
-                    spans.contains(&self.hash(&keys.key(row)?))
+                    spans.contains(&self.hash_of_row(&mut keys, batch, row)?)
                 }
             };
         }
@@ -172,10 +171,7 @@ impl Copies {
         let mut keys = None;
         let name = |(row, end): (usize, &i64)| {
             let hash = match self.ends.get(end) {
-                Some(AtEnd::Several) => {
-                    let keys = if let Some(keys) = &keys { keys } else { keys.insert(Keys::of(batch)?) };
-                    self.hash(&keys.key(row)?)
-                }
+                Some(AtEnd::Several) => self.hash_of_row(&mut keys, batch, row)?,
                 _ => 0,
             };
             Ok((*end, hash))
@@ -197,6 +193,20 @@ impl Copies {
         });
         spans.sort_by_key(Span::key);
         Ok(spans)
+    }
+
+    /// Returns the hash of a row's span. `keys`: those of its batch, once they were needed.
+    fn hash_of_row<'a>(
+        &self,
+        keys: &mut Option<Keys<'a>>,
+        batch: &'a RecordBatch,
+        row: usize,
+    ) -> Result<u64, EngineError> {
+        let keys = match keys {
+            Some(keys) => keys,
+            None => keys.insert(Keys::of(batch)?),
+        };
+        Ok(self.hash(&keys.key(row)?))
     }
 
     fn hash(&self, key: &SpanKey) -> u64 {

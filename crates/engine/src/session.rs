@@ -11,9 +11,9 @@ use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-/// A session with the settings that fluo's plans are made for.
+/// A session whose passes may use all memory.
 pub fn session() -> SessionContext {
-    SessionContext::new_with_config(config())
+    SessionContext::new()
 }
 
 /// A session whose passes may use `bytes` of memory together.
@@ -21,7 +21,7 @@ pub fn session() -> SessionContext {
 /// The pool does not see all of what a query uses: leave the process twice as much.
 pub fn session_with_memory(bytes: usize) -> SessionContext {
     let limited = RuntimeEnv { memory_pool: Arc::new(GreedyMemoryPool::new(bytes)), ..RuntimeEnv::default() };
-    SessionContext::new_with_config_rt(config(), Arc::new(limited))
+    SessionContext::new_with_config_rt(SessionConfig::new(), Arc::new(limited))
 }
 
 /// An expression as batches with these columns are put to it.
@@ -34,14 +34,4 @@ pub(crate) fn physical(
     let simplifier = ExprSimplifier::new(context);
     let expr = simplifier.simplify(simplifier.coerce(expr, schema)?)?;
     session.create_physical_expr(expr, schema)
-}
-
-fn config() -> SessionConfig {
-    SessionConfig::new()
-        .with_information_schema(false)
-        // The check compares what DataFusion's two planners think of nullability, where they disagree now and then;
-        // the results are the same.
-        .set_bool("datafusion.execution.skip_physical_aggregate_schema_check", true)
-        // Text columns are dictionaries; views would undo that.
-        .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
 }

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use datafusion::error::DataFusionError;
 use fluo_alerts::life_cycle::Phase;
 use fluo_alerts::life_cycle::transition::Status;
 use fluo_alerts::notification::Event;
@@ -75,9 +74,6 @@ pub enum RuleTestError {
     /// Occurs when its files cannot be held.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Occurs when they cannot be read.
-    #[error(transparent)]
-    Query(#[from] DataFusionError),
     /// Occurs when it spans more time than a test may.
     #[error("the test goes on for {days} days, and tests may for 7: set `until`, or move the spans together")]
     TooLong {

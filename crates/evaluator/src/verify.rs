@@ -13,7 +13,6 @@ mod compare;
 
 use std::sync::Arc;
 
-use datafusion::error::DataFusionError;
 use fluo_alerts::escape::plain;
 use fluo_alerts::notification::{Event, FileRef, Id, Notification, Told};
 use fluo_alerts::template::Renderer;
@@ -92,9 +91,6 @@ pub enum VerifyError {
     /// Occurs when the window cannot be judged.
     #[error("the window could not be judged again")]
     Engine(#[from] EngineError),
-    /// Occurs when the store cannot be read by the query engine.
-    #[error("the store could not be read")]
-    Query(#[from] DataFusionError),
     /// Occurs when a file of the window is there and cannot be read now.
     #[error("`{file}` cannot be read now: {reason}")]
     Unread {

@@ -34,7 +34,7 @@ pub struct Root {
     pub store: Arc<dyn ObjectStore>,
     /// Where in it the root lies; nothing for a folder, whose paths are relative to it.
     pub prefix: Path,
-    /// Scheme and authority under which a query engine knows the store: other for every folder and bucket.
+    /// Scheme and authority of the store: other for every folder and bucket.
     pub url: Url,
     /// The same objects, to be swapped.
     pub versioned: Arc<dyn Versioned>,

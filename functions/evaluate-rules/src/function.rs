@@ -1,6 +1,5 @@
 //! An invocation → its answer, log and metrics.
 
-use datafusion::error::DataFusionError;
 use fluo_alerts::escape::{chain, plain};
 use fluo_alerts::step::{Instrument as _, failed};
 use fluo_alerts::{step, time};
@@ -58,9 +57,6 @@ pub enum StartError {
     /// Occurs when the topic cannot be used.
     #[error(transparent)]
     Topic(#[from] fluo_sinks::error::ConfigError),
-    /// Occurs when DataFusion does not take the store.
-    #[error("could not read the store")]
-    Data(#[from] DataFusionError),
 }
 
 /// Why an invocation failed. Nothing is lost by it: the next one evaluates what this one did not.
