@@ -119,6 +119,24 @@ resource "aws_cloudwatch_metric_alarm" "ingest_lag_alarm" {
   ok_actions          = [local.alarm_topic]
 }
 
+resource "aws_cloudwatch_metric_alarm" "on_arrival_lag_alarm" {
+  count               = local.on_arrival
+  alarm_name          = "${var.name}-on-arrival-lag"
+  alarm_description   = "Nothing is evaluated when spans arrive, or late: people are told with the next minute. See infra/README.md, alarms."
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateAgeOfOldestMessage"
+  dimensions          = { QueueName = aws_sqs_queue.evaluate_queue[0].name }
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 5
+  datapoints_to_alarm = 3
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 120
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [local.alarm_topic]
+  ok_actions          = [local.alarm_topic]
+}
+
 resource "aws_cloudwatch_metric_alarm" "notify_lag_alarm" {
   count               = local.has_chat
   alarm_name          = "${var.name}-notify-lag"

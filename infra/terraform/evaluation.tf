@@ -70,6 +70,16 @@ data "aws_iam_policy_document" "evaluate_rules_role" {
     resources = [aws_sqs_queue.evaluator_dead_letters.arn]
   }
 
+  dynamic "statement" {
+    for_each = aws_sqs_queue.evaluate_queue
+
+    content {
+      sid       = "TakeRequests"
+      actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+      resources = [statement.value.arn]
+    }
+  }
+
   statement {
     sid       = "WriteLogs"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
@@ -199,4 +209,36 @@ resource "aws_lambda_permission" "evaluate_rules_schedule_permission" {
   function_name = aws_lambda_function.evaluate_rules.function_name
   principal     = "events.amazonaws.com"
   source_arn    = aws_cloudwatch_event_rule.evaluate_rules_schedule.arn
+}
+
+# With on_arrival_seconds.
+
+locals {
+  on_arrival = var.on_arrival_seconds > 0 ? 1 : 0
+}
+
+resource "aws_sqs_queue" "evaluate_queue" {
+  count                      = local.on_arrival
+  name                       = "${var.name}-evaluate-rules.fifo"
+  fifo_queue                 = true
+  sqs_managed_sse_enabled    = true
+  delay_seconds              = var.on_arrival_seconds
+  visibility_timeout_seconds = var.evaluator_timeout
+  message_retention_seconds  = 300
+}
+
+resource "aws_lambda_event_source_mapping" "evaluate_rules_source" {
+  count                              = local.on_arrival
+  event_source_arn                   = aws_sqs_queue.evaluate_queue[0].arn
+  function_name                      = aws_lambda_function.evaluate_rules.function_name
+  batch_size                         = 10
+  maximum_batching_window_in_seconds = 0
+  function_response_types            = ["ReportBatchItemFailures"]
+
+  scaling_config {
+    maximum_concurrency = 2
+  }
+
+  # Lambda tests at once whether the role may read the queue.
+  depends_on = [aws_iam_role_policy.evaluate_rules_role]
 }

@@ -164,6 +164,16 @@ data "aws_iam_policy_document" "ingest_spans_role" {
     # The group's streams. CloudFormation's Arn ends with this already.
     resources = ["${aws_cloudwatch_log_group.ingest_spans_logs.arn}:*"]
   }
+
+  dynamic "statement" {
+    for_each = aws_sqs_queue.evaluate_queue
+
+    content {
+      sid       = "AskForEvaluations"
+      actions   = ["sqs:SendMessage"]
+      resources = [statement.value.arn]
+    }
+  }
 }
 
 resource "aws_iam_role" "ingest_spans_role" {
@@ -213,8 +223,10 @@ resource "aws_lambda_function" "ingest_spans" {
       # What comes later than rules look at is counted.
       FLUO_EVAL_DELAY             = var.eval_delay
       FLUO_ALLOWED_LATENESS       = var.allowed_lateness
+      FLUO_REQUEST_QUEUE_URL      = one(aws_sqs_queue.evaluate_queue[*].url)
+      FLUO_ON_ARRIVAL             = local.on_arrival == 1 ? "${var.on_arrival_seconds}s" : ""
       OTEL_EXPORTER_OTLP_ENDPOINT = var.traces_endpoint
-    } : name => value if value != "" }
+    } : name => value if value != null && value != "" }
   }
 }
 

@@ -285,6 +285,17 @@ variable "rules_location" {
   default     = "rules"
 }
 
+variable "on_arrival_seconds" {
+  description = "Seconds that evaluations because spans have arrived are apart at least, as 5: then people are told within seconds, and not with the next minute. 0: rules are evaluated every minute only (default 0)."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = contains([0, 2, 5, 10, 15, 20, 30], var.on_arrival_seconds)
+    error_message = "Must be 0, 2, 5, 10, 15, 20 or 30."
+  }
+}
+
 variable "trace_url" {
   description = "Links to traces, with {trace_id} where the id belongs. Empty: no links."
   type        = string

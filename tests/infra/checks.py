@@ -380,14 +380,23 @@ def dead_letters(template):
     return found
 
 
+# Queues whose messages are worth nothing after a while, and why nobody need see those that failed.
+WORTH_NOTHING_LATER = {
+    # A request for an evaluation. The schedule makes one every minute, whose failures are kept.
+    "EvaluateQueue",
+}
+
+
 def what_fails_is_kept(template):
     queues = properties(template, "AWS::SQS::Queue")
     for logical_id, source in properties(template, "AWS::Lambda::EventSourceMapping").items():
         if source.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
             yield f"{logical_id} sends a whole batch round again"
-        queue = queues[target(source["EventSourceArn"])]
-        if "RedrivePolicy" not in queue:
-            yield f"{target(source['EventSourceArn'])} has no dead letters"
+        name = target(source["EventSourceArn"])
+        if "RedrivePolicy" not in queues[name] and name not in WORTH_NOTHING_LATER:
+            yield f"{name} has no dead letters"
+        if name in WORTH_NOTHING_LATER and not 60 <= queues[name].get("MessageRetentionPeriod", 345600) <= 600:
+            yield f"{name} keeps what is worth nothing"
     for logical_id, owner in dead_letters(template).items():
         allowed = queues[logical_id].get("RedriveAllowPolicy", {})
         if owner in queues:
@@ -426,6 +435,11 @@ def messages_are_hidden_six_times_as_long_as_functions_run(template):
     for source in properties(template, "AWS::Lambda::EventSourceMapping").values():
         queue, function = target(source["EventSourceArn"]), target(source["FunctionName"])
         parameter = target(template["Resources"][function]["Properties"]["Timeout"])
+        if queue in WORTH_NOTHING_LATER:
+            # Lambda refuses less than the time limit; what failed for longer is not to come again.
+            if template["Resources"][queue]["Properties"].get("VisibilityTimeout") != {"Ref": parameter}:
+                yield f"{queue} is not hidden as long as {function} may run"
+            continue
         values = template["Parameters"][parameter].get("AllowedValues")
         if not values:
             yield f"{parameter} may be anything"
@@ -444,6 +458,29 @@ MARGINS = {
     "EvaluatorTimeout": "functions/evaluate-rules/src/function.rs",
     "NotifyTimeout": "functions/notify-chat/src/function.rs",
 }
+
+
+def requests_are_one_for_all_that_arrives_in_a_while(template):
+    """The queue's delay is the length of a slot: a message is delivered when its slot is over, and one id stands for it."""
+    for seconds in (0, 5):
+        stack = Stack(template, {"OnArrivalSeconds": seconds})
+        there = "EvaluateQueue" in stack.resources
+        variables = stack.properties("IngestSpans")["Environment"]["Variables"]
+        asked = {"FLUO_REQUEST_QUEUE_URL", "FLUO_ON_ARRIVAL"} & variables.keys()
+        if there != (seconds > 0) or len(asked) != 2 * there:
+            yield f"with {seconds} s there is {'a' if there else 'no'} queue, and ingest gets {sorted(asked)}"
+        if there:
+            queue = stack.properties("EvaluateQueue")
+            if queue.get("FifoQueue") is not True or not queue["QueueName"].endswith(".fifo"):
+                yield "EvaluateQueue takes a message for each object"
+            if queue.get("ContentBasedDeduplication"):
+                yield "EvaluateQueue looks at texts and not at ids"
+            length, delay = variables.get("FLUO_ON_ARRIVAL"), queue.get("DelaySeconds")
+            if (length, delay) != (f"{seconds}s", seconds):
+                yield f"EvaluateQueue delays by {delay} s what ingest has {length} for"
+    parameter = template["Parameters"]["OnArrivalSeconds"]
+    if any(seconds and 60 % seconds for seconds in parameter["AllowedValues"]):
+        yield "OnArrivalSeconds does not divide a minute"
 
 
 def every_time_limit_leaves_time_to_work(template):
@@ -526,6 +563,7 @@ CHECKS = [
     every_function_has_logs_that_end,
     what_fails_is_kept,
     messages_are_hidden_six_times_as_long_as_functions_run,
+    requests_are_one_for_all_that_arrives_in_a_while,
     every_time_limit_leaves_time_to_work,
     what_breaks_is_told,
     alarms_tell_somebody,

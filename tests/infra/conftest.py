@@ -103,6 +103,7 @@ PARAMETERS = {
     "SecurityGroupIds": "sg-0bbbbbbbbbbbbbbb1",
     "VpcFunctions": "notify-chat",
     "RulesLocation": "team/rules",
+    "OnArrivalSeconds": 10,
     "TraceUrl": "https://traces.example/{trace_id}",
     "EvalDelay": "61s",
     "AllowedLateness": "2h",

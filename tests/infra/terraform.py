@@ -258,6 +258,9 @@ class Translator:
             "MessageRetentionPeriod": "message_retention_seconds",
         }
         found = renamed(self.values[0], names)
+        queue = self.values[0]
+        found |= {"FifoQueue": True} if queue["fifo_queue"] else {}
+        found |= {"DelaySeconds": queue["delay_seconds"]} if queue["delay_seconds"] else {}
         # Terraform always has one, and 30 is what a queue has without.
         if self.values[0]["visibility_timeout_seconds"] != 30:
             found["VisibilityTimeout"] = self.values[0]["visibility_timeout_seconds"]

@@ -43,7 +43,10 @@ def test_texts_are_ascii():
 
 # What the functions read: functions/README.md.
 READ_BY = {
-    "IngestSpans": {"FLUO_STORE", "FLUO_EVAL_DELAY", "FLUO_ALLOWED_LATENESS", "OTEL_EXPORTER_OTLP_ENDPOINT"},
+    "IngestSpans": {
+        "FLUO_STORE", "FLUO_EVAL_DELAY", "FLUO_ALLOWED_LATENESS", "FLUO_REQUEST_QUEUE_URL", "FLUO_ON_ARRIVAL",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+    },
     "EvaluateRules": {
         "FLUO_STORE", "FLUO_RULES", "FLUO_TOPIC_ARN", "FLUO_TOPICS", "FLUO_TRACE_URL", "FLUO_EVAL_DELAY",
         "FLUO_ALLOWED_LATENESS", "FLUO_STALE_AFTER", "FLUO_MAX_CATCH_UP", "FLUO_DELIVERY_LIMIT", "FLUO_RULE_TIME",
@@ -362,6 +365,32 @@ FAULTS = {
     "a window that outlasts the hiding": (
         in_parameter("IngestBatchWindow", "MaxValue", 300),
         "hides messages for 90 s while IngestSpans may wait 300 s",
+    ),
+    "a request that is delivered before its slot is over": (
+        change("EvaluateQueue", "DelaySeconds", 1),
+        "EvaluateQueue delays by 1 s what ingest has 5s for",
+    ),
+    "a request for each object": (drop("EvaluateQueue", "Properties", "FifoQueue"), "takes a message for each object"),
+    "requests of some text": (change("EvaluateQueue", "ContentBasedDeduplication", True), "looks at texts and not at ids"),
+    "requests that nobody reads": (
+        lambda template: template["Resources"]["EvaluateQueue"].pop("Condition"),
+        "with 0 s there is a queue, and ingest gets []",
+    ),
+    "requests that outlive what they ask for": (
+        change("EvaluateQueue", "MessageRetentionPeriod", 345600),
+        "EvaluateQueue keeps what is worth nothing",
+    ),
+    "a request that holds up the next ones": (
+        change("EvaluateQueue", "VisibilityTimeout", 5400),
+        "EvaluateQueue is not hidden as long as EvaluateRules may run",
+    ),
+    "slots that miss the minute": (
+        in_parameter("OnArrivalSeconds", "AllowedValues", [0, 5, 7]),
+        "OnArrivalSeconds does not divide a minute",
+    ),
+    "no alarm on requests that wait": (
+        without("OnArrivalLagAlarm"),
+        "no alarm on ApproximateAgeOfOldestMessage of EvaluateQueue",
     ),
     "a time limit that leaves no time": (
         in_parameter("EvaluatorTimeout", "MinValue", 20),

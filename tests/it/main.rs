@@ -16,6 +16,7 @@ mod hostile;
 mod incident;
 mod ingest;
 mod library;
+mod on_arrival;
 mod origin;
 mod own_traces;
 mod replay;

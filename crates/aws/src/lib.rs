@@ -6,7 +6,7 @@
 //! | says | for |
 //! | --- | --- |
 //! | `aws_endpoint` in `fluo.yml` ([`everywhere`]) | every service |
-//! | `AWS_ENDPOINT_URL_S3`, `_SECRETSMANAGER`, `_SNS`, `_SSM`, `_STS` | the service |
+//! | `AWS_ENDPOINT_URL_S3`, `_SECRETSMANAGER`, `_SNS`, `_SQS`, `_SSM`, `_STS` | the service |
 //! | `AWS_ENDPOINT_URL` | every service |
 //! | none of these | every service is AWS's own |
 //!
@@ -36,6 +36,8 @@ pub enum Service {
     SecretsManager,
     /// Topics.
     Sns,
+    /// Queues.
+    Sqs,
     /// Parameters.
     Ssm,
     /// Credentials of a role.
@@ -44,7 +46,7 @@ pub enum Service {
 
 impl Service {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::S3, Self::SecretsManager, Self::Sns, Self::Ssm, Self::Sts];
+    pub const ALL: [Self; 6] = [Self::S3, Self::SecretsManager, Self::Sns, Self::Sqs, Self::Ssm, Self::Sts];
 
     /// Returns the variable that says where it is.
     pub fn variable(self) -> &'static str {
@@ -52,6 +54,7 @@ impl Service {
             Self::S3 => "AWS_ENDPOINT_URL_S3",
             Self::SecretsManager => "AWS_ENDPOINT_URL_SECRETSMANAGER",
             Self::Sns => "AWS_ENDPOINT_URL_SNS",
+            Self::Sqs => "AWS_ENDPOINT_URL_SQS",
             Self::Ssm => "AWS_ENDPOINT_URL_SSM",
             Self::Sts => "AWS_ENDPOINT_URL_STS",
         }

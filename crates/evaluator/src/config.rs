@@ -4,6 +4,7 @@
 //! store: s3://my-bucket          # or a folder, from the folder of this file
 //! rules: [rules]                 # files and folders, from the folder of this file
 //! every: 1m                      # how often `fluo run` evaluates
+//! on_arrival: 5s                 # and so soon after a file has arrived
 //! trace_url: https://traces.example/{trace_id}
 //! sinks:
 //!   - {type: slack, url: {env: SLACK_WEBHOOK_URL}}
@@ -24,6 +25,7 @@ use fluo_rules::rule::Severity;
 use fluo_sinks::{SinkConfig, sinks_of};
 use serde::{Deserialize, Deserializer};
 
+use crate::request::Timetable;
 use crate::settings::Settings;
 
 /// What `fluo.yml` says.
@@ -37,6 +39,9 @@ pub struct Config {
     /// Distance of evaluations.
     #[serde(default = "minute", deserialize_with = "positive")]
     pub every: Nanos,
+    /// The least distance of evaluations because files have arrived; `None`: only the schedule's are made.
+    #[serde(default, deserialize_with = "optional")]
+    pub on_arrival: Option<Nanos>,
     /// Links to traces, with `{trace_id}` where the id belongs.
     #[serde(default)]
     pub trace_url: Option<String>,
@@ -158,6 +163,11 @@ impl Config {
         Ok(self)
     }
 
+    /// When a process evaluates.
+    pub fn timetable(&self) -> Timetable {
+        Timetable { every: self.every.0, on_arrival: self.on_arrival.map(|distance| distance.0) }
+    }
+
     /// How evaluations are made.
     pub fn settings(&self) -> Settings {
         let default = Settings::default();
@@ -206,17 +216,20 @@ mod tests {
     fn what_is_not_said_has_a_default() {
         let config = load("store: data\nrules: [rules]\n").config.unwrap();
         assert_eq!(config.settings(), Settings::default());
-        assert_eq!(config.every, Nanos::MINUTE);
+        let timetable = Timetable { every: Nanos::MINUTE.0, on_arrival: None };
+        assert_eq!(config.timetable(), timetable);
     }
 
     #[test]
     fn everything_can_be_said() {
-        let text = "store: s3://b/p\nrules: [a.yml, more]\nevery: 30s\ntrace_url: 'https://t/{trace_id}'\n\
+        let text = "store: s3://b/p\nrules: [a.yml, more]\nevery: 30s\non_arrival: 5s\ntrace_url: 'https://t/{trace_id}'\n\
                     eval_delay: 2m\nallowed_lateness: 30m\nstale_after: 5m\nmax_catch_up: 6h\ndelivery_limit: 1d\n\
                     rule_time: 10s\nrule_memory_mib: 64\nset_aside_percent: 5\ntrouble_severity: {file_error: critical}\n\
                     aws_endpoint: http://127.0.0.1:9000\nsinks: [{type: stdout}, {type: file, name: log, path: x.ndjson}]\n";
         let config = load(text).config.unwrap();
         let settings = config.settings();
+        let seconds = |seconds: i64| seconds * Nanos::SECOND.0;
+        assert_eq!(config.timetable(), Timetable { every: seconds(30), on_arrival: Some(seconds(5)) });
         assert_eq!(settings.eval_delay, Nanos(2 * Nanos::MINUTE.0));
         assert_eq!((settings.rule_memory, settings.set_aside_percent), (64 << 20, 5));
         assert_eq!(settings.trouble_severity, [(Event::FileError, Severity::Critical)].into());
@@ -247,6 +260,7 @@ mod tests {
             .map(|(key, described)| {
                 let value = match key.as_str() {
                     "store" => "data".into(),
+                    "on_arrival" => "5s".into(),
                     "rules" => serde_json::json!(["rules"]),
                     "trace_url" => "https://t/{trace_id}".into(),
                     "aws_endpoint" => "https://objects.example".into(),

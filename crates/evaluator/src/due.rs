@@ -104,6 +104,10 @@ impl Due<'_> {
             to: stretch.to.min(top),
         };
         let mut stretches = joined(stretches.into_iter().map(within).collect());
+        if !self.exact {
+            // Between two moments of the grid nothing is due, and no span is read.
+            stretches.retain(|stretch| stretch.to.div_euclid(self.step) * self.step >= stretch.from);
+        }
         self.widen(&mut stretches, state, top);
         if self.missing_matters {
             stretches = without(&stretches, &self.touched_by(&self.holes.damaged));
@@ -195,6 +199,20 @@ mod tests {
         let moments = due().moments(&state());
         assert_eq!(moments.stretches, [stretch(minutes(99) + 1, minutes(100))]);
         assert_eq!(moments.judged_to, minutes(100));
+    }
+
+    #[test]
+    fn between_two_moments_of_the_grid_a_grid_rule_is_not_judged() {
+        let state = RuleState { judged_to: minutes(100), ..state() };
+        let second = 1_000_000_000;
+        for (after, expected) in
+            [(5, vec![]), (59, vec![]), (60, vec![stretch(minutes(100) + 1, minutes(101))])]
+        {
+            let due = Due { watermark: minutes(100) + after * second, ..due() };
+            let moments = due.moments(&state);
+            assert_eq!(moments.stretches, expected, "{after} s after a moment");
+            assert_eq!(moments.judged_to, due.watermark);
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ use fluo_store::{DataFile, Hour, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use files::Files;
+use files::{Arrived, Files};
 use missing::{data_files, give_up, names, outage};
 use observe::{Asked, Seen};
 use rules::rule_files;
@@ -112,12 +112,31 @@ impl Evaluator {
     ///
     /// [`StoreError`] where files cannot be listed. What is wrong with one rule or one file is no error: it is told of.
     pub async fn evaluate(&self, before: State, inputs: Inputs<'_>) -> Result<Evaluation, StoreError> {
-        let first = before.is_new();
-        let mut state = before;
-        state.unread.clear();
-        let mut report = Report { eval_time: inputs.eval_time, ..Report::default() };
+        let arrived = self.arrived(before, inputs).await?;
+        self.evaluate_arrived(arrived, inputs).await
+    }
+
+    /// The same where a file with spans has arrived that no evaluation has seen before; `None` where none has. Then
+    /// nothing was read but the listing.
+    ///
+    /// # Errors
+    ///
+    /// As for [`evaluate`](Self::evaluate).
+    pub async fn evaluate_news(
+        &self,
+        before: State,
+        inputs: Inputs<'_>,
+    ) -> Result<Option<Evaluation>, StoreError> {
+        let arrived = self.arrived(before, inputs).await?;
+        if arrived.files.new.is_empty() {
+            return Ok(None);
+        }
+        self.evaluate_arrived(arrived, inputs).await.map(Some)
+    }
+
+    async fn evaluate_arrived(&self, arrived: Arrived, inputs: Inputs<'_>) -> Result<Evaluation, StoreError> {
+        let Arrived { mut state, first, files, mut report } = arrived;
         let mut notifications = Vec::new();
-        let files = self.arrive(&mut state, inputs, first, &mut report).await?;
         let mut wrong: Vec<Wrong> = self.stale(&state, inputs.eval_time).into_iter().collect();
         wrong.extend(self.too_late(&mut state, inputs, &files, first).await?);
         self.rule_states(&mut state, inputs, first, &files);

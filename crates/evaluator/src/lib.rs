@@ -11,6 +11,7 @@
 //! | [`span_data`] | data files → a source of spans; what could not be read |
 //! | [`mod@evaluate`] | state, rules, files, a time → state, records, notifications |
 //! | [`mod@tick`] | reads, evaluates, commits, writes, delivers |
+//! | [`request`] | what asks for an evaluation: the schedule, or that files may have arrived |
 //! | [`live`] | a tick over what is deployed |
 //! | `catch_up` | which evaluation comes next after an outage, and what is told of the gap |
 //! | [`outbox`] | lease, send, confirm |
@@ -41,6 +42,7 @@ pub mod past;
 mod records;
 pub mod replay;
 pub mod report;
+pub mod request;
 pub mod rule_set;
 pub mod rule_store;
 pub mod rule_test;
@@ -57,6 +59,7 @@ pub mod verify;
 pub use config::Config;
 pub use evaluate::{Evaluation, Evaluator, Inputs};
 pub use live::{LiveTick, tick_live};
+pub use request::{Cause, Request, Timetable};
 pub use rule_set::RuleSet;
 pub use rule_store::{ReadRules, RuleStore};
 pub use settings::Settings;

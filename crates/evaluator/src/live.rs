@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::arrivals::Live;
 use crate::chain;
 use crate::evaluate::Evaluator;
+use crate::request::Request;
 use crate::silences::{self, Silences};
 use crate::tick::{Deployed, Host, TickError, Ticked, tick};
 
@@ -77,22 +78,22 @@ impl LiveTick {
     }
 }
 
-/// Evaluates up to `eval_time` what arrived in `spans/` of the host's store, and delivers.
+/// Evaluates up to the request's time what arrived in `spans/` of the host's store, and delivers.
 pub async fn tick_live(
     evaluator: &Evaluator,
     files: &Files,
     host: Host<'_>,
-    eval_time: i64,
+    request: Request,
 ) -> Result<LiveTick, TickError> {
-    let tick = step!("tick", fluo.eval_time = time::format(eval_time));
-    traced(tick, Box::pin(evaluate_and_deliver(evaluator, files, host, eval_time))).await
+    let tick = step!("tick", fluo.eval_time = time::format(request.eval_time));
+    traced(tick, Box::pin(evaluate_and_deliver(evaluator, files, host, request))).await
 }
 
 async fn evaluate_and_deliver(
     evaluator: &Evaluator,
     files: &Files,
     host: Host<'_>,
-    eval_time: i64,
+    request: Request,
 ) -> Result<LiveTick, TickError> {
     let loaded = fluo_rules::silence::load(&files.silences);
     let mut warnings: Vec<String> = loaded
@@ -108,10 +109,14 @@ async fn evaluate_and_deliver(
         Ok((more, _)) => silenced.0.extend(more),
         Err(error) => warnings.push(format!("silences are not in force: {}", chain(&error))),
     }
-    let covering = |labels: &BTreeMap<String, String>| silenced.covering(labels, eval_time);
+    let covering = |labels: &BTreeMap<String, String>| silenced.covering(labels, request.eval_time);
     let deployed = Deployed { rules: &files.rules, mutes: Mutes { silenced: &covering } };
     let arrivals = Live { store: host.root.store.clone(), spans: host.root.at(&Path::from("spans")) };
-    let ticked = tick(evaluator, &arrivals, deployed, host, eval_time).await?;
+    let ticked = tick(evaluator, &arrivals, deployed, host, request).await?;
+    if ticked.nothing_new {
+        // They are told with every evaluation, and this is none.
+        warnings.clear();
+    }
     Ok(LiveTick { ticked, warnings })
 }
 

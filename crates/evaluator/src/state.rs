@@ -107,7 +107,8 @@ pub struct Pipeline {
     /// Files of which ingest's counts are not known yet, because they could not be read.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub uncounted: BTreeSet<String>,
-    /// When partitions in which files no longer arrive in time were looked at last, by their hours.
+    /// When partitions were looked at last, by their hours: those in which files arrive, and those in which they no longer
+    /// do in time.
     #[serde(default)]
     pub looked_at: BTreeMap<i64, i64>,
 }

@@ -5,6 +5,7 @@
 //! | [`mod@environment`] | the function's variables: read here and nowhere else |
 //! | [`aws`] | region, credentials, HTTP client and endpoints for clients of AWS |
 //! | [`envelope`] | an event → the messages in it, whoever delivered them |
+//! | [`evaluation_request`] | what ingest and evaluation say to each other: that files have arrived |
 //! | [`s3_event`] | a message → the objects that it tells of |
 //! | [`answer`] | what became of each message → the answer that makes the queue deliver the rest again |
 //! | [`log`] | lines of JSON |
@@ -36,6 +37,7 @@ pub mod answer;
 pub mod aws;
 pub mod envelope;
 pub mod environment;
+pub mod evaluation_request;
 pub mod log;
 pub mod metrics;
 pub mod s3_event;

@@ -7,7 +7,7 @@ use fluo_evaluator::live::Files;
 use fluo_evaluator::report::Report;
 use fluo_evaluator::span_data::SpanData;
 use fluo_evaluator::tick::TickError;
-use fluo_evaluator::{Evaluator, Host, ReadRules, RuleStore, Stop, Ticked, tick_live};
+use fluo_evaluator::{Cause, Evaluator, Host, ReadRules, RuleStore, Stop, Ticked, tick_live};
 use fluo_runtime::log::{Level, line};
 use fluo_runtime::metrics::{Metric, Unit, emit};
 use fluo_runtime::{Environment, EnvironmentError, Invocation, aws};
@@ -16,7 +16,7 @@ use fluo_store::{Root, StoreError, open_root};
 use serde_json::{Value, json};
 
 use crate::configuration::{configuration, rules, topic};
-use crate::schedule::{NoTime, eval_time};
+use crate::request::{EventError, is_of_queue, request};
 use crate::subscribers::Subscribers;
 
 /// What is left of an invocation when nothing more is begun, in nanoseconds: a chunk of a catch-up takes less, and what
@@ -62,9 +62,9 @@ pub enum StartError {
 /// Why an invocation failed. Nothing is lost by it: the next one evaluates what this one did not.
 #[derive(Debug, thiserror::Error)]
 pub enum InvocationError {
-    /// Occurs when its event says no time.
+    /// Occurs when its event asks for no evaluation.
     #[error(transparent)]
-    Time(#[from] NoTime),
+    Event(#[from] EventError),
     /// Occurs when the evaluation cannot be made.
     #[error("could not evaluate: {}", fluo_alerts::escape::chain(.0))]
     Tick(#[from] TickError),
@@ -102,8 +102,34 @@ impl EvaluateRules {
     }
 
     /// Handles an invocation.
+    ///
+    /// A message of the queue of requests counts as done whatever became of it: delivered again, it would hold up those
+    /// behind it until then, and by then the schedule has evaluated what it is about.
+    ///
+    /// # Errors
+    ///
+    /// [`InvocationError`] where the evaluation of another event cannot be made.
     pub async fn handle(&self, invocation: Invocation) -> Result<Value, InvocationError> {
-        let eval_time = eval_time(&invocation.event, (self.clock)(), self.every)?;
+        let is_of_queue = is_of_queue(&invocation.event);
+        match self.evaluate(invocation).await {
+            Ok(mut answer) => {
+                if is_of_queue {
+                    answer["batchItemFailures"] = json!([]);
+                }
+                Ok(answer)
+            }
+            Err(error) if is_of_queue => {
+                let fields = json!({"reason": plain(&error.to_string())});
+                let message = "an evaluation by arrival failed: the schedule's next one makes up for it";
+                line(Level::Error, (self.clock)(), message, fields);
+                Ok(json!({"batchItemFailures": []}))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn evaluate(&self, invocation: Invocation) -> Result<Value, InvocationError> {
+        let request = request(&invocation.event, (self.clock)(), self.every)?;
         let files = self.rules().await;
         let host = Host {
             root: &self.root,
@@ -116,18 +142,19 @@ impl EvaluateRules {
             stop: &Stop::default(),
             evaluated: &|report| self.tell(report),
         };
-        let tick = tick_live(&self.evaluator, &files, host, eval_time).await?;
+        let tick = tick_live(&self.evaluator, &files, host, request).await?;
         for (level, message, fields) in tick.lines() {
             line(level, (self.clock)(), message, fields);
         }
         let ticked = tick.ticked;
         self.measure(&ticked);
-        if eval_time.rem_euclid(COUNTED_EVERY) == 0 {
+        if request.cause == Cause::Schedule && request.eval_time.rem_euclid(COUNTED_EVERY) == 0 {
             self.count_subscribers().await;
         }
         Ok(json!({
-            "eval_time": time::format(eval_time),
+            "eval_time": time::format(request.eval_time),
             "evaluations": ticked.reports.len(),
+            "nothing_new": ticked.nothing_new,
             "overtaken": ticked.overtaken,
             "unfinished": ticked.unfinished,
         }))

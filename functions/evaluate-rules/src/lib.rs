@@ -1,13 +1,13 @@
 //! The function that evaluates rules over the newest spans and tells of violations.
 //!
 //! ```text
-//! schedule ─▶ when ─▶ rules/ ─▶ tick: evaluate, commit, write, deliver to the topic ─▶ log, metrics
+//! schedule, queue of requests ─▶ when ─▶ rules/ ─▶ tick: evaluate, commit, write, deliver to the topic ─▶ log, metrics
 //! ```
 //!
 //! | module | does |
 //! | --- | --- |
 //! | [`configuration`] | the environment → what `fluo.yml` says elsewhere |
-//! | [`schedule`] | an event → the evaluation's time |
+//! | [`mod@request`] | an event → the evaluation that it asks for |
 //! | [`subscribers`] | the topic → how many listen to it |
 //! | [`function`] | an invocation → its answer, log and metrics |
 //!
@@ -17,7 +17,7 @@
 
 pub mod configuration;
 pub mod function;
-pub mod schedule;
+pub mod request;
 pub mod subscribers;
 
 pub use function::EvaluateRules;

@@ -2,6 +2,7 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Builder, ResponseChecksumValidation};
+use fluo_alerts::escape::plain;
 use fluo_rules::duration::Nanos;
 use fluo_rules::rule::{ALLOWED_LATENESS, EVAL_DELAY};
 use fluo_runtime::answer::{InvocationError, answer};
@@ -15,6 +16,7 @@ use fluo_store::{IngestOptions, Root, StoreError, open_root};
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
+use crate::asking::Asking;
 use crate::object::{Ingest, Outcome};
 use crate::raw::RawObjects;
 
@@ -40,6 +42,8 @@ pub struct IngestSpans {
     root: Root,
     layout: Layout,
     options: IngestOptions,
+    /// Asks for an evaluation of what was written; `None`: the schedule's are enough.
+    asking: Option<Asking>,
     /// Spans that ended longer ago than this are late, in nanoseconds.
     late_after: i64,
     name: String,
@@ -88,7 +92,14 @@ impl IngestSpans {
             // What is decoded proves itself, and not every server that speaks S3 has these checksums.
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             .build();
-        Ok(Self::new(environment, Box::new(Client::from_conf(configuration)), root, clock)?)
+        let function = Self::new(environment, Box::new(Client::from_conf(configuration)), root, clock)?;
+        Ok(function.asking(Asking::of(environment)?))
+    }
+
+    /// The same, which asks for evaluations.
+    #[must_use]
+    pub fn asking(self, asking: Option<Asking>) -> Self {
+        Self { asking, ..self }
     }
 
     /// The same with raw objects from anywhere.
@@ -107,7 +118,7 @@ impl IngestSpans {
         let delay = duration(environment, "FLUO_EVAL_DELAY", EVAL_DELAY)?;
         let late_after = allowed.0.saturating_add(delay.0);
         let name = environment.function_name("ingest-spans");
-        Ok(Self { raw, root, layout: Layout::builtin(), options, late_after, name, clock })
+        Ok(Self { raw, root, layout: Layout::builtin(), options, asking: None, late_after, name, clock })
     }
 
     /// Handles an invocation.
@@ -122,19 +133,37 @@ impl IngestSpans {
             .map(async |index: usize| (index, self.message(&messages[index].text, until).await))
             .buffered(AT_ONCE);
         while let Some((index, outcomes)) = done.next().await {
-            let mut any_failed = false;
+            let (mut any_failed, mut any_arrived) = (false, false);
             for (object, outcome) in outcomes {
                 any_failed |= matches!(outcome, Outcome::Failed { .. });
+                any_arrived |= has_arrived(&outcome);
                 self.tell(&object, &outcome);
                 tally.add(&outcome);
             }
             if any_failed {
                 failed.push(index);
             }
+            if any_arrived {
+                self.ask().await;
+            }
         }
         drop(done);
         self.measure(&tally);
         Ok(answer(&envelope, &failed)?)
+    }
+
+    /// Asks for an evaluation. Where nobody can be asked, the schedule's next one sees the files.
+    async fn ask(&self) {
+        let Some(asking) = &self.asking else { return };
+        if let Err(reason) = asking.ask((self.clock)()).await {
+            let fields = json!({"reason": plain(&reason)});
+            line(
+                Level::Warning,
+                (self.clock)(),
+                "no evaluation could be asked for: the schedule makes it",
+                fields,
+            );
+        }
     }
 
     /// Ingests the objects of a message: their keys, and what became of them.
@@ -210,6 +239,12 @@ impl IngestSpans {
         ];
         emit(&self.name, (self.clock)(), &metrics);
     }
+}
+
+/// Returns whether spans of an object lie there. Whoever wrote files that were there already may have died before it
+/// asked.
+fn has_arrived(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Ingested(ingested) if ingested.files.iter().any(|file| file.rows > 0))
 }
 
 /// What a variable says, or what holds where it says nothing.

@@ -1,9 +1,9 @@
 //! The function that turns OTLP objects of the bucket into Parquet.
 //!
 //! ```text
-//! event ─▶ messages ─▶ objects ─▶ read ─▶ spans/…                    done
-//!                         │         ├──▶ quarantine/… and its reason   done
-//!                         └ not ours └──▶ cannot be read now           delivered again
+//! event ─▶ messages ─▶ objects ─▶ read ─▶ spans/… ─▶ ask for an evaluation   done
+//!                         │         ├──▶ quarantine/… and its reason           done
+//!                         └ not ours └──▶ cannot be read now                   delivered again
 //! ```
 //!
 //! | module | does |
@@ -12,6 +12,7 @@
 //! | [`routing`] | a key → whether it holds spans for us |
 //! | [`object`] | one object → what became of it |
 //! | [`mod@quarantine`] | what cannot be read, kept with its reason |
+//! | [`asking`] | data files have arrived → a request for an evaluation |
 //! | [`function`] | an invocation → its answer, log and metrics |
 //!
 //! A message counts as done only once each of its objects lies in `spans/` or in `quarantine/`; everything may be done
@@ -19,6 +20,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
 
+pub mod asking;
 pub mod function;
 pub mod object;
 pub mod quarantine;

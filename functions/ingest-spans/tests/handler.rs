@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use fluo_ingest_spans::IngestSpans;
+use fluo_ingest_spans::asking::{Asking, Requests};
 use fluo_ingest_spans::raw::{RawError, RawObject, RawObjects};
 use fluo_runtime::s3_event::ObjectRef;
 use fluo_runtime::{Environment, Invocation};
@@ -465,4 +466,98 @@ async fn an_object_that_takes_more_memory_than_it_may_is_quarantined_alone() {
     assert!(deliver(&function, batch(&[("m1", notification(&keys[..1]))])).await.is_empty());
     let quarantined = root.store.get(&Path::from("quarantine/raw/traces_1.json.zst.reason.json")).await;
     assert!(quarantined.is_err());
+}
+
+/// A queue of requests: the evaluations that were asked for, in seconds after noon; and how often it refuses.
+#[derive(Clone, Default)]
+struct Asked(Arc<Mutex<(Vec<i64>, u32)>>);
+
+#[async_trait]
+impl Requests for Asked {
+    async fn send(&self, eval_time: i64) -> Result<(), String> {
+        let (asked, refusals) = &mut *self.0.lock().unwrap();
+        if *refusals > 0 {
+            *refusals -= 1;
+            return Err("503".to_owned());
+        }
+        asked.push(eval_time / 1_000_000_000 - NOON / 1_000);
+        Ok(())
+    }
+}
+
+impl Asked {
+    fn seconds(&self) -> Vec<i64> {
+        self.0.lock().unwrap().0.clone()
+    }
+}
+
+/// The function over a bucket, which asks for an evaluation every five seconds at most.
+fn asking(bucket: &Bucket, asked: &Asked) -> IngestSpans {
+    function(bucket).0.asking(Some(Asking::with(Box::new(asked.clone()), 5_000_000_000)))
+}
+
+#[tokio::test]
+async fn an_evaluation_is_asked_for_once_a_slot_however_many_objects_arrive() {
+    let bucket = Bucket::default();
+    let keys: Vec<String> = (0..10).map(|object| format!("raw/traces_{object}.json")).collect();
+    for (object, key) in (0..).zip(&keys) {
+        bucket.put(key, request(object * 50..object * 50 + 50));
+    }
+    let asked = Asked::default();
+    let function = asking(&bucket, &asked);
+    let messages: Vec<(&str, String)> = keys.iter().map(|key| (key.as_str(), notification(&[key]))).collect();
+    for _ in 0..2 {
+        assert!(deliver(&function, batch(&messages)).await.is_empty());
+    }
+    // The clock says 90 seconds after noon: that is the beginning of a slot.
+    assert_eq!(asked.seconds(), [95]);
+    // Another process does not know of it; the queue does, by the id.
+    deliver(&asking(&bucket, &asked), batch(&messages)).await;
+    assert_eq!(asked.seconds(), [95, 95], "also of what was there already: who wrote it may have died");
+}
+
+#[tokio::test]
+async fn nobody_is_asked_where_no_span_has_arrived() {
+    let bucket = Bucket::default();
+    bucket.put("raw/broken.json", "{");
+    bucket.put("raw/empty.json", r#"{"resourceSpans":[]}"#);
+    bucket.refusing("raw/refused.json", request(0..1), 1);
+    let asked = Asked::default();
+    let keys = ["raw/broken.json", "raw/empty.json", "raw/refused.json", "other/a.txt"];
+    deliver(&asking(&bucket, &asked), batch(&keys.map(|key| (key, notification(&[key]))))).await;
+    assert_eq!(asked.seconds(), [0; 0]);
+}
+
+#[tokio::test]
+async fn spans_are_ingested_though_nobody_can_be_asked_and_the_next_object_asks_again() {
+    let bucket = Bucket::default();
+    bucket.put("raw/a.json", request(0..5));
+    bucket.put("raw/b.json", request(5..10));
+    let asked = Asked::default();
+    asked.0.lock().unwrap().1 = 1;
+    let function = asking(&bucket, &asked);
+    assert!(deliver(&function, batch(&[("a", notification(&["raw/a.json"]))])).await.is_empty());
+    assert_eq!(asked.seconds(), [0; 0]);
+    assert!(deliver(&function, batch(&[("b", notification(&["raw/b.json"]))])).await.is_empty());
+    assert_eq!(asked.seconds(), [95]);
+}
+
+#[test]
+fn a_queue_of_requests_needs_the_length_of_a_slot() {
+    let of = |variables: &[(&'static str, &'static str)]| {
+        let asking = Asking::of(&Environment::from_iter(variables.iter().copied()));
+        asking.map(|asking| asking.is_some()).map_err(|error| error.to_string())
+    };
+    let queue = (
+        "FLUO_REQUEST_QUEUE_URL",
+        "https://sqs.eu-central-1.amazonaws.com/123456789012/fluo-evaluate-rules.fifo",
+    );
+    let aws =
+        [("AWS_REGION", "eu-central-1"), ("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+    assert_eq!(of(&[("FLUO_ON_ARRIVAL", "5s")]), Ok(false));
+    let missing = of(&[queue]).unwrap_err();
+    assert!(missing.starts_with("FLUO_ON_ARRIVAL is not set"), "{missing}");
+    let wrong = of(&[queue, ("FLUO_ON_ARRIVAL", "soon")]).unwrap_err();
+    assert!(wrong.starts_with("FLUO_ON_ARRIVAL cannot be used"), "{wrong}");
+    assert_eq!(of(&[&[queue, ("FLUO_ON_ARRIVAL", "5s")][..], &aws].concat()), Ok(true));
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use fluo_alerts::log::Level;
 use fluo_alerts::time;
 use fluo_evaluator::tick::TickError;
-use fluo_evaluator::{Evaluator, Host, Stop, Ticked, tick_live};
+use fluo_evaluator::{Evaluator, Host, Request, Stop, Ticked, tick_live};
 use fluo_sinks::{Routed, SinkConfig, route_all};
 use fluo_store::Root;
 use fluo_telemetry::{LONGEST_FLUSH, Traces};
@@ -53,22 +53,24 @@ pub(crate) async fn run(args: &Run) -> Result<Status, Failure> {
             Some(text) => time::parse(text, now()).map_err(|error| Failure::usage(error.to_string()))?,
             None => now(),
         };
-        let Ticked { delivered, unfinished, .. } = runner.tick(at).await?;
+        let Ticked { delivered, unfinished, .. } = runner.tick(Request::scheduled(at)).await?;
         let all = delivered.failed.is_empty() && delivered.given_up.is_empty() && delivered.postponed == 0;
         return Ok(if all && !unfinished { Status::Done } else { Status::Failed });
     }
-    let every = configured.config.every.0;
+    let timetable = configured.config.timetable();
+    let mut last = now();
     loop {
-        let next = now().div_euclid(every).saturating_add(1).saturating_mul(every);
-        let wait = Duration::from_nanos(next.saturating_sub(now()).unsigned_abs());
+        let request = timetable.next(last, now());
+        let wait = Duration::from_nanos(request.eval_time.saturating_sub(now()).max(0).unsigned_abs());
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = stop.asked() => return Ok(asked_to_end),
         }
         // One evaluation that cannot be made is told of, and the next one catches up.
-        if let Err(failure) = runner.tick(next).await {
+        if let Err(failure) = runner.tick(request).await {
             log(Level::Error, &failure.to_string(), Value::Null);
         }
+        last = request.eval_time;
     }
 }
 
@@ -85,8 +87,8 @@ struct Runner<'a> {
 
 impl Runner<'_> {
     /// An evaluation, and what it has to say of itself.
-    async fn tick(&self, eval_time: i64) -> Result<Ticked, Failure> {
-        let ticked = self.evaluate(eval_time).await;
+    async fn tick(&self, request: Request) -> Result<Ticked, Failure> {
+        let ticked = self.evaluate(request).await;
         let asked = async {
             self.stop.asked().await;
             tokio::time::sleep(LAST_FLUSH).await;
@@ -100,7 +102,7 @@ impl Runner<'_> {
         ticked
     }
 
-    async fn evaluate(&self, eval_time: i64) -> Result<Ticked, Failure> {
+    async fn evaluate(&self, request: Request) -> Result<Ticked, Failure> {
         let files = self.configured.files();
         let host = Host {
             root: self.root,
@@ -114,7 +116,7 @@ impl Runner<'_> {
                 log(level, message, fields);
             },
         };
-        let tick = tick_live(self.evaluator, &files, host, eval_time).await.map_err(|error| match error {
+        let tick = tick_live(self.evaluator, &files, host, request).await.map_err(|error| match error {
             TickError::Future { .. } => Failure::usage(error.to_string()),
             error => Failure::because("could not evaluate", error),
         })?;

@@ -2,7 +2,8 @@
 //!
 //! A file of the partitions that every evaluation lists is new where it was not seen before. Older partitions are listed
 //! one at a time, in turn: what arrived there since the last look is too late by definition. So a span that is late by
-//! less than a day is told of, at the cost of one listing of an hour an evaluation.
+//! less than a day is told of, at the cost of one listing of an hour an evaluation, and a minute where evaluations are
+//! closer to each other.
 
 use fluo_alerts::time;
 use fluo_alerts::trouble::{Subject, Wrong};
@@ -16,7 +17,7 @@ use crate::span_data::ends_of;
 use crate::state::{State, TooLate};
 
 /// How many older partitions are looked at in turn.
-const OLDER_HOURS: u64 = 24;
+const OLDER_HOURS: i64 = 24;
 
 /// Nothing came too late for this long: that is over.
 const QUIET: i64 = Nanos::HOUR.0;
@@ -40,18 +41,21 @@ impl Evaluator {
             for file in files.new.iter().filter(|_| inputs.skip_to.is_none()) {
                 late.count(file, inputs.eval_time.saturating_sub(lateness));
             }
-            let turn = i64::try_from(state.generation % OLDER_HOURS).unwrap_or_default();
-            let hour = Hour(files.hours.start().0 - 1 - turn);
-            let looked = state.pipeline.looked_at.insert(hour.0, inputs.eval_time);
-            let since = looked.unwrap_or(state.pipeline.began_at);
-            for file in inputs.arrivals.files(hour..=hour, inputs.by).await? {
-                let arrived = inputs.arrivals.arrived_at(&file);
-                if since < arrived && arrived <= inputs.eval_time {
-                    late.count(&file, arrived.saturating_sub(lateness));
+            if let Some(hour) = next_look(state, *files.hours.start(), inputs.eval_time) {
+                let looked = state.pipeline.looked_at.insert(hour.0, inputs.eval_time);
+                let since = looked.unwrap_or(state.pipeline.began_at);
+                for file in inputs.arrivals.files(hour..=hour, inputs.by).await? {
+                    let arrived = inputs.arrivals.arrived_at(&file);
+                    if since < arrived && arrived <= inputs.eval_time {
+                        late.count(&file, arrived.saturating_sub(lateness));
+                    }
                 }
             }
         }
-        let oldest = files.hours.start().0 - i64::try_from(OLDER_HOURS).unwrap_or_default();
+        // What is late in these is counted as new. Once they are older, only what comes from then on counts.
+        let arriving = files.hours.start().0..=files.hours.end().0;
+        state.pipeline.looked_at.extend(arriving.map(|hour| (hour, inputs.eval_time)));
+        let oldest = files.hours.start().0 - OLDER_HOURS;
         state.pipeline.looked_at.retain(|hour, _| *hour >= oldest);
         let known = &mut state.pipeline.too_late;
         known.add(late, inputs.eval_time);
@@ -74,6 +78,17 @@ impl Evaluator {
         }
         rules().map(|rule| of(Some(rule))).max().unwrap_or_else(|| of(None))
     }
+}
+
+/// Returns the hour before `start` that was looked at longest ago; `None` where an evaluation of the same minute was
+/// before.
+fn next_look(state: &State, start: Hour, eval_time: i64) -> Option<Hour> {
+    let minute = |time: i64| time.div_euclid(Nanos::MINUTE.0);
+    if minute(state.eval_time) == minute(eval_time) {
+        return None;
+    }
+    let looked_at = |hour: &Hour| state.pipeline.looked_at.get(&hour.0).copied();
+    (1..=OLDER_HOURS).map(|back| Hour(start.0 - back)).min_by_key(looked_at)
 }
 
 impl TooLate {

@@ -51,7 +51,13 @@ impl Deployment {
             stop: &Stop::default(),
             evaluated,
         };
-        tick_live(&self.evaluator, &Files { rules, silences: Vec::new() }, host, eval_time).await
+        tick_live(
+            &self.evaluator,
+            &Files { rules, silences: Vec::new() },
+            host,
+            Request::scheduled(eval_time),
+        )
+        .await
     }
 }
 

@@ -21,7 +21,7 @@ use super::{Finding, Kind, Verification, VerifyError, verify};
 use crate::arrivals::Live;
 use crate::rule_test::spans_of;
 use crate::span_data::SpanData;
-use crate::{Deployed, Evaluator, Host, Settings, Stop, tick};
+use crate::{Deployed, Evaluator, Host, Request, Settings, Stop, tick};
 
 /// An exact rule and one on the grid; the groups of both are an attacker's to choose.
 const RULES: &str = "
@@ -101,7 +101,7 @@ impl Store {
             stop: &Stop::default(),
             evaluated: &|_| {},
         };
-        let ticked = tick(&self.evaluator, &live, deployed, host, at).await.unwrap();
+        let ticked = tick(&self.evaluator, &live, deployed, host, Request::scheduled(at)).await.unwrap();
         assert_eq!(ticked.reports[0].failed_rules, [""; 0]);
         fs::read_to_string(told)
             .unwrap_or_default()

@@ -17,6 +17,7 @@
 //! | `receivers` | a receiver that refuses holds up no other |
 //! | `states` | the state is read as it was written, or not at all |
 //! | `detection` | as early as is sound |
+//! | `arrivals` | what is asked for by arrival is told seconds after its file, and costs nothing where nothing came |
 //!
 //! `support` is the world they run in.
 
@@ -24,6 +25,7 @@
 #![allow(clippy::print_stderr, reason = "how much was tried belongs to the result of a test")]
 
 mod anything;
+mod arrivals;
 mod crashes;
 mod detection;
 mod isolation;

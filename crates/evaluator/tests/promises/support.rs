@@ -18,7 +18,7 @@ use fluo_evaluator::arrivals::{Live, Scheduled};
 use fluo_evaluator::set_back::{SetBack, SetBackError, set_back};
 use fluo_evaluator::span_data::SpanData;
 use fluo_evaluator::tick::TickError;
-use fluo_evaluator::{Deployed, Evaluator, Host, Settings, State, Stop, Ticked, tick};
+use fluo_evaluator::{Cause, Deployed, Evaluator, Host, Request, Settings, State, Stop, Ticked, tick};
 use fluo_rules::SourceFile;
 use fluo_sinks::{Filter, Routed, Sink, SinkError};
 use fluo_spans::layout::Layout;
@@ -497,6 +497,7 @@ pub(crate) struct World {
 #[derive(Debug, Clone)]
 pub(crate) struct Due<'a> {
     pub(crate) eval_time: i64,
+    pub(crate) cause: Cause,
     pub(crate) rules: &'a [SourceFile],
     /// Values of labels that are silenced: `region=b`.
     pub(crate) silenced: &'a [(&'a str, &'a str)],
@@ -505,7 +506,12 @@ pub(crate) struct Due<'a> {
 
 impl<'a> Due<'a> {
     pub(crate) fn at(eval_time: i64, rules: &'a [SourceFile]) -> Self {
-        Self { eval_time, rules, silenced: &[], deadline: None }
+        Self { eval_time, cause: Cause::Schedule, rules, silenced: &[], deadline: None }
+    }
+
+    /// One that is asked for because files may have arrived.
+    pub(crate) fn by_arrival(eval_time: i64, rules: &'a [SourceFile]) -> Self {
+        Self { cause: Cause::Arrival, ..Self::at(eval_time, rules) }
     }
 }
 
@@ -704,7 +710,8 @@ impl World {
         let host =
             Host { root: &root, sinks: &sinks, clock: &now, nonce, deadline, stop, evaluated: &|_| {} };
         let deployed = Deployed { rules: due.rules, mutes: Mutes { silenced: &silenced } };
-        let mut ticking = pin!(tick(&evaluator, &arrivals, deployed, host, due.eval_time));
+        let request = Request { eval_time: due.eval_time, cause: due.cause };
+        let mut ticking = pin!(tick(&evaluator, &arrivals, deployed, host, request));
         poll_fn(|context| match ticking.as_mut().poll(context) {
             Poll::Ready(result) => Poll::Ready(Some(result)),
             Poll::Pending if gate.is_dead() => Poll::Ready(None),

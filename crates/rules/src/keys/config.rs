@@ -50,6 +50,12 @@ pub(super) const CONFIG: &[Key] = &[
         Some("1m"),
         "Distance of the evaluations of `fluo run`, a duration.",
     ),
+    key(
+        "on_arrival",
+        Shape::Duration { zero: false },
+        None,
+        "The least distance of evaluations of `fluo run` because files have arrived, a duration. Left out: only those of `every` are made.",
+    ),
     key("trace_url", Shape::Text, None, "Links to traces, with `{trace_id}` where a trace's id belongs."),
     key(
         "eval_delay",
