@@ -2,11 +2,12 @@
 """What the functions cost: start, memory and time of the binaries that Lambda runs, driven by a Runtime API server.
 
 usage: functions.py start FOLDER [--runs N]
-       functions.py evaluate FOLDER SPANS [--rules N] [--memory MIB] [--minutes N]
+       functions.py evaluate FOLDER SPANS [--rules N] [--memory MIB] [--minutes N] [--on-arrival SECONDS]
        functions.py ingest FOLDER OTLP [--memory MIB] [--s3 URL]
 
 FOLDER holds the binaries `ingest-spans` and `evaluate-rules`. SPANS is a folder that `fluo-bench-spans` made with
-`--minutes` of spans; its files are put into a store minute by minute, before the evaluation that would see them.
+`--minutes` of spans; its files are put into a store minute by minute, before the evaluation that would see them. With
+`--on-arrival` there are evaluations by arrival in between, and files are put there before those.
 OTLP is an object as the collector writes it, which is put into a stand-in of S3 (`--s3`, for example moto's) as often
 as it is ingested.
 """
@@ -217,6 +218,15 @@ def environment(store, endpoint):
             "AWS_ENDPOINT_URL": endpoint}
 
 
+def asking(moment):
+    """The event that asks for the evaluation of a moment: the schedule's at whole minutes, else a request's."""
+    at = datetime.datetime.fromtimestamp(moment / 1000, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if moment % MINUTE == 0:
+        return {"detail-type": "Scheduled Event", "time": at}
+    body = json.dumps({"schema": "fluo.request/v1", "eval_time": at})
+    return {"Records": [{"eventSource": "aws:sqs", "messageId": "1", "body": body}]}
+
+
 def evaluate(args):
     files = sorted((args.spans / "spans").rglob("*.parquet"), key=lambda file: int(file.name.split("-")[1]))
     first = int(files[0].name.split("-")[0])
@@ -229,22 +239,26 @@ def evaluate(args):
         endpoint = "http://127.0.0.1:%d" % topic.server.server_port
         function = Function(args.folder / "evaluate-rules", environment(store, endpoint), args.memory)
         print("minute  files  seconds  processor s  peak MiB")
-        taken = []
-        for minute in range(args.minutes):
-            arrived = [file for file in files if begin + minute * MINUTE < int(file.name.split("-")[1]) <= begin + (minute + 1) * MINUTE]
+        taken, used = [], []
+        step = args.on_arrival * 1000 or MINUTE
+        for moment in range(begin + step, begin + args.minutes * MINUTE + 1, step):
+            arrived = [file for file in files if moment - step < int(file.name.split("-")[1]) <= moment]
             for file in arrived:
                 place = store / "spans" / file.relative_to(args.spans / "spans")
                 place.parent.mkdir(parents=True, exist_ok=True)
                 os.link(file, place)
-            at = datetime.datetime.fromtimestamp((begin + (minute + 1) * MINUTE) / 1000, datetime.timezone.utc)
             before = function.cpu()
-            seconds, _ = function.invoke({"detail-type": "Scheduled Event", "time": at.strftime("%Y-%m-%dT%H:%M:%SZ")})
+            seconds, _ = function.invoke(asking(moment))
             taken.append(seconds)
-            print(f"{minute:6}  {len(arrived):5}  {seconds:7.2f}  {function.cpu() - before:11.2f}  {function.peak():8.0f}")
+            used.append(function.cpu() - before)
+            minute = (moment - begin) / MINUTE
+            print(f"{minute:6.2f}  {len(arrived):5}  {seconds:7.2f}  {used[-1]:11.2f}  {function.peak():8.0f}")
         evaluations = [json.loads(line)["evaluation"] for line in function.said().splitlines() if '"evaluation":' in line]
         failed = [evaluation for evaluation in evaluations if evaluation["failed_rules"] or evaluation["rules"] != args.rules]
         steady = taken[len(taken) // 2:]
+        last = sum(used[-(MINUTE // step):])
         print(f"{args.rules} rules; median of the last {len(steady)} evaluations {statistics.median(steady):.2f} s, "
+              f"processor in the last minute {last:.2f} s, "
               f"peak {function.peak():.0f} MiB, {topic.messages} messages, {len(failed)} evaluations with failed rules")
         for evaluation in failed[:1]:
             print(evaluation)
@@ -293,6 +307,7 @@ def main():
     of_evaluate.add_argument("--rules", type=int, default=100)
     of_evaluate.add_argument("--memory", type=int, default=3008)
     of_evaluate.add_argument("--minutes", type=int, default=12)
+    of_evaluate.add_argument("--on-arrival", type=int, default=0, metavar="SECONDS")
     of_evaluate.set_defaults(run=evaluate)
     of_ingest = commands.add_parser("ingest")
     of_ingest.add_argument("folder", type=pathlib.Path)

@@ -1,12 +1,14 @@
-//! Live, in a replay and in a rule test, the same incident gives the same records: there is one evaluator.
+//! Live, in a replay and in a rule test, the same incident gives the same records: there is one evaluator, whoever asks
+//! for its evaluations.
 
+use fluo_alerts::life_cycle::transition::Status;
 use fluo_alerts::life_cycle::{Mutes, ViolationRecord};
 use fluo_evaluator::arrivals::Live;
 use fluo_evaluator::past::{Arrival, Past};
-use fluo_evaluator::replay::replay;
+use fluo_evaluator::replay::{latest, replay, schedule};
 use fluo_evaluator::rule_test;
 use fluo_evaluator::span_data::SpanData;
-use fluo_evaluator::{Deployed, Evaluator, Host, RuleSet, Settings, Stop, tick};
+use fluo_evaluator::{Deployed, Evaluator, Host, Request, RuleSet, Settings, Stop, Timetable, tick};
 use fluo_rules::SourceFile;
 use fluo_rules::duration::Nanos;
 use fluo_rules::test_file;
@@ -76,57 +78,123 @@ fn evaluator(root: &Root, settings: &Settings) -> Evaluator {
     Evaluator::new(settings.clone(), data)
 }
 
-#[tokio::test]
-async fn live_replay_and_rule_test_give_the_same_records() {
+fn rules() -> ([SourceFile; 1], RuleSet) {
     let files = [SourceFile::new("rules.yml", RULES)];
     let rules = RuleSet::load(&files, &BTreeMap::new());
     assert!(rules.errors.is_empty(), "{:?}", rules.errors);
+    (files, rules)
+}
+
+/// What the rule test finds: its records, the times of its evaluations, and its spans with when they arrive.
+async fn tested(rules: &RuleSet) -> (Vec<ViolationRecord>, Vec<i64>, Vec<(Span, i64)>) {
     let loaded = test_file::load(&[SourceFile::new("rules.test.yml", TEST)]);
     assert_eq!(loaded.findings, []);
     let test = &loaded.tests[0].tests[0];
-    let settings = Settings::default();
-
     let spans = rule_test::spans_of(test);
-    let (tested, times) = rule_test::evaluate(test, &rules, spans.clone(), &settings).await.unwrap();
-    let expected = lines(&tested.records);
+    let evaluated = rule_test::evaluate(test, rules, spans.clone(), &Settings::default()).await;
+    let (tested, times) = evaluated.unwrap();
     assert!(tested.alerts.len() >= 3, "there is something to compare: {:?}", tested.alerts.keys());
+    (tested.records, times, spans)
+}
 
-    let root = Root::in_memory().unwrap();
-    let folder = Path::from("spans");
-    let live = Live { store: Arc::clone(&root.store), spans: folder.clone() };
-    let clock = AtomicI64::new(0);
-    let mutes = Mutes { silenced: &|_| None };
-    let evaluating = evaluator(&root, &settings);
-    let mut by_tick: BTreeMap<i64, Vec<Span>> = BTreeMap::new();
-    for (span, arrives) in spans {
-        by_tick.entry(-((-arrives).div_euclid(MINUTE)) * MINUTE).or_default().push(span);
+/// A store, and an evaluator on it.
+struct Running {
+    root: Root,
+    live: Live,
+    evaluator: Evaluator,
+}
+
+impl Running {
+    fn new() -> Self {
+        let root = Root::in_memory().unwrap();
+        let live = Live { store: Arc::clone(&root.store), spans: Path::from("spans") };
+        let evaluator = evaluator(&root, &Settings::default());
+        Self { root, live, evaluator }
     }
-    for &at in &times {
-        if let Some(spans) = by_tick.remove(&at) {
-            let content = Content::of(at.to_string().as_bytes());
-            let layout = Layout::builtin();
-            write_spans(root.store.as_ref(), &folder, spans, content, at / 1_000_000, &layout).await.unwrap();
+
+    /// Ticks, before each of which a file with those spans arrives that came since the one before: spans, with the
+    /// requests whose ticks see them first. Returns how many evaluations were made.
+    async fn ticks(&self, files: &[SourceFile], requests: &[Request], spans: Vec<(Span, i64)>) -> usize {
+        let mut by_tick: BTreeMap<i64, Vec<Span>> = BTreeMap::new();
+        for (span, arrives) in spans {
+            let first = requests.iter().find(|request| request.eval_time >= arrives).unwrap();
+            by_tick.entry(first.eval_time).or_default().push(span);
         }
-        clock.store(at, Ordering::Relaxed);
-        let now = || clock.load(Ordering::Relaxed);
-        let host = Host {
-            root: &root,
-            sinks: &[],
-            clock: &now,
-            nonce: "live",
-            deadline: None,
-            stop: &Stop::default(),
-            evaluated: &|_| {},
-        };
-        let deployed = Deployed { rules: &files, mutes };
-        let ticked = tick(&evaluating, &live, deployed, host, at).await.unwrap();
-        assert_eq!(ticked.reports.len(), 1);
+        let clock = AtomicI64::new(0);
+        let mut evaluations = 0;
+        for &request in requests {
+            let at = request.eval_time;
+            if let Some(spans) = by_tick.remove(&at) {
+                let content = Content::of(at.to_string().as_bytes());
+                let (store, layout) = (self.root.store.as_ref(), Layout::builtin());
+                write_spans(store, &self.live.spans, spans, content, at / 1_000_000, &layout).await.unwrap();
+            }
+            clock.store(at, Ordering::Relaxed);
+            let now = || clock.load(Ordering::Relaxed);
+            let host = Host {
+                root: &self.root,
+                sinks: &[],
+                clock: &now,
+                nonce: "live",
+                deadline: None,
+                stop: &Stop::default(),
+                evaluated: &|_| {},
+            };
+            let deployed = Deployed { rules: files, mutes: Mutes { silenced: &|_| None } };
+            let ticked = tick(&self.evaluator, &self.live, deployed, host, request).await.unwrap();
+            evaluations += ticked.reports.len();
+        }
+        evaluations
     }
-    assert!(by_tick.is_empty());
-    assert_eq!(stored(&root).await, expected, "live");
 
-    let (from, to) = (times[0], times[times.len() - 1]);
-    let past = Past::find(&root, live, (from, to), &settings, Arrival::Recorded).await.unwrap();
-    let replayed = replay(&evaluator(&root, &settings), &rules, &past.arrivals, times).await.unwrap();
-    assert_eq!(lines(&replayed.records), expected, "replay");
+    /// The same evaluations as a replay finds them.
+    async fn replayed(&self, rules: &RuleSet, times: Vec<i64>) -> Vec<ViolationRecord> {
+        let (range, settings) = ((times[0], times[times.len() - 1]), Settings::default());
+        let past =
+            Past::find(&self.root, self.live.clone(), range, &settings, Arrival::Recorded).await.unwrap();
+        replay(&evaluator(&self.root, &settings), rules, &past.arrivals, times).await.unwrap().records
+    }
+}
+
+#[tokio::test]
+async fn live_replay_and_rule_test_give_the_same_records() {
+    let (files, rules) = rules();
+    let (records, times, spans) = tested(&rules).await;
+    let expected = lines(&records);
+    let running = Running::new();
+    let requests: Vec<Request> = times.iter().copied().map(Request::scheduled).collect();
+    assert_eq!(running.ticks(&files, &requests, spans).await, times.len());
+    assert_eq!(stored(&running.root).await, expected, "live");
+    assert_eq!(lines(&running.replayed(&rules, times).await), expected, "replay");
+}
+
+/// What is found in the end, each with its id.
+fn found(records: &[ViolationRecord]) -> Vec<(String, String)> {
+    let valid = latest(records).into_iter().filter(|record| record.status == Status::Valid);
+    valid.map(|record| (record.id.to_string(), serde_json::to_string(&record.violation).unwrap())).collect()
+}
+
+#[tokio::test]
+async fn looks_between_the_schedule_s_evaluations_find_what_those_alone_find_and_a_replay_does_too() {
+    let (files, rules) = rules();
+    let (records, times, spans) = tested(&rules).await;
+    let (first, last, second) = (times[0], times[times.len() - 1], Nanos::SECOND.0);
+    let timetable = Timetable { every: MINUTE, on_arrival: Some(5 * second) };
+    let mut requests = vec![Request::scheduled(first)];
+    while requests[requests.len() - 1].eval_time < last {
+        let before = requests[requests.len() - 1].eval_time;
+        requests.push(timetable.next(before, before));
+    }
+    let running = Running::new();
+    let evaluations = running.ticks(&files, &requests, spans).await;
+    assert!((2 * times.len()..requests.len()).contains(&evaluations), "{evaluations} of {}", requests.len());
+    let live: Vec<ViolationRecord> =
+        stored(&running.root).await.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    // An episode's id is that of its start as first told, which looks see earlier.
+    let violations = |records: &[ViolationRecord]| -> Vec<String> {
+        found(records).into_iter().map(|(_, violation)| violation).collect()
+    };
+    assert_eq!(violations(&live), violations(&records), "whenever it is looked at");
+    let times = std::iter::once(first).chain(schedule(first, last, 5 * second)).collect();
+    assert_eq!(found(&running.replayed(&rules, times).await), found(&live), "replay");
 }

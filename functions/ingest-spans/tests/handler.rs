@@ -545,7 +545,7 @@ async fn spans_are_ingested_though_nobody_can_be_asked_and_the_next_object_asks_
 #[test]
 fn a_queue_of_requests_needs_the_length_of_a_slot() {
     let of = |variables: &[(&'static str, &'static str)]| {
-        let asking = Asking::of(&Environment::from_iter(variables.iter().copied()));
+        let asking = Asking::of(&variables.iter().copied().collect());
         asking.map(|asking| asking.is_some()).map_err(|error| error.to_string())
     };
     let queue = (

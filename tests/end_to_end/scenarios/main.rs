@@ -11,6 +11,7 @@ mod catch_up;
 mod chat;
 mod encodings;
 mod incident;
+mod on_arrival;
 mod own_traces;
 mod parts;
 mod redelivery;

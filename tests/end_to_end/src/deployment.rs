@@ -53,6 +53,8 @@ pub struct Deployment {
     pub bucket: Bucket,
     /// What the bucket tells of `raw/`.
     pub raw: Inbox,
+    /// Where `ingest-spans` asks for evaluations, with `OnArrivalSeconds`.
+    pub requests: Option<Queue>,
     /// Where notifications are published.
     pub topic: Topic,
     /// A queue of the team's own, behind the topic, with raw message delivery.
@@ -74,6 +76,15 @@ pub struct Deployment {
 impl Deployment {
     /// Deploys everything, named after the scenario, with the origin's rule. No queue is connected to its function yet.
     pub async fn create(name: &str) -> Self {
+        Self::with(name, None).await
+    }
+
+    /// The same with evaluations on arrival, at most one in so many seconds.
+    pub async fn evaluating_on_arrival(name: &str, seconds: u64) -> Self {
+        Self::with(name, Some(Duration::from_secs(seconds))).await
+    }
+
+    async fn with(name: &str, on_arrival: Option<Duration>) -> Self {
         let aws = Aws::connect();
         let network = Network::to(aws.endpoint()).await;
         let bucket = Bucket::create(&aws, &format!("fluo-{name}")).await;
@@ -92,7 +103,17 @@ impl Deployment {
         let chat = Chat::open().await;
         let secret = secrets::keep(&aws, &format!("{name}-secrets"), &json!({"CHAT_URL": chat.url()})).await;
 
-        let ingest = function(&network, name, "ingest-spans", &[("FLUO_STORE", &bucket.uri())]);
+        let mut of_ingest = vec![("FLUO_STORE".to_owned(), bucket.uri())];
+        let mut requests = None;
+        if let Some(slot) = on_arrival {
+            let queue = Queue::delayed(&aws, &format!("{name}-evaluate-rules.fifo"), slot, HIDDEN).await;
+            of_ingest.push(("FLUO_ON_ARRIVAL".to_owned(), format!("{}s", slot.as_secs())));
+            of_ingest.push(("FLUO_REQUEST_QUEUE_URL".to_owned(), queue.url().to_owned()));
+            requests = Some(queue);
+        }
+        let of_ingest: Vec<_> =
+            of_ingest.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let ingest = function(&network, name, "ingest-spans", &of_ingest);
         let evaluate = evaluator(&network, name, &bucket, &topic, &[]);
         let notify = function(
             &network,
@@ -110,6 +131,7 @@ impl Deployment {
             network,
             bucket,
             raw,
+            requests,
             topic,
             records,
             web,
@@ -124,6 +146,12 @@ impl Deployment {
     /// Connects the queue of raw objects to `ingest-spans`.
     pub fn ingesting(&self) -> EventSource {
         EventSource::start(&self.raw.queue, &self.ingest, 2)
+    }
+
+    /// Connects the queue of requests to `evaluate-rules`: one batch at a time, as all are of one group.
+    pub fn evaluating(&self) -> EventSource {
+        let requests = self.requests.as_ref().expect("it evaluates on arrival");
+        EventSource::start(requests, &self.evaluate, 1)
     }
 
     /// Connects the queue of notifications to `notify-chat`.

@@ -63,7 +63,7 @@ async fn process(queue: &Queue, function: &Function, messages: &[Value]) {
 pub fn event(queue: &Queue, messages: &[Value]) -> Value {
     let record = |message: &Value| {
         let attribute = |name: &str| message["Attributes"][name].clone();
-        json!({
+        let mut record = json!({
             "messageId": message["MessageId"],
             "receiptHandle": message["ReceiptHandle"],
             "body": message["Body"],
@@ -78,7 +78,13 @@ pub fn event(queue: &Queue, messages: &[Value]) -> Value {
             "eventSource": "aws:sqs",
             "eventSourceARN": queue.arn(),
             "awsRegion": REGION,
-        })
+        });
+        for of_fifo in ["SequenceNumber", "MessageGroupId", "MessageDeduplicationId"] {
+            if !attribute(of_fifo).is_null() {
+                record["attributes"][of_fifo] = attribute(of_fifo);
+            }
+        }
+        record
     };
     json!({"Records": messages.iter().map(record).collect::<Vec<_>>()})
 }

@@ -38,6 +38,12 @@ impl Queue {
         Self::with(aws, name, json!({"RedrivePolicy": policy.to_string(), "VisibilityTimeout": hidden})).await
     }
 
+    /// Makes a queue whose messages are delivered after a while, as that of requests for evaluations.
+    pub async fn delayed(aws: &Aws, name: &str, delay: Duration, hidden: Duration) -> Self {
+        let (delay, hidden) = (delay.as_secs().to_string(), hidden.as_secs().to_string());
+        Self::with(aws, name, json!({"DelaySeconds": delay, "VisibilityTimeout": hidden})).await
+    }
+
     async fn with(aws: &Aws, name: &str, mut attributes: Value) -> Self {
         if std::path::Path::new(name).extension().is_some_and(|end| end == "fifo") {
             attributes["FifoQueue"] = "true".into();
@@ -54,6 +60,11 @@ impl Queue {
     /// Its ARN.
     pub fn arn(&self) -> &str {
         &self.arn
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Sends a message.
