@@ -7,6 +7,7 @@ mod files;
 mod former;
 mod lateness;
 mod missing;
+mod news;
 mod observe;
 mod rules;
 pub(crate) mod set_aside;
@@ -25,8 +26,9 @@ use fluo_store::{DataFile, Hour, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use files::{Arrived, Files};
+use files::Files;
 use missing::{data_files, give_up, names, outage};
+use news::Arrived;
 use observe::{Asked, Seen};
 use rules::rule_files;
 
@@ -114,24 +116,6 @@ impl Evaluator {
     pub async fn evaluate(&self, before: State, inputs: Inputs<'_>) -> Result<Evaluation, StoreError> {
         let arrived = self.arrived(before, inputs).await?;
         self.evaluate_arrived(arrived, inputs).await
-    }
-
-    /// The same where a file with spans has arrived that no evaluation has seen before; `None` where none has. Then
-    /// nothing was read but the listing.
-    ///
-    /// # Errors
-    ///
-    /// As for [`evaluate`](Self::evaluate).
-    pub async fn evaluate_news(
-        &self,
-        before: State,
-        inputs: Inputs<'_>,
-    ) -> Result<Option<Evaluation>, StoreError> {
-        let arrived = self.arrived(before, inputs).await?;
-        if arrived.files.new.is_empty() {
-            return Ok(None);
-        }
-        self.evaluate_arrived(arrived, inputs).await.map(Some)
     }
 
     async fn evaluate_arrived(&self, arrived: Arrived, inputs: Inputs<'_>) -> Result<Evaluation, StoreError> {

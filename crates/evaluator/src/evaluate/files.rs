@@ -39,26 +39,7 @@ pub(super) struct Files {
     pub(super) arrived: Vec<Stretch>,
 }
 
-/// A state that knows what has arrived, and of which nothing has been judged yet.
-pub(super) struct Arrived {
-    pub(super) state: State,
-    /// No evaluation was before.
-    pub(super) first: bool,
-    pub(super) files: Files,
-    pub(super) report: Report,
-}
-
 impl Evaluator {
-    /// Lists the files, and puts down in the state what has arrived.
-    pub(super) async fn arrived(&self, before: State, inputs: Inputs<'_>) -> Result<Arrived, StoreError> {
-        let first = before.is_new();
-        let mut state = before;
-        state.unread.clear();
-        let mut report = Report { eval_time: inputs.eval_time, ..Report::default() };
-        let files = self.arrive(&mut state, inputs, first, &mut report).await?;
-        Ok(Arrived { state, first, files, report })
-    }
-
     /// The partitions in which files still arrive.
     pub(super) fn arriving(&self, state: &State, inputs: Inputs<'_>) -> RangeInclusive<Hour> {
         let rules = inputs.rules.rules.values().map(|known| Some(known.rule.as_ref()));
@@ -73,7 +54,7 @@ impl Evaluator {
     }
 
     /// Finds out which files are new.
-    async fn arrive(
+    pub(super) async fn arrive(
         &self,
         state: &mut State,
         inputs: Inputs<'_>,

@@ -5,9 +5,10 @@ use std::sync::atomic::AtomicI64;
 
 use fluo_evaluator::{Cause, Timetable};
 use fluo_rules::SourceFile;
+use fluo_spans::span::Status;
 
 use crate::support::{
-    Due, Fate, Gate, MINUTE, NOON, SECOND, Turns, World, failures, files, good, minute, random,
+    Due, Fate, Gate, MINUTE, NOON, SECOND, Turns, World, failures, files, good, minute, random, span,
 };
 
 const RULES: &str = "
@@ -86,6 +87,24 @@ async fn where_nothing_has_arrived_nothing_is_evaluated_and_nothing_written() {
     }
     // The process wrote anew what it does not know to be written, which changes nothing.
     assert_eq!(world.objects("").await, before);
+}
+
+/// A look that comes late sees files that were written behind its time, and leaves what ended there to the next one.
+#[tokio::test]
+async fn what_was_seen_ahead_of_its_time_is_told_by_the_next_look() {
+    let (mut world, rules) = running().await;
+    for evaluation in [Due::by_arrival(at(1, 30), &rules), Due::at(minute(2), &rules)] {
+        let time = evaluation.eval_time;
+        let region = if time == minute(2) { "b" } else { "a" };
+        let spans = (0..6).map(|nth| span("auth", region, Status::Error, time + SECOND + nth)).collect();
+        world.arrive(time + 2 * SECOND, spans).await;
+        world.tick(evaluation).await;
+        assert_eq!(world.news(), Vec::<String>::new(), "it is not that time yet");
+        world.tick(Due::by_arrival(time + 5 * SECOND, &rules)).await;
+        assert_eq!(world.news(), [format!("firing auth-failures {region}")]);
+        let idle = world.tick(Due::by_arrival(time + 10 * SECOND, &rules)).await;
+        assert!(idle.nothing_new);
+    }
 }
 
 #[tokio::test]
