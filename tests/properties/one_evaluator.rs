@@ -13,7 +13,7 @@ use fluo_rules::test_file;
 use fluo_spans::layout::Layout;
 use fluo_spans::span::Span;
 use fluo_store::records::read_violations;
-use fluo_store::{Content, Root, write_spans};
+use fluo_store::{Content, Packing, Root, write_spans};
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -105,7 +105,8 @@ async fn live_replay_and_rule_test_give_the_same_records() {
         if let Some(spans) = by_tick.remove(&at) {
             let content = Content::of(at.to_string().as_bytes());
             let layout = Layout::builtin();
-            write_spans(root.store.as_ref(), &folder, spans, content, at / 1_000_000, &layout).await.unwrap();
+            let (store, at_ms) = (root.store.as_ref(), at / 1_000_000);
+            write_spans(store, &folder, spans, content, at_ms, &layout, Packing::Small).await.unwrap();
         }
         clock.store(at, Ordering::Relaxed);
         let now = || clock.load(Ordering::Relaxed);

@@ -64,6 +64,7 @@ pub use ingest::{IngestOptions, Ingested, Written, WrittenFile, ingest_object, w
 pub use list::{DataFile, Foreign, Listing, list, list_hours, list_range, newly_arrived, resolve_root};
 pub use names::{Content, DataFileName, Hour, hours_of};
 pub use open_file::{OpenFile, ingested_at_ms, open};
+pub use parquet_write::Packing;
 pub use put::{Put, put_if_absent};
 pub use root::{Root, etag, open_root};
 pub use versioned::{ConditionalStore, Swap, Version, Versioned, VersionedFolder, probe};

@@ -5,6 +5,7 @@
 //! they came in. (Bytes are promised for the same build and layout only: a newer compressor may differ.) A file whose
 //! spans are more than memory should hold at once is sorted within its row groups, each of which says so.
 
+mod packing;
 mod properties;
 
 use arrow::array::RecordBatch;
@@ -21,6 +22,8 @@ use parquet::file::metadata::KeyValue;
 use crate::counts::FileCounts;
 use crate::error::StoreError;
 use crate::seal::sealed;
+
+pub use packing::Packing;
 
 /// Spans in a row group: large enough to compress, small enough that some can be skipped.
 pub const ROW_GROUP_ROWS: usize = 128 * 1024;
@@ -48,7 +51,7 @@ pub fn to_parquet(spans: Vec<Span>, ingested_at_ms: i64, layout: &Layout) -> Res
     let mut keys: Vec<SpanKey> = spans.iter().map(Span::key).collect();
     keys.sort_unstable();
     let unique = keys.iter().zip(keys.iter().skip(1)).all(|(one, next)| one != next);
-    let mut file = SpanFileWriter::new(layout);
+    let mut file = SpanFileWriter::new(layout, Packing::Small);
     file.add(spans, ingested_at_ms)?;
     file.finish(&FileCounts::default(), unique)
 }
@@ -57,6 +60,7 @@ pub fn to_parquet(spans: Vec<Span>, ingested_at_ms: i64, layout: &Layout) -> Res
 /// more than a run is in memory beside the file.
 pub struct SpanFileWriter<'l> {
     layout: &'l Layout,
+    packing: Packing,
     /// None before the first run: how columns are encoded depends on it.
     writer: Option<ArrowWriter<Vec<u8>>>,
     /// The metadata of every row group, for the footer.
@@ -65,9 +69,10 @@ pub struct SpanFileWriter<'l> {
 
 impl<'l> SpanFileWriter<'l> {
     /// An empty file.
-    pub fn new(layout: &'l Layout) -> Self {
+    pub fn new(layout: &'l Layout, packing: Packing) -> Self {
         Self {
             layout,
+            packing,
             writer: None,
             row_group_cost: COLUMN_COST * span_schema(layout).flattened_fields().len(),
         }
@@ -95,7 +100,7 @@ impl<'l> SpanFileWriter<'l> {
     fn writer(&mut self, first: Option<&RecordBatch>) -> Result<&mut ArrowWriter<Vec<u8>>, ParquetError> {
         Ok(match &mut self.writer {
             Some(writer) => writer,
-            none => none.insert(started(self.layout, first)?),
+            none => none.insert(started(self.layout, self.packing, first)?),
         })
     }
 
@@ -125,11 +130,15 @@ impl<'l> SpanFileWriter<'l> {
 }
 
 /// The writer of an empty file, which tells readers nothing of Arrow: they know the columns of its layout.
-fn started(layout: &Layout, first: Option<&RecordBatch>) -> Result<ArrowWriter<Vec<u8>>, ParquetError> {
+fn started(
+    layout: &Layout,
+    packing: Packing,
+    first: Option<&RecordBatch>,
+) -> Result<ArrowWriter<Vec<u8>>, ParquetError> {
     let schema = span_schema(layout);
     let options = ArrowWriterOptions::new()
         .with_skip_arrow_metadata(true)
-        .with_properties(properties::of(layout, &schema, first)?);
+        .with_properties(properties::of(layout, packing, &schema, first)?);
     ArrowWriter::try_new_with_options(Vec::new(), schema, options)
 }
 

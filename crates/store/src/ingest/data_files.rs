@@ -20,7 +20,7 @@ use super::Written;
 use crate::counts::FileCounts;
 use crate::error::StoreError;
 use crate::names::{Content, DataFileName, Hour};
-use crate::parquet_write::SpanFileWriter;
+use crate::parquet_write::{Packing, SpanFileWriter};
 
 const NS_PER_MS: i64 = 1_000_000;
 
@@ -37,6 +37,7 @@ const MAX_HOURS: usize = 4_096;
 /// The data files of an object.
 pub(super) struct DataFiles<'l> {
     layout: &'l Layout,
+    packing: Packing,
     written: Written,
     late_before_ns: Option<i64>,
     hours: BTreeMap<Hour, HourFile<'l>>,
@@ -150,12 +151,14 @@ impl HourFile<'_> {
 impl<'l> DataFiles<'l> {
     pub(super) fn new(
         layout: &'l Layout,
+        packing: Packing,
         written: Written,
         late_before_ns: Option<i64>,
         memory: Memory,
     ) -> Self {
         Self {
             layout,
+            packing,
             written,
             late_before_ns,
             memory,
@@ -215,7 +218,7 @@ impl<'l> DataFiles<'l> {
         }
         let writer = match &mut file.file {
             Some(writer) => writer,
-            none => none.insert(SpanFileWriter::new(self.layout)),
+            none => none.insert(SpanFileWriter::new(self.layout, self.packing)),
         };
         // Where all have come, it is known which end is the newest. Before, it may yet be another: a file with spans of
         // two times of ingest was written at the later one.
@@ -230,7 +233,7 @@ impl<'l> DataFiles<'l> {
     /// All files. What the object held and could not be placed is told in the last of them.
     pub(super) fn finish(mut self, content: Content, set_aside: &SetAside) -> Result<Encoded, StoreError> {
         self.memory.decompressed = 0;
-        let layout = self.layout;
+        let (layout, packing) = (self.layout, self.packing);
         let name = |ends: (i64, i64), rows| {
             DataFileName::new(ends.0..=ends.1, rows, content, layout.number, DECODER_VERSION)
         };
@@ -258,7 +261,7 @@ impl<'l> DataFiles<'l> {
         if files.is_empty() && !set_aside.is_empty() {
             let at_ns = self.written.at_ms(0).saturating_mul(NS_PER_MS);
             let counts = FileCounts::new(set_aside, &Mended::default());
-            let parquet = Bytes::from(SpanFileWriter::new(layout).finish(&counts, true)?);
+            let parquet = Bytes::from(SpanFileWriter::new(layout, packing).finish(&counts, true)?);
             let (late, mended, set_aside) = (0, Mended::default(), set_aside.clone());
             files.push(EncodedFile { name: name((at_ns, at_ns), 0)?, late, mended, set_aside, parquet });
         }

@@ -24,7 +24,7 @@ use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
-use super::ROW_GROUP_ROWS;
+use super::{Packing, ROW_GROUP_ROWS};
 
 /// Zstandard level; beyond 6, time grows faster than files shrink.
 const ZSTD_LEVEL: i32 = 6;
@@ -58,13 +58,14 @@ pub(super) const PLAIN: [&str; 7] = [
 /// that are known are one batch.
 pub(super) fn of(
     layout: &Layout,
+    packing: Packing,
     schema: &Schema,
     first: Option<&RecordBatch>,
 ) -> Result<WriterProperties, ParquetError> {
     let metadata =
         layout_metadata(layout).into_iter().map(|(key, value)| KeyValue::new(key, value)).collect();
     let mut properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
+        .set_compression(compression(packing, ZSTD_LEVEL)?)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_data_page_size_limit(PAGE_BYTES)
         .set_statistics_enabled(EnabledStatistics::Page)
@@ -91,8 +92,8 @@ pub(super) fn of(
                 .set_column_encoding(column.path().clone(), Encoding::PLAIN);
         }
         if parts[0] == columns::RESOURCE_ATTRIBUTES {
-            let level = ZstdLevel::try_new(RESOURCE_ZSTD_LEVEL)?;
-            properties = properties.set_column_compression(column.path().clone(), Compression::ZSTD(level));
+            let compression = compression(packing, RESOURCE_ZSTD_LEVEL)?;
+            properties = properties.set_column_compression(column.path().clone(), compression);
         }
         if [columns::SERVICE_NAME, columns::END_TIME].contains(&parts[0].as_str()) {
             sorting.push(SortingColumn { column_idx: index, descending: false, nulls_first: true });
@@ -105,4 +106,11 @@ pub(super) fn of(
             .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
     }
     Ok(properties.set_sorting_columns(Some(sorting)).build())
+}
+
+fn compression(packing: Packing, level: i32) -> Result<Compression, ParquetError> {
+    Ok(match packing {
+        Packing::Small => Compression::ZSTD(ZstdLevel::try_new(level)?),
+        Packing::Quick => Compression::UNCOMPRESSED,
+    })
 }

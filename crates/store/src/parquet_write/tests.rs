@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use fluo_spans::schema::layout_metadata;
 use fluo_spans::span::{Attributes, Kind, Resource, Status};
-use parquet::basic::Encoding;
+use parquet::basic::{Compression, Encoding};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
@@ -108,7 +108,7 @@ fn only_what_a_small_file_has_no_value_of_has_no_dictionary() {
         ("a value in a later run", vec![shuffled(), vec![with_a_route(6)]], false),
         ("a value in a later batch", vec![many()], true),
     ] {
-        let mut file = SpanFileWriter::new(&layout);
+        let mut file = SpanFileWriter::new(&layout, Packing::Small);
         for run in runs {
             file.add(run, 1).unwrap();
         }
@@ -194,4 +194,19 @@ fn large_spans_are_cut_into_batches_and_none_is_lost() {
 fn no_spans_are_a_file_too() {
     let parquet = to_parquet(Vec::new(), 1, &Layout::builtin()).unwrap();
     assert_eq!(metadata(&parquet.into()).file_metadata().num_rows(), 0);
+}
+
+#[tokio::test]
+async fn a_file_of_a_moment_holds_the_same_and_is_not_compressed() {
+    let layout = Layout::builtin();
+    let file = |packing| {
+        let mut file = SpanFileWriter::new(&layout, packing);
+        file.add(shuffled(), 1).unwrap();
+        Bytes::from(file.finish(&FileCounts::default(), true).unwrap())
+    };
+    let (small, quick) = (file(Packing::Small), file(Packing::Quick));
+    for column in metadata(&quick).row_group(0).columns() {
+        assert_eq!(column.compression(), Compression::UNCOMPRESSED, "{}", column.column_path());
+    }
+    assert_eq!(read_back(quick).await, read_back(small).await);
 }
