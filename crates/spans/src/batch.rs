@@ -5,6 +5,7 @@
 //! For every span and layout, `from_batch(to_batch(spans)) == spans`. A promoted key is in its column and
 //! nowhere else.
 
+mod dictionary;
 mod from_arrow;
 mod to_arrow;
 

@@ -71,10 +71,9 @@ impl Memory {
         self.limit.saturating_sub(WORKING).saturating_sub(self.raw)
     }
 
-    /// Says whether files of this size are too much. Each of them is written a second time, with its checksums.
+    /// Says whether files of this size are too much.
     fn check(&self, files: u64) -> Result<(), StoreError> {
-        let beside = self.decompressed.max(files);
-        if files.saturating_add(beside) > self.left() {
+        if files.saturating_add(self.decompressed) > self.left() {
             return Err(StoreError::TooMuchMemory { limit: self.limit });
         }
         Ok(())
@@ -223,7 +222,7 @@ impl<'l> DataFiles<'l> {
         // Where all have come, it is known which end is the newest. Before, it may yet be another: a file with spans of
         // two times of ingest was written at the later one.
         let before = writer.cost();
-        writer.add(unique.spans, self.written.at_ms(self.newest_end_ns))?;
+        writer.add(&unique.spans, self.written.at_ms(self.newest_end_ns))?;
         let keys = EARLIER_COST * (file.earlier.len() - known);
         let grown = u64::try_from(writer.cost().saturating_sub(before) + keys).unwrap_or(u64::MAX);
         self.cost = self.cost.saturating_add(grown);

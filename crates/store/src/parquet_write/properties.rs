@@ -1,4 +1,4 @@
-//! The encoding of each column of a data file.
+//! The encoding of each column of a data file, and how far its pages are compressed.
 //!
 //! | columns | encoding | since |
 //! | --- | --- | --- |
@@ -18,7 +18,7 @@ use arrow::datatypes::Schema;
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::{columns, layout_metadata};
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::basic::Encoding;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -54,18 +54,17 @@ pub(super) const PLAIN: [&str; 7] = [
     columns::DROPPED_LINKS,
 ];
 
-/// The properties of a data file in a layout, whose Arrow schema is `schema`. `first`: the first of its spans, where all
-/// that are known are one batch.
+/// The properties of a data file in a layout, whose Arrow schema is `schema`, and the level of compression of each column.
+/// `first`: the first of its spans, where all that are known are one batch.
 pub(super) fn of(
     layout: &Layout,
     packing: Packing,
     schema: &Schema,
     first: Option<&RecordBatch>,
-) -> Result<WriterProperties, ParquetError> {
+) -> Result<(WriterProperties, Vec<Option<i32>>), ParquetError> {
     let metadata =
         layout_metadata(layout).into_iter().map(|(key, value)| KeyValue::new(key, value)).collect();
     let mut properties = WriterProperties::builder()
-        .set_compression(compression(packing, ZSTD_LEVEL)?)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_data_page_size_limit(PAGE_BYTES)
         .set_statistics_enabled(EnabledStatistics::Page)
@@ -78,7 +77,7 @@ pub(super) fn of(
         let empty = columns.filter(|(_, column)| column.logical_null_count() == column.len());
         plain.extend(empty.map(|(field, _)| field.name().as_str()));
     }
-    let mut sorting = Vec::new();
+    let (mut sorting, mut levels) = (Vec::new(), Vec::new());
     for (index, column) in (0_i32..).zip(ArrowSchemaConverter::new().convert(schema)?.columns()) {
         let parts = column.path().parts();
         let nested = parts.len() > 1;
@@ -91,10 +90,7 @@ pub(super) fn of(
                 .set_column_dictionary_enabled(column.path().clone(), false)
                 .set_column_encoding(column.path().clone(), Encoding::PLAIN);
         }
-        if parts[0] == columns::RESOURCE_ATTRIBUTES {
-            let compression = compression(packing, RESOURCE_ZSTD_LEVEL)?;
-            properties = properties.set_column_compression(column.path().clone(), compression);
-        }
+        levels.push(level(packing, &parts[0]));
         if [columns::SERVICE_NAME, columns::END_TIME].contains(&parts[0].as_str()) {
             sorting.push(SortingColumn { column_idx: index, descending: false, nulls_first: true });
         }
@@ -105,12 +101,15 @@ pub(super) fn of(
             .set_column_dictionary_enabled(path.clone(), false)
             .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
     }
-    Ok(properties.set_sorting_columns(Some(sorting)).build())
+    Ok((properties.set_sorting_columns(Some(sorting)).build(), levels))
 }
 
-fn compression(packing: Packing, level: i32) -> Result<Compression, ParquetError> {
-    Ok(match packing {
-        Packing::Small => Compression::ZSTD(ZstdLevel::try_new(level)?),
-        Packing::Quick => Compression::UNCOMPRESSED,
-    })
+/// The level of compression of a column; none where it stays as it is.
+fn level(packing: Packing, column: &str) -> Option<i32> {
+    match (packing, column) {
+        // Ids of spans are random, and each comes once.
+        (Packing::Quick, _) | (_, columns::SPAN_ID) => None,
+        (Packing::Small, columns::RESOURCE_ATTRIBUTES) => Some(RESOURCE_ZSTD_LEVEL),
+        (Packing::Small, _) => Some(ZSTD_LEVEL),
+    }
 }

@@ -1,7 +1,5 @@
 //! The bytes of a data file.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use fluo_spans::schema::layout_metadata;
 use fluo_spans::span::{Attributes, Kind, Resource, Status};
@@ -110,7 +108,7 @@ fn only_what_a_small_file_has_no_value_of_has_no_dictionary() {
     ] {
         let mut file = SpanFileWriter::new(&layout, Packing::Small);
         for run in runs {
-            file.add(run, 1).unwrap();
+            file.add(&run, 1).unwrap();
         }
         let metadata = metadata(&Bytes::from(file.finish(&FileCounts::default(), true).unwrap()));
         assert_eq!(metadata.file_metadata().schema().get_fields().len(), span_schema(&layout).fields().len());
@@ -187,7 +185,7 @@ fn large_spans_are_cut_into_batches_and_none_is_lost() {
     };
     let spans = [span(None, 1, 2), huge, span(None, 1, 3)];
     assert_eq!(batches(&spans).map(<[Span]>::len).collect::<Vec<_>>(), [1, 1, 1]);
-    assert_eq!(batches(&[]).count(), 0);
+    assert_eq!(batches::<Span>(&[]).count(), 0);
 }
 
 #[test]
@@ -201,7 +199,7 @@ async fn a_file_of_a_moment_holds_the_same_and_is_not_compressed() {
     let layout = Layout::builtin();
     let file = |packing| {
         let mut file = SpanFileWriter::new(&layout, packing);
-        file.add(shuffled(), 1).unwrap();
+        file.add(&shuffled(), 1).unwrap();
         Bytes::from(file.finish(&FileCounts::default(), true).unwrap())
     };
     let (small, quick) = (file(Packing::Small), file(Packing::Quick));
