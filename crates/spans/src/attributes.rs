@@ -61,9 +61,15 @@ impl Pairs {
         *self = kept;
     }
 
+    /// The bytes of the key at this place, by which it is sorted.
+    fn key(&self, at: usize) -> &[u8] {
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before].1);
+        &self.text.as_bytes()[start..self.ends[at].0]
+    }
+
     /// Returns whether each key is greater than the one before.
     fn is_sorted(&self) -> bool {
-        (1..self.len()).all(|at| self.get(at - 1).0 < self.get(at).0)
+        (1..self.len()).all(|at| self.key(at - 1) < self.key(at))
     }
 }
 
@@ -86,11 +92,11 @@ impl Attributes {
         }
         let mut order: Vec<usize> = (0..pairs.len()).collect();
         // The sort is stable: the last of a run of equal keys is the last received.
-        order.sort_by(|left, right| pairs.get(*left).0.cmp(pairs.get(*right).0));
+        order.sort_by(|left, right| pairs.key(*left).cmp(pairs.key(*right)));
         let mut sorted = Pairs::with_capacity(pairs.text.len(), pairs.len());
         for (place, at) in order.iter().enumerate() {
-            let (key, value) = pairs.get(*at);
-            if order.get(place + 1).is_none_or(|next| pairs.get(*next).0 != key) {
+            if order.get(place + 1).is_none_or(|next| pairs.key(*next) != pairs.key(*at)) {
+                let (key, value) = pairs.get(*at);
                 sorted.push(key, value);
             }
         }

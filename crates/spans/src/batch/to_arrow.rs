@@ -17,7 +17,7 @@ use super::BatchError;
 use super::dictionary::{Dictionary, dictionary, shared};
 use crate::layout::{AttributeScope, Layout};
 use crate::schema::{SPAN_ID_BYTES, TRACE_ID_BYTES, element, event_fields, link_fields, span_schema};
-use crate::span::{Attributes, Span};
+use crate::span::{Attributes, Kind, Span, Status};
 
 /// The columns of `spans`, in their order, as they lie in files of `layout`.
 ///
@@ -40,6 +40,9 @@ pub fn to_batch<S: Borrow<Span>>(
     }
     let resources = Shared::of(spans.iter().map(|span| &*span.resource));
     let scopes = Shared::of(spans.iter().map(|span| &*span.scope));
+    // Their numbers are their places among all.
+    let kinds: Vec<usize> = spans.iter().map(|span| span.kind as usize).collect();
+    let statuses: Vec<usize> = spans.iter().map(|span| span.status as usize).collect();
     let (of_resource, of_scope) = (|| resources.all.iter(), || scopes.all.iter());
     let mut columns: Vec<ArrayRef> = vec![
         ids(TRACE_ID_BYTES, rows, spans.iter().map(|span| Some(&span.trace_id[..])))?,
@@ -49,8 +52,8 @@ pub fn to_batch<S: Borrow<Span>>(
         integers(spans.iter().map(|span| span.flags)),
         dictionary(spans.iter().map(|span| Some(span.name.as_str())))?,
         shared(of_resource().map(|resource| resource.service_name.as_deref()), &resources.rows)?,
-        dictionary(spans.iter().map(|span| Some(span.kind.as_str())))?,
-        dictionary(spans.iter().map(|span| Some(span.status.as_str())))?,
+        shared(Kind::ALL.into_iter().map(|kind| Some(kind.as_str())), &kinds)?,
+        shared(Status::ALL.into_iter().map(|status| Some(status.as_str())), &statuses)?,
         dictionary(spans.iter().map(|span| non_empty(&span.status_message)))?,
         times(spans.iter().map(|span| span.start_ns)),
         times(spans.iter().map(|span| span.end_ns)),

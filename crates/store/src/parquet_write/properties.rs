@@ -3,7 +3,7 @@
 //! | columns | encoding | since |
 //! | --- | --- | --- |
 //! | ids | plain, no statistics | they are random |
-//! | `end_time`, `duration_ns` | differences | they are read most, and neighbours are close |
+//! | `end_time`, `duration_ns` | differences; in a small file plain | they are read most, and neighbours are close; in a small file they are not |
 //! | `start_time`, and numbers that are nearly always one | plain | the compressor finds more than differences or a dictionary |
 //! | what is inside maps and lists | plain, no statistics | neighbours repeat whole runs of entries, which a dictionary's packed indices hide from the compressor |
 //! | texts of which a small file has no value | plain | an empty dictionary takes more than the column |
@@ -39,6 +39,9 @@ const PAGE_BYTES: usize = 8 << 20;
 /// Identifiers: random, so that statistics over them say nothing and would only make footers larger. (The
 /// writer makes no dictionaries of them; ADR 0001 says what that costs.)
 pub(super) const ID_COLUMNS: [&str; 3] = [columns::TRACE_ID, columns::SPAN_ID, columns::PARENT_SPAN_ID];
+
+/// The most spans of a file in which neighbours are so far apart that plain numbers compress better than differences.
+pub(super) const FEW_ROWS: usize = 2_048;
 
 /// Columns that are read most.
 pub(super) const DIFFERENCES: [&str; 2] = [columns::END_TIME, columns::DURATION_NS];
@@ -95,11 +98,12 @@ pub(super) fn of(
             sorting.push(SortingColumn { column_idx: index, descending: false, nulls_first: true });
         }
     }
+    let is_small = first.is_some_and(|first| first.num_rows() <= FEW_ROWS);
+    let encoding = if is_small { Encoding::PLAIN } else { Encoding::DELTA_BINARY_PACKED };
     for column in DIFFERENCES {
         let path = ColumnPath::from(column);
-        properties = properties
-            .set_column_dictionary_enabled(path.clone(), false)
-            .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
+        properties =
+            properties.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, encoding);
     }
     Ok((properties.set_sorting_columns(Some(sorting)).build(), levels))
 }

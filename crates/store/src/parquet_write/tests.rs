@@ -7,7 +7,7 @@ use parquet::basic::{Compression, Encoding};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
-use super::properties::{self, ID_COLUMNS};
+use super::properties::{self, FEW_ROWS, ID_COLUMNS};
 use super::*;
 use crate::read_back::read_back;
 
@@ -147,15 +147,24 @@ fn pages_have_an_index_where_a_column_has_several() {
 
 #[test]
 fn columns_are_encoded_so_that_common_readers_know_them() {
-    let metadata = metadata(&Bytes::from(to_parquet(shuffled(), 1, &Layout::builtin()).unwrap()));
+    for rows in [shuffled().len(), FEW_ROWS, FEW_ROWS + 1] {
+        encoded_so_that_common_readers_know_it(rows);
+    }
+}
+
+fn encoded_so_that_common_readers_know_it(rows: usize) {
+    let spans = (0..rows).map(|at| shuffled()[at % 5].clone()).collect();
+    let metadata = metadata(&Bytes::from(to_parquet(spans, 1, &Layout::builtin()).unwrap()));
     for column in metadata.row_group(0).columns() {
         let path = column.column_path().string();
         let encodings: Vec<Encoding> = column.encodings().collect();
         let name = path.as_str();
-        let empty = column.statistics().is_some_and(|it| it.null_count_opt() == Some(5));
-        let wanted = if properties::DIFFERENCES.contains(&name) {
+        let empty = column.statistics().is_some_and(|it| it.null_count_opt() == Some(rows as u64));
+        let differs = properties::DIFFERENCES.contains(&name);
+        let wanted = if differs && rows > FEW_ROWS {
             Encoding::DELTA_BINARY_PACKED
-        } else if empty
+        } else if differs
+            || empty
             || name.contains('.')
             || ID_COLUMNS.contains(&name)
             || properties::PLAIN.contains(&name)

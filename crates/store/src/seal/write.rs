@@ -23,6 +23,7 @@ use parquet::file::metadata::{
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::page_index::offset_index::OffsetIndexMetaData;
 use parquet::file::properties::WriterProperties;
+use parquet::file::statistics::Statistics;
 use parquet::file::writer::{SerializedFileWriter, TrackedWrite};
 use parquet::schema::types::SchemaDescPtr;
 
@@ -171,6 +172,14 @@ impl SealedWriter {
     }
 }
 
+fn without_old_bounds(statistics: Statistics) -> Statistics {
+    match statistics {
+        Statistics::Int32(values) => Statistics::Int32(values.with_backwards_compatible_min_max(false)),
+        Statistics::Int64(values) => Statistics::Int64(values.with_backwards_compatible_min_max(false)),
+        others => others,
+    }
+}
+
 /// Fills in the seal of what lies behind the pages.
 fn close(behind: &mut [u8], behind_pages: usize) -> Result<(), ParquetError> {
     let open = text(0, behind_pages as u64);
@@ -245,6 +254,11 @@ impl File {
             .set_unencoded_byte_array_data_bytes(None)
             .set_repetition_level_histogram(None)
             .set_definition_level_histogram(None);
+        // Nor the bounds once more, as readers before 2017 look for them.
+        let column = match closed.metadata.statistics().cloned().map(without_old_bounds) {
+            Some(statistics) => column.set_statistics(statistics),
+            None => column,
+        };
         Ok((column.build()?, index.build()))
     }
 
