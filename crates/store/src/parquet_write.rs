@@ -48,12 +48,12 @@ pub(crate) const UNIQUE: &str = "fluo.unique";
 /// # Errors
 ///
 /// [`StoreError::Batch`] and [`StoreError::Parquet`], which are bugs.
-pub fn to_parquet(spans: Vec<Span>, ingested_at_ms: i64, layout: &Layout) -> Result<Vec<u8>, StoreError> {
+pub fn to_parquet(spans: &[Span], ingested_at_ms: i64, layout: &Layout) -> Result<Vec<u8>, StoreError> {
     let mut keys: Vec<SpanKey> = spans.iter().map(Span::key).collect();
     keys.sort_unstable();
     let unique = keys.iter().zip(keys.iter().skip(1)).all(|(one, next)| one != next);
     let mut file = SpanFileWriter::new(layout, Packing::Small);
-    file.add(&spans, ingested_at_ms)?;
+    file.add(spans, ingested_at_ms)?;
     file.finish(&FileCounts::default(), unique)
 }
 

@@ -51,7 +51,7 @@ fn shuffled() -> Vec<Span> {
 
 #[tokio::test]
 async fn spans_are_sorted_by_service_then_end_then_ids() {
-    let parquet = to_parquet(shuffled(), 1, &Layout::builtin()).unwrap();
+    let parquet = to_parquet(&shuffled(), 1, &Layout::builtin()).unwrap();
     let spans = read_back(parquet.into()).await;
     assert_eq!(spans.iter().map(|span| span.span_id[0]).collect::<Vec<_>>(), [3, 2, 1, 4, 5]);
     let mut expected = shuffled();
@@ -64,7 +64,7 @@ fn equal_spans_give_equal_bytes_whatever_their_order() {
     let mut reversed = shuffled();
     reversed.reverse();
     let layout = Layout::builtin();
-    assert_eq!(to_parquet(shuffled(), 1, &layout).unwrap(), to_parquet(reversed, 1, &layout).unwrap());
+    assert_eq!(to_parquet(&shuffled(), 1, &layout).unwrap(), to_parquet(&reversed, 1, &layout).unwrap());
 }
 
 /// The footer of a file, with the indexes of its pages where it has such.
@@ -76,7 +76,7 @@ fn metadata(parquet: &Bytes) -> ParquetMetaData {
 #[test]
 fn the_file_says_what_it_is() {
     let layout = Layout::builtin();
-    let metadata = metadata(&Bytes::from(to_parquet(shuffled(), 1, &layout).unwrap()));
+    let metadata = metadata(&Bytes::from(to_parquet(&shuffled(), 1, &layout).unwrap()));
     let pairs = metadata.file_metadata().key_value_metadata().unwrap();
     for (key, value) in layout_metadata(&layout) {
         assert!(pairs.contains(&KeyValue::new(key.clone(), value)), "{key}");
@@ -125,13 +125,14 @@ fn only_what_a_small_file_has_no_value_of_has_no_dictionary() {
 
 #[test]
 fn pages_have_an_index_where_a_column_has_several() {
-    let small = to_parquet(shuffled(), 1, &Layout::builtin()).unwrap();
+    let small = to_parquet(&shuffled(), 1, &Layout::builtin()).unwrap();
     let small = metadata(&Bytes::from(small));
     assert!(small.column_index().is_none() && small.offset_index().is_none());
 
     let template = span(Some("shop"), 0, 1);
-    let spans = (0..30_000).map(|at| Span { end_ns: at, start_ns: 0, ..template.clone() }).collect();
-    let large = to_parquet(spans, 1, &Layout::builtin()).unwrap();
+    let spans: Vec<Span> =
+        (0..30_000).map(|at| Span { end_ns: at, start_ns: 0, ..template.clone() }).collect();
+    let large = to_parquet(&spans, 1, &Layout::builtin()).unwrap();
     let large = metadata(&Bytes::from(large));
     let (columns, offsets) = (&large.column_index().unwrap()[0], &large.offset_index().unwrap()[0]);
     assert_eq!((columns.len(), offsets.len()), (large.row_group(0).num_columns(), columns.len()));
@@ -153,8 +154,8 @@ fn columns_are_encoded_so_that_common_readers_know_them() {
 }
 
 fn encoded_so_that_common_readers_know_it(rows: usize) {
-    let spans = (0..rows).map(|at| shuffled()[at % 5].clone()).collect();
-    let metadata = metadata(&Bytes::from(to_parquet(spans, 1, &Layout::builtin()).unwrap()));
+    let spans: Vec<Span> = (0..rows).map(|at| shuffled()[at % 5].clone()).collect();
+    let metadata = metadata(&Bytes::from(to_parquet(&spans, 1, &Layout::builtin()).unwrap()));
     for column in metadata.row_group(0).columns() {
         let path = column.column_path().string();
         let encodings: Vec<Encoding> = column.encodings().collect();
@@ -199,7 +200,7 @@ fn large_spans_are_cut_into_batches_and_none_is_lost() {
 
 #[test]
 fn no_spans_are_a_file_too() {
-    let parquet = to_parquet(Vec::new(), 1, &Layout::builtin()).unwrap();
+    let parquet = to_parquet(&[], 1, &Layout::builtin()).unwrap();
     assert_eq!(metadata(&parquet.into()).file_metadata().num_rows(), 0);
 }
 

@@ -117,7 +117,7 @@ impl SealedWriter {
         for (index, writer) in writers.into_iter().enumerate() {
             let mut chunk = writer.close()?;
             let packed = self.shelf.take(index)?;
-            let (column, offsets) = self.file.column(chunk.close(), packed, rows)?;
+            let (column, offsets) = self.file.column(chunk.close(), &packed, rows)?;
             column_indexes.push(chunk.close_mut().column_index.take().unwrap_or(ColumnIndexMetaData::NONE));
             offset_indexes.push(offsets);
             columns.push(column);
@@ -218,7 +218,7 @@ impl File {
     fn column(
         &mut self,
         closed: &ColumnCloseResult,
-        packed: Packed,
+        packed: &Packed,
         rows: i64,
     ) -> Result<(ColumnChunkMetaData, OffsetIndexMetaData), ParquetError> {
         let known = closed.offset_index.as_ref().ok_or_else(|| unexpected("a column has no offset index"))?;
