@@ -70,13 +70,13 @@ impl Part {
             }
             Stored::Files { footers, files } => {
                 let needed = files.iter().filter(|file| meets(&sought.ranges, file.ends));
-                let needed: Vec<_> = needed.map(|file| file.object.clone()).collect();
+                let needed: Vec<_> = needed.cloned().collect();
                 if needed.is_empty() {
                     return Ok(Vec::new());
                 }
                 let files = Files {
                     footers: Arc::clone(footers),
-                    objects: needed,
+                    files: needed,
                     schema: span_schema(&self.layout),
                     columns: Schema::fields(&columns.schema).iter().map(|it| it.name().clone()).collect(),
                     sought: sought.clone(),

@@ -1,5 +1,6 @@
 //! The spans that an evaluation reads: data files of any layouts, or spans decoded a moment ago.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -43,6 +44,8 @@ pub(crate) struct FileOf {
     pub(crate) rows: u64,
     /// It holds no span twice.
     pub(crate) unique: bool,
+    /// The rows that are read, in order and apart; all where this is `None`.
+    pub(crate) only: Option<Arc<[Range<u64>]>>,
 }
 
 /// Spans of a batch: enough to be fast, few enough to spread over cores.

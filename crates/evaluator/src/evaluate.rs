@@ -25,7 +25,7 @@ use fluo_store::{DataFile, Hour, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use files::Files;
+use files::{Files, Older};
 use missing::{data_files, give_up, names, outage};
 use observe::{Asked, Seen};
 use rules::rule_files;
@@ -82,7 +82,7 @@ pub struct Evaluator {
     data: SpanData,
     renderer: Renderer,
     /// Listings of partitions in which no file arrives any more.
-    older: Mutex<BTreeMap<Hour, Vec<DataFile>>>,
+    older: Mutex<BTreeMap<Hour, Older>>,
     /// Time and generation of the evaluation whose records this process has written: its next tick need not again.
     pub(crate) written: Mutex<Option<(i64, u64)>>,
 }
@@ -160,8 +160,9 @@ impl Evaluator {
                 step!("judge rule", fluo.rule = name.as_str(), fluo.files = Empty, fluo.violations = Empty);
             step.record("fluo.files", asked.files.len());
             for file in &asked.files {
-                if read.insert(file.location.clone()) {
-                    report.read(file);
+                let stored = file.stored();
+                if read.insert(stored.location.clone()) {
+                    report.read(stored);
                 }
             }
             match seen {

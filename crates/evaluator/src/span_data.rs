@@ -7,7 +7,7 @@ use std::time::Duration;
 use fluo_alerts::life_cycle::{Stretch, joined};
 use fluo_engine::{DataFiles, LeftOut, Opened, SpanSource};
 use fluo_plan::TimeRange;
-use fluo_store::{DataFile, FileFault, OpenFile, Root};
+use fluo_store::{DataFile, FileCounts, FileFault, Root};
 use futures::future::join_all;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
@@ -75,13 +75,14 @@ impl SpanData {
         let missing: BTreeSet<&str> =
             damaged.chain(state.unread.iter().map(|known| known.name.as_str())).collect();
         // Nearly always nothing is missing, and every rule has thousands of files.
-        let is_missing = |file: &DataFile| !missing.is_empty() && missing.contains(self.name(file).as_str());
+        let is_missing =
+            |file: &DataFile| !missing.is_empty() && missing.contains(self.name(file.stored()).as_str());
         files.iter().filter(|file| !is_missing(file)).cloned().collect()
     }
 
-    /// Opens each of the files, in their order.
-    pub(crate) async fn open(&self, files: &[DataFile]) -> Vec<Result<OpenFile, FileFault>> {
-        self.files.open(files).await
+    /// What ingest counted of each of the files, and how many spans it holds, in their order.
+    pub(crate) async fn counts(&self, files: &[DataFile]) -> Vec<Result<(u64, FileCounts), FileFault>> {
+        self.files.counts(files).await
     }
 
     /// Puts down a file that turned out not to be readable when it was opened.
@@ -92,7 +93,8 @@ impl SpanData {
     /// Puts down files that turned out not to be readable while they were read.
     pub(crate) fn left_out(&self, left_out: Vec<LeftOut>, files: &[DataFile], state: &mut State) {
         for LeftOut { fault, ends } in left_out {
-            let tag = files.iter().find(|file| file.location == *fault.location()).map(tag_of);
+            let mut stored = files.iter().map(DataFile::stored);
+            let tag = stored.find(|file| file.location == *fault.location()).map(tag_of);
             self.put_down(&fault, Stretch { from: ends.from, to: ends.to }, tag, state);
         }
     }
@@ -100,6 +102,10 @@ impl SpanData {
     /// Returns those of the files of which the store gives no byte in time. A rule that used up its time waiting for
     /// the store is not to blame.
     pub(crate) async fn unanswered(&self, files: &[DataFile]) -> Vec<DataFile> {
+        let mut places = BTreeSet::new();
+        let stored = files.iter().map(DataFile::stored);
+        let files: Vec<DataFile> =
+            stored.filter(|file| places.insert(file.location.as_ref())).cloned().collect();
         let (asked, rest) = files.split_at(files.len().min(MOST_ASKED));
         let answers = join_all(asked.iter().map(async |file| {
             let byte = self.root.store.get_range(&file.location, 0..1);

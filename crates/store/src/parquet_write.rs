@@ -8,7 +8,7 @@
 mod properties;
 
 use arrow::array::RecordBatch;
-use fluo_spans::batch::to_batch;
+use fluo_spans::batch::to_batch_each;
 use fluo_spans::identity::SpanKey;
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::span_schema;
@@ -80,8 +80,21 @@ impl<'l> SpanFileWriter<'l> {
     /// [`StoreError::Batch`] and [`StoreError::Parquet`], which are bugs.
     pub fn add(&mut self, mut spans: Vec<Span>, ingested_at_ms: i64) -> Result<(), StoreError> {
         spans.sort_by(|left, right| file_order(left).cmp(&file_order(right)));
-        for run in batches(&spans) {
-            let batch = to_batch(run, ingested_at_ms, self.layout)?;
+        let ingested_at_ms = vec![ingested_at_ms; spans.len()];
+        self.add_sorted(&spans, &ingested_at_ms)
+    }
+
+    /// Adds a run of spans that are in [`file_order`]. `ingested_at_ms`: of each span, when its object was written.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Batch`] and [`StoreError::Parquet`], which are bugs.
+    pub(crate) fn add_sorted(&mut self, spans: &[Span], ingested_at_ms: &[i64]) -> Result<(), StoreError> {
+        let mut times = ingested_at_ms;
+        for run in batches(spans) {
+            let (of_run, rest) = times.split_at(run.len().min(times.len()));
+            times = rest;
+            let batch = to_batch_each(run, of_run, self.layout)?;
             let whole = run.len() == spans.len();
             self.writer(whole.then_some(&batch))?.write(&batch)?;
         }
@@ -133,7 +146,8 @@ fn started(layout: &Layout, first: Option<&RecordBatch>) -> Result<ArrowWriter<V
     ArrowWriter::try_new_with_options(Vec::new(), schema, options)
 }
 
-fn file_order(span: &Span) -> (Option<&str>, i64, [u8; 16], [u8; 8]) {
+/// The order of spans within a run.
+pub(crate) fn file_order(span: &Span) -> (Option<&str>, i64, [u8; 16], [u8; 8]) {
     (span.resource.service_name.as_deref(), span.end_ns, span.trace_id, span.span_id)
 }
 

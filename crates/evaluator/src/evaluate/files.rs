@@ -10,6 +10,7 @@ use fluo_alerts::notification::{FileRef, Id};
 use fluo_alerts::time;
 use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_plan::RulePlan;
+use fluo_rules::duration::Nanos;
 use fluo_rules::rule::Rule;
 use fluo_store::{DataFile, DataFileName, Hour, Listing, StoreError};
 
@@ -25,6 +26,17 @@ use crate::state::{Pipeline, State};
 
 /// The most listings of older partitions that are kept: three months.
 const MOST_OLDER: usize = 24 * 92;
+
+/// A listing of an older partition is good for this long: what it names may be compacted, and deleted an hour later.
+const LISTING_AGE: i64 = Nanos::HOUR.0 / 2;
+
+/// The files of an older partition.
+#[derive(Debug)]
+pub(super) struct Older {
+    /// The time of the evaluation that listed it.
+    at: i64,
+    files: Vec<DataFile>,
+}
 
 /// The files of the partitions in which files still arrive.
 pub(super) struct Files {
@@ -173,20 +185,22 @@ impl Evaluator {
             if known.len() > MOST_OLDER {
                 known.clear();
             }
+            known.retain(|_, older| (0..LISTING_AGE).contains(&inputs.eval_time.saturating_sub(older.at)));
             hours().filter(|hour| !known.contains_key(hour)).collect()
         };
         if let (Some(&first), Some(&last)) = (unknown.first(), unknown.last()) {
             let listed = self.with_rows(first..=last, inputs).await?;
             let mut known = self.older();
-            known.extend((first.0..=last.0).map(|hour| (Hour(hour), Vec::new())));
+            let none = || Older { at: inputs.eval_time, files: Vec::new() };
+            known.extend((first.0..=last.0).map(|hour| (Hour(hour), none())));
             for file in listed {
                 // What another program named lies somewhere among them.
                 let hour = file.name.as_ref().map_or(first, DataFileName::hour);
-                known.entry(hour).or_default().push(file);
+                known.entry(hour).or_insert_with(none).files.push(file);
             }
         }
         let known = self.older();
-        Ok(hours().filter_map(|hour| known.get(&hour)).flatten().cloned().collect())
+        Ok(hours().filter_map(|hour| known.get(&hour)).flat_map(|older| &older.files).cloned().collect())
     }
 
     /// The files of these hours that hold spans.
@@ -200,7 +214,7 @@ impl Evaluator {
         Ok(files)
     }
 
-    pub(super) fn older(&self) -> MutexGuard<'_, BTreeMap<Hour, Vec<DataFile>>> {
+    pub(super) fn older(&self) -> MutexGuard<'_, BTreeMap<Hour, Older>> {
         self.older.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -227,7 +241,7 @@ impl Evaluator {
             let mut files = Vec::new();
             for file in all.iter().filter(|file| ends_of(file).meets(window)) {
                 let name = self.data.name(file);
-                if damaged.contains(name.as_str()) {
+                if damaged.contains(self.data.name(file.stored()).as_str()) {
                     continue;
                 }
                 let etag = if let Some(etag) = etags.get(&name) {

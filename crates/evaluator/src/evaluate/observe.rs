@@ -86,7 +86,8 @@ impl Evaluator {
         let mut needed = Vec::new();
         if let (Some(first), Some(last)) = (moments.stretches.first(), moments.stretches.last()) {
             let read = Stretch { from: first.from.saturating_sub(known.rule.window.0), to: last.to };
-            needed.extend(all.iter().filter(|file| ends_of(file).meets(read)).cloned());
+            // Of a compacted file, all files or none: then no row of it need be told apart.
+            needed.extend(all.iter().filter(|file| ends_of(file.stored()).meets(read)).cloned());
         }
         Asked { known, plan, until, cell: due.cell(), before, moments, holes, files: needed }
     }

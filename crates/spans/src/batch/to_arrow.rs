@@ -21,6 +21,15 @@ use crate::span::{Attributes, Span};
 ///
 /// `ingested_at_ms`: when the raw object of all of them was written, in milliseconds since the epoch.
 pub fn to_batch(spans: &[Span], ingested_at_ms: i64, layout: &Layout) -> Result<RecordBatch, BatchError> {
+    to_batch_each(spans, &vec![ingested_at_ms; spans.len()], layout)
+}
+
+/// The same of spans of several raw objects. `ingested_at_ms`: of each span, when its object was written.
+pub fn to_batch_each(
+    spans: &[Span],
+    ingested_at_ms: &[i64],
+    layout: &Layout,
+) -> Result<RecordBatch, BatchError> {
     // Arrow's builders panic where an offset overflows: refuse before that.
     let bytes = spans.iter().map(text_bytes).fold(0, usize::saturating_add);
     if i32::try_from(bytes).is_err() {
@@ -51,7 +60,9 @@ pub fn to_batch(spans: &[Span], ingested_at_ms: i64, layout: &Layout) -> Result<
         Arc::new(Int64Array::from_iter_values(
             spans.iter().map(|span| span.end_ns.saturating_sub(span.start_ns)),
         )),
-        Arc::new(TimestampMillisecondArray::from_value(ingested_at_ms, rows).with_timezone("UTC")),
+        Arc::new(
+            TimestampMillisecondArray::from_iter_values(ingested_at_ms.iter().copied()).with_timezone("UTC"),
+        ),
         dictionary(spans.iter().map(|span| non_empty(&span.scope.name)))?,
         dictionary(spans.iter().map(|span| non_empty(&span.scope.version)))?,
         attributes.rest(),

@@ -111,7 +111,7 @@ async fn opened(bytes: Vec<u8>, name: Option<DataFileName>) -> Result<(OpenFile,
     let size = bytes.len() as u64;
     store.put(&location, bytes.into()).await.unwrap();
     let store: Arc<dyn ObjectStore> = store;
-    open(&store, &DataFile { location, size, e_tag: None, last_modified_ms: 0, name }).await
+    open(&store, &DataFile { location, size, e_tag: None, last_modified_ms: 0, name, within: None }).await
 }
 
 /// What is said to be wrong with a damaged file.
@@ -287,6 +287,7 @@ async fn a_request_that_fails_says_nothing_of_the_file() {
             e_tag: None,
             last_modified_ms: 0,
             name: Some(name()),
+            within: None,
         };
         store.put(&location, bytes.into()).await.unwrap();
         let as_store: Arc<dyn ObjectStore> = Arc::clone(&store) as _;
