@@ -117,6 +117,18 @@ def listing_is_limited_to_prefixes(template):
                 yield f"{where} may list the whole bucket"
 
 
+def only_compaction_deletes_and_only_spans(template):
+    for where, statement in policy_statements(template):
+        actions = [action for action in flat(statement.get("Action", [])) if action.startswith("s3:Delete")]
+        if statement["Effect"] != "Allow" or not actions:
+            continue
+        if where != "CompactSpansRole":
+            yield f"{where} may delete objects"
+        for resource in flat(statement["Resource"]):
+            if not text_of(resource).endswith("/${StorePrefix}spans/*"):
+                yield f"{where} may delete {text_of(resource)}"
+
+
 def services_are_let_in_for_one_source_only(template):
     for kind in ("AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"):
         for where, policy in properties(template, kind).items():
@@ -380,6 +392,10 @@ def dead_letters(template):
     return found
 
 
+# Their dead letters are sent by Lambda itself, with the role of the function.
+SCHEDULED = {"EvaluateRules", "CompactSpans"}
+
+
 def what_fails_is_kept(template):
     queues = properties(template, "AWS::SQS::Queue")
     for logical_id, source in properties(template, "AWS::Lambda::EventSourceMapping").items():
@@ -415,7 +431,7 @@ def what_fails_is_kept(template):
         for queue in policy["Queues"]
     }
     for logical_id, owner in dead_letters(template).items():
-        if owner not in queues and not owner.startswith("Evaluate") and logical_id not in let_in:
+        if owner not in queues and owner not in SCHEDULED and logical_id not in let_in:
             yield f"{logical_id} does not let {owner} in"
     invoked = {target(permission["FunctionName"]) for permission in properties(template, "AWS::Lambda::Permission").values()}
     for function in invoked - set(dead_letters(template).values()):
@@ -442,6 +458,7 @@ def messages_are_hidden_six_times_as_long_as_functions_run(template):
 # What is left of an invocation when the function begins nothing more, as its source says.
 MARGINS = {
     "EvaluatorTimeout": "functions/evaluate-rules/src/function.rs",
+    "CompactorTimeout": "functions/compact-spans/src/function.rs",
     "NotifyTimeout": "functions/notify-chat/src/function.rs",
 }
 
@@ -506,6 +523,7 @@ def silence_is_an_alarm(template):
 
 
 CHECKS = [
+    only_compaction_deletes_and_only_spans,
     actions_are_named,
     resources_are_named,
     listing_is_limited_to_prefixes,

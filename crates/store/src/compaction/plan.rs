@@ -38,6 +38,20 @@ impl Default for Sizes {
     }
 }
 
+/// The part of a machine's memory in which spans wait, and that of the files that go into one. What is left is for the
+/// file that comes out, which is there twice while it is sealed, for a run on its way, and for the program.
+const MEMORY_SHARE: u64 = 4;
+const BYTES_SHARE: u64 = 12;
+
+impl Sizes {
+    /// For a machine of so many bytes of memory.
+    pub fn within(memory: u64) -> Self {
+        let most = Self::default();
+        let share = usize::try_from(memory / MEMORY_SHARE).unwrap_or(usize::MAX);
+        Self { bytes: most.bytes.min(memory / BYTES_SHARE), memory: most.memory.min(share), ..most }
+    }
+}
+
 /// A file that is merged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Candidate {
