@@ -458,13 +458,12 @@ def messages_are_hidden_six_times_as_long_as_functions_run(template):
 # What is left of an invocation when the function begins nothing more, as its source says.
 MARGINS = {
     "EvaluatorTimeout": "functions/evaluate-rules/src/function.rs",
-    "CompactorTimeout": "functions/compact-spans/src/function.rs",
     "NotifyTimeout": "functions/notify-chat/src/function.rs",
 }
 
 
 def every_time_limit_leaves_time_to_work(template):
-    # ingest-spans shortens its margin by itself, as its tests show.
+    # ingest-spans and compact-spans shorten their margins by themselves.
     for name, source in MARGINS.items():
         margin = int(re.search(r"const MARGIN: i64 = ([0-9_]+);", (REPOSITORY / source).read_text())[1]) / 1e9
         parameter = template["Parameters"][name]

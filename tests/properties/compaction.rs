@@ -79,8 +79,7 @@ impl ObjectStore for CutOff {
     }
 
     fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        let (inner, left, done) =
-            (Arc::clone(&self.inner), self.left.swap(0, Ordering::Relaxed), self.done);
+        let (inner, left, done) = (Arc::clone(&self.inner), self.left.swap(0, Ordering::Relaxed), self.done);
         // What is left goes with the stream: it is the last request of most runs.
         let store = Arc::new(Self { inner, left: AtomicI64::new(left), done });
         paths
@@ -214,8 +213,7 @@ async fn check(case: &Case, files: &[Vec<Span>], cuts: Cuts) -> std::result::Res
     let root = Root::in_memory().unwrap();
     stored(&root, files).await;
     let expected = answers(&root, case).await;
-    let by_reference =
-        with_givens(|givens| reference::evaluate(&case.rule, &case.spans, case.range, givens));
+    let by_reference = with_givens(|givens| reference::evaluate(&case.rule, &case.spans, case.range, givens));
     if let (Ok(by_reference), Ok(all)) = (&by_reference, &expected.all) {
         let agree = by_reference.len() == all.len()
             && by_reference.iter().zip(all).all(|(expected, found)| same(expected, found));

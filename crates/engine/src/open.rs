@@ -10,7 +10,9 @@ use fluo_plan::TimeRange;
 use fluo_spans::layout::Layout;
 use fluo_store::compaction::origins::Origins;
 use fluo_store::names::current;
-use fluo_store::{CompactedFile, DataFile, FileCounts, FileFault, OpenFile, StoreError, list, open, resolve_root};
+use fluo_store::{
+    CompactedFile, DataFile, FileCounts, FileFault, OpenFile, StoreError, list, open, resolve_root,
+};
 use futures::future::join_all;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
@@ -182,8 +184,7 @@ impl DataFiles {
                 read
             }
         };
-        let is_asked_for =
-            |file: u32| usize::try_from(file).is_ok_and(|file| part.files.contains(&file));
+        let is_asked_for = |file: u32| usize::try_from(file).is_ok_and(|file| part.files.contains(&file));
         Ok(Some(origins.rows_of(is_asked_for).into()))
     }
 

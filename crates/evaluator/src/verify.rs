@@ -203,9 +203,7 @@ async fn look_up(location: &Path, root: &Root) -> Result<Option<(DataFile, Strin
             Ok(Some((file, now)))
         }
         Err(ObjectError::NotFound { .. }) => Ok(None),
-        Err(source) => {
-            Err(StoreError::Request { action: "look up", location: location.clone(), source })
-        }
+        Err(source) => Err(StoreError::Request { action: "look up", location: location.clone(), source }),
     }
 }
 

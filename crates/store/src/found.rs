@@ -29,7 +29,11 @@ pub(crate) struct Beside {
 }
 
 /// What lies below some folders, so many of which are listed at a time.
-pub(crate) async fn found(store: &dyn ObjectStore, folders: Vec<Path>, at_once: usize) -> Result<Found, StoreError> {
+pub(crate) async fn found(
+    store: &dyn ObjectStore,
+    folders: Vec<Path>,
+    at_once: usize,
+) -> Result<Found, StoreError> {
     stream::iter(folders)
         .map(|folder| async move { listed(store, &folder).await })
         .buffered(at_once)

@@ -60,13 +60,13 @@ pub mod versioned;
 pub mod whole_files;
 
 pub use counts::FileCounts;
+pub use data_file::{CompactedFile, DataFile, Foreign, Listing, Within};
 pub use error::{Class, StoreError};
 pub use fault::FileFault;
 pub use file_reader::FileReader;
 pub use folder::Folder;
 pub use footer::Footer;
 pub use ingest::{IngestOptions, Ingested, Written, WrittenFile, ingest_object, write_spans};
-pub use data_file::{CompactedFile, DataFile, Foreign, Listing, Within};
 pub use list::{list, list_hours, list_range, newly_arrived, resolve_root};
 pub use names::{Content, DataFileName, Hour, hours_of};
 pub use open_file::{OpenFile, ingested_at_ms, open};

@@ -25,11 +25,11 @@ use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::statistics::Statistics;
 
 use crate::counts::FileCounts;
+use crate::data_file::{DataFile, Within};
 use crate::fault::FileFault;
 use crate::file_reader::FileReader;
 use crate::footer::Footer;
 use crate::guard::{guarded, guarded_stream};
-use crate::data_file::{DataFile, Within};
 use crate::names::DataFileName;
 use crate::parquet_write::UNIQUE;
 

@@ -19,9 +19,9 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
+use crate::data_file::{DataFile, Within};
 use crate::error::StoreError;
 use crate::folder::Folder;
-use crate::data_file::{DataFile, Within};
 use crate::missing::SaysMissing;
 use crate::s3;
 use crate::versioned::{ConditionalStore, Versioned, VersionedFolder};

@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 /// the same is done again.
 const MARGIN: i64 = 180_000_000_000;
 
+/// The part of an invocation that the margin takes at most: a function whose time limit is short works, too.
+const MARGIN_SHARE: i64 = 4;
+
 /// How far back hours are looked at, in nanoseconds: three days. What an outage of the function leaves further back is
 /// for `fluo compact`.
 const REACH: i64 = 3 * 24 * 3_600_000_000_000;
@@ -81,7 +84,8 @@ impl CompactSpans {
     /// Handles an invocation.
     pub async fn handle(&self, invocation: Invocation) -> Result<Value, InvocationError> {
         let now_ns = (self.clock)();
-        let until = invocation.deadline.saturating_sub(MARGIN);
+        let given = invocation.deadline.saturating_sub(now_ns);
+        let until = invocation.deadline.saturating_sub(MARGIN.min(given / MARGIN_SHARE));
         let before_ns = now_ns.saturating_sub(self.over_after);
         let hours = Hour::of_ns(before_ns.saturating_sub(REACH))..=Hour::of_ns(before_ns);
         let options = Options { now_ns, before_ns, dry_run: false, sizes: self.sizes };

@@ -67,6 +67,8 @@ pub struct Deployment {
     pub ingest: Arc<Function>,
     /// `evaluate-rules`
     pub evaluate: Arc<Function>,
+    /// `compact-spans`
+    pub compact: Arc<Function>,
     /// `notify-chat`
     pub notify: Arc<Function>,
 }
@@ -94,6 +96,7 @@ impl Deployment {
 
         let ingest = function(&network, name, "ingest-spans", &[("FLUO_STORE", &bucket.uri())]);
         let evaluate = evaluator(&network, name, &bucket, &topic, &[]);
+        let compact = function(&network, name, "compact-spans", &[("FLUO_STORE", &bucket.uri())]);
         let notify = function(
             &network,
             name,
@@ -117,6 +120,7 @@ impl Deployment {
             chat,
             ingest: Arc::new(ingest),
             evaluate: Arc::new(evaluate),
+            compact: Arc::new(compact),
             notify: Arc::new(notify),
         }
     }

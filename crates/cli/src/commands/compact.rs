@@ -38,14 +38,14 @@ pub(crate) async fn run(args: &Compact) -> Result<Status, Failure> {
         None => now_ns.saturating_sub(ALLOWED_LATENESS.0),
     };
     if before > now_ns {
-        return Err(Failure::usage("--before lies in the future: spans still arrive in hours that are not over"));
+        return Err(Failure::usage(
+            "--before lies in the future: spans still arrive in hours that are not over",
+        ));
     }
     let root = root(&args.spans)?;
     let cannot_list = |error| Failure::because(format!("could not list `{}`", args.spans), error);
-    let spans =
-        resolve_root(root.store.as_ref(), &root.at(&Path::default())).await.map_err(cannot_list)?;
-    let options =
-        Options { now_ns, before_ns: before, dry_run: args.dry_run, sizes: Sizes::default() };
+    let spans = resolve_root(root.store.as_ref(), &root.at(&Path::default())).await.map_err(cannot_list)?;
+    let options = Options { now_ns, before_ns: before, dry_run: args.dry_run, sizes: Sizes::default() };
     let hours = Hour(0)..=Hour::of_ns(before);
     let Compacted { hours, failed, .. } =
         compact(&root, &spans, hours, &options, &|| true).await.map_err(cannot_list)?;

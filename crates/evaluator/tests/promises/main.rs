@@ -24,6 +24,7 @@
 #![allow(clippy::print_stderr, reason = "how much was tried belongs to the result of a test")]
 
 mod anything;
+mod compaction;
 mod crashes;
 mod detection;
 mod isolation;

@@ -38,12 +38,7 @@ pub(super) struct Leftovers {
 }
 
 /// Finds what may be deleted of an hour by now. `current`: its newest sidecar; `generation`: the highest of any.
-pub(super) fn leftovers(
-    found: &Found,
-    current: Option<&Sidecar>,
-    generation: u32,
-    now_ms: i64,
-) -> Leftovers {
+pub(super) fn leftovers(found: &Found, current: Option<&Sidecar>, generation: u32, now_ms: i64) -> Leftovers {
     let is_old = |ms: i64| ms <= now_ms.saturating_sub(STAYS_MS);
     let mut leftovers = Leftovers::default();
     let outputs: &[Output] = current.map_or(&[], |current| &current.outputs);

@@ -119,9 +119,7 @@ async fn newest_layout(store: &Arc<dyn ObjectStore>, portion: &[Candidate]) -> R
     let builtin = Layout::builtin();
     let newest = portion.iter().max_by_key(|candidate| candidate.name.layout);
     match newest.filter(|newest| newest.name.layout > builtin.number) {
-        Some(newest) => {
-            Ok(crate::open_file::open(store, &newest.file).await?.0.layout.as_ref().clone())
-        }
+        Some(newest) => Ok(crate::open_file::open(store, &newest.file).await?.0.layout.as_ref().clone()),
         None => Ok(builtin),
     }
 }

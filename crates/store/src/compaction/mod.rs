@@ -39,6 +39,13 @@ mod rows;
 mod run;
 pub mod sidecar;
 
-pub use resolve::Replacements;
+use origins::Origins;
 pub use plan::Sizes;
+pub use resolve::Replacements;
 pub use run::{Compacted, HourReport, Options, Skipped, compact, compact_hour, hours_with_files};
+use sidecar::Sidecar;
+
+/// Returns whether an object of this name says something of the data files beside it, and holds no spans itself.
+pub fn is_beside_files(name: &str) -> bool {
+    Sidecar::generation_of(name).is_some() || Origins::file_of(name).is_some()
+}

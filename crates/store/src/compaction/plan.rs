@@ -154,7 +154,12 @@ mod tests {
             ("one", vec![small(1)], false, vec![]),
             ("two more", vec![small(5), small(1)], true, vec![]),
             ("four more", vec![small(4), small(3), small(2), small(1)], true, vec![vec![1, 2, 3, 4]]),
-            ("a large one between them", vec![small(1), file(2, 51, "l", 1, 9), small(3)], false, vec![vec![1, 3]]),
+            (
+                "a large one between them",
+                vec![small(1), file(2, 51, "l", 1, 9), small(3)],
+                false,
+                vec![vec![1, 3]],
+            ),
             ("one of many bytes", vec![small(1), file(2, 1, "l", 1, 501), small(3)], false, vec![vec![1, 3]]),
             ("without spans", vec![file(1, 0, "a", 1, 9), file(2, 0, "b", 1, 9)], false, vec![]),
             ("some without", vec![file(1, 0, "a", 1, 9), small(2)], false, vec![vec![1, 2]]),
@@ -178,7 +183,10 @@ mod tests {
         let mut other = file(60, 10, "x", 1, 9);
         other.location = Path::from(format!("spans/{}/x", HOUR.partition()));
         let foreign = DataFile { name: None, ..file(1, 10, "y", 1, 9) };
-        assert_eq!(portions(vec![other, foreign, file(1, 1, "a", 1, 9)], HOUR, &SIZES, false), [] as [Portion; 0]);
+        assert_eq!(
+            portions(vec![other, foreign, file(1, 1, "a", 1, 9)], HOUR, &SIZES, false),
+            [] as [Portion; 0]
+        );
     }
 
     #[test]

@@ -87,7 +87,7 @@ pub(super) async fn publish(
 
 /// Returns whether a file lies there as it was written.
 pub(super) fn is_whole(output: &Output, listed: &[DataFile]) -> bool {
-    listed.iter().any(|file| {
-        file.location.filename() == Some(output.name.as_str()) && file.size == output.size
-    })
+    listed
+        .iter()
+        .any(|file| file.location.filename() == Some(output.name.as_str()) && file.size == output.size)
 }

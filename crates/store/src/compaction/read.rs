@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use futures::stream::BoxStream;
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -82,9 +82,7 @@ impl Ahead {
             self.next += 1;
         }
         match self.under_way.get_mut(at).and_then(Option::take) {
-            Some(task) => {
-                task.await.map_err(|error| FileFault::unavailable(&self.files[at].0, error))?
-            }
+            Some(task) => task.await.map_err(|error| FileFault::unavailable(&self.files[at].0, error))?,
             None => Ok(Arc::clone(&self.store)),
         }
     }

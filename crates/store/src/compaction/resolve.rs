@@ -86,15 +86,14 @@ impl Found {
 
 /// Reads the newest sidecar of an hour that can be read.
 pub(crate) async fn read_newest(store: &dyn ObjectStore, beside: &[Beside]) -> Result<Sidecars, StoreError> {
-    let named = beside.iter().filter_map(|beside| {
-        Some((Sidecar::generation_of(beside.location.filename()?)?, &beside.location))
-    });
+    let named = beside
+        .iter()
+        .filter_map(|beside| Some((Sidecar::generation_of(beside.location.filename()?)?, &beside.location)));
     let by_generation: BTreeMap<u32, &Path> = named.collect();
     let mut sidecars = Sidecars::default();
     for (generation, location) in by_generation.into_iter().rev() {
         sidecars.generation = sidecars.generation.max(generation);
-        let failed =
-            |source| StoreError::Request { action: "read", location: location.clone(), source };
+        let failed = |source| StoreError::Request { action: "read", location: location.clone(), source };
         let bytes = store.get(location).await.map_err(failed)?.bytes().await.map_err(failed)?;
         match Sidecar::read(&bytes, generation) {
             Ok(sidecar) => {

@@ -29,7 +29,11 @@ pub(super) struct Unique {
 }
 
 /// The spans of a batch that ended from `from` on and before `to`, in nanoseconds since the epoch.
-pub(super) fn rows_of(batch: &RecordBatch, (from, to): (i64, i64), file: u32) -> Result<Vec<Row>, BatchError> {
+pub(super) fn rows_of(
+    batch: &RecordBatch,
+    (from, to): (i64, i64),
+    file: u32,
+) -> Result<Vec<Row>, BatchError> {
     let missing = |column: &str| BatchError::MissingColumn { column: column.to_owned() };
     let ends = batch
         .column_by_name(columns::END_TIME)
@@ -50,7 +54,11 @@ pub(super) fn rows_of(batch: &RecordBatch, (from, to): (i64, i64), file: u32) ->
         .ok_or_else(|| missing(columns::INGESTED_AT))?;
     let rows = from_batch(batch)?.into_iter().zip(written.values());
     Ok(rows
-        .map(|(span, ingested_at_ms)| Row { span, ingested_at_ms: *ingested_at_ms, from: RowOrigin::One(file) })
+        .map(|(span, ingested_at_ms)| Row {
+            span,
+            ingested_at_ms: *ingested_at_ms,
+            from: RowOrigin::One(file),
+        })
         .collect())
 }
 

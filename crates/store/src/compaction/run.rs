@@ -231,9 +231,8 @@ impl Work<'_> {
             return Ok(false);
         }
         let now_ms = self.options.now_ns.div_euclid(NS_PER_MS);
-        let find = |sidecars: &Sidecars| {
-            leftovers(&found, sidecars.current.as_ref(), sidecars.generation, now_ms)
-        };
+        let find =
+            |sidecars: &Sidecars| leftovers(&found, sidecars.current.as_ref(), sidecars.generation, now_ms);
         let mut left = find(&sidecars);
         if left.take_next && !self.options.dry_run {
             let generation = sidecars.generation + 1;

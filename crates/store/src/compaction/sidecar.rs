@@ -158,10 +158,7 @@ pub(super) fn compressed(value: &impl Serialize) -> std::io::Result<Bytes> {
 }
 
 /// A value of compressed JSON of at most so many bytes.
-pub(super) fn decompressed<T: serde::de::DeserializeOwned>(
-    bytes: &[u8],
-    most: u64,
-) -> Result<T, Unreadable> {
+pub(super) fn decompressed<T: serde::de::DeserializeOwned>(bytes: &[u8], most: u64) -> Result<T, Unreadable> {
     let mut json = Vec::new();
     let decoder = zstd::Decoder::new(bytes).map_err(Unreadable::Compression)?;
     decoder.take(most).read_to_end(&mut json).map_err(Unreadable::Compression)?;
