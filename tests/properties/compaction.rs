@@ -217,7 +217,7 @@ async fn check(case: &Case, files: &[Vec<Span>], cuts: Cuts) -> std::result::Res
     if let (Ok(by_reference), Ok(all)) = (&by_reference, &expected.all) {
         let agree = by_reference.len() == all.len()
             && by_reference.iter().zip(all).all(|(expected, found)| same(expected, found));
-        prop_assert!(agree, "the reference finds {by_reference:#?}");
+        prop_assert!(agree, "the reference finds {by_reference:#?}, and the engine {all:#?}");
     }
     let held = async |when: &str| answers(&root, case).await.held(&expected, when);
 

@@ -41,7 +41,7 @@ const FEW_FILES: usize = 4;
 /// Some columns of data files of one layout.
 pub(crate) struct Files {
     pub(crate) footers: Arc<Footers>,
-    pub(crate) files: Vec<FileOf>,
+    pub(crate) shared: Vec<FileOf>,
     /// The columns of the layout.
     pub(crate) schema: SchemaRef,
     /// Names of those that are read.
@@ -61,12 +61,12 @@ struct Share {
 impl Files {
     /// The batches in which spans that are sought may be, for so many threads.
     pub(crate) fn streams(self, threads: usize) -> Vec<Batches> {
-        let of = if self.files.len() < FEW_FILES * threads { threads } else { 1 };
+        let of = if self.shared.len() < FEW_FILES * threads { threads } else { 1 };
         let (files, next) = (Arc::new(self), Arc::new(AtomicUsize::new(0)));
         let shares = move |next: Arc<AtomicUsize>, files: Arc<Self>| {
             std::iter::from_fn(move || {
                 let at = next.fetch_add(1, Ordering::Relaxed);
-                (at < files.files.len() * of)
+                (at < files.shared.len() * of)
                     .then(|| (Arc::clone(&files), Share { file: at / of, nth: at % of, of }))
             })
         };
@@ -83,7 +83,7 @@ impl Files {
 
     /// Opens a share, and waits for its first batch.
     async fn open(&self, share: Share) -> std::result::Result<Batches, EngineError> {
-        let FileOf { object: ObjectMeta { location, size, .. }, only, .. } = &self.files[share.file];
+        let FileOf { object: ObjectMeta { location, size, .. }, only, .. } = &self.shared[share.file];
         let footer = self.footers.get(location, *size).await.map_err(EngineError::File)?;
         let read = || -> Result<Option<_>> {
             let row_groups = (0..footer.for_readers().num_row_groups()).skip(share.nth).step_by(share.of);

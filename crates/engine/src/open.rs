@@ -167,25 +167,26 @@ impl DataFiles {
         if part.files.len() == part.output.files.len() {
             return Ok(None);
         }
-        let location = part.output.origins();
-        let known = self.known().origins.get(&location).cloned();
-        let origins = match known {
-            Some(origins) => origins,
-            None => {
-                let read = Origins::read(self.footers.store().as_ref(), &location).await;
-                // What is wrong with them is wrong with the file: its rows cannot be told apart.
-                let of_file = |fault: FileFault| fault.of(&part.output.file.location);
-                let read = Arc::new(read.map_err(of_file)?);
-                let mut known = self.known();
-                if known.origins.len() >= MOST_ORIGINS {
-                    known.origins.clear();
-                }
-                known.origins.insert(location, Arc::clone(&read));
-                read
-            }
-        };
+        let origins = self.origins(&part.output).await?;
         let is_asked_for = |file: u32| usize::try_from(file).is_ok_and(|file| part.files.contains(&file));
         Ok(Some(origins.rows_of(is_asked_for).into()))
+    }
+
+    /// The origins of a compacted file's rows.
+    async fn origins(&self, output: &CompactedFile) -> Result<Arc<Origins>, FileFault> {
+        let location = output.origins();
+        if let Some(known) = self.known().origins.get(&location) {
+            return Ok(Arc::clone(known));
+        }
+        let read = Origins::read(self.footers.store().as_ref(), &location).await;
+        // What is wrong with them is wrong with the file: its rows cannot be told apart.
+        let read = Arc::new(read.map_err(|fault| fault.of(&output.file.location))?);
+        let mut known = self.known();
+        if known.origins.len() >= MOST_ORIGINS {
+            known.origins.clear();
+        }
+        known.origins.insert(location, Arc::clone(&read));
+        Ok(read)
     }
 
     /// What ingest counted of each of the files, and how many spans it holds, in their order.

@@ -76,7 +76,7 @@ impl Part {
                 }
                 let files = Files {
                     footers: Arc::clone(footers),
-                    files: needed,
+                    shared: needed,
                     schema: span_schema(&self.layout),
                     columns: Schema::fields(&columns.schema).iter().map(|it| it.name().clone()).collect(),
                     sought: sought.clone(),

@@ -116,21 +116,18 @@ impl Found {
         } else {
             None
         };
-        match reason {
-            Some(reason) => {
-                self.foreign.push(Foreign {
-                    location: object.location,
-                    reason,
-                    may_hide_spans: false,
-                    may_pass: false,
-                });
-            }
-            None => {
-                let file = DataFile::of(object);
-                let is_compacted = file.name.as_ref().is_some_and(|name| name.compacted.is_some());
-                if is_compacted { self.compacted.push(file) } else { self.files.push(file) }
-            }
+        if let Some(reason) = reason {
+            self.foreign.push(Foreign {
+                location: object.location,
+                reason,
+                may_hide_spans: false,
+                may_pass: false,
+            });
+            return;
         }
+        let file = DataFile::of(object);
+        let is_compacted = file.name.as_ref().is_some_and(|name| name.compacted.is_some());
+        if is_compacted { self.compacted.push(file) } else { self.files.push(file) }
     }
 }
 

@@ -184,6 +184,7 @@ mod tests {
     use object_store::memory::InMemory;
 
     use super::*;
+    use crate::names::DataFileName;
 
     const OURS: &str = "1795345491200-1795345572000-8192-9f86d081884c7d65-l1-d1.parquet";
 

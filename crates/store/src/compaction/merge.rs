@@ -229,12 +229,11 @@ impl Sweep<'_> {
 
     /// Lets spans of one resource share it.
     fn share(&mut self, row: &mut Row) {
-        match self.resources.get(&row.span.resource) {
-            Some(known) => row.span.resource = Arc::clone(known),
-            None => {
-                self.cost += row.span.resource.cost();
-                self.resources.insert(Arc::clone(&row.span.resource));
-            }
+        if let Some(known) = self.resources.get(&row.span.resource) {
+            row.span.resource = Arc::clone(known);
+        } else {
+            self.cost += row.span.resource.cost();
+            self.resources.insert(Arc::clone(&row.span.resource));
         }
     }
 
@@ -262,7 +261,9 @@ impl Sweep<'_> {
                 files.insert(file as usize);
             }
         }
-        files.into_iter().for_each(|file| self.pending.add(file, cut));
+        for file in files {
+            self.pending.add(file, cut);
+        }
         drop(gone);
         self.keep(kept);
         Ok(())

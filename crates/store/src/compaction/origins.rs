@@ -61,15 +61,13 @@ impl Origins {
     pub(super) fn push(&mut self, from: &RowOrigin, known: &mut BTreeMap<Vec<u32>, u32>) {
         let name = match from {
             RowOrigin::One(file) => *file,
-            RowOrigin::Several(files) => match known.get(files) {
-                Some(name) => *name,
-                None => {
-                    let name = self.files + u32::try_from(self.sets.len()).unwrap_or(u32::MAX);
+            RowOrigin::Several(files) => {
+                let next = self.files + u32::try_from(self.sets.len()).unwrap_or(u32::MAX);
+                *known.entry(files.clone()).or_insert_with(|| {
                     self.sets.push(files.clone());
-                    known.insert(files.clone(), name);
-                    name
-                }
-            },
+                    next
+                })
+            }
         };
         match self.runs.last_mut() {
             Some((last, rows)) if *last == name && *rows < u32::MAX => *rows += 1,

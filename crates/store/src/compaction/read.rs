@@ -53,12 +53,15 @@ pub(super) async fn batches(
     Ok((opened, batches.boxed()))
 }
 
+/// A file on its way into a store of its own.
+type Fetching = JoinHandle<Result<Arc<dyn ObjectStore>, FileFault>>;
+
 /// Files that are fetched before they are read, in their order.
 pub(super) struct Ahead {
     store: Arc<dyn ObjectStore>,
     files: Vec<(Path, u64)>,
     next: usize,
-    under_way: Vec<Option<JoinHandle<Result<Arc<dyn ObjectStore>, FileFault>>>>,
+    under_way: Vec<Option<Fetching>>,
 }
 
 impl Ahead {
