@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use async_trait::async_trait;
 use fluo_engine::{DataFiles, Observed, Range, SpanSource, evaluate, session};
 use fluo_plan::RulePlan;
+use fluo_spans::identity::dedupe;
 use fluo_spans::span::Span;
 use fluo_store::compaction::{Options, Sizes, compact};
 use fluo_store::{Content, DataFile, Hour, Root, list, write_spans};
@@ -122,7 +123,7 @@ async fn stored(root: &Root, files: &[Vec<Span>]) {
     for (number, file) in files.iter().enumerate() {
         let content = Content::of(&number.to_be_bytes());
         let layout = &layouts[number % layouts.len()];
-        let spans_of_file = fluo_spans::identity::dedupe(file.clone()).spans;
+        let spans_of_file = dedupe(file.clone()).spans;
         let written = i64::try_from(number).unwrap();
         write_spans(root.store.as_ref(), &spans(), spans_of_file, content, written, layout).await.unwrap();
     }

@@ -94,7 +94,7 @@ impl Summary {
             parts.push(format!("{} copies of spans left out", report.duplicates));
         }
         if report.id_conflicts > 0 {
-            parts.push(format!("{} of them differed: ids were used twice", report.id_conflicts));
+            parts.push(format!("{} spans kept whose ids were used twice", report.id_conflicts));
         }
         let deleted = would("deleted", "would be deleted");
         if report.deleted_files > 0 {

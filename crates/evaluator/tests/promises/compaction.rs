@@ -41,7 +41,7 @@ async fn compacted(world: &World, hours: i64) {
 async fn happens(world: &mut World, at: i64) {
     let mut spans = good("checkout", minute(at - 1), 5);
     if (20..24).contains(&(at % 40)) {
-        spans.extend(failures("auth", "a", minute(at - 1) + SECOND, 4));
+        spans.extend(failures("auth", "a", minute(at - 1) + SECOND, 8));
         spans.extend(failures("checkout", "b", minute(at - 1) + SECOND, 12));
     }
     world.arrive(minute(at) + SECOND, spans).await;

@@ -21,7 +21,7 @@ use object_store::ObjectStore;
 use super::origins::{Origins, RowOrigin};
 use super::plan::{Candidate, Sizes};
 use super::read::{Ahead, batches};
-use super::rows::{Row, Unique, rows_of, unique};
+use super::rows::{Distinct, Row, distinct, rows_of};
 use crate::counts::FileCounts;
 use crate::data_file::DataFile;
 use crate::error::StoreError;
@@ -342,7 +342,8 @@ struct Out<'a> {
 impl Out<'_> {
     /// Writes a run.
     fn write(&mut self, rows: Vec<Row>) -> Result<(), StoreError> {
-        let Unique { rows, duplicates, conflicts } = unique(rows);
+        let Distinct { rows, duplicates, conflicts } = distinct(rows);
+        self.unique &= conflicts == 0;
         self.duplicates += duplicates;
         self.conflicts += conflicts;
         self.rows += rows.len() as u64;

@@ -18,13 +18,13 @@ pub(super) struct Row {
     pub(super) from: RowOrigin,
 }
 
-/// Spans that occur once each.
-pub(super) struct Unique {
+/// Spans of which none stands twice as it is.
+pub(super) struct Distinct {
     /// In the order of a file.
     pub(super) rows: Vec<Row>,
     /// The number of copies that were left out.
     pub(super) duplicates: u64,
-    /// Those of them that differed from the one that counts.
+    /// The number of spans that have the ids and the end of another, and differ from it.
     pub(super) conflicts: u64,
 }
 
@@ -62,27 +62,31 @@ pub(super) fn rows_of(
         .collect())
 }
 
-/// Keeps one row of each span: of copies that differ, the one whose content hash is smaller, as readers do. It came from
-/// the files of all of them, and first when the first of these did.
-pub(super) fn unique(mut rows: Vec<Row>) -> Unique {
+/// Keeps one of equal rows. It came from the files of all of them, and first when the first of these did.
+///
+/// Rows of one span that differ all stay: a rule counts the one whose content hash is smallest of those that it
+/// selects, and another rule selects others.
+pub(super) fn distinct(mut rows: Vec<Row>) -> Distinct {
     rows.sort_by_key(|row| row.span.key());
     let mut kept: Vec<Row> = Vec::with_capacity(rows.len());
     let (mut duplicates, mut conflicts) = (0, 0);
-    for mut row in rows {
-        let Some(winner) = kept.last_mut().filter(|winner| winner.span.key() == row.span.key()) else {
+    // Where the rows of the present span begin.
+    let mut first = 0;
+    for row in rows {
+        if kept.get(first).is_none_or(|of_span| of_span.span.key() != row.span.key()) {
+            first = kept.len();
             kept.push(row);
-            continue;
-        };
-        duplicates += 1;
-        if winner.span != row.span {
+        } else if let Some(same) = kept[first..].iter_mut().find(|same| same.span == row.span) {
+            duplicates += 1;
+            same.from.merge(&row.from);
+            same.ingested_at_ms = same.ingested_at_ms.min(row.ingested_at_ms);
+        } else {
             conflicts += 1;
-            if row.span.content_hash() < winner.span.content_hash() {
-                std::mem::swap(&mut winner.span, &mut row.span);
-            }
+            let hash = row.span.content_hash();
+            let after = kept[first..].partition_point(|other| other.span.content_hash() < hash);
+            kept.insert(first + after, row);
         }
-        winner.from.merge(&row.from);
-        winner.ingested_at_ms = winner.ingested_at_ms.min(row.ingested_at_ms);
     }
     kept.sort_by(|left, right| file_order(&left.span).cmp(&file_order(&right.span)));
-    Unique { rows: kept, duplicates, conflicts }
+    Distinct { rows: kept, duplicates, conflicts }
 }

@@ -56,7 +56,7 @@ pub struct HourReport {
     pub output_bytes: u64,
     /// Copies of spans that were left out.
     pub duplicates: u64,
-    /// Those of them that differed from the one that counts.
+    /// Spans that have the ids and the end of another and differ from it: all of these stay.
     pub id_conflicts: u64,
     /// Replaced files that were deleted.
     pub deleted_files: u64,
