@@ -214,7 +214,9 @@ async fn check(case: &Case, files: &[Vec<Span>], cuts: Cuts) -> std::result::Res
     let root = Root::in_memory().unwrap();
     stored(&root, files).await;
     let expected = answers(&root, case).await;
-    let by_reference = with_givens(|givens| reference::evaluate(&case.rule, &case.spans, case.range, givens));
+    // One object settles its copies when it is ingested, whatever a rule selects.
+    let of_objects: Vec<Span> = files.iter().flat_map(|file| dedupe(file.clone()).spans).collect();
+    let by_reference = with_givens(|givens| reference::evaluate(&case.rule, &of_objects, case.range, givens));
     if let (Ok(by_reference), Ok(all)) = (&by_reference, &expected.all) {
         let agree = by_reference.len() == all.len()
             && by_reference.iter().zip(all).all(|(expected, found)| same(expected, found));
@@ -254,7 +256,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 24, ..ProptestConfig::default() })]
 
     #[test]
     fn compaction_changes_no_answer(
