@@ -25,7 +25,7 @@ rules:
 ";
 
 /// Files are merged in twos and threes, into files of a few spans.
-const SIZES: Sizes = Sizes { rows: 24, bytes: 1 << 30, run: 5, memory: 1 << 20, least: 2, least_again: 2 };
+const SIZES: Sizes = Sizes { rows: 60, bytes: 1 << 30, run: 5, memory: 1 << 20, least: 2, least_again: 2 };
 
 /// Compacts all there is, hours under way among it, so many hours from now by the clock of the store.
 async fn compacted(world: &World, hours: i64) {
