@@ -9,7 +9,7 @@ use fluo_store::Hour;
 use fluo_store::compaction::{Options, Sizes, compact};
 use object_store::path::Path;
 
-use crate::support::{Due, MINUTE, SECOND, World, evaluated, failures, files, good, minute};
+use crate::support::{Due, MINUTE, SECOND, Sent, World, evaluated, failures, files, good, minute};
 
 const RULES: &str = "
 rules:
@@ -85,7 +85,7 @@ async fn the_same_is_told_recorded_and_proved() {
         assert!(spans.iter().filter(plain).count() < 12, "small files are gone: {spans:#?}");
         assert_eq!(world.post().shorts("mail"), expected.post().shorts("mail"), "every {every} minutes");
         let payloads =
-            |world: &World| -> Vec<String> { world.post().taken.iter().map(|sent| sent.payload()).collect() };
+            |world: &World| -> Vec<String> { world.post().taken.iter().map(Sent::payload).collect() };
         assert_eq!(payloads(&world), payloads(&expected), "every {every} minutes");
         assert_eq!(world.objects("violations").await, expected.objects("violations").await);
         let (state, before) = (world.state().await, expected.state().await);
