@@ -3,13 +3,13 @@
 
 usage: functions.py start FOLDER [--runs N]
        functions.py evaluate FOLDER SPANS [--rules N] [--memory MIB] [--minutes N] [--on-arrival SECONDS]
-       functions.py ingest FOLDER OTLP [--memory MIB] [--s3 URL]
+       functions.py ingest FOLDER OTLP [--memory MIB] [--s3 URL] [--batch N]
 
 FOLDER holds the binaries `ingest-spans` and `evaluate-rules`. SPANS is a folder that `fluo-bench-spans` made with
 `--minutes` of spans; its files are put into a store minute by minute, before the evaluation that would see them. With
 `--on-arrival` there are evaluations by arrival in between, and files are put there before those.
 OTLP is an object as the collector writes it, which is put into a stand-in of S3 (`--s3`, for example moto's) as often
-as it is ingested.
+as it is ingested: in an invocation of its own, or `--batch` of them in one, as a queue has them.
 """
 
 import argparse
@@ -281,9 +281,15 @@ def ingest(args):
         print("object  seconds  processor s  peak MiB")
         taken = []
         for number in range(args.objects):
-            put(f"{args.s3}/{bucket}/raw/traces_{number}.binpb", body)
-            event = {"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
-                                  "s3": {"bucket": {"name": bucket}, "object": {"key": f"raw/traces_{number}.binpb"}}}]}
+            messages = []
+            for member in range(args.batch):
+                key = f"raw/traces_{number}_{member}.binpb"
+                put(f"{args.s3}/{bucket}/{key}", body)
+                messages.append({"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
+                                              "s3": {"bucket": {"name": bucket}, "object": {"key": key}}}]})
+            event = messages[0] if args.batch == 1 else {"Records": [
+                {"messageId": str(at), "eventSource": "aws:sqs", "body": json.dumps(message)}
+                for at, message in enumerate(messages)]}
             shutil.rmtree(pathlib.Path(folder) / "spans", ignore_errors=True)
             before = function.cpu()
             seconds, _ = function.invoke(event)
@@ -315,6 +321,7 @@ def main():
     of_ingest.add_argument("--memory", type=int, default=1769)
     of_ingest.add_argument("--objects", type=int, default=5)
     of_ingest.add_argument("--s3", required=True)
+    of_ingest.add_argument("--batch", type=int, default=1)
     of_ingest.set_defaults(run=ingest)
     args = parser.parse_args()
     args.run(args)

@@ -70,7 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let name = DataFileName::new(ends, spans.len() as u64, content, layout.number, 1)?;
                 let folder = args.out.join("spans").join(hour.partition().trim_start_matches("spans/"));
                 fs::create_dir_all(&folder)?;
-                fs::write(folder.join(name.to_string()), to_parquet(spans.to_vec(), 0, &layout)?)?;
+                fs::write(folder.join(name.to_string()), to_parquet(spans, 0, &layout)?)?;
             }
         }
     }

@@ -9,6 +9,7 @@ locals {
   network_of = {
     ingest-spans   = var.vpc_functions == "all" ? local.network : []
     evaluate-rules = var.vpc_functions == "all" ? local.network : []
+    compact-spans  = var.vpc_functions == "all" ? local.network : []
     notify-chat    = local.network
   }
 }

@@ -189,6 +189,23 @@ resource "aws_cloudwatch_metric_alarm" "evaluate_rules_errors_alarm" {
   ok_actions          = [local.alarm_topic]
 }
 
+resource "aws_cloudwatch_metric_alarm" "compact_spans_errors_alarm" {
+  alarm_name          = "${var.name}-compact-spans-errors"
+  alarm_description   = "compact-spans crashes or runs out of time or memory. See infra/README.md, alarms."
+  namespace           = "AWS/Lambda"
+  metric_name         = "Errors"
+  dimensions          = { FunctionName = aws_lambda_function.compact_spans.function_name }
+  statistic           = "Sum"
+  period              = 3600
+  evaluation_periods  = 3
+  datapoints_to_alarm = 2
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [local.alarm_topic]
+  ok_actions          = [local.alarm_topic]
+}
+
 resource "aws_cloudwatch_metric_alarm" "notify_chat_errors_alarm" {
   count               = local.has_chat
   alarm_name          = "${var.name}-notify-chat-errors"
@@ -247,6 +264,23 @@ resource "aws_cloudwatch_metric_alarm" "evaluator_dead_letters_alarm" {
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = aws_sqs_queue.evaluator_dead_letters.name }
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 1
+  datapoints_to_alarm = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [local.alarm_topic]
+  ok_actions          = [local.alarm_topic]
+}
+
+resource "aws_cloudwatch_metric_alarm" "compactor_dead_letters_alarm" {
+  alarm_name          = "${var.name}-compact-spans-dead-letters"
+  alarm_description   = "A compaction failed twice. See infra/README.md, alarms."
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateNumberOfMessagesVisible"
+  dimensions          = { QueueName = aws_sqs_queue.compactor_dead_letters.name }
   statistic           = "Maximum"
   period              = 60
   evaluation_periods  = 1

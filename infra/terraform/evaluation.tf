@@ -15,7 +15,7 @@ data "aws_iam_policy_document" "evaluate_rules_role" {
       test     = "StringLike"
       variable = "s3:prefix"
       values = [
-        for folder in ["spans", var.rules_location, "state", "evaluations", "violations"] : "${var.store_prefix}${folder}/*"
+        for folder in ["spans", var.rules_location, "state", "evaluations", "violations", "panes"] : "${var.store_prefix}${folder}/*"
       ]
     }
   }
@@ -29,6 +29,7 @@ data "aws_iam_policy_document" "evaluate_rules_role" {
       "${local.store}state/*",
       "${local.store}evaluations/*",
       "${local.store}violations/*",
+      "${local.store}panes/*",
     ]
   }
 
@@ -39,6 +40,7 @@ data "aws_iam_policy_document" "evaluate_rules_role" {
       "${local.store}state/*",
       "${local.store}violations/*",
       "${local.store}evaluations/*",
+      "${local.store}panes/*",
     ]
   }
 

@@ -8,6 +8,7 @@
 #   access.tf      what the functions' roles have in common; the collector's policy and role
 #   ingest.tf      queue ─▶ ingest-spans
 #   evaluation.tf  schedule ─▶ evaluate-rules
+#   compaction.tf  schedule ─▶ compact-spans
 #   topic.tf       topic, e-mail, Amazon Q Developer in chat applications
 #   notify.tf      queue ─▶ notify-chat, only with chat_sinks
 #   alarms.tf

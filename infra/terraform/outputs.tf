@@ -73,6 +73,11 @@ output "ingest_spans_function" {
   value       = aws_lambda_function.ingest_spans.function_name
 }
 
+output "compact_spans_function" {
+  description = "The function that compacts"
+  value       = aws_lambda_function.compact_spans.function_name
+}
+
 output "evaluate_rules_function" {
   description = "The function that evaluates"
   value       = aws_lambda_function.evaluate_rules.function_name

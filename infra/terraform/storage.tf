@@ -89,7 +89,9 @@ resource "aws_s3_bucket_lifecycle_configuration" "bucket" {
       spans       = { prefix = "${var.store_prefix}spans/", days = var.spans_days }
       violations  = { prefix = "${var.store_prefix}violations/", days = var.records_days }
       evaluations = { prefix = "${var.store_prefix}evaluations/", days = var.records_days }
-      quarantine  = { prefix = "${var.store_prefix}quarantine/", days = 30 }
+      # A cache: what expires is read from spans again.
+      panes      = { prefix = "${var.store_prefix}panes/", days = 35 }
+      quarantine = { prefix = "${var.store_prefix}quarantine/", days = 30 }
       # Not state/ as a whole: the rest of it is the evaluator's memory and must never expire.
       delivered = { prefix = "${var.store_prefix}state/delivered/", days = 14 }
     }

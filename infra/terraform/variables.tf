@@ -470,6 +470,28 @@ variable "evaluator_reserved_concurrency" {
   }
 }
 
+variable "compactor_memory" {
+  description = "Memory of compact-spans in MB (default 1769)."
+  type        = number
+  default     = 1769
+
+  validation {
+    condition     = var.compactor_memory >= 768 && var.compactor_memory <= 10240
+    error_message = "768 to 10240."
+  }
+}
+
+variable "compactor_timeout" {
+  description = "Time limit of compact-spans in seconds (default 900)."
+  type        = number
+  default     = 900
+
+  validation {
+    condition     = var.compactor_timeout >= 300 && var.compactor_timeout <= 900
+    error_message = "300 to 900."
+  }
+}
+
 variable "notify_memory" {
   description = "Memory of notify-chat in MB (default 256)."
   type        = number

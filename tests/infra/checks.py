@@ -117,6 +117,18 @@ def listing_is_limited_to_prefixes(template):
                 yield f"{where} may list the whole bucket"
 
 
+def only_compaction_deletes_and_only_spans(template):
+    for where, statement in policy_statements(template):
+        actions = [action for action in flat(statement.get("Action", [])) if action.startswith("s3:Delete")]
+        if statement["Effect"] != "Allow" or not actions:
+            continue
+        if where != "CompactSpansRole":
+            yield f"{where} may delete objects"
+        for resource in flat(statement["Resource"]):
+            if not text_of(resource).endswith("/${StorePrefix}spans/*"):
+                yield f"{where} may delete {text_of(resource)}"
+
+
 def services_are_let_in_for_one_source_only(template):
     for kind in ("AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"):
         for where, policy in properties(template, kind).items():
@@ -290,6 +302,7 @@ EXPIRES = {
     "${StorePrefix}spans/": {"Ref": "SpansDays"},
     "${StorePrefix}violations/": {"Ref": "RecordsDays"},
     "${StorePrefix}evaluations/": {"Ref": "RecordsDays"},
+    "${StorePrefix}panes/": 35,
     "${StorePrefix}quarantine/": 30,
     "${StorePrefix}state/delivered/": 14,
 }
@@ -380,6 +393,9 @@ def dead_letters(template):
     return found
 
 
+# Their dead letters are sent by Lambda itself, with the role of the function.
+SCHEDULED = {"EvaluateRules", "CompactSpans"}
+
 # Queues whose messages are worth nothing after a while, and why nobody need see those that failed.
 WORTH_NOTHING_LATER = {
     # A request for an evaluation. The schedule makes one every minute, whose failures are kept.
@@ -424,7 +440,7 @@ def what_fails_is_kept(template):
         for queue in policy["Queues"]
     }
     for logical_id, owner in dead_letters(template).items():
-        if owner not in queues and not owner.startswith("Evaluate") and logical_id not in let_in:
+        if owner not in queues and owner not in SCHEDULED and logical_id not in let_in:
             yield f"{logical_id} does not let {owner} in"
     invoked = {target(permission["FunctionName"]) for permission in properties(template, "AWS::Lambda::Permission").values()}
     for function in invoked - set(dead_letters(template).values()):
@@ -484,7 +500,7 @@ def requests_are_one_for_all_that_arrives_in_a_while(template):
 
 
 def every_time_limit_leaves_time_to_work(template):
-    # ingest-spans shortens its margin by itself, as its tests show.
+    # ingest-spans and compact-spans shorten their margins by themselves.
     for name, source in MARGINS.items():
         margin = int(re.search(r"const MARGIN: i64 = ([0-9_]+);", (REPOSITORY / source).read_text())[1]) / 1e9
         parameter = template["Parameters"][name]
@@ -543,6 +559,7 @@ def silence_is_an_alarm(template):
 
 
 CHECKS = [
+    only_compaction_deletes_and_only_spans,
     actions_are_named,
     resources_are_named,
     listing_is_limited_to_prefixes,

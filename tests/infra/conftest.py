@@ -47,7 +47,7 @@ def aws(tmp_path_factory):
 def zips(tmp_path_factory):
     """Zips in place of the functions, which are not built here."""
     folder = tmp_path_factory.mktemp("dist")
-    for function in ("ingest-spans", "evaluate-rules", "notify-chat"):
+    for function in ("ingest-spans", "evaluate-rules", "compact-spans", "notify-chat"):
         with zipfile.ZipFile(folder / f"{function}.zip", "w") as archive:
             archive.writestr("bootstrap", f"#!/bin/sh\n# {function}\n")
     return folder
@@ -123,6 +123,8 @@ PARAMETERS = {
     "EvaluatorMemory": 4096,
     "EvaluatorTimeout": 301,
     "EvaluatorReservedConcurrency": 2,
+    "CompactorMemory": 1024,
+    "CompactorTimeout": 600,
     "NotifyMemory": 257,
     "NotifyTimeout": 30,
     "NotifyConcurrency": 3,

@@ -11,7 +11,7 @@ import pytest
 
 from cloudformation import INFRA
 
-FUNCTIONS = ["evaluate-rules", "ingest-spans", "notify-chat"]
+FUNCTIONS = ["compact-spans", "evaluate-rules", "ingest-spans", "notify-chat"]
 
 # Writes what it was asked to build, and the arguments, where the script looks for them.
 CARGO = """#!/bin/sh

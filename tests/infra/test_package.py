@@ -30,11 +30,11 @@ def test_it_is_packaged(aws, zips, tmp_path):
     assert (tmp_path / "packaged.yml").stat().st_size < 500_000
     resources = yaml.load((tmp_path / "packaged.yml").read_text(), Loader)["Resources"]
     uploaded = {key["Key"] for key in s3.list_objects_v2(Bucket="artefacts")["Contents"]}
-    for function in ("IngestSpans", "EvaluateRules", "NotifyChat"):
+    for function in ("IngestSpans", "EvaluateRules", "CompactSpans", "NotifyChat"):
         code = resources[function]["Properties"]["Code"]
         assert code["S3Bucket"] == "artefacts"
         assert code["S3Key"] in uploaded
-    assert len(uploaded) == 3
+    assert len(uploaded) == 4
 
 
 def test_every_deployment_of_the_manual_goes_by_way_of_a_bucket():

@@ -39,7 +39,7 @@ def test_every_alarm_says_what_to_do():
     assert all(len(row) == 5 and row[2].strip() and row[3].strip() for row in rows)
 
 
-@pytest.mark.parametrize("function", ["IngestSpans", "EvaluateRules", "NotifyChat"])
+@pytest.mark.parametrize("function", ["IngestSpans", "EvaluateRules", "CompactSpans", "NotifyChat"])
 def test_metrics_that_alarms_watch_are_listed(function):
     [row] = [line for line in section("Logs and metrics").splitlines() if line.startswith(f"| of {kebab_case(function)} ")]
     for alarm in checks.properties(load(), "AWS::CloudWatch::Alarm").values():

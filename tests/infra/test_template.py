@@ -52,6 +52,7 @@ READ_BY = {
         "FLUO_ALLOWED_LATENESS", "FLUO_STALE_AFTER", "FLUO_MAX_CATCH_UP", "FLUO_DELIVERY_LIMIT", "FLUO_RULE_TIME",
         "FLUO_RULE_MEMORY_MIB", "FLUO_SET_ASIDE_PERCENT", "FLUO_TROUBLE_SEVERITY", "OTEL_EXPORTER_OTLP_ENDPOINT",
     },
+    "CompactSpans": {"FLUO_STORE", "FLUO_EVAL_DELAY", "FLUO_ALLOWED_LATENESS", "OTEL_EXPORTER_OTLP_ENDPOINT"},
     "NotifyChat": {"FLUO_STORE", "FLUO_SINKS", "FLUO_SECRETS", "OTEL_EXPORTER_OTLP_ENDPOINT"},
 }  # fmt: skip
 
@@ -207,6 +208,17 @@ FAULTS = {
     "an action with a wildcard": (in_statement("EvaluateRulesRole", "Read", "Action", ["s3:Get*"]), "s3:Get*"),
     "all actions of a service": (in_statement("NotifyChatRole", "TakeMessages", "Action", "sqs:*"), "sqs:*"),
     "every resource": (in_statement("IngestSpansRole", "WriteLogs", "Resource", "*"), "names every resource"),
+    "an evaluator that deletes": (
+        in_statement("EvaluateRulesRole", "Write", "Action", ["s3:PutObject", "s3:DeleteObject"]),
+        "EvaluateRulesRole may delete objects",
+    ),
+    "compaction of records": (
+        in_statement(
+            "CompactSpansRole", "Replace", "Resource",
+            [{"Fn::Sub": ["arn:${AWS::Partition}:s3:::${Store}/${StorePrefix}violations/*", {"Store": "a"}]}],
+        ),
+        "CompactSpansRole may delete arn:${AWS::Partition}:s3:::${Store}/${StorePrefix}violations/*",
+    ),
     "the whole bucket": (
         in_statement(
             "IngestSpansRole", "WriteSpans", "Resource", [{"Fn::Sub": ["arn:${AWS::Partition}:s3:::${Store}/*", {"Store": "a"}]}]

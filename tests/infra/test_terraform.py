@@ -198,6 +198,7 @@ def test_what_was_applied_is_there(aws, applied, applied_parameters):
         "spans": 91,
         "violations": 401,
         "evaluations": 401,
+        "panes": 35,
         "quarantine": 30,
         "delivered": 14,
         "unfinished-uploads": None,
@@ -207,7 +208,8 @@ def test_what_was_applied_is_there(aws, applied, applied_parameters):
         for function in client(aws, "lambda").list_functions()["Functions"]
         if function["FunctionName"].startswith("fluo-test-")
     }
-    assert set(functions) == {"fluo-test-ingest-spans", "fluo-test-evaluate-rules", "fluo-test-notify-chat"}
+    names = ("ingest-spans", "evaluate-rules", "compact-spans", "notify-chat")
+    assert set(functions) == {f"fluo-test-{name}" for name in names}
     assert functions["fluo-test-evaluate-rules"]["Environment"]["Variables"]["FLUO_TRACE_URL"] == PARAMETERS["TraceUrl"]
     assert functions["fluo-test-ingest-spans"]["Architectures"] == ["x86_64"]
     sources = client(aws, "lambda").list_event_source_mappings()["EventSourceMappings"]
@@ -219,6 +221,7 @@ def test_what_was_applied_is_there(aws, applied, applied_parameters):
     assert inside == {"fluo-test-notify-chat"}
     rules = client(aws, "events").list_rules(NamePrefix="fluo-test-")["Rules"]
     assert {rule["Name"]: rule.get("ScheduleExpression") for rule in rules} == {
+        "fluo-test-compact-spans": "rate(1 hour)",
         "fluo-test-evaluate-rules": "rate(1 minute)",
         "fluo-test-raw-objects": None,
     }

@@ -77,7 +77,7 @@ pub(crate) fn same_values(expected: &[(String, RefValue)], found: &[(String, Val
             .all(|((name, value), (found_name, found))| name == found_name && same_value(*value, *found))
 }
 
-fn same(expected: &Episode, found: &Observed) -> bool {
+pub(crate) fn same(expected: &Episode, found: &Observed) -> bool {
     let evidence: Vec<_> = found.evidence.iter().map(Span::key).collect();
     expected.group == found.group
         && expected.starts_at == found.starts_at

@@ -14,7 +14,7 @@ use fluo_plan::RulePlan;
 use fluo_rules::duration::Nanos;
 use fluo_rules::rule::Rule;
 use fluo_spans::span::Span;
-use fluo_store::{Content, Root, write_spans};
+use fluo_store::{Content, Packing, Root, write_spans};
 use fluo_tests::generate::{self, Case, arrival};
 use fluo_tests::reference::{self, Episode, Range};
 use object_store::path::Path;
@@ -70,7 +70,10 @@ async fn evaluated(rule: &Rule, files: &[Vec<Span>], course: &Course) -> (Replay
             * course.delays[number % course.delays.len()]) as i64;
         let content = Content::of(&[u8::try_from(number).unwrap()]);
         let layout = &layouts[number % layouts.len()];
-        let written = write_spans(root.store.as_ref(), &folder, spans, content, 0, layout).await.unwrap();
+        let store = root.store.as_ref();
+        // What is read does not depend on it.
+        let packing = if number % 2 == 0 { Packing::Small } else { Packing::Quick };
+        let written = write_spans(store, &folder, spans, content, 0, layout, packing).await.unwrap();
         arrival.extend(written.into_iter().map(|file| (file.location.to_string(), last + late)));
     }
     let ends = all.iter().map(|span| span.end_ns);

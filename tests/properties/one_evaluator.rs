@@ -15,7 +15,7 @@ use fluo_rules::test_file;
 use fluo_spans::layout::Layout;
 use fluo_spans::span::Span;
 use fluo_store::records::read_violations;
-use fluo_store::{Content, Root, write_spans};
+use fluo_store::{Content, Packing, Root, write_spans};
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -126,8 +126,9 @@ impl Running {
             let at = request.eval_time;
             if let Some(spans) = by_tick.remove(&at) {
                 let content = Content::of(at.to_string().as_bytes());
-                let (store, layout) = (self.root.store.as_ref(), Layout::builtin());
-                write_spans(store, &self.live.spans, spans, content, at / 1_000_000, &layout).await.unwrap();
+                let (store, layout, at_ms) = (self.root.store.as_ref(), Layout::builtin(), at / 1_000_000);
+                let folder = &self.live.spans;
+                write_spans(store, folder, spans, content, at_ms, &layout, Packing::Small).await.unwrap();
             }
             clock.store(at, Ordering::Relaxed);
             let now = || clock.load(Ordering::Relaxed);

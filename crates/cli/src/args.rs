@@ -30,6 +30,9 @@ pub(crate) enum Command {
     /// Turn OTLP (JSON, NDJSON, protobuf, the file exporter's form; gzip, zstd or plain) into Parquet
     #[command(after_help = "Example: fluo ingest raw/ --spans bucket")]
     Ingest(Ingest),
+    /// Merge the small files of hours that are over into few large ones, which count the same spans
+    #[command(after_help = "Example: fluo compact --spans s3://my-bucket --before -2h --dry-run")]
+    Compact(Compact),
     /// Run the rules' unit tests
     #[command(after_help = "Example: fluo test rules --format junit")]
     Test(Test),
@@ -270,6 +273,23 @@ pub(crate) struct Diff {
     #[arg(long, value_name = "MODEL", default_value = "recorded")]
     pub(crate) arrival: String,
     /// How to print what differs
+    #[arg(long, value_enum, default_value_t = SummaryFormat::Human)]
+    pub(crate) format: SummaryFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Compact {
+    /// The root of the store, or its folder `spans`: a folder or a URI
+    #[arg(long, value_name = "URI")]
+    pub(crate) spans: String,
+    /// Only hours that ended before this time: RFC 3339, or relative to now as -2h [default: -1h, when files of rules
+    /// without times of their own have arrived]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) before: Option<String>,
+    /// Only say what would be merged and deleted
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// How to print what was done
     #[arg(long, value_enum, default_value_t = SummaryFormat::Human)]
     pub(crate) format: SummaryFormat,
 }

@@ -4,6 +4,7 @@
 use fluo_engine::{DataFiles as OpenFiles, SpanSource};
 use fluo_spans::layout::Layout;
 use fluo_spans::{Mended, SetAside};
+use fluo_store::compaction;
 use fluo_store::entries::{BrokenEntry, Entry, entries};
 use fluo_store::{FileFault, Folder, IngestOptions, StoreError};
 use futures::{StreamExt, stream};
@@ -228,7 +229,8 @@ pub(crate) fn data_files(path: &Path) -> io::Result<DataFiles> {
 /// Returns whether what has this name below a folder may be data.
 fn is_data(name: &str) -> bool {
     let is_none = |part: &str| part.starts_with('.') || BESIDE.iter().any(|suffix| part.ends_with(suffix));
-    !name.split('/').any(is_none)
+    let file = name.rsplit('/').next().unwrap_or(name);
+    !name.split('/').any(is_none) && !compaction::is_beside_files(file)
 }
 
 fn is_parquet(file: &Path) -> bool {

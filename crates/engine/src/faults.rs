@@ -23,36 +23,65 @@ pub struct LeftOut {
     pub ends: TimeRange,
 }
 
+/// The outcome of a look over a source.
+#[derive(Debug)]
+pub enum Tried<T> {
+    /// No file was at fault.
+    Ended(Result<T, EngineError>),
+    /// These files could not be read.
+    Faulty(Vec<LeftOut>),
+}
+
 /// Does `look` over a source without the files that it finds unreadable, which are added to `left_out`.
-///
-/// A panic ends this look and not the process: it is an error like others.
 ///
 /// # Errors
 ///
-/// Those of `look`, and [`EngineError::Panic`].
+/// As of [`tried`].
 pub async fn without_faulty<T>(
     source: &mut SpanSource,
     left_out: &mut Vec<LeftOut>,
     look: impl AsyncFn(&SpanSource) -> Result<T, EngineError>,
 ) -> Result<T, EngineError> {
     loop {
-        let fault = match guarded_future(Box::pin(look(source))).await? {
-            Err(EngineError::File(fault)) => fault,
-            result => return result,
-        };
-        let Some(ends) = source.leave_out(fault.location()) else { return Err(EngineError::File(fault)) };
-        let down = fault.is_unavailable();
-        left_out.push(LeftOut { fault, ends });
-        if down {
-            leave_out_unreachable(source, left_out).await;
+        match tried(source, &look).await {
+            Tried::Ended(result) => return result,
+            Tried::Faulty(faulty) => left_out.extend(faulty),
         }
     }
+}
+
+/// Does `look` over a source once. Files that it finds unreadable are left out of the source.
+///
+/// A panic ends this look and not the process: it is an error like others.
+///
+/// # Errors
+///
+/// Those of `look`, and [`EngineError::Panic`].
+pub async fn tried<T>(
+    source: &mut SpanSource,
+    look: impl AsyncFnOnce(&SpanSource) -> Result<T, EngineError>,
+) -> Tried<T> {
+    let fault = match guarded_future(Box::pin(look(source))).await {
+        Ok(Err(EngineError::File(fault))) => fault,
+        Ok(result) => return Tried::Ended(result),
+        Err(panic) => return Tried::Ended(Err(panic.into())),
+    };
+    let Some(ends) = source.leave_out(fault.location()) else {
+        return Tried::Ended(Err(EngineError::File(fault)));
+    };
+    let mut left_out = Vec::new();
+    let down = fault.is_unavailable();
+    left_out.push(LeftOut { fault, ends });
+    if down {
+        leave_out_unreachable(source, &mut left_out).await;
+    }
+    Tried::Faulty(left_out)
 }
 
 /// Leaves out all files that the store does not give at present: each would end a look of its own.
 async fn leave_out_unreachable(source: &mut SpanSource, left_out: &mut Vec<LeftOut>) {
     let files: Vec<(Arc<dyn ObjectStore>, FileOf)> =
-        source.files().map(|(footers, file)| (Arc::clone(footers.store()), file.clone())).collect();
+        source.files().map(|(cache, file)| (Arc::clone(cache.store()), file.clone())).collect();
     let all: Vec<&(Arc<dyn ObjectStore>, FileOf)> = files.iter().collect();
     let answers = ask(
         &all,

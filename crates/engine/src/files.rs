@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use fluo_store::guard::{guarded, guarded_stream};
-use fluo_store::{FileFault, FileReader};
+use fluo_store::{FileFault, FileReader, Footer};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectMeta;
@@ -22,8 +23,9 @@ use parquet::arrow::{ProjectionMask, parquet_to_arrow_schema};
 use parquet::errors::Result;
 
 use crate::error::EngineError;
-use crate::footers::Footers;
-use crate::pages::Sought;
+use crate::file_cache::{FEW_ROWS, FileCache};
+use crate::pages::{Chosen, Sought};
+use crate::source::FileOf;
 
 /// Batches of one thread.
 pub(crate) type Batches = BoxStream<'static, std::result::Result<RecordBatch, EngineError>>;
@@ -39,8 +41,8 @@ const FEW_FILES: usize = 4;
 
 /// Some columns of data files of one layout.
 pub(crate) struct Files {
-    pub(crate) footers: Arc<Footers>,
-    pub(crate) objects: Vec<ObjectMeta>,
+    pub(crate) cache: Arc<FileCache>,
+    pub(crate) shared: Vec<FileOf>,
     /// The columns of the layout.
     pub(crate) schema: SchemaRef,
     /// Names of those that are read.
@@ -60,12 +62,12 @@ struct Share {
 impl Files {
     /// The batches in which spans that are sought may be, for so many threads.
     pub(crate) fn streams(self, threads: usize) -> Vec<Batches> {
-        let of = if self.objects.len() < FEW_FILES * threads { threads } else { 1 };
+        let of = if self.shared.len() < FEW_FILES * threads { threads } else { 1 };
         let (files, next) = (Arc::new(self), Arc::new(AtomicUsize::new(0)));
         let shares = move |next: Arc<AtomicUsize>, files: Arc<Self>| {
             std::iter::from_fn(move || {
                 let at = next.fetch_add(1, Ordering::Relaxed);
-                (at < files.objects.len() * of)
+                (at < files.shared.len() * of)
                     .then(|| (Arc::clone(&files), Share { file: at / of, nth: at % of, of }))
             })
         };
@@ -82,19 +84,67 @@ impl Files {
 
     /// Opens a share, and waits for its first batch.
     async fn open(&self, share: Share) -> std::result::Result<Batches, EngineError> {
-        let ObjectMeta { location, size, .. } = &self.objects[share.file];
-        let footer = self.footers.get(location, *size).await.map_err(EngineError::File)?;
-        let read = || -> Result<Option<_>> {
-            let row_groups = (0..footer.for_readers().num_row_groups()).skip(share.nth).step_by(share.of);
-            let chosen = self.sought.within(footer.for_readers(), row_groups);
-            if chosen.row_groups.is_empty() {
-                return Ok(None);
+        let FileOf { object: file, only, .. } = &self.shared[share.file];
+        let footer = self.cache.footer(&file.location, file.size).await.map_err(EngineError::File)?;
+        let metadata = footer.for_readers();
+        let few = u64::try_from(metadata.file_metadata().num_rows()).is_ok_and(|rows| rows <= FEW_ROWS);
+        if few && only.is_none() {
+            return if share.nth == 0 { self.small(file, footer).await } else { Ok(stream::empty().boxed()) };
+        }
+        let row_groups = (0..metadata.num_row_groups()).skip(share.nth).step_by(share.of);
+        let chosen = self.sought.within(metadata, row_groups, only.as_deref());
+        let mut batches = self.read(file, &footer, &self.columns, chosen)?;
+        let first = batches.next().await;
+        Ok(stream::iter(first).chain(batches).boxed())
+    }
+
+    /// All rows of a small file, whose columns are kept.
+    async fn small(
+        &self,
+        file: &ObjectMeta,
+        footer: Arc<Footer>,
+    ) -> std::result::Result<Batches, EngineError> {
+        let known = self.cache.columns(&file.location, file.size);
+        let is_missing = |name: &&String| !known.contains_key(*name);
+        let missing: BTreeSet<String> = self.columns.iter().filter(is_missing).cloned().collect();
+        let mut columns = Arc::clone(&known);
+        if !missing.is_empty() {
+            let row_groups = (0..footer.for_readers().num_row_groups()).collect();
+            let all = Chosen { row_groups, rows: None };
+            let read: Vec<RecordBatch> = self.read(file, &footer, &missing, all)?.try_collect().await?;
+            if let Some(first) = read.first() {
+                let all = concat_batches(&first.schema(), &read)?;
+                let schema = all.schema();
+                let names = Schema::fields(&schema).iter().map(|field| field.name().clone());
+                Arc::make_mut(&mut columns).extend(names.zip(all.columns().iter().cloned()));
+                self.cache.keep_columns(&file.location, file.size, Arc::clone(&columns));
             }
+        }
+        let found = self.columns.iter().filter_map(|name| Some((name, Arc::clone(columns.get(name)?))));
+        let batch = RecordBatch::try_from_iter(found)?;
+        let starts = (0..batch.num_rows()).step_by(BATCH);
+        let part = move |start: usize| batch.slice(start, BATCH.min(batch.num_rows() - start));
+        Ok(stream::iter(starts.map(part).map(Ok).collect::<Vec<_>>()).boxed())
+    }
+
+    /// Reads some columns of some rows of a file.
+    fn read(
+        &self,
+        file: &ObjectMeta,
+        footer: &Arc<Footer>,
+        columns: &BTreeSet<String>,
+        chosen: Chosen,
+    ) -> std::result::Result<Batches, EngineError> {
+        if chosen.row_groups.is_empty() {
+            return Ok(stream::empty().boxed());
+        }
+        let location = file.location.clone();
+        let open = || -> Result<_> {
             let metadata = self.typed(Arc::clone(footer.for_readers()))?;
-            let names = self.columns.iter().map(String::as_str);
-            let columns = ProjectionMask::columns(metadata.parquet_schema(), names);
-            let store = Arc::clone(self.footers.store());
-            let reader = FileReader::new(store, location.clone(), *size, Arc::clone(&footer));
+            let columns = columns.iter().map(String::as_str);
+            let columns = ProjectionMask::columns(metadata.parquet_schema(), columns);
+            let store = Arc::clone(self.cache.store());
+            let reader = FileReader::new(store, location.clone(), file.size, Arc::clone(footer));
             let mut builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata)
                 .with_projection(columns)
                 .with_row_groups(chosen.row_groups)
@@ -102,22 +152,17 @@ impl Files {
             if let Some(rows) = chosen.rows {
                 builder = builder.with_row_selection(rows);
             }
-            Ok(Some(builder.build()?))
+            builder.build()
         };
-        let opened = match guarded(read) {
-            Ok(opened) => opened.map_err(|error| of_file(location, error))?,
-            Err(panic) => return Err(of_file(location, panic)),
+        let batches = match guarded(open) {
+            Ok(batches) => batches.map_err(|error| of_file(&location, error))?,
+            Err(panic) => return Err(of_file(&location, panic)),
         };
-        let Some(batches) = opened else { return Ok(stream::empty().boxed()) };
-        let location = location.clone();
-        let mut batches = guarded_stream(batches.boxed())
-            .map(move |batch| match batch {
-                Ok(batch) => batch.map_err(|error| of_file(&location, error)),
-                Err(panic) => Err(of_file(&location, panic)),
-            })
-            .boxed();
-        let first = batches.next().await;
-        Ok(stream::iter(first).chain(batches).boxed())
+        let batches = guarded_stream(batches.boxed()).map(move |batch| match batch {
+            Ok(batch) => batch.map_err(|error| of_file(&location, error)),
+            Err(panic) => Err(of_file(&location, panic)),
+        });
+        Ok(batches.boxed())
     }
 
     /// A file's columns, in the types of the layout. What a file itself says of Arrow's types is not looked at: nothing

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`open`] | data files → a source, or what is wrong with each |
 //! | [`source`] | data files, decoded spans → spans, by layout |
-//! | `scan`, `files`, `pages` | a source → batches of the columns that somebody needs |
+//! | `scan`, `files`, `file_cache`, `pages` | a source → batches of the columns that somebody needs |
 //! | `copies`, `repeated` | a source → which of its rows may be copies of one another |
 //! | `pass` | batches, all rules → each rule's sums by group and cell, or its rows |
 //! | [`summary`] | what an aggregate takes of spans → its value |
@@ -24,12 +24,13 @@ mod episodes;
 pub mod error;
 mod evidence;
 pub mod faults;
+mod file_cache;
 mod files;
-mod footers;
 mod inputs;
 pub mod judge;
 pub mod open;
 mod pages;
+pub mod panes;
 mod pass;
 mod ranges;
 pub mod record;
@@ -42,9 +43,14 @@ pub mod summary;
 mod top;
 mod work;
 
+pub use datafusion::prelude::SessionContext;
 pub use error::EngineError;
-pub use faults::{LeftOut, without_faulty};
-pub use judge::{Asked, Judged, Observed, Outcome, Point, Range, Values, evaluate, judge, moments, series};
+pub use faults::{LeftOut, Tried, tried, without_faulty};
+pub use judge::{
+    Asked, Judged, Observed, Outcome, Point, Range, Summing, Telling, Values, evaluate, judge, moments,
+    series,
+};
 pub use open::{DataFiles, Opened};
+pub use panes::{Contents, Known, Panes, StoredPanesError};
 pub use session::{session, session_with_memory};
 pub use source::SpanSource;

@@ -2,22 +2,32 @@
 //!
 //! `fluo eval`, the evaluator, replays and the demo all open files here. What a file turned out to be is remembered; a
 //! request that failed is not, and is made again the next time.
+//!
+//! Files that were replaced are read from the compacted file that they lie within: all of it where all of its files are
+//! asked for, else the rows that came from those that are.
 
 use fluo_plan::TimeRange;
 use fluo_spans::layout::Layout;
+use fluo_store::compaction::origins::Origins;
 use fluo_store::names::current;
-use fluo_store::{DataFile, FileFault, OpenFile, StoreError, list, open, resolve_root};
+use fluo_store::{
+    CompactedFile, DataFile, FileCounts, FileFault, OpenFile, StoreError, list, open, resolve_root,
+};
 use futures::future::join_all;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::footers::Footers;
+use crate::file_cache::FileCache;
 use crate::source::{FileOf, SpanSource};
 
 /// Files opened at a time.
 const CONCURRENT: usize = 16;
+
+/// Compacted files whose origins are kept: a few megabytes each.
+const MOST_ORIGINS: usize = 16;
 
 /// Files of which it is remembered what they are: a few hundred bytes each.
 const MOST_KNOWN: usize = 100_000;
@@ -25,7 +35,7 @@ const MOST_KNOWN: usize = 100_000;
 /// The data files of one store.
 #[derive(Debug)]
 pub struct DataFiles {
-    footers: Arc<Footers>,
+    cache: Arc<FileCache>,
     known: Mutex<Known>,
 }
 
@@ -35,6 +45,14 @@ struct Known {
     files: BTreeMap<String, OpenFile>,
     /// Thousands of files share one layout.
     layouts: BTreeMap<Layout, Arc<Layout>>,
+    /// Of compacted files of which not all rows were asked for.
+    origins: BTreeMap<Path, Arc<Origins>>,
+}
+
+/// Some of the files that a compacted file replaced.
+struct Part {
+    output: Arc<CompactedFile>,
+    files: BTreeSet<usize>,
 }
 
 /// Files as a source of spans, and what opening them told besides.
@@ -57,7 +75,7 @@ pub struct Opened {
 impl DataFiles {
     /// Of a store.
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { footers: Arc::new(Footers::new(store)), known: Mutex::default() }
+        Self { cache: Arc::new(FileCache::new(store)), known: Mutex::default() }
     }
 
     /// Opens what lies at or below `root`.
@@ -78,8 +96,9 @@ impl DataFiles {
     /// [`StoreError::Request`] where the store cannot list.
     pub async fn below_apart(&self, root: &Path) -> Result<(Opened, Vec<(DataFile, FileFault)>), StoreError> {
         let (files, foreign) = self.list(root).await?;
-        let (mut own, mut others) = (Vec::new(), Vec::new());
-        for (file, opened) in files.iter().zip(self.open(&files).await) {
+        let (mut own, alone): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| file.within.is_some());
+        let mut others = Vec::new();
+        for (file, opened) in alone.iter().zip(self.open(&alone).await) {
             match opened {
                 Err(fault @ FileFault::Foreign { .. }) => others.push((file.clone(), fault)),
                 // The cache remembers the outcome.
@@ -90,7 +109,7 @@ impl DataFiles {
     }
 
     async fn list(&self, root: &Path) -> Result<(Vec<DataFile>, Vec<(Path, String)>), StoreError> {
-        let store = self.footers.store().as_ref();
+        let store = self.cache.store().as_ref();
         let listing = list(store, &resolve_root(store, root).await?).await?;
         // Only what a listing replaces is skipped: of equal hour and content the newest counts.
         let files = current(listing.files, |file| file.name.as_ref()).current;
@@ -102,9 +121,19 @@ impl DataFiles {
     pub async fn source(&self, files: &[DataFile]) -> Opened {
         let mut opened = Opened::default();
         let mut by_layout: BTreeMap<Arc<Layout>, Vec<FileOf>> = BTreeMap::new();
-        for (file, result) in files.iter().zip(self.open(files).await) {
+        let (mut stored, parts) = apart(files);
+        let alone = stored.len();
+        stored.extend(parts.iter().map(|part| part.output.file.clone()));
+        for (at, (file, result)) in stored.iter().zip(self.open(&stored).await).enumerate() {
+            let part = at.checked_sub(alone).and_then(|at| parts.get(at));
+            let result = match (result, part) {
+                (Ok(opened), Some(part)) => self.rows_of(part).await.map(|only| (opened, only)),
+                (result, _) => result.map(|opened| (opened, None)),
+            };
             match result {
-                Ok(OpenFile { layout, ends, rows, unique, .. }) => {
+                Ok((OpenFile { layout, ends, rows, unique, .. }, only)) => {
+                    let some = only.as_ref().map(|only| only.iter().map(|rows| rows.end - rows.start).sum());
+                    let rows = some.unwrap_or(rows);
                     opened.files += 1;
                     opened.spans += rows;
                     opened.bytes += file.size;
@@ -116,6 +145,7 @@ impl DataFiles {
                             ends,
                             rows,
                             unique,
+                            only,
                         });
                     }
                 }
@@ -127,13 +157,54 @@ impl DataFiles {
             }
         }
         for (layout, files) in by_layout {
-            opened.source.add_files(&self.footers, files, layout.as_ref().clone());
+            opened.source.add_files(&self.cache, files, layout.as_ref().clone());
         }
         opened
     }
 
-    /// Opens each of the files, in their order.
-    pub async fn open(&self, files: &[DataFile]) -> Vec<Result<OpenFile, FileFault>> {
+    /// The rows of a compacted file that came from some of its files; `None` where that is all of them.
+    async fn rows_of(&self, part: &Part) -> Result<Option<Arc<[Range<u64>]>>, FileFault> {
+        if part.files.len() == part.output.files.len() {
+            return Ok(None);
+        }
+        let origins = self.origins(&part.output).await?;
+        let is_asked_for = |file: u32| usize::try_from(file).is_ok_and(|file| part.files.contains(&file));
+        Ok(Some(origins.rows_of(is_asked_for).into()))
+    }
+
+    /// The origins of a compacted file's rows.
+    async fn origins(&self, output: &CompactedFile) -> Result<Arc<Origins>, FileFault> {
+        let location = output.origins();
+        if let Some(known) = self.known().origins.get(&location) {
+            return Ok(Arc::clone(known));
+        }
+        let read = Origins::read(self.cache.store().as_ref(), &location).await;
+        // What is wrong with them is wrong with the file: its rows cannot be told apart.
+        let read = Arc::new(read.map_err(|fault| fault.of(&output.file.location))?);
+        let mut known = self.known();
+        if known.origins.len() >= MOST_ORIGINS {
+            known.origins.clear();
+        }
+        known.origins.insert(location, Arc::clone(&read));
+        Ok(read)
+    }
+
+    /// What ingest counted of each of the files, and how many spans it holds, in their order.
+    pub async fn counts(&self, files: &[DataFile]) -> Vec<Result<(u64, FileCounts), FileFault>> {
+        let alone: Vec<DataFile> = files.iter().filter(|file| file.within.is_none()).cloned().collect();
+        let mut opened = self.open(&alone).await.into_iter();
+        let of_file = |file: &DataFile| match file.within.as_ref().map(|within| within.replaced()) {
+            Some(replaced) => {
+                let rows = file.name.as_ref().map_or(0, |name| name.rows);
+                Some(Ok((rows, replaced.map(|replaced| replaced.counts.clone()).unwrap_or_default())))
+            }
+            None => opened.next().map(|opened| opened.map(|opened| (opened.rows, opened.counts))),
+        };
+        files.iter().filter_map(of_file).collect()
+    }
+
+    /// Opens each of the files, in their order. None of them lies within another.
+    async fn open(&self, files: &[DataFile]) -> Vec<Result<OpenFile, FileFault>> {
         let mut opened: Vec<Option<Result<OpenFile, FileFault>>> =
             files.iter().map(|file| self.known().files.get(&key(file)).cloned().map(Ok)).collect();
         let unknown: Vec<&DataFile> =
@@ -148,9 +219,9 @@ impl DataFiles {
     }
 
     async fn one(&self, file: &DataFile) -> Result<OpenFile, FileFault> {
-        let footers = &self.footers;
-        let (mut opened, footer) = open(footers.store(), file).await?;
-        footers.keep(&file.location, file.size, footer);
+        let cache = &self.cache;
+        let (mut opened, footer) = open(cache.store(), file).await?;
+        cache.opened(&file.location, file.size, footer);
         let mut known = self.known();
         if known.files.len() >= MOST_KNOWN {
             known.files.clear();
@@ -164,6 +235,23 @@ impl DataFiles {
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Files that lie there themselves, and those that lie within compacted ones, by these.
+fn apart(files: &[DataFile]) -> (Vec<DataFile>, Vec<Part>) {
+    let mut alone = Vec::new();
+    let mut parts: BTreeMap<&Path, Part> = BTreeMap::new();
+    for file in files {
+        match &file.within {
+            None => alone.push(file.clone()),
+            Some(within) => {
+                let part = parts.entry(&within.output.file.location);
+                let none = || Part { output: Arc::clone(&within.output), files: BTreeSet::new() };
+                part.or_insert_with(none).files.insert(within.at);
+            }
+        }
+    }
+    (alone, parts.into_values().collect())
 }
 
 /// Returns the key under which facts about a file are kept: its location, its size and its entity tag.

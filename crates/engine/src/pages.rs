@@ -27,16 +27,18 @@ pub(crate) struct Chosen {
 }
 
 impl Sought {
-    /// Those of some row groups of a file that it can lie in.
+    /// Those of some row groups of a file that it can lie in. `only`: the rows of the file that are read at all.
     pub(crate) fn within(
         &self,
         metadata: &ParquetMetaData,
         row_groups: impl Iterator<Item = usize>,
+        only: Option<&[Range<u64>]>,
     ) -> Chosen {
         let (mut chosen, mut rows, mut total) = (Vec::new(), Vec::new(), 0);
+        let starts = starts(metadata);
         for row_group in row_groups {
             let count = usize::try_from(metadata.row_group(row_group).num_rows()).unwrap_or(0);
-            let of_group = both(
+            let mut of_group = both(
                 &pages(metadata, row_group, count, columns::END_TIME, |index, page| {
                     self.may_end_in(index, page)
                 }),
@@ -44,6 +46,9 @@ impl Sought {
                     self.may_be_of(index, page)
                 }),
             );
+            if let Some(only) = only {
+                of_group = both(&of_group, &part_of(only, starts[row_group], count));
+            }
             if !of_group.is_empty() {
                 chosen.push(row_group);
                 rows.extend(of_group.into_iter().map(|rows| total + rows.start..total + rows.end));
@@ -75,6 +80,24 @@ impl Sought {
             _ => !index.is_null_page(page),
         }
     }
+}
+
+/// The first row of each row group.
+fn starts(metadata: &ParquetMetaData) -> Vec<u64> {
+    let rows = metadata.row_groups().iter().map(|group| u64::try_from(group.num_rows()).unwrap_or(0));
+    rows.scan(0, |next, rows| Some(std::mem::replace(next, *next + rows))).collect()
+}
+
+/// The part of some rows of a file that lies in one of its row groups, which has so many rows from `start` on.
+fn part_of(rows: &[Range<u64>], start: u64, count: usize) -> Vec<Range<usize>> {
+    let end = start.saturating_add(count as u64);
+    let within = |row: u64| usize::try_from(row.clamp(start, end) - start).unwrap_or(count);
+    let first = rows.partition_point(|range| range.end <= start);
+    rows[first..]
+        .iter()
+        .take_while(|range| range.start < end)
+        .map(|range| within(range.start)..within(range.end))
+        .collect()
 }
 
 /// The rows of a row group's pages that may be wanted, by what is known of a column; all where nothing is known.

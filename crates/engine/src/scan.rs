@@ -68,15 +68,15 @@ impl Part {
                 let share = projected.len().div_ceil(threads).max(1);
                 Ok(projected.chunks(share).map(|some| stream::iter(some.to_vec()).map(Ok).boxed()).collect())
             }
-            Stored::Files { footers, files } => {
+            Stored::Files { cache, files } => {
                 let needed = files.iter().filter(|file| meets(&sought.ranges, file.ends));
-                let needed: Vec<_> = needed.map(|file| file.object.clone()).collect();
+                let needed: Vec<_> = needed.cloned().collect();
                 if needed.is_empty() {
                     return Ok(Vec::new());
                 }
                 let files = Files {
-                    footers: Arc::clone(footers),
-                    objects: needed,
+                    cache: Arc::clone(cache),
+                    shared: needed,
                     schema: span_schema(&self.layout),
                     columns: Schema::fields(&columns.schema).iter().map(|it| it.name().clone()).collect(),
                     sought: sought.clone(),

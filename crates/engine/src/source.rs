@@ -1,5 +1,6 @@
 //! The spans that an evaluation reads: data files of any layouts, or spans decoded a moment ago.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -11,7 +12,7 @@ use object_store::ObjectMeta;
 use object_store::path::Path;
 
 use crate::error::EngineError;
-use crate::footers::Footers;
+use crate::file_cache::FileCache;
 
 /// Spans in one or more layouts.
 #[derive(Debug, Clone, Default)]
@@ -32,7 +33,7 @@ pub(crate) struct Part {
 #[derive(Debug, Clone)]
 pub(crate) enum Stored {
     Memory { batches: Vec<RecordBatch>, ends: TimeRange },
-    Files { footers: Arc<Footers>, files: Vec<FileOf> },
+    Files { cache: Arc<FileCache>, files: Vec<FileOf> },
 }
 
 /// A data file, and when its first and its last span ended.
@@ -43,6 +44,8 @@ pub(crate) struct FileOf {
     pub(crate) rows: u64,
     /// It holds no span twice.
     pub(crate) unique: bool,
+    /// The rows that are read, in order and apart; all where this is `None`.
+    pub(crate) only: Option<Arc<[Range<u64>]>>,
 }
 
 /// Spans of a batch: enough to be fast, few enough to spread over cores.
@@ -88,11 +91,11 @@ impl SpanSource {
     }
 
     /// Adds data files that were written in `layout`.
-    pub(crate) fn add_files(&mut self, footers: &Arc<Footers>, files: Vec<FileOf>, layout: Layout) {
+    pub(crate) fn add_files(&mut self, cache: &Arc<FileCache>, files: Vec<FileOf>, layout: Layout) {
         for file in &files {
             self.widen(file.ends);
         }
-        self.parts.push(Part { layout, spans: Stored::Files { footers: Arc::clone(footers), files } });
+        self.parts.push(Part { layout, spans: Stored::Files { cache: Arc::clone(cache), files } });
     }
 
     /// Leaves out a file, whose spans may be missing from then on. Returns when they ended; none where it is not there.
@@ -111,14 +114,12 @@ impl SpanSource {
         None
     }
 
-    /// The data files, and what is known of their footers.
-    pub(crate) fn files(&self) -> impl Iterator<Item = (&Footers, &FileOf)> {
+    /// The data files, and what is known of those of their store.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&FileCache, &FileOf)> {
         self.parts
             .iter()
             .filter_map(|part| match &part.spans {
-                Stored::Files { footers, files } => {
-                    Some(files.iter().map(move |file| (footers.as_ref(), file)))
-                }
+                Stored::Files { cache, files } => Some(files.iter().map(move |file| (cache.as_ref(), file))),
                 Stored::Memory { .. } => None,
             })
             .flatten()

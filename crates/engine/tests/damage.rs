@@ -10,7 +10,7 @@ use fluo_plan::RulePlan;
 use fluo_rules::{SourceFile, load};
 use fluo_spans::layout::Layout;
 use fluo_spans::span::{Attributes, Event, InstrumentationScope, Kind, Link, Resource, Span, Status};
-use fluo_store::{Content, FileFault, list, write_spans};
+use fluo_store::{Content, FileFault, Packing, list, write_spans};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -84,7 +84,8 @@ async fn store(random: &mut fastrand::Rng) -> Arc<InMemory> {
         let spans = (0..150).map(|_| span(random, from)).collect();
         let content = Content::of(&number.to_le_bytes());
         let root = Path::from("spans");
-        write_spans(store.as_ref(), &root, spans, content, 7, &Layout::builtin()).await.unwrap();
+        let layout = Layout::builtin();
+        write_spans(store.as_ref(), &root, spans, content, 7, &layout, Packing::Small).await.unwrap();
     }
     store
 }

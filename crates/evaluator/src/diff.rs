@@ -182,7 +182,7 @@ mod tests {
     use fluo_rules::duration::Nanos;
     use fluo_rules::test_file::{self, DEFAULT_START};
     use fluo_spans::layout::Layout;
-    use fluo_store::{Content, Root, write_spans};
+    use fluo_store::{Content, Packing, Root, write_spans};
     use object_store::path::Path;
     use std::sync::Arc;
 
@@ -217,7 +217,8 @@ tests:
         let root = Root::in_memory().unwrap();
         let folder = Path::from("spans");
         let content = Content::of(b"spans");
-        write_spans(root.store.as_ref(), &folder, spans, content, 0, &Layout::builtin()).await.unwrap();
+        let (store, layout) = (root.store.as_ref(), Layout::builtin());
+        write_spans(store, &folder, spans, content, 0, &layout, Packing::Small).await.unwrap();
         let live = Live { store: Arc::clone(&root.store), spans: folder };
         let data = SpanData::new(root);
         let settings = Settings { always_alive: true, ..Settings::default() };

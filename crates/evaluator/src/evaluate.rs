@@ -20,13 +20,15 @@ use fluo_alerts::step;
 use fluo_alerts::step::{Empty, failed};
 use fluo_alerts::template::Renderer;
 use fluo_alerts::trouble::{Subject, Wrong};
+use fluo_engine::{SessionContext, session_with_memory};
 use fluo_plan::{RulePlan, missing_can_make_true};
 use fluo_rules::rule::Rule;
-use fluo_store::{DataFile, Hour, StoreError};
+use fluo_store::{Hour, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use files::Files;
+use files::{Files, Older};
 use missing::{data_files, give_up, names, outage};
 use news::Arrived;
 use observe::{Asked, Seen};
@@ -38,6 +40,7 @@ use crate::arrivals::{Arrivals, By};
 use crate::catch_up::unjudged_of;
 use crate::chain;
 use crate::due::{Due, Moments};
+use crate::panes::StoredPanes;
 use crate::report::Report;
 use crate::rule_set::RuleSet;
 use crate::settings::Settings;
@@ -78,13 +81,16 @@ pub struct Evaluation {
 }
 
 /// Evaluates rules over one store.
-#[derive(Debug)]
 pub struct Evaluator {
     settings: Settings,
     data: SpanData,
+    /// Made once: it knows hundreds of functions.
+    session: SessionContext,
+    /// What the evaluations before summed up.
+    pub(crate) panes: StoredPanes,
     renderer: Renderer,
     /// Listings of partitions in which no file arrives any more.
-    older: Mutex<BTreeMap<Hour, Vec<DataFile>>>,
+    older: Mutex<BTreeMap<Hour, Older>>,
     /// Time and generation of the evaluation whose records this process has written: its next tick need not again.
     pub(crate) written: Mutex<Option<(i64, u64)>>,
 }
@@ -96,11 +102,26 @@ struct Judged {
     stretches: usize,
 }
 
+impl fmt::Debug for Evaluator {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Evaluator").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
 impl Evaluator {
     /// With settings, over the files of a store.
     pub fn new(settings: Settings, data: SpanData) -> Self {
         let renderer = Renderer::new(settings.trace_url.as_deref());
-        Self { settings, data, renderer, older: Mutex::default(), written: Mutex::default() }
+        let session = session_with_memory(settings.rule_memory);
+        Self {
+            settings,
+            data,
+            session,
+            panes: StoredPanes::default(),
+            renderer,
+            older: Mutex::default(),
+            written: Mutex::default(),
+        }
     }
 
     /// The settings.
@@ -119,7 +140,7 @@ impl Evaluator {
     }
 
     async fn evaluate_arrived(&self, arrived: Arrived, inputs: Inputs<'_>) -> Result<Evaluation, StoreError> {
-        let Arrived { mut state, first, files, mut report } = arrived;
+        let Arrived { mut state, first, mut files, mut report } = arrived;
         let mut notifications = Vec::new();
         let mut wrong: Vec<Wrong> = self.stale(&state, inputs.eval_time).into_iter().collect();
         wrong.extend(self.too_late(&mut state, inputs, &files, first).await?);
@@ -142,9 +163,12 @@ impl Evaluator {
             };
             due_rules.push((known, plan));
         }
-        let older = self.older_files(&state, &due_rules, &former, &files, inputs).await?;
-        let all: Vec<DataFile> = older.into_iter().chain(files.all.iter().cloned()).collect();
-        let (late_records, late_wrong) = self.judge_former(&mut state, &former, &files, &all, inputs).await;
+        files.older = self.older_files(&state, &due_rules, &former, &files, inputs).await?;
+        let hashes = due_rules.iter().map(|(known, _)| *known).chain(former.iter().map(|text| &text.known));
+        self.panes.known().begin(&hashes.map(|known| known.hash.as_str()).collect());
+        let mut read = BTreeMap::new();
+        let (late_records, late_wrong) =
+            self.judge_former(&mut state, &former, &files, inputs, &mut read).await;
         records.extend(late_records);
         wrong.extend(late_wrong);
         let mut asked = Vec::new();
@@ -152,21 +176,18 @@ impl Evaluator {
             let mut before = state.rules.get(&known.rule.name).cloned().unwrap_or_default();
             let given_up = give_up(&mut before.owed, inputs.eval_time, self.settings.max_catch_up.0);
             notifications.extend(given_up.map(|moments| unjudged_of(&known.rule, moments, inputs.eval_time)));
-            asked.push(self.ask(&state, before, known, plan, None, &files, &all, inputs));
+            asked.push(self.ask(&state, before, known, plan, None, &files, inputs));
         }
-        let seen = self.observe(&mut state, &asked, inputs).await;
-        let mut read = BTreeSet::new();
+        let seen = self.observe(&mut state, &asked, &files, inputs, &mut read).await;
+        for file in read.values() {
+            report.read(file);
+        }
         for (asked, seen) in asked.into_iter().zip(seen) {
             let Asked { known, plan, .. } = asked;
             let name = &known.rule.name;
             let step =
                 step!("judge rule", fluo.rule = name.as_str(), fluo.files = Empty, fluo.violations = Empty);
-            step.record("fluo.files", asked.files.len());
-            for file in &asked.files {
-                if read.insert(file.location.clone()) {
-                    report.read(file);
-                }
-            }
+            step.record("fluo.files", asked.files);
             match seen {
                 Ok(Seen::Observations(observations)) => {
                     report.rules += 1;
@@ -175,7 +196,7 @@ impl Evaluator {
                     report.stretches += judged.stretches as u64;
                     records.extend(judged.change.records);
                     let mut after = judged.change.state;
-                    self.name_files(&state, &mut after, &judged.change.fired, &all).await;
+                    self.name_files(&state, &mut after, &judged.change.fired, &files).await;
                     after.tries = 0;
                     state.rules.insert(name.clone(), after);
                 }
@@ -214,6 +235,7 @@ impl Evaluator {
         });
         state.eval_time = inputs.eval_time;
         state.generation += 1;
+        report.panes_error = self.panes.error();
         report.count(&state, inputs.rules, &records, &notifications);
         Ok(Evaluation { state, records, notifications, report })
     }

@@ -38,6 +38,7 @@ mod due;
 pub mod evaluate;
 pub mod live;
 pub mod outbox;
+mod panes;
 pub mod past;
 mod records;
 pub mod replay;

@@ -25,7 +25,7 @@ use fluo_spans::layout::Layout;
 use fluo_spans::span::{Attributes, Event as SpanEvent, InstrumentationScope, Resource, Span};
 use fluo_spans::text;
 use fluo_store::names::Content;
-use fluo_store::{Root, StoreError, write_spans};
+use fluo_store::{Packing, Root, StoreError, write_spans};
 use object_store::path::Path;
 
 use crate::arrivals::{Live, Scheduled};
@@ -210,8 +210,10 @@ pub async fn evaluate(
     for (at, spans) in by_arrival {
         let content = Content::of(at.to_string().as_bytes());
         let layout = Layout::builtin();
+        let at_ms = at / 1_000_000;
         let written =
-            write_spans(root.store.as_ref(), &folder, spans, content, at / 1_000_000, &layout).await?;
+            write_spans(root.store.as_ref(), &folder, spans, content, at_ms, &layout, Packing::Quick);
+        let written = written.await?;
         arrival.extend(written.into_iter().map(|file| (file.location.to_string(), at)));
     }
     let times = times(test, rules, &spans, settings)?;

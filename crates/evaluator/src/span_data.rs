@@ -7,7 +7,7 @@ use std::time::Duration;
 use fluo_alerts::life_cycle::{Stretch, joined};
 use fluo_engine::{DataFiles, LeftOut, Opened, SpanSource};
 use fluo_plan::TimeRange;
-use fluo_store::{DataFile, FileFault, OpenFile, Root};
+use fluo_store::{DataFile, FileCounts, FileFault, Root};
 use futures::future::join_all;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
@@ -55,33 +55,37 @@ impl SpanData {
         below.map_or_else(|| location.to_string(), |parts| parts.collect::<Path>().to_string())
     }
 
-    /// The given files as a source. Those that are damaged or cannot be read now are put down in `state`, and left out,
-    /// as are those that it names already: of an outage every file is asked for once in an evaluation.
-    pub(crate) async fn source(&self, files: &[DataFile], state: &mut State) -> SpanSource {
-        let Opened { mut source, faults, .. } = self.files.source(&self.not_missing(files, state)).await;
+    /// The given files as a source; `None` where one of them is damaged or cannot be read now, which is put down in `state`.
+    /// Of an outage every file is asked for once in an evaluation: leave out what is put down ([`Self::not_missing`]).
+    pub(crate) async fn source(&self, files: &[DataFile], state: &mut State) -> Option<SpanSource> {
+        let Opened { mut source, faults, .. } = self.files.source(files).await;
+        for (file, fault) in &faults {
+            self.not_opened(fault, file, state);
+        }
+        if !faults.is_empty() {
+            return None;
+        }
         let Holes { damaged, unread } = Holes::of(state);
         for hole in damaged.into_iter().chain(unread) {
             source.add_damage(TimeRange { from: hole.from, to: hole.to });
         }
-        for (file, fault) in faults {
-            self.not_opened(&fault, &file, state);
-        }
-        source
+        Some(source)
     }
 
     /// Returns those of the files of which nothing is put down in `state`.
-    fn not_missing(&self, files: &[DataFile], state: &State) -> Vec<DataFile> {
+    pub(crate) fn not_missing(&self, files: &[DataFile], state: &State) -> Vec<DataFile> {
         let damaged = state.damaged.iter().map(|known| known.name.as_str());
         let missing: BTreeSet<&str> =
             damaged.chain(state.unread.iter().map(|known| known.name.as_str())).collect();
         // Nearly always nothing is missing, and every rule has thousands of files.
-        let is_missing = |file: &DataFile| !missing.is_empty() && missing.contains(self.name(file).as_str());
+        let is_missing =
+            |file: &DataFile| !missing.is_empty() && missing.contains(self.name(file.stored()).as_str());
         files.iter().filter(|file| !is_missing(file)).cloned().collect()
     }
 
-    /// Opens each of the files, in their order.
-    pub(crate) async fn open(&self, files: &[DataFile]) -> Vec<Result<OpenFile, FileFault>> {
-        self.files.open(files).await
+    /// What ingest counted of each of the files, and how many spans it holds, in their order.
+    pub(crate) async fn counts(&self, files: &[DataFile]) -> Vec<Result<(u64, FileCounts), FileFault>> {
+        self.files.counts(files).await
     }
 
     /// Puts down a file that turned out not to be readable when it was opened.
@@ -92,7 +96,8 @@ impl SpanData {
     /// Puts down files that turned out not to be readable while they were read.
     pub(crate) fn left_out(&self, left_out: Vec<LeftOut>, files: &[DataFile], state: &mut State) {
         for LeftOut { fault, ends } in left_out {
-            let tag = files.iter().find(|file| file.location == *fault.location()).map(tag_of);
+            let mut stored = files.iter().map(DataFile::stored);
+            let tag = stored.find(|file| file.location == *fault.location()).map(tag_of);
             self.put_down(&fault, Stretch { from: ends.from, to: ends.to }, tag, state);
         }
     }
@@ -100,6 +105,10 @@ impl SpanData {
     /// Returns those of the files of which the store gives no byte in time. A rule that used up its time waiting for
     /// the store is not to blame.
     pub(crate) async fn unanswered(&self, files: &[DataFile]) -> Vec<DataFile> {
+        let mut places = BTreeSet::new();
+        let stored = files.iter().map(DataFile::stored);
+        let files: Vec<DataFile> =
+            stored.filter(|file| places.insert(file.location.as_ref())).cloned().collect();
         let (asked, rest) = files.split_at(files.len().min(MOST_ASKED));
         let answers = join_all(asked.iter().map(async |file| {
             let byte = self.root.store.get_range(&file.location, 0..1);

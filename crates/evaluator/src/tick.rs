@@ -162,6 +162,7 @@ pub async fn tick(
             }
             break;
         }
+        evaluator.panes.open(host.root).await;
         let began = (host.clock)();
         let rules = RuleSet::load(deployed.rules, &before.rule_files);
         let step = catch_up::next(&before, evaluator.settings(), eval_time);
@@ -250,6 +251,9 @@ pub async fn tick(
     }
     if !ticked.overtaken {
         ticked.delivered = traced(step!("deliver"), outbox::deliver(host, evaluator.settings())).await?;
+    }
+    if !ticked.reports.is_empty() && !host.is_over() {
+        evaluator.panes.keep(host.root).await;
     }
     Ok(ticked)
 }

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Later files change nothing: whoever was told was told of what was there. It is what a `withdrawn` alert is
-//! proved by: over all files of its window that are there now, it must not hold. What lies behind the first moment
+//! proved by: over all files of its window that are there now, it must not hold. A file that was compacted since is found
+//! within the compacted one, with the tag that it had, and exactly its rows are read. What lies behind the first moment
 //! (`ends_at`, `peak`, whether it held for `for`) is not proved: the alert names the files of its first window only.
 
 mod compare;
@@ -23,8 +24,9 @@ use fluo_plan::RulePlan;
 use fluo_rules::decisive::text_hash;
 use fluo_rules::rule::Rule;
 use fluo_rules::{SourceFile, load};
+use fluo_store::compaction::Replacements;
 use fluo_store::names::current;
-use fluo_store::{DataFile, DataFileName, Root, StoreError, etag, list_range};
+use fluo_store::{DataFile, Root, StoreError, etag, list_range};
 use object_store::path::Path;
 use object_store::{Error as ObjectError, ObjectStoreExt};
 use serde::Serialize;
@@ -149,15 +151,30 @@ async fn files(
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<DataFile>, VerifyError> {
     let mut found = Vec::new();
+    let mut replacements = Replacements::default();
     for FileRef { name, etag: told } in named {
         let shown = plain(name);
         let mut add = |kind, detail| findings.push(Finding { kind, detail });
         // What names no place below the root names nothing, wherever it points.
-        let Some(file) = look_up(name, root).await? else {
+        let there = match Path::parse(name) {
+            Ok(relative) => Some(root.at(&relative)),
+            Err(_) => None,
+        };
+        let now = match &there {
+            Some(location) => look_up(location, root).await?,
+            None => None,
+        };
+        if now.as_ref().is_none_or(|(_, now)| now != told)
+            && let Some(location) = &there
+            && let Some(file) = replacements.find(root.store.as_ref(), location, told).await?
+        {
+            found.push(file);
+            continue;
+        }
+        let Some((file, now)) = now else {
             add(Kind::FileMissing, format!("`{shown}` is not there any more"));
             continue;
         };
-        let now = etag(root, &file).await?;
         let now = plain(&now);
         if now == *told {
             found.push(file);
@@ -177,19 +194,16 @@ fn is_hash(etag: &str) -> bool {
     etag.starts_with("sha256:")
 }
 
-async fn look_up(name: &str, root: &Root) -> Result<Option<DataFile>, StoreError> {
-    let Ok(relative) = Path::parse(name) else { return Ok(None) };
-    let location = root.at(&relative);
-    match root.store.head(&location).await {
-        Ok(object) => Ok(Some(DataFile {
-            name: location.filename().and_then(DataFileName::parse),
-            size: object.size,
-            e_tag: object.e_tag,
-            last_modified_ms: object.last_modified.timestamp_millis(),
-            location,
-        })),
+/// A file as it is now, and its tag.
+async fn look_up(location: &Path, root: &Root) -> Result<Option<(DataFile, String)>, StoreError> {
+    match root.store.head(location).await {
+        Ok(object) => {
+            let file = DataFile::of(object);
+            let now = etag(root, &file).await?;
+            Ok(Some((file, now)))
+        }
         Err(ObjectError::NotFound { .. }) => Ok(None),
-        Err(source) => Err(StoreError::Request { action: "look up", location, source }),
+        Err(source) => Err(StoreError::Request { action: "look up", location: location.clone(), source }),
     }
 }
 
@@ -319,7 +333,7 @@ async fn look(told: &Told, rule: &Arc<Rule>, files: &[DataFile], root: &Root) ->
     let plan = RulePlan::new(Arc::clone(rule)).map_err(EngineError::from)?;
     let data = SpanData::new(root.clone());
     let mut known = State::new();
-    let source = data.source(files, &mut known).await;
+    let opened = data.source(files, &mut known).await;
     if let Some(unread) = known.unread.first() {
         return Err(VerifyError::Unread { file: unread.name.clone(), reason: unread.reason.clone() });
     }
@@ -327,6 +341,8 @@ async fn look(told: &Told, rule: &Arc<Rule>, files: &[DataFile], root: &Root) ->
         let (name, reason) = (plain(&damaged.name), plain(&damaged.reason));
         return Ok(Look::Damaged(format!("`{name}` cannot be read: {reason}")));
     }
+    // Of a file that is not opened, one of the two is known.
+    let source = opened.unwrap_or_default();
     let session = session_with_memory(Settings::default().rule_memory);
     let starts_at = told.violation.starts_at;
     let moment = Range { from: Some(starts_at), to: Some(starts_at) };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use fluo_aws::EndpointError;
+use fluo_rules::duration::Nanos;
 
 /// The variables of the environment. An empty variable counts as not set.
 #[derive(Debug, Clone, Default)]
@@ -51,6 +52,18 @@ impl Environment {
     /// The same as a function, for what asks for variables by name.
     pub fn lookup(&self) -> impl Fn(&str) -> Option<String> {
         |name| self.get(name).map(str::to_owned)
+    }
+
+    /// The duration that a variable says, or `otherwise` where it is not set.
+    ///
+    /// # Errors
+    ///
+    /// [`EnvironmentError::Invalid`] where it says none.
+    pub fn duration(&self, name: &str, otherwise: Nanos) -> Result<Nanos, EnvironmentError> {
+        self.get(name).map_or(Ok(otherwise), |text| {
+            let invalid = |reason| EnvironmentError::Invalid { name: name.to_owned(), reason };
+            Nanos::positive(text).map_err(invalid)
+        })
     }
 
     /// The name of the function: of this program, where none is said.

@@ -5,13 +5,14 @@
 //! For every span and layout, `from_batch(to_batch(spans)) == spans`. A promoted key is in its column and
 //! nowhere else.
 
+mod dictionary;
 mod from_arrow;
 mod to_arrow;
 
 use arrow::error::ArrowError;
 
 pub use from_arrow::from_batch;
-pub use to_arrow::{text_bytes, to_batch};
+pub use to_arrow::{text_bytes, to_batch, to_batch_each};
 
 /// Why spans could not be turned into a batch, or a batch into spans.
 #[derive(Debug, thiserror::Error)]

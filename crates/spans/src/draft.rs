@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::attributes::Pairs;
 use crate::limits::Limits;
 use crate::mend::{Mend, Mends};
 use crate::mending::{AttributeList, Mending};
@@ -118,7 +119,11 @@ impl Draft {
                 Time::Malformed => return None,
                 Time::At(time) => i64::try_from(time).ok()?,
             };
-            Some(Event { time_ns, name: event.name, attributes: Attributes::new(event.attributes.pairs) })
+            Some(Event {
+                time_ns,
+                name: event.name,
+                attributes: Attributes::received(event.attributes.pairs),
+            })
         });
         match event {
             Some(event) => self.events.push(event),
@@ -138,7 +143,7 @@ impl Draft {
                 trace_id: link.trace_id.optional()?,
                 span_id: link.span_id.optional()?,
                 trace_state: link.trace_state,
-                attributes: Attributes::new(link.attributes.pairs),
+                attributes: Attributes::received(link.attributes.pairs),
             })
         });
         match link {
@@ -189,7 +194,7 @@ impl Draft {
             status_message: self.status_message,
             start_ns,
             end_ns,
-            attributes: Attributes::new(self.attributes.pairs),
+            attributes: Attributes::received(self.attributes.pairs),
             resource,
             scope,
             events: self.events,
@@ -232,11 +237,11 @@ pub(crate) fn resource(attributes: AttributeList, mending: &mut Mending<'_>) -> 
     let mut pairs = attributes.pairs;
     trim(&mut pairs, 0, mending);
     let service_name =
-        pairs.iter().rev().find(|(key, _)| key == "service.name").map(|(_, name)| name.clone());
+        pairs.iter().rev().find(|(key, _)| *key == "service.name").map(|(_, name)| name.to_owned());
     if service_name.is_some() {
-        pairs.retain(|(key, _)| key != "service.name");
+        pairs.retain(|key, _| key != "service.name");
     }
-    Resource { service_name, attributes: Attributes::new(pairs) }
+    Resource { service_name, attributes: Attributes::received(pairs) }
 }
 
 /// An instrumentation scope as received.
@@ -254,30 +259,28 @@ pub(crate) fn scope(
     }
     let mut pairs = attributes.pairs;
     trim(&mut pairs, name.len() + version.len(), mending);
-    InstrumentationScope { name, version, attributes: Attributes::new(pairs) }
+    InstrumentationScope { name, version, attributes: Attributes::received(pairs) }
 }
 
 /// Leaves out the longest attributes until all of them, with `beside`, are no more than every span can repeat.
-fn trim(pairs: &mut Vec<(String, String)>, beside: usize, mending: &mut Mending<'_>) {
-    let length = |(key, value): &(String, String)| key.len() + value.len();
-    let mut total = beside + pairs.iter().map(length).sum::<usize>();
+fn trim(pairs: &mut Pairs, beside: usize, mending: &mut Mending<'_>) {
+    let lengths: Vec<usize> = pairs.iter().map(|(key, value)| key.len() + value.len()).collect();
+    let mut total = beside + lengths.iter().sum::<usize>();
     if total <= mending.limits().max_resource_bytes {
         return;
     }
     mending.note(Mend::ResourceTooLarge);
     let mut longest: Vec<usize> = (0..pairs.len()).collect();
     // Of equally long ones the later go first.
-    longest.sort_by_key(|at| std::cmp::Reverse((pairs.get(*at).map_or(0, length), *at)));
+    longest.sort_by_key(|at| std::cmp::Reverse((lengths[*at], *at)));
     let mut kept = vec![true; pairs.len()];
     for at in longest {
         if total <= mending.limits().max_resource_bytes {
             break;
         }
-        total -= pairs.get(at).map_or(0, length);
-        if let Some(kept) = kept.get_mut(at) {
-            *kept = false;
-        }
+        total -= lengths[at];
+        kept[at] = false;
     }
     let mut kept = kept.into_iter();
-    pairs.retain(|_| kept.next().unwrap_or(true));
+    pairs.retain(|_, _| kept.next().unwrap_or(true));
 }

@@ -12,6 +12,9 @@
 //! the number of its elements and then the elements. It knows nothing of layouts, nor of when the span was
 //! ingested.
 
+use std::collections::HashSet;
+
+use ahash::RandomState;
 use sha2::{Digest, Sha256};
 
 use crate::span::{Attributes, Span};
@@ -72,7 +75,7 @@ impl Span {
 /// Spans that occur once each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deduplicated {
-    /// One of each, sorted by key.
+    /// One of each, in no particular order.
     pub spans: Vec<Span>,
     /// How many were removed, `conflicts` included.
     pub duplicates: u64,
@@ -80,8 +83,13 @@ pub struct Deduplicated {
     pub conflicts: u64,
 }
 
-/// Keeps one span of each key. The result is the same whatever the order of `spans`.
+/// Keeps one span of each key: the same ones whatever the order of `spans`.
 pub fn dedupe(mut spans: Vec<Span>) -> Deduplicated {
+    let mut keys = HashSet::with_capacity_and_hasher(spans.len(), RandomState::new());
+    // As in nearly every object.
+    if spans.iter().all(|span| keys.insert(span.key())) {
+        return Deduplicated { spans, duplicates: 0, conflicts: 0 };
+    }
     spans.sort_by_key(Span::key);
     let mut kept: Vec<Span> = Vec::with_capacity(spans.len());
     let mut duplicates = 0;

@@ -20,6 +20,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
 
 mod assembly;
+mod attributes;
 pub mod batch;
 pub mod counts;
 pub mod decode;

@@ -15,12 +15,13 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+use crate::attributes::Pairs;
 use crate::draft::{Id, Time};
 use crate::limits::Limits;
 use crate::mend::{Mend, Mends};
 use crate::received::{Received, Text, double, integer, integral};
 use crate::span::{Kind, Status};
-use crate::text::{Value, canonical};
+use crate::text::{Value, canonical, canonical_text};
 
 /// With or without padding.
 const ANY_PADDING: GeneralPurposeConfig = GeneralPurposeConfig::new()
@@ -54,7 +55,7 @@ pub(crate) enum Declared {
 /// Attributes of one place, in the order received.
 #[derive(Debug, Default)]
 pub(crate) struct AttributeList {
-    pub(crate) pairs: Vec<(String, String)>,
+    pub(crate) pairs: Pairs,
     /// The number of those beyond the limit.
     pub(crate) lost: u32,
 }
@@ -412,10 +413,10 @@ impl<'l> Mending<'l> {
     pub(crate) fn keep(&mut self, into: &mut AttributeList, before: Room, attribute: Attribute<'_>) {
         self.left = before.0;
         let (key, value) = attribute;
-        let pair = key.zip(value).map(|(key, value)| (key, canonical(value)));
+        let pair = key.zip(value).map(|(key, value)| (key, canonical_text(value)));
         match pair {
             Some((key, text)) if self.take(ATTRIBUTE + key.len() + text.len()) => {
-                into.pairs.push((key.into_owned(), text));
+                into.pairs.push(&key, &text);
             }
             _ => into.lost = into.lost.saturating_add(1),
         }

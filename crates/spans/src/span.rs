@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+pub use crate::attributes::Attributes;
+
 /// One span with its resource and instrumentation scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
@@ -45,9 +47,8 @@ pub struct Span {
     pub dropped_links: u32,
 }
 
-/// The memory that a text, and an attribute, take beside their bytes: their structures, and the allocator's share.
+/// The memory that a text takes beside its bytes and its structure: the allocator's share.
 const TEXT_COST: usize = 16;
-const ATTRIBUTE_COST: usize = size_of::<(String, String)>() + 2 * TEXT_COST;
 
 impl Span {
     /// About how many bytes of memory it takes, without its resource and scope, which spans share.
@@ -73,48 +74,6 @@ impl Span {
     /// About how many bytes its row takes in columns, where every span repeats its resource and scope.
     pub fn row_cost(&self) -> usize {
         self.cost() + self.resource.cost() + self.scope.cost()
-    }
-}
-
-/// Attribute keys and values in canonical text; keys unique (the last one received won), sorted by bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
-pub struct Attributes(Vec<(String, String)>);
-
-impl Attributes {
-    /// From pairs as received: of equal keys the last wins.
-    pub fn new(mut pairs: Vec<(String, String)>) -> Self {
-        // The sort is stable: the last of a run of equal keys is the last received.
-        pairs.sort_by(|(left, _), (right, _)| left.cmp(right));
-        pairs.reverse();
-        pairs.dedup_by(|(later, _), (kept, _)| later == kept);
-        pairs.reverse();
-        Self(pairs)
-    }
-
-    /// The value of `key`.
-    pub fn get(&self, key: &str) -> Option<&str> {
-        let at = self.0.binary_search_by(|(name, _)| name.as_str().cmp(key)).ok()?;
-        Some(self.0[at].1.as_str())
-    }
-
-    /// All pairs by key.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
-    }
-
-    /// Returns whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// About how many bytes of memory they take.
-    fn cost(&self) -> usize {
-        self.iter().map(|(key, value)| ATTRIBUTE_COST + key.len() + value.len()).sum()
     }
 }
 

@@ -19,6 +19,7 @@
 //! [`number`], [`integer`] and [`array()`] read such texts back and define what "numeric" and "is an
 //! array" mean to every rule.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use base64::Engine as _;
@@ -34,7 +35,7 @@ pub enum Value<'a> {
     #[default]
     Empty,
     /// `string_value`
-    String(std::borrow::Cow<'a, str>),
+    String(Cow<'a, str>),
     /// `bool_value`
     Boolean(bool),
     /// `int_value`; wider than OTLP's, as JSON is met with unsigned integers above `i64::MAX`.
@@ -42,30 +43,35 @@ pub enum Value<'a> {
     /// `double_value`
     Double(f64),
     /// `bytes_value`
-    Bytes(std::borrow::Cow<'a, [u8]>),
+    Bytes(Cow<'a, [u8]>),
     /// `array_value`
     Array(Vec<Value<'a>>),
     /// `kvlist_value`, as received.
-    Map(Vec<(std::borrow::Cow<'a, str>, Value<'a>)>),
+    Map(Vec<(Cow<'a, str>, Value<'a>)>),
 }
 
 /// The canonical text of a value.
 pub fn canonical(value: Value<'_>) -> String {
+    canonical_text(value).into_owned()
+}
+
+/// The canonical text of a value, which is the value's own where it is text.
+pub fn canonical_text(value: Value<'_>) -> Cow<'_, str> {
     match value {
-        Value::Empty => String::new(),
-        Value::String(text) => text.into_owned(),
-        Value::Boolean(true) => "true".to_owned(),
-        Value::Boolean(false) => "false".to_owned(),
-        Value::Integer(integer) => match i64::try_from(integer) {
+        Value::Empty => Cow::Borrowed(""),
+        Value::String(text) => text,
+        Value::Boolean(true) => Cow::Borrowed("true"),
+        Value::Boolean(false) => Cow::Borrowed("false"),
+        Value::Integer(integer) => Cow::Owned(match i64::try_from(integer) {
             Ok(small) => small.to_string(),
             Err(_) => integer.to_string(),
-        },
-        Value::Double(double) => double_text(double),
-        Value::Bytes(bytes) => STANDARD.encode(bytes),
+        }),
+        Value::Double(double) => Cow::Owned(double_text(double)),
+        Value::Bytes(bytes) => Cow::Owned(STANDARD.encode(bytes)),
         Value::Array(_) | Value::Map(_) => {
             let mut json = String::new();
             write_json(value, &mut json);
-            json
+            Cow::Owned(json)
         }
     }
 }

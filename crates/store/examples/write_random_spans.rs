@@ -103,7 +103,7 @@ fn main() {
     spans.truncate(wanted);
 
     let began = Instant::now();
-    let parquet = to_parquet(spans, 1_795_348_800_000, &Layout::builtin()).unwrap();
+    let parquet = to_parquet(&spans, 1_795_348_800_000, &Layout::builtin()).unwrap();
     println!("{wanted} spans, {} bytes, {:.2} s", parquet.len(), began.elapsed().as_secs_f64());
     std::fs::write(out, parquet).unwrap();
 }

@@ -8,6 +8,8 @@ use fluo_spans::error::DecodeError;
 use object_store::path::Path;
 use parquet::errors::ParquetError;
 
+use crate::fault::FileFault;
+
 /// What to do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
@@ -141,6 +143,9 @@ pub enum StoreError {
         /// Why not.
         reason: String,
     },
+    /// Occurs when a data file that is to be merged cannot be read now.
+    #[error(transparent)]
+    NotRead(#[from] FileFault),
     /// Occurs when an evaluation record is not text.
     #[error("`{location}` is not UTF-8")]
     NotText {
@@ -176,7 +181,7 @@ impl StoreError {
                 | io::ErrorKind::NotADirectory => Class::Configuration,
                 _ => Class::Retry,
             },
-            Self::Locked { .. } => Class::Retry,
+            Self::Locked { .. } | Self::NotRead(_) => Class::Retry,
             Self::OutcomeUnknown { .. } => Class::OutcomeUnknown,
             Self::Generation { .. }
             | Self::NoVersion { .. }

@@ -62,6 +62,21 @@ impl FileFault {
         errors(error).find_map(|error| error.downcast_ref())
     }
 
+    /// The same of another file: one that cannot be read without this one.
+    #[must_use]
+    pub fn of(self, file: &Path) -> Self {
+        let location = file.clone();
+        match self {
+            // What is gone is the other, and this one cannot be read for good.
+            Self::Unavailable { source, .. } if errors(source.as_ref()).any(is_missing) => {
+                Self::Corrupt { location, source }
+            }
+            Self::Unavailable { source, .. } => Self::Unavailable { location, source },
+            Self::Corrupt { source, .. } => Self::Corrupt { location, source },
+            Self::Foreign { source, .. } => Self::Foreign { location, source },
+        }
+    }
+
     /// The file.
     pub fn location(&self) -> &Path {
         match self {
@@ -82,16 +97,23 @@ impl FileFault {
 
     /// Returns whether there is no such file.
     pub fn is_gone(&self) -> bool {
-        let is_none = |error: &(dyn Error + 'static)| {
-            matches!(error.downcast_ref(), Some(object_store::Error::NotFound { .. }))
-        };
-        matches!(self, Self::Unavailable { source, .. } if errors(source.as_ref()).any(is_none))
+        matches!(self, Self::Unavailable { source, .. } if errors(source.as_ref()).any(is_missing))
     }
 
     /// Returns whether nothing is known of the file: it is to be asked for again.
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
     }
+}
+
+/// Returns whether an error says that there is no such object.
+fn is_missing(error: &(dyn Error + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(object_store::Error::NotFound { .. }))
+}
+
+/// What is wrong with a file, with all that lies behind it, in one line.
+pub(crate) fn in_words(fault: &FileFault) -> String {
+    errors(fault.reason()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// An error and those behind it. The crates of Parquet and DataFusion keep errors of others in boxes that their `source`

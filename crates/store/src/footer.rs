@@ -30,7 +30,7 @@ const TRAILER: u64 = 8;
 #[derive(Debug, Clone)]
 pub struct Footer {
     /// What it says.
-    metadata: ParquetMetaData,
+    metadata: Arc<ParquetMetaData>,
     /// Where each page of a sealed file lies, and what its bytes must be.
     pages: Option<Pages>,
     for_readers: Arc<ParquetMetaData>,
@@ -65,12 +65,13 @@ impl Footer {
         // Without a seal, not even the place of page indexes is known for certain.
         let indexes = if seal.is_some() { PageIndexPolicy::Optional } else { PageIndexPolicy::Skip };
         let metadata = parsed(&tail, size, indexes).map_err(|error| FileFault::corrupt(location, error))?;
+        let metadata = Arc::new(metadata);
         let pages = seal.map(|_| Pages::of(&metadata)).transpose().map_err(broken)?;
         let for_readers = match pages {
-            Some(_) => metadata.clone(),
-            None => without_claims(&metadata).map_err(|error| FileFault::corrupt(location, error))?,
+            Some(_) => Arc::clone(&metadata),
+            None => Arc::new(without_claims(&metadata).map_err(|error| FileFault::corrupt(location, error))?),
         };
-        Ok(Self { metadata, pages, for_readers: Arc::new(for_readers) })
+        Ok(Self { metadata, pages, for_readers })
     }
 
     /// What it says, whether or not anything vouches for it.
@@ -95,7 +96,9 @@ impl Footer {
     /// Bytes that it takes in memory.
     pub fn memory_size(&self) -> usize {
         let pages = self.pages.as_ref().map_or(0, Pages::memory_size);
-        self.metadata.memory_size() + self.for_readers.memory_size() + pages
+        let shared = Arc::ptr_eq(&self.metadata, &self.for_readers);
+        let for_readers = if shared { 0 } else { self.for_readers.memory_size() };
+        self.metadata.memory_size() + for_readers + pages
     }
 }
 

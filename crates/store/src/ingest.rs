@@ -29,6 +29,7 @@ use object_store::path::Path;
 use crate::error::StoreError;
 use crate::list::partition;
 use crate::names::Content;
+use crate::parquet_write::Packing;
 use crate::put::{Put, put_if_absent};
 use data_files::{DataFiles, EncodedFile, Memory};
 
@@ -169,7 +170,7 @@ pub async fn ingest_object(
     Ok(Ingested { files, ..counts })
 }
 
-/// Writes spans, of which none stands twice, below `root`, under names that say `content`.
+/// Writes spans, of which none stands twice, below `root`, under names that say `content`, in files of this `packing`.
 ///
 /// # Errors
 ///
@@ -181,10 +182,11 @@ pub async fn write_spans(
     content: Content,
     ingested_at_ms: i64,
     layout: &Layout,
+    packing: Packing,
 ) -> Result<Vec<WrittenFile>, StoreError> {
     let layout = layout.clone();
     let encode = move || {
-        let mut files = DataFiles::new(&layout, Written::At(ingested_at_ms), None, Memory::ANY);
+        let mut files = DataFiles::new(&layout, packing, Written::At(ingested_at_ms), None, Memory::ANY);
         files.add(fluo_spans::Batch { spans, ..fluo_spans::Batch::default() })?;
         Ok::<_, StoreError>(files.finish(content, &SetAside::default())?.files)
     };
@@ -231,7 +233,7 @@ fn encode(
     let content = Content::of(&decompressed);
     let latest_end_ns = written.latest_end_ns(options.max_future_ns);
     let limits = Limits { latest_end_ns, ..options.limits };
-    let mut files = DataFiles::new(layout, written, options.late_before_ns, memory);
+    let mut files = DataFiles::new(layout, Packing::Small, written, options.late_before_ns, memory);
     let mut failed = None;
     let mut add = |batch| match files.add(batch) {
         Ok(()) => ControlFlow::Continue(()),

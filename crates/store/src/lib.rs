@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`ingest`] | one raw object → data files, written so that writing twice is harmless |
 //! | [`parquet_write`] | spans → the bytes of one data file |
+//! | [`compaction`] | the small files of an hour → few large ones, read as if nothing had happened |
 //! | [`counts`] | what ingest counted ↔ a data file's metadata |
 //! | [`root`], [`s3`] | a URI and the environment → an open store |
 //! | [`mod@entries`] | a folder → its files and folders, and entries that cannot be looked into |
@@ -20,6 +21,7 @@
 //! | [`open_file`] | a data file → one that can be read, or its [`fault`] |
 //! | [`file_reader`] | ranges of a data file → its bytes, checked |
 //! | [`guard`] | work that may panic on what a file holds → a result |
+//! | `data_file`, `found` | an object's name → a data file, or what else it is |
 //! | [`mod@list`] | a root → its data files, and what else lies there |
 //! | [`duckdb_view`] | a layout → SQL that shows other readers whole spans |
 //!
@@ -27,7 +29,9 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
 
+pub mod compaction;
 pub mod counts;
+mod data_file;
 pub mod duckdb_view;
 pub mod entries;
 pub mod error;
@@ -37,6 +41,7 @@ pub mod fault;
 pub mod file_reader;
 pub mod folder;
 pub mod footer;
+mod found;
 pub mod guard;
 pub mod ingest;
 pub mod list;
@@ -55,15 +60,17 @@ pub mod versioned;
 pub mod whole_files;
 
 pub use counts::FileCounts;
+pub use data_file::{CompactedFile, DataFile, Foreign, Listing, Within};
 pub use error::{Class, StoreError};
 pub use fault::FileFault;
 pub use file_reader::FileReader;
 pub use folder::Folder;
 pub use footer::Footer;
 pub use ingest::{IngestOptions, Ingested, Written, WrittenFile, ingest_object, write_spans};
-pub use list::{DataFile, Foreign, Listing, list, list_hours, list_range, newly_arrived, resolve_root};
+pub use list::{list, list_hours, list_range, newly_arrived, resolve_root};
 pub use names::{Content, DataFileName, Hour, hours_of};
 pub use open_file::{OpenFile, ingested_at_ms, open};
+pub use parquet_write::Packing;
 pub use put::{Put, put_if_absent};
 pub use root::{Root, etag, open_root};
 pub use versioned::{ConditionalStore, Swap, Version, Versioned, VersionedFolder, probe};

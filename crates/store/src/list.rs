@@ -1,7 +1,8 @@
 //! What data files there are.
 //!
 //! Listing reports whatever lies among the data files and is none, so that a file that was put there by
-//! mistake, or half uploaded by another tool, is seen and not silently passed over.
+//! mistake, or half uploaded by another tool, is seen and not silently passed over. Of an hour that was compacted, the
+//! files are those that were replaced, each within its compacted file ([`crate::compaction`]).
 //!
 //! | asked for | is listed | from it comes |
 //! | --- | --- | --- |
@@ -12,50 +13,15 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::StreamExt;
 use object_store::path::Path;
-use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{Error, ObjectStore, ObjectStoreExt};
 
+use crate::data_file::{DataFile, Foreign, Listing};
 use crate::error::StoreError;
 use crate::folder::BrokenObject;
-use crate::names::{DataFileName, Hour, hours_of};
-
-/// A Parquet file with spans.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DataFile {
-    /// Where it lies in the store.
-    pub location: Path,
-    /// Bytes.
-    pub size: u64,
-    /// The store's tag of its content, where it has one.
-    pub e_tag: Option<String>,
-    /// When it was written, in milliseconds since the epoch.
-    pub last_modified_ms: i64,
-    /// What its name says; `None` for files that fluo did not write.
-    pub name: Option<DataFileName>,
-}
-
-/// An object that lies among the data files and is none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Foreign {
-    /// Where it lies.
-    pub location: Path,
-    /// Why it is none.
-    pub reason: &'static str,
-    /// Whether data files may lie behind it, which then are missing: what is judged without them is partial.
-    pub may_hide_spans: bool,
-    /// True if it may be something else the next time, without anybody touching it.
-    pub may_pass: bool,
-}
-
-/// What lies below a root.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Listing {
-    /// Data files, sorted by location.
-    pub files: Vec<DataFile>,
-    /// All else, sorted by location.
-    pub foreign: Vec<Foreign>,
-}
+use crate::found::{Found, found, is_parquet, listed};
+use crate::names::{Hour, hours_of};
 
 /// The folder of spans in the root of a store.
 const SPANS: &str = "spans";
@@ -97,8 +63,7 @@ pub async fn resolve_root(store: &dyn ObjectStore, root: &Path) -> Result<Path, 
 ///
 /// [`StoreError::Request`] where the store cannot list.
 pub async fn list(store: &dyn ObjectStore, root: &Path) -> Result<Listing, StoreError> {
-    let mut listing = Listing::default();
-    list_into(store, root, &mut listing).await?;
+    let mut listing = listed(store, root).await?.resolve(store).await?;
     if let Some(broken) = listing.foreign.iter().find(|it| it.may_hide_spans && it.location == *root) {
         // Nothing at all could be listed.
         let source = Error::Generic { store: "folder", source: broken.reason.into() };
@@ -107,7 +72,15 @@ pub async fn list(store: &dyn ObjectStore, root: &Path) -> Result<Listing, Store
     if listing.files.is_empty() && listing.foreign.is_empty() && !root.is_root() {
         // A prefix is a folder to a store: a file of that very name is not below it.
         match store.head(root).await {
-            Ok(object) => listing.add(root, object),
+            // Who names a compacted file alone means it.
+            Ok(object) if is_parquet(root.filename().unwrap_or_default()) => {
+                listing.files.push(DataFile::of(object));
+            }
+            Ok(object) => {
+                let mut found = Found::default();
+                found.add(root, object);
+                listing.foreign = found.foreign;
+            }
             Err(Error::NotFound { .. }) => {}
             Err(source) => {
                 return Err(StoreError::Request { action: "look up", location: root.clone(), source });
@@ -135,9 +108,8 @@ pub async fn list_hours(
     hours: RangeInclusive<Hour>,
 ) -> Result<Listing, StoreError> {
     let (first, last) = hours.into_inner();
-    let mut listing = Listing::default();
     if last < first {
-        return Ok(listing);
+        return Ok(Listing::default());
     }
     let (first_folder, last_folder) = (first.partition(), last.partition());
     let folders = if last.0.saturating_sub(first.0) < HOURS_LISTED_SINGLY {
@@ -145,26 +117,16 @@ pub async fn list_hours(
     } else {
         folders_of_days(store, root, first..=last).await?
     };
-    let mut listings = stream::iter(folders)
-        .map(|folder| async move {
-            let mut listing = Listing::default();
-            list_into(store, &folder, &mut listing).await.map(|()| listing)
-        })
-        .buffered(CONCURRENT_LISTINGS);
-    while let Some(Listing { files, foreign }) = listings.try_next().await? {
-        // A day has other hours, too. Partitions sort as the hours they are of.
-        let in_range = |partition: &String| (&first_folder..=&last_folder).contains(&partition);
-        let is_asked_for =
-            |file: &DataFile| partition_of(root, &file.location).is_some_and(|it| in_range(&it));
-        listing.files.extend(files.into_iter().filter(is_asked_for));
-        // What lies beside the hours may be of any.
-        let is_elsewhere = |it: &Foreign| {
-            partition_of(root, &it.location).is_some_and(|it| it.contains("/hour=") && !in_range(&it))
-        };
-        listing.foreign.extend(foreign.into_iter().filter(|it| !is_elsewhere(it)));
-    }
-    listing.sort();
-    Ok(listing)
+    let mut found = found(store, folders, CONCURRENT_LISTINGS).await?;
+    // A day has other hours, too. Partitions sort as the hours they are of.
+    let in_range = |partition: &String| (&first_folder..=&last_folder).contains(&partition);
+    found.retain(|location| partition_of(root, location).is_some_and(|it| in_range(&it)));
+    // What lies beside the hours may be of any.
+    let is_elsewhere = |it: &Foreign| {
+        partition_of(root, &it.location).is_some_and(|it| it.contains("/hour=") && !in_range(&it))
+    };
+    found.foreign.retain(|it| !is_elsewhere(it));
+    found.resolve(store).await
 }
 
 /// The data files below `root` that may hold a span that ended within these nanoseconds since the epoch, both ends
@@ -179,7 +141,7 @@ pub async fn list_range(
     ends_ns: RangeInclusive<i64>,
 ) -> Result<Listing, StoreError> {
     let mut listing = list_hours(store, root, hours_of(&ends_ns)).await?;
-    listing.files.retain(|file| file.name.as_ref().is_none_or(|name| name.may_hold(&ends_ns)));
+    listing.files.retain(|file| file.stored().name.as_ref().is_none_or(|name| name.may_hold(&ends_ns)));
     Ok(listing)
 }
 
@@ -187,30 +149,6 @@ pub async fn list_range(
 pub fn newly_arrived(listing: &Listing, seen: &BTreeSet<String>) -> Vec<DataFile> {
     let files = listing.files.iter();
     files.filter(|file| !seen.contains(file.arrival_name())).cloned().collect()
-}
-
-impl DataFile {
-    /// When its spans ended, in nanoseconds since the epoch, as far as its place says: its name, or else the hour that
-    /// it lies in, or else any time.
-    pub fn ends_ns(&self) -> RangeInclusive<i64> {
-        let hour = || Hour::of_partition(&self.location).map(Hour::ends_ns);
-        self.name.as_ref().map(DataFileName::ends_ns).or_else(hour).unwrap_or(i64::MIN..=i64::MAX)
-    }
-
-    /// Returns whether it holds no span, by its name: it says what else its object held ([`crate::counts`]), and
-    /// nothing of any time.
-    pub fn is_without_rows(&self) -> bool {
-        self.name.as_ref().is_some_and(|name| name.rows == 0)
-    }
-
-    /// What tells this file from all others, for as short as it can be: the name without folders says the hour. Files
-    /// that fluo did not write may have equal names in several folders.
-    pub fn arrival_name(&self) -> &str {
-        match (&self.name, self.location.filename()) {
-            (Some(_), Some(name)) => name,
-            _ => self.location.as_ref(),
-        }
-    }
 }
 
 /// The folders of the days of some hours that there are below `root`.
@@ -240,82 +178,13 @@ pub fn partition(root: &Path, hour: Hour) -> Path {
     hour.partition().split('/').fold(root.clone(), Path::join)
 }
 
-fn is_parquet(file_name: &str) -> bool {
-    let extension = std::path::Path::new(file_name).extension();
-    extension.is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"))
-}
-
-async fn list_into(store: &dyn ObjectStore, folder: &Path, listing: &mut Listing) -> Result<(), StoreError> {
-    // No prefix at all is how a store wants its root to be named.
-    let prefix = (!folder.is_root()).then_some(folder);
-    let mut objects = store.list(prefix);
-    while let Some(object) = objects.next().await {
-        match object {
-            Ok(object) => listing.add(folder, object),
-            Err(source) => match BrokenObject::of(&source) {
-                Some(BrokenObject { location, entry }) => {
-                    listing.foreign.push(Foreign {
-                        location: location.clone(),
-                        reason: entry.reason,
-                        may_hide_spans: entry.may_be_folder || is_parquet(&entry.name),
-                        may_pass: entry.may_pass(),
-                    });
-                }
-                None => {
-                    return Err(StoreError::Request { action: "list", location: folder.clone(), source });
-                }
-            },
-        }
-    }
-    Ok(())
-}
-
-impl Listing {
-    fn add(&mut self, root: &Path, object: ObjectMeta) {
-        let below_root: Vec<_> = match object.location.prefix_match(root) {
-            Some(parts) => parts.map(|part| part.as_ref().to_owned()).collect(),
-            None => Vec::new(),
-        };
-        let file_name = object.location.filename().unwrap_or_default();
-        let hidden = below_root.iter().any(|part| part.starts_with(['.', '_']));
-        let reason = if hidden {
-            Some("hidden")
-        } else if !is_parquet(file_name) {
-            Some("not a .parquet file")
-        } else {
-            None
-        };
-        match reason {
-            Some(reason) => {
-                self.foreign.push(Foreign {
-                    location: object.location,
-                    reason,
-                    may_hide_spans: false,
-                    may_pass: false,
-                });
-            }
-            None => self.files.push(DataFile {
-                name: DataFileName::parse(file_name),
-                location: object.location,
-                size: object.size,
-                e_tag: object.e_tag,
-                last_modified_ms: object.last_modified.timestamp_millis(),
-            }),
-        }
-    }
-
-    fn sort(&mut self) {
-        self.files.sort_by(|left, right| left.location.cmp(&right.location));
-        self.foreign.sort_by(|left, right| left.location.cmp(&right.location));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use object_store::local::LocalFileSystem;
     use object_store::memory::InMemory;
 
     use super::*;
+    use crate::names::DataFileName;
 
     const OURS: &str = "1795345491200-1795345572000-8192-9f86d081884c7d65-l1-d1.parquet";
 

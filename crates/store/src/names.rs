@@ -6,6 +6,9 @@
 //!                                                                                └ layout
 //! ```
 //!
+//! A compacted file is one that the spans of others were merged into ([`crate::compaction`]): its name ends in
+//! `-c<generation>`, and its content is that of its own bytes.
+//!
 //! A name is a function of what the file holds, so that a raw object that is delivered twice writes the
 //! same name twice (I2, I5), and a listing alone says which files a time range needs.
 
@@ -35,8 +38,10 @@ pub struct DataFileName {
     pub content: Content,
     /// Number of the layout.
     pub layout: u32,
-    /// Version of the decoder.
+    /// Version of the decoder; of a compacted file the lowest of those that its spans came through.
     pub decoder: u32,
+    /// Of a compacted file: the generation of its hour that it belongs to.
+    pub compacted: Option<u32>,
 }
 
 impl DataFileName {
@@ -57,14 +62,21 @@ impl DataFileName {
             return Err(StoreError::EndOutOfRange { end_ns: first });
         }
         let max_end_ms = last / NS_PER_MS + i64::from(last % NS_PER_MS > 0);
-        Ok(Self { min_end_ms: first / NS_PER_MS, max_end_ms, rows, content, layout, decoder })
+        let min_end_ms = first / NS_PER_MS;
+        Ok(Self { min_end_ms, max_end_ms, rows, content, layout, decoder, compacted: None })
     }
 
     /// Reads a file name (without folders); `None` for every name that [`Display`](fmt::Display) does not
     /// write.
     pub fn parse(name: &str) -> Option<Self> {
         let parts: Vec<&str> = name.strip_suffix(".parquet")?.split('-').collect();
-        let [min_end_ms, max_end_ms, rows, content, layout, decoder] = parts[..] else { return None };
+        let (parts, compacted) = match &parts[..] {
+            [plain @ .., generation] if plain.len() == 6 => {
+                (plain, Some(generation.strip_prefix('c')?.parse().ok()?))
+            }
+            plain => (plain, None),
+        };
+        let [min_end_ms, max_end_ms, rows, content, layout, decoder] = *parts else { return None };
         // A part that is no number makes the name a foreign one, which listing reports.
         let parsed = Self {
             min_end_ms: min_end_ms.parse().ok()?,
@@ -73,6 +85,7 @@ impl DataFileName {
             content: Content(u64::from_str_radix(content, 16).ok()?),
             layout: layout.strip_prefix('l')?.parse().ok()?,
             decoder: decoder.strip_prefix('d')?.parse().ok()?,
+            compacted,
         };
         // Signs, missing or additional zeros, capitals: whatever is read otherwise than it is written.
         (parsed.to_string() == name && parsed.min_end_ms <= parsed.max_end_ms).then_some(parsed)
@@ -98,8 +111,12 @@ impl DataFileName {
 
 impl fmt::Display for DataFileName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { min_end_ms, max_end_ms, rows, content, layout, decoder } = self;
-        write!(formatter, "{min_end_ms:013}-{max_end_ms:013}-{rows}-{content}-l{layout}-d{decoder}.parquet")
+        let Self { min_end_ms, max_end_ms, rows, content, layout, decoder, compacted } = self;
+        write!(formatter, "{min_end_ms:013}-{max_end_ms:013}-{rows}-{content}-l{layout}-d{decoder}")?;
+        if let Some(generation) = compacted {
+            write!(formatter, "-c{generation}")?;
+        }
+        formatter.write_str(".parquet")
     }
 }
 
@@ -151,6 +168,11 @@ impl Hour {
         // A folder that is named otherwise is none of ours.
         let found = Self(time.parse::<Timestamp>().ok()?.as_second().div_euclid(3600));
         (found.partition() == format!("{day}/{hour}")).then_some(found)
+    }
+
+    /// The first moment after it, in nanoseconds since the epoch.
+    pub fn end_ns(self) -> i64 {
+        self.0.saturating_add(1).saturating_mul(MS_PER_HOUR * NS_PER_MS)
     }
 
     /// The nanoseconds since the epoch that lie in it.
@@ -220,13 +242,21 @@ mod tests {
     }
 
     #[test]
+    fn a_compacted_file_says_its_generation() {
+        let name = "1795345491200-1795345572000-8192-9f86d081884c7d65-l2-d1-c12.parquet";
+        let parsed = DataFileName::parse(name).unwrap();
+        assert_eq!((parsed.compacted, parsed.layout, parsed.decoder), (Some(12), 2, 1));
+        assert_eq!(parsed.to_string(), name);
+        assert_eq!(DataFileName::parse(NAME).unwrap().compacted, None);
+    }
+
+    #[test]
     fn names_of_others() {
         let cases = [
             ("no suffix", "1795345491200-1795345572000-8192-9f86d081884c7d65-l1-d1"),
-            (
-                "compacted, which this version does not know",
-                "1795345491200-1795345572000-1-9f86d081884c7d65-l1-d1-c1.parquet",
-            ),
+            ("compacted by nobody", "1795345491200-1795345572000-1-9f86d081884c7d65-l1-d1-c.parquet"),
+            ("compacted twice", "1795345491200-1795345572000-1-9f86d081884c7d65-l1-d1-c1-c2.parquet"),
+            ("another ending", "1795345491200-1795345572000-1-9f86d081884c7d65-l1-d1-x1.parquet"),
             ("times of twelve digits", "795345491200-795345572000-1-9f86d081884c7d65-l1-d1.parquet"),
             ("a sign", "+795345491200-1795345572000-1-9f86d081884c7d65-l1-d1.parquet"),
             ("capitals", "1795345491200-1795345572000-1-9F86D081884C7D65-l1-d1.parquet"),

@@ -25,11 +25,11 @@ use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::statistics::Statistics;
 
 use crate::counts::FileCounts;
+use crate::data_file::{DataFile, Within};
 use crate::fault::FileFault;
 use crate::file_reader::FileReader;
 use crate::footer::Footer;
 use crate::guard::{guarded, guarded_stream};
-use crate::list::DataFile;
 use crate::names::DataFileName;
 use crate::parquet_write::UNIQUE;
 
@@ -90,6 +90,9 @@ pub async fn open(
 ///
 /// [`FileFault`] where the footer cannot be read.
 pub async fn ingested_at_ms(store: &dyn ObjectStore, file: &DataFile) -> Result<Option<i64>, FileFault> {
+    if let Some(replaced) = file.within.as_ref().and_then(Within::replaced) {
+        return Ok(replaced.ingested_at_ms);
+    }
     let footer = Footer::read(store, &file.location, file.size).await?;
     let said = guarded(|| Said::of(&footer)).map_err(|panic| FileFault::corrupt(&file.location, panic))?;
     Ok(said.ingested_at_ms)

@@ -10,7 +10,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use crate::list::DataFile;
+use crate::data_file::DataFile;
 use crate::open_file::{arrow_metadata, open};
 
 /// The spans of a data file, in its order.
@@ -19,7 +19,7 @@ pub(crate) async fn read_back(parquet: Bytes) -> Vec<Span> {
     let location = Path::from("spans/x.parquet");
     let size = parquet.len() as u64;
     store.put(&location, parquet.clone().into()).await.unwrap();
-    let file = DataFile { location, size, e_tag: None, last_modified_ms: 0, name: None };
+    let file = DataFile { location, size, e_tag: None, last_modified_ms: 0, name: None, within: None };
     let (file, footer) = open(&store, &file).await.unwrap();
     let metadata = arrow_metadata(&footer, &file.layout).unwrap();
     let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(parquet, metadata).build().unwrap();

@@ -19,9 +19,9 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
+use crate::data_file::{DataFile, Within};
 use crate::error::StoreError;
 use crate::folder::Folder;
-use crate::list::DataFile;
 use crate::missing::SaysMissing;
 use crate::s3;
 use crate::versioned::{ConditionalStore, Versioned, VersionedFolder};
@@ -160,12 +160,15 @@ fn url(uri: &str, url: &str) -> Result<Url, StoreError> {
 }
 
 /// What proves later that a data file is the one that was read: the store's `ETag`, or `sha256:<hex>` of the bytes
-/// where the store has none that a copy keeps.
+/// where the store has none that a copy keeps. Of a file that was replaced, it is what it was.
 ///
 /// # Errors
 ///
 /// [`StoreError::Request`] where the file cannot be read; [`StoreError::NoVersion`] where the store gives no `ETag`.
 pub async fn etag(root: &Root, file: &DataFile) -> Result<String, StoreError> {
+    if let Some(replaced) = file.within.as_ref().and_then(Within::replaced) {
+        return Ok(replaced.etag.clone());
+    }
     let failed = |source| StoreError::Request { action: "read", location: file.location.clone(), source };
     match root.tags {
         Tags::Store => {

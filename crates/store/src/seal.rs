@@ -15,10 +15,14 @@
 //! decided where files are opened.
 
 mod check;
+mod header;
+mod pages;
 mod write;
 
+use parquet::errors::ParquetError;
+
 pub(crate) use check::{Broken, Pages, Seal};
-pub(crate) use write::sealed;
+pub(crate) use write::SealedWriter;
 
 /// Key of the checksums of pages: base64 of four bytes each, little-endian.
 const PAGES: &str = "fluo.pages";
@@ -35,6 +39,10 @@ const PREFIX: &str = "crc32:";
 /// The value of [`SEAL`]: the checksum of everything from `offset` to the end of the file.
 fn text(crc: u32, offset: u64) -> String {
     format!("{PREFIX}{crc:0CRC_DIGITS$x}:{offset:0OFFSET_DIGITS$x}")
+}
+
+fn unexpected(what: &str) -> ParquetError {
+    ParquetError::General(format!("a file cannot be sealed: {what}"))
 }
 
 #[cfg(test)]

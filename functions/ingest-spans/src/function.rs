@@ -3,7 +3,6 @@
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Builder, ResponseChecksumValidation};
 use fluo_alerts::escape::plain;
-use fluo_rules::duration::Nanos;
 use fluo_rules::rule::{ALLOWED_LATENESS, EVAL_DELAY};
 use fluo_runtime::answer::{InvocationError, answer};
 use fluo_runtime::envelope::Envelope;
@@ -114,8 +113,8 @@ impl IngestSpans {
             let share = memory.saturating_sub(OWN_MEMORY) / AT_ONCE as u64;
             options.max_memory = share.max(LEAST_MEMORY);
         }
-        let allowed = duration(environment, "FLUO_ALLOWED_LATENESS", ALLOWED_LATENESS)?;
-        let delay = duration(environment, "FLUO_EVAL_DELAY", EVAL_DELAY)?;
+        let allowed = environment.duration("FLUO_ALLOWED_LATENESS", ALLOWED_LATENESS)?;
+        let delay = environment.duration("FLUO_EVAL_DELAY", EVAL_DELAY)?;
         let late_after = allowed.0.saturating_add(delay.0);
         let name = environment.function_name("ingest-spans");
         Ok(Self { raw, root, layout: Layout::builtin(), options, asking: None, late_after, name, clock })
@@ -245,13 +244,6 @@ impl IngestSpans {
 /// asked.
 fn has_arrived(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Ingested(ingested) if ingested.files.iter().any(|file| file.rows > 0))
-}
-
-/// What a variable says, or what holds where it says nothing.
-fn duration(environment: &Environment, name: &str, otherwise: Nanos) -> Result<Nanos, EnvironmentError> {
-    environment.get(name).map_or(Ok(otherwise), |text| {
-        Nanos::positive(text).map_err(|reason| EnvironmentError::Invalid { name: name.to_owned(), reason })
-    })
 }
 
 impl Tally {

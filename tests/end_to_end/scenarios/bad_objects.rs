@@ -15,8 +15,13 @@ use serde_json::{Value, json};
 
 /// An object of ten spans, told from others by its number.
 pub(crate) fn object(number: u64, encoding: Encoding) -> Bytes {
-    let now = u64::try_from(Timestamp::now().as_nanosecond()).unwrap();
-    let span = |nth: u64| Span::new(number * 100 + nth + 1, "auth-service", "auth_user", now + nth);
+    object_of(number, Timestamp::now(), encoding)
+}
+
+/// The same of spans that ended at a moment.
+pub(crate) fn object_of(number: u64, ended: Timestamp, encoding: Encoding) -> Bytes {
+    let ended = u64::try_from(ended.as_nanosecond()).unwrap();
+    let span = |nth: u64| Span::new(number * 100 + nth + 1, "auth-service", "auth_user", ended + nth);
     encoding.write(&(0..10).map(span).collect::<Vec<_>>()).into()
 }
 

@@ -9,6 +9,7 @@
 mod bad_objects;
 mod catch_up;
 mod chat;
+mod compaction;
 mod encodings;
 mod incident;
 mod on_arrival;

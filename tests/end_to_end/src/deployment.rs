@@ -69,6 +69,8 @@ pub struct Deployment {
     pub ingest: Arc<Function>,
     /// `evaluate-rules`
     pub evaluate: Arc<Function>,
+    /// `compact-spans`
+    pub compact: Arc<Function>,
     /// `notify-chat`
     pub notify: Arc<Function>,
 }
@@ -115,6 +117,7 @@ impl Deployment {
             of_ingest.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let ingest = function(&network, name, "ingest-spans", &of_ingest);
         let evaluate = evaluator(&network, name, &bucket, &topic, &[]);
+        let compact = function(&network, name, "compact-spans", &[("FLUO_STORE", &bucket.uri())]);
         let notify = function(
             &network,
             name,
@@ -139,6 +142,7 @@ impl Deployment {
             chat,
             ingest: Arc::new(ingest),
             evaluate: Arc::new(evaluate),
+            compact: Arc::new(compact),
             notify: Arc::new(notify),
         }
     }

@@ -4,6 +4,7 @@
 //!  Application ─ OTLP ─▶ Collector ─▶ Bucket ─ notification ─▶ Queue ─▶ EventSource ─▶ Function(ingest-spans)
 //!                                       ▲                                                    │
 //!                                       └──────────────────────────── spans/ ────────────────┘
+//!  Schedule ─▶ Function(compact-spans) ─▶ Bucket
 //!  Schedule ─▶ Function(evaluate-rules) ─▶ Topic ─▶ Queue, HttpSubscriber, mail
 //!                                             └──▶ Queue ─▶ EventSource ─▶ Function(notify-chat) ─▶ Chat
 //! ```

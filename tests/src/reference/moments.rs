@@ -34,6 +34,15 @@ impl Judged {
         (from <= to).then_some(Self { from, to })
     }
 
+    /// The moments that windows end at: those of the grid, where the rule has one.
+    fn ends(self, rule: &Rule) -> Self {
+        if is_exact(rule) {
+            return self;
+        }
+        let step = i128::from(rule.grid_step().0);
+        Self { from: -(-self.from).div_euclid(step) * step, to: self.to.div_euclid(step) * step }
+    }
+
     fn includes(self, moment: i128) -> bool {
         self.from <= moment && moment <= self.to
     }
@@ -70,11 +79,12 @@ pub(super) fn judge<'a>(
         .iter()
         .filter(|span| selection::selects(&rule.selector, aggregate::subject(span, rule, givens)))
         .collect();
+    let ends = judged.ends(rule);
     let read: Vec<&Span> = copies::one_of_each(&matching, givens)
         .into_iter()
         .filter(|span| {
             let end = i128::from(span.end_ns);
-            judged.from - i128::from(rule.window.0) < end && end <= judged.to
+            ends.from - i128::from(rule.window.0) < end && end <= ends.to
         })
         .collect();
 

@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod check;
+mod compact;
 mod demo;
 mod diff;
 mod eval;
@@ -29,6 +30,7 @@ pub(crate) async fn run(command: Command) -> Result<Status, Failure> {
         Command::Eval(args) => eval::run(&args).await,
         Command::Explain(args) => explain::run(&args),
         Command::Ingest(args) => ingest::run(&args).await,
+        Command::Compact(args) => compact::run(&args).await,
         Command::Test(args) => test::run(&args).await,
         Command::Run(args) => run::run(&args).await,
         Command::Replay(args) => replay::run(&args).await,

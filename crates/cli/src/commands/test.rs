@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use fluo_alerts::escape::plain;
 use fluo_evaluator::rule_test::{self, Arriving, Mismatch, Verdict};
@@ -12,7 +13,10 @@ use fluo_rules::files::is_test_file;
 use fluo_rules::printable::is_unseen;
 use fluo_rules::test_file::{self, TestFile};
 use fluo_rules::{SourceFile, load};
+use futures::stream::{self, StreamExt, TryStreamExt};
 use serde_json::json;
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 
 use crate::args::{Test, TestFormat};
 use crate::bounded;
@@ -36,9 +40,10 @@ pub(crate) async fn run(args: &Test) -> Result<Status, Failure> {
     let loaded = test_file::load(&files);
     let mut findings = loaded.findings;
     let mut shown = files.clone();
-    let mut runs = Vec::new();
-    for tests in &loaded.tests {
-        let rules = rules_of(tests)?;
+    let (mut runs, mut cases) = (Vec::new(), Vec::new());
+    for tests in loaded.tests {
+        let tests = Arc::new(tests);
+        let rules = rules_of(&tests)?;
         let checked = load(&rules);
         let broken = checked.is_partial();
         findings.extend(checked.findings.iter().filter(|finding| finding.level() == Level::Error).cloned());
@@ -52,17 +57,24 @@ pub(crate) async fn run(args: &Test) -> Result<Status, Failure> {
         if wrong {
             continue;
         }
-        let set = RuleSet::load(&rules, &BTreeMap::new());
-        let mut verdicts = Vec::new();
-        for test in &tests.tests {
+        let set = Arc::new(RuleSet::load(&rules, &BTreeMap::new()));
+        for (at, test) in tests.tests.iter().enumerate() {
             let mut spans = rule_test::spans_of(test);
-            spans.extend(spans_from(tests, test)?);
-            let verdict = rule_test::run(test, &set, spans, &Settings::default()).await;
-            verdicts.push(verdict.map_err(|error| {
-                Failure::because(format!("could not run `{}` of {}", test.name, tests.file), error)
-            })?);
+            spans.extend(spans_from(&tests, test)?);
+            cases.push(Case {
+                run: runs.len(),
+                tests: Arc::clone(&tests),
+                at,
+                rules: Arc::clone(&set),
+                spans,
+            });
         }
-        runs.push(Run { file: tests.file.to_string(), verdicts });
+        runs.push(Run { file: tests.file.to_string(), verdicts: Vec::new() });
+    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut verdicts = stream::iter(cases).map(Case::verdict).buffered(threads);
+    while let Some((run, verdict)) = verdicts.try_next().await? {
+        runs[run].verdicts.push(verdict);
     }
     findings.dedup();
     rule_files::tell_findings(&findings, &shown);
@@ -76,6 +88,34 @@ pub(crate) async fn run(args: &Test) -> Result<Status, Failure> {
     output.finish()?;
     let failed = runs.iter().flat_map(|run| &run.verdicts).any(|verdict| !verdict.failures.is_empty());
     Ok(if failed || errors > 0 { Status::Found } else { Status::Done })
+}
+
+/// A test that is to be run.
+struct Case {
+    /// The run that it belongs to.
+    run: usize,
+    tests: Arc<TestFile>,
+    /// Its place among the tests of its file.
+    at: usize,
+    rules: Arc<RuleSet>,
+    spans: Vec<Arriving>,
+}
+
+impl Case {
+    /// Runs it on a thread of its own.
+    async fn verdict(self) -> Result<(usize, Verdict), Failure> {
+        let Self { run, tests, at, rules, spans } = self;
+        let named = format!("could not run `{}` of {}", tests.tests[at].name, tests.file);
+        let runtime = Handle::current();
+        let running = spawn_blocking(move || {
+            runtime.block_on(rule_test::run(&tests.tests[at], &rules, spans, &Settings::default()))
+        });
+        match running.await {
+            Ok(Ok(verdict)) => Ok((run, verdict)),
+            Ok(Err(error)) => Err(Failure::because(named, error)),
+            Err(error) => Err(Failure::because(named, error)),
+        }
+    }
 }
 
 /// The rule files that a test file names.

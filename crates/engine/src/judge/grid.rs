@@ -1,24 +1,36 @@
 //! Grid rules: the values of windows that are made of panes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use fluo_plan::{RulePlan, TimeRange};
 
 use super::{Holding, Values, holding, values_of};
-use crate::pass::{ByGroup, Cells};
+use crate::panes::Windows;
 use crate::rows::Group;
 use crate::summary::Summary;
 
-/// Panes of a grid rule, by group.
-pub(super) struct Panes<'a> {
+/// A grid rule, and the sums that its windows are made of.
+pub(super) struct Grid<'a> {
     plan: &'a RulePlan,
-    cells: Cells,
-    groups: &'a ByGroup,
+    windows: &'a Windows,
 }
 
-impl<'a> Panes<'a> {
-    pub(super) fn new(plan: &'a RulePlan, groups: &'a ByGroup) -> Self {
-        Self { plan, cells: Cells { size: plan.pane() }, groups }
+/// The first and the last grid moment of a stretch; none where there is none.
+pub(super) fn within(plan: &RulePlan, stretch: TimeRange) -> Option<TimeRange> {
+    let step = plan.rule().grid_step().0;
+    let (first, last) = ticks(step, stretch);
+    (first <= last).then(|| TimeRange { from: first.saturating_mul(step), to: last.saturating_mul(step) })
+}
+
+/// The same as multiples of the step.
+fn ticks(step: i64, stretch: TimeRange) -> (i64, i64) {
+    let first = stretch.from.div_euclid(step) + i64::from(stretch.from.rem_euclid(step) > 0);
+    (first, stretch.to.div_euclid(step))
+}
+
+impl<'a> Grid<'a> {
+    pub(super) fn new(plan: &'a RulePlan, windows: &'a Windows) -> Self {
+        Self { plan, windows }
     }
 
     /// The moments of a stretch at which the condition holds, and the groups that they are of.
@@ -36,15 +48,15 @@ impl<'a> Panes<'a> {
     /// Calls `judge` with the values of every group at each moment of a stretch at which there is the group, group by group.
     pub(super) fn each(&self, stretch: TimeRange, mut judge: impl FnMut(&Group, i64, Values)) {
         let step = self.plan.rule().grid_step().0;
-        let first = stretch.from.div_euclid(step) + i64::from(stretch.from.rem_euclid(step) > 0);
-        let last = stretch.to.div_euclid(step);
+        let (first, last) = ticks(step, stretch);
         let standing: BTreeSet<Group> = self.plan.standing_groups().into_iter().collect();
-        let all: BTreeSet<&Group> = self.groups.keys().chain(&standing).collect();
+        let mut all = self.windows.groups();
+        all.extend(&standing);
         for group in all {
-            let ticks: Vec<i64> = if standing.contains(group) {
+            let ticks: Vec<i64> = if standing.contains(group) || self.windows.is_in_all(group) {
                 (first..=last).collect()
             } else {
-                self.groups.get(group).map_or_else(Vec::new, |panes| self.ticks(panes, first, last))
+                self.ticks(group, first, last)
             };
             for tick in ticks {
                 let moment = tick.saturating_mul(step);
@@ -53,13 +65,13 @@ impl<'a> Panes<'a> {
         }
     }
 
-    /// The grid moments, as multiples of the step, whose windows some of these panes lie in.
-    fn ticks(&self, panes: &BTreeMap<i64, Vec<Summary>>, first: i64, last: i64) -> Vec<i64> {
+    /// The grid moments, as multiples of the step, in whose windows the group has spans.
+    fn ticks(&self, group: &Group, first: i64, last: i64) -> Vec<i64> {
         let (step, window) = (self.plan.rule().grid_step().0, self.plan.rule().window.0);
         let mut ticks = Vec::new();
         let mut next = first;
-        for pane in panes.keys() {
-            let pane = pane.saturating_mul(self.cells.size);
+        for pane in self.windows.cells_with(group) {
+            let pane = pane.saturating_mul(self.windows.cells.size);
             // Moments k·step with pane ≤ k·step < pane + window.
             let from = pane.saturating_add(step - 1).div_euclid(step).max(next);
             let to = pane.saturating_add(window - 1).div_euclid(step).min(last);
@@ -73,12 +85,9 @@ impl<'a> Panes<'a> {
     pub(super) fn values(&self, group: &Group, moment: i64) -> Values {
         let mut sums: Vec<Summary> =
             self.plan.aggregates().map(|aggregate| Summary::empty(&aggregate.function)).collect();
-        if let Some(panes) = self.groups.get(group) {
-            let first = self.cells.of(moment.saturating_sub(self.plan.rule().window.0).saturating_add(1));
-            for (_, pane) in panes.range(first..=self.cells.of(moment)) {
-                sums.iter_mut().zip(pane).for_each(|(sum, more)| sum.merge(more));
-            }
-        }
+        let cells = self.windows.cells;
+        let first = cells.of(moment.saturating_sub(self.plan.rule().window.0).saturating_add(1));
+        self.windows.add_to(&mut sums, group, first..=cells.of(moment));
         values_of(self.plan, &mut sums)
     }
 }

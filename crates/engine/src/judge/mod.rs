@@ -6,12 +6,17 @@
 //! rows     one more pass, over the times of what may be told only: rows of exact rules' windows, and evidence
 //! tell     episodes, their values, the spans that show them
 //! ```
+//!
+//! Each of the two passes says beforehand which times it reads ([`Summing::reads`], [`Telling::reads`]), so that only the
+//! files of those need be opened. Sums that are known are not read again ([`crate::panes`]).
 
+mod found;
 mod grid;
 mod sliding;
 mod tell;
 
-use arrow::compute::concat_batches;
+use std::collections::BTreeSet;
+
 use datafusion::prelude::SessionContext;
 use fluo_alerts::value::Value;
 use fluo_alerts::violation::Top;
@@ -19,15 +24,16 @@ use fluo_plan::{RulePlan, TimeRange};
 use fluo_rules::expr::Exact;
 use fluo_spans::span::Span;
 
-use crate::episodes::{Episode, Holding, Joining, episodes};
+use crate::episodes::Holding;
 use crate::error::EngineError;
-use crate::pass::{ByGroup, Cells, Got, Passed, Want, What, pass};
+use crate::panes::Known;
+use crate::pass::{ByGroup, Got, Passed, Want, pass};
 use crate::ranges::joined;
-use crate::rows::{Group, Rows, within};
 use crate::source::SpanSource;
 use crate::summary::Summary;
 use crate::work::each;
-use grid::Panes;
+use found::Found;
+use grid::Grid;
 use tell::Told;
 
 /// Values of the declared aggregates by name, in the order of the rule, and of `count` where it is not among them.
@@ -53,6 +59,8 @@ pub struct Asked<'a> {
     /// Violations are cut where a multiple of this since the epoch passes, in nanoseconds, so that a part of a stretch can
     /// be looked at again; they are not cut where this is `None`.
     pub cell: Option<i64>,
+    /// The hash of what decides the rule, under which its panes are known; without one none is.
+    pub hash: Option<&'a str>,
 }
 
 /// One violation as the engine sees it.
@@ -123,50 +131,108 @@ pub async fn judge(
     source: &SpanSource,
     asked: &[Asked<'_>],
 ) -> Result<Judged, EngineError> {
-    let mut rules: Vec<Result<Found<'_>, EngineError>> = asked.iter().map(Found::new).collect();
-    let summed = run(session, source, &mut rules, Found::sums, |found, got| match got {
-        Got::Sums(sums) => found.bounded(sums),
-        Got::Rows(_) => Ok(()),
-    })
-    .await?;
-    let rows = run(session, source, &mut rules, Found::rows, |found, got| match got {
-        Got::Rows(batches) => found.judged(&batches),
-        Got::Sums(_) => Ok(()),
-    })
-    .await?;
-    let mut told: Vec<Result<Told<'_>, EngineError>> = Vec::with_capacity(rules.len());
-    for found in rules {
-        told.push(found.and_then(Told::of));
-    }
-    let rules = tell::observed(session, source, &rows.contested, told).await?;
-    // The second pass goes over some of what the first went over.
-    let duplicates = summed.duplicates.max(rows.duplicates);
-    let id_conflicts = summed.conflicts.max(rows.conflicts);
-    Ok(Judged { rules, duplicates, id_conflicts })
+    Summing::new(asked, None).over(session, source).await?.over(session, source).await
 }
 
-/// One pass for those rules that want one.
+/// A look at all rules, before anything was read.
+pub struct Summing<'a> {
+    rules: Vec<Result<Found<'a>, EngineError>>,
+}
+
+/// A look at all rules, when it is known where they hold, or may hold.
+pub struct Telling<'a> {
+    rules: Vec<Result<Found<'a>, EngineError>>,
+    duplicates: u64,
+    id_conflicts: u64,
+}
+
+impl<'a> Summing<'a> {
+    /// A look at rules. What is `known` is not read again.
+    pub fn new(asked: &'a [Asked<'a>], known: Option<Known<'a>>) -> Self {
+        Self { rules: asked.iter().map(|asked| Found::new(asked, known)).collect() }
+    }
+
+    /// The times in which spans ended that are summed up; in order, and apart.
+    pub fn reads(&self) -> Vec<TimeRange> {
+        reads(&self.rules, Found::sums)
+    }
+
+    /// The hours, counted from the epoch, of which panes are missing that may be stored.
+    pub fn unknown_hours(&self) -> BTreeSet<i64> {
+        self.rules.iter().flatten().flat_map(Found::unknown_hours).collect()
+    }
+
+    /// Sums up spans.
+    ///
+    /// # Errors
+    ///
+    /// As of [`judge`].
+    pub async fn over(
+        self,
+        session: &SessionContext,
+        source: &SpanSource,
+    ) -> Result<Telling<'a>, EngineError> {
+        let mut rules = self.rules;
+        let passed = run(session, source, &mut rules, Found::sums, |found, got| match got {
+            Some(Got::Sums(sums)) => found.summed(sums),
+            _ => found.summed(ByGroup::new()),
+        })
+        .await?;
+        Ok(Telling { rules, duplicates: passed.duplicates, id_conflicts: passed.conflicts })
+    }
+}
+
+impl Telling<'_> {
+    /// The times in which spans ended of which something may be told; in order, and apart.
+    pub fn reads(&self) -> Vec<TimeRange> {
+        reads(&self.rules, Found::rows)
+    }
+
+    /// Reads the spans of which something may be told. `source`: as the one that was summed up, in these times.
+    ///
+    /// # Errors
+    ///
+    /// As of [`judge`].
+    pub async fn over(self, session: &SessionContext, source: &SpanSource) -> Result<Judged, EngineError> {
+        let mut rules = self.rules;
+        let rows = run(session, source, &mut rules, Found::rows, |found, got| match got {
+            Some(Got::Rows(batches)) => found.judged(&batches),
+            _ => Ok(()),
+        })
+        .await?;
+        let told = rules.into_iter().map(|found| found.and_then(Told::of)).collect();
+        let rules = tell::observed(session, source, &rows.contested, told).await?;
+        // The second pass goes over some of what the first went over.
+        let duplicates = self.duplicates.max(rows.duplicates);
+        let id_conflicts = self.id_conflicts.max(rows.conflicts);
+        Ok(Judged { rules, duplicates, id_conflicts })
+    }
+}
+
+/// The times that are wanted of any rule.
+fn reads<'a>(
+    rules: &[Result<Found<'a>, EngineError>],
+    want: impl Fn(&Found<'a>) -> Option<Want<'a>>,
+) -> Vec<TimeRange> {
+    joined(rules.iter().flatten().filter_map(want).flat_map(|want| want.ranges))
+}
+
+/// One pass for those rules that want one. Each rule takes what comes of it; none where it wanted nothing.
 async fn run<'a>(
     session: &SessionContext,
     source: &SpanSource,
     rules: &mut [Result<Found<'a>, EngineError>],
     want: impl Fn(&Found<'a>) -> Option<Want<'a>>,
-    take: impl Fn(&mut Found<'a>, Got) -> Result<(), EngineError> + Sync,
+    take: impl Fn(&mut Found<'a>, Option<Got>) -> Result<(), EngineError> + Sync,
 ) -> Result<Passed, EngineError> {
-    let (places, wants): (Vec<usize>, Vec<Want<'a>>) =
-        rules.iter().enumerate().filter_map(|(at, found)| Some((at, want(found.as_ref().ok()?)?))).unzip();
-    if wants.is_empty() {
-        return Ok(Passed::default());
-    }
-    let mut passed = pass(session, source, &wants).await?;
-    let mut got = places.into_iter().zip(std::mem::take(&mut passed.got)).peekable();
-    let mut asked = Vec::new();
-    for (at, found) in rules.iter_mut().enumerate() {
-        if let Some((_, got)) = got.next_if(|(place, _)| *place == at) {
-            asked.push((found, got));
-        }
-    }
-    let taken = each(asked, |(rule, got)| {
+    let wants: Vec<Option<Want<'a>>> =
+        rules.iter().map(|found| found.as_ref().ok().and_then(&want)).collect();
+    let wanted: Vec<Want<'a>> = wants.iter().flatten().cloned().collect();
+    let mut passed =
+        if wanted.is_empty() { Passed::default() } else { pass(session, source, &wanted).await? };
+    let mut got = std::mem::take(&mut passed.got).into_iter();
+    let got: Vec<_> = wants.iter().map(|want| want.as_ref().and_then(|_| got.next()).transpose()).collect();
+    let taken = each(rules.iter_mut().zip(got).collect(), |(rule, got)| {
         let taken = got.and_then(|got| rule.as_mut().map_or(Ok(()), |found| take(found, got)));
         match taken {
             Err(error) if error.is_of_rule() => *rule = Err(error),
@@ -177,163 +243,6 @@ async fn run<'a>(
     .await;
     taken.into_iter().collect::<Result<(), _>>()?;
     Ok(passed)
-}
-
-/// All that was found out of a rule.
-struct Found<'a> {
-    asked: &'a Asked<'a>,
-    /// The times in which the spans ended that are read.
-    reads: Vec<TimeRange>,
-    sums: ByGroup,
-    /// By stretch: the moments at which it holds.
-    stretches: Vec<Stretch>,
-    rows: Option<Rows>,
-}
-
-/// All that was found out of a stretch.
-struct Stretch {
-    moments: TimeRange,
-    groups: Vec<Group>,
-    episodes: Vec<Episode>,
-    /// Of exact rules, where it may hold.
-    candidates: Vec<TimeRange>,
-}
-
-impl<'a> Found<'a> {
-    fn new(asked: &'a Asked<'a>) -> Result<Self, EngineError> {
-        let plan = asked.plan;
-        // A rule that cannot be planned is told of, and ends no other.
-        plan.projection(&fluo_spans::layout::Layout::builtin())?;
-        for stretch in &asked.stretches {
-            check_moments(plan, *stretch)?;
-        }
-        let reads = joined(asked.stretches.iter().map(|stretch| reads(plan, *stretch)));
-        let stretch = |moments: &TimeRange| Stretch {
-            moments: *moments,
-            groups: Vec::new(),
-            episodes: Vec::new(),
-            candidates: Vec::new(),
-        };
-        let stretches = asked.stretches.iter().map(stretch).collect();
-        Ok(Self { asked, reads, sums: ByGroup::new(), stretches, rows: None })
-    }
-
-    /// Returns the want of the first pass.
-    fn sums(&self) -> Option<Want<'a>> {
-        let plan = self.asked.plan;
-        let what = if plan.judging().is_exact() {
-            What::Sums { cells: sliding::cells(plan), aggregates: sliding::deciding(plan) }
-        } else {
-            What::Sums {
-                cells: Cells { size: plan.pane() },
-                aggregates: (0..plan.aggregates().count()).collect(),
-            }
-        };
-        let once = !plan.judging().is_exact();
-        (!self.reads.is_empty()).then(|| Want { plan, ranges: self.reads.clone(), what, once })
-    }
-
-    /// Takes in the sums: of a grid rule, all is known of its moments then.
-    fn bounded(&mut self, sums: ByGroup) -> Result<(), EngineError> {
-        let plan = self.asked.plan;
-        check_groups(plan, &sums)?;
-        self.sums = sums;
-        for stretch in &mut self.stretches {
-            if plan.judging().is_exact() {
-                stretch.candidates = joined(sliding::candidates(plan, &self.sums, stretch.moments));
-            } else {
-                let (groups, held) = Panes::new(plan, &self.sums).holding(stretch.moments);
-                stretch.groups = groups;
-                stretch.episodes = self.asked.joined(held);
-            }
-        }
-        Ok(())
-    }
-
-    /// Returns the want of the second pass: rows of windows of which something may be told.
-    fn rows(&self) -> Option<Want<'a>> {
-        let plan = self.asked.plan;
-        let rule = plan.rule();
-        let windows = self.stretches.iter().flat_map(|stretch| {
-            let shown = stretch.episodes.iter().flat_map(|episode| {
-                let evidence = (rule.evidence_limit > 0).then_some(episode.starts_at);
-                let top = (!rule.top.is_empty()).then_some(episode.peak_at);
-                evidence.into_iter().chain(top).map(|moment| TimeRange { from: moment, to: moment })
-            });
-            shown
-                .chain(stretch.candidates.iter().copied())
-                .map(|moments| reads(plan, moments))
-                .collect::<Vec<_>>()
-        });
-        let ranges = joined(windows);
-        (!ranges.is_empty()).then_some(Want { plan, ranges, what: What::Rows, once: true })
-    }
-
-    /// Takes in the rows: of an exact rule, all is known of its moments then.
-    fn judged(&mut self, batches: &[arrow::array::RecordBatch]) -> Result<(), EngineError> {
-        let plan = self.asked.plan;
-        let Some(first) = batches.first() else { return Ok(()) };
-        let batch = concat_batches(&first.schema(), batches)?;
-        let mut rows = Rows::new(&batch, plan.rule().group_by.len())?;
-        if plan.judging().is_exact() {
-            for stretch in &mut self.stretches {
-                let held = sliding::moments(plan, &rows, stretch.moments)?;
-                stretch.groups.clone_from(&rows.groups);
-                stretch.episodes = self.asked.joined(held);
-            }
-            // Of most rows nothing is told.
-            let told =
-                self.stretches.iter().flat_map(|stretch| &stretch.episodes).flat_map(Episode::told_moments);
-            let told = joined(told.map(|moment| reads(plan, TimeRange { from: moment, to: moment })));
-            rows = Rows::new(&within(&rows.batch, &told)?, plan.rule().group_by.len())?;
-        }
-        self.rows = Some(rows);
-        Ok(())
-    }
-}
-
-impl Asked<'_> {
-    fn joined(&self, held: Vec<Holding>) -> Vec<Episode> {
-        episodes(held, Joining { gap: self.plan.gap().0, cell: self.cell })
-    }
-}
-
-/// Returns the times in which the spans ended that lie in windows that end within `moments`.
-fn reads(plan: &RulePlan, moments: TimeRange) -> TimeRange {
-    TimeRange { from: moments.from.saturating_sub(plan.rule().window.0).saturating_add(1), to: moments.to }
-}
-
-/// Groups that were found, and those that are expected, count against the limit.
-fn check_groups(plan: &RulePlan, found: &ByGroup) -> Result<(), EngineError> {
-    let rule = plan.rule();
-    let expected = rule.expect.iter().filter(|group| !found.contains_key(*group)).count();
-    if !rule.group_by.is_empty() && found.len() + expected > rule.group_limit as usize {
-        return Err(EngineError::GroupOverflow { limit: rule.group_limit });
-    }
-    Ok(())
-}
-
-/// A grid of more moments than this in one evaluation would fill the memory before it told anything.
-const MOST_MOMENTS: i64 = 10_000_000;
-
-/// A month by the minute lies below; more windows over one span would cost more than all else.
-const MOST_WINDOWS: i64 = 50_000;
-
-/// Refuses a grid that is too fine for the range, by the groups that exist at every moment.
-fn check_moments(plan: &RulePlan, moments: TimeRange) -> Result<(), EngineError> {
-    if plan.judging().is_exact() {
-        return Ok(());
-    }
-    let step = plan.rule().grid_step().0;
-    if plan.rule().window.0 / step > MOST_WINDOWS {
-        return Err(EngineError::TooManyWindows { limit: MOST_WINDOWS });
-    }
-    let standing = i64::try_from(plan.rule().expect.len().max(1)).unwrap_or(i64::MAX);
-    let moments = moments.to.saturating_sub(moments.from) / step;
-    if moments.saturating_mul(standing) > MOST_MOMENTS {
-        return Err(EngineError::TooManyMoments { limit: MOST_MOMENTS });
-    }
-    Ok(())
 }
 
 /// The values of a window's sums.
@@ -391,16 +300,11 @@ pub async fn series(
     source: &SpanSource,
     stretch: TimeRange,
 ) -> Result<Vec<Point>, EngineError> {
-    let asked = Asked { plan, stretches: vec![stretch], cell: None };
-    let mut rules = vec![Found::new(&asked)];
-    run(session, source, &mut rules, Found::sums, |found, got| match got {
-        Got::Sums(sums) => found.bounded(sums),
-        Got::Rows(_) => Ok(()),
-    })
-    .await?;
+    let asked = [Asked { plan, stretches: vec![stretch], cell: None, hash: None }];
+    let Telling { rules, .. } = Summing::new(&asked, None).over(session, source).await?;
     let mut points = Vec::new();
     for found in rules {
-        Panes::new(plan, &found?.sums).each(stretch, |group, moment, values| {
+        Grid::new(plan, &found?.windows).each(stretch, |group, moment, values| {
             let holds = holds(plan, &values);
             let excess = plan.rule().condition.expr.excess(&|name| exact(&values, name));
             points.push(Point { group: group.clone(), moment, values, holds, excess });
@@ -419,7 +323,7 @@ pub async fn evaluate(
     let stretches: Vec<TimeRange> = moments(plan, source, range).into_iter().collect();
     let nothing_judged = stretches.is_empty();
     let Judged { mut rules, duplicates, id_conflicts } =
-        judge(session, source, &[Asked { plan, stretches, cell: None }]).await?;
+        judge(session, source, &[Asked { plan, stretches, cell: None, hash: None }]).await?;
     let violations = rules.pop().unwrap_or_else(|| Ok(Vec::new()))?;
     Ok(Outcome { violations, duplicates, id_conflicts, nothing_judged })
 }

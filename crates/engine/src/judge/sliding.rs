@@ -1,7 +1,7 @@
 //! Exact rules: every window that ends with a row.
 //!
 //! ```text
-//! bound   sums of cells, a quarter of the window each: no window has more in it than the cells that it touches
+//! bound   sums of cells, a quarter of the window each or a minute: no window has more in it than the cells that it touches
 //! judge   the rows of those windows only, one by one in and out
 //! ```
 
@@ -16,16 +16,20 @@ use hashbrown::HashMap;
 use super::{Holding, holding, holds};
 use crate::error::EngineError;
 use crate::inputs::{Input, Own, inputs};
-use crate::pass::{ByGroup, Cells};
+use crate::panes::Windows;
+use crate::pass::Cells;
 use crate::rows::Rows;
 use crate::summary::Summary;
 
 /// Cells in a window: more of them make a closer bound, and more sums.
 const CELLS: i64 = 4;
 
+/// The largest cell, in nanoseconds: of a long window, what is new is a small part.
+const LARGEST: i64 = 60_000_000_000;
+
 /// The cells by which an exact rule is bounded.
 pub(super) fn cells(plan: &RulePlan) -> Cells {
-    Cells { size: (plan.rule().window.0 + CELLS - 1).div_euclid(CELLS).max(1) }
+    Cells { size: (plan.rule().window.0 + CELLS - 1).div_euclid(CELLS).clamp(1, LARGEST) }
 }
 
 /// The places of the aggregates that the condition names: the others decide nothing.
@@ -41,25 +45,22 @@ pub(super) fn deciding(plan: &RulePlan) -> Vec<usize> {
 
 /// The moments of a stretch at which the condition may hold: where it holds for all spans of the cells that a window
 /// touches. More spans only make it truer.
-pub(super) fn candidates(plan: &RulePlan, groups: &ByGroup, stretch: TimeRange) -> Vec<TimeRange> {
-    let cells = cells(plan);
+pub(super) fn candidates(plan: &RulePlan, windows: &Windows, stretch: TimeRange) -> Vec<TimeRange> {
+    let cells = windows.cells;
     let deciding = deciding(plan);
     let functions: Vec<_> = plan.aggregates().collect();
     let mut found = Vec::new();
-    for sums in groups.values() {
-        for &cell in sums.keys() {
-            let (after, to) = ((cell - 1).saturating_mul(cells.size), cell.saturating_mul(cells.size));
-            let moments =
-                TimeRange { from: stretch.from.max(after.saturating_add(1)), to: stretch.to.min(to) };
+    for group in windows.groups() {
+        for cell in windows.cells_with(group) {
+            let TimeRange { from, to } = cells.range(cell);
+            let moments = TimeRange { from: stretch.from.max(from), to: stretch.to.min(to) };
             if moments.from > moments.to {
                 continue;
             }
             let first = cells.of(moments.from.saturating_sub(plan.rule().window.0).saturating_add(1));
             let mut all: Vec<Summary> =
                 deciding.iter().map(|at| Summary::empty(&functions[*at].function)).collect();
-            for (_, more) in sums.range(first..=cell) {
-                all.iter_mut().zip(more).for_each(|(sum, more)| sum.merge(more));
-            }
+            windows.add_to(&mut all, group, first..=cell);
             let named = deciding.iter().zip(&mut all).map(|(at, sum)| {
                 let aggregate = functions[*at];
                 (aggregate.name.clone(), sum.value(&aggregate.function, plan.rule().window))

@@ -6,8 +6,9 @@ use fluo_spans::identity::SpanKey;
 use fluo_spans::span::Span;
 use hashbrown::HashMap;
 
-use super::grid::Panes;
-use super::{Found, Observed, Stretch, Values, values_of};
+use super::found::{Found, Stretch};
+use super::grid::Grid;
+use super::{Observed, Values, values_of};
 use crate::copies::spans_of;
 use crate::episodes::Episode;
 use crate::error::EngineError;
@@ -122,7 +123,7 @@ impl Found<'_> {
     fn values(&self, group: &Group, moment: i64) -> Result<Values, EngineError> {
         let plan = self.asked.plan;
         if !plan.judging().is_exact() {
-            return Ok(Panes::new(plan, &self.sums).values(group, moment));
+            return Ok(Grid::new(plan, &self.windows).values(group, moment));
         }
         let rows = self.rows.as_ref().ok_or(EngineError::Changed("rows"))?;
         let window = self.window(rows, group, moment)?.unwrap_or_default();

@@ -44,7 +44,7 @@ use sums::{CellsOfRows, Sums};
 
 pub(crate) use frame::Truth;
 pub(crate) use rows::row;
-pub(crate) use sums::{ByGroup, Cells};
+pub(crate) use sums::{ByGroup, Cells, Summed};
 
 /// A rule's part of a pass.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{Float64Type, Int64Type};
-use fluo_plan::RulePlan;
+use fluo_plan::{RulePlan, TimeRange};
 use hashbrown::{HashMap, HashSet};
 
 use super::frame::{Frame, Memory, Named, Truth};
@@ -28,6 +28,12 @@ impl Cells {
     /// The cell that a moment lies in.
     pub(crate) fn of(self, moment: i64) -> i64 {
         moment.saturating_sub(1).div_euclid(self.size) + 1
+    }
+
+    /// The moments of a cell.
+    pub(crate) fn range(self, cell: i64) -> TimeRange {
+        let from = (cell - 1).saturating_mul(self.size).saturating_add(1);
+        TimeRange { from, to: cell.saturating_mul(self.size) }
     }
 }
 
@@ -51,8 +57,8 @@ impl CellsOfRows {
                 return Self::Each(ends.iter().map(|end| cells.of(*end)).collect());
             }
             let cell = cells.of(*end);
-            let (after, to) = ((cell - 1).saturating_mul(cells.size), cell.saturating_mul(cells.size));
-            let other = ends[row..].iter().position(|end| *end <= after || *end > to);
+            let TimeRange { from, to } = cells.range(cell);
+            let other = ends[row..].iter().position(|end| *end < from || *end > to);
             row = other.map_or(ends.len(), |other| row + other);
             stretches.push((row, cell));
         }
@@ -76,8 +82,11 @@ pub(crate) struct Sums {
     budget: Arc<Budget>,
 }
 
+/// The sums of all aggregates of a group in a cell.
+pub(crate) type Summed = Arc<Vec<Summary>>;
+
 /// Sums by group and cell.
-pub(crate) type ByGroup = BTreeMap<Group, BTreeMap<i64, Vec<Summary>>>;
+pub(crate) type ByGroup = BTreeMap<Group, BTreeMap<i64, Summed>>;
 
 /// The input of an aggregate in a batch.
 enum Taken {
@@ -251,10 +260,13 @@ impl Sums {
             };
             match cells.entry(cell) {
                 Entry::Vacant(entry) => {
-                    entry.insert(more.collect());
+                    entry.insert(Arc::new(more.collect()));
                 }
                 Entry::Occupied(mut entry) => {
-                    entry.get_mut().iter_mut().zip(more).for_each(|(sum, more)| sum.merge(&more));
+                    Arc::make_mut(entry.get_mut())
+                        .iter_mut()
+                        .zip(more)
+                        .for_each(|(sum, more)| sum.merge(&more));
                 }
             }
         }

@@ -4,18 +4,34 @@
 //! as long as it fits, which it does for what telemetry holds (numbers of like size), and as a big integer beyond.
 
 use num_bigint::{BigInt, Sign};
+use serde::{Deserialize, Serialize};
 
 /// An exact sum: `mantissa × 2^exponent`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExactSum {
     exponent: i32,
     mantissa: Mantissa,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum Mantissa {
     Small(i128),
+    #[serde(with = "big")]
     Big(BigInt),
+}
+
+/// A big integer as its bytes, in two's complement, the least first.
+mod big {
+    use num_bigint::BigInt;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(number: &BigInt, serializer: S) -> Result<S::Ok, S::Error> {
+        number.to_signed_bytes_le().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BigInt, D::Error> {
+        Ok(BigInt::from_signed_bytes_le(&Vec::deserialize(deserializer)?))
+    }
 }
 
 impl Default for Mantissa {

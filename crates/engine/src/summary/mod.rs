@@ -13,12 +13,13 @@ use fluo_alerts::value::Value;
 use fluo_plan::project::is_duration;
 use fluo_rules::duration::Nanos;
 use fluo_rules::rule::AggregateFunction;
+use serde::{Deserialize, Serialize};
 
 pub use exact_sum::ExactSum;
 pub use percentile::{EXACT_LIMIT, Percentile};
 
 /// The summary of what an aggregate takes of some spans.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Summary {
     /// Their number.
     Count(u64),

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 /// Most values that are kept as they are.
 pub const EXACT_LIMIT: usize = 100_000;
 
@@ -12,7 +14,7 @@ pub const EXACT_LIMIT: usize = 100_000;
 const ACCURACY: f64 = 0.01;
 
 /// Values of which a percentile is asked.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Percentile {
     /// All of them.
     Exact(Vec<f64>),
@@ -27,7 +29,7 @@ impl Default for Percentile {
 }
 
 /// Counts of values by bucket.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sketch {
     negative: BTreeMap<i32, u64>,
     zeros: u64,

@@ -10,6 +10,7 @@ use fluo_alerts::notification::{FileRef, Id};
 use fluo_alerts::time;
 use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_plan::RulePlan;
+use fluo_rules::duration::Nanos;
 use fluo_rules::rule::Rule;
 use fluo_store::{DataFile, DataFileName, Hour, Listing, StoreError};
 
@@ -26,6 +27,17 @@ use crate::state::{Pipeline, State};
 /// The most listings of older partitions that are kept: three months.
 const MOST_OLDER: usize = 24 * 92;
 
+/// A listing of an older partition is good for this long: what it names may be compacted, and deleted an hour later.
+const LISTING_AGE: i64 = Nanos::HOUR.0 / 2;
+
+/// The files of an older partition.
+#[derive(Debug)]
+pub(super) struct Older {
+    /// The time of the evaluation that listed it.
+    at: i64,
+    files: Vec<DataFile>,
+}
+
 /// The files of the partitions in which files still arrive.
 pub(super) struct Files {
     pub(super) hours: RangeInclusive<Hour>,
@@ -37,6 +49,15 @@ pub(super) struct Files {
     pub(super) uncounted: Vec<DataFile>,
     /// Ends of the spans of new ones.
     pub(super) arrived: Vec<Stretch>,
+    /// Those of older partitions that windows reach back to.
+    pub(super) older: Vec<DataFile>,
+}
+
+impl Files {
+    /// All that windows reach back to.
+    pub(super) fn of_windows(&self) -> impl Iterator<Item = &DataFile> {
+        self.older.iter().chain(&self.all)
+    }
 }
 
 impl Evaluator {
@@ -109,7 +130,7 @@ impl Evaluator {
         let keeps = |place: &str| inputs.by != By::Now || hides(place);
         state.seen.retain(|place| keeps(place) && hour_of(place).is_some_and(|it| hours.contains(&it)));
         state.seen.extend(seen);
-        Ok(Files { hours, arrived: joined(arrived), all, new, uncounted })
+        Ok(Files { hours, arrived: joined(arrived), all, new, uncounted, older: Vec::new() })
     }
 
     /// Returns whether nothing arrives.
@@ -173,20 +194,23 @@ impl Evaluator {
             if known.len() > MOST_OLDER {
                 known.clear();
             }
+            known.retain(|_, older| (0..LISTING_AGE).contains(&inputs.eval_time.saturating_sub(older.at)));
             hours().filter(|hour| !known.contains_key(hour)).collect()
         };
         if let (Some(&first), Some(&last)) = (unknown.first(), unknown.last()) {
             let listed = self.with_rows(first..=last, inputs).await?;
             let mut known = self.older();
-            known.extend((first.0..=last.0).map(|hour| (Hour(hour), Vec::new())));
+            let none = || Older { at: inputs.eval_time, files: Vec::new() };
+            known.extend((first.0..=last.0).map(|hour| (Hour(hour), none())));
             for file in listed {
-                // What another program named lies somewhere among them.
-                let hour = file.name.as_ref().map_or(first, DataFileName::hour);
-                known.entry(hour).or_default().push(file);
+                // What another program named lies in the hour of its folder, or somewhere among them.
+                let named = file.name.as_ref().map(DataFileName::hour);
+                let hour = named.or_else(|| Hour::of_partition(&file.location)).unwrap_or(first);
+                known.entry(hour).or_insert_with(none).files.push(file);
             }
         }
         let known = self.older();
-        Ok(hours().filter_map(|hour| known.get(&hour)).flatten().cloned().collect())
+        Ok(hours().filter_map(|hour| known.get(&hour)).flat_map(|older| &older.files).cloned().collect())
     }
 
     /// The files of these hours that hold spans.
@@ -200,7 +224,7 @@ impl Evaluator {
         Ok(files)
     }
 
-    pub(super) fn older(&self) -> MutexGuard<'_, BTreeMap<Hour, Vec<DataFile>>> {
+    pub(super) fn older(&self) -> MutexGuard<'_, BTreeMap<Hour, Older>> {
         self.older.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -210,7 +234,7 @@ impl Evaluator {
         state: &State,
         of_rule: &mut RuleState,
         fired: &[(Fingerprint, Id)],
-        all: &[DataFile],
+        all: &Files,
     ) {
         let mut etags: BTreeMap<String, String> = BTreeMap::new();
         let damaged: BTreeSet<&str> = state.damaged.iter().map(|damaged| damaged.name.as_str()).collect();
@@ -225,9 +249,9 @@ impl Evaluator {
                 to: violation.starts_at,
             };
             let mut files = Vec::new();
-            for file in all.iter().filter(|file| ends_of(file).meets(window)) {
+            for file in all.of_windows().filter(|file| ends_of(file).meets(window)) {
                 let name = self.data.name(file);
-                if damaged.contains(name.as_str()) {
+                if damaged.contains(self.data.name(file.stored()).as_str()) {
                     continue;
                 }
                 let etag = if let Some(etag) = etags.get(&name) {

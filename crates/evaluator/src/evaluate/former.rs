@@ -13,10 +13,9 @@ use fluo_alerts::life_cycle::{RuleState, ViolationRecord};
 use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_plan::RulePlan;
 use fluo_rules::SourceFile;
-use fluo_store::DataFile;
 
 use super::files::Files;
-use super::observe::Seen;
+use super::observe::{Read, Seen};
 use super::{Evaluator, Inputs};
 use crate::chain;
 use crate::due::Due;
@@ -77,8 +76,8 @@ impl Evaluator {
         state: &mut State,
         texts: &[FormerText],
         files: &Files,
-        all: &[DataFile],
         inputs: Inputs<'_>,
+        read: &mut Read,
     ) -> (Vec<ViolationRecord>, Vec<Wrong>) {
         let (mut records, mut wrong) = (Vec::new(), Vec::new());
         for text in texts {
@@ -89,14 +88,14 @@ impl Evaluator {
             };
             let until = Some(text.until);
             let before = former.state.clone();
-            let asked = self.ask(state, before, &text.known, &text.plan, until, files, all, inputs);
-            let seen = self.observe(state, std::slice::from_ref(&asked), inputs).await.pop();
+            let asked = self.ask(state, before, &text.known, &text.plan, until, files, inputs);
+            let seen = self.observe(state, std::slice::from_ref(&asked), files, inputs, read).await.pop();
             match seen.unwrap_or(Ok(Seen::Nothing { alone: false })) {
                 Ok(Seen::Observations(observations)) => {
                     let judged = self.fold(state, asked, observations, files, inputs);
                     records.extend(judged.change.records);
                     former.state = judged.change.state;
-                    self.name_files(state, &mut former.state, &judged.change.fired, all).await;
+                    self.name_files(state, &mut former.state, &judged.change.fired, files).await;
                 }
                 unjudged => {
                     let holes = Holes::of(state);

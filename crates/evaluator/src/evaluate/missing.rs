@@ -75,8 +75,10 @@ impl Evaluator {
         for &hour in &looked {
             of_older.extend(inputs.arrivals.files(hour..=hour, By::Now).await?);
         }
+        let all = || of_older.iter().chain(all);
+        // A compacted file is there, too, if it was found to be damaged.
         let listed: BTreeMap<&str, &DataFile> =
-            of_older.iter().chain(all).map(|file| (file.location.as_ref(), file)).collect();
+            all().flat_map(|file| [file.stored(), file]).map(|file| (file.location.as_ref(), file)).collect();
         let current: BTreeSet<(Hour, Content)> =
             listed.values().filter_map(|file| file.name.as_ref()).map(content).collect();
         let is_replaced = |place: &str| name_of(place).is_some_and(|name| current.contains(&content(&name)));
@@ -93,6 +95,9 @@ impl Evaluator {
                 None => is_replaced(&place),
             };
             if again {
+                for file in all().filter(|file| file.stored().location.as_ref() == place) {
+                    state.seen.remove(file.location.as_ref());
+                }
                 state.seen.remove(&place);
                 self.older().remove(&hour(known));
                 return false;

@@ -4,24 +4,25 @@
 //! the others commit what they found. Where a pass takes too long, the rules of it are tried in smaller portions, until
 //! the slow ones are alone; what a portion finds is kept.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fluo_alerts::life_cycle::{Observation, RuleState, Stretch};
+use fluo_alerts::life_cycle::{Observation, RuleState, Stretch, joined};
 use fluo_alerts::time;
 use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_engine::{
-    EngineError, Judged, Observed, SpanSource, judge, record, session_with_memory, without_faulty,
+    Contents, EngineError, Judged, Known, Observed, SpanSource, Summing, Tried, record, tried,
 };
 use fluo_plan::{RulePlan, TimeRange};
 use fluo_rules::duration::Nanos;
 use fluo_store::DataFile;
+use object_store::path::Path;
 
 use super::files::Files;
 use super::{Evaluator, Inputs};
 use crate::due::{Due, Moments};
-use crate::rule_set::Known;
+use crate::rule_set;
 use crate::span_data::{Holes, ends_of};
 use crate::state::State;
 
@@ -42,7 +43,7 @@ const FIRST_TRY: Nanos = Nanos(5 * Nanos::SECOND.0);
 
 /// A question about one rule.
 pub(super) struct Asked<'a> {
-    pub(super) known: &'a Known,
+    pub(super) known: &'a rule_set::Known,
     pub(super) plan: &'a RulePlan,
     /// Of a former text: the last moment that it judges.
     pub(super) until: Option<i64>,
@@ -51,9 +52,14 @@ pub(super) struct Asked<'a> {
     pub(super) moments: Moments,
     /// The holes that were known.
     pub(super) holes: Holes,
-    /// Files in which spans of its windows may be.
-    pub(super) files: Vec<DataFile>,
+    /// The times of the spans in its windows.
+    pub(super) reads: Option<Stretch>,
+    /// The number of files with spans of those times.
+    pub(super) files: usize,
 }
+
+/// Files that were read, by location.
+pub(super) type Read = BTreeMap<Path, DataFile>;
 
 /// The outcome of a look at a rule.
 pub(super) enum Seen {
@@ -72,23 +78,24 @@ impl Evaluator {
         &self,
         state: &State,
         before: RuleState,
-        known: &'a Known,
+        known: &'a rule_set::Known,
         plan: &'a RulePlan,
         until: Option<i64>,
         files: &Files,
-        all: &[DataFile],
         inputs: Inputs<'_>,
     ) -> Asked<'a> {
         let holes = Holes::of(state);
         let due =
             Due { until, ..self.due(state, &known.rule, plan, &files.arrived, &holes, inputs.eval_time) };
         let moments = due.moments(&before);
-        let mut needed = Vec::new();
-        if let (Some(first), Some(last)) = (moments.stretches.first(), moments.stretches.last()) {
-            let read = Stretch { from: first.from.saturating_sub(known.rule.window.0), to: last.to };
-            needed.extend(all.iter().filter(|file| ends_of(file).meets(read)).cloned());
-        }
-        Asked { known, plan, until, cell: due.cell(), before, moments, holes, files: needed }
+        let ends = moments.stretches.first().zip(moments.stretches.last());
+        // Of an exact rule, the sums of a window begin up to a minute before it.
+        let earlier = known.rule.window.0.saturating_add(Nanos::MINUTE.0);
+        let reads =
+            ends.map(|(first, last)| Stretch { from: first.from.saturating_sub(earlier), to: last.to });
+        let is_met = |file: &&DataFile| reads.is_some_and(|reads| ends_of(file).meets(reads));
+        let number = files.of_windows().filter(is_met).count();
+        Asked { known, plan, until, cell: due.cell(), before, moments, holes, reads, files: number }
     }
 
     /// Looks at the spans. Files that cannot be read are put down in `state`, and left out.
@@ -96,7 +103,9 @@ impl Evaluator {
         &self,
         state: &mut State,
         asked: &[Asked<'_>],
+        files: &Files,
         inputs: Inputs<'_>,
+        read: &mut Read,
     ) -> Vec<Result<Seen, EngineError>> {
         let mut seen: Vec<Result<Seen, EngineError>> =
             asked.iter().map(|_| Ok(Seen::Nothing { alone: false })).collect();
@@ -117,7 +126,7 @@ impl Evaluator {
             }
             let some: Vec<&Asked<'_>> = portion.iter().map(|at| &asked[*at]).collect();
             let alone = portion.len() == 1;
-            match self.look(state, &some, left).await {
+            match self.look(state, &some, files, left, read).await {
                 Some(Ok(judged)) => {
                     for (at, found) in portion.into_iter().zip(judged.rules) {
                         seen[at] = found.map(|found| asked[at].seen(found));
@@ -142,32 +151,31 @@ impl Evaluator {
         seen
     }
 
-    /// One pass for some rules; `None` where it took too long.
+    /// One look at some rules; `None` where it took too long.
     async fn look(
         &self,
         state: &mut State,
         asked: &[&Asked<'_>],
+        files: &Files,
         patience: Option<Duration>,
+        read: &mut Read,
     ) -> Option<Result<Judged, EngineError>> {
-        let mut places = BTreeSet::new();
-        let needed = asked.iter().flat_map(|asked| &asked.files);
-        let needed: Vec<DataFile> =
-            needed.filter(|file| places.insert(file.location.as_ref())).cloned().collect();
         let questions: Vec<_> = asked.iter().map(|asked| asked.question()).collect();
-        let session = session_with_memory(self.settings.rule_memory);
+        if questions.iter().all(|question| question.stretches.is_empty()) {
+            return Some(Ok(Judged::of_nothing(questions.len())));
+        }
+        let reads = joined(asked.iter().filter_map(|asked| asked.reads).collect());
+        // Of a compacted file, all files or none: then no row of it need be told apart.
+        let is_met = |file: &&DataFile| reads.iter().any(|reads| ends_of(file.stored()).meets(*reads));
+        let needed: Vec<DataFile> = files.of_windows().filter(is_met).cloned().collect();
         loop {
             let looking = async {
-                if questions.iter().all(|question| question.stretches.is_empty()) {
-                    return Ok(Judged::of_nothing(questions.len()));
+                // Each time, at least one file less.
+                loop {
+                    if let Some(judged) = self.once(state, &questions, &needed, read).await {
+                        return judged;
+                    }
                 }
-                let mut source = Box::pin(self.data.source(&needed, state)).await;
-                let mut left_out = Vec::new();
-                let judged = without_faulty(&mut source, &mut left_out, async |source: &SpanSource| {
-                    judge(&session, source, &questions).await
-                })
-                .await;
-                self.data.left_out(left_out, &needed, state);
-                judged
             };
             let Some(patience) = patience else { return Some(looking.await) };
             if let Ok(judged) = tokio::time::timeout(patience, looking).await {
@@ -182,12 +190,72 @@ impl Evaluator {
         }
     }
 
+    /// One look over those of the files that can be read; `None` where it finds that another cannot be.
+    async fn once(
+        &self,
+        state: &mut State,
+        questions: &[fluo_engine::Asked<'_>],
+        needed: &[DataFile],
+        read: &mut Read,
+    ) -> Option<Result<Judged, EngineError>> {
+        let needed = self.data.not_missing(needed, state);
+        let contents = Contents::of(&needed);
+        let known = Some(Known { panes: self.panes.known(), contents: &contents });
+        let mut summing = Summing::new(questions, known);
+        if self.panes.fetch(self.data.root(), summing.unknown_hours()).await {
+            summing = Summing::new(questions, known);
+        }
+        let mut source = self.opened(state, &needed, &summing.reads(), read).await?;
+        let sums = tried(&mut source, async |source| summing.over(&self.session, source).await).await;
+        let telling = match self.ended(state, sums, &needed)? {
+            Ok(telling) => telling,
+            Err(error) => return Some(Err(error)),
+        };
+        let mut source = self.opened(state, &needed, &telling.reads(), read).await?;
+        let judged = tried(&mut source, async |source| telling.over(&self.session, source).await).await;
+        self.ended(state, judged, &needed)
+    }
+
+    /// Opens those of the files in which spans of some times are. What cannot be opened is put down in `state`, and then
+    /// there is nothing to read.
+    async fn opened(
+        &self,
+        state: &mut State,
+        files: &[DataFile],
+        reads: &[TimeRange],
+        read: &mut Read,
+    ) -> Option<SpanSource> {
+        let stretches: Vec<Stretch> = reads.iter().map(|it| Stretch { from: it.from, to: it.to }).collect();
+        let is_met = |file: &&DataFile| stretches.iter().any(|reads| ends_of(file.stored()).meets(*reads));
+        let met: Vec<DataFile> = files.iter().filter(is_met).cloned().collect();
+        let source = Box::pin(self.data.source(&met, state)).await?;
+        let stored = met.iter().map(DataFile::stored);
+        read.extend(stored.map(|file| (file.location.clone(), file.clone())));
+        Some(source)
+    }
+
+    /// Puts down the files that were at fault, if any were.
+    fn ended<T>(
+        &self,
+        state: &mut State,
+        tried: Tried<T>,
+        files: &[DataFile],
+    ) -> Option<Result<T, EngineError>> {
+        match tried {
+            Tried::Ended(result) => Some(result),
+            Tried::Faulty(faulty) => {
+                self.data.left_out(faulty, files, state);
+                None
+            }
+        }
+    }
+
     /// Keeps for the next evaluation what a rule has yet to judge: moments that late files reach back to, too, since no
     /// file arrives twice. Returns what is told where the rule is too slow by itself.
     pub(super) fn postpone(
         &self,
         state: &mut State,
-        known: &Known,
+        known: &rule_set::Known,
         plan: &RulePlan,
         files: &Files,
         alone: bool,
@@ -215,10 +283,14 @@ impl<'a> Asked<'a> {
         // Without a span there is no group, unless one is expected, and no moment of an exact rule.
         let standing =
             !self.plan.judging().is_exact() && (rule.group_by.is_empty() || !rule.expect.is_empty());
-        let stretches: &[Stretch] =
-            if standing || !self.files.is_empty() { &self.moments.stretches } else { &[] };
+        let stretches: &[Stretch] = if standing || self.files > 0 { &self.moments.stretches } else { &[] };
         let stretches = stretches.iter().map(|stretch| TimeRange { from: stretch.from, to: stretch.to });
-        fluo_engine::Asked { plan: self.plan, stretches: stretches.collect(), cell: Some(self.cell) }
+        fluo_engine::Asked {
+            plan: self.plan,
+            stretches: stretches.collect(),
+            cell: Some(self.cell),
+            hash: Some(&self.known.hash),
+        }
     }
 
     fn seen(&self, found: Vec<Observed>) -> Seen {

@@ -10,7 +10,7 @@ use fluo_alerts::escape::plain;
 use fluo_alerts::time;
 use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_rules::duration::Nanos;
-use fluo_store::{FileCounts, FileFault, OpenFile};
+use fluo_store::{FileCounts, FileFault};
 
 use super::files::Files;
 use super::{Evaluator, Inputs};
@@ -47,12 +47,12 @@ impl Evaluator {
         let mut arrived = Counted::default();
         // A store that does not answer holds up no rule: what is not known in time is counted by a later evaluation.
         let budget = Duration::from_nanos(self.settings.rule_time.0.unsigned_abs());
-        let opened = tokio::time::timeout(budget, self.data.open(wanted)).await;
+        let opened = tokio::time::timeout(budget, self.data.counts(wanted)).await;
         let places = || wanted.iter().map(|file| file.location.to_string()).collect();
         state.pipeline.uncounted = if opened.is_err() { places() } else { BTreeSet::new() };
         for (file, opened) in wanted.iter().zip(opened.unwrap_or_default()) {
             match opened {
-                Ok(OpenFile { rows, counts, .. }) => arrived.add(rows, &counts),
+                Ok((rows, counts)) => arrived.add(rows, &counts),
                 Err(FileFault::Unavailable { .. }) => {
                     state.pipeline.uncounted.insert(file.location.to_string());
                 }

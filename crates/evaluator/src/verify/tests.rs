@@ -10,7 +10,7 @@ use fluo_rules::duration::Nanos;
 use fluo_rules::test_file::{self, DEFAULT_START};
 use fluo_sinks::route_all;
 use fluo_spans::layout::Layout;
-use fluo_store::{Content, Root, open_root, write_spans};
+use fluo_store::{Content, Packing, Root, open_root, write_spans};
 use object_store::path::Path;
 use std::fs;
 use std::path::PathBuf;
@@ -74,7 +74,8 @@ impl Store {
         let content = Content::of(format!("{spans:?}").as_bytes());
         let spans_folder = self.root.at(&Path::from("spans"));
         let layout = Layout::builtin();
-        let written = write_spans(self.root.store.as_ref(), &spans_folder, spans, content, 0, &layout);
+        let store = self.root.store.as_ref();
+        let written = write_spans(store, &spans_folder, spans, content, 0, &layout, Packing::Small);
         written.await.unwrap().iter().map(|file| self.path(file.location.as_ref())).collect()
     }
 

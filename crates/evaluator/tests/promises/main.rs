@@ -26,6 +26,7 @@
 
 mod anything;
 mod arrivals;
+mod compaction;
 mod crashes;
 mod detection;
 mod isolation;

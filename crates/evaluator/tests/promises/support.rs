@@ -24,7 +24,7 @@ use fluo_sinks::{Filter, Routed, Sink, SinkError};
 use fluo_spans::layout::Layout;
 use fluo_spans::span::{Attributes, InstrumentationScope, Kind, Resource, Span, Status};
 use fluo_store::{
-    ConditionalStore, Content, IngestOptions, Root, StoreError, Swap, Version, Versioned, Written,
+    ConditionalStore, Content, IngestOptions, Packing, Root, StoreError, Swap, Version, Versioned, Written,
     ingest_object, open_root, write_spans,
 };
 use futures::TryStreamExt;
@@ -599,8 +599,8 @@ impl World {
         let root = self.root();
         let spans_folder = Path::from("spans");
         let layout = Layout::builtin();
-        let written =
-            write_spans(root.store.as_ref(), &spans_folder, spans, content, at / 1_000_000, &layout).await;
+        let (store, at_ms) = (root.store.as_ref(), at / 1_000_000);
+        let written = write_spans(store, &spans_folder, spans, content, at_ms, &layout, Packing::Small).await;
         let locations: Vec<Path> = written.unwrap().into_iter().map(|file| file.location).collect();
         self.arrival.extend(locations.iter().map(|location| (location.to_string(), at)));
         locations

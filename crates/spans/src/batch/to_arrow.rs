@@ -1,40 +1,58 @@
 //! Spans to columns.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::{mem, ptr};
 
 use arrow::array::{
     ArrayRef, FixedSizeBinaryBuilder, Int32Array, Int64Array, ListArray, MapBuilder, MapFieldNames,
-    RecordBatch, StringBuilder, StringDictionaryBuilder, StructArray, TimestampMillisecondArray,
-    TimestampNanosecondArray,
+    RecordBatch, StringBuilder, StructArray, TimestampMillisecondArray, TimestampNanosecondArray,
 };
 use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{Fields, Int32Type};
+use arrow::datatypes::Fields;
 use arrow::error::ArrowError;
 
 use super::BatchError;
+use super::dictionary::{Dictionary, dictionary, shared};
 use crate::layout::{AttributeScope, Layout};
 use crate::schema::{SPAN_ID_BYTES, TRACE_ID_BYTES, element, event_fields, link_fields, span_schema};
-use crate::span::{Attributes, Span};
+use crate::span::{Attributes, Kind, Span, Status};
 
 /// The columns of `spans`, in their order, as they lie in files of `layout`.
 ///
 /// `ingested_at_ms`: when the raw object of all of them was written, in milliseconds since the epoch.
-pub fn to_batch(spans: &[Span], ingested_at_ms: i64, layout: &Layout) -> Result<RecordBatch, BatchError> {
+pub fn to_batch<S: Borrow<Span>>(
+    spans: &[S],
+    ingested_at_ms: i64,
+    layout: &Layout,
+) -> Result<RecordBatch, BatchError> {
+    to_batch_each(spans, &vec![ingested_at_ms; spans.len()], layout)
+}
+
+/// The same of spans of several raw objects. `ingested_at_ms`: of each span, when its object was written.
+pub fn to_batch_each<S: Borrow<Span>>(
+    spans: &[S],
+    ingested_at_ms: &[i64],
+    layout: &Layout,
+) -> Result<RecordBatch, BatchError> {
+    let spans: Vec<&Span> = spans.iter().map(Borrow::borrow).collect();
     // Arrow's builders panic where an offset overflows: refuse before that.
-    let bytes = spans.iter().map(text_bytes).fold(0, usize::saturating_add);
+    let bytes = spans.iter().map(|span| text_bytes(span)).fold(0, usize::saturating_add);
     if i32::try_from(bytes).is_err() {
         return Err(BatchError::TooLarge { bytes });
     }
     let rows = spans.len();
-    let mut attributes = AttributeColumns::new(layout, AttributeScope::Span);
-    let mut resource_attributes = AttributeColumns::new(layout, AttributeScope::Resource);
-    let mut scope_attributes = map_builder();
-    for span in spans {
-        attributes.append(&span.attributes)?;
-        resource_attributes.append(&span.resource.attributes)?;
-        append_map(&mut scope_attributes, span.scope.attributes.iter())?;
+    let mut attributes = AttributeColumns::new(layout);
+    for (row, span) in spans.iter().enumerate() {
+        attributes.append(row, &span.attributes)?;
     }
+    let resources = Shared::of(spans.iter().map(|span| &*span.resource));
+    let scopes = Shared::of(spans.iter().map(|span| &*span.scope));
+    // Their numbers are their places among all.
+    let kinds: Vec<usize> = spans.iter().map(|span| span.kind as usize).collect();
+    let statuses: Vec<usize> = spans.iter().map(|span| span.status as usize).collect();
+    let (of_resource, of_scope) = (|| resources.all.iter(), || scopes.all.iter());
     let mut columns: Vec<ArrayRef> = vec![
         ids(TRACE_ID_BYTES, rows, spans.iter().map(|span| Some(&span.trace_id[..])))?,
         ids(SPAN_ID_BYTES, rows, spans.iter().map(|span| Some(&span.span_id[..])))?,
@@ -42,32 +60,37 @@ pub fn to_batch(spans: &[Span], ingested_at_ms: i64, layout: &Layout) -> Result<
         text(spans.iter().map(|span| non_empty(&span.trace_state))),
         integers(spans.iter().map(|span| span.flags)),
         dictionary(spans.iter().map(|span| Some(span.name.as_str())))?,
-        dictionary(spans.iter().map(|span| span.resource.service_name.as_deref()))?,
-        dictionary(spans.iter().map(|span| Some(span.kind.as_str())))?,
-        dictionary(spans.iter().map(|span| Some(span.status.as_str())))?,
+        shared(of_resource().map(|resource| resource.service_name.as_deref()), &resources.rows)?,
+        shared(Kind::ALL.into_iter().map(|kind| Some(kind.as_str())), &kinds)?,
+        shared(Status::ALL.into_iter().map(|status| Some(status.as_str())), &statuses)?,
         dictionary(spans.iter().map(|span| non_empty(&span.status_message)))?,
         times(spans.iter().map(|span| span.start_ns)),
         times(spans.iter().map(|span| span.end_ns)),
         Arc::new(Int64Array::from_iter_values(
             spans.iter().map(|span| span.end_ns.saturating_sub(span.start_ns)),
         )),
-        Arc::new(TimestampMillisecondArray::from_value(ingested_at_ms, rows).with_timezone("UTC")),
-        dictionary(spans.iter().map(|span| non_empty(&span.scope.name)))?,
-        dictionary(spans.iter().map(|span| non_empty(&span.scope.version)))?,
+        Arc::new(
+            TimestampMillisecondArray::from_iter_values(ingested_at_ms.iter().copied()).with_timezone("UTC"),
+        ),
+        shared(of_scope().map(|scope| non_empty(&scope.name)), &scopes.rows)?,
+        shared(of_scope().map(|scope| non_empty(&scope.version)), &scopes.rows)?,
         attributes.rest(),
-        resource_attributes.rest(),
-        Arc::new(scope_attributes.finish()),
-        events(spans)?,
-        links(spans)?,
+        shared_maps(of_resource().map(|resource| rest(&resource.attributes, layout)), &resources.rows)?,
+        shared_maps(of_scope().map(|scope| scope.attributes.iter().collect()), &scopes.rows)?,
+        events(&spans)?,
+        links(&spans)?,
         integers(spans.iter().map(|span| span.dropped_attributes)),
         integers(spans.iter().map(|span| span.dropped_events)),
         integers(spans.iter().map(|span| span.dropped_links)),
     ];
     // In the layout's order, whatever the order of scopes in it.
     for promoted in &layout.columns {
+        let key = promoted.key.as_str();
         columns.push(match promoted.scope {
-            AttributeScope::Span => attributes.column(&promoted.key)?,
-            AttributeScope::Resource => resource_attributes.column(&promoted.key)?,
+            AttributeScope::Span => attributes.column(key, rows)?,
+            AttributeScope::Resource => {
+                shared(of_resource().map(|resource| resource.attributes.get(key)), &resources.rows)?
+            }
         });
     }
     Ok(RecordBatch::try_new(span_schema(layout), columns)?)
@@ -76,9 +99,7 @@ pub fn to_batch(spans: &[Span], ingested_at_ms: i64, layout: &Layout) -> Result<
 /// An upper bound of the bytes that a span adds to any one column: those of all its text, its resource's
 /// and its scope's included, and one for every event and link.
 pub fn text_bytes(span: &Span) -> usize {
-    let attributes = |attributes: &Attributes| -> usize {
-        attributes.iter().map(|(key, value)| 1 + key.len() + value.len()).sum()
-    };
+    let attributes = |attributes: &Attributes| attributes.len() + attributes.text_len();
     let events: usize =
         span.events.iter().map(|event| 1 + event.name.len() + attributes(&event.attributes)).sum();
     let links: usize =
@@ -96,52 +117,104 @@ pub fn text_bytes(span: &Span) -> usize {
         + links
 }
 
-/// The attributes of one scope: a dictionary column for each promoted key, a map for the rest.
-struct AttributeColumns<'a> {
-    index: HashMap<&'a str, usize>,
-    promoted: Vec<StringDictionaryBuilder<Int32Type>>,
+/// The attributes of spans: a dictionary column for each promoted key, a map for the rest.
+struct AttributeColumns<'s> {
+    index: HashMap<&'s str, usize>,
+    /// What was found of the key that stood at each place in the last spans: neighbours have the same keys.
+    found: Vec<(&'s str, Option<usize>)>,
+    promoted: Vec<Dictionary<'s>>,
     rest: MapBuilder<StringBuilder, StringBuilder>,
 }
 
-impl<'a> AttributeColumns<'a> {
-    fn new(layout: &'a Layout, scope: AttributeScope) -> Self {
-        let keys = layout.columns.iter().filter(|promoted| promoted.scope == scope);
+impl<'s> AttributeColumns<'s> {
+    fn new(layout: &'s Layout) -> Self {
+        let keys = layout.columns.iter().filter(|promoted| promoted.scope == AttributeScope::Span);
         let index: HashMap<&str, usize> =
             keys.enumerate().map(|(position, promoted)| (promoted.key.as_str(), position)).collect();
-        let promoted = (0..index.len()).map(|_| StringDictionaryBuilder::new()).collect();
-        Self { index, promoted, rest: map_builder() }
+        let promoted = (0..index.len()).map(|_| Dictionary::default()).collect();
+        Self { index, found: Vec::new(), promoted, rest: map_builder() }
     }
 
-    fn append<'s>(&mut self, attributes: &'s Attributes) -> Result<(), ArrowError> {
-        let mut values: Vec<Option<&'s str>> = vec![None; self.promoted.len()];
-        for (key, value) in attributes.iter() {
-            if let Some(&position) = self.index.get(key) {
-                values[position] = Some(value);
+    fn append(&mut self, row: usize, attributes: &'s Attributes) -> Result<(), ArrowError> {
+        for (place, (key, value)) in attributes.iter().enumerate() {
+            let position = match self.found.get(place) {
+                Some((known, position)) if *known == key => *position,
+                _ => self.find(place, key),
+            };
+            if let Some(column) = position.and_then(|position| self.promoted.get_mut(position)) {
+                column.append(row, value);
             } else {
                 self.rest.keys().append_value(key);
                 self.rest.values().append_value(value);
             }
         }
-        self.rest.append(true)?;
-        for (builder, value) in self.promoted.iter_mut().zip(values) {
-            match value {
-                Some(value) => drop(builder.append(value)?),
-                None => builder.append_null(),
-            }
+        self.rest.append(true)
+    }
+
+    fn find(&mut self, place: usize, key: &'s str) -> Option<usize> {
+        let position = self.index.get(key).copied();
+        match self.found.get_mut(place) {
+            Some(found) => *found = (key, position),
+            None => self.found.push((key, position)),
         }
-        Ok(())
+        position
     }
 
     fn rest(&mut self) -> ArrayRef {
         Arc::new(self.rest.finish())
     }
 
-    fn column(&mut self, key: &str) -> Result<ArrayRef, BatchError> {
+    fn column(&mut self, key: &str, rows: usize) -> Result<ArrayRef, BatchError> {
         let position = self.index.get(key).copied();
-        let builder = position.and_then(|position| self.promoted.get_mut(position));
-        let builder = builder.ok_or_else(|| BatchError::MissingColumn { column: key.to_owned() })?;
-        Ok(Arc::new(builder.finish()))
+        let column = position.and_then(|position| self.promoted.get_mut(position));
+        let column = column.ok_or_else(|| BatchError::MissingColumn { column: key.to_owned() })?;
+        Ok(mem::take(column).finish(rows)?)
     }
+}
+
+/// What spans share: each once, and which of them each row has.
+struct Shared<'s, T> {
+    all: Vec<&'s T>,
+    rows: Vec<usize>,
+}
+
+impl<'s, T> Shared<'s, T> {
+    fn of(rows: impl Iterator<Item = &'s T>) -> Self {
+        let mut known = HashMap::new();
+        let mut shared = Self { all: Vec::new(), rows: Vec::new() };
+        let mut last = None;
+        for one in rows {
+            // Neighbours often have the same one.
+            let of = match last.filter(|(before, _)| ptr::eq(*before, one)) {
+                Some((_, of)) => of,
+                None => *known.entry(ptr::from_ref(one)).or_insert_with(|| {
+                    shared.all.push(one);
+                    shared.all.len() - 1
+                }),
+            };
+            last = Some((one, of));
+            shared.rows.push(of);
+        }
+        shared
+    }
+}
+
+/// A resource's attributes that have no column.
+fn rest<'s>(attributes: &'s Attributes, layout: &Layout) -> Vec<(&'s str, &'s str)> {
+    attributes.iter().filter(|(key, _)| layout.column(AttributeScope::Resource, key).is_none()).collect()
+}
+
+/// The column of maps that rows share: all of these, and which of them each row has.
+fn shared_maps<'s>(
+    maps: impl Iterator<Item = Vec<(&'s str, &'s str)>>,
+    rows: &[usize],
+) -> Result<ArrayRef, ArrowError> {
+    let maps: Vec<_> = maps.collect();
+    let mut column = map_builder();
+    for &of in rows {
+        append_map(&mut column, maps[of].iter().copied())?;
+    }
+    Ok(Arc::new(column.finish()))
 }
 
 fn map_builder() -> MapBuilder<StringBuilder, StringBuilder> {
@@ -161,7 +234,7 @@ fn append_map<'s>(
     builder.append(true)
 }
 
-fn events(spans: &[Span]) -> Result<ArrayRef, BatchError> {
+fn events(spans: &[&Span]) -> Result<ArrayRef, BatchError> {
     let all = || spans.iter().flat_map(|span| &span.events);
     let mut attributes = map_builder();
     for event in all() {
@@ -175,7 +248,7 @@ fn events(spans: &[Span]) -> Result<ArrayRef, BatchError> {
     list(event_fields(), columns, spans.iter().map(|span| span.events.len()))
 }
 
-fn links(spans: &[Span]) -> Result<ArrayRef, BatchError> {
+fn links(spans: &[&Span]) -> Result<ArrayRef, BatchError> {
     let all = || spans.iter().flat_map(|span| &span.links);
     let rows = all().count();
     let mut attributes = map_builder();
@@ -210,17 +283,6 @@ fn ids<'s>(
     for value in values {
         match value {
             Some(value) => builder.append_value(value)?,
-            None => builder.append_null(),
-        }
-    }
-    Ok(Arc::new(builder.finish()))
-}
-
-fn dictionary<'s>(values: impl Iterator<Item = Option<&'s str>>) -> Result<ArrayRef, ArrowError> {
-    let mut builder = StringDictionaryBuilder::<Int32Type>::new();
-    for value in values {
-        match value {
-            Some(value) => drop(builder.append(value)?),
             None => builder.append_null(),
         }
     }

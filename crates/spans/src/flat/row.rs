@@ -70,7 +70,7 @@ impl Rows {
             let text = mending.text(self.value(column, row));
             // Of equal keys the last counts. A column without null is empty where the attribute is missing.
             if !text.is_empty() {
-                attributes.pairs.push((key.to_owned(), text));
+                attributes.pairs.push(key, &text);
             }
         }
         let resource = resource(attributes, &mut mending);

@@ -7,7 +7,8 @@ use object_store::{ObjectStoreExt, PutMode};
 use tempfile::TempDir;
 
 use super::*;
-use crate::list::{Listing, list, list_hours, resolve_root};
+use crate::data_file::Listing;
+use crate::list::{list, list_hours, resolve_root};
 use crate::names::Hour;
 
 /// 2026-11-22T11:00:00Z

@@ -20,7 +20,7 @@ use super::Written;
 use crate::counts::FileCounts;
 use crate::error::StoreError;
 use crate::names::{Content, DataFileName, Hour};
-use crate::parquet_write::SpanFileWriter;
+use crate::parquet_write::{Packing, SpanFileWriter};
 
 const NS_PER_MS: i64 = 1_000_000;
 
@@ -37,6 +37,7 @@ const MAX_HOURS: usize = 4_096;
 /// The data files of an object.
 pub(super) struct DataFiles<'l> {
     layout: &'l Layout,
+    packing: Packing,
     written: Written,
     late_before_ns: Option<i64>,
     hours: BTreeMap<Hour, HourFile<'l>>,
@@ -70,10 +71,9 @@ impl Memory {
         self.limit.saturating_sub(WORKING).saturating_sub(self.raw)
     }
 
-    /// Says whether files of this size are too much. Each of them is written a second time, with its checksums.
+    /// Says whether files of this size are too much.
     fn check(&self, files: u64) -> Result<(), StoreError> {
-        let beside = self.decompressed.max(files);
-        if files.saturating_add(beside) > self.left() {
+        if files.saturating_add(self.decompressed) > self.left() {
             return Err(StoreError::TooMuchMemory { limit: self.limit });
         }
         Ok(())
@@ -150,12 +150,14 @@ impl HourFile<'_> {
 impl<'l> DataFiles<'l> {
     pub(super) fn new(
         layout: &'l Layout,
+        packing: Packing,
         written: Written,
         late_before_ns: Option<i64>,
         memory: Memory,
     ) -> Self {
         Self {
             layout,
+            packing,
             written,
             late_before_ns,
             memory,
@@ -215,12 +217,12 @@ impl<'l> DataFiles<'l> {
         }
         let writer = match &mut file.file {
             Some(writer) => writer,
-            none => none.insert(SpanFileWriter::new(self.layout)),
+            none => none.insert(SpanFileWriter::new(self.layout, self.packing)),
         };
         // Where all have come, it is known which end is the newest. Before, it may yet be another: a file with spans of
         // two times of ingest was written at the later one.
         let before = writer.cost();
-        writer.add(unique.spans, self.written.at_ms(self.newest_end_ns))?;
+        writer.add(&unique.spans, self.written.at_ms(self.newest_end_ns))?;
         let keys = EARLIER_COST * (file.earlier.len() - known);
         let grown = u64::try_from(writer.cost().saturating_sub(before) + keys).unwrap_or(u64::MAX);
         self.cost = self.cost.saturating_add(grown);
@@ -230,7 +232,7 @@ impl<'l> DataFiles<'l> {
     /// All files. What the object held and could not be placed is told in the last of them.
     pub(super) fn finish(mut self, content: Content, set_aside: &SetAside) -> Result<Encoded, StoreError> {
         self.memory.decompressed = 0;
-        let layout = self.layout;
+        let (layout, packing) = (self.layout, self.packing);
         let name = |ends: (i64, i64), rows| {
             DataFileName::new(ends.0..=ends.1, rows, content, layout.number, DECODER_VERSION)
         };
@@ -258,7 +260,7 @@ impl<'l> DataFiles<'l> {
         if files.is_empty() && !set_aside.is_empty() {
             let at_ns = self.written.at_ms(0).saturating_mul(NS_PER_MS);
             let counts = FileCounts::new(set_aside, &Mended::default());
-            let parquet = Bytes::from(SpanFileWriter::new(layout).finish(&counts, true)?);
+            let parquet = Bytes::from(SpanFileWriter::new(layout, packing).finish(&counts, true)?);
             let (late, mended, set_aside) = (0, Mended::default(), set_aside.clone());
             files.push(EncodedFile { name: name((at_ns, at_ns), 0)?, late, mended, set_aside, parquet });
         }

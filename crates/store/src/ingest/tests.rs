@@ -355,7 +355,7 @@ async fn an_object_without_spans_writes_no_file() {
     let store = InMemory::new();
     let ingested = ingest(&store, Bytes::from_static(b"{}"), INGESTED_AT_MS).await.unwrap();
     assert_eq!(ingested, Ingested { raw_bytes: 2, ..Ingested::default() });
-    assert_eq!(list(&store, &Path::default()).await.unwrap(), crate::list::Listing::default());
+    assert_eq!(list(&store, &Path::default()).await.unwrap(), crate::data_file::Listing::default());
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
-//! The encoding of each column of a data file.
+//! The encoding of each column of a data file, and how far its pages are compressed.
 //!
 //! | columns | encoding | since |
 //! | --- | --- | --- |
 //! | ids | plain, no statistics | they are random |
-//! | `end_time`, `duration_ns` | differences | they are read most, and neighbours are close |
+//! | `end_time`, `duration_ns` | differences; in a small file plain | they are read most, and neighbours are close; in a small file they are not |
 //! | `start_time`, and numbers that are nearly always one | plain | the compressor finds more than differences or a dictionary |
 //! | what is inside maps and lists | plain, no statistics | neighbours repeat whole runs of entries, which a dictionary's packed indices hide from the compressor |
 //! | texts of which a small file has no value | plain | an empty dictionary takes more than the column |
@@ -18,13 +18,13 @@ use arrow::datatypes::Schema;
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::{columns, layout_metadata};
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::basic::Encoding;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
-use super::ROW_GROUP_ROWS;
+use super::{Packing, ROW_GROUP_ROWS};
 
 /// Zstandard level; beyond 6, time grows faster than files shrink.
 const ZSTD_LEVEL: i32 = 6;
@@ -40,6 +40,9 @@ const PAGE_BYTES: usize = 8 << 20;
 /// writer makes no dictionaries of them; ADR 0001 says what that costs.)
 pub(super) const ID_COLUMNS: [&str; 3] = [columns::TRACE_ID, columns::SPAN_ID, columns::PARENT_SPAN_ID];
 
+/// The most spans of a file in which neighbours are so far apart that plain numbers compress better than differences.
+pub(super) const FEW_ROWS: usize = 2_048;
+
 /// Columns that are read most.
 pub(super) const DIFFERENCES: [&str; 2] = [columns::END_TIME, columns::DURATION_NS];
 
@@ -54,17 +57,17 @@ pub(super) const PLAIN: [&str; 7] = [
     columns::DROPPED_LINKS,
 ];
 
-/// The properties of a data file in a layout, whose Arrow schema is `schema`. `first`: the first of its spans, where all
-/// that are known are one batch.
+/// The properties of a data file in a layout, whose Arrow schema is `schema`, and the level of compression of each column.
+/// `first`: the first of its spans, where all that are known are one batch.
 pub(super) fn of(
     layout: &Layout,
+    packing: Packing,
     schema: &Schema,
     first: Option<&RecordBatch>,
-) -> Result<WriterProperties, ParquetError> {
+) -> Result<(WriterProperties, Vec<Option<i32>>), ParquetError> {
     let metadata =
         layout_metadata(layout).into_iter().map(|(key, value)| KeyValue::new(key, value)).collect();
     let mut properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_data_page_size_limit(PAGE_BYTES)
         .set_statistics_enabled(EnabledStatistics::Page)
@@ -77,7 +80,7 @@ pub(super) fn of(
         let empty = columns.filter(|(_, column)| column.logical_null_count() == column.len());
         plain.extend(empty.map(|(field, _)| field.name().as_str()));
     }
-    let mut sorting = Vec::new();
+    let (mut sorting, mut levels) = (Vec::new(), Vec::new());
     for (index, column) in (0_i32..).zip(ArrowSchemaConverter::new().convert(schema)?.columns()) {
         let parts = column.path().parts();
         let nested = parts.len() > 1;
@@ -90,19 +93,27 @@ pub(super) fn of(
                 .set_column_dictionary_enabled(column.path().clone(), false)
                 .set_column_encoding(column.path().clone(), Encoding::PLAIN);
         }
-        if parts[0] == columns::RESOURCE_ATTRIBUTES {
-            let level = ZstdLevel::try_new(RESOURCE_ZSTD_LEVEL)?;
-            properties = properties.set_column_compression(column.path().clone(), Compression::ZSTD(level));
-        }
+        levels.push(level(packing, &parts[0]));
         if [columns::SERVICE_NAME, columns::END_TIME].contains(&parts[0].as_str()) {
             sorting.push(SortingColumn { column_idx: index, descending: false, nulls_first: true });
         }
     }
+    let is_small = first.is_some_and(|first| first.num_rows() <= FEW_ROWS);
+    let encoding = if is_small { Encoding::PLAIN } else { Encoding::DELTA_BINARY_PACKED };
     for column in DIFFERENCES {
         let path = ColumnPath::from(column);
-        properties = properties
-            .set_column_dictionary_enabled(path.clone(), false)
-            .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
+        properties =
+            properties.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, encoding);
     }
-    Ok(properties.set_sorting_columns(Some(sorting)).build())
+    Ok((properties.set_sorting_columns(Some(sorting)).build(), levels))
+}
+
+/// The level of compression of a column; none where it stays as it is.
+fn level(packing: Packing, column: &str) -> Option<i32> {
+    match (packing, column) {
+        // Ids of spans are random, and each comes once.
+        (Packing::Quick, _) | (_, columns::SPAN_ID) => None,
+        (Packing::Small, columns::RESOURCE_ATTRIBUTES) => Some(RESOURCE_ZSTD_LEVEL),
+        (Packing::Small, _) => Some(ZSTD_LEVEL),
+    }
 }

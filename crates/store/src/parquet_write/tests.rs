@@ -1,15 +1,13 @@
 //! The bytes of a data file.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use fluo_spans::schema::layout_metadata;
 use fluo_spans::span::{Attributes, Kind, Resource, Status};
-use parquet::basic::Encoding;
+use parquet::basic::{Compression, Encoding};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
-use super::properties::{self, ID_COLUMNS};
+use super::properties::{self, FEW_ROWS, ID_COLUMNS};
 use super::*;
 use crate::read_back::read_back;
 
@@ -53,7 +51,7 @@ fn shuffled() -> Vec<Span> {
 
 #[tokio::test]
 async fn spans_are_sorted_by_service_then_end_then_ids() {
-    let parquet = to_parquet(shuffled(), 1, &Layout::builtin()).unwrap();
+    let parquet = to_parquet(&shuffled(), 1, &Layout::builtin()).unwrap();
     let spans = read_back(parquet.into()).await;
     assert_eq!(spans.iter().map(|span| span.span_id[0]).collect::<Vec<_>>(), [3, 2, 1, 4, 5]);
     let mut expected = shuffled();
@@ -66,7 +64,7 @@ fn equal_spans_give_equal_bytes_whatever_their_order() {
     let mut reversed = shuffled();
     reversed.reverse();
     let layout = Layout::builtin();
-    assert_eq!(to_parquet(shuffled(), 1, &layout).unwrap(), to_parquet(reversed, 1, &layout).unwrap());
+    assert_eq!(to_parquet(&shuffled(), 1, &layout).unwrap(), to_parquet(&reversed, 1, &layout).unwrap());
 }
 
 /// The footer of a file, with the indexes of its pages where it has such.
@@ -78,7 +76,7 @@ fn metadata(parquet: &Bytes) -> ParquetMetaData {
 #[test]
 fn the_file_says_what_it_is() {
     let layout = Layout::builtin();
-    let metadata = metadata(&Bytes::from(to_parquet(shuffled(), 1, &layout).unwrap()));
+    let metadata = metadata(&Bytes::from(to_parquet(&shuffled(), 1, &layout).unwrap()));
     let pairs = metadata.file_metadata().key_value_metadata().unwrap();
     for (key, value) in layout_metadata(&layout) {
         assert!(pairs.contains(&KeyValue::new(key.clone(), value)), "{key}");
@@ -108,9 +106,9 @@ fn only_what_a_small_file_has_no_value_of_has_no_dictionary() {
         ("a value in a later run", vec![shuffled(), vec![with_a_route(6)]], false),
         ("a value in a later batch", vec![many()], true),
     ] {
-        let mut file = SpanFileWriter::new(&layout);
+        let mut file = SpanFileWriter::new(&layout, Packing::Small);
         for run in runs {
-            file.add(run, 1).unwrap();
+            file.add(&run, 1).unwrap();
         }
         let metadata = metadata(&Bytes::from(file.finish(&FileCounts::default(), true).unwrap()));
         assert_eq!(metadata.file_metadata().schema().get_fields().len(), span_schema(&layout).fields().len());
@@ -127,13 +125,14 @@ fn only_what_a_small_file_has_no_value_of_has_no_dictionary() {
 
 #[test]
 fn pages_have_an_index_where_a_column_has_several() {
-    let small = to_parquet(shuffled(), 1, &Layout::builtin()).unwrap();
+    let small = to_parquet(&shuffled(), 1, &Layout::builtin()).unwrap();
     let small = metadata(&Bytes::from(small));
     assert!(small.column_index().is_none() && small.offset_index().is_none());
 
     let template = span(Some("shop"), 0, 1);
-    let spans = (0..30_000).map(|at| Span { end_ns: at, start_ns: 0, ..template.clone() }).collect();
-    let large = to_parquet(spans, 1, &Layout::builtin()).unwrap();
+    let spans: Vec<Span> =
+        (0..30_000).map(|at| Span { end_ns: at, start_ns: 0, ..template.clone() }).collect();
+    let large = to_parquet(&spans, 1, &Layout::builtin()).unwrap();
     let large = metadata(&Bytes::from(large));
     let (columns, offsets) = (&large.column_index().unwrap()[0], &large.offset_index().unwrap()[0]);
     assert_eq!((columns.len(), offsets.len()), (large.row_group(0).num_columns(), columns.len()));
@@ -149,15 +148,24 @@ fn pages_have_an_index_where_a_column_has_several() {
 
 #[test]
 fn columns_are_encoded_so_that_common_readers_know_them() {
-    let metadata = metadata(&Bytes::from(to_parquet(shuffled(), 1, &Layout::builtin()).unwrap()));
+    for rows in [shuffled().len(), FEW_ROWS, FEW_ROWS + 1] {
+        encoded_so_that_common_readers_know_it(rows);
+    }
+}
+
+fn encoded_so_that_common_readers_know_it(rows: usize) {
+    let spans: Vec<Span> = (0..rows).map(|at| shuffled()[at % 5].clone()).collect();
+    let metadata = metadata(&Bytes::from(to_parquet(&spans, 1, &Layout::builtin()).unwrap()));
     for column in metadata.row_group(0).columns() {
         let path = column.column_path().string();
         let encodings: Vec<Encoding> = column.encodings().collect();
         let name = path.as_str();
-        let empty = column.statistics().is_some_and(|it| it.null_count_opt() == Some(5));
-        let wanted = if properties::DIFFERENCES.contains(&name) {
+        let empty = column.statistics().is_some_and(|it| it.null_count_opt() == Some(rows as u64));
+        let differs = properties::DIFFERENCES.contains(&name);
+        let wanted = if differs && rows > FEW_ROWS {
             Encoding::DELTA_BINARY_PACKED
-        } else if empty
+        } else if differs
+            || empty
             || name.contains('.')
             || ID_COLUMNS.contains(&name)
             || properties::PLAIN.contains(&name)
@@ -187,11 +195,26 @@ fn large_spans_are_cut_into_batches_and_none_is_lost() {
     };
     let spans = [span(None, 1, 2), huge, span(None, 1, 3)];
     assert_eq!(batches(&spans).map(<[Span]>::len).collect::<Vec<_>>(), [1, 1, 1]);
-    assert_eq!(batches(&[]).count(), 0);
+    assert_eq!(batches::<Span>(&[]).count(), 0);
 }
 
 #[test]
 fn no_spans_are_a_file_too() {
-    let parquet = to_parquet(Vec::new(), 1, &Layout::builtin()).unwrap();
+    let parquet = to_parquet(&[], 1, &Layout::builtin()).unwrap();
     assert_eq!(metadata(&parquet.into()).file_metadata().num_rows(), 0);
+}
+
+#[tokio::test]
+async fn a_file_of_a_moment_holds_the_same_and_is_not_compressed() {
+    let layout = Layout::builtin();
+    let file = |packing| {
+        let mut file = SpanFileWriter::new(&layout, packing);
+        file.add(&shuffled(), 1).unwrap();
+        Bytes::from(file.finish(&FileCounts::default(), true).unwrap())
+    };
+    let (small, quick) = (file(Packing::Small), file(Packing::Quick));
+    for column in metadata(&quick).row_group(0).columns() {
+        assert_eq!(column.compression(), Compression::UNCOMPRESSED, "{}", column.column_path());
+    }
+    assert_eq!(read_back(quick).await, read_back(small).await);
 }

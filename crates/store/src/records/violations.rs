@@ -341,7 +341,7 @@ mod tests {
     #[test]
     fn what_is_no_file_of_violations_is_told() {
         let (_, bytes) = violation_objects(&rows(), START, 1).unwrap().remove(0);
-        let spans = crate::parquet_write::to_parquet(Vec::new(), 1, &fluo_spans::layout::Layout::builtin());
+        let spans = crate::parquet_write::to_parquet(&[], 1, &fluo_spans::layout::Layout::builtin());
         let mut damaged = bytes.to_vec();
         damaged[10..bytes.len() / 2].fill(0xff);
         let cases = [

@@ -1,11 +1,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use bytes::Bytes;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
 use parquet::file::properties::WriterProperties;
@@ -40,10 +40,9 @@ fn written(rows_a_page: usize) -> Vec<u8> {
         .set_column_dictionary_enabled("number".into(), false)
         .build();
     let batch = batch();
-    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+    let mut writer = SealedWriter::try_new(batch.schema(), properties, vec![None, Some(3)]).unwrap();
     writer.write(&batch).unwrap();
-    let metadata = writer.finish().unwrap();
-    sealed(writer.inner(), metadata).unwrap()
+    writer.finish(Vec::new()).unwrap()
 }
 
 fn metadata(file: &[u8]) -> ParquetMetaData {
@@ -199,10 +198,83 @@ fn a_file_without_a_seal_has_none_and_half_a_seal_is_none() {
 #[test]
 fn no_rows_are_sealed_too() {
     let batch = batch();
-    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
-    let metadata = writer.finish().unwrap();
-    let file = sealed(writer.inner(), metadata).unwrap();
+    let writer = SealedWriter::try_new(batch.schema(), WriterProperties::default(), Vec::new()).unwrap();
+    let file = writer.finish(Vec::new()).unwrap();
     let seal = Seal::find(footer(&file)).unwrap().unwrap();
     assert_eq!((seal.from, seal.check(&file[4..])), (4, Ok(())));
     assert_eq!(read(file).unwrap(), Vec::<RecordBatch>::new());
+}
+
+/// A file of two columns, of which the second is to be compressed, in runs of so many rows.
+fn packed(numbers: impl Fn(i64) -> i64, rows: i64, a_run: usize) -> Vec<u8> {
+    let schema = Arc::new(Schema::new(vec![
+        Field::new("plain", DataType::Int64, false),
+        Field::new("packed", DataType::Int64, false),
+    ]));
+    let column: ArrayRef = Arc::new(Int64Array::from_iter_values((0..rows).map(numbers)));
+    let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::clone(&column), column]).unwrap();
+    let properties =
+        WriterProperties::builder().set_dictionary_enabled(false).set_data_page_row_count_limit(1000).build();
+    let mut writer = SealedWriter::try_new(schema, properties, vec![None, Some(3)]).unwrap();
+    for start in (0..batch.num_rows()).step_by(a_run) {
+        writer.write(&batch.slice(start, a_run.min(batch.num_rows() - start))).unwrap();
+    }
+    writer.finish(Vec::new()).unwrap()
+}
+
+#[test]
+fn a_column_is_compressed_where_that_makes_it_smaller() {
+    type Case<'a> = (&'a str, &'a dyn Fn(i64) -> i64, i64, bool);
+    let random = |at: i64| {
+        at.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64.cast_signed()).rotate_left(29).wrapping_mul(at | 1)
+    };
+    let plain = Compression::UNCOMPRESSED;
+    let is_zstd = |compression: Compression| matches!(compression, Compression::ZSTD(_));
+    let alike = |_| 7;
+    let cases: [Case<'_>; 4] = [
+        ("few alike", &alike, 100, true),
+        ("few random ones", &random, 100, false),
+        ("many alike, more than wait", &alike, 20_000, true),
+        // It is not known before all have come whether they are.
+        ("many random ones", &random, 20_000, true),
+    ];
+    for (scenario, numbers, rows, compressed) in cases {
+        let file = packed(numbers, rows, 3_000);
+        let metadata = metadata(&file);
+        let columns = metadata.row_group(0).columns();
+        assert_eq!(columns[0].compression(), plain, "{scenario}");
+        assert_eq!(is_zstd(columns[1].compression()), compressed, "{scenario}");
+        for column in columns {
+            let (from, length) = column.byte_range();
+            let size =
+                if is_zstd(column.compression()) { column.uncompressed_size() } else { length.cast_signed() };
+            // Headers aside, it is what the numbers take.
+            assert!((rows * 8..rows * 8 + 2_000).contains(&size), "{scenario}: {size} from {from}");
+        }
+        let read: Vec<i64> = read(file)
+            .unwrap()
+            .iter()
+            .flat_map(|batch| batch.column(1).as_primitive::<Int64Type>().values().to_vec())
+            .collect();
+        assert_eq!(read, (0..rows).map(numbers).collect::<Vec<_>>(), "{scenario}");
+    }
+}
+
+#[test]
+fn a_column_does_not_depend_on_what_was_compressed_before() {
+    let second = |first: &dyn Fn(i64) -> i64| {
+        let numbers = |of: &dyn Fn(i64) -> i64| -> ArrayRef {
+            Arc::new(Int64Array::from_iter_values((0..20_000).map(of)))
+        };
+        let columns = [("first", numbers(first)), ("second", numbers(&|at| at % 300))];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let properties = WriterProperties::builder().set_dictionary_enabled(false).build();
+        let levels = vec![Some(6), Some(3)];
+        let mut writer = SealedWriter::try_new(batch.schema(), properties, levels).unwrap();
+        writer.write(&batch).unwrap();
+        let file = writer.finish(Vec::new()).unwrap();
+        let (from, length) = metadata(&file).row_group(0).column(1).byte_range();
+        file[place(from)..place(from + length)].to_vec()
+    };
+    assert_eq!(second(&|_| 7), second(&|at| at.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64.cast_signed())));
 }

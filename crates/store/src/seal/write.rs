@@ -1,80 +1,187 @@
-//! A finished Parquet file → the same with checksums.
+//! Columns → a sealed file.
 //!
-//! The parquet crate checks page checksums and writes none. So they are put into the headers of its pages afterwards,
-//! which makes each page a few bytes longer and moves whatever lies behind: offsets are counted anew, and the crate
-//! writes the footer again. That is the time to leave out of it what no reader of ours asks for, and the indexes of pages
-//! where every column has but one.
+//! The parquet crate encodes the columns and their pages. It checks checksums of pages and writes none, compresses each
+//! column with a compressor of its own, and writes more into a footer than any reader of ours asks for. So pages are
+//! packed here, and the file is put together here: pages with their checksums, the indexes of pages unless every column has
+//! but one, and a footer with the seal.
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::sync::Arc;
 
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use parquet::arrow::ArrowSchemaConverter;
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{
     ColumnChunkMetaData, FileMetaData, KeyValue, OffsetIndexBuilder, ParquetMetaData, ParquetMetaDataWriter,
     RowGroupMetaData,
 };
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::page_index::offset_index::OffsetIndexMetaData;
-use parquet::file::writer::TrackedWrite;
+use parquet::file::properties::WriterProperties;
+use parquet::file::statistics::Statistics;
+use parquet::file::writer::{SerializedFileWriter, TrackedWrite};
+use parquet::schema::types::SchemaDescPtr;
 
-use super::{CRC_DIGITS, PAGES, PREFIX, SEAL, text};
+use super::pages::{Packed, Page, Shared};
+use super::{CRC_DIGITS, PAGES, PREFIX, SEAL, text, unexpected};
 
-/// The bytes of a file with checksums. `metadata` is what its writer returned when it finished the file.
-pub(crate) fn sealed(bytes: &[u8], metadata: ParquetMetaData) -> Result<Vec<u8>, ParquetError> {
-    let mut sealed = Vec::with_capacity(bytes.len() + bytes.len() / 8);
-    let behind_pages = write(bytes, metadata, &mut sealed)?;
-    close(&mut sealed, behind_pages)?;
-    Ok(sealed)
+const MAGIC: &[u8] = b"PAR1";
+
+/// A file while its rows come in.
+pub(crate) struct SealedWriter {
+    schema: SchemaRef,
+    described: SchemaDescPtr,
+    columns: ArrowRowGroupWriterFactory,
+    shelf: Shared,
+    properties: Arc<WriterProperties>,
+    /// The writers of the present row group, and its rows.
+    open: Option<(Vec<ArrowColumnWriter>, usize)>,
+    file: File,
 }
 
-/// Writes the file with a seal that is to be filled in, and returns where its pages end.
-fn write(bytes: &[u8], metadata: ParquetMetaData, sealed: &mut Vec<u8>) -> Result<usize, ParquetError> {
-    let mut builder = metadata.into_builder();
-    let groups = builder.take_row_groups();
-    let indexes = builder.take_offset_index().unwrap_or_default();
-    if groups.len() != indexes.len() {
-        return Err(unexpected("it has no offset index"));
-    }
-    let indexed = indexes.iter().flatten().any(|index| index.page_locations().len() > 1);
-    let mut written = TrackedWrite::new(sealed);
-    written.write_all(b"PAR1")?;
-    let mut file = Pages { from: bytes, to: written, sums: Vec::new(), indexed };
-    let (mut moved, mut moved_indexes) = (Vec::with_capacity(groups.len()), Vec::with_capacity(groups.len()));
-    for (group, index) in groups.into_iter().zip(&indexes) {
-        let (group, index) = file.group(group, index)?;
-        moved.push(group);
-        moved_indexes.push(index);
-    }
-    let Pages { to, sums, .. } = file;
-    let behind_pages = to.bytes_written();
-    let column_index = builder.take_column_index();
-    let described = described(builder.build().file_metadata(), &sums, behind_pages as u64);
-    let mut metadata = ParquetMetaData::new(described, moved).into_builder();
-    if indexed {
-        metadata = metadata.set_column_index(column_index).set_offset_index(Some(moved_indexes));
-    }
-    ParquetMetaDataWriter::new_with_tracked(to, &metadata.build()).finish()?;
-    Ok(behind_pages)
+/// What is written of the file.
+struct File {
+    bytes: Vec<u8>,
+    /// What goes into [`PAGES`].
+    sums: Vec<u8>,
+    groups: Vec<RowGroupMetaData>,
+    column_indexes: Vec<Vec<ColumnIndexMetaData>>,
+    offset_indexes: Vec<Vec<OffsetIndexMetaData>>,
+    /// True if a column has several pages.
+    indexed: bool,
 }
 
-/// What the footer says of the file as a whole, with the checksums and a seal that is to be filled in.
-fn described(file: &FileMetaData, sums: &[u8], behind_pages: u64) -> FileMetaData {
-    let mut pairs = file.key_value_metadata().cloned().unwrap_or_default();
-    pairs.push(KeyValue::new(PAGES.to_owned(), STANDARD.encode(sums)));
-    pairs.push(KeyValue::new(SEAL.to_owned(), text(0, behind_pages)));
-    FileMetaData::new(
-        file.version(),
-        file.num_rows(),
-        file.created_by().map(str::to_owned),
-        Some(pairs),
-        file.schema_descr_ptr(),
-        file.column_orders().cloned(),
-    )
+impl SealedWriter {
+    /// An empty file. `properties` say how columns are encoded, without compression, and `levels` how far the pages of
+    /// each are then compressed.
+    pub(crate) fn try_new(
+        schema: SchemaRef,
+        properties: WriterProperties,
+        levels: Vec<Option<i32>>,
+    ) -> Result<Self, ParquetError> {
+        let properties = Arc::new(properties);
+        let described = Arc::new(ArrowSchemaConverter::new().convert(&schema)?);
+        // The factory takes schema and properties from a writer; this one writes nothing.
+        let file =
+            SerializedFileWriter::new(io::sink(), described.root_schema_ptr(), Arc::clone(&properties))?;
+        let shelf = Shared::new(levels);
+        let columns = ArrowRowGroupWriterFactory::new(&file, Arc::clone(&schema));
+        let columns = columns.with_page_store_factory(Arc::new(shelf.clone()));
+        let file = File {
+            bytes: MAGIC.to_vec(),
+            sums: Vec::new(),
+            groups: Vec::new(),
+            column_indexes: Vec::new(),
+            offset_indexes: Vec::new(),
+            indexed: false,
+        };
+        Ok(Self { schema, described, columns, shelf, properties, open: None, file })
+    }
+
+    /// Adds rows, and ends row groups that are full.
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), ParquetError> {
+        let most = self.properties.max_row_group_row_count().unwrap_or(usize::MAX);
+        let mut rest = batch.clone();
+        while rest.num_rows() > 0 {
+            let (writers, rows) = match &mut self.open {
+                Some(open) => open,
+                none => none.insert((self.columns.create_column_writers(self.file.groups.len())?, 0)),
+            };
+            let part = rest.slice(0, rest.num_rows().min(most - *rows));
+            let mut writers = writers.iter_mut();
+            for (field, array) in self.schema.fields().iter().zip(part.columns()) {
+                for leaf in compute_leaves(field, array)? {
+                    writers.next().ok_or_else(|| unexpected("a column is too many"))?.write(&leaf)?;
+                }
+            }
+            *rows += part.num_rows();
+            if *rows == most {
+                self.flush()?;
+            }
+            rest = rest.slice(part.num_rows(), rest.num_rows() - part.num_rows());
+        }
+        Ok(())
+    }
+
+    /// Ends the row group.
+    pub(crate) fn flush(&mut self) -> Result<(), ParquetError> {
+        let Some((writers, rows)) = self.open.take() else { return Ok(()) };
+        let rows = i64::try_from(rows).map_err(|_| unexpected("it has too many rows"))?;
+        let start = self.file.offset()?;
+        let (mut columns, mut column_indexes, mut offset_indexes) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, writer) in writers.into_iter().enumerate() {
+            let mut chunk = writer.close()?;
+            let packed = self.shelf.take(index)?;
+            let (column, offsets) = self.file.column(chunk.close(), &packed, rows)?;
+            column_indexes.push(chunk.close_mut().column_index.take().unwrap_or(ColumnIndexMetaData::NONE));
+            offset_indexes.push(offsets);
+            columns.push(column);
+        }
+        let size = columns.iter().map(ColumnChunkMetaData::uncompressed_size).sum();
+        let ordinal =
+            i16::try_from(self.file.groups.len()).map_err(|_| unexpected("it has too many groups"))?;
+        let group = RowGroupMetaData::builder(Arc::clone(&self.described))
+            .set_num_rows(rows)
+            .set_total_byte_size(size)
+            .set_sorting_columns(self.properties.sorting_columns().cloned())
+            .set_column_metadata(columns)
+            .set_file_offset(start)
+            .set_ordinal(ordinal);
+        self.file.groups.push(group.build()?);
+        self.file.column_indexes.push(column_indexes);
+        self.file.offset_indexes.push(offset_indexes);
+        Ok(())
+    }
+
+    /// Returns about how many bytes of memory the columns of the file take so far, and how many row groups it has.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        let open = self.open.iter().flat_map(|(writers, _)| writers).map(ArrowColumnWriter::memory_size);
+        (self.file.bytes.len() + self.shelf.size() + open.sum::<usize>(), self.file.groups.len())
+    }
+
+    /// The file, with `pairs` in its footer beside those of the properties.
+    pub(crate) fn finish(mut self, pairs: Vec<KeyValue>) -> Result<Vec<u8>, ParquetError> {
+        self.flush()?;
+        let File { mut bytes, sums, groups, column_indexes, offset_indexes, indexed } = self.file;
+        let behind_pages = bytes.len();
+        let rows = groups.iter().map(RowGroupMetaData::num_rows).sum();
+        let mut all = self.properties.key_value_metadata().cloned().unwrap_or_default();
+        all.extend(pairs);
+        all.push(KeyValue::new(PAGES.to_owned(), STANDARD.encode(sums)));
+        all.push(KeyValue::new(SEAL.to_owned(), text(0, behind_pages as u64)));
+        let version = self.properties.writer_version().as_num();
+        let by = Some(self.properties.created_by().to_owned());
+        let described = FileMetaData::new(version, rows, by, Some(all), self.described, None);
+        let mut metadata = ParquetMetaData::new(described, groups).into_builder();
+        if indexed {
+            metadata = metadata.set_column_index(Some(column_indexes)).set_offset_index(Some(offset_indexes));
+        }
+        let mut behind = Behind { pages: behind_pages, bytes: Vec::new() };
+        let mut to = TrackedWrite::new(&mut behind);
+        // So that it counts offsets from the beginning of the file.
+        to.write_all(&bytes)?;
+        ParquetMetaDataWriter::new_with_tracked(to, &metadata.build()).finish()?;
+        close(&mut behind.bytes, behind_pages)?;
+        bytes.extend(behind.bytes);
+        Ok(bytes)
+    }
 }
 
-/// Fills in the seal.
-fn close(file: &mut [u8], behind_pages: usize) -> Result<(), ParquetError> {
-    let behind = &mut file[behind_pages..];
+fn without_old_bounds(statistics: Statistics) -> Statistics {
+    match statistics {
+        Statistics::Int32(values) => Statistics::Int32(values.with_backwards_compatible_min_max(false)),
+        Statistics::Int64(values) => Statistics::Int64(values.with_backwards_compatible_min_max(false)),
+        others => others,
+    }
+}
+
+/// Fills in the seal of what lies behind the pages.
+fn close(behind: &mut [u8], behind_pages: usize) -> Result<(), ParquetError> {
     let open = text(0, behind_pages as u64);
     let at = behind.windows(open.len()).rposition(|bytes| bytes == open.as_bytes());
     let at = at.ok_or_else(|| unexpected("its footer lost the seal"))? + PREFIX.len();
@@ -83,164 +190,87 @@ fn close(file: &mut [u8], behind_pages: usize) -> Result<(), ParquetError> {
     Ok(())
 }
 
-/// Pages on their way from one file to another.
-struct Pages<'a, W: Write> {
-    from: &'a [u8],
-    to: TrackedWrite<W>,
-    /// What goes into [`PAGES`].
-    sums: Vec<u8>,
-    /// True if the file says where each of its pages lies.
-    indexed: bool,
+/// What is written behind so many bytes of pages.
+struct Behind {
+    pages: usize,
+    bytes: Vec<u8>,
 }
 
-impl<W: Write + Send> Pages<'_, W> {
-    fn group(
-        &mut self,
-        group: RowGroupMetaData,
-        indexes: &[OffsetIndexMetaData],
-    ) -> Result<(RowGroupMetaData, Vec<OffsetIndexMetaData>), ParquetError> {
-        let (rows, size) = (group.num_rows(), group.total_byte_size());
-        let file_offset = offset(self.to.bytes_written())?;
-        let mut builder = group.into_builder();
-        let mut moved = Vec::with_capacity(indexes.len());
-        let mut grown = 0;
-        for (column, index) in builder.take_columns().into_iter().zip(indexes) {
-            let before = column.compressed_size();
-            let (column, index) = self.column(column, index, rows)?;
-            grown += column.compressed_size() - before;
-            builder = builder.add_column_metadata(column);
-            moved.push(index);
-        }
-        let builder = builder.set_total_byte_size(size + grown).set_file_offset(file_offset);
-        Ok((builder.build()?, moved))
+impl Write for Behind {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let known = self.pages.min(bytes.len());
+        self.pages -= known;
+        self.bytes.extend(&bytes[known..]);
+        Ok(bytes.len())
     }
 
-    /// The pages of a column: its dictionary, if it has one, and then those of its offset index.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl File {
+    fn offset(&self) -> Result<i64, ParquetError> {
+        i64::try_from(self.bytes.len()).map_err(|_| unexpected("it is too large"))
+    }
+
+    /// Writes the pages of a column: its dictionary, if it has one, and then the others.
     fn column(
         &mut self,
-        column: ColumnChunkMetaData,
-        index: &OffsetIndexMetaData,
+        closed: &ColumnCloseResult,
+        packed: &Packed,
         rows: i64,
     ) -> Result<(ColumnChunkMetaData, OffsetIndexMetaData), ParquetError> {
-        let pages = index.page_locations();
-        let first = pages.first().ok_or_else(|| unexpected("a column has no page"))?.offset;
-        let dictionary = match column.dictionary_page_offset() {
-            Some(at) => {
-                let moved = offset(self.to.bytes_written())?;
-                self.page(at, first - at)?;
-                Some(moved)
-            }
-            None => None,
-        };
-        let data = offset(self.to.bytes_written())?;
-        let mut moved = OffsetIndexBuilder::new();
-        let ends = pages.iter().skip(1).map(|page| page.first_row_index).chain([rows]);
-        for (page, end) in pages.iter().zip(ends) {
-            let start = offset(self.to.bytes_written())?;
-            let length = self.page(page.offset, i64::from(page.compressed_page_size))?;
-            moved.append_offset_and_size(start, length);
-            moved.append_row_count(end - page.first_row_index);
+        let known = closed.offset_index.as_ref().ok_or_else(|| unexpected("a column has no offset index"))?;
+        let firsts = known.page_locations().iter().map(|page| page.first_row_index);
+        if known.page_locations().len() != packed.pages.len() {
+            return Err(unexpected("a column has other pages than its index"));
         }
-        let end = offset(self.to.bytes_written())?;
-        let size = end - dictionary.unwrap_or(data);
-        let uncompressed = column.uncompressed_size() + size - column.compressed_size();
+        let start = self.offset()?;
+        let mut uncompressed = 0;
+        if let Some(page) = &packed.dictionary {
+            uncompressed += self.page(page)?.1;
+        }
+        let data = self.offset()?;
+        let mut index = OffsetIndexBuilder::new();
+        let ends = firsts.clone().skip(1).chain([rows]);
+        for (page, (first, end)) in packed.pages.iter().zip(firsts.zip(ends)) {
+            let at = self.offset()?;
+            let (length, unpacked) = self.page(page)?;
+            uncompressed += unpacked;
+            index.append_offset_and_size(at, length);
+            index.append_row_count(end - first);
+        }
+        self.indexed |= packed.pages.len() > 1;
         // How pages are encoded, how often each level occurs, how large texts are: dozens of bytes a column.
-        let mut column = column
-            .into_builder()
-            .set_dictionary_page_offset(dictionary)
+        let column = closed.metadata.clone().into_builder();
+        let column = column
+            .set_compression(packed.codec)
+            .set_dictionary_page_offset(packed.dictionary.is_some().then_some(start))
             .set_data_page_offset(data)
-            .set_total_compressed_size(size)
+            .set_total_compressed_size(self.offset()? - start)
             .set_total_uncompressed_size(uncompressed)
             .clear_page_encoding_stats()
             .set_unencoded_byte_array_data_bytes(None)
             .set_repetition_level_histogram(None)
             .set_definition_level_histogram(None);
-        if !self.indexed {
-            column = column
-                .set_column_index_offset(None)
-                .set_column_index_length(None)
-                .set_offset_index_offset(None)
-                .set_offset_index_length(None);
-        }
-        Ok((column.build()?, moved.build()))
+        // Nor the bounds once more, as readers before 2017 look for them.
+        let column = match closed.metadata.statistics().cloned().map(without_old_bounds) {
+            Some(statistics) => column.set_statistics(statistics),
+            None => column,
+        };
+        Ok((column.build()?, index.build()))
     }
 
-    /// Copies a page with its checksum in its header, and returns its new length.
-    fn page(&mut self, at: i64, length: i64) -> Result<i32, ParquetError> {
-        let range = usize::try_from(at).ok().zip(usize::try_from(length).ok());
-        let page = range.and_then(|(at, length)| self.from.get(at..at.checked_add(length)?));
-        let page = page.ok_or_else(|| unexpected("a page lies outside"))?;
-        let (header, data) = with_checksum(page).ok_or_else(|| unexpected("a page has another header"))?;
-        let mut sum = crc32fast::Hasher::new();
-        sum.update(&header);
-        sum.update(data);
-        self.sums.extend(sum.finalize().to_le_bytes());
-        self.to.write_all(&header)?;
-        self.to.write_all(data)?;
-        i32::try_from(header.len() + data.len()).map_err(|_| unexpected("a page is too large"))
+    /// Writes a page with its checksum, and returns its length, and what that would be without compression.
+    fn page(&mut self, page: &Page) -> Result<(i32, i64), ParquetError> {
+        let header = page.header.of(&page.data)?;
+        let start = self.bytes.len();
+        self.bytes.extend(&header);
+        self.bytes.extend(&page.data);
+        self.sums.extend(crc32fast::hash(&self.bytes[start..]).to_le_bytes());
+        let length =
+            i32::try_from(self.bytes.len() - start).map_err(|_| unexpected("a page is too large"))?;
+        Ok((length, i64::from(page.header.size) + i64::try_from(header.len()).unwrap_or(i64::MAX)))
     }
-}
-
-/// The header of a page with the checksum of its data, and the data; nothing where the header is another than the
-/// parquet crate writes.
-///
-/// A header in Thrift's compact protocol begins with three integers: each one byte that says by how much the field's
-/// number is higher than the last one's (1) and that it is a 32-bit integer (5), and then a varint. The checksum is
-/// field 4; the field that follows counts from it.
-fn with_checksum(page: &[u8]) -> Option<(Vec<u8>, &[u8])> {
-    const NEXT_INTEGER: u8 = 0x15;
-    let mut at = 0;
-    let mut last = 0;
-    for _ in 0..3 {
-        if *page.get(at)? != NEXT_INTEGER {
-            return None;
-        }
-        (last, at) = varint(page, at + 1)?;
-    }
-    // Zigzag: sizes are not negative.
-    let length = usize::try_from(last / 2).ok()?;
-    let data = page.get(page.len().checked_sub(length)?..)?;
-    let rest = page.get(at..page.len() - length)?;
-    let (following, rest) = rest.split_first()?;
-    let mut header = page[..at].to_vec();
-    header.push(NEXT_INTEGER);
-    let crc = crc32fast::hash(data).cast_signed();
-    let mut zigzag = ((crc << 1) ^ (crc >> 31)).cast_unsigned();
-    loop {
-        let [low, ..] = zigzag.to_le_bytes();
-        zigzag >>= 7;
-        header.push(low & 0x7f | if zigzag > 0 { 0x80 } else { 0 });
-        if zigzag == 0 {
-            break;
-        }
-    }
-    // One number less to count. Field 4 itself is not there: no writer of ours puts it.
-    if following >> 4 < 2 {
-        return None;
-    }
-    header.push(following - 0x10);
-    header.extend(rest);
-    Some((header, data))
-}
-
-/// A varint, and where it ends.
-fn varint(bytes: &[u8], mut at: usize) -> Option<(u64, usize)> {
-    let mut value = 0_u64;
-    for shift in (0..35).step_by(7) {
-        let byte = *bytes.get(at)?;
-        at += 1;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some((value, at));
-        }
-    }
-    None
-}
-
-fn offset(at: usize) -> Result<i64, ParquetError> {
-    i64::try_from(at).map_err(|_| unexpected("it is too large"))
-}
-
-fn unexpected(what: &str) -> ParquetError {
-    ParquetError::General(format!("a file that was just written cannot be sealed: {what}"))
 }

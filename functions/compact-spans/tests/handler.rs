@@ -1,0 +1,93 @@
+//! The function as a schedule invokes it, over a store in memory.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed")]
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use fluo_compact_spans::CompactSpans;
+use fluo_compact_spans::function::InvocationError;
+use fluo_runtime::{Environment, Invocation, now};
+use fluo_spans::layout::Layout;
+use fluo_store::{IngestOptions, Root, Written, ingest_object};
+use fluo_tests::otlp::{Encoding, Span};
+use futures::TryStreamExt;
+use object_store::ObjectStore;
+use object_store::path::Path;
+use serde_json::{Value, json};
+
+const HOUR: i64 = 3_600_000_000_000;
+
+/// The clock of the function. Tests are of one process, and each sets it before it looks.
+static AT: AtomicI64 = AtomicI64::new(0);
+
+fn clock() -> i64 {
+    AT.load(Ordering::Relaxed)
+}
+
+/// Writes an object of five spans, which ended so many hours ago.
+async fn stored(root: &Root, number: u64, hours_ago: i64) {
+    let hour = now().div_euclid(HOUR) - hours_ago;
+    let end = u64::try_from(hour * HOUR).unwrap() + number * 1_000_000_000;
+    let spans: Vec<Span> =
+        (0..5).map(|nth| Span::new(number * 10 + nth + 1, "shop", "buy", end + nth)).collect();
+    let raw = Encoding::Protobuf.write(&spans).into();
+    let (layout, options) = (Layout::builtin(), IngestOptions::default());
+    let written = Written::At(now() / 1_000_000);
+    ingest_object(root.store.as_ref(), &Path::from("spans"), raw, written, &layout, &options).await.unwrap();
+}
+
+async fn names(root: &Root) -> Vec<String> {
+    let objects: Vec<_> = root.store.list(Some(&Path::from("spans"))).try_collect().await.unwrap();
+    let mut names: Vec<String> =
+        objects.iter().map(|object| object.location.filename().unwrap().to_owned()).collect();
+    names.sort();
+    names
+}
+
+/// Invokes the function so many hours from now, with so many seconds left.
+async fn invoked(root: &Root, hours: i64, seconds: i64) -> Result<Value, InvocationError> {
+    AT.store(now() + hours * HOUR, Ordering::Relaxed);
+    let environment = Environment::from_iter([("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")]);
+    let function = CompactSpans::new(&environment, root.clone(), &clock).unwrap();
+    let deadline = clock() + seconds * 1_000_000_000;
+    function.handle(Invocation { event: json!({}), deadline }).await
+}
+
+#[tokio::test]
+async fn hours_that_are_over_are_compacted_and_an_hour_later_cleaned() {
+    let root = Root::in_memory().unwrap();
+    for number in 1..5 {
+        stored(&root, number, 30).await;
+        stored(&root, number + 10, 31).await;
+        stored(&root, number + 20, 0).await;
+        // Further back than an invocation looks.
+        stored(&root, number + 30, 100).await;
+    }
+    assert_eq!(names(&root).await.len(), 16);
+    assert_eq!(invoked(&root, 0, 900).await.unwrap(), json!({"hours": 2, "unfinished": false}));
+    assert_eq!(names(&root).await.len(), 16 + 2 * 3);
+    assert_eq!(invoked(&root, 0, 900).await.unwrap(), json!({"hours": 0, "unfinished": false}));
+    // By then, the hour that is under way now is over, too.
+    assert_eq!(invoked(&root, 4, 900).await.unwrap(), json!({"hours": 3, "unfinished": false}));
+    let left = names(&root).await;
+    let compacted = left.iter().filter(|name| name.ends_with("-c1.parquet")).count();
+    assert_eq!((compacted, left.len()), (3, 2 * 3 + (4 + 3) + 4));
+
+    // Without time nothing is begun.
+    stored(&root, 50, 20).await;
+    stored(&root, 51, 20).await;
+    assert_eq!(invoked(&root, 0, 0).await.unwrap()["unfinished"], true);
+
+    assert_eq!(invoked(&root, 0, 900).await.unwrap(), json!({"hours": 1, "unfinished": false}));
+}
+
+#[test]
+fn a_store_is_needed_and_times_are_durations() {
+    let started = |variables: &[(&str, &str)]| {
+        let environment = variables.iter().copied().collect::<Environment>();
+        CompactSpans::start(&environment, &now).map(drop).map_err(|error| error.to_string())
+    };
+    assert!(started(&[]).unwrap_err().starts_with("FLUO_STORE is not set"));
+    let times = [("FLUO_STORE", "s3://spans"), ("AWS_REGION", "us-east-1"), ("FLUO_EVAL_DELAY", "soon")];
+    assert!(started(&times).unwrap_err().starts_with("FLUO_EVAL_DELAY cannot be used"));
+}
