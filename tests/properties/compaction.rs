@@ -142,7 +142,7 @@ async fn run(root: &Root, hours: i64, sizes: Sizes) -> bool {
     }
 }
 
-/// What readers are told, and what they find.
+/// The files that readers are told of, and the violations that they find.
 #[derive(Debug)]
 struct Answers {
     files: Vec<(String, u64, Option<i64>)>,
@@ -157,7 +157,7 @@ async fn observed(case: &Case, source: &SpanSource) -> std::result::Result<Vec<O
     outcome.map(|outcome| outcome.violations).map_err(|error| format!("{error}"))
 }
 
-/// What a reader finds in all files, and in every other one of them.
+/// The answers that a reader gets of all files, and of every other one of them.
 async fn answers(root: &Root, case: &Case) -> Answers {
     let data = DataFiles::new(Arc::clone(&root.store));
     let listing = list(root.store.as_ref(), &spans()).await.unwrap();
@@ -187,7 +187,7 @@ async fn names(root: &Root) -> BTreeSet<String> {
     objects.iter().map(|object| object.location.filename().unwrap().to_owned()).collect()
 }
 
-/// Where runs are cut off.
+/// The operations at which runs are cut off.
 #[derive(Debug, Clone, Copy)]
 struct Cuts {
     first: i64,

@@ -1,27 +1,23 @@
 //! Live, in a replay and in a rule test, the same incident gives the same records: there is one evaluator, whoever asks
 //! for its evaluations.
 
+use fluo_alerts::life_cycle::ViolationRecord;
 use fluo_alerts::life_cycle::transition::Status;
-use fluo_alerts::life_cycle::{Mutes, ViolationRecord};
 use fluo_evaluator::arrivals::Live;
 use fluo_evaluator::past::{Arrival, Past};
 use fluo_evaluator::replay::{latest, replay, schedule};
 use fluo_evaluator::rule_test;
 use fluo_evaluator::span_data::SpanData;
-use fluo_evaluator::{Deployed, Evaluator, Host, Request, RuleSet, Settings, Stop, Timetable, tick};
+use fluo_evaluator::{Evaluator, Request, RuleSet, Settings, Timetable};
 use fluo_rules::SourceFile;
 use fluo_rules::duration::Nanos;
 use fluo_rules::test_file;
 use fluo_spans::layout::Layout;
 use fluo_spans::span::Span;
-use fluo_store::records::read_violations;
 use fluo_store::{Content, Packing, Root, write_spans};
-use futures::TryStreamExt;
-use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+
+use crate::live::{live, stored, ticked};
 
 const MINUTE: i64 = Nanos::MINUTE.0;
 
@@ -61,18 +57,6 @@ fn lines(records: &[ViolationRecord]) -> Vec<String> {
     lines
 }
 
-/// The records that lie in the store.
-async fn stored(root: &Root) -> Vec<String> {
-    let objects: Vec<_> = root.store.list(Some(&Path::from("violations"))).try_collect().await.unwrap();
-    let mut lines = Vec::new();
-    for object in objects {
-        let bytes = root.store.get(&object.location).await.unwrap().bytes().await.unwrap();
-        lines.extend(read_violations(bytes).unwrap().into_iter().map(|row| row.record));
-    }
-    lines.sort();
-    lines
-}
-
 fn evaluator(root: &Root, settings: &Settings) -> Evaluator {
     let data = SpanData::new(root.clone());
     Evaluator::new(settings.clone(), data)
@@ -85,7 +69,7 @@ fn rules() -> ([SourceFile; 1], RuleSet) {
     (files, rules)
 }
 
-/// What the rule test finds: its records, the times of its evaluations, and its spans with when they arrive.
+/// The outcome of the rule test: its records, the times of its evaluations, and its spans with when they arrive.
 async fn tested(rules: &RuleSet) -> (Vec<ViolationRecord>, Vec<i64>, Vec<(Span, i64)>) {
     let loaded = test_file::load(&[SourceFile::new("rules.test.yml", TEST)]);
     assert_eq!(loaded.findings, []);
@@ -107,9 +91,8 @@ struct Running {
 impl Running {
     fn new() -> Self {
         let root = Root::in_memory().unwrap();
-        let live = Live { store: Arc::clone(&root.store), spans: Path::from("spans") };
         let evaluator = evaluator(&root, &Settings::default());
-        Self { root, live, evaluator }
+        Self { live: live(&root), root, evaluator }
     }
 
     /// Ticks, before each of which a file with those spans arrives that came since the one before: spans, with the
@@ -120,7 +103,6 @@ impl Running {
             let first = requests.iter().find(|request| request.eval_time >= arrives).unwrap();
             by_tick.entry(first.eval_time).or_default().push(span);
         }
-        let clock = AtomicI64::new(0);
         let mut evaluations = 0;
         for &request in requests {
             let at = request.eval_time;
@@ -130,20 +112,7 @@ impl Running {
                 let folder = &self.live.spans;
                 write_spans(store, folder, spans, content, at_ms, &layout, Packing::Small).await.unwrap();
             }
-            clock.store(at, Ordering::Relaxed);
-            let now = || clock.load(Ordering::Relaxed);
-            let host = Host {
-                root: &self.root,
-                sinks: &[],
-                clock: &now,
-                nonce: "live",
-                deadline: None,
-                stop: &Stop::default(),
-                evaluated: &|_| {},
-            };
-            let deployed = Deployed { rules: files, mutes: Mutes { silenced: &|_| None } };
-            let ticked = tick(&self.evaluator, &self.live, deployed, host, request).await.unwrap();
-            evaluations += ticked.reports.len();
+            evaluations += ticked(&self.root, &self.evaluator, files, request).await.reports.len();
         }
         evaluations
     }
@@ -169,7 +138,7 @@ async fn live_replay_and_rule_test_give_the_same_records() {
     assert_eq!(lines(&running.replayed(&rules, times).await), expected, "replay");
 }
 
-/// What is found in the end, each with its id.
+/// The violations that stand in the end, each with its id.
 fn found(records: &[ViolationRecord]) -> Vec<(String, String)> {
     let valid = latest(records).into_iter().filter(|record| record.status == Status::Valid);
     valid.map(|record| (record.id.to_string(), serde_json::to_string(&record.violation).unwrap())).collect()

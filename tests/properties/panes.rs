@@ -3,24 +3,23 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fluo_alerts::life_cycle::Mutes;
-use fluo_evaluator::arrivals::Live;
 use fluo_evaluator::report::Report;
 use fluo_evaluator::request::Request;
 use fluo_evaluator::span_data::SpanData;
-use fluo_evaluator::{Deployed, Evaluator, Host, Settings, Stop, tick};
+use fluo_evaluator::{Evaluator, Settings};
 use fluo_rules::SourceFile;
 use fluo_rules::duration::Nanos;
 use fluo_spans::layout::Layout;
 use fluo_spans::span::{Attributes, InstrumentationScope, Kind, Resource, Span, Status};
 use fluo_store::compaction::{Options, Sizes, compact};
-use fluo_store::records::read_violations;
 use fluo_store::{Content, Hour, Packing, Root, list, write_spans};
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use proptest::collection::vec;
 use proptest::prelude::*;
+
+use crate::live::{stored, ticked};
 
 const MINUTE: i64 = Nanos::MINUTE.0;
 
@@ -64,7 +63,7 @@ const RULES: &str = "
   condition: count >= 3
 ";
 
-/// What becomes of the panes before an evaluation.
+/// The fate of the panes before an evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     /// The process goes on.
@@ -109,18 +108,6 @@ fn span(number: usize, (minute, service, name, millis, failed): Short) -> Span {
         dropped_events: 0,
         dropped_links: 0,
     }
-}
-
-/// The records that lie in the store.
-async fn stored(root: &Root) -> Vec<String> {
-    let objects: Vec<_> = root.store.list(Some(&Path::from("violations"))).try_collect().await.unwrap();
-    let mut lines = Vec::new();
-    for object in objects {
-        let bytes = root.store.get(&object.location).await.unwrap().bytes().await.unwrap();
-        lines.extend(read_violations(bytes).unwrap().into_iter().map(|row| row.record));
-    }
-    lines.sort();
-    lines
 }
 
 async fn panes(root: &Root) -> Vec<Path> {
@@ -185,20 +172,8 @@ impl World {
     }
 
     async fn evaluate(&mut self, at: i64) -> Vec<Report> {
-        let live = Live { store: Arc::clone(&self.root.store), spans: Path::from("spans") };
-        let now = || at;
-        let host = Host {
-            root: &self.root,
-            sinks: &[],
-            clock: &now,
-            nonce: "n",
-            deadline: None,
-            stop: &Stop::default(),
-            evaluated: &|_| {},
-        };
         let files = [SourceFile::new("rules.yml", RULES)];
-        let deployed = Deployed { rules: &files, mutes: Mutes { silenced: &|_| None } };
-        let ticked = tick(&self.evaluator, &live, deployed, host, Request::scheduled(at)).await.unwrap();
+        let ticked = ticked(&self.root, &self.evaluator, &files, Request::scheduled(at)).await;
         assert_eq!(ticked.broken_files, BTreeMap::new());
         for report in &ticked.reports {
             assert_eq!((&report.failed_rules, &report.postponed_rules), (&vec![], &vec![]));

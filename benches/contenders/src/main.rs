@@ -37,7 +37,7 @@ struct Args {
     objects: Vec<PathBuf>,
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// How long a contender runs in a round, in milliseconds.
+    /// Milliseconds that a contender runs in a round.
     #[arg(long, default_value_t = 300)]
     milliseconds: u64,
     /// Ingests each object so often instead, two at a time as the function does, and prints the most memory that this
@@ -51,7 +51,7 @@ struct Args {
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// What a contender makes of an object: bytes of Parquet; none if it makes no files.
+/// A contender over an object. Returns the bytes of its Parquet; none if it makes no files.
 type Run<'a> = Box<dyn Fn() -> Result<u64, Failure> + 'a>;
 
 struct Contender<'a> {

@@ -1,4 +1,4 @@
-//! What is known of one store's data files, kept for as long as there is room: footers, and columns of small files.
+//! Footers of one store's data files, and columns of the small ones, kept for as long as there is room.
 //!
 //! An evaluation a minute reads a file as often as windows reach back to it. To open a small file and to begin each of
 //! its columns takes longer than all else that is done with it.
@@ -23,7 +23,7 @@ const COLUMNS: usize = 32 << 20;
 /// The most rows of a file whose columns are kept.
 pub(crate) const FEW_ROWS: u64 = 16_384;
 
-/// What is known of the data files of a store.
+/// Footers and columns of the data files of a store.
 pub(crate) struct FileCache {
     store: Arc<dyn ObjectStore>,
     footers: DefaultCache<Path, Kept<Arc<Footer>>>,

@@ -189,7 +189,7 @@ impl DataFiles {
         Ok(read)
     }
 
-    /// What ingest counted of each of the files, and how many spans it holds, in their order.
+    /// Returns of each file the number of its spans, and what ingest counted; in the order of the files.
     pub async fn counts(&self, files: &[DataFile]) -> Vec<Result<(u64, FileCounts), FileFault>> {
         let alone: Vec<DataFile> = files.iter().filter(|file| file.within.is_none()).cloned().collect();
         let mut opened = self.open(&alone).await.into_iter();

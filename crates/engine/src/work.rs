@@ -1,4 +1,4 @@
-//! What a rule may use, and work that threads share.
+//! The memory that a rule may use, and work that threads share.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -86,7 +86,7 @@ pub struct Evaluator {
     data: SpanData,
     /// Made once: it knows hundreds of functions.
     session: SessionContext,
-    /// What the evaluations before summed up.
+    /// Sums of earlier evaluations.
     pub(crate) panes: StoredPanes,
     renderer: Renderer,
     /// Listings of partitions in which no file arrives any more.

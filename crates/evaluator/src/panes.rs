@@ -104,7 +104,7 @@ impl StoredPanes {
         added.is_ok()
     }
 
-    /// What an object holds; `None` where there is none.
+    /// Returns the bytes of an object; `None` where there is none.
     async fn get(&self, root: &Root, path: &Path) -> Result<Option<Bytes>, Error> {
         let got = match root.store.get(&root.at(path)).await {
             Ok(got) => got.bytes().await,

@@ -62,7 +62,7 @@ pub struct Report {
     pub spans_mended: u64,
     /// Files that it saw for the first time: the order of arrival, for a replay.
     pub new_files: Vec<String>,
-    /// Why panes could not be kept beside the state, or of what is kept no use could be made: more was read instead.
+    /// The reason for which panes could not be kept beside the state, or kept ones not be used: more was read instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub panes_error: Option<String>,
     /// Files that could not be read, found by it.

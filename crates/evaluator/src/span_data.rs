@@ -83,7 +83,7 @@ impl SpanData {
         files.iter().filter(|file| !is_missing(file)).cloned().collect()
     }
 
-    /// What ingest counted of each of the files, and how many spans it holds, in their order.
+    /// Returns of each file the number of its spans, and what ingest counted; in the order of the files.
     pub(crate) async fn counts(&self, files: &[DataFile]) -> Vec<Result<(u64, FileCounts), FileFault>> {
         self.files.counts(files).await
     }

@@ -11,7 +11,7 @@ pub struct Attributes(Pairs);
 pub(crate) struct Pairs {
     /// Keys and values, one behind the other.
     text: String,
-    /// Where each key and each value ends.
+    /// The ends of each key and of its value in the text.
     ends: Vec<(usize, usize)>,
 }
 
@@ -128,7 +128,7 @@ impl Attributes {
         self.len() == 0
     }
 
-    /// How many there are.
+    /// Their number.
     pub fn len(&self) -> usize {
         self.0.len()
     }

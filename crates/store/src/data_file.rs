@@ -14,15 +14,15 @@ use crate::names::{DataFileName, Hour};
 /// A Parquet file with spans.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataFile {
-    /// Where it lies in the store.
+    /// Its place in the store.
     pub location: Path,
     /// Bytes.
     pub size: u64,
     /// The store's tag of its content, where it has one.
     pub e_tag: Option<String>,
-    /// When it was written, in milliseconds since the epoch.
+    /// The time at which it was written, in milliseconds since the epoch.
     pub last_modified_ms: i64,
-    /// What its name says; `None` for files that fluo did not write.
+    /// Its name, read; `None` for files that fluo did not write.
     pub name: Option<DataFileName>,
     /// Of a file that was replaced: where its spans are now. All else that is said of it is as it was.
     pub within: Option<Within>,
@@ -31,17 +31,17 @@ pub struct DataFile {
 /// An object that lies among the data files and is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Foreign {
-    /// Where it lies.
+    /// Its place in the store.
     pub location: Path,
-    /// Why it is none.
+    /// The reason for which it is none.
     pub reason: &'static str,
-    /// Whether data files may lie behind it, which then are missing: what is judged without them is partial.
+    /// True if data files may lie behind it, which then are missing: what is judged without them is partial.
     pub may_hide_spans: bool,
     /// True if it may be something else the next time, without anybody touching it.
     pub may_pass: bool,
 }
 
-/// What lies below a root.
+/// The objects below a root.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Listing {
     /// Data files, sorted by location.
@@ -116,8 +116,8 @@ impl DataFile {
         self.within.as_ref().map_or(self, |within| &within.output.file)
     }
 
-    /// When its spans ended, in nanoseconds since the epoch, as far as its place says: its name, or else the hour that
-    /// it lies in, or else any time.
+    /// Returns the times in which its spans ended, in nanoseconds since the epoch, as far as its place says: those of its
+    /// name, or else of the hour that it lies in, or else any.
     pub fn ends_ns(&self) -> RangeInclusive<i64> {
         let hour = || Hour::of_partition(&self.location).map(Hour::ends_ns);
         self.name.as_ref().map(DataFileName::ends_ns).or_else(hour).unwrap_or(i64::MIN..=i64::MAX)
@@ -129,7 +129,7 @@ impl DataFile {
         self.name.as_ref().is_some_and(|name| name.rows == 0)
     }
 
-    /// What tells this file from all others, for as short as it can be: the name without folders says the hour. Files
+    /// Returns the shortest text that tells this file from all others: the name without folders says the hour. Files
     /// that fluo did not write may have equal names in several folders.
     pub fn arrival_name(&self) -> &str {
         match (&self.name, self.location.filename()) {

@@ -111,7 +111,7 @@ fn is_missing(error: &(dyn Error + 'static)) -> bool {
     matches!(error.downcast_ref(), Some(object_store::Error::NotFound { .. }))
 }
 
-/// What is wrong with a file, with all that lies behind it, in one line.
+/// Returns the fault of a file, with all that lies behind it, in one line.
 pub(crate) fn in_words(fault: &FileFault) -> String {
     errors(fault.reason()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -1,4 +1,4 @@
-//! What lies in a folder of data files, as it is found: by names alone, and before anything is known of compaction.
+//! The objects in a folder of data files as they are found: by names alone, before anything is known of compaction.
 
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
@@ -10,7 +10,7 @@ use crate::data_file::{DataFile, Foreign};
 use crate::error::StoreError;
 use crate::folder::BrokenObject;
 
-/// What was listed, before anything is known of compaction.
+/// Listed objects, before anything is known of compaction.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     /// Files that ingest wrote, or others.
@@ -28,7 +28,7 @@ pub(crate) struct Beside {
     pub(crate) last_modified_ms: i64,
 }
 
-/// What lies below some folders, so many of which are listed at a time.
+/// Returns the objects below some folders, so many of which are listed at a time.
 pub(crate) async fn found(
     store: &dyn ObjectStore,
     folders: Vec<Path>,
@@ -44,7 +44,7 @@ pub(crate) async fn found(
         .await
 }
 
-/// What lies at or below a folder, as it is found.
+/// Returns the objects at or below a folder as they are found.
 pub(crate) async fn listed(store: &dyn ObjectStore, folder: &Path) -> Result<Found, StoreError> {
     // No prefix at all is how a store wants its root to be named.
     let prefix = (!folder.is_root()).then_some(folder);

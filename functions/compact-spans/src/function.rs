@@ -10,14 +10,14 @@ use fluo_store::{Hour, Root, StoreError, open_root};
 use object_store::path::Path;
 use serde_json::{Value, json};
 
-/// What is left of an invocation when nothing more is begun, in nanoseconds: one file takes less, and what is cut off all
-/// the same is done again.
+/// The end of an invocation in which nothing more is begun, in nanoseconds: one file takes less, and work that is cut off
+/// all the same is done again.
 const MARGIN: i64 = 180_000_000_000;
 
 /// The part of an invocation that the margin takes at most: a function whose time limit is short works, too.
 const MARGIN_SHARE: i64 = 4;
 
-/// How far back hours are looked at, in nanoseconds: three days. What an outage of the function leaves further back is
+/// The reach of a run into the past, in nanoseconds: three days. What an outage of the function leaves further back is
 /// for `fluo compact`.
 const REACH: i64 = 3 * 24 * 3_600_000_000_000;
 
@@ -31,7 +31,7 @@ pub struct CompactSpans {
     clock: &'static (dyn Fn() -> i64 + Send + Sync),
 }
 
-/// Why the function could not start.
+/// The reason for which the function could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Occurs when the environment lacks something.
@@ -42,7 +42,7 @@ pub enum StartError {
     Store(#[from] StoreError),
 }
 
-/// Why an invocation failed. Nothing is lost by it: the next one does what this one did not.
+/// The reason for which an invocation failed. Nothing is lost by it: the next one does what this one did not.
 #[derive(Debug, thiserror::Error)]
 pub enum InvocationError {
     /// Occurs when hours cannot be listed.

@@ -14,7 +14,7 @@ use fluo_runtime::envelope::{Envelope, EnvelopeError};
 use fluo_runtime::evaluation_request::{NoRequest, eval_time};
 use serde_json::Value;
 
-/// Why an event asks for no evaluation.
+/// The reason for which an event asks for no evaluation.
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
     /// Occurs when a schedule's event says no time.

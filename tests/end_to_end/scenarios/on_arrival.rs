@@ -22,7 +22,7 @@ const SLOT: u64 = 5;
 /// An alert is there within this time, on a machine that has other things to do. The schedule does not come at all.
 const SOON: Duration = Duration::from_secs(30);
 
-/// How many alerts are measured: `FLUO_TEST_ROUNDS=20` for figures.
+/// The number of alerts that are measured: `FLUO_TEST_ROUNDS=20` for figures.
 fn rounds() -> u64 {
     std::env::var("FLUO_TEST_ROUNDS").map_or(1, |rounds| rounds.parse().unwrap())
 }

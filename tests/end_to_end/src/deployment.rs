@@ -53,7 +53,7 @@ pub struct Deployment {
     pub bucket: Bucket,
     /// What the bucket tells of `raw/`.
     pub raw: Inbox,
-    /// Where `ingest-spans` asks for evaluations, with `OnArrivalSeconds`.
+    /// The queue in which `ingest-spans` asks for evaluations, with `OnArrivalSeconds`.
     pub requests: Option<Queue>,
     /// Where notifications are published.
     pub topic: Topic,

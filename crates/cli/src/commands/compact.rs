@@ -16,7 +16,7 @@ use crate::edge::now;
 use crate::exit::{Failure, Status, chain};
 use crate::terminal::Output;
 
-/// What was done: `fluo.compact/v1`.
+/// The summary of a run: `fluo.compact/v1`.
 #[derive(Debug, Serialize)]
 struct Summary {
     schema: &'static str,

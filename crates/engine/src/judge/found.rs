@@ -1,4 +1,4 @@
-//! What is found out of one rule, from pass to pass.
+//! One rule, and all that is found out of it from pass to pass.
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;

@@ -1,4 +1,4 @@
-//! What files hold spans of a time, in a word.
+//! The files that hold spans of a time, in a word.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -17,7 +17,7 @@ pub struct Contents {
     anywhere: Vec<[u8; ID]>,
     /// The most that the ends of one of the others lie apart.
     longest: i64,
-    /// What was asked before: rules ask for the same times.
+    /// Earlier answers: rules ask for the same times.
     asked: Mutex<HashMap<(i64, i64), Option<Held>>>,
 }
 

@@ -61,7 +61,7 @@ struct OfCells {
     stored: bool,
 }
 
-/// What the spans of a cell add up to.
+/// The sums of the spans of a cell.
 struct Pane {
     of: Held,
     sums: BTreeMap<Group, Summed>,

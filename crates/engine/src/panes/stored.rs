@@ -32,7 +32,7 @@ pub fn is_stored(window: i64) -> bool {
     window > SHORT
 }
 
-/// Why stored panes are of no use.
+/// The reason for which stored panes are of no use.
 #[derive(Debug, thiserror::Error)]
 pub enum StoredPanesError {
     /// Occurs when their bytes are not those that were written.

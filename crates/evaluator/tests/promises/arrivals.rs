@@ -8,25 +8,9 @@ use fluo_rules::SourceFile;
 use fluo_spans::span::Status;
 
 use crate::support::{
-    Due, Fate, Gate, MINUTE, NOON, SECOND, Turns, World, failures, files, good, minute, random, span,
+    Due, Fate, Gate, MINUTE, NOON, SECOND, Turns, World, failures, good, minute, random, rules_of_all_kinds,
+    span,
 };
-
-const RULES: &str = "
-- name: auth-failures
-  span: {service_name: auth, status: error}
-  group_by: [region]
-  condition: count > 5
-- name: checkout-errors
-  span: {service_name: checkout}
-  aggregation:
-    total: count
-    errors: {count: {where: 'status = error'}}
-  condition: errors / total > 0.5
-- name: heartbeat-missing
-  span: {service_name: heartbeat}
-  window: 2m
-  condition: count < 1
-";
 
 /// A second after a minute after noon.
 fn at(minutes: i64, seconds: i64) -> i64 {
@@ -36,7 +20,7 @@ fn at(minutes: i64, seconds: i64) -> i64 {
 /// An evaluator that was called twice by its schedule; the rules are judged from 12:00 on.
 async fn running() -> (World, Vec<SourceFile>) {
     let mut world = World::in_memory();
-    let rules = files(&[("rules.yml", RULES)]);
+    let rules = rules_of_all_kinds();
     for end in 0..=1 {
         world
             .arrive(
@@ -121,7 +105,7 @@ async fn what_waits_for_a_sink_is_sent_though_nothing_has_arrived() {
     assert_eq!(world.news(), ["firing auth-failures a"]);
 }
 
-/// What SQS does with a message once in a while.
+/// SQS delivers a message twice once in a while.
 #[tokio::test]
 async fn a_request_that_comes_twice_is_told_once() {
     let (mut world, rules) = running().await;
@@ -246,7 +230,7 @@ async fn a_request_and_the_schedule_at_once_tell_everything_once() {
 /// The first evaluation may be one by arrival, and an outage is caught up whoever asks.
 #[tokio::test]
 async fn a_request_begins_and_catches_up_like_the_schedule() {
-    let rules = files(&[("rules.yml", RULES)]);
+    let rules = rules_of_all_kinds();
     let mut world = World::in_memory();
     let first = world.tick(Due::by_arrival(NOON, &rules)).await;
     assert_eq!((first.reports.len(), world.state().await.eval_time), (1, NOON));

@@ -37,7 +37,7 @@ async fn compacted(world: &World, hours: i64) {
     assert!(done.failed.is_empty(), "{:?}", done.failed);
 }
 
-/// What happens in a minute of the course.
+/// A minute of the course.
 async fn happens(world: &mut World, at: i64) {
     let mut spans = good("checkout", minute(at - 1), 5);
     if (8..12).contains(&(at % 30)) {

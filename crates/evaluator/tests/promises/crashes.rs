@@ -9,26 +9,8 @@ use fluo_rules::SourceFile;
 use fluo_spans::span::Span;
 
 use crate::support::{
-    Due, Fate, Gate, MINUTE, NOON, Refuses, SECOND, World, failures, files, good, random, short,
+    Due, Fate, Gate, MINUTE, NOON, Refuses, SECOND, World, failures, good, random, rules_of_all_kinds, short,
 };
-
-const RULES: &str = "
-rules:
-  - name: auth-failures
-    span: {service_name: auth, status: error}
-    group_by: [region]
-    condition: count > 5
-  - name: checkout-errors
-    span: {service_name: checkout}
-    aggregation:
-      total: count
-      errors: {count: {where: 'status = error'}}
-    condition: errors / total > 0.5
-  - name: heartbeat-missing
-    span: {service_name: heartbeat}
-    window: 2m
-    condition: count < 1
-";
 
 /// A step of the incident: what arrives, and the tick after it.
 #[derive(Debug, Clone, Default)]
@@ -95,10 +77,6 @@ fn incident() -> Vec<Step> {
     steps
 }
 
-fn rules() -> Vec<SourceFile> {
-    files(&[("rules.yml", RULES)])
-}
-
 /// What arrives before the tick of a step.
 async fn begin(world: &mut World, step: &Step) {
     for (at, spans) in &step.arriving {
@@ -157,7 +135,7 @@ struct Undisturbed {
 }
 
 async fn undisturbed(mut world: World) -> Vec<Undisturbed> {
-    let rules = rules();
+    let rules = rules_of_all_kinds();
     let mut steps = Vec::new();
     for step in incident() {
         begin(&mut world, &step).await;
@@ -199,7 +177,7 @@ async fn tick_until_done(world: &mut World, due: Due<'_>, fates: &[(usize, Fate)
 /// Lets fates befall the tick of the step `at`, and goes on until what is left is what an undisturbed run leaves after
 /// the same step: from there on both are the same. At the end of the incident it must be.
 async fn disturb(steps: &[Undisturbed], at: usize, fates: &[(usize, Fate)]) {
-    let rules = rules();
+    let rules = rules_of_all_kinds();
     let mut world = steps[at].before.fork();
     for (number, (step, undisturbed)) in incident().iter().zip(steps).enumerate().skip(at) {
         if number > at {

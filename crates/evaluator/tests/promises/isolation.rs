@@ -8,20 +8,7 @@ use fluo_rules::SourceFile;
 use fluo_spans::span::{Span, Status};
 use fluo_store::records::read_violations;
 
-use crate::support::{Due, SECOND, Sent, World, evaluated, failures, files, good, minute, span};
-
-const OTHERS: &str = "
-- name: auth-failures
-  span: {service_name: auth, status: error}
-  group_by: [region]
-  condition: count > 5
-- name: checkout-errors
-  span: {service_name: checkout}
-  aggregation:
-    total: count
-    errors: {count: {where: 'status = error'}}
-  condition: errors / total > 0.5
-";
+use crate::support::{Due, FAILING, SECOND, Sent, World, evaluated, failures, files, good, minute, span};
 
 /// What every run has: two alerts at 12:02, and another at 12:09.
 fn usual(end: i64) -> Vec<Span> {
@@ -101,7 +88,7 @@ async fn a_rule_over_a_limit_is_told_and_the_others_go_on() {
         world.settings.rule_memory = 16 << 20;
         world
     };
-    let alone = run(small(), &files(&[("others.yml", OTHERS)]), crowd).await;
+    let alone = run(small(), &files(&[("others.yml", FAILING)]), crowd).await;
     let (expected, rest) = of_others(&alone).await;
     assert_eq!(rest, Vec::<String>::new());
     let told = alone.post().shorts("mail");
@@ -111,7 +98,7 @@ async fn a_rule_over_a_limit_is_told_and_the_others_go_on() {
         ("greedy", greedy, "it needs more memory than its budget", evaluated(4)),
         ("crowded", crowded, "more than 100 groups", evaluated(5)),
     ] {
-        let rules = files(&[("others.yml", OTHERS), ("bad.yml", text)]);
+        let rules = files(&[("others.yml", FAILING), ("bad.yml", text)]);
         let world = run(small(), &rules, crowd).await;
         let (others, rest) = of_others(&world).await;
         assert_eq!(others, expected, "{name}");
@@ -131,7 +118,7 @@ async fn a_rule_over_a_limit_is_told_and_the_others_go_on() {
 /// What came late while a rule could not be judged is judged when it can be again.
 #[tokio::test]
 async fn late_spans_are_not_lost_to_a_rule_that_failed_when_they_came() {
-    let rules = files(&[("others.yml", OTHERS)]);
+    let rules = files(&[("others.yml", FAILING)]);
     let mut world = World::in_memory();
     for end in 1..=7 {
         let mut spans = good("checkout", minute(end - 1), 3);
@@ -176,7 +163,7 @@ fn damage(kind: &str, bytes: &[u8]) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_file_that_cannot_be_read_is_told_once_and_touches_its_own_time_only() {
-    let rules = files(&[("others.yml", OTHERS)]);
+    let rules = files(&[("others.yml", FAILING)]);
     let whole = run(World::in_memory(), &rules, |_| Vec::new()).await;
     let (expected, _) = of_others(&whole).await;
     for kind in ["truncated", "garbage", "a page"] {
@@ -203,7 +190,7 @@ async fn a_file_that_cannot_be_read_is_told_once_and_touches_its_own_time_only()
 
 #[tokio::test]
 async fn what_is_told_of_a_window_with_a_hole_says_so() {
-    let rules = files(&[("others.yml", OTHERS)]);
+    let rules = files(&[("others.yml", FAILING)]);
     let mut world = World::in_memory();
     world.minute(1, usual(1), &rules).await;
     let places = world.arrive(minute(2), failures("auth", "x", minute(1) + 6 * SECOND, 3)).await;

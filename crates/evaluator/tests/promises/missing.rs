@@ -5,24 +5,11 @@ use fluo_rules::SourceFile;
 use fluo_rules::duration::Nanos;
 use fluo_spans::span::Span;
 
-use crate::support::{Due, Gate, SECOND, World, evaluated, failures, files, good, minute};
+use crate::support::{Due, FAILING, Gate, SECOND, World, evaluated, failures, files, good, minute};
 
 /// An exact rule, and one of the grid.
 fn rules() -> Vec<SourceFile> {
-    let text = "
-rules:
-  - name: auth-failures
-    span: {service_name: auth, status: error}
-    group_by: [region]
-    condition: count > 5
-  - name: checkout-errors
-    span: {service_name: checkout}
-    aggregation:
-      total: count
-      errors: {count: {where: 'status = error'}}
-    condition: errors / total > 0.5
-";
-    files(&[("rules.yml", text)])
+    files(&[("rules.yml", FAILING)])
 }
 
 /// Failures of the whole of a minute, which break both rules.

@@ -753,6 +753,33 @@ pub(crate) fn files(files: &[(&str, &str)]) -> Vec<SourceFile> {
     files.iter().map(|(name, text)| SourceFile::new(*name, *text)).collect()
 }
 
+/// An exact rule, and one of the grid.
+pub(crate) const FAILING: &str = "
+- name: auth-failures
+  span: {service_name: auth, status: error}
+  group_by: [region]
+  condition: count > 5
+- name: checkout-errors
+  span: {service_name: checkout}
+  aggregation:
+    total: count
+    errors: {count: {where: 'status = error'}}
+  condition: errors / total > 0.5
+";
+
+/// A rule about absence.
+const SILENT: &str = "
+- name: heartbeat-missing
+  span: {service_name: heartbeat}
+  window: 2m
+  condition: count < 1
+";
+
+/// Rules of all three kinds, in one file.
+pub(crate) fn rules_of_all_kinds() -> Vec<SourceFile> {
+    files(&[("rules.yml", &format!("{FAILING}{SILENT}"))])
+}
+
 /// A span of a service that ended at a moment; of one service, region and moment there is one.
 pub(crate) fn span(service: &str, region: &str, status: Status, end: i64) -> Span {
     let mut id = end.unsigned_abs();

@@ -120,7 +120,7 @@ pub fn text_bytes(span: &Span) -> usize {
 /// The attributes of spans: a dictionary column for each promoted key, a map for the rest.
 struct AttributeColumns<'s> {
     index: HashMap<&'s str, usize>,
-    /// What was found of the key that stood at each place in the last spans: neighbours have the same keys.
+    /// The key that stood at each place in the last spans, and its number: neighbours have the same keys.
     found: Vec<(&'s str, Option<usize>)>,
     promoted: Vec<Dictionary<'s>>,
     rest: MapBuilder<StringBuilder, StringBuilder>,
@@ -172,7 +172,7 @@ impl<'s> AttributeColumns<'s> {
     }
 }
 
-/// What spans share: each once, and which of them each row has.
+/// Things that spans share: each once, and by row the place of its own.
 struct Shared<'s, T> {
     all: Vec<&'s T>,
     rows: Vec<usize>,

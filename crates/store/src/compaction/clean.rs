@@ -1,7 +1,7 @@
-//! What nobody reads any more.
+//! Objects that nobody reads any more.
 //!
 //! Readers list, and then read for a while; so everything that could have been read stays for an hour after it was
-//! replaced. What is deleted, and why nobody can need it:
+//! replaced. Objects that are deleted, and the reason for which nobody can need them:
 //!
 //! | object | is deleted once |
 //! | --- | --- |
@@ -23,10 +23,10 @@ use crate::data_file::DataFile;
 use crate::found::{Beside, Found};
 use crate::names::{Content, DataFileName, Hour};
 
-/// How long a replaced object stays, in milliseconds: an evaluation takes less.
+/// Milliseconds that a replaced object stays: an evaluation takes less.
 pub(super) const STAYS_MS: i64 = 3_600_000;
 
-/// What may be deleted of an hour.
+/// The objects of an hour that may be deleted.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Leftovers {
     /// Files that ingest wrote.

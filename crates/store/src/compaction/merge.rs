@@ -35,13 +35,13 @@ pub(super) struct Merged {
     pub(super) name: DataFileName,
     pub(super) parquet: Bytes,
     pub(super) origins: Bytes,
-    /// What each of its files said of itself.
+    /// Its files as they said they were.
     pub(super) opened: Vec<OpenFile>,
     pub(super) duplicates: u64,
     pub(super) conflicts: u64,
 }
 
-/// Why a portion was not merged.
+/// The reason for which a portion was not merged.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum MergeError {
     /// Occurs when one of its files cannot be read.

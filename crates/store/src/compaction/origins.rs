@@ -23,11 +23,11 @@ const SUFFIX: &str = ".json.zst";
 /// The largest object that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 28;
 
-/// Which file each row came from. Files count from 0, as the sidecar lists them.
+/// The file that each row came from. Files count from 0, as the sidecar lists them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origins {
     schema: String,
-    /// How many files there are.
+    /// The number of files.
     files: u32,
     /// Files that spans have in common: the set that is named `files`, `files` + 1, and so on.
     sets: Vec<Vec<u32>>,

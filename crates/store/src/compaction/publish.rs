@@ -18,7 +18,7 @@ use crate::error::StoreError;
 use crate::put::put_if_absent;
 use crate::root::{Root, etag};
 
-/// What became of a sidecar.
+/// The fate of a sidecar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Published {
     /// It counts.

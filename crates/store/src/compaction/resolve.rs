@@ -1,4 +1,4 @@
-//! What lies in the folders of hours → the files that count.
+//! The objects in the folders of hours → the files that count.
 //!
 //! | an hour has | its files are |
 //! | --- | --- |

@@ -23,10 +23,10 @@ use crate::root::Root;
 
 const NS_PER_MS: i64 = 1_000_000;
 
-/// How often a run begins an hour anew because another run was faster.
+/// The most times that a run begins an hour anew because another run was faster.
 const TRIES: u32 = 5;
 
-/// What a run does.
+/// The work that a run is given.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// The time of the run, in nanoseconds since the epoch.
@@ -39,7 +39,7 @@ pub struct Options {
     pub sizes: Sizes,
 }
 
-/// What was done to an hour, or would be.
+/// The work done on an hour, or that would be.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct HourReport {
     /// Its folder below the spans: `date=2026-11-22/hour=11`.
@@ -73,11 +73,11 @@ pub struct HourReport {
 pub struct Skipped {
     /// Its place in the store.
     pub location: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
-/// What was done to all hours.
+/// The work done on all hours.
 #[derive(Debug, Default)]
 pub struct Compacted {
     /// Hours to which something was done, or of which there is something to tell.

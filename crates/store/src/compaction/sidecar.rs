@@ -22,7 +22,7 @@ const MAX_BYTES: u64 = 1 << 29;
 
 const ZSTD_LEVEL: i32 = 9;
 
-/// What was replaced in an hour, by what.
+/// The files that were replaced in an hour, and those that replaced them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sidecar {
     schema: String,
@@ -39,7 +39,7 @@ pub struct Output {
     pub name: String,
     /// Its size in bytes.
     pub size: u64,
-    /// When it was made, by the clock of the run that made it; milliseconds since the epoch.
+    /// The time at which it was made, by the clock of the run that made it; milliseconds since the epoch.
     pub at_ms: i64,
     /// The files whose spans it holds, in the order that its origins count them in.
     pub files: Vec<Replaced>,
@@ -52,14 +52,14 @@ pub struct Replaced {
     pub name: String,
     /// Its size in bytes.
     pub size: u64,
-    /// What proves its bytes: see [`crate::root::etag`].
+    /// The proof of its bytes: see [`crate::root::etag`].
     pub etag: String,
     /// The store's tag of its content, as it was listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
-    /// When it was written; milliseconds since the epoch.
+    /// The time at which it was written; milliseconds since the epoch.
     pub modified_ms: i64,
-    /// When its raw object was written; milliseconds since the epoch.
+    /// The time at which its raw object was written; milliseconds since the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ingested_at_ms: Option<i64>,
     /// The counts of ingest.
@@ -75,7 +75,7 @@ pub struct Replaced {
 pub struct Older {
     /// Its name.
     pub name: String,
-    /// What proves its bytes.
+    /// The proof of its bytes.
     pub etag: String,
 }
 
@@ -83,7 +83,7 @@ fn is_nothing(counts: &FileCounts) -> bool {
     *counts == FileCounts::default()
 }
 
-/// Why an object is no sidecar that this version reads.
+/// The reason for which an object is no sidecar that this version reads.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
     /// Occurs when it cannot be decompressed.

@@ -1,6 +1,6 @@
-//! How much is done to make a data file small.
+//! The work that goes into making a data file small.
 
-/// The work that goes into making a data file small.
+/// A measure of that work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Packing {
     /// Zstandard: for files that are kept.

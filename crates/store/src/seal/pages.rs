@@ -29,7 +29,7 @@ pub(super) struct Page {
     pub(super) data: Bytes,
 }
 
-/// What is known of one column of the row group.
+/// One column of the row group so far.
 #[derive(Default)]
 struct Column {
     /// The header whose page comes next.

@@ -44,10 +44,10 @@ pub(crate) struct SealedWriter {
     file: File,
 }
 
-/// What is written of the file.
+/// The file so far.
 struct File {
     bytes: Vec<u8>,
-    /// What goes into [`PAGES`].
+    /// The checksums that go into [`PAGES`].
     sums: Vec<u8>,
     groups: Vec<RowGroupMetaData>,
     column_indexes: Vec<Vec<ColumnIndexMetaData>>,
@@ -190,7 +190,7 @@ fn close(behind: &mut [u8], behind_pages: usize) -> Result<(), ParquetError> {
     Ok(())
 }
 
-/// What is written behind so many bytes of pages.
+/// Bytes that follow so many bytes of pages.
 struct Behind {
     pages: usize,
     bytes: Vec<u8>,
