@@ -66,6 +66,14 @@ struct StoredPane {
     sums: Vec<(u32, Vec<Summary>)>,
 }
 
+impl Stored {
+    /// Returns whether every sum has a group.
+    fn has_its_groups(&self) -> bool {
+        let mut places = self.panes.iter().flat_map(|pane| &pane.sums).map(|(place, _)| *place);
+        places.all(|place| usize::try_from(place).is_ok_and(|place| place < self.groups.len()))
+    }
+}
+
 impl Panes {
     /// Returns what another process needs to go on: of each rule, all that its last look used; `None` where no window is long.
     ///
@@ -170,5 +178,39 @@ fn unpacked(bytes: &[u8]) -> Result<Vec<Stored>, StoredPanesError> {
         return Err(StoredPanesError::Damaged);
     }
     let bytes = zstd::stream::decode_all(packed)?;
-    Ok(rmp_serde::from_slice(&bytes).map_err(std::io::Error::other)?)
+    let stored: Vec<Stored> = rmp_serde::from_slice(&bytes).map_err(std::io::Error::other)?;
+    // A group left out would be spans that are not counted.
+    if stored.iter().all(Stored::has_its_groups) { Ok(stored) } else { Err(StoredPanesError::Damaged) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(place: u32) -> Vec<Stored> {
+        let sums = vec![(place, vec![Summary::Count(3)])];
+        let panes = vec![StoredPane { cell: 7, of: Held([1; 16]), sums }];
+        vec![Stored { rule: "hash".to_owned(), size: 60, groups: vec![vec![None]], panes }]
+    }
+
+    #[test]
+    fn stored_panes_are_known_again_or_refused_as_a_whole() {
+        let sound = packed(&stored(0)).unwrap();
+        let panes = Panes::default();
+        panes.add(&sound).unwrap();
+        assert_eq!(panes.recent().unwrap().as_deref(), Some(sound.as_slice()));
+        let mut flipped = sound.clone();
+        flipped[sound.len() - 1] ^= 1;
+        let other = [b"fluo.panes/v0\n", sound.as_slice()].concat();
+        let nameless = packed(&stored(1)).unwrap();
+        for (scenario, bytes, expected) in [
+            ("a bit is flipped", flipped.as_slice(), StoredPanesError::Damaged),
+            ("it is cut off", &sound[..FORM.len() + 9], StoredPanesError::Damaged),
+            ("another version wrote it", &other, StoredPanesError::Version),
+            ("a sum has no group", &nameless, StoredPanesError::Damaged),
+        ] {
+            let refused = Panes::default().add(bytes).unwrap_err();
+            assert_eq!(refused.to_string(), expected.to_string(), "{scenario}");
+        }
+    }
 }
