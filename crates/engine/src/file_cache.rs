@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef};
 use datafusion::execution::cache::default_cache::DefaultCache;
 use datafusion::execution::cache::{Cache, CacheValue};
-use fluo_store::{FileFault, Footer};
+use fluo_store::{FileFault, Footer, Schemas};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
@@ -26,6 +26,7 @@ pub(crate) const FEW_ROWS: u64 = 16_384;
 /// Footers and columns of the data files of a store.
 pub(crate) struct FileCache {
     store: Arc<dyn ObjectStore>,
+    pub(crate) schemas: Schemas,
     footers: DefaultCache<Path, Kept<Arc<Footer>>>,
     columns: DefaultCache<Path, Kept<Arc<BTreeMap<String, ArrayRef>>>>,
 }
@@ -54,7 +55,12 @@ impl fmt::Debug for FileCache {
 impl FileCache {
     /// Of a store, of which nothing is known.
     pub(crate) fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store, footers: DefaultCache::new(FOOTERS), columns: DefaultCache::new(COLUMNS) }
+        Self {
+            store,
+            schemas: Schemas::default(),
+            footers: DefaultCache::new(FOOTERS),
+            columns: DefaultCache::new(COLUMNS),
+        }
     }
 
     /// The store.
@@ -78,7 +84,7 @@ impl FileCache {
         if let Some(kept) = self.footers.get(location).filter(|kept| kept.size == size) {
             return Ok(kept.what);
         }
-        let footer = Arc::new(Footer::read(self.store.as_ref(), location, size).await?);
+        let footer = Arc::new(Footer::read(self.store.as_ref(), location, size, &self.schemas).await?);
         self.keep(location, size, Arc::clone(&footer));
         Ok(footer)
     }

@@ -9,17 +9,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::compute::BatchCoalescer;
+use arrow::datatypes::{Schema, SchemaRef};
+use fluo_spans::layout::Layout;
 use fluo_store::guard::{guarded, guarded_stream};
-use fluo_store::{FileFault, FileReader, Footer};
+use fluo_store::{FileFault, FileReader, Footer, arrow_metadata};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectMeta;
 use object_store::path::Path;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
-use parquet::arrow::{ProjectionMask, parquet_to_arrow_schema};
 use parquet::errors::Result;
 
 use crate::error::EngineError;
@@ -43,10 +43,9 @@ const FEW_FILES: usize = 4;
 pub(crate) struct Files {
     pub(crate) cache: Arc<FileCache>,
     pub(crate) shared: Vec<FileOf>,
-    /// The columns of the layout.
+    pub(crate) layout: Layout,
+    /// The columns that are read, in the layout's order.
     pub(crate) schema: SchemaRef,
-    /// Names of those that are read.
-    pub(crate) columns: BTreeSet<String>,
     pub(crate) sought: Sought,
 }
 
@@ -73,11 +72,11 @@ impl Files {
         };
         (0..threads)
             .map(|_| {
-                stream::iter(shares(Arc::clone(&next), Arc::clone(&files)))
+                let batches = stream::iter(shares(Arc::clone(&next), Arc::clone(&files)))
                     .map(|(files, share)| async move { files.open(share).await })
                     .buffered(AHEAD)
-                    .try_flatten()
-                    .boxed()
+                    .try_flatten();
+                coalesced(batches.boxed(), &files.schema)
             })
             .collect()
     }
@@ -93,7 +92,7 @@ impl Files {
         }
         let row_groups = (0..metadata.num_row_groups()).skip(share.nth).step_by(share.of);
         let chosen = self.sought.within(metadata, row_groups, only.as_deref());
-        let mut batches = self.read(file, &footer, &self.columns, chosen)?;
+        let mut batches = self.read(file, footer, chosen)?;
         let first = batches.next().await;
         Ok(stream::iter(first).chain(batches).boxed())
     }
@@ -105,34 +104,37 @@ impl Files {
         footer: Arc<Footer>,
     ) -> std::result::Result<Batches, EngineError> {
         let known = self.cache.columns(&file.location, file.size);
-        let is_missing = |name: &&String| !known.contains_key(*name);
-        let missing: BTreeSet<String> = self.columns.iter().filter(is_missing).cloned().collect();
+        let names = || Schema::fields(&self.schema).iter().map(|field| field.name());
+        let missing: BTreeSet<String> = names().filter(|name| !known.contains_key(*name)).cloned().collect();
         let mut columns = Arc::clone(&known);
         if !missing.is_empty() {
-            let row_groups = (0..footer.for_readers().num_row_groups()).collect();
-            let all = Chosen { row_groups, rows: None };
-            let read: Vec<RecordBatch> = self.read(file, &footer, &missing, all)?.try_collect().await?;
-            if let Some(first) = read.first() {
-                let all = concat_batches(&first.schema(), &read)?;
-                let schema = all.schema();
-                let names = Schema::fields(&schema).iter().map(|field| field.name().clone());
-                Arc::make_mut(&mut columns).extend(names.zip(all.columns().iter().cloned()));
-                self.cache.keep_columns(&file.location, file.size, Arc::clone(&columns));
-            }
+            let selection = footer.schema().selected(&self.layout, &missing);
+            let selection = selection.map_err(|error| of_file(&file.location, error))?;
+            let store = Arc::clone(self.cache.store());
+            let reader = FileReader::new(store, file.location.clone(), file.size, footer);
+            let read = reader.whole_columns(&selection).await.map_err(EngineError::File)?;
+            let schema = read.schema();
+            let read = Schema::fields(&schema)
+                .iter()
+                .map(|field| field.name().clone())
+                .zip(read.columns().iter().cloned());
+            Arc::make_mut(&mut columns).extend(read);
+            self.cache.keep_columns(&file.location, file.size, Arc::clone(&columns));
         }
-        let found = self.columns.iter().filter_map(|name| Some((name, Arc::clone(columns.get(name)?))));
-        let batch = RecordBatch::try_from_iter(found)?;
+        let found =
+            names().map(|name| columns.get(name).cloned().ok_or_else(|| EngineError::Column(name.clone())));
+        let found = found.collect::<std::result::Result<Vec<_>, _>>()?;
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), found)?;
         let starts = (0..batch.num_rows()).step_by(BATCH);
         let part = move |start: usize| batch.slice(start, BATCH.min(batch.num_rows() - start));
         Ok(stream::iter(starts.map(part).map(Ok).collect::<Vec<_>>()).boxed())
     }
 
-    /// Reads some columns of some rows of a file.
+    /// Reads some rows of a file.
     fn read(
         &self,
         file: &ObjectMeta,
-        footer: &Arc<Footer>,
-        columns: &BTreeSet<String>,
+        footer: Arc<Footer>,
         chosen: Chosen,
     ) -> std::result::Result<Batches, EngineError> {
         if chosen.row_groups.is_empty() {
@@ -140,11 +142,11 @@ impl Files {
         }
         let location = file.location.clone();
         let open = || -> Result<_> {
-            let metadata = self.typed(Arc::clone(footer.for_readers()))?;
-            let columns = columns.iter().map(String::as_str);
-            let columns = ProjectionMask::columns(metadata.parquet_schema(), columns);
+            let metadata = arrow_metadata(&footer, &self.layout)?;
+            let names = Schema::fields(&self.schema).iter().map(|field| field.name().as_str());
+            let columns = ProjectionMask::columns(metadata.parquet_schema(), names);
             let store = Arc::clone(self.cache.store());
-            let reader = FileReader::new(store, location.clone(), file.size, Arc::clone(footer));
+            let reader = FileReader::new(store, location.clone(), file.size, footer);
             let mut builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata)
                 .with_projection(columns)
                 .with_row_groups(chosen.row_groups)
@@ -158,24 +160,35 @@ impl Files {
             Ok(batches) => batches.map_err(|error| of_file(&location, error))?,
             Err(panic) => return Err(of_file(&location, panic)),
         };
+        let schema = Arc::clone(&self.schema);
         let batches = guarded_stream(batches.boxed()).map(move |batch| match batch {
-            Ok(batch) => batch.map_err(|error| of_file(&location, error)),
+            Ok(batch) => {
+                let batch = batch.map_err(|error| of_file(&location, error))?;
+                Ok(RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec())?)
+            }
             Err(panic) => Err(of_file(&location, panic)),
         });
         Ok(batches.boxed())
     }
+}
 
-    /// A file's columns, in the types of the layout. What a file itself says of Arrow's types is not looked at: nothing
-    /// vouches for it in every file.
-    fn typed(&self, metadata: Arc<parquet::file::metadata::ParquetMetaData>) -> Result<ArrowReaderMetadata> {
-        let found = parquet_to_arrow_schema(metadata.file_metadata().schema_descr(), None)?;
-        let fields = found.fields().iter().map(|field| match self.schema.field_with_name(field.name()) {
-            Ok(known) => Arc::new(Field::clone(field).with_data_type(known.data_type().clone())),
-            Err(_) => Arc::clone(field),
-        });
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new().with_schema(schema))
-    }
+/// The same rows in fewer batches: those of small files put together.
+fn coalesced(batches: Batches, schema: &SchemaRef) -> Batches {
+    let coalescer =
+        BatchCoalescer::new(Arc::clone(schema), BATCH).with_biggest_coalesce_batch_size(Some(BATCH / 2));
+    stream::try_unfold((batches, coalescer), |(mut batches, mut coalescer)| async move {
+        loop {
+            if let Some(batch) = coalescer.next_completed_batch() {
+                return Ok(Some((batch, (batches, coalescer))));
+            }
+            match batches.try_next().await? {
+                Some(batch) => coalescer.push_batch(batch)?,
+                None if coalescer.is_empty() => return Ok(None),
+                None => coalescer.finish_buffered_batch()?,
+            }
+        }
+    })
+    .boxed()
 }
 
 /// The fault of the file in which something went wrong.

@@ -220,7 +220,7 @@ impl DataFiles {
 
     async fn one(&self, file: &DataFile) -> Result<OpenFile, FileFault> {
         let cache = &self.cache;
-        let (mut opened, footer) = open(cache.store(), file).await?;
+        let (mut opened, footer) = open(cache.store(), file, &cache.schemas).await?;
         cache.opened(&file.location, file.size, footer);
         let mut known = self.known();
         if known.files.len() >= MOST_KNOWN {

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use datafusion::prelude::SessionContext;
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::span_schema;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 
 use crate::error::EngineError;
 use crate::files::{Batches, Files};
@@ -77,35 +77,12 @@ impl Part {
                 let files = Files {
                     cache: Arc::clone(cache),
                     shared: needed,
-                    schema: span_schema(&self.layout),
-                    columns: Schema::fields(&columns.schema).iter().map(|it| it.name().clone()).collect(),
+                    layout: self.layout.clone(),
+                    schema: Arc::clone(&columns.schema),
                     sought: sought.clone(),
                 };
-                let conforming = |batches: Batches| {
-                    let schema = Arc::clone(&columns.schema);
-                    let conform = move |batch: RecordBatch| std::future::ready(conform(&batch, &schema));
-                    batches.and_then(conform).boxed()
-                };
-                Ok(files.streams(threads).into_iter().map(conforming).collect())
+                Ok(files.streams(threads))
             }
         }
     }
-}
-
-/// A batch with the columns of `schema` by name, in its types.
-fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, EngineError> {
-    if Schema::fields(&batch.schema()) == schema.fields() {
-        return Ok(batch.clone());
-    }
-    let columns = schema
-        .fields()
-        .iter()
-        .map(|field| {
-            let column = batch
-                .column_by_name(field.name())
-                .ok_or_else(|| EngineError::Column(field.name().clone()))?;
-            Ok(arrow::compute::cast(column, field.data_type())?)
-        })
-        .collect::<Result<_, EngineError>>()?;
-    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
 }

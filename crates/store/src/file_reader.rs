@@ -1,5 +1,6 @@
 //! Bytes of a data file for readers of Parquet, each page checked before it is handed on.
 
+use std::error::Error;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ParquetMetaData;
 
 use crate::fault::FileFault;
+use crate::file_schema::FileSchema;
 use crate::footer::Footer;
 
 /// Reads a file whose footer is known. Its errors are, or lead to, a [`FileFault`].
@@ -31,7 +33,25 @@ impl FileReader {
         Self { store, location, size, footer }
     }
 
-    async fn ranges(&self, asked: &[Range<u64>]) -> std::result::Result<Vec<Bytes>, FileFault> {
+    /// What readers may go by of what the file says.
+    pub(crate) fn metadata(&self) -> &Arc<ParquetMetaData> {
+        self.footer.for_readers()
+    }
+
+    /// Its columns.
+    pub fn schema(&self) -> &FileSchema {
+        self.footer.schema()
+    }
+
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.footer.is_sealed()
+    }
+
+    pub(crate) fn corrupt(&self, error: impl Error + Send + Sync + 'static) -> FileFault {
+        FileFault::corrupt(&self.location, error)
+    }
+
+    pub(crate) async fn ranges(&self, asked: &[Range<u64>]) -> std::result::Result<Vec<Bytes>, FileFault> {
         if asked.iter().any(|range| range.start > range.end || range.end > self.size) {
             return Err(FileFault::corrupt(&self.location, "it names bytes that lie behind its end"));
         }
@@ -77,7 +97,7 @@ impl AsyncFileReader for FileReader {
         &'a mut self,
         _options: Option<&'a ArrowReaderOptions>,
     ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>>> {
-        let metadata = Arc::clone(self.footer.for_readers());
+        let metadata = Arc::clone(self.metadata());
         async move { Ok(metadata) }.boxed()
     }
 }

@@ -14,9 +14,12 @@ use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::{
+    PageIndexPolicy, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader,
+};
 
 use crate::fault::FileFault;
+use crate::file_schema::{FileSchema, Schemas};
 use crate::guard::guarded;
 use crate::seal::{Broken, Pages, Seal};
 
@@ -34,16 +37,22 @@ pub struct Footer {
     /// Where each page of a sealed file lies, and what its bytes must be.
     pages: Option<Pages>,
     for_readers: Arc<ParquetMetaData>,
+    schema: Arc<FileSchema>,
 }
 
 impl Footer {
-    /// Reads the footer of a file of known size.
+    /// Reads the footer of a file of known size. `schemas`: those that were met in the store.
     ///
     /// # Errors
     ///
     /// [`FileFault::Unavailable`] where requests fail, or the file is of another size now; [`FileFault::Corrupt`]
     /// where it is no Parquet, or not what was written.
-    pub async fn read(store: &dyn ObjectStore, location: &Path, size: u64) -> Result<Self, FileFault> {
+    pub async fn read(
+        store: &dyn ObjectStore,
+        location: &Path,
+        size: u64,
+        schemas: &Schemas,
+    ) -> Result<Self, FileFault> {
         let end = End { store, location, size };
         let mut tail = end.from(size.saturating_sub(PROBABLY_ENOUGH)).await?;
         let Some((_, [a, b, c, d, b'P', b'A', b'R', b'1'])) = tail.split_last_chunk() else {
@@ -64,14 +73,19 @@ impl Footer {
         }
         // Without a seal, not even the place of page indexes is known for certain.
         let indexes = if seal.is_some() { PageIndexPolicy::Optional } else { PageIndexPolicy::Skip };
-        let metadata = parsed(&tail, size, indexes).map_err(|error| FileFault::corrupt(location, error))?;
+        let footer = end.part(&tail, from);
+        let known = schemas.of(footer);
+        let options = known.as_ref().map(|schema| schema.options());
+        let metadata =
+            parsed(&tail, size, indexes, options).map_err(|error| FileFault::corrupt(location, error))?;
+        let schema = known.unwrap_or_else(|| schemas.keep(footer, &metadata));
         let metadata = Arc::new(metadata);
         let pages = seal.map(|_| Pages::of(&metadata)).transpose().map_err(broken)?;
         let for_readers = match pages {
             Some(_) => Arc::clone(&metadata),
             None => Arc::new(without_claims(&metadata).map_err(|error| FileFault::corrupt(location, error))?),
         };
-        Ok(Self { metadata, pages, for_readers })
+        Ok(Self { metadata, pages, for_readers, schema })
     }
 
     /// What it says, whether or not anything vouches for it.
@@ -82,6 +96,11 @@ impl Footer {
     /// What readers may go by: of a file without a seal, nothing that is said of values.
     pub fn for_readers(&self) -> &Arc<ParquetMetaData> {
         &self.for_readers
+    }
+
+    /// Its columns.
+    pub fn schema(&self) -> &FileSchema {
+        &self.schema
     }
 
     /// Returns whether checksums vouch for what it says, and for every page.
@@ -149,9 +168,15 @@ impl End<'_> {
     }
 }
 
-fn parsed(tail: &Bytes, size: u64, indexes: PageIndexPolicy) -> Result<ParquetMetaData, ParquetError> {
+fn parsed(
+    tail: &Bytes,
+    size: u64,
+    indexes: PageIndexPolicy,
+    options: Option<ParquetMetaDataOptions>,
+) -> Result<ParquetMetaData, ParquetError> {
     let parsing = || {
-        let mut reader = ParquetMetaDataReader::new().with_page_index_policy(indexes);
+        let mut reader =
+            ParquetMetaDataReader::new().with_page_index_policy(indexes).with_metadata_options(options);
         reader.try_parse_sized(tail, size)?;
         reader.finish()
     };

@@ -18,8 +18,10 @@
 //! | [`records`] | what was found, what evaluations did ↔ objects |
 //! | [`names`] | what a file holds ↔ its name; which of several files counts |
 //! | [`mod@footer`] | the end of a data file → what it says of itself, checked |
+//! | [`file_schema`] | the columns that a footer names → the same, known once for all files that have them |
 //! | [`open_file`] | a data file → one that can be read, or its [`fault`] |
 //! | [`file_reader`] | ranges of a data file → its bytes, checked |
+//! | `whole_columns` | some columns of a small data file → Arrow's, in one piece |
 //! | [`guard`] | work that may panic on what a file holds → a result |
 //! | `data_file`, `found` | an object's name → a data file, or what else it is |
 //! | [`mod@list`] | a root → its data files, and what else lies there |
@@ -39,6 +41,7 @@ pub mod error;
 mod failing;
 pub mod fault;
 pub mod file_reader;
+pub mod file_schema;
 pub mod folder;
 pub mod footer;
 mod found;
@@ -56,7 +59,9 @@ pub mod records;
 pub mod root;
 pub mod s3;
 mod seal;
+mod thrift;
 pub mod versioned;
+mod whole_columns;
 pub mod whole_files;
 
 pub use counts::FileCounts;
@@ -64,12 +69,13 @@ pub use data_file::{CompactedFile, DataFile, Foreign, Listing, Within};
 pub use error::{Class, StoreError};
 pub use fault::FileFault;
 pub use file_reader::FileReader;
+pub use file_schema::Schemas;
 pub use folder::Folder;
 pub use footer::Footer;
 pub use ingest::{IngestOptions, Ingested, Written, WrittenFile, ingest_object, write_spans};
 pub use list::{list, list_hours, list_range, newly_arrived, resolve_root};
 pub use names::{Content, DataFileName, Hour, hours_of};
-pub use open_file::{OpenFile, ingested_at_ms, open};
+pub use open_file::{OpenFile, arrow_metadata, ingested_at_ms, open};
 pub use parquet_write::Packing;
 pub use put::{Put, put_if_absent};
 pub use root::{Root, etag, open_root};

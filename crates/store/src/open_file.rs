@@ -28,6 +28,7 @@ use crate::counts::FileCounts;
 use crate::data_file::{DataFile, Within};
 use crate::fault::FileFault;
 use crate::file_reader::FileReader;
+use crate::file_schema::Schemas;
 use crate::footer::Footer;
 use crate::guard::{guarded, guarded_stream};
 use crate::names::DataFileName;
@@ -50,7 +51,7 @@ pub struct OpenFile {
     pub unique: bool,
 }
 
-/// Opens a data file, and returns it with its footer.
+/// Opens a data file, and returns it with its footer. `schemas`: those that were met in the store.
 ///
 /// # Errors
 ///
@@ -59,8 +60,9 @@ pub struct OpenFile {
 pub async fn open(
     store: &Arc<dyn ObjectStore>,
     file: &DataFile,
+    schemas: &Schemas,
 ) -> Result<(OpenFile, Arc<Footer>), FileFault> {
-    let footer = Arc::new(Footer::read(store.as_ref(), &file.location, file.size).await?);
+    let footer = Arc::new(Footer::read(store.as_ref(), &file.location, file.size, schemas).await?);
     let corrupt = |wrong: Wrong| FileFault::corrupt(&file.location, wrong);
     let layout = layout(&footer).ok_or_else(|| FileFault::foreign(&file.location, Wrong::Schema))?;
     let said = guarded(|| Said::of(&footer)).map_err(|panic| FileFault::corrupt(&file.location, panic))?;
@@ -93,7 +95,7 @@ pub async fn ingested_at_ms(store: &dyn ObjectStore, file: &DataFile) -> Result<
     if let Some(replaced) = file.within.as_ref().and_then(Within::replaced) {
         return Ok(replaced.ingested_at_ms);
     }
-    let footer = Footer::read(store, &file.location, file.size).await?;
+    let footer = Footer::read(store, &file.location, file.size, &Schemas::default()).await?;
     let said = guarded(|| Said::of(&footer)).map_err(|panic| FileFault::corrupt(&file.location, panic))?;
     Ok(said.ingested_at_ms)
 }
@@ -245,7 +247,7 @@ fn layout(footer: &Footer) -> Option<Layout> {
     let value = |key: &str| pairs.iter().find(|pair| pair.key == key)?.value.as_deref();
     let layout = Layout::from_metadata(value)?;
     // The columns themselves have the last word: what is said of them is not what is read.
-    arrow_metadata(footer, &layout).is_ok().then_some(layout)
+    footer.schema().fits(&layout, || arrow_metadata(footer, &layout).is_ok()).then_some(layout)
 }
 
 /// Returns whether a footer vouches that no span stands in its file twice. Programs that merge files copy what their
@@ -327,4 +329,4 @@ fn words(column: &dyn Array, name: &'static str, all: &[&str]) -> Result<(), Wro
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -11,6 +11,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::data_file::DataFile;
+use crate::file_schema::Schemas;
 use crate::open_file::{arrow_metadata, open};
 
 /// The spans of a data file, in its order.
@@ -20,7 +21,7 @@ pub(crate) async fn read_back(parquet: Bytes) -> Vec<Span> {
     let size = parquet.len() as u64;
     store.put(&location, parquet.clone().into()).await.unwrap();
     let file = DataFile { location, size, e_tag: None, last_modified_ms: 0, name: None, within: None };
-    let (file, footer) = open(&store, &file).await.unwrap();
+    let (file, footer) = open(&store, &file, &Schemas::default()).await.unwrap();
     let metadata = arrow_metadata(&footer, &file.layout).unwrap();
     let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(parquet, metadata).build().unwrap();
     reader.flat_map(|batch| from_batch(&batch.unwrap()).unwrap()).collect()

@@ -17,11 +17,13 @@
 mod check;
 mod header;
 mod pages;
+mod unpack;
 mod write;
 
 use parquet::errors::ParquetError;
 
 pub(crate) use check::{Broken, Pages, Seal};
+pub(crate) use unpack::Unpacker;
 pub(crate) use write::SealedWriter;
 
 /// Key of the checksums of pages: base64 of four bytes each, little-endian.

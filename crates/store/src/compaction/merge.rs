@@ -26,6 +26,7 @@ use crate::counts::FileCounts;
 use crate::data_file::DataFile;
 use crate::error::StoreError;
 use crate::fault::FileFault;
+use crate::file_schema::Schemas;
 use crate::names::{Content, DataFileName};
 use crate::open_file::OpenFile;
 use crate::parquet_write::{Packing, SpanFileWriter};
@@ -59,11 +60,13 @@ pub(super) async fn merge(
     generation: u32,
     sizes: &Sizes,
 ) -> Result<Merged, MergeError> {
-    let layout = newest_layout(store, portion).await?;
+    let schemas = Schemas::default();
+    let layout = newest_layout(store, portion, &schemas).await?;
     let files: Vec<&DataFile> = portion.iter().map(|candidate| &candidate.file).collect();
     let mut sweep = Sweep {
         sizes,
         ahead: Ahead::new(store, &files),
+        schemas,
         pending: Pending::default(),
         opened: vec![None; files.len()],
         files,
@@ -115,11 +118,17 @@ pub(super) fn compression(source: std::io::Error) -> StoreError {
 }
 
 /// The newest layout: that of this version, or of the newest file, where another version wrote it.
-async fn newest_layout(store: &Arc<dyn ObjectStore>, portion: &[Candidate]) -> Result<Layout, FileFault> {
+async fn newest_layout(
+    store: &Arc<dyn ObjectStore>,
+    portion: &[Candidate],
+    schemas: &Schemas,
+) -> Result<Layout, FileFault> {
     let builtin = Layout::builtin();
     let newest = portion.iter().max_by_key(|candidate| candidate.name.layout);
     match newest.filter(|newest| newest.name.layout > builtin.number) {
-        Some(newest) => Ok(crate::open_file::open(store, &newest.file).await?.0.layout.as_ref().clone()),
+        Some(newest) => {
+            Ok(crate::open_file::open(store, &newest.file, schemas).await?.0.layout.as_ref().clone())
+        }
         None => Ok(builtin),
     }
 }
@@ -161,6 +170,7 @@ struct Sweep<'a> {
     sizes: &'a Sizes,
     files: Vec<&'a DataFile>,
     ahead: Ahead,
+    schemas: Schemas,
     pending: Pending,
     opened: Vec<Option<OpenFile>>,
     waiting: Vec<Row>,
@@ -207,7 +217,7 @@ impl Sweep<'_> {
         let is_first = self.opened[at].is_none();
         let from = if is_first { i64::MIN } else { from };
         let store = self.ahead.store_of(at).await?;
-        let (opened, mut batches) = batches(&store, file).await?;
+        let (opened, mut batches) = batches(&store, file, &self.schemas).await?;
         let last = opened.ends.as_ref().map(|ends| *ends.end());
         self.opened[at] = Some(opened);
         while let Some(batch) = batches.try_next().await? {

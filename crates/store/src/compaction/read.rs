@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use crate::data_file::DataFile;
 use crate::fault::FileFault;
 use crate::file_reader::FileReader;
+use crate::file_schema::Schemas;
 use crate::guard::{guarded, guarded_stream};
 use crate::open_file::{OpenFile, arrow_metadata, open};
 
@@ -36,8 +37,9 @@ pub(super) type Batches = BoxStream<'static, Result<RecordBatch, FileFault>>;
 pub(super) async fn batches(
     store: &Arc<dyn ObjectStore>,
     file: &DataFile,
+    schemas: &Schemas,
 ) -> Result<(OpenFile, Batches), FileFault> {
-    let (opened, footer) = open(store, file).await?;
+    let (opened, footer) = open(store, file, schemas).await?;
     let location = file.location.clone();
     let build = || -> Result<_, ParquetError> {
         let metadata = arrow_metadata(&footer, &opened.layout)?;

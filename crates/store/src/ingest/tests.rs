@@ -12,6 +12,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::*;
 use crate::counts::FileCounts;
+use crate::file_schema::Schemas;
 use crate::list::list;
 use crate::open_file::{OpenFile, open};
 use crate::read_back::read_back;
@@ -190,7 +191,7 @@ async fn opened(store: &dyn ObjectStore, file: &WrittenFile) -> OpenFile {
     let copy: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
     let bytes = store.get(&file.location).await.unwrap().bytes().await.unwrap();
     copy.put(&file.location, bytes.into()).await.unwrap();
-    open(&copy, &found).await.unwrap().0
+    open(&copy, &found, &Schemas::default()).await.unwrap().0
 }
 
 #[tokio::test]

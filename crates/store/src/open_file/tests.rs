@@ -48,8 +48,8 @@ fn span(at: i64) -> Span {
     }
 }
 
-fn spans() -> Vec<Span> {
-    (0..9).map(span).collect()
+pub(crate) fn spans(count: i64) -> Vec<Span> {
+    (0..count).map(span).collect()
 }
 
 const ENDS: RangeInclusive<i64> = NOON..=NOON + 8_000_000;
@@ -61,7 +61,7 @@ fn name() -> DataFileName {
 /// The columns of the spans, one of them replaced; as Parquet without a seal, with all that is said of a sealed file.
 fn unsealed(replaced: &str, with: Option<ArrayRef>) -> Vec<u8> {
     let layout = Layout::builtin();
-    let batch = to_batch(&spans(), 7, &layout).unwrap();
+    let batch = to_batch(&spans(9), 7, &layout).unwrap();
     let mut arrays = batch.columns().to_vec();
     if let Some(with) = with {
         let at = batch.schema_ref().index_of(replaced).unwrap();
@@ -111,7 +111,8 @@ async fn opened(bytes: Vec<u8>, name: Option<DataFileName>) -> Result<(OpenFile,
     let size = bytes.len() as u64;
     store.put(&location, bytes.into()).await.unwrap();
     let store: Arc<dyn ObjectStore> = store;
-    open(&store, &DataFile { location, size, e_tag: None, last_modified_ms: 0, name, within: None }).await
+    let file = DataFile { location, size, e_tag: None, last_modified_ms: 0, name, within: None };
+    open(&store, &file, &Schemas::default()).await
 }
 
 /// What is said to be wrong with a damaged file.
@@ -125,7 +126,7 @@ fn why(opened: Result<(OpenFile, Arc<Footer>), FileFault>, scenario: &str) -> St
 #[tokio::test]
 async fn a_sealed_file_is_opened_by_its_footer() {
     let (file, footer) =
-        opened(to_parquet(&spans(), 7, &Layout::builtin()).unwrap(), Some(name())).await.unwrap();
+        opened(to_parquet(&spans(9), 7, &Layout::builtin()).unwrap(), Some(name())).await.unwrap();
     let expected = OpenFile {
         layout: Arc::new(Layout::builtin()),
         ends: Some(ENDS),
@@ -158,7 +159,7 @@ async fn a_file_with_a_span_twice_does_not_say_that_it_holds_none_twice() {
     for (scenario, more, unique) in
         [("a copy", span(3), false), ("one that differs", renamed, false), ("another end", ended_later, true)]
     {
-        let spans: Vec<Span> = spans().into_iter().chain([more]).collect();
+        let spans: Vec<Span> = spans(9).into_iter().chain([more]).collect();
         let (file, _) = opened(to_parquet(&spans, 7, &Layout::builtin()).unwrap(), None).await.unwrap();
         assert_eq!((file.rows, file.unique), (10, unique), "{scenario}");
     }
@@ -184,7 +185,7 @@ async fn a_name_that_lies_is_found_out() {
         ("another hour", of(0..=1, 9, 1), "its name says ends from"),
     ];
     for (scenario, name, expected) in cases {
-        for bytes in [to_parquet(&spans(), 7, &Layout::builtin()).unwrap(), unsealed("", None)] {
+        for bytes in [to_parquet(&spans(9), 7, &Layout::builtin()).unwrap(), unsealed("", None)] {
             let told = why(opened(bytes, Some(name.clone())).await, scenario);
             assert!(told.starts_with(expected), "{scenario}: {told}");
         }
@@ -255,7 +256,7 @@ async fn what_is_no_parquet_is_damaged_and_parquet_of_others_is_foreign() {
 /// The sealed file cut anywhere is never a sound one.
 #[tokio::test]
 async fn a_file_that_was_cut_is_damaged() {
-    let whole = to_parquet(&spans(), 7, &Layout::builtin()).unwrap();
+    let whole = to_parquet(&spans(9), 7, &Layout::builtin()).unwrap();
     for length in (0..whole.len()).step_by(97).chain(whole.len() - 9..whole.len()) {
         why(opened(whole[..length].to_vec(), Some(name())).await, &format!("{length} bytes"));
     }
@@ -277,7 +278,7 @@ async fn a_panic_of_a_reader_is_the_file_s_fault() {
 
 #[tokio::test]
 async fn a_request_that_fails_says_nothing_of_the_file() {
-    for bytes in [to_parquet(&spans(), 7, &Layout::builtin()).unwrap(), unsealed("", None)] {
+    for bytes in [to_parquet(&spans(9), 7, &Layout::builtin()).unwrap(), unsealed("", None)] {
         let store = Failing::new();
         let location = Path::from("spans/x.parquet");
         let size = bytes.len() as u64;
@@ -291,22 +292,24 @@ async fn a_request_that_fails_says_nothing_of_the_file() {
         };
         store.put(&location, bytes.into()).await.unwrap();
         let as_store: Arc<dyn ObjectStore> = Arc::clone(&store) as _;
+        let schemas = Schemas::default();
         for outage in Outage::ALL {
             store.outage(Some(outage));
-            let fault = open(&as_store, &file).await.unwrap_err();
+            let fault = open(&as_store, &file, &schemas).await.unwrap_err();
             assert!(fault.is_unavailable(), "{outage:?}: {fault:?}");
             assert_eq!(fault.location(), &location);
         }
         store.outage(None);
         let longer = DataFile { size: size + 10, ..file.clone() };
-        assert!(open(&as_store, &longer).await.unwrap_err().is_unavailable(), "it is still being written");
-        assert!(open(&as_store, &file).await.is_ok(), "it is asked for again");
+        let fault = open(&as_store, &longer, &schemas).await.unwrap_err();
+        assert!(fault.is_unavailable(), "it is still being written");
+        assert!(open(&as_store, &file, &schemas).await.is_ok(), "it is asked for again");
     }
 }
 
 #[tokio::test]
 async fn pages_of_a_sealed_file_are_checked_as_they_are_read() {
-    let whole = to_parquet(&spans(), 7, &Layout::builtin()).unwrap();
+    let whole = to_parquet(&spans(9), 7, &Layout::builtin()).unwrap();
     let (file, footer) = opened(whole.clone(), None).await.unwrap();
     let store = Failing::new();
     let location = Path::from("spans/x.parquet");

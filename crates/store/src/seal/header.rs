@@ -8,6 +8,7 @@
 use parquet::errors::ParquetError;
 
 use super::unexpected;
+use crate::thrift::{self, varint};
 
 /// Begins a 32-bit integer whose field's number is one more than the last one's.
 const NEXT_INTEGER: u8 = 0x15;
@@ -15,10 +16,13 @@ const NEXT_INTEGER: u8 = 0x15;
 /// The type of a page that holds a dictionary.
 const DICTIONARY: u32 = 2;
 
+/// How the field begins that follows the checksum's in pages of which all data is compressed: that of a data page (5), and
+/// that of a dictionary (7).
+const WHOLLY_PACKED: [u8; 2] = [0x1c, 0x3c];
+
 /// A header as the parquet crate writes it: without a checksum.
 pub(super) struct Header {
     page_type: u32,
-    /// Bytes of the page's data as encoded.
     pub(super) size: u32,
     /// The fields behind the checksum's, of which the first counts from it.
     rest: Vec<u8>,
@@ -31,15 +35,7 @@ impl Header {
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut at = 0;
-        let mut fields = [0; 3];
-        for field in &mut fields {
-            if *bytes.get(at)? != NEXT_INTEGER {
-                return None;
-            }
-            (*field, at) = varint(bytes, at + 1)?;
-        }
-        let [page_type, size, packed] = fields;
+        let ([page_type, size, packed], at) = integers(bytes)?;
         let mut rest = bytes.get(at..)?.to_vec();
         let following = rest.first_mut()?;
         // Field 4 is not there, so that what follows is higher by two at least: one less to count.
@@ -50,40 +46,84 @@ impl Header {
         Some(Self { page_type, size, rest })
     }
 
+    /// Reads the header of a page of a sealed file, with the data that lie behind it, and returns what follows. `None`
+    /// where it is another than fluo writes.
+    pub(super) fn sealed(bytes: &[u8]) -> Option<(Self, &[u8], &[u8])> {
+        let end = thrift::after_structure(bytes, 0)?;
+        let ([page_type, size, packed], at) = integers(bytes)?;
+        if *bytes.get(at)? != NEXT_INTEGER {
+            return None;
+        }
+        let (_, at) = varint(bytes, at + 1)?;
+        let rest = bytes.get(at..end)?.to_vec();
+        if !WHOLLY_PACKED.contains(rest.first()?) {
+            return None;
+        }
+        let (data, following) = bytes.get(end..)?.split_at_checked(usize::try_from(packed).ok()?)?;
+        Some((Self { page_type, size, rest }, data, following))
+    }
+
+    /// The header of the page with its data as encoded, without a checksum.
+    pub(super) fn plain(&self, data: &[u8]) -> Result<Vec<u8>, ParquetError> {
+        let mut header = self.sizes(data)?;
+        let from = header.len();
+        header.extend(&self.rest);
+        // Counted from the field before the checksum.
+        if let Some(following) = header.get_mut(from) {
+            *following += 0x10;
+        }
+        Ok(header)
+    }
+
     pub(super) fn is_dictionary(&self) -> bool {
         self.page_type == DICTIONARY
     }
 
     /// The header of the page whose data lies in the file as `data`.
     pub(super) fn of(&self, data: &[u8]) -> Result<Vec<u8>, ParquetError> {
-        let packed = u32::try_from(data.len()).ok().filter(|length| i32::try_from(*length).is_ok());
-        let packed = packed.ok_or_else(|| unexpected("a page is too large"))?;
+        let mut header = self.sizes(data)?;
         let crc = crc32fast::hash(data).cast_signed();
-        let mut header = Vec::with_capacity(self.rest.len() + 20);
         // Zigzag.
-        let checksum = ((crc << 1) ^ (crc >> 31)).cast_unsigned();
-        for field in [self.page_type << 1, self.size << 1, packed << 1, checksum] {
-            header.push(NEXT_INTEGER);
-            put_varint(field, &mut header);
-        }
+        put_integer(((crc << 1) ^ (crc >> 31)).cast_unsigned(), &mut header);
         header.extend(&self.rest);
         Ok(header)
     }
+
+    /// The fields before the checksum's.
+    fn sizes(&self, data: &[u8]) -> Result<Vec<u8>, ParquetError> {
+        let packed = u32::try_from(data.len()).ok().filter(|length| i32::try_from(*length).is_ok());
+        let packed = packed.ok_or_else(|| unexpected("a page is too large"))?;
+        let mut fields = Vec::with_capacity(self.rest.len() + 20);
+        for field in [self.page_type, self.size, packed] {
+            put_integer(field << 1, &mut fields);
+        }
+        Ok(fields)
+    }
+}
+
+/// The integers that a structure begins with, and where the last one ends.
+fn integers<const N: usize>(bytes: &[u8]) -> Option<([u32; N], usize)> {
+    let mut at = 0;
+    let mut fields = [0; N];
+    for field in &mut fields {
+        if *bytes.get(at)? != NEXT_INTEGER {
+            return None;
+        }
+        (*field, at) = number(bytes, at + 1)?;
+    }
+    Some((fields, at))
 }
 
 /// A number that is not negative, and where it ends.
-fn varint(bytes: &[u8], mut at: usize) -> Option<(u32, usize)> {
-    let mut value = 0_u64;
-    for shift in (0..35).step_by(7) {
-        let byte = *bytes.get(at)?;
-        at += 1;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            // Zigzag: the last bit is the sign.
-            return (value & 1 == 0).then_some((u32::try_from(value >> 1).ok()?, at));
-        }
-    }
-    None
+fn number(bytes: &[u8], at: usize) -> Option<(u32, usize)> {
+    let (value, at) = varint(bytes, at)?;
+    // Zigzag: the last bit is the sign.
+    (value & 1 == 0).then_some((u32::try_from(value >> 1).ok()?, at))
+}
+
+fn put_integer(zigzag: u32, into: &mut Vec<u8>) {
+    into.push(NEXT_INTEGER);
+    put_varint(zigzag, into);
 }
 
 fn put_varint(mut number: u32, into: &mut Vec<u8>) {
@@ -111,6 +151,20 @@ mod tests {
         let sealed = header.of(b"123456789").unwrap();
         let expected = [0x15, 0, 0x15, 0xd8, 4, 0x15, 18, 0x15, 0xb3, 0x9b, 0xde, 0xc0, 0x06, 0x1c, 0, 0];
         assert_eq!(sealed, expected);
+    }
+
+    #[test]
+    fn a_sealed_header_loses_its_checksum() {
+        let encoded = [0x15, 0, 0x15, 18, 0x15, 18, 0x2c, 0, 0];
+        let sealed =
+            [Header::read(&encoded).unwrap().of(b"123456789").unwrap().as_slice(), b"123456789next"].concat();
+        let (header, data, following) = Header::sealed(&sealed).unwrap();
+        assert_eq!((header.size, data, following), (9, b"123456789".as_slice(), b"next".as_slice()));
+        assert_eq!(header.plain(data).unwrap(), encoded);
+        for end in 0..sealed.len() - 4 {
+            assert!(Header::sealed(&sealed[..end]).is_none(), "cut off at {end}");
+        }
+        assert!(Header::sealed(&encoded).is_none(), "without a checksum");
     }
 
     #[test]
