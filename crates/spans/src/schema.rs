@@ -9,7 +9,7 @@
 //! wrote before it wrote small ones say `{"<column>": "<key>", …}`.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 
@@ -136,9 +136,21 @@ pub(crate) fn element(fields: Fields) -> FieldRef {
     Arc::new(Field::new("element", DataType::Struct(fields), false))
 }
 
+/// The layout of this version with its schema: nearly every file has it.
+static BUILTIN: LazyLock<(Layout, SchemaRef)> = LazyLock::new(|| {
+    let layout = Layout::builtin();
+    let schema = schema_of(&layout);
+    (layout, schema)
+});
+
 /// The Arrow schema of spans in a layout: the columns that every layout has, then the promoted ones in the
 /// layout's order.
 pub fn span_schema(layout: &Layout) -> SchemaRef {
+    let (builtin, schema) = &*BUILTIN;
+    if layout == builtin { Arc::clone(schema) } else { schema_of(layout) }
+}
+
+fn schema_of(layout: &Layout) -> SchemaRef {
     use columns as c;
     let ingested_at = DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
     let mut fields = vec![
