@@ -35,12 +35,14 @@ pub struct FileSchema {
     columns: SchemaDescPtr,
     /// Whether its columns are those of a layout.
     fits: Mutex<Vec<(Layout, bool)>>,
-    selections: Mutex<Vec<(Layout, BTreeSet<String>, Arc<Selection>)>>,
+    selections: Mutex<Vec<Arc<Selection>>>,
 }
 
 /// Some columns of a schema, as readers need to know them.
 #[derive(Debug)]
 pub struct Selection {
+    layout: Layout,
+    names: BTreeSet<String>,
     pub(crate) levels: FieldLevels,
     /// The places of their leaves.
     pub(crate) leaves: Vec<usize>,
@@ -100,8 +102,8 @@ impl FileSchema {
         layout: &Layout,
         columns: &BTreeSet<String>,
     ) -> Result<Arc<Selection>, ParquetError> {
-        let is_known = |(of, names, _): &&(Layout, BTreeSet<String>, _)| of == layout && names == columns;
-        if let Some((_, _, known)) = locked(&self.selections).iter().find(is_known) {
+        let is_known = |known: &&Arc<Selection>| known.layout == *layout && known.names == *columns;
+        if let Some(known) = locked(&self.selections).iter().find(is_known) {
             return Ok(Arc::clone(known));
         }
         let leaves = self.leaves(|path| path.first().is_some_and(|name| columns.contains(name)));
@@ -109,8 +111,9 @@ impl FileSchema {
         let schema = span_schema(layout);
         let levels = || parquet_to_arrow_field_levels(&self.columns, mask, Some(schema.fields()));
         let levels = guarded(levels).map_err(|panic| ParquetError::External(Box::new(panic)))??;
-        let selection = Arc::new(Selection { levels, leaves });
-        remember(&self.selections, (layout.clone(), columns.clone(), Arc::clone(&selection)));
+        let selection =
+            Arc::new(Selection { layout: layout.clone(), names: columns.clone(), levels, leaves });
+        remember(&self.selections, Arc::clone(&selection));
         Ok(selection)
     }
 
