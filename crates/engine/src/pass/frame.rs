@@ -151,6 +151,9 @@ enum Rows {
 /// Codes of a dictionary are remembered with their results where there are at most so many for each row of a batch.
 const CODES_A_ROW: usize = 4;
 
+/// Results that are remembered: those of a few thousand expressions, or of the dictionaries of the last files.
+const MOST_TABLES: usize = 8192;
+
 /// Of so many codes, it is found out once for all which rows have which.
 const FEW_CODES: usize = 64;
 
@@ -316,6 +319,9 @@ impl<'a> Frame<'a> {
         {
             let key = (expression, address(column.values()));
             if !self.memory.tables.contains_key(&key) {
+                if self.memory.tables.len() >= MOST_TABLES {
+                    self.memory.tables.clear();
+                }
                 let every = every_value(column)?;
                 let rows = every.len();
                 let table = Table {
