@@ -60,7 +60,7 @@ impl Part {
         columns: &Columns,
         sought: &Sought,
     ) -> Result<Vec<Batches>, EngineError> {
-        let threads = session.copied_config().target_partitions();
+        let threads = session.state_ref().read().config().target_partitions();
         match &self.spans {
             Stored::Memory { batches, .. } => {
                 let projected: Vec<RecordBatch> =

@@ -11,9 +11,11 @@ use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
+use crate::pass::Expressions;
+
 /// A session whose passes may use all memory.
 pub fn session() -> SessionContext {
-    SessionContext::new()
+    SessionContext::new_with_config(config())
 }
 
 /// A session whose passes may use `bytes` of memory together.
@@ -21,7 +23,16 @@ pub fn session() -> SessionContext {
 /// The pool does not see all of what a query uses: leave the process twice as much.
 pub fn session_with_memory(bytes: usize) -> SessionContext {
     let limited = RuntimeEnv { memory_pool: Arc::new(GreedyMemoryPool::new(bytes)), ..RuntimeEnv::default() };
-    SessionContext::new_with_config_rt(SessionConfig::new(), Arc::new(limited))
+    SessionContext::new_with_config_rt(config(), Arc::new(limited))
+}
+
+fn config() -> SessionConfig {
+    SessionConfig::new().with_extension(Arc::new(Expressions::default()))
+}
+
+/// The expressions that a session keeps. One that was made elsewhere keeps none.
+pub(crate) fn expressions(session: &SessionContext) -> Arc<Expressions> {
+    session.state_ref().read().config().get_extension().unwrap_or_default()
 }
 
 /// An expression as batches with these columns are put to it.

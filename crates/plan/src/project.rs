@@ -66,6 +66,27 @@ impl Value {
 }
 
 impl Projection {
+    /// Of a rule, in files of a layout.
+    pub(crate) fn of(plan: &RulePlan, layout: &Layout) -> Result<Self, PlanError> {
+        let rule = plan.rule();
+        let fields = Fields { layout, conventions: rule.conventions, form: Form::Functions };
+        let inputs = plan.aggregates().map(|aggregate| {
+            let filter = aggregate.filter.as_ref().map(|filter| fields.filter(filter)).transpose()?;
+            let value = aggregate.function.field().map(|field| match aggregate.function {
+                AggregateFunction::CountDistinct(_) => Value::Text(fields.text(field)),
+                _ if is_duration(field) => Value::Nanos(ident(columns::DURATION_NS)),
+                _ => Value::Number(fields.number(field)),
+            });
+            Ok(Input { filter: filter.map(all).unwrap_or_default(), value })
+        });
+        Ok(Self {
+            selector: all(fields.selector(&rule.selector)?),
+            groups: rule.group_by.iter().map(|key| fields.text(&key.field)).collect(),
+            inputs: inputs.collect::<Result<_, PlanError>>()?,
+            top: rule.top.iter().map(|key| fields.text(&key.field)).collect(),
+        })
+    }
+
     /// Tells people, line by line, what is read, selected and summed up.
     pub fn describe(&self, plan: &RulePlan) -> String {
         let mut columns: BTreeSet<String> = self
@@ -104,29 +125,6 @@ impl Projection {
             .iter()
             .flat_map(|Input { filter, value }| filter.iter().chain(value.iter().map(Value::expr)));
         self.selector.iter().chain(&self.groups).chain(inputs).chain(&self.top)
-    }
-}
-
-impl RulePlan {
-    /// Returns what the rule needs of each span in files of this layout.
-    pub fn projection(&self, layout: &Layout) -> Result<Projection, PlanError> {
-        let rule = self.rule();
-        let fields = Fields { layout, conventions: rule.conventions, form: Form::Functions };
-        let inputs = self.aggregates().map(|aggregate| {
-            let filter = aggregate.filter.as_ref().map(|filter| fields.filter(filter)).transpose()?;
-            let value = aggregate.function.field().map(|field| match aggregate.function {
-                AggregateFunction::CountDistinct(_) => Value::Text(fields.text(field)),
-                _ if is_duration(field) => Value::Nanos(ident(columns::DURATION_NS)),
-                _ => Value::Number(fields.number(field)),
-            });
-            Ok(Input { filter: filter.map(all).unwrap_or_default(), value })
-        });
-        Ok(Projection {
-            selector: all(fields.selector(&rule.selector)?),
-            groups: rule.group_by.iter().map(|key| fields.text(&key.field)).collect(),
-            inputs: inputs.collect::<Result<_, PlanError>>()?,
-            top: rule.top.iter().map(|key| fields.text(&key.field)).collect(),
-        })
     }
 }
 

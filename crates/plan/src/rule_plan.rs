@@ -2,13 +2,15 @@
 //!
 //! [`Projection`]: crate::Projection
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use fluo_rules::duration::Nanos;
 use fluo_rules::rule::{Aggregate, Rule};
+use fluo_spans::layout::Layout;
 
 use crate::direction::Judging;
 use crate::error::PlanError;
+use crate::project::Projection;
 
 /// A closed range of event times in nanoseconds since the epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub struct RulePlan {
     aggregates: Vec<Aggregate>,
     /// The number of declared aggregates.
     declared: usize,
+    /// Of the layout that was asked for first; nearly all files have one.
+    projection: OnceLock<(Layout, Arc<Projection>)>,
 }
 
 impl RulePlan {
@@ -47,7 +51,7 @@ impl RulePlan {
         {
             return Err(PlanError::Misplaced(unknown.to_owned()));
         }
-        Ok(Self { judging: Judging::of(&rule), aggregates, declared, rule })
+        Ok(Self { judging: Judging::of(&rule), aggregates, declared, rule, projection: OnceLock::new() })
     }
 
     /// The rule.
@@ -87,6 +91,18 @@ impl RulePlan {
             *at < self.declared || named.contains(&aggregate.name.as_str())
         };
         self.aggregates.iter().enumerate().filter(is_shown).map(|(_, aggregate)| aggregate)
+    }
+
+    /// Returns what the rule needs of each span in files of this layout.
+    pub fn projection(&self, layout: &Layout) -> Result<Arc<Projection>, PlanError> {
+        if let Some((known, projection)) = self.projection.get()
+            && known == layout
+        {
+            return Ok(Arc::clone(projection));
+        }
+        let projection = Arc::new(Projection::of(self, layout)?);
+        let (known, first) = self.projection.get_or_init(|| (layout.clone(), Arc::clone(&projection)));
+        Ok(if known == layout { Arc::clone(first) } else { projection })
     }
 
     /// The groups that exist at every moment of a grid rule, whether or not a span is there.

@@ -5,6 +5,7 @@
 //! they came in. (Bytes are promised for the same build and layout only: a newer compressor may differ.) A file whose
 //! spans are more than memory should hold at once is sorted within its row groups, each of which says so.
 
+pub(crate) mod described;
 mod packing;
 mod properties;
 
@@ -23,6 +24,7 @@ use parquet::file::metadata::KeyValue;
 use crate::counts::FileCounts;
 use crate::error::StoreError;
 use crate::seal::SealedWriter;
+use described::Described;
 
 pub use packing::Packing;
 
@@ -153,9 +155,9 @@ fn started(
     packing: Packing,
     first: Option<&RecordBatch>,
 ) -> Result<SealedWriter, ParquetError> {
-    let schema = span_schema(layout);
-    let (properties, levels) = properties::of(layout, packing, &schema, first)?;
-    SealedWriter::try_new(schema, properties, levels)
+    let columns = Described::of(layout)?;
+    let (properties, levels) = properties::of(layout, packing, &columns, first);
+    SealedWriter::try_new(columns, properties, levels)
 }
 
 /// The order of spans within a run: by service, end and ids.

@@ -15,7 +15,7 @@ use arrow::array::{
 };
 use arrow::buffer::{BooleanBuffer, Buffer};
 use arrow::compute::take;
-use arrow::datatypes::{DataType, Int32Type};
+use arrow::datatypes::Int32Type;
 use hashbrown::HashMap;
 
 use super::program::Program;
@@ -207,7 +207,7 @@ impl<'a> Frame<'a> {
     /// For which rows a boolean is true; null is not.
     fn truth(&mut self, expression: usize) -> Result<&Truth, EngineError> {
         if self.truths[expression].is_none() {
-            let truth = if self.program.expressions[expression].of_dictionaries {
+            let truth = if self.program.expressions[expression].compiled.of_dictionaries {
                 let Distinct { results, rows, column } = self.distinct(expression)?;
                 let results = booleans(&results)?;
                 match &*rows {
@@ -243,7 +243,7 @@ impl<'a> Frame<'a> {
         if let Some(known) = &self.named[expression] {
             return Ok(known.clone());
         }
-        let named = if self.program.expressions[expression].of_dictionaries {
+        let named = if self.program.expressions[expression].compiled.of_dictionaries {
             let Distinct { results, rows, .. } = self.distinct(expression)?;
             let ids = self.memory.texts.ids(&results)?;
             match &*rows {
@@ -276,7 +276,7 @@ impl<'a> Frame<'a> {
         if let Some(known) = &self.arrays[expression] {
             return Ok(Arc::clone(known));
         }
-        let array = if self.program.expressions[expression].of_dictionaries {
+        let array = if self.program.expressions[expression].compiled.of_dictionaries {
             let Distinct { results, rows, .. } = self.distinct(expression)?;
             let places = match &*rows {
                 Rows::One(at) => UInt32Array::from(vec![*at; self.batch.num_rows()]),
@@ -302,7 +302,7 @@ impl<'a> Frame<'a> {
 
     /// The expression over `columns` in the place of those that it reads.
     fn over(&self, expression: usize, columns: Vec<ArrayRef>, rows: usize) -> Result<ArrayRef, EngineError> {
-        let expression = &self.program.expressions[expression];
+        let expression = &self.program.expressions[expression].compiled;
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&expression.schema), columns, &options)?;
         Ok(expression.physical.evaluate(&batch)?.into_array(rows)?)
@@ -444,9 +444,4 @@ fn booleans(array: &ArrayRef) -> Result<BooleanBuffer, EngineError> {
         None => array.values().clone(),
         Some(nulls) => array.values() & nulls.inner(),
     })
-}
-
-/// Returns whether a column's values repeat themselves behind codes.
-pub(super) fn is_dictionary(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Dictionary(key, _) if **key == DataType::Int32)
 }

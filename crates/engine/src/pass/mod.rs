@@ -11,6 +11,7 @@
 //! Threads have batches, texts and sums of their own, which are put together at the end.
 
 mod apart;
+mod expressions;
 mod frame;
 mod program;
 mod rows;
@@ -42,6 +43,7 @@ use frame::{Frame, Memory};
 use program::Program;
 use sums::{CellsOfRows, Sums};
 
+pub(crate) use expressions::Expressions;
 pub(crate) use frame::Truth;
 pub(crate) use rows::row;
 pub(crate) use sums::{ByGroup, Cells, Summed};

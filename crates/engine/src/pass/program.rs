@@ -4,27 +4,23 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{Schema, SchemaRef, TimestampNanosecondType};
-use datafusion::common::{DFSchema, ToDFSchema};
+use arrow::datatypes::{Schema, TimestampNanosecondType};
 use datafusion::logical_expr::Expr;
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 use datafusion::prelude::SessionContext;
 use fluo_plan::project::{Input, Value};
 use fluo_plan::{Projection, RulePlan};
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
 
-use super::frame::is_dictionary;
+use super::expressions::{Expression, OfLayout};
 use crate::error::EngineError;
 use crate::scan::Columns;
-use crate::session::physical;
+use crate::session::expressions;
 
 /// The expressions of rules over one layout.
 pub(crate) struct Program {
     pub(crate) columns: Columns,
-    pub(crate) expressions: Vec<Expression>,
+    pub(crate) expressions: Vec<Placed>,
     /// By rule, in the order in which they are asked.
     pub(crate) rules: Vec<RuleProgram>,
     /// Different lists of group keys, each a list of texts.
@@ -33,14 +29,11 @@ pub(crate) struct Program {
     end: usize,
 }
 
-/// An expression over some columns.
-pub(crate) struct Expression {
-    /// Over a batch of these columns alone, in this order.
-    pub(crate) physical: Arc<dyn PhysicalExpr>,
+/// An expression, and where it stands.
+pub(crate) struct Placed {
+    pub(crate) compiled: Arc<Expression>,
+    /// The places of the columns that it reads.
     pub(crate) reads: Vec<usize>,
-    pub(crate) schema: SchemaRef,
-    /// It reads texts that repeat themselves, and nothing else.
-    pub(crate) of_dictionaries: bool,
 }
 
 /// A rule, by the places of its expressions.
@@ -74,7 +67,7 @@ impl Program {
         plans: &[&RulePlan],
         ids: bool,
     ) -> Result<Self, EngineError> {
-        let projections: Vec<Projection> =
+        let projections: Vec<Arc<Projection>> =
             plans.iter().map(|plan| plan.projection(layout)).collect::<Result<_, _>>()?;
         let mut names = BTreeSet::from([columns::END_TIME]);
         if ids {
@@ -88,7 +81,7 @@ impl Program {
         let columns = Columns::named(layout, &names)?;
         let mut writer = Writer {
             session,
-            schema: columns.schema.as_ref().clone().to_dfschema()?,
+            compiled: expressions(session).of(layout)?,
             columns: &columns,
             places: HashMap::new(),
             expressions: Vec::new(),
@@ -109,10 +102,11 @@ impl Program {
 
 struct Writer<'a> {
     session: &'a SessionContext,
-    schema: DFSchema,
+    compiled: Arc<OfLayout>,
     columns: &'a Columns,
-    places: HashMap<Expr, usize>,
-    expressions: Vec<Expression>,
+    /// By where the expression lies in memory: what is equal lies there once.
+    places: HashMap<*const Expression, usize>,
+    expressions: Vec<Placed>,
     groupings: Vec<Vec<usize>>,
 }
 
@@ -147,27 +141,21 @@ impl Writer<'_> {
     }
 
     fn one(&mut self, expr: &Expr) -> Result<usize, EngineError> {
-        if let Some(known) = self.places.get(expr) {
+        let compiled = self.compiled.one(self.session, expr)?;
+        if let Some(known) = self.places.get(&Arc::as_ptr(&compiled)) {
             return Ok(*known);
         }
-        let whole = physical(self.session, expr.clone(), &self.schema)?;
-        let mut reads: Vec<usize> = collect_columns(&whole).iter().map(Column::index).collect();
-        reads.sort_unstable();
-        // Behind the values of a dictionary stands none, whatever the column.
-        let read = reads.iter().map(|at| self.columns.schema.field(*at).clone().with_nullable(true));
-        let schema: SchemaRef = Arc::new(Schema::new(read.collect::<Vec<_>>()));
-        let physical = reassign_expr_columns(whole, &schema)?;
-        let of_dictionaries =
-            !reads.is_empty() && Schema::fields(&schema).iter().all(|field| is_dictionary(field.data_type()));
-        self.expressions.push(Expression { physical, reads, schema, of_dictionaries });
-        self.places.insert(expr.clone(), self.expressions.len() - 1);
+        let fields = Schema::fields(&compiled.schema).iter();
+        let reads = fields.map(|field| self.columns.place(field.name())).collect::<Result<_, _>>()?;
+        self.places.insert(Arc::as_ptr(&compiled), self.expressions.len());
+        self.expressions.push(Placed { compiled, reads });
         Ok(self.expressions.len() - 1)
     }
 
     /// The order in which what must all be true is looked at.
     fn cost(&self, at: usize) -> usize {
-        let Expression { reads, of_dictionaries, schema, .. } = &self.expressions[at];
-        let nested = schema.fields().iter().filter(|field| field.data_type().is_nested()).count();
-        usize::from(!of_dictionaries) + 100 * nested + reads.len()
+        let Placed { compiled, reads } = &self.expressions[at];
+        let nested = compiled.schema.fields().iter().filter(|field| field.data_type().is_nested()).count();
+        usize::from(!compiled.of_dictionaries) + 100 * nested + reads.len()
     }
 }

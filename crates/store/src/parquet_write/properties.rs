@@ -14,16 +14,14 @@
 use std::collections::BTreeSet;
 
 use arrow::array::{Array, RecordBatch};
-use arrow::datatypes::Schema;
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::{columns, layout_metadata};
-use parquet::arrow::ArrowSchemaConverter;
 use parquet::basic::Encoding;
-use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
+use super::described::Described;
 use super::{Packing, ROW_GROUP_ROWS};
 
 /// Zstandard level; beyond 6, time grows faster than files shrink.
@@ -57,14 +55,14 @@ pub(super) const PLAIN: [&str; 7] = [
     columns::DROPPED_LINKS,
 ];
 
-/// The properties of a data file in a layout, whose Arrow schema is `schema`, and the level of compression of each column.
+/// The properties of a data file in a layout, whose columns are `of_layout`, and the level of compression of each column.
 /// `first`: the first of its spans, where all that are known are one batch.
 pub(super) fn of(
     layout: &Layout,
     packing: Packing,
-    schema: &Schema,
+    of_layout: &Described,
     first: Option<&RecordBatch>,
-) -> Result<(WriterProperties, Vec<Option<i32>>), ParquetError> {
+) -> (WriterProperties, Vec<Option<i32>>) {
     let metadata =
         layout_metadata(layout).into_iter().map(|(key, value)| KeyValue::new(key, value)).collect();
     let mut properties = WriterProperties::builder()
@@ -76,12 +74,12 @@ pub(super) fn of(
     let ids = BTreeSet::from(ID_COLUMNS);
     let mut plain = BTreeSet::from(PLAIN);
     if let Some(first) = first {
-        let columns = schema.fields().iter().zip(first.columns());
+        let columns = of_layout.arrow.fields().iter().zip(first.columns());
         let empty = columns.filter(|(_, column)| column.logical_null_count() == column.len());
         plain.extend(empty.map(|(field, _)| field.name().as_str()));
     }
     let (mut sorting, mut levels) = (Vec::new(), Vec::new());
-    for (index, column) in (0_i32..).zip(ArrowSchemaConverter::new().convert(schema)?.columns()) {
+    for (index, column) in (0_i32..).zip(of_layout.parquet.columns()) {
         let parts = column.path().parts();
         let nested = parts.len() > 1;
         if nested || ids.contains(parts[0].as_str()) {
@@ -105,7 +103,7 @@ pub(super) fn of(
         properties =
             properties.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, encoding);
     }
-    Ok((properties.set_sorting_columns(Some(sorting)).build(), levels))
+    (properties.set_sorting_columns(Some(sorting)).build(), levels)
 }
 
 /// The level of compression of a column; none where it stays as it is.

@@ -40,7 +40,8 @@ fn written(rows_a_page: usize) -> Vec<u8> {
         .set_column_dictionary_enabled("number".into(), false)
         .build();
     let batch = batch();
-    let mut writer = SealedWriter::try_new(batch.schema(), properties, vec![None, Some(3)]).unwrap();
+    let mut writer =
+        SealedWriter::try_new(batch.schema().try_into().unwrap(), properties, vec![None, Some(3)]).unwrap();
     writer.write(&batch).unwrap();
     writer.finish(Vec::new()).unwrap()
 }
@@ -198,7 +199,9 @@ fn a_file_without_a_seal_has_none_and_half_a_seal_is_none() {
 #[test]
 fn no_rows_are_sealed_too() {
     let batch = batch();
-    let writer = SealedWriter::try_new(batch.schema(), WriterProperties::default(), Vec::new()).unwrap();
+    let writer =
+        SealedWriter::try_new(batch.schema().try_into().unwrap(), WriterProperties::default(), Vec::new())
+            .unwrap();
     let file = writer.finish(Vec::new()).unwrap();
     let seal = Seal::find(footer(&file)).unwrap().unwrap();
     assert_eq!((seal.from, seal.check(&file[4..])), (4, Ok(())));
@@ -215,7 +218,8 @@ fn packed(numbers: impl Fn(i64) -> i64, rows: i64, a_run: usize) -> Vec<u8> {
     let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::clone(&column), column]).unwrap();
     let properties =
         WriterProperties::builder().set_dictionary_enabled(false).set_data_page_row_count_limit(1000).build();
-    let mut writer = SealedWriter::try_new(schema, properties, vec![None, Some(3)]).unwrap();
+    let mut writer =
+        SealedWriter::try_new(schema.try_into().unwrap(), properties, vec![None, Some(3)]).unwrap();
     for start in (0..batch.num_rows()).step_by(a_run) {
         writer.write(&batch.slice(start, a_run.min(batch.num_rows() - start))).unwrap();
     }
@@ -270,7 +274,8 @@ fn a_column_does_not_depend_on_what_was_compressed_before() {
         let batch = RecordBatch::try_from_iter(columns).unwrap();
         let properties = WriterProperties::builder().set_dictionary_enabled(false).build();
         let levels = vec![Some(6), Some(3)];
-        let mut writer = SealedWriter::try_new(batch.schema(), properties, levels).unwrap();
+        let mut writer =
+            SealedWriter::try_new(batch.schema().try_into().unwrap(), properties, levels).unwrap();
         writer.write(&batch).unwrap();
         let file = writer.finish(Vec::new()).unwrap();
         let (from, length) = metadata(&file).row_group(0).column(1).byte_range();

@@ -12,7 +12,6 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::ParquetError;
@@ -29,6 +28,7 @@ use parquet::schema::types::SchemaDescPtr;
 
 use super::pages::{Packed, Page, Shared};
 use super::{CRC_DIGITS, PAGES, PREFIX, SEAL, text, unexpected};
+use crate::parquet_write::described::Described;
 
 const MAGIC: &[u8] = b"PAR1";
 
@@ -60,12 +60,12 @@ impl SealedWriter {
     /// An empty file. `properties` say how columns are encoded, without compression, and `levels` how far the pages of
     /// each are then compressed.
     pub(crate) fn try_new(
-        schema: SchemaRef,
+        columns: Described,
         properties: WriterProperties,
         levels: Vec<Option<i32>>,
     ) -> Result<Self, ParquetError> {
         let properties = Arc::new(properties);
-        let described = Arc::new(ArrowSchemaConverter::new().convert(&schema)?);
+        let Described { arrow: schema, parquet: described } = columns;
         // The factory takes schema and properties from a writer; this one writes nothing.
         let file =
             SerializedFileWriter::new(io::sink(), described.root_schema_ptr(), Arc::clone(&properties))?;

@@ -1,0 +1,98 @@
+//! Expressions in the form in which batches are put to them, made once for as long as a session lasts.
+//!
+//! Evaluations follow one another by the second, and the rules ask the same.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::common::{DFSchema, ToDFSchema};
+use datafusion::logical_expr::Expr;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
+use datafusion::prelude::SessionContext;
+use fluo_spans::layout::Layout;
+use fluo_spans::schema::span_schema;
+
+use crate::error::EngineError;
+use crate::session::physical;
+
+/// Expressions that are kept of a layout: those of the largest sets of rules.
+const MOST: usize = 100_000;
+
+/// Layouts of which expressions are kept.
+const MOST_LAYOUTS: usize = 8;
+
+/// An expression over some columns.
+pub(crate) struct Expression {
+    /// Over a batch of these columns alone, in this order.
+    pub(crate) physical: Arc<dyn PhysicalExpr>,
+    pub(crate) schema: SchemaRef,
+    /// It reads texts that repeat themselves, and nothing else.
+    pub(crate) of_dictionaries: bool,
+}
+
+/// The expressions of a session, by layout.
+#[derive(Default)]
+pub(crate) struct Expressions {
+    by_layout: Mutex<BTreeMap<Layout, Arc<OfLayout>>>,
+}
+
+/// The expressions over one layout.
+pub(crate) struct OfLayout {
+    schema: DFSchema,
+    known: Mutex<HashMap<Expr, Arc<Expression>>>,
+}
+
+impl Expressions {
+    /// Those over a layout.
+    pub(crate) fn of(&self, layout: &Layout) -> Result<Arc<OfLayout>, EngineError> {
+        let mut by_layout = locked(&self.by_layout);
+        if let Some(known) = by_layout.get(layout) {
+            return Ok(Arc::clone(known));
+        }
+        let schema = span_schema(layout).as_ref().clone().to_dfschema()?;
+        let of_layout = Arc::new(OfLayout { schema, known: Mutex::default() });
+        if by_layout.len() >= MOST_LAYOUTS {
+            by_layout.clear();
+        }
+        by_layout.insert(layout.clone(), Arc::clone(&of_layout));
+        Ok(of_layout)
+    }
+}
+
+impl OfLayout {
+    /// An expression as batches are put to it.
+    pub(crate) fn one(&self, session: &SessionContext, expr: &Expr) -> Result<Arc<Expression>, EngineError> {
+        if let Some(known) = locked(&self.known).get(expr) {
+            return Ok(Arc::clone(known));
+        }
+        let whole = physical(session, expr.clone(), &self.schema)?;
+        let mut reads: Vec<usize> = collect_columns(&whole).iter().map(Column::index).collect();
+        reads.sort_unstable();
+        // Behind the values of a dictionary stands none, whatever the column.
+        let read = reads.iter().map(|at| self.schema.field(*at).as_ref().clone().with_nullable(true));
+        let schema: SchemaRef = Arc::new(Schema::new(read.collect::<Vec<_>>()));
+        let of_dictionaries =
+            !reads.is_empty() && Schema::fields(&schema).iter().all(|field| is_dictionary(field.data_type()));
+        let physical = reassign_expr_columns(whole, &schema)?;
+        let expression = Arc::new(Expression { physical, schema, of_dictionaries });
+        let mut known = locked(&self.known);
+        if known.len() >= MOST {
+            known.clear();
+        }
+        known.insert(expr.clone(), Arc::clone(&expression));
+        Ok(expression)
+    }
+}
+
+/// Returns whether a column's values repeat themselves behind codes.
+fn is_dictionary(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Dictionary(key, _) if **key == DataType::Int32)
+}
+
+/// What a panic left behind is at most one entry too few.
+fn locked<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
+}
