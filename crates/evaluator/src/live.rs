@@ -12,10 +12,12 @@ use serde_json::{Value, json};
 
 use crate::arrivals::Live;
 use crate::chain;
+use crate::error::TickError;
 use crate::evaluate::Evaluator;
+use crate::host::Host;
 use crate::request::Request;
 use crate::silences::{self, Silences};
-use crate::tick::{Deployed, Host, TickError, Ticked, tick};
+use crate::tick::{Deployed, Ticked, tick};
 
 /// The files that are deployed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

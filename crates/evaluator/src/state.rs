@@ -7,10 +7,12 @@ use bytes::Bytes;
 use fluo_alerts::life_cycle::{RuleState, Stretch, ViolationRecord};
 use fluo_alerts::notification::Notification;
 use fluo_alerts::trouble::Troubles;
-use fluo_store::FileCounts;
 use serde::{Deserialize, Serialize};
 
 mod former;
+mod set_aside;
+
+pub use set_aside::SetAside;
 
 /// Name and version of the format.
 pub const SCHEMA: &str = "fluo.state/v1";
@@ -126,21 +128,6 @@ pub struct TooLate {
     pub by: i64,
     /// The evaluation that saw the last of them.
     pub last: i64,
-}
-
-/// Spans that ingest could not place or had to mend, since the first of them.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct SetAside {
-    /// The evaluation that saw the first of them; 0 where there is none.
-    pub since: i64,
-    /// The evaluation that saw the last of them.
-    pub last: i64,
-    /// The last evaluation in which they were more than a share of what arrived; 0 where none was.
-    pub exceeded: i64,
-    /// Spans that arrived since then.
-    pub spans: u64,
-    /// The numbers, by reason.
-    pub counts: FileCounts,
 }
 
 /// A data file whose spans are missing for good.

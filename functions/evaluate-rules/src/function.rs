@@ -3,10 +3,10 @@
 use fluo_alerts::escape::{chain, plain};
 use fluo_alerts::step::{Instrument as _, failed};
 use fluo_alerts::{step, time};
+use fluo_evaluator::TickError;
 use fluo_evaluator::live::Files;
 use fluo_evaluator::report::Report;
 use fluo_evaluator::span_data::SpanData;
-use fluo_evaluator::tick::TickError;
 use fluo_evaluator::{Cause, Evaluator, Host, ReadRules, RuleStore, Stop, Ticked, tick_live};
 use fluo_runtime::log::{Level, line};
 use fluo_runtime::metrics::{Metric, Unit, emit};

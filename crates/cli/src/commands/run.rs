@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fluo_alerts::log::Level;
 use fluo_alerts::time;
-use fluo_evaluator::tick::TickError;
+use fluo_evaluator::TickError;
 use fluo_evaluator::{Evaluator, Host, Request, Stop, Ticked, tick_live};
 use fluo_sinks::{Routed, SinkConfig, route_all};
 use fluo_store::Root;

@@ -11,8 +11,9 @@ use fluo_alerts::value::human_duration;
 use fluo_rules::duration::Nanos;
 use fluo_store::{DataFile, Hour, StoreError};
 
+use super::evaluator::Evaluator;
 use super::files::Files;
-use super::{Evaluator, Inputs};
+use super::inputs::Inputs;
 use crate::span_data::ends_of;
 use crate::state::{State, TooLate};
 

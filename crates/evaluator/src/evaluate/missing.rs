@@ -15,7 +15,8 @@ use fluo_store::names::Content;
 use fluo_store::{DataFile, DataFileName, Foreign, Hour, StoreError};
 use object_store::path::Path;
 
-use super::{Evaluator, Inputs};
+use super::evaluator::Evaluator;
+use super::inputs::Inputs;
 use crate::arrivals::By;
 use crate::span_data::{GONE, Holes, tag_of};
 use crate::state::{Damaged, Loss, State, Unread};
@@ -99,7 +100,7 @@ impl Evaluator {
                     state.seen.remove(file.location.as_ref());
                 }
                 state.seen.remove(&place);
-                self.older().remove(&hour(known));
+                self.older.forget(hour(known));
                 return false;
             }
             let is_looked_at = hours.contains(&hour(known)) || looked.contains(&hour(known));

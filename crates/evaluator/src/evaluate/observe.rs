@@ -19,21 +19,13 @@ use fluo_rules::duration::Nanos;
 use fluo_store::DataFile;
 use object_store::path::Path;
 
+use super::evaluator::Evaluator;
 use super::files::Files;
-use super::{Evaluator, Inputs};
+use super::inputs::{Inputs, Patience};
 use crate::due::{Due, Moments};
 use crate::rule_set;
 use crate::span_data::{Holes, ends_of};
 use crate::state::State;
-
-/// By when spans are to be looked at.
-#[derive(Clone, Copy)]
-pub struct Patience<'a> {
-    /// The present, in nanoseconds since the epoch.
-    pub clock: &'a (dyn Fn() -> i64 + Sync),
-    /// Nothing is begun after this moment that can wait.
-    pub deadline: Option<i64>,
-}
 
 /// An evaluation may look at spans for this many times the time of one pass.
 const PASSES: i64 = 4;
