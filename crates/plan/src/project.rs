@@ -11,7 +11,8 @@ use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
 
 use crate::error::PlanError;
-use crate::fields::{Fields, Form};
+use crate::fields::Fields;
+use crate::form::Form;
 use crate::rule_plan::RulePlan;
 
 /// The expressions that a rule needs of each span.
