@@ -6,15 +6,14 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use fluo_rules::duration::Nanos;
 use fluo_rules::rule::{Rule, Severity};
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::fingerprint::Fingerprint;
-use crate::time;
 use crate::value::Value;
 use crate::wire;
+use fluo_time::{Nanos, moment};
 
 /// Name and version of the record's format.
 pub const SCHEMA: &str = "fluo.violation/v1";
@@ -150,8 +149,8 @@ impl Serialize for Violation {
         record.serialize_field("group", &wire::Object(&self.group))?;
         record.serialize_field("fingerprint", &self.fingerprint)?;
         record.serialize_field("condition", &self.condition)?;
-        record.serialize_field("starts_at", &time::format(self.starts_at))?;
-        record.serialize_field("ends_at", &time::format(self.ends_at))?;
+        record.serialize_field("starts_at", &moment::format(self.starts_at))?;
+        record.serialize_field("ends_at", &moment::format(self.ends_at))?;
         record.serialize_field("ongoing", &self.ongoing)?;
         record.serialize_field("window", &self.window.to_string())?;
         record.serialize_field("values", &wire::Object(&self.values))?;

@@ -18,11 +18,11 @@ use arrow::datatypes::TimestampNanosecondType;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::prelude::SessionContext;
-use fluo_plan::TimeRange;
 use fluo_spans::batch::from_batch;
 use fluo_spans::identity::SpanKey;
 use fluo_spans::schema::columns;
 use fluo_spans::span::Span;
+use fluo_time::TimeRange;
 use futures::TryStreamExt;
 use futures::future::try_join_all;
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
@@ -30,10 +30,10 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 use crate::error::EngineError;
 use crate::pages::Sought;
 use crate::pass::Truth;
-use crate::ranges::{joined, meets};
 use crate::repeated::{Marks, Seen};
 use crate::scan::Columns;
 use crate::source::SpanSource;
+use fluo_time::range::{joined, meet};
 
 /// Spans of which there may be copies.
 #[derive(Debug, Default)]
@@ -75,7 +75,7 @@ impl Copies {
     ) -> Result<Self, EngineError> {
         let areas = source.where_copies_may_be(&sought.ranges);
         let (Some(first), Some(last)) = (areas.first(), areas.last()) else { return Ok(Self::default()) };
-        let rows = source.pieces().filter(|piece| meets(&areas, piece.ends)).map(|piece| piece.rows).sum();
+        let rows = source.pieces().filter(|piece| meet(&areas, piece.ends)).map(|piece| piece.rows).sum();
         let seen = Arc::new(Seen::none(rows, first.from.cast_unsigned(), last.to.cast_unsigned()));
         let seeing = Arc::clone(&seen);
         let of_areas = Sought { ranges: areas, services: sought.services.clone() };

@@ -1,7 +1,7 @@
 //! Why a tick could not do its work.
 
-use fluo_alerts::time;
 use fluo_store::StoreError;
+use fluo_time::moment;
 
 use crate::state::StateError;
 
@@ -18,8 +18,8 @@ pub enum TickError {
     /// then.
     #[error(
         "{} has not come: it is {}. An evaluation of it would leave all evaluations until then undone",
-        time::format(*eval_time),
-        time::format(*now)
+        moment::format(*eval_time),
+        moment::format(*now)
     )]
     Future {
         /// The time that was asked for.

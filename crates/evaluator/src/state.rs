@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 
 use bytes::Bytes;
-use fluo_alerts::life_cycle::{RuleState, Stretch, ViolationRecord};
+use fluo_alerts::life_cycle::{RuleState, ViolationRecord};
 use fluo_alerts::notification::Notification;
 use fluo_alerts::trouble::Troubles;
+use fluo_time::TimeRange;
 use serde::{Deserialize, Serialize};
 
 mod former;
@@ -136,7 +137,7 @@ pub struct Damaged {
     /// Its place below the root of the store.
     pub name: String,
     /// When its spans ended, as far as is known.
-    pub ends: Stretch,
+    pub ends: TimeRange,
     /// Why.
     pub reason: String,
     /// The way in which it was lost.
@@ -173,7 +174,7 @@ pub struct Unread {
     /// Its place below the root of the store.
     pub name: String,
     /// When its spans ended, as far as is known.
-    pub ends: Stretch,
+    pub ends: TimeRange,
     /// The error in place of its bytes.
     pub reason: String,
 }

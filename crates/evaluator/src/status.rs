@@ -267,7 +267,7 @@ mod tests {
     use fluo_alerts::life_cycle::{GroupState, RuleState, Tracked};
     use fluo_alerts::notification::Id;
     use fluo_alerts::trouble::{Telling, Wrong};
-    use fluo_rules::duration::Nanos;
+    use fluo_time::Nanos;
 
     use super::*;
     use crate::state::{Attempt, Queued, Refusals};

@@ -14,12 +14,13 @@ use std::sync::PoisonError;
 
 use fluo_alerts::life_cycle::Mutes;
 use fluo_alerts::notification::Notification;
+use fluo_alerts::step;
 use fluo_alerts::step::traced;
 use fluo_alerts::trouble::{Subject, Wrong};
-use fluo_alerts::{step, time};
 use fluo_rules::SourceFile;
 use fluo_store::records::{evaluation_object, violation_objects};
 use fluo_store::{Version, put_if_absent};
+use fluo_time::moment;
 use object_store::path::Path;
 
 use crate::arrivals::{Arrivals, By};
@@ -96,7 +97,7 @@ pub async fn tick(
         if done {
             if is_future(before.eval_time, now) {
                 ticked.future = Some(before.eval_time);
-                let reason = format!("its last evaluation is of {}", time::human(before.eval_time));
+                let reason = format!("its last evaluation is of {}", moment::human(before.eval_time));
                 let wrong = Wrong::new(Subject::FutureState, reason);
                 let step = catch_up::Step { eval_time, last: true, skip_to: None };
                 ticked.troubles = tell(evaluator, host, before, version.as_ref(), step, wrong).await?;
@@ -116,7 +117,7 @@ pub async fn tick(
             skip_to: step.skip_to,
             patience: Some(Patience { clock: host.clock, deadline: host.deadline }),
         };
-        let evaluating = step!("evaluate", fluo.eval_time = time::format(step.eval_time));
+        let evaluating = step!("evaluate", fluo.eval_time = moment::format(step.eval_time));
         // What an outage left is caught up whoever asks.
         let may_be_idle = request.cause == Cause::Arrival && step.last && ticked.reports.is_empty();
         let evaluate = async {

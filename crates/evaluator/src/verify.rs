@@ -18,7 +18,6 @@ use std::sync::Arc;
 use fluo_alerts::escape::plain;
 use fluo_alerts::notification::{Event, FileRef, Id, Notification, Told};
 use fluo_alerts::template::Renderer;
-use fluo_alerts::time;
 use fluo_alerts::violation::Violation;
 use fluo_engine::{EngineError, Range, record, session_with_memory};
 use fluo_plan::RulePlan;
@@ -28,6 +27,7 @@ use fluo_rules::{SourceFile, load};
 use fluo_store::compaction::Replacements;
 use fluo_store::names::current;
 use fluo_store::{DataFile, Root, StoreError, etag, list_range};
+use fluo_time::moment;
 use object_store::path::Path;
 use object_store::{Error as ObjectError, ObjectStoreExt};
 use serde::Serialize;
@@ -284,7 +284,7 @@ async fn judge_withdrawn(
 
 fn held(told: &Told, rule: &Rule, holds: &str) -> String {
     let (condition, group) = (plain(&rule.condition.text), compare::group_of(&told.violation));
-    format!("`{condition}` {holds} for {group} at {}", time::format(told.violation.starts_at))
+    format!("`{condition}` {holds} for {group} at {}", moment::format(told.violation.starts_at))
 }
 
 /// The moment at which an alert began, judged again.

@@ -4,20 +4,11 @@
 
 use std::sync::Arc;
 
-use fluo_rules::duration::Nanos;
 use fluo_rules::rule::{Aggregate, Rule};
+use fluo_time::Nanos;
 
 use crate::direction::Judging;
 use crate::error::PlanError;
-
-/// A closed range of event times in nanoseconds since the epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TimeRange {
-    /// First.
-    pub from: i64,
-    /// Last.
-    pub to: i64,
-}
 
 /// A rule that has been planned.
 #[derive(Debug, Clone)]

@@ -2,11 +2,11 @@
 
 use std::ops::RangeInclusive;
 
-use fluo_alerts::life_cycle::{Stretch, joined};
-use fluo_alerts::time;
 use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_rules::rule::Rule;
 use fluo_store::{DataFile, Hour, Listing, StoreError};
+use fluo_time::range::joined;
+use fluo_time::{TimeRange, moment};
 
 use super::evaluator::Evaluator;
 use super::files::Files;
@@ -73,12 +73,12 @@ impl Evaluator {
         let all: Vec<DataFile> = all.into_iter().filter(|file| !file.is_without_rows()).collect();
         let new: Vec<&DataFile> = all.iter().filter(is_unseen).collect();
         report.files_listed = all.len() as u64;
-        let arrived: Vec<Stretch> = new.iter().map(|file| ends_of(file)).collect();
+        let arrived: Vec<TimeRange> = new.iter().map(|file| ends_of(file)).collect();
         if !first {
             let delay = self.settings.eval_delay.0;
             let judged_to = state.eval_time.saturating_sub(delay);
             let watermark = inputs.eval_time.saturating_sub(delay);
-            let late = Stretch { from: watermark.saturating_sub(self.lateness(None)), to: judged_to };
+            let late = TimeRange { from: watermark.saturating_sub(self.lateness(None)), to: judged_to };
             new.iter().filter(|file| ends_of(file).meets(late)).for_each(|file| report.late(file));
         }
         if first {
@@ -117,14 +117,14 @@ impl Evaluator {
             return None;
         }
         let reason = if arrived_at == 0 {
-            format!("no data file has come since the first evaluation, at {}", time::human(since))
+            format!("no data file has come since the first evaluation, at {}", moment::human(since))
         } else {
             let newest = if newest_end == 0 {
                 String::new()
             } else {
-                format!("; its newest span ended at {}", time::human(newest_end))
+                format!("; its newest span ended at {}", moment::human(newest_end))
             };
-            format!("the last new data file was seen by the evaluation of {}{newest}", time::human(since))
+            format!("the last new data file was seen by the evaluation of {}{newest}", moment::human(since))
         };
         Some(Wrong::new(Subject::Pipeline, reason))
     }

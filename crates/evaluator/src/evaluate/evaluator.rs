@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Mutex;
 
-use fluo_alerts::life_cycle::{Stretch, Times};
+use fluo_alerts::life_cycle::Times;
 use fluo_alerts::template::Renderer;
 use fluo_engine::{SessionContext, session_with_memory};
 use fluo_plan::{RulePlan, missing_can_make_true};
 use fluo_rules::rule::Rule;
+use fluo_time::TimeRange;
 
 use super::older::OlderFiles;
 use crate::due::Due;
@@ -77,7 +78,7 @@ impl Evaluator {
         state: &State,
         rule: &Rule,
         plan: &RulePlan,
-        arrived: &'a [Stretch],
+        arrived: &'a [TimeRange],
         holes: &'a Holes,
         eval_time: i64,
     ) -> Due<'a> {

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use fluo_alerts::fingerprint::Fingerprint;
-use fluo_alerts::life_cycle::{RuleState, Stretch};
+use fluo_alerts::life_cycle::RuleState;
 use fluo_alerts::notification::{FileRef, Id};
 use fluo_store::{DataFile, Hour};
+use fluo_time::TimeRange;
 
 use super::evaluator::Evaluator;
 use crate::chain;
@@ -23,7 +24,7 @@ pub(super) struct Files {
     /// All of which it is not known what ingest counted, those without spans too.
     pub(super) uncounted: Vec<DataFile>,
     /// Ends of the spans of new ones.
-    pub(super) arrived: Vec<Stretch>,
+    pub(super) arrived: Vec<TimeRange>,
     /// Those of older partitions that windows reach back to.
     pub(super) older: Vec<DataFile>,
 }
@@ -52,7 +53,7 @@ impl Evaluator {
                 continue;
             };
             let violation = &alert.told.violation;
-            let window = Stretch {
+            let window = TimeRange {
                 from: violation.starts_at.saturating_sub(violation.window.0).saturating_add(1),
                 to: violation.starts_at,
             };

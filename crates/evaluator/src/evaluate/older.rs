@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use fluo_rules::duration::Nanos;
 use fluo_store::{DataFile, DataFileName, Hour, StoreError};
+use fluo_time::Nanos;
 
 use super::inputs::Inputs;
 use crate::arrivals::By;

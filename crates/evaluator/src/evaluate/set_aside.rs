@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fluo_alerts::trouble::{Subject, Wrong};
-use fluo_rules::duration::Nanos;
 use fluo_store::{FileCounts, FileFault};
+use fluo_time::Nanos;
 
 use super::evaluator::Evaluator;
 use super::files::Files;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use fluo_alerts::escape::plain;
-use fluo_alerts::time;
 use fluo_store::FileCounts;
+use fluo_time::moment;
 use serde::{Deserialize, Serialize};
 
 /// Reasons that a notification names, the most frequent ones.
@@ -39,7 +39,7 @@ impl fmt::Display for SetAside {
             parts.push(format!("{} were mended ({})", counts.mended_spans, in_words(&counts.mended)));
         }
         let came = spans.saturating_add(set_aside);
-        let since = time::human(*since);
+        let since = moment::human(*since);
         write!(formatter, "of {came} spans that came since {since}, {}", parts.join(", and "))
     }
 }

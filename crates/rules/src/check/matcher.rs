@@ -5,12 +5,13 @@
 
 use super::{Report, meant, pattern, shape};
 use crate::diagnostic::Code;
-use crate::duration::{Nanos, with_unit};
 use crate::expr::nearest::nearest;
 use crate::field::{Field, Intrinsic};
 use crate::keys::{KINDS, STATUSES, Table};
 use crate::matcher::{Matcher, Number, Test, Value};
 use crate::yaml::{Entry, Node, Yaml};
+use fluo_time::Nanos;
+use fluo_time::duration::with_unit;
 
 /// What the values of a field are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

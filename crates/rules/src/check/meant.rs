@@ -6,10 +6,10 @@
 use super::Report;
 use crate::attribute_registry::registered;
 use crate::diagnostic::Code;
-use crate::duration::Nanos;
 use crate::field::{Field, Intrinsic};
 use crate::matcher::Number;
 use crate::yaml::{Node, Yaml};
+use fluo_time::Nanos;
 
 /// Operators before a value, longest first, and how a matcher is written with them.
 const OPERATORS: [(&str, &str); 11] = [

@@ -11,11 +11,11 @@ use super::{
 };
 use crate::decisive;
 use crate::diagnostic::Code;
-use crate::duration::Nanos;
 use crate::keys::{CONVENTIONS, SEVERITIES, Shape, Table};
 use crate::rule::{Conventions, EvidenceKeys, GroupKey, Realert, Rule, Selector, Severity, Source};
 use crate::template::Names;
 use crate::yaml::{Entry, Node};
+use fluo_time::Nanos;
 
 /// A rule's item, read.
 #[derive(Debug)]

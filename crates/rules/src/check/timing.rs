@@ -2,10 +2,10 @@
 
 use super::{Report, shape};
 use crate::diagnostic::Code;
-use crate::duration::Nanos;
 use crate::keys::Table;
 use crate::rule::Realert;
 use crate::yaml::{Entry, Yaml};
+use fluo_time::Nanos;
 
 /// Reminders where the rule does not say.
 pub(super) const DEFAULT_REALERT: Realert =

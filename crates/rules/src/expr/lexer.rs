@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::problem::Problem;
 use crate::diagnostic::Code;
-use crate::duration::Nanos;
 use crate::matcher::{Number, Value};
+use fluo_time::Nanos;
 
 /// A token and where it stands.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use fluo_rules::duration::Nanos;
 use fluo_rules::expr::{Comparison, Expr, ExprKind};
 use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::matcher::{Matcher, Number, Test, Value};
@@ -11,6 +10,7 @@ use fluo_rules::rule::{
     Severity, Source,
 };
 use fluo_spans::span::{Attributes, Event, InstrumentationScope, Kind, Resource, Span, Status};
+use fluo_time::Nanos;
 
 use crate::reference::{
     Episode, Givens, HoldingMoment, Overflow, Range, RefValue, evaluate, holding_moments,

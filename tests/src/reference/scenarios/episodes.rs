@@ -1,11 +1,11 @@
 //! How moments join into episodes, and what an episode says.
 
-use fluo_rules::duration::Nanos;
 use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind};
 use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::matcher::Value;
 use fluo_rules::rule::{Aggregate, AggregateFunction, Rule, Selector};
 use fluo_spans::span::{Span, Status};
+use fluo_time::Nanos;
 
 use super::build::{
     MINUTE_START, SECOND, aggregate, any_span, auth_failures, compare, duration, expr, failure, failures,

@@ -6,9 +6,9 @@ mod roundtrip;
 mod trees;
 
 use super::{Arithmetic, Comparison, Context, Expr, ExprKind, parse};
-use crate::duration::Nanos;
 use crate::field::{Field, Intrinsic};
 use crate::rule::{Aggregate, AggregateFunction};
+use fluo_time::Nanos;
 
 /// The aggregates that conditions in these tests may name, beside `count`.
 fn aggregates() -> Vec<Aggregate> {
