@@ -5,13 +5,14 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use fluo_time::moment;
+
 use crate::escape::plain;
 use crate::notification::{Event, Notification, Told, Untold};
 use crate::reading::Reading;
 use crate::template::{NO_VALUE, RUNBOOK_URL, SUMMARY, group_text};
 use crate::value::{human_duration, human_number, significant};
 use crate::violation::{Evidence, Top};
-use fluo_time::moment;
 
 /// Times are shown to the second, and so is how long something lasted.
 const SECOND: i64 = 1_000_000_000;

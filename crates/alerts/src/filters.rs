@@ -2,10 +2,10 @@
 //!
 //! Their names are [`fluo_rules::template::FILTERS`], by which `fluo check` knows them.
 
+use fluo_time::moment;
 use minijinja::{Environment, Error, ErrorKind};
 
 use crate::value::{four_significant, human_duration, human_number};
-use fluo_time::moment;
 
 /// Adds all of them.
 pub(crate) fn add(environment: &mut Environment<'_>) {

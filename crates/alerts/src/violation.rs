@@ -7,13 +7,13 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use fluo_rules::rule::{Rule, Severity};
+use fluo_time::{Nanos, moment};
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::fingerprint::Fingerprint;
 use crate::value::Value;
 use crate::wire;
-use fluo_time::{Nanos, moment};
 
 /// Name and version of the record's format.
 pub const SCHEMA: &str = "fluo.violation/v1";

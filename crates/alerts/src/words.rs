@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use fluo_rules::rule::Severity;
+use fluo_time::moment;
 
 use crate::escape::plain;
 use crate::facts;
 use crate::notification::{Event, Notification, Now, Summary, SummaryLine, Told};
 use crate::reading::Reading;
 use crate::template::group_text;
-use fluo_time::moment;
 
 /// Traces that a text names.
 pub const TRACES_NAMED: usize = 3;

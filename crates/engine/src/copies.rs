@@ -23,6 +23,7 @@ use fluo_spans::identity::SpanKey;
 use fluo_spans::schema::columns;
 use fluo_spans::span::Span;
 use fluo_time::TimeRange;
+use fluo_time::range::{joined, meet};
 use futures::TryStreamExt;
 use futures::future::try_join_all;
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
@@ -33,7 +34,6 @@ use crate::pass::Truth;
 use crate::repeated::{Marks, Seen};
 use crate::scan::Columns;
 use crate::source::SpanSource;
-use fluo_time::range::{joined, meet};
 
 /// Spans of which there may be copies.
 #[derive(Debug, Default)]

@@ -11,10 +11,10 @@ use arrow::datatypes::{Int64Type, UInt32Type};
 use fluo_spans::identity::SpanKey;
 use fluo_spans::schema::columns;
 use fluo_time::TimeRange;
+use fluo_time::range::contain;
 
 use crate::error::EngineError;
 use crate::pass::row;
-use fluo_time::range::contain;
 
 /// A group key's values, in the order of `group_by`.
 pub(crate) type Group = Vec<Option<String>>;

@@ -8,13 +8,13 @@ use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::prelude::SessionContext;
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::span_schema;
+use fluo_time::range::meet;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::error::EngineError;
 use crate::files::{Batches, Files};
 use crate::pages::Sought;
 use crate::source::{Part, Stored};
-use fluo_time::range::meet;
 
 /// Some columns of a part of a source.
 pub(crate) struct Columns {

@@ -9,10 +9,11 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use fluo_time::Nanos;
+
 use crate::expr::Expr;
 use crate::field::Field;
 use crate::matcher::Matcher;
-use fluo_time::Nanos;
 
 /// A declared condition over spans.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fluo_time::TimeRange;
 use serde::{Deserialize, Serialize};
 
 use super::segment::Segment;
@@ -10,7 +11,6 @@ use crate::notification::{Event, Id, Told, Untold};
 use crate::value::Value;
 use crate::violation::Top;
 use crate::wire;
-use fluo_time::TimeRange;
 
 /// What is remembered of one rule.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fluo_rules::rule::{Rule, Severity};
+use fluo_time::TimeRange;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -14,7 +15,6 @@ use crate::fingerprint::Fingerprint;
 use crate::notification::{Event, Id, Told};
 use crate::template::{Renderer, Subject, default_summary};
 use crate::violation::{Violation, declared};
-use fluo_time::TimeRange;
 
 /// The times of an evaluation, in nanoseconds since the epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

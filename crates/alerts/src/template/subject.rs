@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use fluo_rules::rule::Rule;
+use fluo_time::moment;
 use minijinja::context;
 use minijinja::value::Value as Any;
 
 use crate::escape::plain;
 use crate::value::Value;
 use crate::violation::{Evidence, Top, Violation};
-use fluo_time::moment;
 
 /// The text of a group value that is missing.
 pub const NO_VALUE: &str = "(none)";

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use fluo_time::moment;
+
 use super::subject::{Subject, Trouble};
 use crate::escape::plain;
 use crate::notification::{Event, Id, Notification, SCHEMA, TroubleRef};
 use crate::value::human_duration;
 use crate::words::heading;
-use fluo_time::moment;
 
 impl fmt::Display for Subject {
     /// The fault, in a line.

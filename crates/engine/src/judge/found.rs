@@ -5,6 +5,7 @@ use arrow::compute::concat_batches;
 use fluo_plan::RulePlan;
 use fluo_spans::layout::Layout;
 use fluo_time::TimeRange;
+use fluo_time::range::{contain, joined};
 
 use super::grid::{self, Grid};
 use super::{Asked, sliding};
@@ -13,7 +14,6 @@ use crate::error::EngineError;
 use crate::panes::{Hours, Known, OfRule, Windows, by_cell, is_stored};
 use crate::pass::{ByGroup, Cells, Want, What};
 use crate::rows::{Group, Rows, within};
-use fluo_time::range::{contain, joined};
 
 /// The most cells of a rule that are looked for one by one. Of a look at a longer past nothing is kept.
 const MOST_CELLS: i64 = 20_000;

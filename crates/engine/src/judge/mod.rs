@@ -24,6 +24,7 @@ use fluo_plan::RulePlan;
 use fluo_rules::expr::Exact;
 use fluo_spans::span::Span;
 use fluo_time::TimeRange;
+use fluo_time::range::joined;
 
 use crate::episodes::Holding;
 use crate::error::EngineError;
@@ -32,7 +33,6 @@ use crate::pass::{ByGroup, Got, Passed, Want, pass};
 use crate::source::SpanSource;
 use crate::summary::Summary;
 use crate::work::each;
-use fluo_time::range::joined;
 use found::Found;
 use grid::Grid;
 use tell::Told;

@@ -28,6 +28,7 @@ use fluo_spans::batch::to_batch;
 use fluo_spans::layout::Layout;
 use fluo_spans::span::Span;
 use fluo_time::TimeRange;
+use fluo_time::range::{contain, joined};
 use futures::TryStreamExt;
 use futures::future::try_join_all;
 
@@ -38,7 +39,6 @@ use crate::pages::Sought;
 use crate::source::SpanSource;
 use crate::work::{Budget, each};
 use apart::{Apart, Settled};
-use fluo_time::range::{contain, joined};
 use frame::{Frame, Memory};
 use program::Program;
 use sums::{CellsOfRows, Sums};

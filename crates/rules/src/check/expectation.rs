@@ -1,11 +1,12 @@
 //! One entry of a test's `expect` → [`Expectation`].
 
+use fluo_time::Nanos;
+
 use super::{Report, groups, moment, shape};
 use crate::diagnostic::Code;
 use crate::keys::{EVENTS, STATES, Table};
 use crate::test_file::{Expectation, Expected, Placed, State};
 use crate::yaml::{Entry, Node, Yaml};
-use fluo_time::Nanos;
 
 /// Reads an expectation of a test that starts at `start`.
 pub(super) fn expectation(report: &mut Report, item: &Node, start: i64) -> Option<Expectation> {

@@ -3,6 +3,9 @@
 //! What a value may be depends on the field: durations for `duration`, the words of `kind` and `status`, and
 //! anything for attributes and names.
 
+use fluo_time::Nanos;
+use fluo_time::duration::with_unit;
+
 use super::{Report, meant, pattern, shape};
 use crate::diagnostic::Code;
 use crate::expr::nearest::nearest;
@@ -10,8 +13,6 @@ use crate::field::{Field, Intrinsic};
 use crate::keys::{KINDS, STATUSES, Table};
 use crate::matcher::{Matcher, Number, Test, Value};
 use crate::yaml::{Entry, Node, Yaml};
-use fluo_time::Nanos;
-use fluo_time::duration::with_unit;
 
 /// What the values of a field are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

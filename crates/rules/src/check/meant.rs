@@ -3,13 +3,14 @@
 //! Only values that stand for themselves are looked at. With `{eq: …}` and `{in: […]}` whoever writes it says that the
 //! text is meant.
 
+use fluo_time::Nanos;
+
 use super::Report;
 use crate::attribute_registry::registered;
 use crate::diagnostic::Code;
 use crate::field::{Field, Intrinsic};
 use crate::matcher::Number;
 use crate::yaml::{Node, Yaml};
-use fluo_time::Nanos;
 
 /// Operators before a value, longest first, and how a matcher is written with them.
 const OPERATORS: [(&str, &str); 11] = [

@@ -1,11 +1,12 @@
 //! Moments: RFC 3339, offsets from a test's start, and ranges of both.
 
+use fluo_time::duration::with_unit;
+use fluo_time::{Nanos, moment};
+
 use super::{Report, shape};
 use crate::diagnostic::Code;
 use crate::test_file::Times;
 use crate::yaml::{Entry, Node, Yaml};
-use fluo_time::duration::with_unit;
-use fluo_time::{Nanos, moment};
 
 /// A moment in RFC 3339.
 pub(super) fn instant(report: &mut Report, entry: &Entry) -> Option<i64> {

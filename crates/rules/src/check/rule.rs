@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use fluo_time::Nanos;
+
 use super::aggregation::Aggregation;
 use super::inhibit::Inhibits;
 use super::{
@@ -15,7 +17,6 @@ use crate::keys::{CONVENTIONS, SEVERITIES, Shape, Table};
 use crate::rule::{Conventions, EvidenceKeys, GroupKey, Realert, Rule, Selector, Severity, Source};
 use crate::template::Names;
 use crate::yaml::{Entry, Node};
-use fluo_time::Nanos;
 
 /// A rule's item, read.
 #[derive(Debug)]

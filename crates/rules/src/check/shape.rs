@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use fluo_time::Nanos;
+use fluo_time::duration::with_unit;
+
 use super::Report;
 use super::elsewhere::{elsewhere, word_elsewhere};
 use crate::diagnostic::Code;
@@ -9,8 +12,6 @@ use crate::expr::nearest::nearest;
 use crate::keys::Table;
 use crate::matcher::Number;
 use crate::yaml::{Entry, Node, Yaml};
-use fluo_time::Nanos;
-use fluo_time::duration::with_unit;
 
 /// Reports the keys that `table` does not know. `within` names the mapping.
 pub(crate) fn known_keys(report: &mut Report, entries: &[Entry], table: Table, within: &str) {

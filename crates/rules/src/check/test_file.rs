@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use fluo_time::Nanos;
+
 use super::{Report, expectation, moment, shape, test_span};
 use crate::diagnostic::{Code, Place};
 use crate::expr::nearest::nearest;
 use crate::keys::{MANY_SPANS, PIPELINES, Table};
 use crate::test_file::{DEFAULT_START, Id, Pipeline, SpanFile, SpanId, Template, Test, TestFile};
 use crate::yaml::{Entry, Node, Yaml};
-use fluo_time::Nanos;
 
 /// Reads the one document of a test file; none where it is not known what is tested.
 pub(crate) fn test_file(report: &mut Report, roots: &[Node]) -> Option<TestFile> {

@@ -1,11 +1,12 @@
 //! One entry of a test's `spans` → [`Template`].
 
+use fluo_time::Nanos;
+
 use super::{Report, literal, moment, shape};
 use crate::diagnostic::Code;
 use crate::keys::{KINDS, MANY_SPANS, STATUSES, Table};
 use crate::test_file::{Event, Id, Kind, Literal, Status, Template};
 use crate::yaml::{Entry, Node};
-use fluo_time::Nanos;
 
 /// Longest word that stands for an id, in bytes.
 const MAX_WORD: usize = 100;

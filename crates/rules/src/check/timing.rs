@@ -1,11 +1,12 @@
 //! Reminders, and how windows and steps go together.
 
+use fluo_time::Nanos;
+
 use super::{Report, shape};
 use crate::diagnostic::Code;
 use crate::keys::Table;
 use crate::rule::Realert;
 use crate::yaml::{Entry, Yaml};
-use fluo_time::Nanos;
 
 /// Reminders where the rule does not say.
 pub(super) const DEFAULT_REALERT: Realert =

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
+use fluo_time::Nanos;
+
 use super::problem::Problem;
 use crate::diagnostic::Code;
 use crate::matcher::{Number, Value};
-use fluo_time::Nanos;
 
 /// A token and where it stands.
 #[derive(Debug, Clone, PartialEq)]

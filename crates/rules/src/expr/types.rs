@@ -3,13 +3,14 @@
 use std::fmt;
 use std::ops::Range;
 
+use fluo_time::duration::with_unit;
+
 use super::problem::Problem;
 use super::tree::{Arithmetic, Comparison, Expr, ExprKind, Function};
 use crate::diagnostic::Code;
 use crate::field::{Field, Intrinsic};
 use crate::matcher::{Number, Value};
 use crate::rule::{Aggregate, AggregateFunction};
-use fluo_time::duration::with_unit;
 
 /// What kind of value an expression has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,10 +5,11 @@ mod problems;
 mod roundtrip;
 mod trees;
 
+use fluo_time::Nanos;
+
 use super::{Arithmetic, Comparison, Context, Expr, ExprKind, parse};
 use crate::field::{Field, Intrinsic};
 use crate::rule::{Aggregate, AggregateFunction};
-use fluo_time::Nanos;
 
 /// The aggregates that conditions in these tests may name, beside `count`.
 fn aggregates() -> Vec<Aggregate> {
