@@ -126,7 +126,7 @@ fn uuid_v7(ms: i64, random: [u8; 10]) -> String {
     bytes[6..].copy_from_slice(&random);
     bytes[6] = bytes[6] & 0x0f | 0x70;
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let text = format!("{:032x}", u128::from_be_bytes(bytes));
+    let text = hex::encode(bytes);
     [&text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..]].join("-")
 }
 

@@ -18,6 +18,7 @@ mod check;
 mod context;
 mod evaluate;
 mod functions;
+mod level;
 mod lexer;
 mod limits;
 mod names;
