@@ -7,7 +7,8 @@ use fluo_rules::matcher::{Matcher, Number, Test, Value};
 use fluo_rules::rule::{Conventions, Selector};
 use fluo_spans::span::{InstrumentationScope, Link, Resource, Span};
 
-use super::build::{attributes, equals, event, failure, finds, span_attribute, with};
+use super::build::{equals, event, failure, finds, span_attribute, with};
+use crate::span::attributes;
 
 fn number(float: f64) -> Value {
     Value::Number(Number::Float(float))
