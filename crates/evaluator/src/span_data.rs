@@ -30,8 +30,7 @@ pub struct SpanData {
 
 /// When the spans of a file ended, as far as its place says.
 pub(crate) fn ends_of(file: &DataFile) -> TimeRange {
-    let ends = file.ends_ns();
-    TimeRange { from: *ends.start(), to: *ends.end() }
+    file.ends_ns().into()
 }
 
 impl SpanData {

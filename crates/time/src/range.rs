@@ -1,5 +1,7 @@
 //! Ranges of time, one and several.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 /// All moments from one to another, both included, in nanoseconds since the epoch. It is empty where the last lies before
@@ -21,6 +23,13 @@ impl TimeRange {
     /// Returns whether it has a moment in common with another.
     pub fn meets(self, other: Self) -> bool {
         self.from <= other.to && other.from <= self.to
+    }
+}
+
+impl From<RangeInclusive<i64>> for TimeRange {
+    fn from(range: RangeInclusive<i64>) -> Self {
+        let (from, to) = range.into_inner();
+        Self { from, to }
     }
 }
 

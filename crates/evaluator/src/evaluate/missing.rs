@@ -38,9 +38,8 @@ impl Evaluator {
             let folder = || Hour::of_partition(&it.location.clone().join("_"));
             let all = || *hours.start().ends_ns().start()..=*hours.end().ends_ns().end();
             let ends = among_files.or_else(folder).map_or_else(all, Hour::ends_ns);
-            let (from, to) = ends.into_inner();
             let (name, ends, reason) =
-                (self.data.name_of(&it.location), TimeRange { from, to }, it.reason.to_owned());
+                (self.data.name_of(&it.location), TimeRange::from(ends), it.reason.to_owned());
             if it.may_pass || among_files.is_none() {
                 state.unread.push(Unread { name, ends, reason });
             } else if state.damaged.iter().all(|known| known.name != name) {
@@ -124,9 +123,9 @@ impl Evaluator {
             if of_name.as_ref().is_some_and(|name| name.rows == 0) {
                 continue;
             }
-            let (from, to) = of_name.map_or_else(|| hour.ends_ns(), |name| name.ends_ns()).into_inner();
+            let ends = of_name.map_or_else(|| hour.ends_ns(), |name| name.ends_ns()).into();
             let reason = GONE.to_owned();
-            damaged.push(Damaged { name, ends: TimeRange { from, to }, reason, loss: Loss::Gone, tag: None });
+            damaged.push(Damaged { name, ends, reason, loss: Loss::Gone, tag: None });
         }
         state.damaged = damaged;
         Ok(())
@@ -158,8 +157,8 @@ pub(super) fn hour_of(place: &str) -> Option<Hour> {
 
 /// Returns whether stretches meet an hour.
 pub(super) fn touches(hour: Hour, stretches: &[TimeRange]) -> bool {
-    let (from, to) = hour.ends_ns().into_inner();
-    stretches.iter().any(|stretch| stretch.meets(TimeRange { from, to }))
+    let ends = TimeRange::from(hour.ends_ns());
+    stretches.iter().any(|stretch| stretch.meets(ends))
 }
 
 fn name_of(place: &str) -> Option<DataFileName> {
