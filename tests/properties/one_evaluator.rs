@@ -10,11 +10,12 @@ use fluo_evaluator::rule_test;
 use fluo_evaluator::span_data::SpanData;
 use fluo_evaluator::{Evaluator, Request, RuleSet, Settings, Timetable};
 use fluo_rules::SourceFile;
-use fluo_rules::duration::Nanos;
 use fluo_rules::test_file;
 use fluo_spans::layout::Layout;
 use fluo_spans::span::Span;
 use fluo_store::{Content, Packing, Root, write_spans};
+use fluo_time::Nanos;
+use fluo_time::TimeRange;
 use std::collections::BTreeMap;
 
 use crate::live::{live, stored, ticked};
@@ -119,7 +120,8 @@ impl Running {
 
     /// The same evaluations as a replay finds them.
     async fn replayed(&self, rules: &RuleSet, times: Vec<i64>) -> Vec<ViolationRecord> {
-        let (range, settings) = ((times[0], times[times.len() - 1]), Settings::default());
+        let (range, settings) =
+            (TimeRange { from: times[0], to: times[times.len() - 1] }, Settings::default());
         let past =
             Past::find(&self.root, self.live.clone(), range, &settings, Arrival::Recorded).await.unwrap();
         replay(&evaluator(&self.root, &settings), rules, &past.arrivals, times).await.unwrap().records

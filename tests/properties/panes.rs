@@ -8,11 +8,12 @@ use fluo_evaluator::request::Request;
 use fluo_evaluator::span_data::SpanData;
 use fluo_evaluator::{Evaluator, Settings};
 use fluo_rules::SourceFile;
-use fluo_rules::duration::Nanos;
 use fluo_spans::layout::Layout;
-use fluo_spans::span::{Attributes, InstrumentationScope, Kind, Resource, Span, Status};
+use fluo_spans::span::{Kind, Resource, Span, Status};
 use fluo_store::compaction::{Options, Sizes, compact};
 use fluo_store::{Content, Hour, Packing, Root, list, write_spans};
+use fluo_tests::span::blank;
+use fluo_time::Nanos;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -90,23 +91,13 @@ fn span(number: usize, (minute, service, name, millis, failed): Short) -> Span {
     Span {
         trace_id,
         span_id: (number + 1).to_be_bytes(),
-        parent_span_id: None,
-        trace_state: String::new(),
-        flags: 0,
         name: format!("n{name}"),
         kind: Kind::Server,
         status: if failed { Status::Error } else { Status::Ok },
-        status_message: String::new(),
         start_ns: end - millis * 1_000_000,
         end_ns: end,
-        attributes: Attributes::default(),
         resource: Arc::new(resource),
-        scope: Arc::new(InstrumentationScope::default()),
-        events: Vec::new(),
-        links: Vec::new(),
-        dropped_attributes: 0,
-        dropped_events: 0,
-        dropped_links: 0,
+        ..blank()
     }
 }
 

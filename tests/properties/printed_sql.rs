@@ -13,10 +13,11 @@ use fluo_spans::batch::to_batch;
 use fluo_spans::identity::dedupe;
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::span_schema;
-use fluo_spans::span::{Attributes, Kind, Span, Status};
+use fluo_spans::span::{Attributes, Span};
 use fluo_spans::text;
 use fluo_tests::generate::{self, Case};
 use fluo_tests::reference;
+use fluo_tests::span::blank;
 use proptest::prelude::*;
 
 use crate::engine::{layouts, with_givens};
@@ -75,30 +76,6 @@ fn plain(spans: Vec<Span>) -> Vec<Span> {
                 .all(|attributes| attributes.iter().all(|(_, value)| is_plain(value)))
         })
         .collect()
-}
-
-fn blank() -> Span {
-    Span {
-        trace_id: [0; 16],
-        span_id: [1; 8],
-        parent_span_id: None,
-        trace_state: String::new(),
-        flags: 0,
-        name: String::new(),
-        kind: Kind::default(),
-        status: Status::default(),
-        status_message: String::new(),
-        start_ns: 0,
-        end_ns: 0,
-        attributes: Attributes::default(),
-        resource: Arc::default(),
-        scope: Arc::default(),
-        events: Vec::new(),
-        links: Vec::new(),
-        dropped_attributes: 0,
-        dropped_events: 0,
-        dropped_links: 0,
-    }
 }
 
 #[test]

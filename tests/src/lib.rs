@@ -11,4 +11,5 @@ pub mod manual;
 pub mod otlp;
 pub mod program;
 pub mod reference;
+pub mod span;
 pub mod span_table;

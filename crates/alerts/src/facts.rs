@@ -5,11 +5,12 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use fluo_time::moment;
+
 use crate::escape::plain;
 use crate::notification::{Event, Notification, Told, Untold};
 use crate::reading::Reading;
 use crate::template::{NO_VALUE, RUNBOOK_URL, SUMMARY, group_text};
-use crate::time;
 use crate::value::{human_duration, human_number, significant};
 use crate::violation::{Evidence, Top};
 
@@ -70,7 +71,7 @@ pub fn facts(notification: &Notification) -> Vec<Fact> {
     }
     if let Some(alarm) = &notification.alarm {
         facts.add("State", alarm.state.clone());
-        facts.add("Since", time::human(notification.at));
+        facts.add("Since", moment::human(notification.at));
     }
     // What is wrong with fluo says why in its own words.
     let is_of_fluo = notification.alert.is_none() && notification.alarm.is_none();
@@ -129,7 +130,7 @@ fn untold_alerts(untold: &[Untold]) -> String {
                 [] => String::new(),
                 group => format!(" for {}", group_text(group)),
             };
-            let (from, to) = (time::human(alert.starts_at), time::human(alert.ends_at));
+            let (from, to) = (moment::human(alert.starts_at), moment::human(alert.ends_at));
             format!("{}{group} from {from} to {to}", plain(&alert.rule))
         })
         .collect();
@@ -162,9 +163,9 @@ impl Facts {
             }
             (_, Some(over)) => self.add(
                 "Lasted",
-                format!("{}, from {} to {}", lasted(over), time::human(starts_at), time::human(over)),
+                format!("{}, from {} to {}", lasted(over), moment::human(starts_at), moment::human(over)),
             ),
-            (_, None) => self.add("Since", format!("{}, for {}", time::human(starts_at), lasted(at))),
+            (_, None) => self.add("Since", format!("{}, for {}", moment::human(starts_at), lasted(at))),
         }
         if event != Event::Resolved {
             for top in alert.now.iter().flat_map(|now| &now.top) {
@@ -217,7 +218,7 @@ impl Facts {
                 many => many.iter().map(|reading| format!("{} = {}", reading.what, reading.peak)).collect(),
             };
             let name = if shown.iter().all(|reading| reading.falls) { "Lowest" } else { "Peak" };
-            self.add(name, format!("{} at {}", values.join(", "), time::human(now.peak_at)));
+            self.add(name, format!("{} at {}", values.join(", "), moment::human(now.peak_at)));
         }
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! Their names are [`fluo_rules::template::FILTERS`], by which `fluo check` knows them.
 
+use fluo_time::moment;
 use minijinja::{Environment, Error, ErrorKind};
 
-use crate::time;
 use crate::value::{four_significant, human_duration, human_number};
 
 /// Adds all of them.
@@ -47,12 +47,12 @@ fn humanize(value: &minijinja::Value) -> Result<String, Error> {
 /// Nanoseconds since the epoch as RFC 3339; a time that is a text already stays as it is.
 fn iso(moment: &minijinja::Value) -> Result<String, Error> {
     if let Some(text) = moment.as_str() {
-        let ns = time::parse(text, 0)
+        let ns = moment::parse(text, 0)
             .map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()))?;
-        return Ok(time::format(ns));
+        return Ok(moment::format(ns));
     }
     match i64::try_from(moment.clone()) {
-        Ok(ns) => Ok(time::format(ns)),
+        Ok(ns) => Ok(moment::format(ns)),
         Err(_) => {
             Err(Error::new(ErrorKind::InvalidOperation, format!("`iso` is given {moment}, not a time")))
         }

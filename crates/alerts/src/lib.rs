@@ -1,4 +1,4 @@
-//! Violations and alerts as data: identity, records, times, and the texts that people read.
+//! Violations and alerts as data: identity, records, and the texts that people read.
 //!
 //! Pure: no clock, no environment, no storage. The same input gives the same bytes.
 //!
@@ -30,7 +30,6 @@ pub mod notification;
 pub mod reading;
 pub mod step;
 pub mod template;
-pub mod time;
 pub mod trouble;
 pub mod value;
 pub mod violation;

@@ -3,7 +3,7 @@
 use fluo_rules::json::to_string;
 use serde_json::{Value, json};
 
-use crate::time;
+use fluo_time::moment;
 
 /// How much a line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Level {
 
 /// A line; `fields` is an object, or null. `at`: nanoseconds since the epoch.
 pub fn line(level: Level, at: i64, message: &str, fields: Value) -> Value {
-    let mut line = json!({"level": level.as_str(), "at": time::format(at), "message": message});
+    let mut line = json!({"level": level.as_str(), "at": moment::format(at), "message": message});
     if let (Some(line), Value::Object(fields)) = (line.as_object_mut(), fields) {
         line.extend(fields);
     }

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use fluo_rules::comparison::{Compared, decisive};
-use fluo_rules::duration::Nanos;
 use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind, Type, type_of};
 use fluo_rules::rule::{Aggregate, AggregateFunction, Rule};
+use fluo_time::Nanos;
 use serde::{Deserialize, Serialize};
 
 use crate::escape::plain;

@@ -6,13 +6,12 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use fluo_rules::duration::Nanos;
 use fluo_rules::rule::{Rule, Severity};
+use fluo_time::{Nanos, moment};
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::fingerprint::Fingerprint;
-use crate::time;
 use crate::value::Value;
 use crate::wire;
 
@@ -150,8 +149,8 @@ impl Serialize for Violation {
         record.serialize_field("group", &wire::Object(&self.group))?;
         record.serialize_field("fingerprint", &self.fingerprint)?;
         record.serialize_field("condition", &self.condition)?;
-        record.serialize_field("starts_at", &time::format(self.starts_at))?;
-        record.serialize_field("ends_at", &time::format(self.ends_at))?;
+        record.serialize_field("starts_at", &moment::format(self.starts_at))?;
+        record.serialize_field("ends_at", &moment::format(self.ends_at))?;
         record.serialize_field("ongoing", &self.ongoing)?;
         record.serialize_field("window", &self.window.to_string())?;
         record.serialize_field("values", &wire::Object(&self.values))?;

@@ -63,17 +63,17 @@ pub mod moment {
     use serde::de::Error as _;
 
     use super::{Deserialize, Deserializer, Serializer};
-    use crate::time;
+    use fluo_time::moment;
 
     /// Writes it.
     pub fn serialize<S: Serializer>(ns: &i64, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&time::format(*ns))
+        serializer.serialize_str(&moment::format(*ns))
     }
 
     /// Reads it.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
         // No relative time has a `now` of 0.
-        time::parse(&String::deserialize(deserializer)?, 0).map_err(D::Error::custom)
+        moment::parse(&String::deserialize(deserializer)?, 0).map_err(D::Error::custom)
     }
 }
 
@@ -82,12 +82,12 @@ pub mod optional_moment {
     use serde::de::Error as _;
 
     use super::{Deserialize, Deserializer, Serializer};
-    use crate::time;
+    use fluo_time::moment;
 
     /// Writes it.
     pub fn serialize<S: Serializer>(ns: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
         match ns {
-            Some(ns) => serializer.serialize_some(&time::format(*ns)),
+            Some(ns) => serializer.serialize_some(&moment::format(*ns)),
             None => serializer.serialize_none(),
         }
     }
@@ -95,13 +95,13 @@ pub mod optional_moment {
     /// Reads it.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
         let text = Option::<String>::deserialize(deserializer)?;
-        text.map(|text| time::parse(&text, 0)).transpose().map_err(D::Error::custom)
+        text.map(|text| moment::parse(&text, 0)).transpose().map_err(D::Error::custom)
     }
 }
 
 /// A duration as rules write it.
 pub mod duration {
-    use fluo_rules::duration::Nanos;
+    use fluo_time::Nanos;
     use serde::de::Error as _;
 
     use super::{Deserialize, Deserializer, Serializer};

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use fluo_rules::rule::Severity;
+use fluo_time::moment;
 
 use crate::escape::plain;
 use crate::facts;
 use crate::notification::{Event, Notification, Now, Summary, SummaryLine, Told};
 use crate::reading::Reading;
 use crate::template::group_text;
-use crate::time;
 
 /// Traces that a text names.
 pub const TRACES_NAMED: usize = 3;
@@ -125,7 +125,7 @@ impl SummaryLine {
     pub fn text(&self) -> String {
         let values: Vec<String> =
             self.values.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-        let (from, to) = (time::human(self.starts_at), time::human(self.ends_at));
+        let (from, to) = (moment::human(self.starts_at), moment::human(self.ends_at));
         let what = [group_text(&self.group), values.join(", ")];
         let what: Vec<&str> = what.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
         format!("{}, from {from} to {to}", what.join(": "))

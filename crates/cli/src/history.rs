@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use fluo_alerts::time;
 use fluo_evaluator::arrivals::Live;
 use fluo_evaluator::past::{Arrival, Past, Seen};
 use fluo_evaluator::replay::{Replayed, replay, schedule};
 use fluo_evaluator::{Evaluator, RuleSet, Settings};
 use fluo_rules::SourceFile;
-use fluo_rules::duration::Nanos;
+use fluo_time::{Nanos, TimeRange, moment};
 use object_store::path::Path;
 
 use crate::deployed::{evaluator, root};
@@ -19,35 +18,26 @@ use crate::terminal;
 const WAY_OUT: &str = "a local file arrives when it was last modified, a copy when it was copied; with --arrival end+75s \
                        each arrives 75 s after its newest span";
 
-/// When a look back begins and ends, and the distance of its evaluations; in nanoseconds.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Stretch {
-    pub(crate) from: i64,
-    pub(crate) to: i64,
-    pub(crate) every: i64,
-}
-
 /// The files of a store in a stretch of time, some of which evaluations see.
 pub(crate) struct History {
     spans: String,
-    stretch: Stretch,
+    range: TimeRange,
     past: Past,
     evaluator: Evaluator,
 }
 
 impl History {
     /// Opens a store. That no file is seen is a failure: nothing would be found, whatever had happened.
-    pub(crate) async fn open(spans: &str, stretch: Stretch, arrival: &str) -> Result<Self, Failure> {
+    pub(crate) async fn open(spans: &str, range: TimeRange, arrival: &str) -> Result<Self, Failure> {
         let arrival = model(arrival)?;
         let root = root(spans)?;
         let settings = Settings::default();
         let live = Live { store: root.store.clone(), spans: root.at(&Path::from("spans")) };
-        let range = (stretch.from, stretch.to);
         let past = Past::find(&root, live, range, &settings, arrival)
             .await
             .map_err(|error| Failure::because(format!("could not read `{spans}`"), error))?;
         if past.seen.in_time == 0 {
-            return Err(nothing_seen(spans, stretch, &past.seen));
+            return Err(nothing_seen(spans, range, &past.seen));
         }
         let missed = past.seen.too_late + past.seen.after;
         if missed > 0 {
@@ -56,13 +46,13 @@ impl History {
                 "warning: {missed} of {files} data files of this range are not judged: {why}\n  help: {WAY_OUT}"
             ));
         }
-        Ok(Self { spans: spans.to_owned(), stretch, past, evaluator: evaluator(settings, root) })
+        Ok(Self { spans: spans.to_owned(), range, past, evaluator: evaluator(settings, root) })
     }
 
-    /// Evaluates rules over it.
-    pub(crate) async fn replay(&self, rules: &[SourceFile]) -> Result<Replayed, Failure> {
+    /// Evaluates rules over it, every so many nanoseconds.
+    pub(crate) async fn replay(&self, rules: &[SourceFile], every: i64) -> Result<Replayed, Failure> {
         let set = RuleSet::load(rules, &BTreeMap::new());
-        let Stretch { from, to, every } = self.stretch;
+        let TimeRange { from, to } = self.range;
         let times = std::iter::once(from).chain(schedule(from, to, every));
         replay(&self.evaluator, &set, &self.past.arrivals, times)
             .await
@@ -87,8 +77,8 @@ fn model(text: &str) -> Result<Arrival, Failure> {
     }
 }
 
-fn nothing_seen(spans: &str, stretch: Stretch, seen: &Seen) -> Failure {
-    let (from, to) = (time::format(stretch.from), time::format(stretch.to));
+fn nothing_seen(spans: &str, range: TimeRange, seen: &Seen) -> Failure {
+    let (from, to) = (moment::format(range.from), moment::format(range.to));
     let tried = format!("no data file of `{spans}` arrived between {from} and {to}");
     if seen.files == 0 {
         return Failure::because(tried, "no file there has spans of that time")
@@ -114,8 +104,10 @@ fn missed_in_words(seen: &Seen) -> String {
     .flatten()
     .collect();
     let when = match seen.missed {
-        Some((first, last)) if first == last => format!(", at {}", time::format(first)),
-        Some((first, last)) => format!(", from {} to {}", time::format(first), time::format(last)),
+        Some(TimeRange { from, to }) if from == to => format!(", at {}", moment::format(from)),
+        Some(TimeRange { from, to }) => {
+            format!(", from {} to {}", moment::format(from), moment::format(to))
+        }
         None => String::new(),
     };
     format!("{}{when}", parts.join(" and "))

@@ -1,9 +1,9 @@
 //! Violations as an aligned table for people.
 
 use fluo_alerts::escape;
-use fluo_alerts::time;
 use fluo_alerts::value::human_duration;
 use fluo_alerts::violation::Violation;
+use fluo_time::moment;
 
 const HEAD: [&str; 6] = ["STARTED", "ENDED", "SEVERITY", "RULE", "GROUP", "VALUES (PEAK)"];
 
@@ -64,8 +64,8 @@ fn row(violation: &Violation) -> [String; 6] {
         })
         .collect();
     [
-        time::format(violation.starts_at),
-        if violation.ongoing { "ongoing".to_owned() } else { time::format(violation.ends_at) },
+        moment::format(violation.starts_at),
+        if violation.ongoing { "ongoing".to_owned() } else { moment::format(violation.ends_at) },
         violation.severity.to_string(),
         violation.rule.clone(),
         if group.is_empty() { "-".to_owned() } else { group.join(", ") },

@@ -8,7 +8,7 @@ use std::io::{self, Write as _};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use fluo_alerts::time;
+use fluo_time::moment;
 use opentelemetry_proto::tonic::trace::v1::TracesData;
 use prost::Message as _;
 
@@ -113,7 +113,7 @@ fn request(batch: &[&Sent]) -> TracesData {
 
 /// `year=2026/month=11/day=22/hour=11/minute=04`
 fn folder(at: i64) -> String {
-    let text = time::format(at);
+    let text = moment::format(at);
     let part = |range: std::ops::Range<usize>| text.get(range).unwrap_or_default();
     let (year, month, day) = (part(0..4), part(5..7), part(8..10));
     format!("year={year}/month={month}/day={day}/hour={}/minute={}", part(11..13), part(14..16))
@@ -126,7 +126,7 @@ fn uuid_v7(ms: i64, random: [u8; 10]) -> String {
     bytes[6..].copy_from_slice(&random);
     bytes[6] = bytes[6] & 0x0f | 0x70;
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let text = format!("{:032x}", u128::from_be_bytes(bytes));
+    let text = hex::encode(bytes);
     [&text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..]].join("-")
 }
 

@@ -39,10 +39,10 @@ use std::path::Path;
 use datafusion::prelude::SessionContext;
 use fluo_alerts::violation::Violation;
 use fluo_engine::{Range, SpanSource, session};
-use fluo_plan::{RulePlan, TimeRange};
-use fluo_rules::duration::Nanos;
+use fluo_plan::RulePlan;
 use fluo_spans::layout::Layout;
 use fluo_store::duckdb_view::duckdb_view;
+use fluo_time::{Nanos, TimeRange};
 
 use self::bucket::Bucket;
 use self::collector::{Object, collect};

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
 use fluo_engine::{EngineError, SpanSource};
-use fluo_plan::{RulePlan, TimeRange};
-use fluo_rules::duration::Nanos;
+use fluo_plan::RulePlan;
 use fluo_rules::expr::{Expr, ExprKind};
 use fluo_rules::matcher::Value;
 use fluo_rules::rule::Rule;
+use fluo_time::{Nanos, TimeRange};
 
 use crate::error::DemoError;
 

@@ -1,8 +1,8 @@
 //! The demo's findings, put together: the terminal's text and the report are two tellings of it.
 
-use fluo_alerts::time;
 use fluo_alerts::value::Value;
 use fluo_alerts::violation::Violation;
+use fluo_time::moment;
 
 use super::incident::{Change, Incident};
 use super::series::Series;
@@ -109,12 +109,12 @@ pub(crate) fn values(values: &[(String, Value)]) -> String {
 
 /// `11:04:51`
 pub(crate) fn clock(at: i64) -> String {
-    time::format(at).get(11..19).unwrap_or_default().to_owned()
+    moment::format(at).get(11..19).unwrap_or_default().to_owned()
 }
 
 /// `11:04`
 pub(crate) fn minute(at: i64) -> String {
-    time::format(at).get(11..16).unwrap_or_default().to_owned()
+    moment::format(at).get(11..16).unwrap_or_default().to_owned()
 }
 
 /// `2m 05s`

@@ -59,7 +59,7 @@ pub fn tell(story: &Story, folder: &Path, colour: bool) -> String {
 }
 
 fn introduction(story: &Story, paint: Paint) -> Vec<String> {
-    let day = fluo_alerts::time::format(story.start);
+    let day = fluo_time::moment::format(story.start);
     let (objects, spans) = story
         .minutes
         .iter()

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use fluo_plan::TimeRange;
 use fluo_store::FileFault;
 use fluo_store::guard::guarded_future;
+use fluo_time::TimeRange;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::error::EngineError;

@@ -32,7 +32,6 @@ pub mod open;
 mod pages;
 pub mod panes;
 mod pass;
-mod ranges;
 pub mod record;
 mod repeated;
 mod rows;

@@ -6,13 +6,13 @@
 //! Files that were replaced are read from the compacted file that they lie within: all of it where all of its files are
 //! asked for, else the rows that came from those that are.
 
-use fluo_plan::TimeRange;
 use fluo_spans::layout::Layout;
 use fluo_store::compaction::origins::Origins;
 use fluo_store::names::current;
 use fluo_store::{
     CompactedFile, DataFile, FileCounts, FileFault, OpenFile, StoreError, list, open, resolve_root,
 };
+use fluo_time::TimeRange;
 use futures::future::join_all;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};

@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use fluo_plan::TimeRange;
 use fluo_spans::schema::columns;
+use fluo_time::TimeRange;
 use parquet::arrow::arrow_reader::RowSelection;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
-use crate::ranges::meets;
+use fluo_time::range::meet;
 
 /// The spans that are sought; a batch may hold others.
 #[derive(Debug, Clone, Default)]
@@ -63,7 +63,7 @@ impl Sought {
     fn may_end_in(&self, index: &ColumnIndexMetaData, page: usize) -> bool {
         let ColumnIndexMetaData::INT64(index) = index else { return true };
         match (index.min_value(page), index.max_value(page)) {
-            (Some(from), Some(to)) => meets(&self.ranges, TimeRange { from: *from, to: *to }),
+            (Some(from), Some(to)) => meet(&self.ranges, TimeRange { from: *from, to: *to }),
             _ => true,
         }
     }

@@ -135,8 +135,8 @@ fn one_span(rule: &Rule, read: &[Field], span: &Span) -> Evidence {
         }
     }
     Evidence {
-        trace_id: hex(&span.trace_id),
-        span_id: hex(&span.span_id),
+        trace_id: hex::encode(span.trace_id),
+        span_id: hex::encode(span.span_id),
         service_name: span
             .resource
             .service_name
@@ -193,8 +193,8 @@ fn own(span: &Span, intrinsic: Intrinsic) -> Option<String> {
         Intrinsic::ScopeName => some(&span.scope.name),
         Intrinsic::ScopeVersion => some(&span.scope.version),
         Intrinsic::EventName => span.events.first().and_then(|event| some(&event.name)),
-        Intrinsic::LinkTraceId => span.links.first().map(|link| hex(&link.trace_id)),
-        Intrinsic::LinkSpanId => span.links.first().map(|link| hex(&link.span_id)),
+        Intrinsic::LinkTraceId => span.links.first().map(|link| hex::encode(link.trace_id)),
+        Intrinsic::LinkSpanId => span.links.first().map(|link| hex::encode(link.span_id)),
         Intrinsic::Name
         | Intrinsic::Status
         | Intrinsic::StatusMessage
@@ -228,15 +228,6 @@ fn lookup<'a>(span: &'a Span, scope: Scope, key: &str, conventions: Conventions)
     }
     .into_iter();
     scopes.find_map(|attributes| spellings.iter().find_map(|key| attributes.get(key)))
-}
-
-fn hex(id: &[u8]) -> String {
-    use std::fmt::Write as _;
-    id.iter().fold(String::with_capacity(id.len() * 2), |mut text, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -8,13 +8,13 @@ use arrow::array::{
 };
 use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::{Int64Type, UInt32Type};
-use fluo_plan::TimeRange;
 use fluo_spans::identity::SpanKey;
 use fluo_spans::schema::columns;
+use fluo_time::TimeRange;
+use fluo_time::range::contain;
 
 use crate::error::EngineError;
 use crate::pass::row;
-use crate::ranges::contain;
 
 /// A group key's values, in the order of `group_by`.
 pub(crate) type Group = Vec<Option<String>>;

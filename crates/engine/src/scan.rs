@@ -8,12 +8,12 @@ use arrow::datatypes::SchemaRef;
 use datafusion::prelude::SessionContext;
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::span_schema;
+use fluo_time::range::meet;
 use futures::{StreamExt, stream};
 
 use crate::error::EngineError;
 use crate::files::{Batches, Files};
 use crate::pages::Sought;
-use crate::ranges::meets;
 use crate::source::{Part, Stored};
 
 /// Some columns of a part of a source.
@@ -69,7 +69,7 @@ impl Part {
                 Ok(projected.chunks(share).map(|some| stream::iter(some.to_vec()).map(Ok).boxed()).collect())
             }
             Stored::Files { cache, files } => {
-                let needed = files.iter().filter(|file| meets(&sought.ranges, file.ends));
+                let needed = files.iter().filter(|file| meet(&sought.ranges, file.ends));
                 let needed: Vec<_> = needed.cloned().collect();
                 if needed.is_empty() {
                     return Ok(Vec::new());

@@ -4,10 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use fluo_plan::TimeRange;
 use fluo_spans::batch::to_batch;
 use fluo_spans::layout::Layout;
 use fluo_spans::span::Span;
+use fluo_time::TimeRange;
 use object_store::ObjectMeta;
 use object_store::path::Path;
 

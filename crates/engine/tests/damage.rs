@@ -11,6 +11,7 @@ use fluo_rules::{SourceFile, load};
 use fluo_spans::layout::Layout;
 use fluo_spans::span::{Attributes, Event, InstrumentationScope, Kind, Link, Resource, Span, Status};
 use fluo_store::{Content, FileFault, Packing, list, write_spans};
+use fluo_tests::span::blank;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -52,7 +53,6 @@ fn span(random: &mut fastrand::Rng, from: i64) -> Span {
         trace_id: random.u128(1..).to_be_bytes(),
         span_id: random.u64(1..).to_be_bytes(),
         parent_span_id: random.bool().then(|| random.u64(1..).to_be_bytes()),
-        trace_state: String::new(),
         flags: 1,
         name: text(random, &["GET /", "POST /cart", "query"]),
         kind: if random.bool() { Kind::Server } else { Kind::Client },
@@ -71,9 +71,7 @@ fn span(random: &mut fastrand::Rng, from: i64) -> Span {
         scope: Arc::new(InstrumentationScope { name: "lib".to_owned(), ..InstrumentationScope::default() }),
         events: if random.u8(..5) == 0 { vec![exception] } else { Vec::new() },
         links: if random.u8(..9) == 0 { vec![link] } else { Vec::new() },
-        dropped_attributes: 0,
-        dropped_events: 0,
-        dropped_links: 0,
+        ..blank()
     }
 }
 

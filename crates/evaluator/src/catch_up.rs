@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fluo_alerts::escape::plain;
-use fluo_alerts::life_cycle::Stretch;
 use fluo_alerts::life_cycle::summary::of_summary;
 use fluo_alerts::notification::{Event, Id, Notification, SCHEMA, SummaryLine};
-use fluo_alerts::time;
 use fluo_alerts::words::heading;
 use fluo_rules::rule::{Rule, Severity};
+use fluo_time::{TimeRange, moment};
 
 use crate::settings::Settings;
 use crate::state::{Queued, State};
@@ -38,17 +37,22 @@ pub(crate) fn next(state: &State, settings: &Settings, eval_time: i64) -> Step {
 
 /// Returns the notification of a part of the past that is not judged, because the evaluator did not run for too long.
 pub(crate) fn unjudged(from: i64, to: i64, at: i64) -> Notification {
-    told_unjudged(None, Stretch { from, to }, at, "The evaluator did not run for longer than `max_catch_up`.")
+    told_unjudged(
+        None,
+        TimeRange { from, to },
+        at,
+        "The evaluator did not run for longer than `max_catch_up`.",
+    )
 }
 
 /// Returns the notification of a rule's moments that are not judged: their files could not be read for too long.
-pub(crate) fn unjudged_of(rule: &Rule, moments: Stretch, at: i64) -> Notification {
+pub(crate) fn unjudged_of(rule: &Rule, moments: TimeRange, at: i64) -> Notification {
     let why = "The files that it needs could not be read for longer than `max_catch_up`.";
     told_unjudged(Some(rule), moments, at, why)
 }
 
-fn told_unjudged(rule: Option<&Rule>, moments: Stretch, at: i64, why: &str) -> Notification {
-    let (from, to) = (time::human(moments.from), time::human(moments.to));
+fn told_unjudged(rule: Option<&Rule>, moments: TimeRange, at: i64, why: &str) -> Notification {
+    let (from, to) = (moment::human(moments.from), moment::human(moments.to));
     let of = rule.map_or_else(String::new, |rule| format!(" of {}", plain(&rule.name)));
     let what = rule.map_or_else(|| format!("{from}\0{to}"), |rule| format!("{}\0{from}\0{to}", rule.name));
     let severity = rule.map_or(Severity::Warning, |rule| rule.severity.max(Severity::Warning));

@@ -19,10 +19,10 @@ use fluo_alerts::notification::Event;
 use fluo_rules::SourceFile;
 use fluo_rules::config::{self, Loaded, Placed};
 use fluo_rules::diagnostic::{Code, Finding, Place};
-use fluo_rules::duration::Nanos;
 use fluo_rules::position::Position;
 use fluo_rules::rule::Severity;
 use fluo_sinks::{SinkConfig, sinks_of};
+use fluo_time::Nanos;
 use serde::{Deserialize, Deserializer};
 
 use crate::request::Timetable;

@@ -179,10 +179,10 @@ fn line(rule: &str, past: &Past) -> DiffAlert {
 #[cfg(test)]
 mod tests {
     use fluo_rules::SourceFile;
-    use fluo_rules::duration::Nanos;
     use fluo_rules::test_file::{self, DEFAULT_START};
     use fluo_spans::layout::Layout;
     use fluo_store::{Content, Packing, Root, write_spans};
+    use fluo_time::Nanos;
     use object_store::path::Path;
     use std::sync::Arc;
 

@@ -4,8 +4,10 @@
 //! have just arrived reach back to. Stretches begin and end where cells of time do, so that none cuts in two what an
 //! earlier look found.
 
+use fluo_alerts::life_cycle::RuleState;
 use fluo_alerts::life_cycle::segment::runs;
-use fluo_alerts::life_cycle::{RuleState, Stretch, joined, without};
+use fluo_time::TimeRange;
+use fluo_time::range::{joined, without};
 
 use crate::span_data::Holes;
 
@@ -32,7 +34,7 @@ pub(crate) struct Due<'a> {
     /// Some file has arrived after every moment before this.
     pub(crate) alive_to: i64,
     /// Ends of the spans of files that have just arrived.
-    pub(crate) arrived: &'a [Stretch],
+    pub(crate) arrived: &'a [TimeRange],
     /// End of the newest span that is known.
     pub(crate) newest_end: i64,
     /// Event times of which spans are missing.
@@ -45,10 +47,10 @@ pub(crate) struct Due<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Moments {
     /// To be judged, in order.
-    pub(crate) stretches: Vec<Stretch>,
+    pub(crate) stretches: Vec<TimeRange>,
     /// To be judged once what is unread can be read. An exact rule is judged there meanwhile, too: what it finds in fewer
     /// spans it also finds in all of them.
-    pub(crate) owed: Vec<Stretch>,
+    pub(crate) owed: Vec<TimeRange>,
     /// How far moments are judged then.
     pub(crate) judged_to: i64,
 }
@@ -69,7 +71,7 @@ impl Due<'_> {
     }
 
     /// Nothing changes any more before this moment: no late span reaches there, and nothing is owed.
-    pub(crate) fn horizon(&self, hold_for: i64, owed: &[Stretch]) -> i64 {
+    pub(crate) fn horizon(&self, hold_for: i64, owed: &[TimeRange]) -> i64 {
         let first = owed.first().map_or(self.late_from, |owed| owed.from.min(self.late_from));
         self.floor(first.saturating_sub(self.gap).saturating_sub(hold_for))
     }
@@ -88,22 +90,22 @@ impl Due<'_> {
         let top = self.until.map_or(top, |until| top.min(until)).max(state.judged_to);
         let mut stretches = Vec::new();
         if !self.exact || self.newest_end > state.judged_to {
-            stretches.push(Stretch { from: state.judged_to.saturating_add(1), to: top });
+            stretches.push(TimeRange { from: state.judged_to.saturating_add(1), to: top });
         }
         for ends in self.arrived {
             // A span that ended at e lies in the windows that end in [e, e + window).
             let first = ends.from.max(self.late_from);
             let last = ends.to.saturating_add(self.window - 1);
             if ends.to >= self.late_from && first <= state.judged_to {
-                stretches.push(Stretch { from: self.floor(first), to: self.ceil(last) });
+                stretches.push(TimeRange { from: self.floor(first), to: self.ceil(last) });
             }
         }
         stretches.extend(&state.owed);
-        let within = |stretch: Stretch| Stretch {
+        let within = |stretch: TimeRange| TimeRange {
             from: stretch.from.max(state.from.saturating_add(1)),
             to: stretch.to.min(top),
         };
-        let mut stretches = joined(stretches.into_iter().map(within).collect());
+        let mut stretches = joined(stretches.into_iter().map(within));
         if !self.exact {
             // Between two moments of the grid nothing is due, and no span is read.
             stretches.retain(|stretch| stretch.to.div_euclid(self.step) * self.step >= stretch.from);
@@ -119,24 +121,24 @@ impl Due<'_> {
     }
 
     /// The moments, in whole cells, whose windows reach to spans that ended in these stretches.
-    pub(crate) fn touched_by(&self, ends: &[Stretch]) -> Vec<Stretch> {
-        let touched = ends.iter().map(|ends| Stretch {
+    pub(crate) fn touched_by(&self, ends: &[TimeRange]) -> Vec<TimeRange> {
+        let touched = ends.iter().map(|ends| TimeRange {
             from: self.floor(ends.from),
             to: self.ceil(ends.to.saturating_add(self.window - 1)),
         });
-        joined(touched.collect())
+        joined(touched)
     }
 
     /// Goes on to the end of every run that a stretch meets: what a run starts with is kept for its first segment only,
     /// so another may become the first only where it is looked at again.
-    fn widen(&self, stretches: &mut Vec<Stretch>, state: &RuleState, top: i64) {
+    fn widen(&self, stretches: &mut Vec<TimeRange>, state: &RuleState, top: i64) {
         loop {
             let mut wider = stretches.clone();
             for group in state.groups.values() {
                 for run in runs(&group.segments, self.gap) {
-                    let run = Stretch { from: run.first, to: run.last };
+                    let run = TimeRange { from: run.first, to: run.last };
                     for stretch in &mut wider {
-                        let near = Stretch {
+                        let near = TimeRange {
                             from: stretch.from.saturating_sub(self.gap),
                             to: stretch.to.saturating_add(self.gap),
                         };
@@ -165,8 +167,8 @@ mod tests {
         minutes * MINUTE
     }
 
-    fn stretch(from: i64, to: i64) -> Stretch {
-        Stretch { from, to }
+    fn stretch(from: i64, to: i64) -> TimeRange {
+        TimeRange { from, to }
     }
 
     static NONE: Holes = Holes { damaged: Vec::new(), unread: Vec::new() };

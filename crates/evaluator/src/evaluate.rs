@@ -3,69 +3,48 @@
 //! Live evaluation, replay and rule tests all are calls of [`Evaluator::evaluate`]; they differ in where the files come
 //! from and in what becomes of the result. Nothing is written here: reading twice is harmless.
 
+mod arrive;
+mod evaluator;
 mod files;
+mod fold;
 mod former;
+mod inputs;
 mod lateness;
 mod missing;
-mod news;
 mod observe;
+mod older;
 mod rules;
-pub(crate) mod set_aside;
+mod set_aside;
 
-use fluo_alerts::life_cycle::{
-    Change, Facts, Mutes, Observation, Stretch, Times, ViolationRecord, announce, transition,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use fluo_alerts::life_cycle::{RuleState, ViolationRecord, announce};
 use fluo_alerts::notification::Notification;
 use fluo_alerts::step;
 use fluo_alerts::step::{Empty, failed};
-use fluo_alerts::template::Renderer;
 use fluo_alerts::trouble::{Subject, Wrong};
-use fluo_engine::{SessionContext, session_with_memory};
-use fluo_plan::{RulePlan, missing_can_make_true};
+use fluo_plan::RulePlan;
 use fluo_rules::rule::Rule;
 use fluo_store::{Hour, StoreError};
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::sync::{Arc, Mutex};
 
-use files::{Files, Older};
+use arrive::Arrived;
+use files::Files;
+use former::{FormerText, former_texts};
 use missing::{data_files, give_up, names, outage};
-use news::Arrived;
 use observe::{Asked, Seen};
 use rules::rule_files;
 
-pub use observe::Patience;
+pub use evaluator::Evaluator;
+pub use inputs::{Inputs, Patience};
 
-use crate::arrivals::{Arrivals, By};
 use crate::catch_up::unjudged_of;
 use crate::chain;
-use crate::due::{Due, Moments};
-use crate::panes::StoredPanes;
+use crate::due::Due;
 use crate::report::Report;
-use crate::rule_set::RuleSet;
-use crate::settings::Settings;
-use crate::span_data::{Holes, SpanData};
+use crate::rule_set::Known;
+use crate::span_data::Holes;
 use crate::state::State;
-
-/// What an evaluation starts from, beside the state.
-#[derive(Clone, Copy)]
-pub struct Inputs<'a> {
-    /// The rules.
-    pub rules: &'a RuleSet,
-    /// What is silenced.
-    pub mutes: Mutes<'a>,
-    /// The files.
-    pub arrivals: &'a dyn Arrivals,
-    /// Which of them have arrived.
-    pub by: By,
-    /// The evaluation's logical time; nanoseconds since the epoch.
-    pub eval_time: i64,
-    /// Moments before this one are left unjudged: they lie further back than is caught up.
-    pub skip_to: Option<i64>,
-    /// By when spans are to be looked at; what is not reached is postponed. `None`: it takes as long as it takes, as in
-    /// looks at the past.
-    pub patience: Option<Patience<'a>>,
-}
 
 /// What an evaluation gives.
 #[derive(Debug, Clone)]
@@ -80,55 +59,7 @@ pub struct Evaluation {
     pub report: Report,
 }
 
-/// Evaluates rules over one store.
-pub struct Evaluator {
-    settings: Settings,
-    data: SpanData,
-    /// Made once: it knows hundreds of functions.
-    session: SessionContext,
-    /// Sums of earlier evaluations.
-    pub(crate) panes: StoredPanes,
-    renderer: Renderer,
-    /// Listings of partitions in which no file arrives any more.
-    older: Mutex<BTreeMap<Hour, Older>>,
-    /// Time and generation of the evaluation whose records this process has written: its next tick need not again.
-    pub(crate) written: Mutex<Option<(i64, u64)>>,
-}
-
-/// A rule while it is evaluated.
-struct Judged {
-    change: Change,
-    /// Moments that were looked at.
-    stretches: usize,
-}
-
-impl fmt::Debug for Evaluator {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Evaluator").field("settings", &self.settings).finish_non_exhaustive()
-    }
-}
-
 impl Evaluator {
-    /// With settings, over the files of a store.
-    pub fn new(settings: Settings, data: SpanData) -> Self {
-        let renderer = Renderer::new(settings.trace_url.as_deref());
-        let session = session_with_memory(settings.rule_memory);
-        Self {
-            settings,
-            data,
-            session,
-            panes: StoredPanes::default(),
-            renderer,
-            older: Mutex::default(),
-            written: Mutex::default(),
-        }
-    }
-
-    /// The settings.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
     /// Evaluates all rules at one time.
     ///
     /// # Errors
@@ -139,6 +70,26 @@ impl Evaluator {
         self.evaluate_arrived(arrived, inputs).await
     }
 
+    /// Evaluates all rules at one time, where there are spans that no evaluation has looked at; `None` where there are
+    /// none. Then nothing was read but the listing.
+    ///
+    /// # Errors
+    ///
+    /// As for [`evaluate`](Self::evaluate).
+    pub async fn evaluate_news(
+        &self,
+        before: State,
+        inputs: Inputs<'_>,
+    ) -> Result<Option<Evaluation>, StoreError> {
+        // A file may be listed by an evaluation whose time its spans had not ended by: they were left to the next one.
+        let is_ahead = before.pipeline.newest_end > before.eval_time;
+        let arrived = self.arrived(before, inputs).await?;
+        if arrived.files.new.is_empty() && !is_ahead {
+            return Ok(None);
+        }
+        self.evaluate_arrived(arrived, inputs).await.map(Some)
+    }
+
     async fn evaluate_arrived(&self, arrived: Arrived, inputs: Inputs<'_>) -> Result<Evaluation, StoreError> {
         let Arrived { mut state, first, mut files, mut report } = arrived;
         let mut notifications = Vec::new();
@@ -146,7 +97,7 @@ impl Evaluator {
         wrong.extend(self.too_late(&mut state, inputs, &files, first).await?);
         self.rule_states(&mut state, inputs, first, &files);
         wrong.extend(rule_files(&mut state, inputs));
-        let (former, unread) = former::former_texts(&state);
+        let (former, unread) = former_texts(&state);
         wrong.extend(unread);
         let known_damage: BTreeSet<String> = names(&state.damaged);
         wrong.extend(self.set_aside(&mut state, inputs, &files, first, &mut report).await);
@@ -163,7 +114,9 @@ impl Evaluator {
             };
             due_rules.push((known, plan));
         }
-        files.older = self.older_files(&state, &due_rules, &former, &files, inputs).await?;
+        if let Some(earliest) = self.earliest_read(&state, &due_rules, &former, &files, inputs.eval_time) {
+            files.older = self.older.of(Hour::of_ns(earliest)..*files.hours.start(), inputs).await?;
+        }
         let hashes = due_rules.iter().map(|(known, _)| *known).chain(former.iter().map(|text| &text.known));
         self.panes.known().begin(&hashes.map(|known| known.hash.as_str()).collect());
         let mut read = BTreeMap::new();
@@ -240,83 +193,29 @@ impl Evaluator {
         Ok(Evaluation { state, records, notifications, report })
     }
 
-    /// The times of an evaluation for a rule, or for those that set none of their own.
-    fn times(&self, state: &State, eval_time: i64, rule: Option<&Rule>) -> Times {
-        let delay = rule.and_then(|rule| rule.eval_delay).unwrap_or(self.settings.eval_delay).0;
-        let alive_to = if self.settings.always_alive { i64::MAX } else { state.pipeline.alive_to };
-        Times { eval_time, watermark: eval_time.saturating_sub(delay), alive_to }
-    }
-
-    fn lateness(&self, rule: Option<&Rule>) -> i64 {
-        rule.and_then(|rule| rule.allowed_lateness).unwrap_or(self.settings.allowed_lateness).0
-    }
-
-    fn due<'a>(
+    /// Returns the earliest moment that windows reach back to, where anything is due.
+    fn earliest_read(
         &self,
         state: &State,
-        rule: &Rule,
-        plan: &RulePlan,
-        arrived: &'a [Stretch],
-        holes: &'a Holes,
-        eval_time: i64,
-    ) -> Due<'a> {
-        let times = self.times(state, eval_time, Some(rule));
-        Due {
-            exact: plan.judging().is_exact(),
-            missing_matters: missing_can_make_true(rule),
-            window: rule.window.0,
-            step: rule.grid_step().0,
-            gap: plan.gap().0,
-            eval_time,
-            watermark: times.watermark,
-            late_from: times.watermark.saturating_sub(self.lateness(Some(rule))),
-            alive_to: times.alive_to,
-            arrived,
-            newest_end: state.pipeline.newest_end,
-            holes,
-            until: None,
-        }
-    }
-
-    /// Moves a rule's alerts on, by what was seen.
-    fn fold(
-        &self,
-        state: &State,
-        asked: Asked<'_>,
-        mut observations: Vec<Observation>,
+        rules: &[(&Known, RulePlan)],
+        former: &[FormerText],
         files: &Files,
-        inputs: Inputs<'_>,
-    ) -> Judged {
-        let Asked { known, plan, until, before, moments, holes: known_holes, .. } = asked;
-        let Moments { stretches: mut judged, mut owed, judged_to } = moments;
-        let rule = &known.rule;
-        let times = self.times(state, inputs.eval_time, Some(rule));
+        eval_time: i64,
+    ) -> Option<i64> {
         let holes = Holes::of(state);
-        let due = Due { until, ..self.due(state, rule, plan, &files.arrived, &holes, inputs.eval_time) };
-        if holes != known_holes {
-            // What was just found to be missing may be what made it true.
-            Moments { stretches: judged, owed, .. } = due.moments(&before);
-            observations.retain(|observation: &Observation| {
-                judged.iter().any(|stretch| stretch.contains(observation.segment.first))
-            });
-        }
-        let damaged = holes.all();
-        let holed = due.touched_by(&damaged);
-        let facts = Facts {
-            rule,
-            hash: &known.hash,
-            gap: plan.gap().0,
-            step: (!plan.judging().is_exact()).then(|| rule.grid_step().0),
-            horizon: due.horizon(rule.hold_for.0, &owed),
-            since: before.from,
-            until,
-            damaged: &damaged,
-            holed: &holed,
-            renderer: &self.renderer,
+        let of_rule = |(known, plan): &(&Known, RulePlan)| {
+            let due = self.due(state, &known.rule, plan, &files.arrived, &holes, eval_time);
+            first_read(&due, state.rules.get(&known.rule.name)?, &known.rule)
         };
-        let stretches = judged.len();
-        let mut change = transition(before, &facts, &judged, observations, judged_to, times);
-        change.state.owed = owed;
-        Judged { change, stretches }
+        let of_former = |text: &FormerText| {
+            let due = self.due_until(state, text, files, &holes, eval_time);
+            first_read(&due, text.state(state)?, &text.known.rule)
+        };
+        rules.iter().filter_map(of_rule).chain(former.iter().filter_map(of_former)).min()
     }
+}
+
+/// Returns where the first window of what is due begins.
+fn first_read(due: &Due<'_>, of_rule: &RuleState, rule: &Rule) -> Option<i64> {
+    Some(due.moments(of_rule).stretches.first()?.from.saturating_sub(rule.window.0))
 }

@@ -10,6 +10,7 @@
 //! | `due` | which moments of a rule are to be judged now |
 //! | [`span_data`] | data files → a source of spans; what could not be read |
 //! | [`mod@evaluate`] | state, rules, files, a time → state, records, notifications |
+//! | `host` | what an evaluator runs on; its state, read and replaced |
 //! | [`mod@tick`] | reads, evaluates, commits, writes, delivers |
 //! | [`request`] | what asks for an evaluation: the schedule, or that files may have arrived |
 //! | [`live`] | a tick over what is deployed |
@@ -17,11 +18,13 @@
 //! | [`outbox`] | lease, send, confirm |
 //! | [`stop`] | what a tick does that is asked to end |
 //! | [`state`] | what is remembered between evaluations |
+//! | `future` | which times have not come |
 //! | [`mod@set_back`] | a state from the future → one of the present |
 //! | [`mod@past`] | the data files of a stretch of the past: when each arrived, and what is not seen |
 //! | [`mod@replay`] | evaluations of the past, one after another |
 //! | [`rule_test`] | rule tests, through the same evaluations |
 //! | [`mod@diff`] | two replays → the alerts that a rule change adds and removes |
+//! | `pending` | state → the alerts that do not fire yet |
 //! | [`mod@status`] | state → what fires, what is wrong, how far behind |
 //! | [`mod@verify`] | a notification, the store → whether it is so |
 //! | [`report`] | the record of an evaluation |
@@ -35,11 +38,15 @@ mod catch_up;
 pub mod config;
 pub mod diff;
 mod due;
+mod error;
 pub mod evaluate;
+mod future;
+mod host;
 pub mod live;
 pub mod outbox;
 mod panes;
 pub mod past;
+mod pending;
 mod records;
 pub mod replay;
 pub mod report;
@@ -58,7 +65,9 @@ pub mod tick;
 pub mod verify;
 
 pub use config::Config;
+pub use error::TickError;
 pub use evaluate::{Evaluation, Evaluator, Inputs};
+pub use host::Host;
 pub use live::{LiveTick, tick_live};
 pub use request::{Cause, Request, Timetable};
 pub use rule_set::RuleSet;
@@ -66,6 +75,6 @@ pub use rule_store::{ReadRules, RuleStore};
 pub use settings::Settings;
 pub use state::State;
 pub use stop::Stop;
-pub use tick::{Deployed, Host, Ticked, tick};
+pub use tick::{Deployed, Ticked, tick};
 
 pub(crate) use fluo_alerts::escape::chain;

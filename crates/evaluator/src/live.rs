@@ -4,18 +4,21 @@ use std::collections::BTreeMap;
 
 use fluo_alerts::life_cycle::Mutes;
 use fluo_alerts::log::Level;
+use fluo_alerts::step;
 use fluo_alerts::step::traced;
-use fluo_alerts::{step, time};
 use fluo_rules::SourceFile;
+use fluo_time::moment;
 use object_store::path::Path;
 use serde_json::{Value, json};
 
 use crate::arrivals::Live;
 use crate::chain;
+use crate::error::TickError;
 use crate::evaluate::Evaluator;
+use crate::host::Host;
 use crate::request::Request;
 use crate::silences::{self, Silences};
-use crate::tick::{Deployed, Host, TickError, Ticked, tick};
+use crate::tick::{Deployed, Ticked, tick};
 
 /// The files that are deployed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,7 +46,7 @@ impl LiveTick {
         let mut lines: Vec<(Level, &str, Value)> = Vec::new();
         lines.extend(future.map(|future| {
             let message = "the state is from the future: nothing is evaluated. `fluo set-back` sets it right";
-            (Level::Error, message, json!({"state": time::format(future)}))
+            (Level::Error, message, json!({"state": moment::format(future)}))
         }));
         lines.extend(self.warnings.iter().map(|warning| (Level::Warning, warning.as_str(), Value::Null)));
         // These at every evaluation: they are the user's to mend.
@@ -85,7 +88,7 @@ pub async fn tick_live(
     host: Host<'_>,
     request: Request,
 ) -> Result<LiveTick, TickError> {
-    let tick = step!("tick", fluo.eval_time = time::format(request.eval_time));
+    let tick = step!("tick", fluo.eval_time = moment::format(request.eval_time));
     traced(tick, Box::pin(evaluate_and_deliver(evaluator, files, host, request))).await
 }
 

@@ -8,9 +8,10 @@ use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_sinks::{Routed, SinkError};
 use futures::future::join_all;
 
+use crate::error::TickError;
+use crate::host::Host;
 use crate::settings::Settings;
 use crate::state::{Attempt, Lease, Queued, State};
-use crate::tick::{Host, LEASE, TickError, load, swap};
 
 /// What became of notifications in a tick.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +25,9 @@ pub struct Delivered {
     /// Deliveries that were due and not begun, because the tick had to end.
     pub postponed: usize,
 }
+
+/// How long whoever committed a notification has to send it, in nanoseconds.
+pub(crate) const LEASE: i64 = 60_000_000_000;
 
 /// What is left of a lease when nothing new is begun under it: the slowest sink needs less.
 const MARGIN: i64 = 20_000_000_000;
@@ -50,7 +54,7 @@ struct Outcome {
 pub(crate) async fn deliver(host: Host<'_>, settings: &Settings) -> Result<Delivered, TickError> {
     let mut delivered = Delivered::default();
     loop {
-        let (mut state, version) = load(host).await?;
+        let (mut state, version) = host.load().await?;
         let now = (host.clock)();
         let due = due(&state.outbox, host.nonce, now);
         if host.is_over() {
@@ -65,7 +69,7 @@ pub(crate) async fn deliver(host: Host<'_>, settings: &Settings) -> Result<Deliv
             return Ok(delivered);
         }
         if lease(&mut state.outbox, &due, host.nonce, now)
-            && swap(host, &mut state, version.as_ref()).await?.is_none()
+            && host.swap(&mut state, version.as_ref()).await?.is_none()
         {
             continue;
         }
@@ -167,10 +171,10 @@ async fn confirm(
 ) -> Result<(), TickError> {
     let mut lost = 0;
     loop {
-        let (mut state, version) = load(host).await?;
+        let (mut state, version) = host.load().await?;
         let mut told = delivered.clone();
         apply(&mut state, host, settings, outcomes, &mut told);
-        if swap(host, &mut state, version.as_ref()).await?.is_some() {
+        if host.swap(&mut state, version.as_ref()).await?.is_some() {
             *delivered = told;
             return Ok(());
         }

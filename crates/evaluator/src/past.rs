@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use fluo_rules::duration::Nanos;
 use fluo_store::records::read_evaluations;
 use fluo_store::{DataFile, Hour, Root, StoreError, ingested_at_ms};
+use fluo_time::{Nanos, TimeRange};
 use futures::{StreamExt, stream};
 use object_store::path::Path;
 
@@ -51,11 +51,11 @@ pub struct Seen {
     /// Those that arrived after the range, and long after their spans.
     pub after: usize,
     /// The first and the last arrival of those that were not in time; nanoseconds since the epoch.
-    pub missed: Option<(i64, i64)>,
+    pub missed: Option<TimeRange>,
 }
 
 impl Past {
-    /// Finds the files that evaluations from `from` to `to` may see. `lateness`: how far below the watermark a span is
+    /// Finds the files that evaluations in `range` may see. `lateness`: how far below the watermark a span is
     /// still judged.
     ///
     /// # Errors
@@ -64,10 +64,11 @@ impl Past {
     pub async fn find(
         root: &Root,
         live: Live,
-        (from, to): (i64, i64),
+        range: TimeRange,
         settings: &Settings,
         arrival: Arrival,
     ) -> Result<Self, StoreError> {
+        let TimeRange { from, to } = range;
         let reach = settings.allowed_lateness.0.saturating_add(settings.eval_delay.0);
         let hours =
             Hour::of_ns(from.saturating_sub(reach))..=Hour::of_ns(to.saturating_add(settings.max_future.0));
@@ -87,7 +88,7 @@ impl Past {
             .collect()
             .await;
         known.extend(written);
-        let seen = Seen::of(&files, &known, (from, to), settings);
+        let seen = Seen::of(&files, &known, range, settings);
         Ok(Self { arrivals: Scheduled { live, arrival: known }, seen })
     }
 }
@@ -119,7 +120,7 @@ impl Seen {
     fn of(
         files: &[DataFile],
         arrival: &BTreeMap<String, i64>,
-        (from, to): (i64, i64),
+        TimeRange { from, to }: TimeRange,
         settings: &Settings,
     ) -> Self {
         let (delay, lateness) = (settings.eval_delay.0, settings.allowed_lateness.0);
@@ -146,8 +147,8 @@ impl Seen {
                 continue;
             };
             *counted += 1;
-            let (first, last) = seen.missed.unwrap_or((arrived, arrived));
-            seen.missed = Some((first.min(arrived), last.max(arrived)));
+            let missed = seen.missed.unwrap_or(TimeRange { from: arrived, to: arrived });
+            seen.missed = Some(TimeRange { from: missed.from.min(arrived), to: missed.to.max(arrived) });
         }
         seen
     }

@@ -8,9 +8,9 @@ use fluo_store::DataFile;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::pending::pending;
 use crate::rule_set::RuleSet;
 use crate::state::State;
-use crate::status::pending;
 
 /// Name and version of the record's format.
 pub const SCHEMA: &str = "fluo.evaluation/v1";

@@ -11,11 +11,9 @@ use fluo_alerts::life_cycle::Phase;
 use fluo_alerts::life_cycle::transition::Status;
 use fluo_alerts::notification::Event;
 use fluo_alerts::template::NO_VALUE;
-use fluo_alerts::time;
 use fluo_alerts::value::{Value, human_duration};
 use fluo_alerts::violation::Violation;
 use fluo_rules::diagnostic::Place;
-use fluo_rules::duration::Nanos;
 use fluo_rules::matcher::Number;
 use fluo_rules::rule::Rule;
 use fluo_rules::test_file::{
@@ -26,6 +24,7 @@ use fluo_spans::span::{Attributes, Event as SpanEvent, InstrumentationScope, Res
 use fluo_spans::text;
 use fluo_store::names::Content;
 use fluo_store::{Packing, Root, StoreError, write_spans};
+use fluo_time::{Nanos, moment};
 use object_store::path::Path;
 
 use crate::arrivals::{Live, Scheduled};
@@ -364,7 +363,7 @@ fn unmet(expectation: &Expectation, rule: &Rule, replayed: &Replayed) -> Option<
     } else {
         candidates.iter().map(|known| described(known, expectation)).collect::<Vec<_>>().join("; ")
     };
-    let message = format!("`{}` at {} is not as expected", expectation.rule, time::format(expectation.at));
+    let message = format!("`{}` at {} is not as expected", expectation.rule, moment::format(expectation.at));
     Some(Mismatch { place: Some(expectation.place.clone()), message, expected: wanted(expectation), actual })
 }
 
@@ -425,7 +424,7 @@ fn unexpected(test: &Test, rules: &RuleSet, replayed: &Replayed) -> Vec<Mismatch
             actual: format!(
                 "{} since {}",
                 past.alert.told.violation.summary,
-                time::format(past.alert.starts_at)
+                moment::format(past.alert.starts_at)
             ),
         });
     }
@@ -482,8 +481,8 @@ fn described(known: &Known, expectation: &Expectation) -> String {
         let _ = write!(
             text,
             ", from {} to {}",
-            time::format(violation.starts_at),
-            time::format(violation.ends_at)
+            moment::format(violation.starts_at),
+            moment::format(violation.ends_at)
         );
     }
     if expectation.event.is_some() {

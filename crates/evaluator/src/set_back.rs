@@ -9,10 +9,12 @@ use fluo_plan::RulePlan;
 use fluo_store::StoreError;
 use fluo_store::records::last_evaluation;
 
+use crate::error::TickError;
+use crate::future::is_future;
+use crate::host::Host;
 use crate::rule_set::RuleSet;
 use crate::settings::Settings;
 use crate::state::{State, StateError};
-use crate::tick::{Host, SKEW, TickError, load, swap};
 
 /// The reason why a state is not set back.
 #[derive(Debug, thiserror::Error)]
@@ -49,11 +51,6 @@ pub struct SetBack {
     pub to: i64,
 }
 
-/// Returns whether a time has not come at `now`, more than clocks differ.
-pub fn is_future(time: i64, now: i64) -> bool {
-    time > now.saturating_add(SKEW)
-}
-
 /// Sets the state of the host's store back, to the evaluation at `to`, else to the last one that is recorded and whose
 /// time has come.
 ///
@@ -61,7 +58,7 @@ pub fn is_future(time: i64, now: i64) -> bool {
 ///
 /// [`SetBackError`], and nothing is changed then.
 pub async fn set_back(host: Host<'_>, settings: &Settings, to: Option<i64>) -> Result<SetBack, SetBackError> {
-    let (mut state, version) = load(host).await?;
+    let (mut state, version) = host.load().await?;
     let now = (host.clock)();
     let from = state.eval_time;
     if state.is_new() || !is_future(from, now) {
@@ -75,7 +72,7 @@ pub async fn set_back(host: Host<'_>, settings: &Settings, to: Option<i64>) -> R
         return Err(SetBackError::StillFuture);
     }
     state.set_back(to, settings);
-    if swap(host, &mut state, version.as_ref()).await?.is_none() {
+    if host.swap(&mut state, version.as_ref()).await?.is_none() {
         return Err(TickError::Contended(1).into());
     }
     Ok(SetBack { from, to })

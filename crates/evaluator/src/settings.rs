@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use fluo_alerts::notification::Event;
 use fluo_alerts::trouble::Telling;
-use fluo_rules::duration::Nanos;
 use fluo_rules::rule::{ALLOWED_LATENESS, EVAL_DELAY, Severity};
+use fluo_time::Nanos;
 
 /// Settings of an evaluator.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use fluo_alerts::time;
-use fluo_rules::duration::Nanos;
 use fluo_rules::silence::{Matcher, Matchers, Silence, SilenceError};
 use fluo_store::{Root, StoreError, Swap, Version};
+use fluo_time::{Nanos, moment};
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
@@ -189,7 +188,7 @@ fn new_id(matchers: &Matchers, now: i64, is_taken: impl Fn(&str) -> bool) -> Str
         .collect();
     let slug: String = words.join("-").chars().take(SLUG).collect();
     let slug = slug.trim_end_matches('-');
-    let minute: String = time::format(now).chars().take("2026-11-22T11:04".len()).collect();
+    let minute: String = moment::format(now).chars().take("2026-11-22T11:04".len()).collect();
     let minute = minute.replace(['-', ':'], "").replace('T', "-");
     let id = if slug.is_empty() { minute } else { format!("{slug}-{minute}") };
     if !is_taken(&id) {

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fluo_alerts::life_cycle::{Stretch, joined};
 use fluo_engine::{DataFiles, LeftOut, Opened, SpanSource};
-use fluo_plan::TimeRange;
 use fluo_store::{DataFile, FileCounts, FileFault, Root};
+use fluo_time::TimeRange;
+use fluo_time::range::joined;
 use futures::future::join_all;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
@@ -29,9 +29,8 @@ pub struct SpanData {
 }
 
 /// When the spans of a file ended, as far as its place says.
-pub(crate) fn ends_of(file: &DataFile) -> Stretch {
-    let ends = file.ends_ns();
-    Stretch { from: *ends.start(), to: *ends.end() }
+pub(crate) fn ends_of(file: &DataFile) -> TimeRange {
+    file.ends_ns().into()
 }
 
 impl SpanData {
@@ -67,7 +66,7 @@ impl SpanData {
         }
         let Holes { damaged, unread } = Holes::of(state);
         for hole in damaged.into_iter().chain(unread) {
-            source.add_damage(TimeRange { from: hole.from, to: hole.to });
+            source.add_damage(hole);
         }
         Some(source)
     }
@@ -98,7 +97,7 @@ impl SpanData {
         for LeftOut { fault, ends } in left_out {
             let mut stored = files.iter().map(DataFile::stored);
             let tag = stored.find(|file| file.location == *fault.location()).map(tag_of);
-            self.put_down(&fault, Stretch { from: ends.from, to: ends.to }, tag, state);
+            self.put_down(&fault, ends, tag, state);
         }
     }
 
@@ -131,7 +130,7 @@ impl SpanData {
         }
     }
 
-    fn put_down(&self, fault: &FileFault, ends: Stretch, tag: Option<String>, state: &mut State) {
+    fn put_down(&self, fault: &FileFault, ends: TimeRange, tag: Option<String>, state: &mut State) {
         let (name, reason) = (self.name_of(fault.location()), chain(fault.reason()));
         if fault.is_gone() {
             state.damaged.push(Damaged { name, ends, reason: GONE.to_owned(), loss: Loss::Gone, tag: None });
@@ -156,22 +155,22 @@ pub(crate) fn tag_of(file: &DataFile) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Holes {
     /// For good: the file is damaged, or gone.
-    pub(crate) damaged: Vec<Stretch>,
+    pub(crate) damaged: Vec<TimeRange>,
     /// For now: the file cannot be read.
-    pub(crate) unread: Vec<Stretch>,
+    pub(crate) unread: Vec<TimeRange>,
 }
 
 impl Holes {
     /// Returns the holes that the state knows.
     pub(crate) fn of(state: &State) -> Self {
         Self {
-            damaged: joined(state.damaged.iter().map(|damaged| damaged.ends).collect()),
-            unread: joined(state.unread.iter().map(|unread| unread.ends).collect()),
+            damaged: joined(state.damaged.iter().map(|damaged| damaged.ends)),
+            unread: joined(state.unread.iter().map(|unread| unread.ends)),
         }
     }
 
     /// Both kinds.
-    pub(crate) fn all(&self) -> Vec<Stretch> {
-        joined(self.damaged.iter().chain(&self.unread).copied().collect())
+    pub(crate) fn all(&self) -> Vec<TimeRange> {
+        joined(self.damaged.iter().chain(&self.unread).copied())
     }
 }

@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 
 use bytes::Bytes;
-use fluo_alerts::life_cycle::{RuleState, Stretch, ViolationRecord};
+use fluo_alerts::life_cycle::{RuleState, ViolationRecord};
 use fluo_alerts::notification::Notification;
 use fluo_alerts::trouble::Troubles;
-use fluo_store::FileCounts;
+use fluo_time::TimeRange;
 use serde::{Deserialize, Serialize};
 
 mod former;
+mod set_aside;
+
+pub use set_aside::SetAside;
 
 /// Name and version of the format.
 pub const SCHEMA: &str = "fluo.state/v1";
@@ -128,28 +131,13 @@ pub struct TooLate {
     pub last: i64,
 }
 
-/// Spans that ingest could not place or had to mend, since the first of them.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct SetAside {
-    /// The evaluation that saw the first of them; 0 where there is none.
-    pub since: i64,
-    /// The evaluation that saw the last of them.
-    pub last: i64,
-    /// The last evaluation in which they were more than a share of what arrived; 0 where none was.
-    pub exceeded: i64,
-    /// Spans that arrived since then.
-    pub spans: u64,
-    /// The numbers, by reason.
-    pub counts: FileCounts,
-}
-
 /// A data file whose spans are missing for good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Damaged {
     /// Its place below the root of the store.
     pub name: String,
     /// When its spans ended, as far as is known.
-    pub ends: Stretch,
+    pub ends: TimeRange,
     /// Why.
     pub reason: String,
     /// The way in which it was lost.
@@ -186,7 +174,7 @@ pub struct Unread {
     /// Its place below the root of the store.
     pub name: String,
     /// When its spans ended, as far as is known.
-    pub ends: Stretch,
+    pub ends: TimeRange,
     /// The error in place of its bytes.
     pub reason: String,
 }

@@ -3,20 +3,22 @@
 
 use std::collections::BTreeMap;
 
+use fluo_alerts::life_cycle::Alert;
 use fluo_alerts::life_cycle::announce::labels;
-use fluo_alerts::life_cycle::{Alert, GroupState, Phase, RuleState};
 use fluo_alerts::notification::Event;
 use fluo_alerts::trouble::Subject;
 use fluo_alerts::wire;
-use fluo_rules::rule::{Rule, Severity};
+use fluo_rules::rule::Severity;
 use fluo_store::{Root, StoreError};
 use object_store::path::Path;
 use serde::Serialize;
 
-use crate::evaluate::set_aside::told;
+use crate::future::is_future;
+use crate::pending::pending;
 use crate::rule_set::RuleSet;
-use crate::set_back::is_future;
 use crate::state::{self, LOCATION, State, StateError};
+
+pub use crate::pending::Pending;
 
 /// Name and version of the payload's format.
 pub const SCHEMA: &str = "fluo.status/v1";
@@ -68,22 +70,6 @@ pub struct Firing {
     pub values: Vec<(String, String)>,
     /// The silence or the rule that mutes it.
     pub muted_by: Option<String>,
-}
-
-/// An alert that does not fire yet.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Pending {
-    /// Its rule.
-    pub rule: String,
-    /// Group keys and values.
-    #[serde(with = "wire::pairs")]
-    pub group: Vec<(String, Option<String>)>,
-    /// The first moment at which the condition held.
-    #[serde(with = "wire::moment")]
-    pub since: i64,
-    /// When it will fire, if it goes on.
-    #[serde(with = "wire::moment")]
-    pub fires_at: i64,
 }
 
 /// Something that is wrong with fluo itself.
@@ -242,7 +228,7 @@ fn set_aside(known: &state::SetAside) -> Option<SetAside> {
         set_aside: known.counts.set_aside.clone(),
         mended: known.counts.mended.clone(),
         mended_spans: known.counts.mended_spans,
-        reason: told(known),
+        reason: known.to_string(),
     })
 }
 
@@ -256,40 +242,6 @@ fn firing_alert(rule: &str, alert: &Alert) -> Firing {
         values: alert.standing(),
         muted_by: alert.muted_by.clone(),
     }
-}
-
-/// The alerts that do not fire yet.
-pub(crate) fn pending<'a>(state: &'a State, rules: &'a RuleSet) -> impl Iterator<Item = Pending> + use<'a> {
-    state.rules.iter().filter_map(|(name, of_rule)| Some((&rules.rules.get(name)?.rule, of_rule))).flat_map(
-        |(rule, of_rule)| of_rule.groups.values().filter_map(move |group| is_pending(rule, of_rule, group)),
-    )
-}
-
-/// The violation of a group that holds on, and is not part of an alert yet.
-fn is_pending(rule: &Rule, of_rule: &RuleState, group: &GroupState) -> Option<Pending> {
-    if rule.hold_for.0 <= 0 {
-        return None;
-    }
-    // Rules with `for` are judged on the grid: what held at its last point holds on.
-    let step = rule.grid_step().0;
-    let alerts = |from: i64, to: i64| {
-        group.alerts.iter().any(|alert| {
-            matches!(alert.phase, Phase::Firing | Phase::Resolved)
-                && alert.starts_at <= to
-                && from <= alert.ends_at
-        })
-    };
-    let violation = group.violations.iter().rfind(|violation| {
-        violation.live
-            && violation.ends_at.saturating_add(step) > of_rule.judged_to
-            && !alerts(violation.starts_at, violation.ends_at)
-    })?;
-    Some(Pending {
-        rule: rule.name.clone(),
-        group: group.group.clone(),
-        since: violation.starts_at,
-        fires_at: violation.starts_at.saturating_add(rule.hold_for.0),
-    })
 }
 
 fn outbox(state: &State) -> Outbox {
@@ -312,10 +264,10 @@ fn outbox(state: &State) -> Outbox {
 
 #[cfg(test)]
 mod tests {
-    use fluo_alerts::life_cycle::state::Tracked;
+    use fluo_alerts::life_cycle::{GroupState, RuleState, Tracked};
     use fluo_alerts::notification::Id;
     use fluo_alerts::trouble::{Telling, Wrong};
-    use fluo_rules::duration::Nanos;
+    use fluo_time::Nanos;
 
     use super::*;
     use crate::state::{Attempt, Queued, Refusals};

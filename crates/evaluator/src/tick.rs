@@ -14,53 +14,28 @@ use std::sync::PoisonError;
 
 use fluo_alerts::life_cycle::Mutes;
 use fluo_alerts::notification::Notification;
+use fluo_alerts::step;
 use fluo_alerts::step::traced;
 use fluo_alerts::trouble::{Subject, Wrong};
-use fluo_alerts::{step, time};
 use fluo_rules::SourceFile;
-use fluo_sinks::Routed;
 use fluo_store::records::{evaluation_object, violation_objects};
-use fluo_store::{Root, StoreError, Swap, Version, put_if_absent};
+use fluo_store::{Version, put_if_absent};
+use fluo_time::moment;
 use object_store::path::Path;
 
 use crate::arrivals::{Arrivals, By};
 use crate::catch_up;
 use crate::chain;
+use crate::error::TickError;
 use crate::evaluate::{Evaluator, Inputs, Patience};
-use crate::outbox::{self, Delivered};
+use crate::future::is_future;
+use crate::host::Host;
+use crate::outbox::{self, Delivered, LEASE};
 use crate::records::row;
 use crate::report::Report;
 use crate::request::{Cause, Request};
 use crate::rule_set::RuleSet;
-use crate::set_back::is_future;
-use crate::state::{LOCATION, Lease, Queued, State, StateError, Unwritten};
-use crate::stop::Stop;
-
-/// What an evaluator runs on.
-#[derive(Clone, Copy)]
-pub struct Host<'a> {
-    /// Where the state is, and all that is written.
-    pub root: &'a Root,
-    /// Where notifications go.
-    pub sinks: &'a [Routed],
-    /// The wall clock, in nanoseconds since the epoch: for leases, retries and the evaluation's own record.
-    pub clock: &'a (dyn Fn() -> i64 + Sync),
-    /// Unlike that of any other process.
-    pub nonce: &'a str,
-    /// Not after this time is anything begun that can wait.
-    pub deadline: Option<i64>,
-    /// Whether it is asked to end: then nothing more is begun either.
-    pub stop: &'a Stop,
-    /// Told of every evaluation as soon as it is committed: a catch-up makes many, and takes long.
-    pub evaluated: &'a (dyn Fn(&Report) + Sync),
-}
-
-impl Host<'_> {
-    /// Returns whether nothing is begun any more that can wait.
-    pub(crate) fn is_over(&self) -> bool {
-        self.stop.is_asked() || self.deadline.is_some_and(|deadline| (self.clock)() >= deadline)
-    }
-}
+use crate::state::{Lease, Queued, State, StateError, Unwritten};
 
 /// What a tick did.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -83,41 +58,8 @@ pub struct Ticked {
     pub unfinished: bool,
 }
 
-/// Why a tick could not do its work.
-#[derive(Debug, thiserror::Error)]
-pub enum TickError {
-    /// Occurs when the store fails.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Occurs when the state cannot be read.
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// Occurs when an evaluation is asked for of a time that has not come: it would leave nothing to be evaluated until
-    /// then.
-    #[error(
-        "{} has not come: it is {}. An evaluation of it would leave all evaluations until then undone",
-        time::format(*eval_time),
-        time::format(*now)
-    )]
-    Future {
-        /// The time that was asked for.
-        eval_time: i64,
-        /// The time that it is.
-        now: i64,
-    },
-    /// Occurs when the state is replaced under every attempt: more evaluators than one are at work without end.
-    #[error("the state was replaced by others {0} times in a row")]
-    Contended(u32),
-}
-
-/// The largest difference between clocks that is allowed, in nanoseconds.
-pub(crate) const SKEW: i64 = 5 * 60 * 1_000_000_000;
-
 /// How often a lost swap is tried again.
 const MOST_LOST: u32 = 100;
-
-/// How long whoever committed a notification has to send it, in nanoseconds.
-pub(crate) const LEASE: i64 = 60_000_000_000;
 
 /// Where rules and silences come from.
 #[derive(Clone, Copy)]
@@ -144,7 +86,7 @@ pub async fn tick(
     }
     let mut lost = 0;
     loop {
-        let (before, version) = load(host).await?;
+        let (before, version) = host.load().await?;
         let done = !before.is_new() && before.eval_time >= eval_time;
         if host.is_over() {
             ticked.unfinished = !done;
@@ -155,7 +97,7 @@ pub async fn tick(
         if done {
             if is_future(before.eval_time, now) {
                 ticked.future = Some(before.eval_time);
-                let reason = format!("its last evaluation is of {}", time::human(before.eval_time));
+                let reason = format!("its last evaluation is of {}", moment::human(before.eval_time));
                 let wrong = Wrong::new(Subject::FutureState, reason);
                 let step = catch_up::Step { eval_time, last: true, skip_to: None };
                 ticked.troubles = tell(evaluator, host, before, version.as_ref(), step, wrong).await?;
@@ -175,7 +117,7 @@ pub async fn tick(
             skip_to: step.skip_to,
             patience: Some(Patience { clock: host.clock, deadline: host.deadline }),
         };
-        let evaluating = step!("evaluate", fluo.eval_time = time::format(step.eval_time));
+        let evaluating = step!("evaluate", fluo.eval_time = moment::format(step.eval_time));
         // What an outage left is caught up whoever asks.
         let may_be_idle = request.cause == Cause::Arrival && step.last && ticked.reports.is_empty();
         let evaluate = async {
@@ -227,7 +169,7 @@ pub async fn tick(
             evaluation: fluo_rules::json::to_string(&report).map_err(StateError::Json)?,
             rule_texts: new_texts(&before, &rules),
         }];
-        if swap(host, &mut state, version.as_ref()).await?.is_some() {
+        if host.swap(&mut state, version.as_ref()).await?.is_some() {
             lost = 0;
             write(evaluator, host, &state.unwritten).await?;
             (host.evaluated)(&report);
@@ -240,7 +182,7 @@ pub async fn tick(
             continue;
         }
         lost += 1;
-        let (stored, _) = load(host).await?;
+        let (stored, _) = host.load().await?;
         if stored.eval_time >= step.eval_time {
             ticked.overtaken = true;
             break;
@@ -272,48 +214,9 @@ async fn tell(
     if !told.is_empty() {
         queue(&mut state, told.clone(), host, step.last);
         // Where somebody else replaced the state meanwhile, they tell it, or had no such trouble.
-        swap(host, &mut state, version).await?;
+        host.swap(&mut state, version).await?;
     }
     Ok(told)
-}
-
-fn state_path(host: Host<'_>) -> Path {
-    host.root.at(&Path::from(LOCATION))
-}
-
-/// The state and its version; a new one where there is none.
-pub(crate) async fn load(host: Host<'_>) -> Result<(State, Option<Version>), TickError> {
-    traced(step!("read state"), async {
-        match host.root.versioned.read(&state_path(host)).await? {
-            Some((bytes, version)) => Ok((State::decode(&bytes)?, Some(version))),
-            None => Ok((State::new(), None)),
-        }
-    })
-    .await
-}
-
-/// Replaces the state; none where another's write stands.
-pub(crate) async fn swap(
-    host: Host<'_>,
-    state: &mut State,
-    version: Option<&Version>,
-) -> Result<Option<Version>, TickError> {
-    traced(step!("replace state"), async {
-        state.writes += 1;
-        host.nonce.clone_into(&mut state.nonce);
-        let bytes = state.encode()?;
-        match host.root.versioned.swap(&state_path(host), version, bytes).await {
-            Ok(Swap::Swapped(version)) => Ok(Some(version)),
-            // The answer to a write that was tried again inside a client may be about the first try.
-            Ok(Swap::Lost) | Err(StoreError::OutcomeUnknown { .. }) => {
-                let (stored, stored_version) = load(host).await?;
-                let ours = stored.nonce == state.nonce && stored.writes == state.writes;
-                Ok(stored_version.filter(|_| ours))
-            }
-            Err(error) => Err(error.into()),
-        }
-    })
-    .await
 }
 
 /// Puts notifications into the outbox, leased by whoever commits them.

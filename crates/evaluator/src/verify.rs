@@ -11,13 +11,13 @@
 //! (`ends_at`, `peak`, whether it held for `for`) is not proved: the alert names the files of its first window only.
 
 mod compare;
+mod finding;
 
 use std::sync::Arc;
 
 use fluo_alerts::escape::plain;
 use fluo_alerts::notification::{Event, FileRef, Id, Notification, Told};
 use fluo_alerts::template::Renderer;
-use fluo_alerts::time;
 use fluo_alerts::violation::Violation;
 use fluo_engine::{EngineError, Range, record, session_with_memory};
 use fluo_plan::RulePlan;
@@ -27,9 +27,14 @@ use fluo_rules::{SourceFile, load};
 use fluo_store::compaction::Replacements;
 use fluo_store::names::current;
 use fluo_store::{DataFile, Root, StoreError, etag, list_range};
+use fluo_time::moment;
 use object_store::path::Path;
 use object_store::{Error as ObjectError, ObjectStoreExt};
 use serde::Serialize;
+
+pub use finding::{Finding, Kind};
+
+use finding::differs;
 
 use crate::settings::Settings;
 use crate::span_data::SpanData;
@@ -47,41 +52,6 @@ pub struct Verification {
     pub holds: bool,
     /// What is not.
     pub findings: Vec<Finding>,
-}
-
-/// Something that is not as it was told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// What.
-    pub kind: Kind,
-    /// The same in a line for people.
-    pub detail: String,
-}
-
-/// What is not as it was told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// A data file is not there any more.
-    FileMissing,
-    /// A data file is another one now.
-    FileAltered,
-    /// A data file was not identified when the alert fired, or by another kind of store.
-    FileUnproven,
-    /// The rule's text is not kept.
-    RuleMissing,
-    /// The rule's text is another one now.
-    RuleAltered,
-    /// The condition does not hold for the group at `starts_at`.
-    Condition,
-    /// It holds with other values.
-    Values,
-    /// Other spans show it.
-    Evidence,
-    /// It was taken back, and holds over the files that are there now.
-    Withdrawal,
-    /// What the alert says of its rule, its group or itself is not so.
-    Told,
 }
 
 /// Why an alert could not be looked at.
@@ -268,10 +238,6 @@ fn lines(text: &str) -> String {
     text.lines().map(plain).collect::<Vec<_>>().join("\n").trim_end().to_owned()
 }
 
-fn differs(kind: Kind, what: &str, told: &str, is: &str) -> Finding {
-    Finding { kind, detail: format!("{what}: told `{}`, and is `{}`", plain(told), plain(is)) }
-}
-
 /// Judges the window again, over the files that were named.
 async fn judge(
     told: &Told,
@@ -318,7 +284,7 @@ async fn judge_withdrawn(
 
 fn held(told: &Told, rule: &Rule, holds: &str) -> String {
     let (condition, group) = (plain(&rule.condition.text), compare::group_of(&told.violation));
-    format!("`{condition}` {holds} for {group} at {}", time::format(told.violation.starts_at))
+    format!("`{condition}` {holds} for {group} at {}", moment::format(told.violation.starts_at))
 }
 
 /// The moment at which an alert began, judged again.

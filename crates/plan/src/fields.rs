@@ -14,8 +14,9 @@ use fluo_spans::schema::columns;
 use fluo_spans::semconv;
 
 use crate::error::PlanError;
+use crate::form::Form;
 use crate::functions::{Compared, ItemValue, ValueTest, compare_values, item_test, item_values, number_of};
-use crate::sql::spelled;
+use crate::spelled;
 
 /// Finds fields in the files of one layout.
 #[derive(Debug, Clone, Copy)]
@@ -26,15 +27,6 @@ pub struct Fields<'a> {
     pub conventions: Conventions,
     /// In what the tests of values are spelled.
     pub form: Form,
-}
-
-/// In what a test that SQL has no single word for is spelled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// Functions of fluo: precise and fast; what is evaluated.
-    Functions,
-    /// SQL's own functions: what people read, and can run elsewhere.
-    Sql,
 }
 
 /// A field's value as an expression over the columns.
@@ -186,7 +178,7 @@ impl Fields<'_> {
     pub(crate) fn item_values(&self, items: &Items) -> Expr {
         match self.form {
             Form::Functions => item_values(ident(items.column), items.value.clone()),
-            Form::Sql => spelled::item_values(items),
+            Form::Sql => spelled::item_values(items.column, &items.value),
         }
     }
 

@@ -5,6 +5,8 @@
 //! | [`direction`] | rule → exact or grid, and why |
 //! | `missing` | rule → whether missing spans can make it true |
 //! | [`fields`] | field, layout → columns |
+//! | `functions`, `spelled` | test of a value → a call of fluo's own function, or the same in SQL's |
+//! | `operators` | constant, comparison, arithmetic → expression |
 //! | [`evidence`] | condition, values of a window → which of its spans show what is wrong |
 //! | `predicate` | selector, `where` → expression over span columns |
 //! | [`rule_plan`] | rule → when it is judged, and by which aggregates |
@@ -19,12 +21,15 @@ pub mod direction;
 pub mod error;
 pub mod evidence;
 pub mod fields;
+pub mod form;
 mod functions;
 mod missing;
+mod operators;
 mod predicate;
 pub mod project;
 mod reads;
 pub mod rule_plan;
+mod spelled;
 pub mod sql;
 mod words;
 
@@ -32,5 +37,5 @@ pub use error::PlanError;
 pub use missing::missing_can_make_true;
 pub use project::Projection;
 pub use reads::keys_read;
-pub use rule_plan::{RulePlan, TimeRange};
+pub use rule_plan::RulePlan;
 pub use words::words;

@@ -5,21 +5,21 @@
 //! and `or`, and [`Polarity`] makes it false where a `not` above would turn null into neither.
 
 use arrow::datatypes::DataType;
-use datafusion::common::ScalarValue;
-use datafusion::functions::core::expr_fn::{coalesce, nullif};
+use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::functions::math::expr_fn as math;
 use datafusion::functions::string::expr_fn as string;
 use datafusion::functions::unicode::expr_fn as unicode;
-use datafusion::logical_expr::{BinaryExpr, Expr, Operator, cast, lit, when};
-use fluo_rules::expr::{Arithmetic, Comparison, Expr as RuleExpr, ExprKind, Function};
+use datafusion::logical_expr::{Expr, cast, lit};
+use fluo_rules::expr::{Comparison, Expr as RuleExpr, ExprKind, Function};
 use fluo_rules::field::{Field, Scope};
-use fluo_rules::matcher::{Matcher, Number, Test, Value};
+use fluo_rules::matcher::{Matcher, Test, Value};
 use fluo_rules::rule::Selector;
 use fluo_spans::schema::columns;
 
 use crate::error::PlanError;
-use crate::fields::{Fields, Form, Located, Tested, first};
+use crate::fields::{Fields, Located, Tested, first};
 use crate::functions::{Compared, Elements, ItemValue, ValueTest};
+use crate::operators::{arithmetic, binary_of_numbers, extreme, literal, negated};
 
 /// The place of a predicate, which decides whether a null there counts as false by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -395,83 +395,5 @@ fn test_of(op: Comparison, value: Value) -> Test {
         Comparison::Lte => Test::Lte(value),
         Comparison::Gt => Test::Gt(value),
         Comparison::Gte => Test::Gte(value),
-    }
-}
-
-/// A number to be compared with `other`, without the sign of zero that arithmetic leaves: `DataFusion` puts -0 before 0.
-fn one_zero(number: Expr, other: &Expr) -> Expr {
-    fn uncast(expr: &Expr) -> &Expr {
-        if let Expr::Cast(cast) = expr { uncast(&cast.expr) } else { expr }
-    }
-    let computed = !matches!(uncast(&number), Expr::Literal(..) | Expr::Column(_));
-    let may_be_zero = match uncast(other) {
-        Expr::Literal(ScalarValue::Float64(value), _) => *value == Some(0.0),
-        Expr::Literal(ScalarValue::Int64(value), _) => *value == Some(0),
-        _ => true,
-    };
-    if computed && may_be_zero { number + lit(0.0) } else { number }
-}
-
-/// `left op right` of numbers that may be the results of arithmetic.
-pub(crate) fn binary_of_numbers(left: &Expr, op: Comparison, right: &Expr) -> Expr {
-    binary(one_zero(left.clone(), right), op, one_zero(right.clone(), left))
-}
-
-/// `left op right` in SQL's own operators.
-pub(crate) fn binary(left: Expr, op: Comparison, right: Expr) -> Expr {
-    let op = match op {
-        Comparison::Eq => Operator::Eq,
-        Comparison::Ne => Operator::NotEq,
-        Comparison::Lt => Operator::Lt,
-        Comparison::Lte => Operator::LtEq,
-        Comparison::Gt => Operator::Gt,
-        Comparison::Gte => Operator::GtEq,
-    };
-    Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))
-}
-
-/// A constant as a literal; durations in nanoseconds.
-pub(crate) fn literal(value: &Value) -> Expr {
-    match value {
-        Value::Text(text) => lit(text.as_str()),
-        Value::Number(Number::Int(int)) => lit(*int),
-        // As in `one_zero`, -0 is 0.
-        Value::Number(Number::Float(float)) => lit(*float + 0.0),
-        Value::Bool(bool) => lit(*bool),
-        Value::Duration(nanos) => lit(nanos.0),
-    }
-}
-
-/// Arithmetic on `f64`. Division by zero, and results beyond the finite numbers, are no value; printed SQL leaves the
-/// latter out, for they would bury what a rule says.
-pub(crate) fn arithmetic(form: Form, op: Arithmetic, left: Expr, right: Expr) -> Result<Expr, PlanError> {
-    let result = match op {
-        Arithmetic::Add => left + right,
-        Arithmetic::Subtract => left - right,
-        Arithmetic::Multiply => left * right,
-        Arithmetic::Divide => left / nullif(one_zero(right, &lit(0.0)), lit(0.0)),
-    };
-    match form {
-        Form::Functions => Ok(when(math::abs(result.clone()).lt_eq(lit(f64::MAX)), result).end()?),
-        Form::Sql => Ok(result),
-    }
-}
-
-/// `-number`, spelled as a product: two signs in a row would be printed as the start of a comment.
-pub(crate) fn negated(number: Expr) -> Expr {
-    lit(-1.0) * number
-}
-
-/// The smallest or largest of numbers; none where one has no value (SQL's `least` would leave it out).
-pub(crate) fn extreme(function: Function, numbers: Vec<Expr>) -> Result<Expr, PlanError> {
-    let present = numbers.iter().cloned().map(Expr::is_not_null).reduce(Expr::and);
-    let extreme = if function == Function::Min {
-        datafusion::functions::core::expr_fn::least(numbers)
-    } else {
-        datafusion::functions::core::expr_fn::greatest(numbers)
-    };
-    match present {
-        Some(present) => Ok(when(present, extreme).end()?),
-        None => Err(PlanError::Misplaced(format!("{function:?} of nothing"))),
     }
 }

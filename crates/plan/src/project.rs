@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use datafusion::logical_expr::utils::split_conjunction_owned;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, ident, lit};
-use fluo_rules::duration::Nanos;
 use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::rule::AggregateFunction;
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
+use fluo_time::Nanos;
 
 use crate::error::PlanError;
-use crate::fields::{Fields, Form};
+use crate::fields::Fields;
+use crate::form::Form;
 use crate::rule_plan::RulePlan;
 
 /// The expressions that a rule needs of each span.

@@ -4,22 +4,13 @@
 
 use std::sync::{Arc, OnceLock};
 
-use fluo_rules::duration::Nanos;
 use fluo_rules::rule::{Aggregate, Rule};
 use fluo_spans::layout::Layout;
+use fluo_time::Nanos;
 
 use crate::direction::Judging;
 use crate::error::PlanError;
 use crate::project::Projection;
-
-/// A closed range of event times in nanoseconds since the epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TimeRange {
-    /// First.
-    pub from: i64,
-    /// Last.
-    pub to: i64,
-}
 
 /// A rule that has been planned.
 #[derive(Debug, Clone)]

@@ -8,7 +8,8 @@ use fluo_rules::rule::{AggregateFunction, Conventions, GroupKey, Rule, Selector}
 use fluo_spans::layout::{AttributeScope, Layout};
 
 use crate::direction::{Judging, Reason};
-use crate::fields::{Fields, Form};
+use crate::fields::Fields;
+use crate::form::Form;
 use crate::reads::keys_read;
 use crate::rule_plan::RulePlan;
 

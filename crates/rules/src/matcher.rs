@@ -1,6 +1,6 @@
 //! Matchers: tests on one value, by meaning rather than by wire type.
 
-use crate::duration::Nanos;
+use fluo_time::Nanos;
 
 /// All tests must hold, for one and the same element where the value is an array.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,7 +9,8 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::duration::Nanos;
+use fluo_time::Nanos;
+
 use crate::expr::Expr;
 use crate::field::Field;
 use crate::matcher::Matcher;

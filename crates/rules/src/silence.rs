@@ -21,6 +21,7 @@ mod reach;
 mod weekly;
 mod written;
 
+use fluo_time::moment;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -33,8 +34,6 @@ pub use matchers::{Matchers, Refusal};
 pub use reach::{Doubt, Reach};
 pub use weekly::{Day, TimeOfDay, Weekly, WeeklyError, Zone};
 pub(crate) use written::{Part, Written};
-
-use crate::moment;
 
 /// Alerts that nobody is told about for a time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -134,7 +133,7 @@ impl TryFrom<Stored> for Silence {
     fn try_from(stored: Stored) -> Result<Self, SilenceError> {
         let Stored { id, comment, matchers, from, until, weekly } = stored;
         let moment = |text: Option<String>| {
-            let read = text.map(|text| moment::parse(&text)).transpose();
+            let read = text.map(|text| moment::parse_rfc3339(&text)).transpose();
             read.map_err(|error| SilenceError::Unreadable(error.to_string()))
         };
         Self::new(id, comment, matchers, (moment(from)?, moment(until)?), weekly)
@@ -148,8 +147,8 @@ impl From<Silence> for Stored {
             id,
             comment,
             matchers,
-            from: from.map(moment::format),
-            until: until.map(moment::format),
+            from: from.map(moment::format_short),
+            until: until.map(moment::format_short),
             weekly,
         }
     }
@@ -165,7 +164,7 @@ mod tests {
     }
 
     fn at(text: &str) -> i64 {
-        moment::parse(text).unwrap()
+        moment::parse_rfc3339(text).unwrap()
     }
 
     #[test]

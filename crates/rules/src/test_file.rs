@@ -20,8 +20,9 @@ pub use expand::TestSpan;
 pub use ids::{Id, SpanId, TraceId};
 pub use load::{Loaded, load};
 
+use fluo_time::Nanos;
+
 use crate::diagnostic::Place;
-use crate::duration::Nanos;
 use crate::matcher::Number;
 
 /// Where offsets count from if a test does not say: 2026-01-01T00:00:00Z, which is a multiple since the epoch of

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fluo_aws::EndpointError;
-use fluo_rules::duration::Nanos;
+use fluo_time::Nanos;
 
 /// The variables of the environment. An empty variable counts as not set.
 #[derive(Debug, Clone, Default)]

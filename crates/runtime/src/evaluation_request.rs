@@ -8,7 +8,8 @@
 //! which is the message's de-duplication id. The queue delays messages by the length of a slot. So a message that is
 //! delivered finds the slot over, and the files of all whose messages were taken for it already there.
 
-use fluo_alerts::{time, wire};
+use fluo_alerts::wire;
+use fluo_time::moment;
 use serde::{Deserialize, Serialize};
 
 /// Name and version of the message's format.
@@ -53,7 +54,7 @@ pub fn message(eval_time: i64) -> Result<String, serde_json::Error> {
 
 /// Returns the id that all messages for one evaluation share.
 pub fn deduplication_id(eval_time: i64) -> String {
-    time::format(eval_time)
+    moment::format(eval_time)
 }
 
 /// Returns the time of the evaluation that a message asks for, in nanoseconds since the epoch.

@@ -26,7 +26,7 @@ use async_trait::async_trait;
 use fluo_alerts::escape::plain;
 use fluo_alerts::notification::{Event, Notification, Told};
 use fluo_alerts::template::{NO_VALUE, SUMMARY};
-use fluo_alerts::time;
+use fluo_time::moment;
 use serde_json::{Value, json};
 
 use crate::clean::clean;
@@ -82,9 +82,9 @@ fn form(notification: &Notification, at: i64, expires_after: Duration) -> Value 
     json!({
         "labels": labels,
         "annotations": annotations(notification),
-        "startsAt": time::format(starts_at),
+        "startsAt": moment::format(starts_at),
         // Alertmanager refuses an end before the start.
-        "endsAt": time::format(ends_at.max(starts_at)),
+        "endsAt": moment::format(ends_at.max(starts_at)),
     })
 }
 

@@ -17,8 +17,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fluo_alerts::wire;
-use fluo_rules::duration::Nanos;
 use fluo_rules::rule::Severity;
+use fluo_time::Nanos;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 

@@ -145,9 +145,9 @@ fn attributes(notification: &Notification) -> Vec<Value> {
         add("fluo.fingerprint", &alert.violation.fingerprint.to_string());
         add("fluo.condition", &alert.violation.condition);
         add("fluo.window", &alert.violation.window.to_string());
-        add("fluo.starts_at", &fluo_alerts::time::format(alert.violation.starts_at));
+        add("fluo.starts_at", &fluo_time::moment::format(alert.violation.starts_at));
         if let Some(over) = alert.resolved_at {
-            add("fluo.resolved_at", &fluo_alerts::time::format(over));
+            add("fluo.resolved_at", &fluo_time::moment::format(over));
         }
         for (key, value) in &alert.violation.group {
             // Without a value there is no attribute, as on the spans.

@@ -16,8 +16,8 @@
 
 use async_trait::async_trait;
 use fluo_alerts::notification::{Notification, Told};
-use fluo_alerts::time;
 use fluo_rules::rule::Severity;
+use fluo_time::moment;
 use serde_json::{Map, Value, json};
 
 use crate::cut::cut;
@@ -65,7 +65,7 @@ impl PagerDuty {
             "summary": cut(&message.title, MAX_SUMMARY),
             "source": service.or(notification.rule.as_deref()).unwrap_or("fluo"),
             "severity": severity(notification.severity),
-            "timestamp": time::format(began),
+            "timestamp": moment::format(began),
             "class": notification.rule.as_deref().unwrap_or(notification.event.as_str()),
             "custom_details": details(notification, &message),
         });

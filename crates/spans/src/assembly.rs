@@ -10,11 +10,10 @@ use std::hash::Hash;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::decode::Batch;
 use crate::draft::Draft;
 use crate::error::{DecodeError, Foreign};
 use crate::limits::Limits;
-use crate::mend::Mends;
+use crate::mend::{MendedSpans, Mends};
 use crate::mending::Mending;
 use crate::set_aside::{Reason, SetAside};
 use crate::span::{InstrumentationScope, Resource, Span};
@@ -22,6 +21,15 @@ use crate::span::{InstrumentationScope, Resource, Span};
 /// Spans leave when so many bytes of them have gathered: enough that it costs nothing, few enough to be nothing beside
 /// the object.
 const BATCH_COST: usize = 4 << 20;
+
+/// Some of the spans of an object, in the order received.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Batch {
+    /// The spans.
+    pub spans: Vec<Span>,
+    /// Those of them that were mended.
+    pub mended: MendedSpans,
+}
 
 /// A receiver of spans as they are read, which says whether it wants more.
 pub(crate) type Sink<'s> = &'s mut dyn FnMut(Batch) -> ControlFlow<()>;

@@ -14,7 +14,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::assembly::Assembly;
+use crate::assembly::{Assembly, Batch};
 use crate::decompress::{decompress, decompress_within};
 use crate::detect::{Encoding, detect};
 use crate::error::DecodeError;
@@ -28,15 +28,6 @@ use crate::{json, protobuf};
 /// The version of what [`decode`] makes of an object. It is part of data files' names: raise it when the same bytes
 /// decode to other spans.
 pub const DECODER_VERSION: u32 = 2;
-
-/// Some of the spans of an object, in the order received.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Batch {
-    /// The spans.
-    pub spans: Vec<Span>,
-    /// Those of them that were mended.
-    pub mended: MendedSpans,
-}
 
 /// The counts of an object beside its spans.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -4,55 +4,13 @@
 use std::sync::Arc;
 
 use crate::attributes::Pairs;
+use crate::id::Id;
 use crate::limits::Limits;
 use crate::mend::{Mend, Mends};
 use crate::mending::{AttributeList, Mending};
+use crate::received::Time;
 use crate::set_aside::Reason;
 use crate::span::{Attributes, Event, InstrumentationScope, Kind, Link, Resource, Span, Status};
-
-/// An id as received.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Id<const N: usize> {
-    /// Not there, or empty.
-    #[default]
-    Missing,
-    /// There, but not `N` bytes.
-    Malformed,
-    /// All `N` bytes, perhaps all zero.
-    Bytes([u8; N]),
-}
-
-impl<const N: usize> Id<N> {
-    fn required(self, missing: Reason, malformed: Reason, zero: Reason) -> Result<[u8; N], Reason> {
-        match self {
-            Self::Missing => Err(missing),
-            Self::Malformed => Err(malformed),
-            Self::Bytes(id) if id == [0; N] => Err(zero),
-            Self::Bytes(id) => Ok(id),
-        }
-    }
-
-    /// The id of a link, of which zeros stand for one that is missing; none where it is malformed.
-    fn optional(self) -> Option<[u8; N]> {
-        match self {
-            Self::Missing => Some([0; N]),
-            Self::Malformed => None,
-            Self::Bytes(id) => Some(id),
-        }
-    }
-}
-
-/// A time as received.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Time {
-    /// Not there, or zero.
-    #[default]
-    Missing,
-    /// There, but no time.
-    Malformed,
-    /// Nanoseconds since the epoch, above zero.
-    At(u64),
-}
 
 /// A link as received.
 #[derive(Debug, Default)]

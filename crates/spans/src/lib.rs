@@ -30,6 +30,7 @@ mod draft;
 pub mod error;
 pub mod flat;
 pub mod framing;
+mod id;
 pub mod identity;
 mod json;
 pub mod layout;
@@ -44,8 +45,9 @@ pub mod set_aside;
 pub mod span;
 pub mod text;
 
+pub use assembly::Batch;
 pub use counts::{Counts, Reasoned};
-pub use decode::{Batch, Decoded, Rest, decode, decode_batches};
+pub use decode::{Decoded, Rest, decode, decode_batches};
 pub use decompress::decompress;
 pub use error::DecodeError;
 pub use flat::{SpanTable, decode_rows};

@@ -12,23 +12,13 @@
 
 use std::borrow::Cow;
 
-use base64::Engine as _;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-
 use crate::attributes::Pairs;
-use crate::draft::{Id, Time};
+use crate::id::Id;
 use crate::limits::Limits;
 use crate::mend::{Mend, Mends};
-use crate::received::{Received, Text, double, integer, integral};
+use crate::received::{Received, Text, Time, double, from_base64, integer, integral};
 use crate::span::{Kind, Status};
 use crate::text::{Value, canonical, canonical_text};
-
-/// With or without padding.
-const ANY_PADDING: GeneralPurposeConfig = GeneralPurposeConfig::new()
-    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-    .with_decode_allow_trailing_bits(true);
-const STANDARD: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, ANY_PADDING);
-const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, ANY_PADDING);
 
 /// The memory that a text, an attribute, an array's element and a map's member take beside their bytes: the structures
 /// that hold them, which grow by doubling, and the allocator's share.
@@ -274,23 +264,6 @@ impl<'l> Mending<'l> {
         })
     }
 
-    /// An id in text: hex of either case, or base64 as SDKs write it that print protobuf's own JSON. Their lengths
-    /// differ, so neither is taken for the other.
-    pub(crate) fn id_in_text<const N: usize>(received: Received<'_>) -> Id<N> {
-        let Received::Text(text) = received else {
-            return if received == Received::Nothing { Id::Missing } else { Id::Malformed };
-        };
-        let word = text.word();
-        if text.raw().is_empty() {
-            Id::Missing
-        } else if word.len() == 2 * N {
-            let mut id = [0; N];
-            hex::decode_to_slice(word.as_bytes(), &mut id).map_or(Id::Malformed, |()| Id::Bytes(id))
-        } else {
-            from_base64(&word).and_then(|id| id.try_into().ok()).map_or(Id::Malformed, Id::Bytes)
-        }
-    }
-
     /// An id in bytes. Text that stands for one is read as such.
     pub(crate) fn id_in_bytes<const N: usize>(&mut self, received: Received<'_>) -> Id<N> {
         match received {
@@ -299,24 +272,13 @@ impl<'l> Mending<'l> {
                 if let Ok(id) = <[u8; N]>::try_from(bytes.raw()) {
                     return Id::Bytes(id);
                 }
-                let id = Self::id_in_text(received);
+                let id = Id::of_text(received);
                 if matches!(id, Id::Bytes(_)) {
                     self.note(Mend::OtherType);
                 }
                 id
             }
             _ => Id::Malformed,
-        }
-    }
-
-    /// An id in a table, where nothing says whether it is in bytes or in text.
-    pub(crate) fn id_in_table<const N: usize>(received: Received<'_>) -> Id<N> {
-        match received {
-            // Digits alone are text of half the length that it should have. Three of 10⁹ span ids in bytes look like that.
-            Received::Text(bytes) if !bytes.raw().iter().all(u8::is_ascii_hexdigit) => {
-                <[u8; N]>::try_from(bytes.raw()).map_or_else(|_| Self::id_in_text(received), Id::Bytes)
-            }
-            _ => Self::id_in_text(received),
         }
     }
 
@@ -426,9 +388,4 @@ impl<'l> Mending<'l> {
     pub(crate) fn has_room_for_attribute(&mut self, list: &mut AttributeList) -> bool {
         self.has_room(list.pairs.len(), 0, Mend::TooManyAttributes, &mut list.lost)
     }
-}
-
-fn from_base64(text: &str) -> Option<Vec<u8>> {
-    let url_safe = text.bytes().any(|byte| matches!(byte, b'-' | b'_'));
-    if url_safe { URL_SAFE.decode(text).ok() } else { STANDARD.decode(text).ok() }
 }

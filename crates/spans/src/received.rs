@@ -2,7 +2,17 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
 use crate::mend::{Mend, Mends};
+
+/// With or without padding.
+const ANY_PADDING: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
+const STANDARD: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, ANY_PADDING);
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, ANY_PADDING);
 
 /// A value as it came.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,6 +40,18 @@ impl Received<'_> {
             double(word).map_or(Received::Text(Text::plain(word.as_bytes())), Received::Double)
         }
     }
+}
+
+/// A time as received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Time {
+    /// Not there, or zero.
+    #[default]
+    Missing,
+    /// There, but no time.
+    Malformed,
+    /// Nanoseconds since the epoch, above zero.
+    At(u64),
 }
 
 /// Text as it came: perhaps not UTF-8, perhaps with JSON's escapes.
@@ -179,6 +201,12 @@ pub(crate) fn double(text: &str) -> Option<f64> {
         }
         _ => None,
     }
+}
+
+/// Returns the bytes that a text spells in base64 of either alphabet.
+pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
+    let url_safe = text.bytes().any(|byte| matches!(byte, b'-' | b'_'));
+    if url_safe { URL_SAFE.decode(text).ok() } else { STANDARD.decode(text).ok() }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 
 mod data_files;
 mod span_table;
+mod written;
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -33,7 +34,7 @@ use crate::parquet_write::Packing;
 use crate::put::{Put, put_if_absent};
 use data_files::{DataFiles, EncodedFile, Memory};
 
-const NS_PER_MS: i64 = 1_000_000;
+pub use written::Written;
 
 /// How many files of one object are written at a time: an object of a minute has one or two.
 const CONCURRENT_PUTS: usize = 8;
@@ -60,40 +61,6 @@ impl Default for IngestOptions {
             max_memory: 512 << 20,
             max_future_ns: 600_000_000_000,
             late_before_ns: None,
-        }
-    }
-}
-
-/// When an object was written, in milliseconds since the epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Written {
-    /// As the store says: the same on every delivery.
-    At(i64),
-    /// As a file's modification time says, unless the file holds spans that ended later: archives and builds set it to
-    /// what they like. Then it is now.
-    File {
-        /// The modification time.
-        modified_ms: i64,
-        /// The time of ingest.
-        now_ms: i64,
-    },
-}
-
-impl Written {
-    /// The latest end of a span of the object that is believed, in nanoseconds since the epoch.
-    fn latest_end_ns(self, max_future_ns: i64) -> i64 {
-        let latest = match self {
-            Self::At(ms) => ms,
-            Self::File { modified_ms, now_ms } => modified_ms.max(now_ms),
-        };
-        latest.saturating_mul(NS_PER_MS).saturating_add(max_future_ns)
-    }
-
-    /// When it was written, given the newest end in it in nanoseconds.
-    fn at_ms(self, newest_end_ns: i64) -> i64 {
-        match self {
-            Self::File { modified_ms, now_ms } if newest_end_ns.div_euclid(NS_PER_MS) > modified_ms => now_ms,
-            Self::At(ms) | Self::File { modified_ms: ms, .. } => ms,
         }
     }
 }

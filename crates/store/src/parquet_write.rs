@@ -27,9 +27,7 @@ use crate::seal::SealedWriter;
 use described::Described;
 
 pub use packing::Packing;
-
-/// Spans in a row group: large enough to compress, small enough that some can be skipped.
-pub const ROW_GROUP_ROWS: usize = 128 * 1024;
+pub use properties::ROW_GROUP_ROWS;
 
 /// Batches on the way to Parquet end at so many spans or at so many bytes, whichever comes first: in Arrow every span
 /// repeats its resource.

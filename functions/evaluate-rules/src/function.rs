@@ -1,18 +1,19 @@
 //! An invocation → its answer, log and metrics.
 
 use fluo_alerts::escape::{chain, plain};
+use fluo_alerts::step;
 use fluo_alerts::step::{Instrument as _, failed};
-use fluo_alerts::{step, time};
+use fluo_evaluator::TickError;
 use fluo_evaluator::live::Files;
 use fluo_evaluator::report::Report;
 use fluo_evaluator::span_data::SpanData;
-use fluo_evaluator::tick::TickError;
 use fluo_evaluator::{Cause, Evaluator, Host, ReadRules, RuleStore, Stop, Ticked, tick_live};
 use fluo_runtime::log::{Level, line};
 use fluo_runtime::metrics::{Metric, Unit, emit};
 use fluo_runtime::{Environment, EnvironmentError, Invocation, aws};
 use fluo_sinks::{Routed, route_all};
 use fluo_store::{Root, StoreError, open_root};
+use fluo_time::moment;
 use serde_json::{Value, json};
 
 use crate::configuration::{configuration, rules, topic};
@@ -152,7 +153,7 @@ impl EvaluateRules {
             self.count_subscribers().await;
         }
         Ok(json!({
-            "eval_time": time::format(request.eval_time),
+            "eval_time": moment::format(request.eval_time),
             "evaluations": ticked.reports.len(),
             "nothing_new": ticked.nothing_new,
             "overtaken": ticked.overtaken,

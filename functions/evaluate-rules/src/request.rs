@@ -8,10 +8,10 @@
 //!
 //! An event that is delivered twice, or late, asks for the same evaluation again, which finds that it was made.
 
-use fluo_alerts::time;
 use fluo_evaluator::Request;
 use fluo_runtime::envelope::{Envelope, EnvelopeError};
 use fluo_runtime::evaluation_request::{NoRequest, eval_time};
+use fluo_time::moment;
 use serde_json::Value;
 
 /// The reason for which an event asks for no evaluation.
@@ -19,7 +19,7 @@ use serde_json::Value;
 pub enum EventError {
     /// Occurs when a schedule's event says no time.
     #[error("`time` of the event is no time: {0}")]
-    Time(#[from] time::TimeError),
+    Time(#[from] moment::TimeError),
     /// Occurs when an event of a queue is not one.
     #[error(transparent)]
     Event(#[from] EnvelopeError),
@@ -43,7 +43,7 @@ pub fn request(event: &Value, now: i64, every: i64) -> Result<Request, EventErro
         return of_queue(&Envelope::open(event.clone())?);
     }
     let eval_time = match event["time"].as_str() {
-        Some(text) => time::parse(text, now)?,
+        Some(text) => moment::parse(text, now)?,
         None => now.div_euclid(every.max(1)).saturating_mul(every.max(1)),
     };
     Ok(Request::scheduled(eval_time))
@@ -68,8 +68,8 @@ mod tests {
     const MINUTE: i64 = 60_000_000_000;
 
     fn at(event: &Value, now: &str) -> Result<(Cause, String), EventError> {
-        let asked = request(event, time::parse(now, 0).unwrap(), MINUTE)?;
-        Ok((asked.cause, time::format(asked.eval_time)))
+        let asked = request(event, moment::parse(now, 0).unwrap(), MINUTE)?;
+        Ok((asked.cause, moment::format(asked.eval_time)))
     }
 
     #[test]

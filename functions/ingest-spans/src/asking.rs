@@ -15,9 +15,9 @@ use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::Builder;
 use aws_sdk_sqs::error::DisplayErrorContext;
-use fluo_rules::duration::Nanos;
 use fluo_runtime::evaluation_request::{GROUP, deduplication_id, message, slot_end};
 use fluo_runtime::{Environment, EnvironmentError, aws};
+use fluo_time::Nanos;
 
 /// The time that the queue may take.
 const TIMEOUT: Duration = Duration::from_secs(3);

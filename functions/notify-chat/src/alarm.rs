@@ -15,9 +15,9 @@ use std::collections::BTreeMap;
 
 use fluo_alerts::escape::plain;
 use fluo_alerts::notification::{self, Event, Id, Notification, SCHEMA};
-use fluo_alerts::time::{self, TimeError};
 use fluo_alerts::words::heading;
 use fluo_rules::rule::Severity;
+use fluo_time::moment::{self, TimeError};
 use serde::Deserialize;
 
 /// What CloudWatch tells of an alarm whose state has changed, metric and composite ones alike; without what is not needed.
@@ -37,7 +37,7 @@ pub struct Change {
 /// The notification of an alarm's new state. Its id is that of alarm, state and time, whoever makes it.
 pub fn notification(alarm: &Change) -> Result<Notification, TimeError> {
     // No relative time has a `now` of 0.
-    let at = time::parse(&alarm.state_change_time, 0)?;
+    let at = moment::parse(&alarm.state_change_time, 0)?;
     let name = plain(&alarm.alarm_name).into_owned();
     let description = alarm.alarm_description.as_deref().unwrap_or_default().trim();
     let state = alarm.new_state_value.as_str();
@@ -111,7 +111,7 @@ mod tests {
         for (state, event, title) in cases {
             let told = told(&[("NewStateValue", json!(state))]);
             assert_eq!((told.event, told.title.as_str()), (event, title));
-            assert_eq!(time::format(told.at), "2026-11-22T11:16:14.250Z");
+            assert_eq!(moment::format(told.at), "2026-11-22T11:16:14.250Z");
             assert_eq!(told.about(), first.about(), "one incident: {state}");
             assert_eq!(told.id == first.id, state == "ALARM", "a notification of its own: {state}");
         }

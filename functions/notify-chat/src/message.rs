@@ -32,7 +32,7 @@ pub enum Unreadable {
     Alarm(#[source] serde_json::Error),
     /// Occurs when the time of an alarm is not one.
     #[error("the time of the alarm is none")]
-    Time(#[from] fluo_alerts::time::TimeError),
+    Time(#[from] fluo_time::moment::TimeError),
 }
 
 /// Reads a message.

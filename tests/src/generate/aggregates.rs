@@ -1,8 +1,8 @@
 //! Aggregates.
 
-use fluo_rules::duration::Nanos;
 use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::rule::{Aggregate, AggregateFunction};
+use fluo_time::Nanos;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::{Just, Strategy, prop_oneof};

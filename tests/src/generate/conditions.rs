@@ -1,10 +1,10 @@
 //! Conditions over given aggregates: exact ones, and any.
 
-use fluo_rules::duration::Nanos;
 use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind, Function};
 use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::matcher::{Number, Value};
 use fluo_rules::rule::{Aggregate, AggregateFunction, Condition};
+use fluo_time::Nanos;
 use proptest::collection::vec;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, prop_oneof};
 use proptest::sample::select;

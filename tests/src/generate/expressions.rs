@@ -1,10 +1,10 @@
 //! Expressions over a span: what `where` can say.
 
-use fluo_rules::duration::Nanos;
 use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind, Function};
 use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::matcher::{Number, Value};
 use fluo_spans::span::{Kind, Status};
+use fluo_time::Nanos;
 use proptest::collection::vec;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, prop_oneof};
 use proptest::sample::select;

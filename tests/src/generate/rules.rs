@@ -1,7 +1,7 @@
 //! Whole rules, checked.
 
-use fluo_rules::duration::Nanos;
 use fluo_rules::rule::{Condition, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Severity, Source};
+use fluo_time::Nanos;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, prop_oneof};

@@ -30,7 +30,7 @@ mod tell;
 pub mod transition;
 
 pub use announce::{Mutes, announce};
-pub use segment::{Segment, Stretch, joined, without};
+pub use segment::Segment;
 pub use state::{Alert, Course, GroupState, Phase, RuleState, Tracked};
 pub use transition::{Change, Facts, Observation, Times, ViolationRecord, transition};
 

@@ -4,6 +4,7 @@
 //! reached back to it, its segments are replaced; a stretch never cuts a segment in two. Runs are segments at most
 //! `gap` apart: they are the violations.
 
+use fluo_time::TimeRange;
 use serde::{Deserialize, Serialize};
 
 use crate::value::Value;
@@ -100,66 +101,15 @@ pub fn exceeds(one: Option<f64>, other: Option<f64>) -> bool {
     }
 }
 
-/// A closed stretch of moments, in nanoseconds since the epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Stretch {
-    /// First.
-    pub from: i64,
-    /// Last.
-    pub to: i64,
-}
-
-impl Stretch {
-    /// Returns whether a moment lies in it.
-    pub fn contains(self, moment: i64) -> bool {
-        (self.from..=self.to).contains(&moment)
-    }
-
-    /// Returns whether they have a moment in common.
-    pub fn meets(self, other: Self) -> bool {
-        self.from <= other.to && other.from <= self.to
-    }
-}
-
-/// Stretches in order, joined where they touch.
-pub fn joined(mut stretches: Vec<Stretch>) -> Vec<Stretch> {
-    stretches.retain(|stretch| stretch.from <= stretch.to);
-    stretches.sort_unstable();
-    let mut joined: Vec<Stretch> = Vec::new();
-    for stretch in stretches {
-        match joined.last_mut() {
-            Some(last) if stretch.from <= last.to.saturating_add(1) => last.to = last.to.max(stretch.to),
-            _ => joined.push(stretch),
-        }
-    }
-    joined
-}
-
-/// Returns the parts of some stretches that lie in none of others; both are in order, and so is the result.
-pub fn without(stretches: &[Stretch], others: &[Stretch]) -> Vec<Stretch> {
-    let mut left = Vec::with_capacity(stretches.len());
-    for &stretch in stretches {
-        let mut from = Some(stretch.from);
-        for other in others.iter().filter(|other| other.meets(stretch)) {
-            left.extend(
-                from.filter(|&from| from < other.from).map(|from| Stretch { from, to: other.from - 1 }),
-            );
-            from = other.to.checked_add(1);
-        }
-        left.extend(from.filter(|&from| from <= stretch.to).map(|from| Stretch { from, ..stretch }));
-    }
-    left
-}
-
 /// Puts what was found in the judged stretches in the place of what was there. In the `holed` ones some spans are
 /// missing: what is not found there any more stands, and what is found there is added to it.
 pub(crate) fn replace(
     segments: &mut Vec<Segment>,
-    judged: &[Stretch],
-    holed: &[Stretch],
+    judged: &[TimeRange],
+    holed: &[TimeRange],
     found: Vec<Segment>,
 ) {
-    let within = |stretches: &[Stretch], moment| stretches.iter().any(|stretch| stretch.contains(moment));
+    let within = |stretches: &[TimeRange], moment| stretches.iter().any(|stretch| stretch.contains(moment));
     segments
         .retain(|segment| segment.settled || !within(judged, segment.first) || within(holed, segment.first));
     for new in found {
@@ -247,7 +197,7 @@ pub(crate) mod tests {
     #[test]
     fn what_was_judged_again_is_replaced_unless_it_is_settled() {
         let mut segments = vec![Segment { settled: true, ..segment(0, 1) }, segment(5, 6), segment(20, 21)];
-        replace(&mut segments, &[Stretch { from: 0, to: 10 }], &[], vec![segment(7, 8)]);
+        replace(&mut segments, &[TimeRange { from: 0, to: 10 }], &[], vec![segment(7, 8)]);
         assert_eq!(shape(&segments), [(0, 1), (7, 8), (20, 21)]);
     }
 
@@ -256,18 +206,10 @@ pub(crate) mod tests {
         let low = Segment { excess: Some(1.0), ..segment(5, 6) };
         let high = Segment { excess: Some(2.0), ..segment(6, 9) };
         let mut segments = vec![low, segment(20, 21)];
-        let holed = [Stretch { from: 0, to: 30 }];
+        let holed = [TimeRange { from: 0, to: 30 }];
         replace(&mut segments, &holed, &holed, vec![high, segment(13, 14)]);
         assert_eq!(shape(&segments), [(5, 9), (13, 14), (20, 21)]);
         assert_eq!((segments[0].excess, segments[0].peak_at, segments[0].partial), (Some(2.0), 6, true));
-    }
-
-    #[test]
-    fn stretches_without_others() {
-        let stretch = |from, to| Stretch { from, to };
-        let others = [stretch(0, 2), stretch(4, 4), stretch(8, i64::MAX)];
-        assert_eq!(without(&[stretch(1, 9)], &others), [stretch(3, 3), stretch(5, 7)]);
-        assert_eq!(without(&[stretch(1, 2), stretch(5, 6)], &others), [stretch(5, 6)]);
     }
 
     #[test]
@@ -277,12 +219,5 @@ pub(crate) mod tests {
         settle(&mut segments, 10, 20, |_, _| true);
         assert_eq!(shape(&segments), [(0, 14), (20, 30), (90, 91)]);
         assert_eq!((segments[0].peak_at, segments[0].settled, segments[0].fired), (13, true, true));
-    }
-
-    #[test]
-    fn stretches_join_where_they_touch() {
-        let stretch = |from, to| Stretch { from, to };
-        let all = vec![stretch(5, 9), stretch(3, 1), stretch(0, 4), stretch(11, 12)];
-        assert_eq!(joined(all), [stretch(0, 9), stretch(11, 12)]);
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use fluo_time::TimeRange;
 use serde::{Deserialize, Serialize};
 
-use super::segment::{Segment, Stretch};
+use super::segment::Segment;
 use crate::fingerprint::Fingerprint;
 use crate::notification::{Event, Id, Told, Untold};
 use crate::value::Value;
@@ -22,7 +23,7 @@ pub struct RuleState {
     pub judged_to: i64,
     /// Moments up to there that are yet to be judged, or judged again: a file that they need could not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub owed: Vec<Stretch>,
+    pub owed: Vec<TimeRange>,
     /// How often in a row it was among rules for which there was no time.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub tries: u8,

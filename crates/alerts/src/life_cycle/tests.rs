@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use fluo_rules::rule::Rule;
 use fluo_rules::{SourceFile, load};
+use fluo_time::TimeRange;
 
 use super::transition::{Status, rule_changed, rule_removed};
 use super::*;
@@ -29,7 +30,7 @@ struct Life {
     records: Vec<ViolationRecord>,
     silenced: bool,
     alive: bool,
-    damaged: Vec<Stretch>,
+    damaged: Vec<TimeRange>,
 }
 
 impl Life {
@@ -92,7 +93,7 @@ impl Life {
                 ..Segment::default()
             },
         });
-        let stretch = Stretch { from: judged.0 * MINUTE, to: judged.1 * MINUTE };
+        let stretch = TimeRange { from: judged.0 * MINUTE, to: judged.1 * MINUTE };
         let state = self.states.remove("r").unwrap();
         let change = transition(state, &facts, &[stretch], observations.collect(), judged.1 * MINUTE, times);
         self.states.insert("r".to_owned(), change.state);
@@ -305,7 +306,7 @@ fn without_a_pipeline_nothing_is_resolved() {
 #[test]
 fn a_window_that_cannot_be_read_resolves_nothing() {
     let mut life = Life::of("");
-    life.damaged = vec![Stretch { from: 11 * MINUTE - 5, to: 12 * MINUTE }];
+    life.damaged = vec![TimeRange { from: 11 * MINUTE - 5, to: 12 * MINUTE }];
     assert_eq!(life.at(11, (1, 10), &[10]), [Event::Firing]);
     assert_eq!(life.at(13, (11, 12), &[]), []);
     assert_eq!(life.at(14, (13, 13), &[]), [Event::Resolved], "the first whole window ends at minute 13");
@@ -315,7 +316,7 @@ fn a_window_that_cannot_be_read_resolves_nothing() {
 fn an_end_that_is_put_off_is_not_where_the_condition_holds_again() {
     let mut life = Life::of("");
     // The first whole window ends half a minute after the condition holds again, and within a gap of that.
-    life.damaged = vec![Stretch { from: 11 * MINUTE - 5, to: 12 * MINUTE + MINUTE / 2 }];
+    life.damaged = vec![TimeRange { from: 11 * MINUTE - 5, to: 12 * MINUTE + MINUTE / 2 }];
     assert_eq!(life.at(11, (1, 10), &[10]), [Event::Firing]);
     assert_eq!(life.at(14, (11, 13), &[13]), [Event::Firing]);
     let told = life.told(15, (14, 14), &[]);
@@ -327,7 +328,7 @@ fn an_end_that_is_put_off_is_not_where_the_condition_holds_again() {
 fn of_two_that_fire_and_become_one_the_other_is_closed_where_it_was_told() {
     let mut life = Life::of("");
     // The end of the first cannot be seen.
-    life.damaged = vec![Stretch { from: 11 * MINUTE, to: 20 * MINUTE }];
+    life.damaged = vec![TimeRange { from: 11 * MINUTE, to: 20 * MINUTE }];
     let first = life.told(11, (1, 10), &[10]).remove(0);
     let second = life.told(14, (11, 13), &[13]).remove(0);
     assert_eq!([first.event, second.event], [Event::Firing; 2]);
@@ -347,7 +348,7 @@ fn of_two_that_fire_and_become_one_the_other_is_closed_where_it_was_told() {
 #[test]
 fn one_that_nobody_knows_and_that_becomes_part_of_another_is_never_told() {
     let mut life = Life::of("");
-    life.damaged = vec![Stretch { from: 11 * MINUTE, to: 20 * MINUTE }];
+    life.damaged = vec![TimeRange { from: 11 * MINUTE, to: 20 * MINUTE }];
     assert_eq!(life.at(11, (1, 10), &[10]), [Event::Firing]);
     life.silenced = true;
     assert_eq!(life.at(14, (11, 13), &[13]), []);

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fluo_rules::rule::{Rule, Severity};
+use fluo_time::TimeRange;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::chain::{Chain, Lengths, chains};
 use super::identity::{Known, matches};
-use super::segment::{Run, Segment, Stretch, highest, replace, runs, settle};
+use super::segment::{Run, Segment, highest, replace, runs, settle};
 use super::state::{Alert, Course, GroupState, Phase, RuleState, Tracked};
 use crate::fingerprint::Fingerprint;
 use crate::notification::{Event, Id, Told};
@@ -44,9 +45,9 @@ pub struct Facts<'a> {
     /// Of a text that was edited: the last moment that it judges.
     pub until: Option<i64>,
     /// Event times of which spans may be missing, because a file could not be read or is gone.
-    pub damaged: &'a [Stretch],
+    pub damaged: &'a [TimeRange],
     /// The moments whose windows reach there: nothing that was found at them is disproved.
-    pub holed: &'a [Stretch],
+    pub holed: &'a [TimeRange],
     /// Renders the texts for people.
     pub renderer: &'a Renderer,
 }
@@ -118,7 +119,7 @@ pub struct Change {
 pub fn transition(
     state: RuleState,
     facts: &Facts<'_>,
-    judged: &[Stretch],
+    judged: &[TimeRange],
     observations: Vec<Observation>,
     judged_to: i64,
     times: Times,
@@ -499,7 +500,7 @@ impl Step<'_> {
         let window = self.facts.rule.window.0;
         // Damaged stretches are in order: one pass finds it.
         self.facts.damaged.iter().fold(moment, |at, damaged| {
-            let read = Stretch { from: at.saturating_sub(window).saturating_add(1), to: at };
+            let read = TimeRange { from: at.saturating_sub(window).saturating_add(1), to: at };
             if damaged.meets(read) { self.judged(damaged.to.saturating_add(window)) } else { at }
         })
     }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use fluo_rules::rule::Rule;
+use fluo_time::moment;
 use minijinja::context;
 use minijinja::value::Value as Any;
 
 use crate::escape::plain;
-use crate::time;
 use crate::value::Value;
 use crate::violation::{Evidence, Top, Violation};
 
@@ -76,10 +76,10 @@ impl<'a> Subject<'a> {
             condition => plain(&violation.condition),
             state => plain(self.state),
             window => context! {
-                start => time::format(self.at.saturating_sub(violation.window.0)),
-                end => time::format(self.at),
+                start => moment::format(self.at.saturating_sub(violation.window.0)),
+                end => moment::format(self.at),
             },
-            started_at => time::format(self.started_at),
+            started_at => moment::format(self.started_at),
             firing_for => self.until.saturating_sub(self.started_at),
             evidence => violation.evidence.iter().map(evidence).collect::<Vec<_>>(),
             top => self.top.iter().map(top).collect::<Vec<_>>(),
@@ -131,7 +131,7 @@ fn evidence(span: &Evidence) -> Any {
         span_id => plain(&span.span_id),
         service_name => span.service_name.as_deref().map_or(NO_VALUE.into(), plain),
         name => plain(&span.name),
-        end_time => time::format(span.end_time),
+        end_time => moment::format(span.end_time),
         duration_ns => span.duration_ns,
         status => span.status.as_deref().unwrap_or_default(),
         status_message => span.status_message.as_deref().map_or("".into(), plain),

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use fluo_time::moment;
+
 use super::subject::{Subject, Trouble};
 use crate::escape::plain;
 use crate::notification::{Event, Id, Notification, SCHEMA, TroubleRef};
-use crate::time;
 use crate::value::human_duration;
 use crate::words::heading;
 
@@ -81,10 +82,10 @@ pub(super) fn notification(trouble: &Trouble, event: Event, at: i64) -> Notifica
     let subject = &trouble.subject;
     let about = trouble.id();
     let reason = plain(&trouble.reason).into_owned();
-    let since = time::human(trouble.since);
+    let since = moment::human(trouble.since);
     let (title, text) = if event.is_closed() {
         let lasted = human_duration(i128::from(at.saturating_sub(trouble.since).max(0)));
-        let text = format!("It was so from {since} to {} ({lasted}): {reason}.", time::human(at));
+        let text = format!("It was so from {since} to {} ({lasted}): {reason}.", moment::human(at));
         (format!("over: {}", title(subject)), text)
     } else {
         (title(subject), format!("{reason}; since {since}. {}", advice(subject)))

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use fluo_alerts::escape::plain;
-use fluo_alerts::time;
 use fluo_rules::rule::ALLOWED_LATENESS;
 use fluo_store::compaction::{Compacted, HourReport, Options, Sizes, Skipped, compact};
 use fluo_store::{Hour, resolve_root};
+use fluo_time::moment;
 use object_store::path::Path;
 use serde::Serialize;
 
@@ -34,7 +34,7 @@ struct FailedHour {
 pub(crate) async fn run(args: &Compact) -> Result<Status, Failure> {
     let now_ns = now();
     let before = match &args.before {
-        Some(text) => time::parse(text, now_ns).map_err(|error| Failure::usage(error.to_string()))?,
+        Some(text) => moment::parse(text, now_ns).map_err(|error| Failure::usage(error.to_string()))?,
         None => now_ns.saturating_sub(ALLOWED_LATENESS.0),
     };
     if before > now_ns {

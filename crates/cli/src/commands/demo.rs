@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use fluo_alerts::time;
 use fluo_demo::{self as demo, DemoError, folder};
-use fluo_rules::duration::Nanos;
+use fluo_time::{Nanos, moment};
 
 use crate::args::Demo;
 use crate::edge::now;
@@ -37,7 +36,7 @@ fn refused(error: DemoError) -> Failure {
 fn start(given: Option<&str>) -> Result<i64, Failure> {
     let now = now();
     let start = match given {
-        Some(text) => time::parse(text, now).map_err(|error| Failure::usage(error.to_string()))?,
+        Some(text) => moment::parse(text, now).map_err(|error| Failure::usage(error.to_string()))?,
         None => now.saturating_sub(demo::LENGTH.0),
     };
     // A day at either end leaves room for windows before, and for ends behind.

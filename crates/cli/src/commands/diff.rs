@@ -5,28 +5,27 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use fluo_alerts::escape::plain;
-use fluo_alerts::time;
 use fluo_evaluator::RuleSet;
 use fluo_evaluator::diff::{self, Change, DiffAlert, RuleDiff, Side};
 use fluo_evaluator::replay::Replayed;
 use fluo_rules::SourceFile;
-use fluo_rules::duration::Nanos;
+use fluo_time::{Nanos, TimeRange, moment};
 
 use crate::args::{Diff, SummaryFormat};
 use crate::edge::now;
 use crate::exit::{Failure, Status};
-use crate::history::{History, Stretch};
+use crate::history::History;
 use crate::rule_files;
 use crate::terminal::{self, Output};
 
 pub(crate) async fn run(args: &Diff) -> Result<Status, Failure> {
-    let to = time::parse(&args.to, now()).map_err(|error| Failure::usage(format!("--to: {error}")))?;
+    let to = moment::parse(&args.to, now()).map_err(|error| Failure::usage(format!("--to: {error}")))?;
     let (since, every) = (positive("--since", &args.since)?, positive("--every", &args.every)?);
     let from = to.checked_sub(since).ok_or_else(|| Failure::usage("--since reaches back too far"))?;
     let (base, head) = (files(&args.base, "base")?, files(&args.head, "head")?);
-    let history = History::open(&args.spans, Stretch { from, to, every }, &args.arrival).await?;
-    let before = history.replay(&base).await?;
-    let after = history.replay(&head).await?;
+    let history = History::open(&args.spans, TimeRange { from, to }, &args.arrival).await?;
+    let before = history.replay(&base, every).await?;
+    let after = history.replay(&head, every).await?;
     let (base, head) = (set(&base), set(&head));
     let found = diff::diff(Side { rules: &base, past: &before }, Side { rules: &head, past: &after });
     let mut output = Output::new();
@@ -117,8 +116,8 @@ fn line(alert: &DiffAlert) -> String {
     let group = if group.is_empty() { String::new() } else { format!(" {}", group.join(", ")) };
     format!(
         "{} to {}  {} {}{group}: {}{}",
-        time::format(alert.starts_at),
-        time::format(alert.ends_at),
+        moment::format(alert.starts_at),
+        moment::format(alert.ends_at),
         alert.severity,
         plain(&alert.rule),
         plain(&alert.summary),

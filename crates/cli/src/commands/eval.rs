@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
 use fluo_alerts::template::Renderer;
-use fluo_alerts::time;
 use fluo_alerts::violation::Violation;
 use fluo_engine::{Asked, LeftOut, Observed, Range, SpanSource, record, session, without_faulty};
 use fluo_plan::RulePlan;
 use fluo_rules::rule::Rule;
+use fluo_time::moment;
 
 use crate::args::{Eval, EvalFormat};
 use crate::edge::now;
@@ -22,7 +22,7 @@ use crate::terminal::{self, Output};
 pub(crate) async fn run(args: &Eval) -> Result<Status, Failure> {
     let now = now();
     let moment = |text: &Option<String>| {
-        let parsed = text.as_deref().map(|text| time::parse(text, now)).transpose();
+        let parsed = text.as_deref().map(|text| moment::parse(text, now)).transpose();
         parsed.map_err(|error| Failure::usage(error.to_string()))
     };
     let range = Range { from: moment(&args.from)?, to: moment(&args.to)? };

@@ -5,14 +5,13 @@ use std::fmt::Write as _;
 
 use fluo_alerts::escape::plain;
 use fluo_alerts::notification::Notification;
-use fluo_alerts::time;
 use fluo_evaluator::replay::Replayed;
-use fluo_rules::duration::Nanos;
+use fluo_time::{Nanos, TimeRange, moment};
 
 use crate::args::{Replay, ReplayFormat};
 use crate::edge::now;
 use crate::exit::{Failure, Status};
-use crate::history::{History, Stretch};
+use crate::history::History;
 use crate::rule_files;
 use crate::terminal::Output;
 
@@ -21,7 +20,7 @@ const MANY: usize = 20;
 
 pub(crate) async fn run(args: &Replay) -> Result<Status, Failure> {
     let now = now();
-    let moment = |text: &str| time::parse(text, now).map_err(|error| Failure::usage(error.to_string()));
+    let moment = |text: &str| moment::parse(text, now).map_err(|error| Failure::usage(error.to_string()));
     let (from, to) = (moment(&args.from)?, moment(&args.to)?);
     let every = Nanos::parse(&args.every).map_err(|error| Failure::usage(format!("--every: {error}")))?;
     if from > to || every.0 <= 0 {
@@ -33,8 +32,8 @@ pub(crate) async fn run(args: &Replay) -> Result<Status, Failure> {
         Ok((files, _)) => files,
         Err(status) => return Ok(status),
     };
-    let stretch = Stretch { from, to, every: every.0 };
-    let replayed = History::open(&args.spans, stretch, &args.arrival).await?.replay(&files).await?;
+    let history = History::open(&args.spans, TimeRange { from, to }, &args.arrival).await?;
+    let replayed = history.replay(&files, every.0).await?;
     let mut output = Output::new();
     match args.format {
         ReplayFormat::Table => output.text(&table(&replayed))?,
@@ -54,7 +53,7 @@ fn table(replayed: &Replayed) -> String {
     let mut text = String::new();
     for Notification { at, title, text: told, .. } in &replayed.notifications {
         // Writing to a `String` cannot fail.
-        let _ = writeln!(text, "{}  {}", time::format(*at), plain(title));
+        let _ = writeln!(text, "{}  {}", moment::format(*at), plain(title));
         for line in told.lines().skip(1) {
             let _ = writeln!(text, "    {}", plain(line));
         }
@@ -85,7 +84,7 @@ fn summary(alerts: &[(&str, i64)]) -> String {
         // Writing to a `String` cannot fail.
         let _ = writeln!(text, "  {}: {}", plain(rule), hours.values().sum::<usize>());
         for (hour, alerts) in hours {
-            let _ = writeln!(text, "    {}  {alerts:>5}", time::format(hour));
+            let _ = writeln!(text, "    {}  {alerts:>5}", moment::format(hour));
         }
     }
     text.push('\n');

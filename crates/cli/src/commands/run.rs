@@ -5,12 +5,12 @@ mod start;
 use std::time::Duration;
 
 use fluo_alerts::log::Level;
-use fluo_alerts::time;
-use fluo_evaluator::tick::TickError;
+use fluo_evaluator::TickError;
 use fluo_evaluator::{Evaluator, Host, Request, Stop, Ticked, tick_live};
 use fluo_sinks::{Routed, SinkConfig, route_all};
 use fluo_store::Root;
 use fluo_telemetry::{LONGEST_FLUSH, Traces};
+use fluo_time::moment;
 use serde_json::{Value, json};
 
 use crate::args::Run;
@@ -50,7 +50,7 @@ pub(crate) async fn run(args: &Run) -> Result<Status, Failure> {
     };
     if args.once {
         let at = match &args.at {
-            Some(text) => time::parse(text, now()).map_err(|error| Failure::usage(error.to_string()))?,
+            Some(text) => moment::parse(text, now()).map_err(|error| Failure::usage(error.to_string()))?,
             None => now(),
         };
         let Ticked { delivered, unfinished, .. } = runner.tick(Request::scheduled(at)).await?;

@@ -1,8 +1,8 @@
 //! `fluo set-back`: a state from the future set right.
 
-use fluo_alerts::time;
 use fluo_evaluator::set_back::{self, SetBack, SetBackError};
 use fluo_evaluator::{Host, Stop};
+use fluo_time::moment;
 
 use crate::args::SetBackArgs;
 use crate::deployed::Configured;
@@ -14,7 +14,7 @@ pub(crate) async fn run(args: &SetBackArgs) -> Result<Status, Failure> {
     let configured = Configured::read(&args.config)?;
     let root = configured.root()?;
     let usage = |error: &dyn std::fmt::Display| Failure::usage(error.to_string());
-    let to = args.to.as_ref().map(|text| time::parse(text, now())).transpose();
+    let to = args.to.as_ref().map(|text| moment::parse(text, now())).transpose();
     let to = to.map_err(|error| usage(&error))?;
     let (nonce, stop) = (nonce(), Stop::default());
     let host = Host {
@@ -36,8 +36,8 @@ pub(crate) async fn run(args: &SetBackArgs) -> Result<Status, Failure> {
     let mut output = Output::new();
     output.text(&format!(
         "The state is set back from {} to {}. The next evaluation judges what came since then.\n",
-        time::format(from),
-        time::format(to)
+        moment::format(from),
+        moment::format(to)
     ))?;
     output.finish()?;
     Ok(Status::Done)

@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use fluo_alerts::escape::plain;
-use fluo_alerts::time;
 use fluo_evaluator::live::Files;
 use fluo_evaluator::silences::{self, SilencesError, Wanted};
 use fluo_evaluator::status;
-use fluo_rules::duration::Nanos;
 use fluo_rules::silence::{Matcher, Matchers, NoMatcher, Reach, Silence};
 use fluo_rules::{SourceFile, load};
+use fluo_time::{Nanos, moment};
 use serde_json::{Value, json};
 
 use super::status::firing;
@@ -49,7 +48,7 @@ async fn add(args: &SilenceAdd) -> Result<Status, Failure> {
         "{}: nobody is told of {} until {}",
         plain(added.id().unwrap_or_default()),
         matched(&added),
-        added.until().map_or_else(|| "it is ended".to_owned(), time::format),
+        added.until().map_or_else(|| "it is ended".to_owned(), moment::format),
     ))?;
     if let Some(reached) = reached_rules(&files.rules, &added) {
         output.text(&reached)?;
@@ -136,7 +135,7 @@ fn beside_rules(files: &Files) -> Vec<Silence> {
 
 fn wanted(args: &SilenceAdd, now: i64) -> Result<Wanted, Failure> {
     let moment = |option: &str, text: &str| {
-        time::parse(text, now).map_err(|error| Failure::usage(format!("{option}: {error}")))
+        moment::parse(text, now).map_err(|error| Failure::usage(format!("{option}: {error}")))
     };
     let from = moment("--from", &args.from)?;
     let until = match (&args.length, &args.until) {
@@ -205,7 +204,7 @@ async fn end(args: &SilenceEnd) -> Result<Status, Failure> {
     let id = plain(&args.id);
     let mut output = Output::new();
     output.line(&match before.until().filter(|until| *until <= now) {
-        Some(until) => format!("{id} was over already, at {}", time::format(until)),
+        Some(until) => format!("{id} was over already, at {}", moment::format(until)),
         None => format!("{id} is over: people are told of {} again", matched(&before)),
     })?;
     output.finish()?;
@@ -265,7 +264,7 @@ fn human(silence: &Silence, source: &str, now: i64) -> String {
     let mut text = String::new();
     let until = silence
         .until()
-        .map_or_else(|| "without end".to_owned(), |until| format!("until {}", time::format(until)));
+        .map_or_else(|| "without end".to_owned(), |until| format!("until {}", moment::format(until)));
     // Writing to a `String` cannot fail.
     let _ = writeln!(
         text,

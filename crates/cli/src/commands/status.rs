@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use fluo_alerts::escape::plain;
 use fluo_alerts::template::NO_VALUE;
-use fluo_alerts::time;
 use fluo_alerts::value::human_duration;
 use fluo_evaluator::status::{self, Firing, Pending, Status as Now, Trouble};
+use fluo_time::moment;
 
 use crate::args::{StatusArgs, SummaryFormat};
 use crate::deployed::Configured;
@@ -41,13 +41,13 @@ fn human(now: &Now) -> String {
             text,
             "The last evaluation is of {}, which has not come: nothing is evaluated until then. `fluo set-back` sets \
              it right.",
-            time::format(eval_time)
+            moment::format(eval_time)
         );
     } else {
         let _ = writeln!(
             text,
             "Evaluated up to {}, {} ago; {} evaluations.",
-            time::format(eval_time),
+            moment::format(eval_time),
             human_duration(seconds(behind)),
             now.evaluations
         );
@@ -65,9 +65,10 @@ fn pipeline(text: &mut String, now: &Now) {
         text.push_str("No data file was seen yet.\n");
         return;
     };
-    let _ = write!(text, "The last new data file was seen by the evaluation of {}", time::format(arrived_at));
+    let _ =
+        write!(text, "The last new data file was seen by the evaluation of {}", moment::format(arrived_at));
     if let Some(newest) = now.pipeline.newest_end {
-        let _ = write!(text, "; the newest span ended at {}", time::format(newest));
+        let _ = write!(text, "; the newest span ended at {}", moment::format(newest));
     }
     text.push_str(if now.pipeline.stale { ". Nothing arrives any more.\n" } else { ".\n" });
     if let Some(set_aside) = &now.pipeline.set_aside {
@@ -99,7 +100,7 @@ pub(crate) fn firing(alert: &Firing) -> String {
         alert.severity,
         plain(&alert.rule),
         group(&alert.group),
-        time::format(alert.since),
+        moment::format(alert.since),
         values.join(", "),
     )
 }
@@ -109,8 +110,8 @@ fn pending(alert: &Pending) -> String {
         "{}{} since {}; fires at {} if it goes on",
         plain(&alert.rule),
         group(&alert.group),
-        time::format(alert.since),
-        time::format(alert.fires_at),
+        moment::format(alert.since),
+        moment::format(alert.fires_at),
     )
 }
 
@@ -119,7 +120,7 @@ fn trouble(trouble: &Trouble) -> String {
         "{} {} since {}: {}",
         trouble.severity,
         plain(&trouble.title),
-        time::format(trouble.since),
+        moment::format(trouble.since),
         plain(&trouble.reason)
     )
 }
@@ -134,7 +135,7 @@ fn outbox(now: &Now) -> Vec<String> {
                 0 => String::new(),
                 times => format!("; refused {times} times in a row"),
             };
-            let since = time::format(waiting.since);
+            let since = moment::format(waiting.since);
             format!("{}: {} since {since}{refused}", plain(sink), waiting.waiting)
         })
         .collect();

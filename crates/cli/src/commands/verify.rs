@@ -6,8 +6,8 @@ use std::path::Path;
 
 use fluo_alerts::escape::plain;
 use fluo_alerts::notification::{Event, Notification, SCHEMA};
-use fluo_alerts::time;
 use fluo_evaluator::verify::{Verification, verify};
+use fluo_time::moment;
 use serde_json::Value;
 
 use crate::args::{SummaryFormat, Verify};
@@ -95,7 +95,7 @@ fn human(notification: &Notification, verification: &Verification) -> String {
             text,
             "  {} at {}, over {files} data files, shown by {spans} spans",
             plain(&alert.violation.rule),
-            time::format(alert.violation.starts_at),
+            moment::format(alert.violation.starts_at),
         );
     }
     if verification.holds && notification.event == Event::Withdrawn {

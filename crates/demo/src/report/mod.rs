@@ -5,9 +5,9 @@ mod markup;
 
 use std::fmt::Write as _;
 
-use fluo_alerts::time;
 use fluo_alerts::value::Value;
 use fluo_alerts::violation::Evidence;
+use fluo_time::moment;
 
 use self::chart::Chart;
 use self::markup::{Escaped, Lines};
@@ -16,7 +16,7 @@ use super::watch::Alert;
 
 /// The whole document.
 pub(crate) fn page(story: &Story) -> String {
-    let day = time::format(story.start);
+    let day = moment::format(story.start);
     let mut body = format!(
         "<h1>{}</h1>\n<p class=\"faint\">A simulated incident on {} UTC, found by <code>fluo demo</code>. Times are UTC.</p>\n",
         headline(story),

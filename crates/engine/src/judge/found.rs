@@ -2,8 +2,10 @@
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
-use fluo_plan::{RulePlan, TimeRange};
+use fluo_plan::RulePlan;
 use fluo_spans::layout::Layout;
+use fluo_time::TimeRange;
+use fluo_time::range::{contain, joined};
 
 use super::grid::{self, Grid};
 use super::{Asked, sliding};
@@ -11,7 +13,6 @@ use crate::episodes::{Episode, Holding, Joining, episodes};
 use crate::error::EngineError;
 use crate::panes::{Hours, Known, OfRule, Windows, by_cell, is_stored};
 use crate::pass::{ByGroup, Cells, Want, What};
-use crate::ranges::{contain, joined};
 use crate::rows::{Group, Rows, within};
 
 /// The most cells of a rule that are looked for one by one. Of a look at a longer past nothing is kept.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use fluo_plan::{RulePlan, TimeRange};
+use fluo_plan::RulePlan;
+use fluo_time::TimeRange;
 
 use super::{Holding, Values, holding, values_of};
 use crate::panes::Windows;

@@ -20,15 +20,16 @@ use std::collections::BTreeSet;
 use datafusion::prelude::SessionContext;
 use fluo_alerts::value::Value;
 use fluo_alerts::violation::Top;
-use fluo_plan::{RulePlan, TimeRange};
+use fluo_plan::RulePlan;
 use fluo_rules::expr::Exact;
 use fluo_spans::span::Span;
+use fluo_time::TimeRange;
+use fluo_time::range::joined;
 
 use crate::episodes::Holding;
 use crate::error::EngineError;
 use crate::panes::Known;
 use crate::pass::{ByGroup, Got, Passed, Want, pass};
-use crate::ranges::joined;
 use crate::source::SpanSource;
 use crate::summary::Summary;
 use crate::work::each;

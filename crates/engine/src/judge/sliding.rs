@@ -9,8 +9,9 @@ use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 use fluo_alerts::value::Value;
-use fluo_plan::{RulePlan, TimeRange};
+use fluo_plan::RulePlan;
 use fluo_rules::rule::AggregateFunction;
+use fluo_time::TimeRange;
 use hashbrown::HashMap;
 
 use super::{Holding, holding, holds};

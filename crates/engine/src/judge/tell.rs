@@ -1,9 +1,9 @@
 //! What is told of a rule: its episodes with their values, and the spans that show them.
 
 use datafusion::prelude::SessionContext;
-use fluo_plan::TimeRange;
 use fluo_spans::identity::SpanKey;
 use fluo_spans::span::Span;
+use fluo_time::TimeRange;
 use hashbrown::HashMap;
 
 use super::found::{Found, Stretch};

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use fluo_plan::TimeRange;
 use fluo_store::DataFile;
+use fluo_time::TimeRange;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 

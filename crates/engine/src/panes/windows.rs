@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use fluo_plan::TimeRange;
+use fluo_time::TimeRange;
 
 use crate::pass::{ByGroup, Cells, Summed};
 use crate::rows::Group;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{Float64Type, Int64Type};
-use fluo_plan::{RulePlan, TimeRange};
+use fluo_plan::RulePlan;
+use fluo_time::TimeRange;
 use hashbrown::{HashMap, HashSet};
 
 use super::frame::{Frame, Memory, Named, Truth};

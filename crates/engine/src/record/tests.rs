@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use fluo_alerts::violation::TopValue;
 use fluo_rules::{SourceFile, load};
-use fluo_spans::span::{Attributes, Event, InstrumentationScope, Kind, Resource, Status};
+use fluo_spans::span::{Event, InstrumentationScope, Kind, Resource, Status};
+use fluo_tests::span::{attributes, blank};
 
 use super::*;
 
@@ -13,10 +14,6 @@ fn rule(keys: &str) -> Rule {
     let mut loaded = load(&[SourceFile::new("r.yml", text)]);
     assert!(!loaded.is_partial(), "{keys}: {:?}", loaded.findings);
     loaded.rules.remove(0)
-}
-
-fn attributes(pairs: &[(&str, &str)]) -> Attributes {
-    Attributes::new(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
 }
 
 /// A failed request, with a customer's name and the exception among its events.
@@ -28,14 +25,10 @@ fn failed() -> Span {
     Span {
         trace_id: [1; 16],
         span_id: [2; 8],
-        parent_span_id: None,
-        trace_state: String::new(),
-        flags: 0,
         name: "POST /pay".to_owned(),
         kind: Kind::Server,
         status: Status::Error,
         status_message: "card declined".to_owned(),
-        start_ns: 0,
         end_ns: 5,
         attributes: attributes(&[
             ("http.method", "POST"),
@@ -53,10 +46,7 @@ fn failed() -> Span {
             attributes: attributes(&[]),
         }),
         events: vec![Event { time_ns: 3, name: "exception".to_owned(), attributes: exception }],
-        links: Vec::new(),
-        dropped_attributes: 0,
-        dropped_events: 0,
-        dropped_links: 0,
+        ..blank()
     }
 }
 

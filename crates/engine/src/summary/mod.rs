@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 
 use fluo_alerts::value::Value;
 use fluo_plan::project::is_duration;
-use fluo_rules::duration::Nanos;
 use fluo_rules::rule::AggregateFunction;
+use fluo_time::Nanos;
 use serde::{Deserialize, Serialize};
 
 pub use exact_sum::ExactSum;

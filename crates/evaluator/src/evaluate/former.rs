@@ -14,9 +14,10 @@ use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_plan::RulePlan;
 use fluo_rules::SourceFile;
 
+use super::evaluator::Evaluator;
 use super::files::Files;
+use super::inputs::Inputs;
 use super::observe::{Read, Seen};
-use super::{Evaluator, Inputs};
 use crate::chain;
 use crate::due::Due;
 use crate::rule_set::{Known, RuleSet};

@@ -5,14 +5,14 @@
 //! less than a day is told of, at the cost of one listing of an hour an evaluation, and a minute where evaluations are
 //! closer to each other.
 
-use fluo_alerts::time;
 use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_alerts::value::human_duration;
-use fluo_rules::duration::Nanos;
 use fluo_store::{DataFile, Hour, StoreError};
+use fluo_time::{Nanos, moment};
 
+use super::evaluator::Evaluator;
 use super::files::Files;
-use super::{Evaluator, Inputs};
+use super::inputs::Inputs;
 use crate::span_data::ends_of;
 use crate::state::{State, TooLate};
 
@@ -125,7 +125,7 @@ fn wrong(late: &TooLate) -> Wrong {
          them were seen at {}",
         late.spans,
         late.files,
-        time::human(late.last)
+        moment::human(late.last)
     );
     Wrong::new(Subject::TooLate, reason).of(late.spans)
 }

@@ -7,15 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use fluo_alerts::escape::plain;
-use fluo_alerts::life_cycle::{Stretch, without};
-use fluo_alerts::time;
 use fluo_alerts::trouble::{Subject, Wrong};
-use fluo_rules::duration::Nanos;
 use fluo_store::names::Content;
 use fluo_store::{DataFile, DataFileName, Foreign, Hour, StoreError};
+use fluo_time::range::without;
+use fluo_time::{Nanos, TimeRange, moment};
 use object_store::path::Path;
 
-use super::{Evaluator, Inputs};
+use super::evaluator::Evaluator;
+use super::inputs::Inputs;
 use crate::arrivals::By;
 use crate::span_data::{GONE, Holes, tag_of};
 use crate::state::{Damaged, Loss, State, Unread};
@@ -38,9 +38,8 @@ impl Evaluator {
             let folder = || Hour::of_partition(&it.location.clone().join("_"));
             let all = || *hours.start().ends_ns().start()..=*hours.end().ends_ns().end();
             let ends = among_files.or_else(folder).map_or_else(all, Hour::ends_ns);
-            let (from, to) = ends.into_inner();
             let (name, ends, reason) =
-                (self.data.name_of(&it.location), Stretch { from, to }, it.reason.to_owned());
+                (self.data.name_of(&it.location), TimeRange::from(ends), it.reason.to_owned());
             if it.may_pass || among_files.is_none() {
                 state.unread.push(Unread { name, ends, reason });
             } else if state.damaged.iter().all(|known| known.name != name) {
@@ -99,7 +98,7 @@ impl Evaluator {
                     state.seen.remove(file.location.as_ref());
                 }
                 state.seen.remove(&place);
-                self.older().remove(&hour(known));
+                self.older.forget(hour(known));
                 return false;
             }
             let is_looked_at = hours.contains(&hour(known)) || looked.contains(&hour(known));
@@ -124,9 +123,9 @@ impl Evaluator {
             if of_name.as_ref().is_some_and(|name| name.rows == 0) {
                 continue;
             }
-            let (from, to) = of_name.map_or_else(|| hour.ends_ns(), |name| name.ends_ns()).into_inner();
+            let ends = of_name.map_or_else(|| hour.ends_ns(), |name| name.ends_ns()).into();
             let reason = GONE.to_owned();
-            damaged.push(Damaged { name, ends: Stretch { from, to }, reason, loss: Loss::Gone, tag: None });
+            damaged.push(Damaged { name, ends, reason, loss: Loss::Gone, tag: None });
         }
         state.damaged = damaged;
         Ok(())
@@ -141,13 +140,13 @@ impl Evaluator {
 }
 
 /// Gives up the moments that have been owed for longer than `most`, and returns them. An hour at a time: each is told.
-pub(super) fn give_up(owed: &mut Vec<Stretch>, eval_time: i64, most: i64) -> Option<Stretch> {
+pub(super) fn give_up(owed: &mut Vec<TimeRange>, eval_time: i64, most: i64) -> Option<TimeRange> {
     let limit = eval_time.saturating_sub(most);
     let first = owed.first().copied().filter(|first| first.from < limit.saturating_sub(Nanos::HOUR.0))?;
-    let past = Stretch { from: i64::MIN, to: limit };
+    let past = TimeRange { from: i64::MIN, to: limit };
     let last = owed.iter().take_while(|owed| owed.from <= limit).last().map_or(first.to, |owed| owed.to);
     *owed = without(owed, &[past]);
-    Some(Stretch { from: first.from, to: last.min(limit) })
+    Some(TimeRange { from: first.from, to: last.min(limit) })
 }
 
 /// The hour of a data file, by its place.
@@ -157,9 +156,9 @@ pub(super) fn hour_of(place: &str) -> Option<Hour> {
 }
 
 /// Returns whether stretches meet an hour.
-pub(super) fn touches(hour: Hour, stretches: &[Stretch]) -> bool {
-    let (from, to) = hour.ends_ns().into_inner();
-    stretches.iter().any(|stretch| stretch.meets(Stretch { from, to }))
+pub(super) fn touches(hour: Hour, stretches: &[TimeRange]) -> bool {
+    let ends = TimeRange::from(hour.ends_ns());
+    stretches.iter().any(|stretch| stretch.meets(ends))
 }
 
 fn name_of(place: &str) -> Option<DataFileName> {
@@ -181,7 +180,7 @@ pub(super) fn data_files(damaged: &[Damaged]) -> Option<Wrong> {
     let open: Vec<&Damaged> = damaged.iter().filter(|damaged| damaged.loss != Loss::Removed).collect();
     let last = open.iter().map(|damaged| damaged.ends.to).max()?;
     let lines = open.iter().map(|damaged| (damaged.name.as_str(), damaged.reason.as_str()));
-    let until = if last == i64::MAX { String::new() } else { format!(" until {}", time::human(last)) };
+    let until = if last == i64::MAX { String::new() } else { format!(" until {}", moment::human(last)) };
     let reason = format!("{} file(s){until}; {}", open.len(), named(lines));
     Some(Wrong::new(Subject::DataFiles, reason).of(open.len() as u64))
 }
@@ -191,7 +190,7 @@ pub(super) fn outage(unread: &[Unread]) -> Option<Wrong> {
     let first = unread.first()?;
     let lines = unread.iter().map(|unread| (unread.name.as_str(), unread.reason.as_str()));
     let from = unread.iter().map(|unread| unread.ends.from).min().unwrap_or(first.ends.from);
-    let from = if from == i64::MIN { String::new() } else { format!(" since {}", time::human(from)) };
+    let from = if from == i64::MIN { String::new() } else { format!(" since {}", moment::human(from)) };
     let reason = format!("{} file(s) with spans{from} cannot be read now; {}", unread.len(), named(lines));
     Some(Wrong::new(Subject::Outage, reason))
 }

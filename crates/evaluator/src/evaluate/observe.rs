@@ -8,32 +8,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fluo_alerts::life_cycle::{Observation, RuleState, Stretch, joined};
-use fluo_alerts::time;
+use fluo_alerts::life_cycle::{Observation, RuleState};
 use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_engine::{
     Contents, EngineError, Judged, Known, Observed, SpanSource, Summing, Tried, record, tried,
 };
-use fluo_plan::{RulePlan, TimeRange};
-use fluo_rules::duration::Nanos;
+use fluo_plan::RulePlan;
 use fluo_store::DataFile;
+use fluo_time::range::joined;
+use fluo_time::{Nanos, TimeRange, moment};
 use object_store::path::Path;
 
+use super::evaluator::Evaluator;
 use super::files::Files;
-use super::{Evaluator, Inputs};
+use super::inputs::{Inputs, Patience};
 use crate::due::{Due, Moments};
 use crate::rule_set;
 use crate::span_data::{Holes, ends_of};
 use crate::state::State;
-
-/// By when spans are to be looked at.
-#[derive(Clone, Copy)]
-pub struct Patience<'a> {
-    /// The present, in nanoseconds since the epoch.
-    pub clock: &'a (dyn Fn() -> i64 + Sync),
-    /// Nothing is begun after this moment that can wait.
-    pub deadline: Option<i64>,
-}
 
 /// An evaluation may look at spans for this many times the time of one pass.
 const PASSES: i64 = 4;
@@ -53,7 +45,7 @@ pub(super) struct Asked<'a> {
     /// The holes that were known.
     pub(super) holes: Holes,
     /// The times of the spans in its windows.
-    pub(super) reads: Option<Stretch>,
+    pub(super) reads: Option<TimeRange>,
     /// The number of files with spans of those times.
     pub(super) files: usize,
 }
@@ -92,7 +84,7 @@ impl Evaluator {
         // Of an exact rule, the sums of a window begin up to a minute before it.
         let earlier = known.rule.window.0.saturating_add(Nanos::MINUTE.0);
         let reads =
-            ends.map(|(first, last)| Stretch { from: first.from.saturating_sub(earlier), to: last.to });
+            ends.map(|(first, last)| TimeRange { from: first.from.saturating_sub(earlier), to: last.to });
         let is_met = |file: &&DataFile| reads.is_some_and(|reads| ends_of(file).meets(reads));
         let number = files.of_windows().filter(is_met).count();
         Asked { known, plan, until, cell: due.cell(), before, moments, holes, reads, files: number }
@@ -164,7 +156,7 @@ impl Evaluator {
         if questions.iter().all(|question| question.stretches.is_empty()) {
             return Some(Ok(Judged::of_nothing(questions.len())));
         }
-        let reads = joined(asked.iter().filter_map(|asked| asked.reads).collect());
+        let reads = joined(asked.iter().filter_map(|asked| asked.reads));
         // Of a compacted file, all files or none: then no row of it need be told apart.
         let is_met = |file: &&DataFile| reads.iter().any(|reads| ends_of(file.stored()).meets(*reads));
         let needed: Vec<DataFile> = files.of_windows().filter(is_met).cloned().collect();
@@ -225,8 +217,7 @@ impl Evaluator {
         reads: &[TimeRange],
         read: &mut Read,
     ) -> Option<SpanSource> {
-        let stretches: Vec<Stretch> = reads.iter().map(|it| Stretch { from: it.from, to: it.to }).collect();
-        let is_met = |file: &&DataFile| stretches.iter().any(|reads| ends_of(file.stored()).meets(*reads));
+        let is_met = |file: &&DataFile| reads.iter().any(|reads| ends_of(file.stored()).meets(*reads));
         let met: Vec<DataFile> = files.iter().filter(is_met).cloned().collect();
         let source = Box::pin(self.data.source(&met, state)).await?;
         let stored = met.iter().map(DataFile::stored);
@@ -269,7 +260,7 @@ impl Evaluator {
                 "it needs more than {} for one look at its spans, and is judged late: up to {}. Narrow `window`, group by \
                  fewer keys, or raise `rule_time`",
                 self.settings.rule_time,
-                time::human(judged)
+                moment::human(judged)
             );
             Wrong::new(Subject::Rule(known.rule.name.clone()), reason)
         })
@@ -283,11 +274,10 @@ impl<'a> Asked<'a> {
         // Without a span there is no group, unless one is expected, and no moment of an exact rule.
         let standing =
             !self.plan.judging().is_exact() && (rule.group_by.is_empty() || !rule.expect.is_empty());
-        let stretches: &[Stretch] = if standing || self.files > 0 { &self.moments.stretches } else { &[] };
-        let stretches = stretches.iter().map(|stretch| TimeRange { from: stretch.from, to: stretch.to });
+        let stretches: &[TimeRange] = if standing || self.files > 0 { &self.moments.stretches } else { &[] };
         fluo_engine::Asked {
             plan: self.plan,
-            stretches: stretches.collect(),
+            stretches: stretches.to_vec(),
             cell: Some(self.cell),
             hash: Some(&self.known.hash),
         }

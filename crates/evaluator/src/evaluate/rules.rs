@@ -9,8 +9,9 @@ use fluo_plan::{RulePlan, missing_can_make_true};
 use fluo_rules::decisive::decide_alike;
 use fluo_rules::{SourceFile, load};
 
+use super::evaluator::Evaluator;
 use super::files::Files;
-use super::{Evaluator, Inputs};
+use super::inputs::Inputs;
 use crate::rule_set::{Known, RuleSet};
 use crate::span_data::Holes;
 use crate::state::{Former, State};

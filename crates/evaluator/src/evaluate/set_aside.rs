@@ -3,17 +3,16 @@
 //! Ingest writes its counts into the data files ([`fluo_store::counts`]). An evaluation reads those of the files that
 //! it sees for the first time; a file that cannot be read now is asked for again by the next ones.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use fluo_alerts::escape::plain;
-use fluo_alerts::time;
 use fluo_alerts::trouble::{Subject, Wrong};
-use fluo_rules::duration::Nanos;
 use fluo_store::{FileCounts, FileFault};
+use fluo_time::Nanos;
 
+use super::evaluator::Evaluator;
 use super::files::Files;
-use super::{Evaluator, Inputs};
+use super::inputs::Inputs;
 use crate::report::Report;
 use crate::state::{SetAside, State};
 
@@ -24,9 +23,6 @@ const QUIET: i64 = Nanos::HOUR.0;
 /// Of the files that the first evaluation finds, the newest so many are looked at: nobody waits for the others'
 /// footers.
 const MOST_AT_FIRST: usize = 1_000;
-
-/// Reasons that a notification names, the most frequent ones.
-const NAMED: usize = 5;
 
 impl Evaluator {
     /// Counts what ingest set aside and mended of what has just arrived, and says so while it is more than a share of
@@ -116,35 +112,7 @@ impl SetAside {
     }
 }
 
-/// The most frequent reasons: `41 × text that is not UTF-8, 2 × malformed link`
-fn in_words(reasons: &BTreeMap<String, u64>) -> String {
-    let mut sorted: Vec<(&String, &u64)> = reasons.iter().collect();
-    // Of equal counts in the order of their words.
-    sorted.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    let mut words: Vec<String> =
-        sorted.iter().take(NAMED).map(|(reason, count)| format!("{count} × {}", plain(reason))).collect();
-    if sorted.len() > NAMED {
-        words.push(format!("{} more reasons", sorted.len() - NAMED));
-    }
-    words.join(", ")
-}
-
-/// Says how much, in a sentence.
-pub(crate) fn told(known: &SetAside) -> String {
-    let SetAside { since, spans, counts, .. } = known;
-    let set_aside = counts.set_aside_total();
-    let mut parts = Vec::new();
-    if set_aside > 0 {
-        parts.push(format!("{set_aside} could not be placed ({})", in_words(&counts.set_aside)));
-    }
-    if counts.mended_spans > 0 {
-        parts.push(format!("{} were mended ({})", counts.mended_spans, in_words(&counts.mended)));
-    }
-    let came = spans.saturating_add(set_aside);
-    format!("of {came} spans that came since {}, {}", time::human(*since), parts.join(", and "))
-}
-
 fn wrong(known: &SetAside) -> Wrong {
     let amount = known.counts.set_aside_total().saturating_add(known.counts.mended_spans);
-    Wrong::new(Subject::SetAside, told(known)).of(amount)
+    Wrong::new(Subject::SetAside, known.to_string()).of(amount)
 }

@@ -1,7 +1,7 @@
 //! Ticks over what is deployed, in a store in memory.
 
-use fluo_rules::duration::Nanos;
 use fluo_store::Root;
+use fluo_time::Nanos;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 

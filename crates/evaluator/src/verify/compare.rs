@@ -10,7 +10,7 @@ use fluo_alerts::violation::{Evidence, Violation};
 use fluo_alerts::wire::Object;
 use serde::Serialize;
 
-use super::{Finding, Kind, differs};
+use super::finding::{Finding, Kind, differs};
 
 /// Returns what differs of an alert whose window was judged again.
 pub(super) fn compare(told: &Told, again: &Violation) -> Vec<Finding> {

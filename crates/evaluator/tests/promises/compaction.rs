@@ -4,9 +4,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use fluo_evaluator::verify::verify;
 use fluo_rules::SourceFile;
-use fluo_rules::duration::Nanos;
 use fluo_store::Hour;
 use fluo_store::compaction::{Options, Sizes, compact};
+use fluo_time::Nanos;
 use object_store::path::Path;
 
 use crate::support::{Due, MINUTE, SECOND, Sent, World, evaluated, failures, files, good, minute};

@@ -2,8 +2,8 @@
 
 use fluo_evaluator::state::Loss;
 use fluo_rules::SourceFile;
-use fluo_rules::duration::Nanos;
 use fluo_spans::span::Span;
+use fluo_time::Nanos;
 
 use crate::support::{Due, FAILING, Gate, SECOND, World, evaluated, failures, files, good, minute};
 

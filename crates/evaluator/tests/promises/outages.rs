@@ -1,11 +1,11 @@
 //! An evaluator that did not run for hours: what it missed is judged in order, told once, and not without end.
 
 use fluo_alerts::notification::Event;
+use fluo_evaluator::TickError;
 use fluo_evaluator::set_back::SetBackError;
-use fluo_evaluator::tick::TickError;
 use fluo_rules::SourceFile;
-use fluo_rules::duration::Nanos;
 use fluo_spans::span::Span;
+use fluo_time::Nanos;
 
 use crate::support::{
     Due, Gate, HOUR, MINUTE, SECOND, Sent, World, evaluated, failures, files, good, minute,

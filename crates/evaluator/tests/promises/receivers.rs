@@ -2,7 +2,7 @@
 
 use fluo_alerts::notification::{Event, Notification};
 use fluo_rules::SourceFile;
-use fluo_rules::duration::Nanos;
+use fluo_time::Nanos;
 
 use crate::support::{MINUTE, Refuses, SECOND, World, failures, files, good, minute, short};
 

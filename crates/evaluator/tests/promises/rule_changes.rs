@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use fluo_rules::SourceFile;
-use fluo_rules::duration::Nanos;
 use fluo_spans::span::{Span, Status};
+use fluo_time::Nanos;
 
 use crate::support::{MINUTE, SECOND, World, failures, files, good, minute, span};
 

@@ -2,8 +2,8 @@
 
 use fluo_alerts::notification::Event;
 use fluo_evaluator::State;
+use fluo_evaluator::TickError;
 use fluo_evaluator::state::{LOCATION, StateError};
-use fluo_evaluator::tick::TickError;
 use fluo_spans::span::Status;
 use object_store::path::Path;
 

@@ -14,19 +14,20 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use fluo_alerts::life_cycle::Mutes;
 use fluo_alerts::notification::{Event, Notification};
+use fluo_evaluator::TickError;
 use fluo_evaluator::arrivals::{Live, Scheduled};
 use fluo_evaluator::set_back::{SetBack, SetBackError, set_back};
 use fluo_evaluator::span_data::SpanData;
-use fluo_evaluator::tick::TickError;
 use fluo_evaluator::{Cause, Deployed, Evaluator, Host, Request, Settings, State, Stop, Ticked, tick};
 use fluo_rules::SourceFile;
 use fluo_sinks::{Filter, Routed, Sink, SinkError};
 use fluo_spans::layout::Layout;
-use fluo_spans::span::{Attributes, InstrumentationScope, Kind, Resource, Span, Status};
+use fluo_spans::span::{Attributes, Kind, Resource, Span, Status};
 use fluo_store::{
     ConditionalStore, Content, IngestOptions, Packing, Root, StoreError, Swap, Version, Versioned, Written,
     ingest_object, open_root, write_spans,
 };
+use fluo_tests::span::blank;
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use object_store::memory::InMemory;
@@ -797,13 +798,10 @@ pub(crate) fn span(service: &str, region: &str, status: Status, end: i64) -> Spa
     Span {
         trace_id,
         span_id: id.to_be_bytes(),
-        parent_span_id: None,
-        trace_state: String::new(),
         flags: 1,
         name: "handle".to_owned(),
         kind: Kind::Server,
         status,
-        status_message: String::new(),
         start_ns: end - 20_000_000,
         end_ns: end,
         attributes: Attributes::new(attributes),
@@ -811,12 +809,7 @@ pub(crate) fn span(service: &str, region: &str, status: Status, end: i64) -> Spa
             service_name: Some(service.to_owned()),
             attributes: Attributes::default(),
         }),
-        scope: Arc::new(InstrumentationScope::default()),
-        events: Vec::new(),
-        links: Vec::new(),
-        dropped_attributes: 0,
-        dropped_events: 0,
-        dropped_links: 0,
+        ..blank()
     }
 }
 

@@ -5,9 +5,9 @@ use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::functions_aggregate::count::count_distinct;
 use datafusion::functions_aggregate::expr_fn::{count, max, min, sum};
 use datafusion::logical_expr::{Expr, cast, ident, lit, when};
-use fluo_rules::duration::Nanos;
 use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::rule::{Aggregate, AggregateFunction};
+use fluo_time::Nanos;
 
 use crate::error::PlanError;
 use crate::fields::Fields;

@@ -9,8 +9,8 @@ use fluo_rules::matcher::{Number, Value};
 
 use super::aggregates::Planned;
 use crate::error::PlanError;
-use crate::fields::Form;
-use crate::predicate::{arithmetic, binary, binary_of_numbers, extreme, literal, negated};
+use crate::form::Form;
+use crate::operators::{arithmetic, binary, binary_of_numbers, extreme, literal, negated};
 
 /// A condition over the columns of `aggregates`.
 pub(crate) struct Conditions<'a> {

@@ -2,12 +2,11 @@
 //!
 //! It gives the moments at which the rule's condition holds, with group and values, over everything in the table
 //! `spans`. The expressions inside are printed from the same trees that are evaluated, never pasted from the rule's
-//! text. What SQL cannot say is noted in `spelled`; where copies of a span differ, the statement keeps any of them.
+//! text. What SQL cannot say is noted in `crate::spelled`; where copies of a span differ, the statement keeps any of them.
 
 mod aggregates;
 mod condition;
 mod dialect;
-pub(crate) mod spelled;
 mod statement;
 
 pub use statement::statement;

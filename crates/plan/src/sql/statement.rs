@@ -12,14 +12,15 @@ use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
 
 use crate::error::PlanError;
-use crate::fields::{Fields, Form, Located};
+use crate::fields::{Fields, Located};
+use crate::form::Form;
 use crate::reads::keys_read;
 use crate::rule_plan::RulePlan;
+use crate::spelled;
 
 use super::aggregates::Planned;
 use super::condition::Conditions;
 use super::dialect::Printed;
-use super::spelled;
 
 /// The rule as SQL over the table `spans`, whose files are laid out as `layout` says.
 ///

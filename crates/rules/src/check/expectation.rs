@@ -1,8 +1,9 @@
 //! One entry of a test's `expect` → [`Expectation`].
 
+use fluo_time::Nanos;
+
 use super::{Report, groups, moment, shape};
 use crate::diagnostic::Code;
-use crate::duration::Nanos;
 use crate::keys::{EVENTS, STATES, Table};
 use crate::test_file::{Expectation, Expected, Placed, State};
 use crate::yaml::{Entry, Node, Yaml};

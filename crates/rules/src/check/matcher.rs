@@ -3,9 +3,11 @@
 //! What a value may be depends on the field: durations for `duration`, the words of `kind` and `status`, and
 //! anything for attributes and names.
 
+use fluo_time::Nanos;
+use fluo_time::duration::with_unit;
+
 use super::{Report, meant, pattern, shape};
 use crate::diagnostic::Code;
-use crate::duration::{Nanos, with_unit};
 use crate::expr::nearest::nearest;
 use crate::field::{Field, Intrinsic};
 use crate::keys::{KINDS, STATUSES, Table};

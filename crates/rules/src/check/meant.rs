@@ -3,10 +3,11 @@
 //! Only values that stand for themselves are looked at. With `{eq: …}` and `{in: […]}` whoever writes it says that the
 //! text is meant.
 
+use fluo_time::Nanos;
+
 use super::Report;
 use crate::attribute_registry::registered;
 use crate::diagnostic::Code;
-use crate::duration::Nanos;
 use crate::field::{Field, Intrinsic};
 use crate::matcher::Number;
 use crate::yaml::{Node, Yaml};

@@ -1,16 +1,17 @@
 //! Moments: RFC 3339, offsets from a test's start, and ranges of both.
 
+use fluo_time::duration::with_unit;
+use fluo_time::{Nanos, moment};
+
 use super::{Report, shape};
 use crate::diagnostic::Code;
-use crate::duration::{Nanos, with_unit};
-use crate::moment;
 use crate::test_file::Times;
 use crate::yaml::{Entry, Node, Yaml};
 
 /// A moment in RFC 3339.
 pub(super) fn instant(report: &mut Report, entry: &Entry) -> Option<i64> {
     let text = shape::text(report, entry)?;
-    match moment::parse(&text) {
+    match moment::parse_rfc3339(&text) {
         Ok(at) => Some(at),
         Err(error) => {
             report.value(Code::BadTime, entry, format!("`{}`: {error}", entry.key));
@@ -102,7 +103,7 @@ fn range(
 fn one(report: &mut Report, node: &Node, key: &str, text: &str, start: i64) -> Option<i64> {
     // No duration has a dash behind four digits, and every moment has.
     if text.as_bytes().get(4) == Some(&b'-') {
-        return match moment::parse(text) {
+        return match moment::parse_rfc3339(text) {
             Ok(at) => Some(at),
             Err(error) => {
                 report.at(Code::BadTime, node, format!("`{key}`: {error}"));

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use fluo_time::Nanos;
+
 use super::aggregation::Aggregation;
 use super::inhibit::Inhibits;
 use super::{
@@ -11,7 +13,6 @@ use super::{
 };
 use crate::decisive;
 use crate::diagnostic::Code;
-use crate::duration::Nanos;
 use crate::keys::{CONVENTIONS, SEVERITIES, Shape, Table};
 use crate::rule::{Conventions, EvidenceKeys, GroupKey, Realert, Rule, Selector, Severity, Source};
 use crate::template::Names;

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use fluo_time::Nanos;
+use fluo_time::duration::with_unit;
+
 use super::Report;
 use super::elsewhere::{elsewhere, word_elsewhere};
 use crate::diagnostic::Code;
-use crate::duration::{Nanos, with_unit};
 use crate::expr::nearest::nearest;
 use crate::keys::Table;
 use crate::matcher::Number;

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use fluo_time::Nanos;
+
 use super::{Report, expectation, moment, shape, test_span};
 use crate::diagnostic::{Code, Place};
-use crate::duration::Nanos;
 use crate::expr::nearest::nearest;
 use crate::keys::{MANY_SPANS, PIPELINES, Table};
 use crate::test_file::{DEFAULT_START, Id, Pipeline, SpanFile, SpanId, Template, Test, TestFile};

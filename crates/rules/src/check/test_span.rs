@@ -1,8 +1,9 @@
 //! One entry of a test's `spans` → [`Template`].
 
+use fluo_time::Nanos;
+
 use super::{Report, literal, moment, shape};
 use crate::diagnostic::Code;
-use crate::duration::Nanos;
 use crate::keys::{KINDS, MANY_SPANS, STATUSES, Table};
 use crate::test_file::{Event, Id, Kind, Literal, Status, Template};
 use crate::yaml::{Entry, Node};
@@ -97,13 +98,8 @@ fn id<const N: usize>(report: &mut Report, entry: &Entry) -> Option<Id<[u8; N]>>
     let text = shape::some_text(report, entry)?;
     let digits = 2 * N;
     let hexadecimal = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let wrong = if hexadecimal && text.len() == digits {
-        let mut bytes = [0_u8; N];
-        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-            let nibble = |digit: u8| char::from(digit).to_digit(16).unwrap_or(0);
-            let value = pair.iter().fold(0, |value, digit| value * 16 + nibble(*digit));
-            *byte = u8::try_from(value).unwrap_or(u8::MAX);
-        }
+    let mut bytes = [0; N];
+    let wrong = if hex::decode_to_slice(&text, &mut bytes).is_ok() {
         if bytes != [0; N] {
             return Some(Id::Given(bytes));
         }

@@ -1,8 +1,9 @@
 //! Reminders, and how windows and steps go together.
 
+use fluo_time::Nanos;
+
 use super::{Report, shape};
 use crate::diagnostic::Code;
-use crate::duration::Nanos;
 use crate::keys::Table;
 use crate::rule::Realert;
 use crate::yaml::{Entry, Yaml};

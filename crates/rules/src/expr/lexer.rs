@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+use fluo_time::Nanos;
+
 use super::problem::Problem;
 use crate::diagnostic::Code;
-use crate::duration::Nanos;
 use crate::matcher::{Number, Value};
 
 /// A token and where it stands.

@@ -18,6 +18,7 @@ mod check;
 mod context;
 mod evaluate;
 mod functions;
+mod level;
 mod lexer;
 mod limits;
 mod names;
@@ -27,6 +28,7 @@ mod pattern;
 mod print;
 mod problem;
 mod raw;
+mod read;
 #[cfg(test)]
 mod tests;
 mod traceql;
@@ -34,29 +36,12 @@ mod tree;
 mod types;
 mod unsupported;
 
-use crate::rule::Selector;
-
 pub use context::Context;
 pub use evaluate::{Exact, ExactValues, Values};
 pub use limits::{MAX_BYTES, MAX_HEIGHT, MAX_NESTING};
 pub use names::{is_reserved, parse_field};
 pub use pattern::{PATTERN_SIZE_LIMIT, compile_pattern, compile_whole_pattern};
 pub use problem::Problem;
+pub use read::{parse, parse_spanset};
 pub use tree::{Arithmetic, Comparison, Expr, ExprKind, Function};
 pub use types::{Type, type_of};
-
-/// Reads and checks an expression: syntax, names, types and units. It is boolean.
-///
-/// All problems that can be told apart are reported, in the order of the text: every unreadable character, or
-/// else the first mistake of syntax, or else every mistake of names, types and units.
-pub fn parse(text: &str, context: Context<'_>) -> Result<Expr, Vec<Problem>> {
-    let raw = parser::parse(text)?;
-    check::check(raw, context)
-}
-
-/// Reads a `TraceQL` spanset filter, `{ resource.service.name = "auth" && span.http.status_code = 401 }`: one `where`
-/// expression, but for tests of presence (`!= nil`). The empty filter `{ }` is `true`.
-pub fn parse_spanset(text: &str) -> Result<Selector, Vec<Problem>> {
-    let raw = parser::parse_spanset(text)?;
-    check::spanset(raw)
-}

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::level::Level;
 use super::lexer::{self, Token, TokenKind};
 use super::limits::{MAX_BYTES, MAX_HEIGHT, MAX_NESTING};
 use super::problem::Problem;
@@ -57,32 +58,6 @@ fn whole(text: &str, tokens: &[Token]) -> Result<Raw, Problem> {
         return Err(parser.no_operator());
     }
     Ok(node.raw)
-}
-
-/// How tightly an operator binds, loosest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Level {
-    Or,
-    And,
-    Not,
-    Compare,
-    Add,
-    Multiply,
-    Unary,
-}
-
-impl Level {
-    /// That of a left-associative operator's right operand.
-    fn tighter(self) -> Self {
-        match self {
-            Self::Or => Self::And,
-            Self::And => Self::Not,
-            Self::Not => Self::Compare,
-            Self::Compare => Self::Add,
-            Self::Add => Self::Multiply,
-            Self::Multiply | Self::Unary => Self::Unary,
-        }
-    }
 }
 
 /// An operator between two operands.

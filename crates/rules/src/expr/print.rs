@@ -2,23 +2,12 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use super::level::Level;
 use super::tree::{Arithmetic, Comparison, Expr, ExprKind};
 use crate::field::{Field, Intrinsic};
 use crate::matcher::{Number, Value};
 
-/// How tightly an expression's outermost operator binds, loosest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Level {
-    Or,
-    And,
-    Not,
-    Compare,
-    Add,
-    Multiply,
-    Unary,
-    Operand,
-}
-
+/// Returns how tightly an expression's outermost operator binds.
 fn level(expr: &Expr) -> Level {
     match &expr.kind {
         ExprKind::Or(..) => Level::Or,
@@ -46,8 +35,8 @@ impl Display for Expr {
                 f.write_str("not ")?;
                 operand_of(f, operand, Level::Not)
             }
-            ExprKind::And(left, right) => between_operands(f, left, "and", right, Level::And, Level::Not),
-            ExprKind::Or(left, right) => between_operands(f, left, "or", right, Level::Or, Level::And),
+            ExprKind::And(left, right) => between_operands(f, left, "and", right, Level::And),
+            ExprKind::Or(left, right) => between_operands(f, left, "or", right, Level::Or),
             ExprKind::Compare(comparison, left, right) => {
                 beside(f, left, right)?;
                 write!(f, " {} ", comparison.as_str())?;
@@ -76,11 +65,7 @@ impl Display for Expr {
                 }
             }
             ExprKind::Arithmetic(operator, left, right) => {
-                let (own, tighter) = match operator {
-                    Arithmetic::Add | Arithmetic::Subtract => (Level::Add, Level::Multiply),
-                    Arithmetic::Multiply | Arithmetic::Divide => (Level::Multiply, Level::Unary),
-                };
-                between_operands(f, left, operator.as_str(), right, own, tighter)
+                between_operands(f, left, operator.as_str(), right, level(self))
             }
             ExprKind::Call(function, arguments) => {
                 write!(f, "{}(", function.as_str())?;
@@ -103,12 +88,11 @@ fn between_operands(
     left: &Expr,
     operator: &str,
     right: &Expr,
-    left_loosest: Level,
-    right_loosest: Level,
+    level: Level,
 ) -> fmt::Result {
-    operand_of(f, left, left_loosest)?;
+    operand_of(f, left, level)?;
     write!(f, " {operator} ")?;
-    operand_of(f, right, right_loosest)
+    operand_of(f, right, level.tighter())
 }
 
 /// One side of a comparison.

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::ops::Range;
 
+use fluo_time::duration::with_unit;
+
 use super::problem::Problem;
 use super::tree::{Arithmetic, Comparison, Expr, ExprKind, Function};
 use crate::diagnostic::Code;
-use crate::duration::with_unit;
 use crate::field::{Field, Intrinsic};
 use crate::matcher::{Number, Value};
 use crate::rule::{Aggregate, AggregateFunction};

@@ -5,6 +5,7 @@
 //! over it, that is the jump itself; where it is put back, the first of the two. So no silence flickers, and one
 //! that lies wholly in a skipped hour does not happen that day.
 
+use fluo_time::moment;
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -14,7 +15,6 @@ use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
 use crate::expr::nearest::nearest;
-use crate::moment;
 
 /// The time zones that come with the program. Those of the machine are not looked at.
 static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
@@ -261,7 +261,7 @@ mod tests {
     /// Returns whether it is in force at each of these moments.
     fn check(weekly: &Weekly, moments: &[(&str, bool)]) {
         for (text, active) in moments {
-            assert_eq!(weekly.active(moment::parse(text).unwrap()), *active, "{text} in {weekly:?}");
+            assert_eq!(weekly.active(moment::parse_rfc3339(text).unwrap()), *active, "{text} in {weekly:?}");
         }
     }
 
@@ -295,7 +295,7 @@ mod tests {
             ],
         );
         let all_week = weekly("mon..sun", "00:00", "24:00", "Europe/Berlin");
-        let start = moment::parse("2026-01-01T00:00:00Z").unwrap();
+        let start = moment::parse_rfc3339("2026-01-01T00:00:00Z").unwrap();
         for hour in 0..24 * 366 {
             assert!(all_week.active(start + hour * 3_600_000_000_000), "hour {hour}");
         }
@@ -327,7 +327,7 @@ mod tests {
         );
         let inside = weekly("sun", "02:10", "02:50", "Europe/Berlin");
         for minute in 0..120 {
-            let at = moment::parse("2026-03-29T00:00:00Z").unwrap() + minute * 60_000_000_000;
+            let at = moment::parse_rfc3339("2026-03-29T00:00:00Z").unwrap() + minute * 60_000_000_000;
             assert!(!inside.active(at), "minute {minute}");
         }
     }

@@ -119,8 +119,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use crate::SourceFile;
-    use crate::duration::Nanos;
     use crate::test_file::{DEFAULT_START, Test, load};
+    use fluo_time::Nanos;
 
     fn test(spans: &str) -> Test {
         let text = format!("rules: [r.yml]\ntests:\n- name: t\n  until: 5m\n  expect: []\n  spans:\n{spans}");

@@ -1,13 +1,13 @@
 //! Files that load, and what they mean.
 
 use fluo_rules::diagnostic::Level;
-use fluo_rules::duration::Nanos;
 use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::matcher::{Matcher, Number, Test, Value};
 use fluo_rules::rule::{
     Aggregate, AggregateFunction, Conventions, GroupKey, Realert, Rule, Selector, Severity,
 };
 use fluo_rules::{SourceFile, load};
+use fluo_time::Nanos;
 
 use crate::load_text;
 use crate::standalone::stands_alone;

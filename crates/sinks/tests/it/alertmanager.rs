@@ -56,7 +56,7 @@ async fn and_a_trouble() {
 
 #[tokio::test]
 async fn only_what_is_open_ends_in_the_future() {
-    let now = fluo_alerts::time::format(NOW);
+    let now = fluo_time::moment::format(NOW);
     for (about, open) in [
         (Event::Firing, true),
         (Event::Renotify, true),

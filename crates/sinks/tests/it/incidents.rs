@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fluo_alerts::fingerprint::fingerprint;
-use fluo_alerts::life_cycle::{
-    Facts, Mutes, Observation, RuleState, Segment, Stretch, Times, announce, transition,
-};
+use fluo_alerts::life_cycle::{Facts, Mutes, Observation, RuleState, Segment, Times, announce, transition};
 use fluo_alerts::notification::Notification;
 use fluo_alerts::template::Renderer;
 use fluo_alerts::trouble::{Subject, Telling, Troubles, Wrong};
@@ -15,6 +13,7 @@ use fluo_alerts::value::Value;
 use fluo_alerts::violation::{Evidence, Top, TopValue};
 use fluo_rules::rule::Rule;
 use fluo_rules::{SourceFile, load};
+use fluo_time::TimeRange;
 
 use crate::notifications::ATTACKS;
 
@@ -106,7 +105,7 @@ fn told(rule: &Arc<Rule>, mut observed: Vec<Observation>, evaluations: Vec<i64>)
             holed: &[],
             renderer: &renderer,
         };
-        let judged = Stretch { from: START, to: eval_time };
+        let judged = TimeRange { from: START, to: eval_time };
         let observed = std::mem::take(&mut observed);
         let judged = if observed.is_empty() { vec![] } else { vec![judged] };
         let state = states.remove(&name).unwrap();

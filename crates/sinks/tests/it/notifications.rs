@@ -10,8 +10,8 @@ use fluo_alerts::notification::{
 use fluo_alerts::reading::Reading;
 use fluo_alerts::value::Value;
 use fluo_alerts::violation::{Evidence, Violation};
-use fluo_rules::duration::Nanos;
 use fluo_rules::rule::Severity;
+use fluo_time::Nanos;
 
 /// 2026-11-22T11:04:51.200Z.
 const STARTS_AT: i64 = 1_795_345_491_200_000_000;

@@ -12,7 +12,7 @@ use arrow::compute::kernels::cast_utils::string_to_timestamp_nanos;
 use arrow::datatypes::{DataType, TimeUnit};
 
 use super::columns::letters;
-use crate::draft::Id;
+use crate::id::Id;
 use crate::json;
 use crate::mend::Mend;
 use crate::mending::{AttributeList, Mending};
@@ -112,8 +112,8 @@ impl<'a> Cell<'a> {
         let has_bytes = matches!(self.array.data_type(), DataType::FixedSizeBinary(_));
         match self.value() {
             Received::Text(bytes) if has_bytes => <[u8; N]>::try_from(bytes.raw())
-                .map_or_else(|_| Mending::id_in_text(Received::Text(bytes)), Id::Bytes),
-            other => Mending::id_in_table(other),
+                .map_or_else(|_| Id::of_text(Received::Text(bytes)), Id::Bytes),
+            other => Id::of_table(other),
         }
     }
 

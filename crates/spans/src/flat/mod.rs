@@ -29,7 +29,8 @@ use arrow::array::RecordBatch;
 pub use columns::SpanTable;
 
 use crate::assembly::Assembly;
-use crate::decode::{Batch, Rest};
+use crate::assembly::Batch;
+use crate::decode::Rest;
 use crate::error::DecodeError;
 use crate::limits::Limits;
 

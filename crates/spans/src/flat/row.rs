@@ -7,10 +7,12 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use super::cell::{Cell, Unit, field};
 use super::columns::{Column, Columns, SpanTable};
 use crate::assembly::Assembly;
-use crate::draft::{Draft, EventDraft, Id, LinkDraft, Time, resource, scope};
+use crate::draft::{Draft, EventDraft, LinkDraft, resource, scope};
+use crate::id::Id;
 use crate::json;
 use crate::mend::Mend;
 use crate::mending::{AttributeList, Mending};
+use crate::received::Time;
 use crate::received::{Received, Text};
 
 /// Reads some rows.

@@ -3,6 +3,7 @@
 use super::scanner::{Scanner, Syntax};
 use super::value::attributes;
 use crate::draft::{Draft, EventDraft, LinkDraft};
+use crate::id::Id;
 use crate::mend::Mend;
 use crate::mending::{AttributeList, Mending};
 use crate::received::Received;
@@ -13,10 +14,10 @@ pub(super) fn span(scanner: &mut Scanner<'_>, mending: &mut Mending<'_>) -> Resu
     let mut span = Draft::default();
     let is_span = scanner.object(|scanner, key| {
         match key {
-            "traceId" | "trace_id" => span.trace_id = Mending::id_in_text(scanner.value()?),
-            "spanId" | "span_id" => span.span_id = Mending::id_in_text(scanner.value()?),
+            "traceId" | "trace_id" => span.trace_id = Id::of_text(scanner.value()?),
+            "spanId" | "span_id" => span.span_id = Id::of_text(scanner.value()?),
             "parentSpanId" | "parent_span_id" => {
-                span.parent_span_id = Mending::id_in_text(scanner.value()?);
+                span.parent_span_id = Id::of_text(scanner.value()?);
             }
             "traceState" | "trace_state" => span.trace_state = mending.text(scanner.value()?),
             "flags" => span.flags = mending.flags(scanner.value()?),
@@ -110,8 +111,8 @@ pub(super) fn link(
     let mut link = LinkDraft::default();
     let is_link = scanner.object(|scanner, key| {
         match key {
-            "traceId" | "trace_id" => link.trace_id = Mending::id_in_text(scanner.value()?),
-            "spanId" | "span_id" => link.span_id = Mending::id_in_text(scanner.value()?),
+            "traceId" | "trace_id" => link.trace_id = Id::of_text(scanner.value()?),
+            "spanId" | "span_id" => link.span_id = Id::of_text(scanner.value()?),
             "traceState" | "trace_state" => link.trace_state = mending.text(scanner.value()?),
             "attributes" => attributes(scanner, &mut link.attributes, mending)?,
             _ => scanner.skip()?,

@@ -9,6 +9,7 @@
 //! Of every message of the structure the fields are walked twice: first for what belongs to all of its spans, wherever it
 //! stands, then for the spans.
 
+mod message;
 mod signal;
 mod span;
 mod value;
@@ -20,7 +21,8 @@ use crate::error::{DecodeError, Foreign};
 use crate::mend::Mend;
 use crate::mending::{AttributeList, Mending};
 use crate::set_aside::Reason;
-use span::{attribute, message};
+use message::message;
+use value::attribute;
 use wire::{Reader, Wire, WireError};
 
 /// Reads one message, as a document of its own.

@@ -1,10 +1,11 @@
 //! `Span` of `opentelemetry/proto/trace/v1/trace.proto`. Whatever is wrong inside stays inside.
 
-use super::value;
-use super::wire::{Reader, Wire};
+use super::message::message;
+use super::value::attribute;
+use super::wire::Wire;
 use crate::draft::{Draft, EventDraft, LinkDraft};
 use crate::mend::Mend;
-use crate::mending::{AttributeList, Mending};
+use crate::mending::Mending;
 
 /// Reads a span; of fields given twice the last wins, unknown ones are ignored.
 pub(super) fn span(bytes: &[u8], mending: &mut Mending<'_>) -> Draft {
@@ -73,33 +74,4 @@ fn link(bytes: &[u8], mending: &mut Mending<'_>) -> LinkDraft {
         _ => {}
     });
     link
-}
-
-/// Reads one `KeyValue` of an attribute list, its value in canonical text.
-pub(super) fn attribute(wire: Wire<'_>, into: &mut AttributeList, mending: &mut Mending<'_>) {
-    let depth = mending.limits().depth();
-    if mending.has_room_for_attribute(into) {
-        let room = mending.room();
-        let attribute = value::key_value(wire, mending, depth);
-        mending.keep(into, room, attribute);
-    }
-}
-
-/// Reads a message inside of a span, field by field. False, and noted, where it breaks off.
-pub(super) fn message<'a>(
-    bytes: &'a [u8],
-    mending: &mut Mending<'_>,
-    mut field: impl FnMut(u32, Wire<'a>, &mut Mending<'_>),
-) -> bool {
-    let mut reader = Reader::new(bytes);
-    loop {
-        match reader.field() {
-            Ok(Some((number, wire))) => field(number, wire, mending),
-            Ok(None) => return true,
-            Err(_) => {
-                mending.note(Mend::BreaksOff);
-                return false;
-            }
-        }
-    }
 }

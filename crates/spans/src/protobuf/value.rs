@@ -1,14 +1,24 @@
 //! `AnyValue` and `KeyValue` of `opentelemetry/proto/common/v1/common.proto`.
 
-use super::span::message;
+use super::message::message;
 use super::wire::Wire;
 use crate::mend::Mend;
-use crate::mending::{Attribute, Declared, Mending, UNREAD};
+use crate::mending::{Attribute, AttributeList, Declared, Mending, UNREAD};
 use crate::received::Received;
 use crate::text::Value;
 
+/// Reads one `KeyValue` of an attribute list, its value in canonical text.
+pub(super) fn attribute(wire: Wire<'_>, into: &mut AttributeList, mending: &mut Mending<'_>) {
+    let depth = mending.limits().depth();
+    if mending.has_room_for_attribute(into) {
+        let room = mending.room();
+        let attribute = key_value(wire, mending, depth);
+        mending.keep(into, room, attribute);
+    }
+}
+
 /// Reads a `KeyValue`. `depth` is how many more levels of arrays and maps may follow.
-pub(super) fn key_value<'a>(wire: Wire<'a>, mending: &mut Mending<'_>, depth: usize) -> Attribute<'a> {
+fn key_value<'a>(wire: Wire<'a>, mending: &mut Mending<'_>, depth: usize) -> Attribute<'a> {
     let Some(bytes) = wire.bytes() else {
         mending.note(Mend::NoMeaning);
         return (None, None);

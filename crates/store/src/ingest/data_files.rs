@@ -16,13 +16,11 @@ use fluo_spans::layout::Layout;
 use fluo_spans::span::Span;
 use fluo_spans::{Batch, Mended, MendedSpans, SetAside};
 
-use super::Written;
+use super::written::{NS_PER_MS, Written};
 use crate::counts::FileCounts;
 use crate::error::StoreError;
 use crate::names::{Content, DataFileName, Hour};
 use crate::parquet_write::{Packing, SpanFileWriter};
-
-const NS_PER_MS: i64 = 1_000_000;
 
 /// The most bytes of spans that wait.
 const MAX_WAITING: usize = 64 << 20;

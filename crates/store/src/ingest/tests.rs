@@ -10,6 +10,7 @@ use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use super::written::NS_PER_MS;
 use super::*;
 use crate::counts::FileCounts;
 use crate::file_schema::Schemas;

@@ -22,7 +22,10 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
 use super::described::Described;
-use super::{Packing, ROW_GROUP_ROWS};
+use super::packing::Packing;
+
+/// Spans in a row group: large enough to compress, small enough that some can be skipped.
+pub const ROW_GROUP_ROWS: usize = 128 * 1024;
 
 /// Zstandard level; beyond 6, time grows faster than files shrink.
 const ZSTD_LEVEL: i32 = 6;

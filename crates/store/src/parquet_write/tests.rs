@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use fluo_spans::schema::layout_metadata;
 use fluo_spans::span::{Attributes, Kind, Resource, Status};
+use fluo_tests::span::blank;
 use parquet::basic::{Compression, Encoding};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
@@ -20,22 +21,14 @@ fn span(service_name: Option<&str>, end_ns: i64, id: u8) -> Span {
         trace_id: [id; 16],
         span_id: [id; 8],
         parent_span_id: (id > 1).then_some([1; 8]),
-        trace_state: String::new(),
-        flags: 0,
         name: format!("operation {id}"),
         kind: Kind::Server,
         status: Status::Error,
-        status_message: String::new(),
         start_ns: end_ns - 7,
         end_ns,
         attributes: Attributes::new(vec![("cart.size".to_owned(), id.to_string())]),
         resource: Arc::new(resource),
-        scope: Arc::default(),
-        events: Vec::new(),
-        links: Vec::new(),
-        dropped_attributes: 0,
-        dropped_events: 0,
-        dropped_links: 0,
+        ..blank()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Durations.
 
-use fluo_rules::duration::Nanos;
+use fluo_time::Nanos;
 
 use crate::target::{Form, Target};
 

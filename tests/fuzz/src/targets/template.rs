@@ -71,8 +71,8 @@ pub(crate) const TARGET: Target = Target {
 fn violation() -> Violation {
     use fluo_alerts::fingerprint::fingerprint;
     use fluo_alerts::value::Value;
-    use fluo_rules::duration::Nanos;
     use fluo_rules::rule::Severity;
+    use fluo_time::Nanos;
 
     Violation {
         rule: "checkout".to_owned(),

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use fluo_rules::duration::Nanos;
 use fluo_rules::expr::{Comparison, Expr, ExprKind};
 use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::matcher::{Matcher, Number, Test, Value};
@@ -10,11 +9,13 @@ use fluo_rules::rule::{
     Aggregate, AggregateFunction, Condition, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Selector,
     Severity, Source,
 };
-use fluo_spans::span::{Attributes, Event, InstrumentationScope, Kind, Resource, Span, Status};
+use fluo_spans::span::{Attributes, Event, Kind, Resource, Span, Status};
+use fluo_time::Nanos;
 
 use crate::reference::{
     Episode, Givens, HoldingMoment, Overflow, Range, RefValue, evaluate, holding_moments,
 };
+use crate::span::{attributes, blank};
 
 /// One second.
 pub(super) const SECOND: i64 = 1_000_000_000;
@@ -27,13 +28,9 @@ pub(super) fn failure(id: u8, end_ns: i64) -> Span {
     Span {
         trace_id: [id; 16],
         span_id: [id; 8],
-        parent_span_id: None,
-        trace_state: String::new(),
-        flags: 0,
         name: "auth_user".to_owned(),
         kind: Kind::Server,
         status: Status::Error,
-        status_message: String::new(),
         start_ns: MINUTE_START + end_ns - 12_000_000,
         end_ns: MINUTE_START + end_ns,
         attributes: attributes(&[("http.status_code", "401"), ("error.type", "AuthenticationError")]),
@@ -41,12 +38,7 @@ pub(super) fn failure(id: u8, end_ns: i64) -> Span {
             service_name: Some("auth-service".to_owned()),
             attributes: Attributes::default(),
         }),
-        scope: Arc::new(InstrumentationScope::default()),
-        events: Vec::new(),
-        links: Vec::new(),
-        dropped_attributes: 0,
-        dropped_events: 0,
-        dropped_links: 0,
+        ..blank()
     }
 }
 
@@ -58,10 +50,6 @@ pub(super) fn failures(ends: &[i64]) -> Vec<Span> {
 /// A failed login with these attributes instead.
 pub(super) fn with(id: u8, end_ns: i64, pairs: &[(&str, &str)]) -> Span {
     Span { attributes: attributes(pairs), ..failure(id, end_ns) }
-}
-
-pub(super) fn attributes(pairs: &[(&str, &str)]) -> Attributes {
-    Attributes::new(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
 }
 
 pub(super) fn event(name: &str, pairs: &[(&str, &str)]) -> Event {

@@ -1,11 +1,11 @@
 //! Aggregates and expressions: what has a value, which, and what is true of no value.
 
-use fluo_rules::duration::Nanos;
 use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind, Function};
 use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::matcher::{Number, Value};
 use fluo_rules::rule::{AggregateFunction, Conventions, Selector};
 use fluo_spans::span::Span;
+use fluo_time::Nanos;
 
 use super::build::{
     SECOND, compare, duration, event, expr, failure, field, finds, float, int, not, span_attribute, text,

@@ -1,17 +1,18 @@
 //! How moments join into episodes, and what an episode says.
 
-use fluo_rules::duration::Nanos;
 use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind};
 use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::matcher::Value;
 use fluo_rules::rule::{Aggregate, AggregateFunction, Rule, Selector};
 use fluo_spans::span::{Span, Status};
+use fluo_time::Nanos;
 
 use super::build::{
     MINUTE_START, SECOND, aggregate, any_span, auth_failures, compare, duration, expr, failure, failures,
     field, float, int, more_than, named, violations, violations_in,
 };
 use crate::reference::{Episode, RefValue};
+use crate::span::attributes;
 
 fn bounds(episodes: &[Episode]) -> Vec<(i64, i64)> {
     episodes
@@ -186,7 +187,7 @@ fn equals_are_the_newest_first_then_by_trace_and_span() {
 fn evidence_is_of_what_the_rule_selects() {
     let rule = Rule { evidence_limit: 100, ..auth_failures() };
     let mut spans = failures(&[0, 1, 2, 3, 4, 5]);
-    spans.push(Span { name: "other".to_owned(), attributes: super::build::attributes(&[]), ..failure(8, 3) });
+    spans.push(Span { name: "other".to_owned(), attributes: attributes(&[]), ..failure(8, 3) });
     assert_eq!(violations(&rule, &spans)[0].evidence.len(), 6);
     let everything = Rule { selector: Selector::All(vec![]), ..rule };
     // Now the sixth span is the one at 4 ns.

@@ -1,9 +1,9 @@
 //! Which conditions are exact.
 
-use fluo_rules::duration::Nanos;
 use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind};
 use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::rule::{AggregateFunction, Rule};
+use fluo_time::Nanos;
 
 use super::build::{aggregate, any_span, compare, expr, float, int, more_than, named, not, span_attribute};
 use crate::reference::is_exact;

@@ -1,8 +1,8 @@
 //! Which groups exist, and how they are kept apart.
 
-use fluo_rules::duration::Nanos;
 use fluo_rules::expr::Comparison;
 use fluo_rules::rule::Rule;
+use fluo_time::Nanos;
 
 use super::build::{
     SECOND, aggregate, any_span, compare, failure, group_key, int, more_than, outcome, span_attribute,

@@ -7,7 +7,8 @@ use fluo_rules::matcher::{Matcher, Number, Test, Value};
 use fluo_rules::rule::{Conventions, Selector};
 use fluo_spans::span::{InstrumentationScope, Link, Resource, Span};
 
-use super::build::{attributes, equals, event, failure, finds, span_attribute, with};
+use super::build::{equals, event, failure, finds, span_attribute, with};
+use crate::span::attributes;
 
 fn number(float: f64) -> Value {
     Value::Number(Number::Float(float))
@@ -41,7 +42,7 @@ fn values_compare_by_meaning() {
         (Some("9.5"), Test::Lte(number(9.5)), true),
         (Some(big), Test::Gt(integer(9_007_199_254_740_992)), true),
         (Some(big), Test::Gt(number(9_007_199_254_740_992.0)), false),
-        (Some("1s"), Test::Gt(Value::Duration(fluo_rules::duration::Nanos(1))), false),
+        (Some("1s"), Test::Gt(Value::Duration(fluo_time::Nanos(1))), false),
         (Some("401"), Test::In(vec![word("400"), integer(401)]), true),
         (Some("401"), Test::NotIn(vec![word("400"), integer(401)]), false),
         (Some("402"), Test::NotIn(vec![word("400"), integer(401)]), true),
@@ -223,7 +224,7 @@ fn one_link_is_enough() {
 fn intrinsics_are_plain_text_durations_and_a_boolean() {
     let span = Span { name: "[1]".to_owned(), parent_span_id: Some([1; 8]), ..failure(0xab, 0) };
     let of = |intrinsic, test| Selector::Match(Field::Intrinsic(intrinsic), Matcher { tests: vec![test] });
-    let nanos = fluo_rules::duration::Nanos;
+    let nanos = fluo_time::Nanos;
     for (scenario, selector, expected) in [
         ("a name is no array", of(Intrinsic::Name, Test::Eq(word("1"))), false),
         ("a name as it is", of(Intrinsic::Name, Test::Eq(word("[1]"))), true),

@@ -1,8 +1,8 @@
 //! Where windows begin and end, and what counts once.
 
-use fluo_rules::duration::Nanos;
 use fluo_rules::expr::Comparison;
 use fluo_rules::rule::{Aggregate, AggregateFunction, Rule};
+use fluo_time::Nanos;
 
 use super::build::{
     MINUTE_START, SECOND, aggregate, any_span, auth_failures, compare, failure, failures, int, moments_in,

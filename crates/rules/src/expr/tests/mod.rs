@@ -5,8 +5,9 @@ mod problems;
 mod roundtrip;
 mod trees;
 
+use fluo_time::Nanos;
+
 use super::{Arithmetic, Comparison, Context, Expr, ExprKind, parse};
-use crate::duration::Nanos;
 use crate::field::{Field, Intrinsic};
 use crate::rule::{Aggregate, AggregateFunction};
 

@@ -1,10 +1,10 @@
 //! What is printed parses back to the same tree.
 
+use fluo_time::Nanos;
 use proptest::prelude::*;
 
 use super::super::{ExprKind, Function, parse_field};
 use super::{Arithmetic, Comparison, Context, Expr, aggregates, parse, parse_condition, parse_where};
-use crate::duration::Nanos;
 use crate::field::{Field, Intrinsic, Scope};
 use crate::matcher::{Number, Value};
 

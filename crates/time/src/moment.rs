@@ -1,15 +1,14 @@
-//! Moments as people and payloads write them: RFC 3339 in UTC, or relative to now.
+//! Moments as people, files and payloads write them: RFC 3339, or relative to now.
 //!
-//! A moment is a number of nanoseconds since the Unix epoch in an `i64`, from 1677 to 2262. "Now" is an
-//! argument: nothing here reads a clock.
+//! A moment is a number of nanoseconds since the Unix epoch in an `i64`, from 1677 to 2262.
 
-use fluo_rules::duration::{DurationError, Nanos};
 use jiff::Timestamp;
+
+use crate::duration::{DurationError, Nanos};
 
 /// `2026-11-22T11:04:51.200Z`: 3, 6 or 9 fraction digits, as few as are exact.
 pub fn format(ns: i64) -> String {
-    // Every `i64` of nanoseconds lies within the years that a `Timestamp` can hold (−9999 to 9999).
-    let moment = Timestamp::from_nanosecond(i128::from(ns)).unwrap_or(Timestamp::UNIX_EPOCH);
+    let moment = timestamp(ns);
     if ns % 1_000_000 == 0 {
         format!("{moment:.3}")
     } else if ns % 1_000 == 0 {
@@ -26,12 +25,29 @@ pub fn human(ns: i64) -> String {
     format!("{moment:.0}").replace('T', " ").replace('Z', " UTC")
 }
 
+/// `2026-11-22T11:04:51Z`, with as many digits of a fraction as are needed: as files have it.
+pub fn format_short(ns: i64) -> String {
+    timestamp(ns).to_string()
+}
+
+/// Returns the moment as jiff has it, for dates and hours of time zones.
+pub fn timestamp(ns: i64) -> Timestamp {
+    // Every `i64` of nanoseconds lies within the years that a `Timestamp` can hold (−9999 to 9999).
+    Timestamp::from_nanosecond(i128::from(ns)).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
 /// Why a text is not a moment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TimeError {
     /// Occurs when the text is neither `now`, nor a duration before now, nor RFC 3339.
     #[error("`{text}` is not a time; write `2026-11-22T11:04:51Z`, `-15m` or `now`")]
     NotATime {
+        /// What was given.
+        text: String,
+    },
+    /// Occurs when the text is not RFC 3339, and nothing else is read.
+    #[error("`{text}` is not a moment; write it as `2026-11-22T11:04:51Z`")]
+    NotRfc3339 {
         /// What was given.
         text: String,
     },
@@ -65,12 +81,24 @@ pub fn parse(text: &str, now_ns: i64) -> Result<i64, TimeError> {
             .map_err(|source| TimeError::NotADuration { text: given.to_owned(), source })?;
         return now_ns.checked_add(before.0).ok_or_else(out_of_range);
     }
+    read(given, || TimeError::NotATime { text: given.to_owned() })
+}
+
+/// Reads RFC 3339 alone: `2026-11-22T11:04:51.2Z`, `2026-11-22T12:04:51+01:00`.
+pub fn parse_rfc3339(text: &str) -> Result<i64, TimeError> {
+    let not_one = || TimeError::NotRfc3339 { text: text.to_owned() };
+    // jiff reads forms without dashes, too.
+    let dashes = matches!(text.as_bytes(), [_, _, _, _, b'-', _, _, b'-', _, _, b'T' | b't' | b' ', ..]);
+    if dashes { read(text, not_one) } else { Err(not_one()) }
+}
+
+fn read(text: &str, not_one: impl FnOnce() -> TimeError) -> Result<i64, TimeError> {
     // Besides RFC 3339, jiff reads forms with a time zone's name in brackets, whose meaning changes with politics.
-    let moment: Timestamp = match given.parse() {
-        Ok(moment) if !given.contains('[') => moment,
-        _ => return Err(TimeError::NotATime { text: given.to_owned() }),
+    let moment: Timestamp = match text.parse() {
+        Ok(moment) if !text.contains('[') => moment,
+        _ => return Err(not_one()),
     };
-    i64::try_from(moment.as_nanosecond()).map_err(|_| out_of_range())
+    i64::try_from(moment.as_nanosecond()).map_err(|_| TimeError::OutOfRange { text: text.to_owned() })
 }
 
 #[cfg(test)]
@@ -133,15 +161,42 @@ mod tests {
         }
     }
 
+    #[test]
+    fn rfc_3339_is_read_with_its_offset() {
+        for (scenario, text, ns) in [
+            ("UTC", "2026-11-22T11:04:51.2Z", 1_795_345_491_200_000_000),
+            ("an offset", "2026-11-22T12:04:51.2+01:00", 1_795_345_491_200_000_000),
+            ("the epoch", "1970-01-01T00:00:00Z", 0),
+        ] {
+            assert_eq!(parse_rfc3339(text), Ok(ns), "{scenario}");
+        }
+    }
+
+    #[test]
+    fn where_it_must_be_rfc_3339_everything_else_is_refused() {
+        for (scenario, text, expected) in [
+            ("no offset", "2026-11-22T11:04:51", "is not a moment"),
+            ("a day", "2026-11-22", "is not a moment"),
+            ("a named zone", "2026-11-22T11:04:51+01:00[Europe/Berlin]", "is not a moment"),
+            ("no dashes", "20261122T110451Z", "is not a moment"),
+            ("a word", "now", "is not a moment"),
+            ("before 1677", "0001-01-01T00:00:00Z", "is outside the years"),
+        ] {
+            let message = parse_rfc3339(text).unwrap_err().to_string();
+            assert!(message.starts_with(&format!("`{text}` {expected}")), "{scenario}: {message}");
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_written_reads_back(ns in any::<i64>()) {
             prop_assert_eq!(parse(&format(ns), 0), Ok(ns));
+            prop_assert_eq!(parse_rfc3339(&format_short(ns)), Ok(ns));
         }
 
         #[test]
         fn no_text_panics(text in any::<String>(), now in any::<i64>()) {
-            let _either = parse(&text, now);
+            let _either = (parse(&text, now), parse_rfc3339(&text));
         }
     }
 }

@@ -8,7 +8,7 @@ mod meant;
 use std::fmt;
 use std::str::FromStr;
 
-pub(crate) use meant::with_unit;
+pub use meant::with_unit;
 
 /// A length of time in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

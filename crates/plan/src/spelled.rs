@@ -19,9 +19,8 @@ use datafusion::logical_expr::{Expr, ident, lambda, lit, try_cast, when};
 use fluo_rules::expr::Comparison;
 use fluo_rules::matcher::{Number, Test, Value};
 
-use crate::fields::Items;
 use crate::functions::{Compared, Compiled, ItemValue, ValueTest};
-use crate::predicate::{binary, literal};
+use crate::operators::{binary, literal};
 
 /// The test of the first candidate that has a value. Some look into arrays, by the list that [`elements`] makes of an
 /// attribute.
@@ -161,9 +160,9 @@ pub(crate) fn item_test(column: &str, tests: &[(ItemValue, ValueTest)]) -> Expr 
 }
 
 /// The values of all items as the text of an array.
-pub(crate) fn item_values(items: &Items) -> Expr {
-    let value = of_item(items.column, &items.value);
-    let values = array_transform(ident(items.column), lambda([item(items.column)], value));
+pub(crate) fn item_values(column: &str, value: &ItemValue) -> Expr {
+    let value = of_item(column, value);
+    let values = array_transform(ident(column), lambda([item(column)], value));
     let joined = array_to_string(values, lit(","));
     datafusion::functions::string::expr_fn::concat(vec![lit("["), joined, lit("]")])
 }

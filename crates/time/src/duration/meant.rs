@@ -21,8 +21,8 @@ fn duration(text: &str) -> Option<String> {
     Nanos::parse(&spelt).ok().filter(|_| spelt != text).map(|_| spelt)
 }
 
-/// What to write for a number that should be a duration and has no unit.
-pub(crate) fn with_unit(number: &str) -> String {
+/// Returns what to write for a number that should be a duration and has no unit.
+pub fn with_unit(number: &str) -> String {
     match number.parse::<i64>() {
         Ok(nanos) if nanos.unsigned_abs() >= 1_000_000 => {
             format!("write `{}` for {number} nanoseconds", Nanos(nanos))

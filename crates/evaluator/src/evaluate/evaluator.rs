@@ -1,0 +1,102 @@
+//! The evaluator: what it keeps from evaluation to evaluation, and the times that its settings give.
+
+use std::fmt;
+use std::sync::Mutex;
+
+use fluo_alerts::life_cycle::Times;
+use fluo_alerts::template::Renderer;
+use fluo_engine::{SessionContext, session_with_memory};
+use fluo_plan::{RulePlan, missing_can_make_true};
+use fluo_rules::rule::Rule;
+use fluo_time::TimeRange;
+
+use super::older::OlderFiles;
+use crate::due::Due;
+use crate::panes::StoredPanes;
+use crate::settings::Settings;
+use crate::span_data::{Holes, SpanData};
+use crate::state::State;
+
+/// Evaluates rules over one store.
+pub struct Evaluator {
+    pub(super) settings: Settings,
+    pub(super) data: SpanData,
+    /// Made once: it knows hundreds of functions.
+    pub(super) session: SessionContext,
+    /// Sums of earlier evaluations.
+    pub(crate) panes: StoredPanes,
+    pub(super) renderer: Renderer,
+    /// Listings of partitions in which no file arrives any more.
+    pub(super) older: OlderFiles,
+    /// Time and generation of the evaluation whose records this process has written: its next tick need not again.
+    pub(crate) written: Mutex<Option<(i64, u64)>>,
+}
+
+impl fmt::Debug for Evaluator {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Evaluator").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Evaluator {
+    /// With settings, over the files of a store.
+    pub fn new(settings: Settings, data: SpanData) -> Self {
+        let renderer = Renderer::new(settings.trace_url.as_deref());
+        let session = session_with_memory(settings.rule_memory);
+        Self {
+            settings,
+            data,
+            session,
+            panes: StoredPanes::default(),
+            renderer,
+            older: OlderFiles::default(),
+            written: Mutex::default(),
+        }
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The times of an evaluation for a rule, or for those that set none of their own.
+    pub(super) fn times(&self, state: &State, eval_time: i64, rule: Option<&Rule>) -> Times {
+        let delay = rule.and_then(|rule| rule.eval_delay).unwrap_or(self.settings.eval_delay).0;
+        let alive_to = if self.settings.always_alive { i64::MAX } else { state.pipeline.alive_to };
+        Times { eval_time, watermark: eval_time.saturating_sub(delay), alive_to }
+    }
+
+    /// Returns how far below the watermark an arriving span still re-opens the windows of a rule, or of those that set none of
+    /// their own; nanoseconds.
+    pub(super) fn lateness(&self, rule: Option<&Rule>) -> i64 {
+        rule.and_then(|rule| rule.allowed_lateness).unwrap_or(self.settings.allowed_lateness).0
+    }
+
+    /// Returns what decides which moments of a rule are due.
+    pub(super) fn due<'a>(
+        &self,
+        state: &State,
+        rule: &Rule,
+        plan: &RulePlan,
+        arrived: &'a [TimeRange],
+        holes: &'a Holes,
+        eval_time: i64,
+    ) -> Due<'a> {
+        let times = self.times(state, eval_time, Some(rule));
+        Due {
+            exact: plan.judging().is_exact(),
+            missing_matters: missing_can_make_true(rule),
+            window: rule.window.0,
+            step: rule.grid_step().0,
+            gap: plan.gap().0,
+            eval_time,
+            watermark: times.watermark,
+            late_from: times.watermark.saturating_sub(self.lateness(Some(rule))),
+            alive_to: times.alive_to,
+            arrived,
+            newest_end: state.pipeline.newest_end,
+            holes,
+            until: None,
+        }
+    }
+}
