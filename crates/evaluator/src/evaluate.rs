@@ -17,7 +17,6 @@ mod rules;
 mod set_aside;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use fluo_alerts::life_cycle::{RuleState, ViolationRecord, announce};
 use fluo_alerts::notification::Notification;
@@ -104,10 +103,10 @@ impl Evaluator {
         let mut records = Vec::new();
         let mut due_rules = Vec::new();
         for (name, known) in &inputs.rules.rules {
-            let plan = match RulePlan::new(Arc::clone(&known.rule)) {
-                Ok(plan) => plan,
-                Err(error) => {
-                    wrong.push(Wrong::new(Subject::Rule(name.clone()), chain(&error)));
+            let plan = match &known.plan {
+                Ok(plan) => plan.as_ref(),
+                Err(reason) => {
+                    wrong.push(Wrong::new(Subject::Rule(name.clone()), reason.clone()));
                     report.failed_rules.push(name.clone());
                     continue;
                 }
@@ -197,13 +196,13 @@ impl Evaluator {
     fn earliest_read(
         &self,
         state: &State,
-        rules: &[(&Known, RulePlan)],
+        rules: &[(&Known, &RulePlan)],
         former: &[FormerText],
         files: &Files,
         eval_time: i64,
     ) -> Option<i64> {
         let holes = Holes::of(state);
-        let of_rule = |(known, plan): &(&Known, RulePlan)| {
+        let of_rule = |(known, plan): &(&Known, &RulePlan)| {
             let due = self.due(state, &known.rule, plan, &files.arrived, &holes, eval_time);
             first_read(&due, state.rules.get(&known.rule.name)?, &known.rule)
         };

@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::MAIN_SEPARATOR;
 use std::sync::Arc;
 
+use fluo_alerts::escape::chain;
+use fluo_plan::RulePlan;
 use fluo_rules::diagnostic::Place;
 use fluo_rules::rule::Rule;
 use fluo_rules::standalone::standalone_all;
@@ -40,6 +42,8 @@ pub struct RuleSet {
 pub struct Known {
     /// The rule.
     pub rule: Arc<Rule>,
+    /// How it is judged, or why it cannot be planned. Made once: what it compiles is kept with it.
+    pub plan: Result<Arc<RulePlan>, String>,
     /// SHA-256 of what decides of it.
     pub hash: String,
     /// A rule file of this rule alone.
@@ -97,8 +101,9 @@ impl RuleSet {
         }
         let rules: Vec<Rule> = loaded.rules.into_iter().filter(|rule| rule.enabled).collect();
         for (text, rule) in standalone_all(&rules).into_iter().zip(rules) {
-            let hash = rule.source.hash.clone();
-            set.rules.insert(rule.name.clone(), Known { rule: Arc::new(rule), hash, text });
+            let (rule, hash) = (Arc::new(rule.clone()), rule.source.hash.clone());
+            let plan = RulePlan::new(Arc::clone(&rule)).map(Arc::new).map_err(|error| chain(&error));
+            set.rules.insert(rule.name.clone(), Known { rule, plan, hash, text });
         }
         set
     }

@@ -3,9 +3,6 @@
 //! Judged moments stay judged. Evaluation goes on where it last was at a time that has come, and judges moments after
 //! it alone: nobody is told anything twice.
 
-use std::sync::Arc;
-
-use fluo_plan::RulePlan;
 use fluo_store::StoreError;
 use fluo_store::records::last_evaluation;
 
@@ -89,12 +86,11 @@ impl State {
         pipeline.looked_at.clear();
         let rules = RuleSet::of_texts(&self.rule_files);
         for (name, state) in &mut self.rules {
-            let rule = rules.rules.get(name).map(|known| &known.rule);
+            let known = rules.rules.get(name);
             // What cannot be planned was not judged: either moment will do.
-            let exact = rule
-                .and_then(|rule| RulePlan::new(Arc::clone(rule)).ok())
-                .is_some_and(|plan| plan.judging().is_exact());
-            let delay = rule.and_then(|rule| rule.eval_delay).unwrap_or(settings.eval_delay).0;
+            let plan = known.and_then(|known| known.plan.as_ref().ok());
+            let exact = plan.is_some_and(|plan| plan.judging().is_exact());
+            let delay = known.and_then(|known| known.rule.eval_delay).unwrap_or(settings.eval_delay).0;
             state.set_back(to, if exact { to } else { to.saturating_sub(delay) });
         }
         for former in self.former.values_mut().flatten() {

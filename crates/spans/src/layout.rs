@@ -10,6 +10,7 @@
 //! among them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
 
 /// Where an attribute lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,8 +52,8 @@ pub struct Promoted {
 pub struct Layout {
     /// Higher is newer. 1 is built in.
     pub number: u32,
-    /// Sorted by scope, then key.
-    pub columns: Vec<Promoted>,
+    /// Sorted by scope, then key. Every rule and file has its layout beside it, and nearly all have one.
+    pub columns: Arc<[Promoted]>,
 }
 
 impl Layout {
@@ -73,15 +74,18 @@ impl Layout {
         let mut columns: Vec<Promoted> =
             by_column.into_iter().map(|(column, (scope, key))| Promoted { scope, key, column }).collect();
         columns.sort_by(|left, right| (left.scope, &left.key).cmp(&(right.scope, &right.key)));
-        Self { number, columns }
+        Self { number, columns: columns.into() }
     }
 
     /// Layout 1: the keys of the semantic conventions that rules and dashboards read most, in old and new
     /// spelling. Its meaning never changes, since files carry its number.
     pub fn builtin() -> Self {
-        let span = BUILTIN_SPAN.iter().map(|key| (AttributeScope::Span, *key));
-        let resource = BUILTIN_RESOURCE.iter().map(|key| (AttributeScope::Resource, *key));
-        Self::new(1, span.chain(resource))
+        static BUILTIN: LazyLock<Layout> = LazyLock::new(|| {
+            let span = BUILTIN_SPAN.iter().map(|key| (AttributeScope::Span, *key));
+            let resource = BUILTIN_RESOURCE.iter().map(|key| (AttributeScope::Resource, *key));
+            Layout::new(1, span.chain(resource))
+        });
+        BUILTIN.clone()
     }
 
     /// The column of a key, or `None` where the key lies in the map.

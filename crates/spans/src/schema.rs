@@ -189,7 +189,7 @@ fn schema_of(layout: &Layout) -> SchemaRef {
 /// The schema metadata of a layout, sorted by key.
 pub fn layout_metadata(layout: &Layout) -> BTreeMap<String, String> {
     let mut keys: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for promoted in &layout.columns {
+    for promoted in layout.columns.iter() {
         keys.entry(promoted.scope.column_prefix()).or_default().push(&promoted.key);
     }
     BTreeMap::from([

@@ -39,7 +39,7 @@ pub fn duckdb_view(layout: &Layout, root: &str) -> String {
              * EXCLUDE ({replaced}),\n",
         layout.number,
     );
-    for promoted in &layout.columns {
+    for promoted in layout.columns.iter() {
         let Promoted { column, key, scope } = promoted;
         // Writing to a String cannot fail.
         let _ = writeln!(sql, "    coalesce({column}, {}[{}]) AS {column},", map_of(*scope), literal(key));

@@ -35,7 +35,7 @@ impl FormerText {
 pub(super) struct FormerText {
     /// The rule as it was.
     pub(super) known: Known,
-    pub(super) plan: RulePlan,
+    pub(super) plan: Arc<RulePlan>,
     /// Its place among the former texts of its rule.
     at: usize,
     /// The last moment that it judges.
@@ -134,13 +134,13 @@ impl Evaluator {
     }
 }
 
-fn read(name: &str, text: Option<&str>) -> Result<(Known, RulePlan), String> {
+fn read(name: &str, text: Option<&str>) -> Result<(Known, Arc<RulePlan>), String> {
     let text = text.ok_or("this version of fluo did not load it when it was edited")?;
     let mut set = RuleSet::load(&[SourceFile::new(name, text)], &BTreeMap::new());
     let known = set.rules.remove(name).ok_or_else(|| {
         let reason = set.errors.into_values().next().unwrap_or_else(|| "it has no rule".to_owned());
         format!("this version of fluo does not load it: {reason}")
     })?;
-    let plan = RulePlan::new(Arc::clone(&known.rule)).map_err(|error| chain(&error))?;
+    let plan = known.plan.clone()?;
     Ok((known, plan))
 }

@@ -89,7 +89,7 @@ pub fn from_batch(batch: &RecordBatch) -> Result<Vec<Span>, BatchError> {
 }
 
 fn promoted_columns(schema: &Schema) -> Result<Vec<Promoted>, BatchError> {
-    let mut promoted = Layout::from_schema(schema).map_or_else(Vec::new, |layout| layout.columns);
+    let mut promoted = Layout::from_schema(schema).map_or_else(Vec::new, |layout| layout.columns.to_vec());
     for field in schema.fields() {
         let column = field.name();
         let Some(scope) = AttributeScope::of_column(column) else { continue };

@@ -84,7 +84,7 @@ pub fn to_batch_each<S: Borrow<Span>>(
         integers(spans.iter().map(|span| span.dropped_links)),
     ];
     // In the layout's order, whatever the order of scopes in it.
-    for promoted in &layout.columns {
+    for promoted in layout.columns.iter() {
         let key = promoted.key.as_str();
         columns.push(match promoted.scope {
             AttributeScope::Span => attributes.column(key, rows)?,
