@@ -38,6 +38,28 @@ print(json.dumps([row for text in json.load(sys.stdin) for row in connection.exe
     def wanted(service, route, kinds):
         return f"({service}, {route}) IN (SELECT (service, route) FROM rules WHERE kind IN {kinds})"
 
+    @staticmethod
+    def counts(source, rules="kind = 'count'"):
+        """First moments of each count over a minute."""
+        return f"""
+WITH judged AS (SELECT service, route, e,
+    count(*) OVER (PARTITION BY service, route ORDER BY e {SLIDING}) AS c FROM {source}),
+reached AS (SELECT service, route, c, min(e) AS e FROM judged GROUP BY service, route, c)
+{firsts("reached", f"{rules} AND c > threshold", "e")}"""
+
+    @classmethod
+    def count(cls, store, wanted, rule):
+        """First moment of one count over a minute: copies in are an upper bound, and ids are read only where it holds."""
+        ended, above, number = cls.ns.format("end_time"), f"c > {rule['threshold']}", rule["number"]
+        near = f"{wanted} AND {ended} BETWEEN (SELECT low FROM edges) AND (SELECT high FROM edges)"
+        return f"""
+WITH upper AS (SELECT e, count(*) OVER (ORDER BY e {SLIDING}) AS c
+  FROM (SELECT {ended} AS e FROM {cls.files(store)} WHERE {wanted}) AS copies),
+edges AS (SELECT min(e) - {MINUTE - 1} AS low, max(e) AS high FROM upper WHERE {above}),
+spans AS ({once(cls, store, near)}),
+judged AS (SELECT e, count(*) OVER (ORDER BY e {SLIDING}) AS c FROM spans)
+SELECT {number} AS number, min(e) AS first FROM judged WHERE {above} HAVING count(*) > 0"""
+
 
 class ChDb(DuckDb):
     """ClickHouse in the process."""
@@ -75,12 +97,28 @@ print(json.dumps(found))
     def wanted(service, route, kinds):
         return f"({service}, {route}) IN (SELECT service, route FROM rules WHERE kind IN {kinds})"
 
+    @staticmethod
+    def counts(source, rules="kind = 'count'"):
+        """As DuckDB's. Frames of a range have 32 bits here, so sorted ends are compared with those that lie as many
+        spans before them as the threshold says."""
+        return f"""
+WITH ended AS (SELECT service, route, arraySort(groupArray(e)) AS ends FROM {source} GROUP BY service, route)
+SELECT number, arrayMin(arrayFilter((last, first) -> last - first < {MINUTE}, arraySlice(ends, t + 1) AS later,
+    arraySlice(ends, 1, length(later)))) AS first
+FROM (SELECT number, service, route, toInt64(threshold) AS t FROM rules WHERE {rules}) AS rules
+JOIN ended ON ended.service = rules.service AND ended.route = rules.route
+WHERE length(ends) > t AND first > 0"""
+
+    @classmethod
+    def count(cls, store, wanted, rule):
+        return cls.counts(f"({once(cls, store, wanted)}) AS spans", f"number = {rule['number']}")
+
 
 class DataFusion(DuckDb):
     """DataFusion."""
 
     table = "CREATE TABLE {} AS"
-    any, ns = "first_value", "CAST({} AS BIGINT)"
+    any, ns = "max", "CAST({} AS BIGINT)"
     quantile = "array_element(array_sort(array_agg({0})), (99 * count({0}) + 99) / 100)"
     program = """
 import json, sys
@@ -124,10 +162,9 @@ def kinds(*names):
 
 def once(engine, store, wanted):
     """Spans, copies removed."""
-    return f"""SELECT service, route, {engine.ns.format('ended')} AS e, failed, took FROM (
-    SELECT {engine.any}(service_name) AS service, {engine.any}(attr_http_route) AS route, end_time AS ended,
+    return f"""SELECT service_name AS service, attr_http_route AS route, {engine.ns.format('end_time')} AS e,
       {engine.any}(status = 'error') AS failed, {engine.any}(duration_ns) AS took
-    FROM {engine.files(store)} WHERE {wanted} GROUP BY trace_id, span_id, end_time) AS found"""
+    FROM {engine.files(store)} WHERE {wanted} GROUP BY service_name, attr_http_route, trace_id, span_id, end_time"""
 
 
 def firsts(source, condition, moment):
@@ -135,14 +172,6 @@ def firsts(source, condition, moment):
     return f"""SELECT number, min({moment}) AS first FROM {source}
 JOIN rules ON rules.service = {source}.service AND rules.route = {source}.route
 WHERE {condition} GROUP BY number"""
-
-
-def counts(source, rules="kind = 'count'"):
-    return f"""
-WITH judged AS (SELECT service, route, e,
-    count(*) OVER (PARTITION BY service, route ORDER BY e {SLIDING}) AS c FROM {source}),
-reached AS (SELECT service, route, c, min(e) AS e FROM judged GROUP BY service, route, c)
-{firsts("reached", f"{rules} AND c > threshold", "e")}"""
 
 
 def minutes(engine, source):
@@ -176,15 +205,7 @@ def separate(engine, store, rules):
         wanted = "service_name = '{service}' AND attr_http_route = '{route}'".format(**rule)
         source = f"({once(engine, store, wanted)}) AS spans"
         if rule["kind"] == "count":
-            # Copies in are an upper bound, and ids are read only where it holds.
-            ended = engine.ns.format("end_time")
-            yield f"""
-WITH upper AS (SELECT e, count(*) OVER (ORDER BY e {SLIDING}) AS c
-  FROM (SELECT {ended} AS e FROM {engine.files(store)} WHERE {wanted}) AS copies),
-edges AS (SELECT min(e) - {MINUTE - 1} AS low, max(e) AS high FROM upper WHERE c > {rule["threshold"]}),
-spans AS ({once(engine, store, f"{wanted} AND {ended} BETWEEN (SELECT low FROM edges) AND (SELECT high FROM edges)")}),
-judged AS (SELECT e, count(*) OVER (ORDER BY e {SLIDING}) AS c FROM spans)
-SELECT {rule["number"]} AS number, min(e) AS first FROM judged WHERE c > {rule["threshold"]} HAVING count(*) > 0"""
+            yield engine.count(store, wanted, rule)
         elif rule["kind"] == "ratio":
             yield ratios(engine, source, number)
         else:
@@ -198,7 +219,7 @@ def fused(engine, store, rules):
     return [
         rules_table(engine, rules),
         f"{engine.table.format('once')} {once(engine, store, every)}",
-        counts("once"),
+        engine.counts("once"),
         ratios(engine, grid),
         percentiles(engine, grid),
     ]
@@ -224,7 +245,7 @@ bounds AS (SELECT service, route, q + later AS q, sum(n) AS n FROM quarters CROS
   GROUP BY service, route, q + later)
 SELECT bounds.service AS service, bounds.route AS route, q FROM bounds
 JOIN rules ON rules.service = bounds.service AND rules.route = bounds.route WHERE kind = 'count' AND n > threshold""",
-        counts(f"({once(engine, store, near + ' AND (service_name, attr_http_route) IN (SELECT (service, route) FROM near)')}) AS spans"),
+        engine.counts(f"({once(engine, store, near + ' AND (service_name, attr_http_route) IN (SELECT (service, route) FROM near)')}) AS spans"),
         f"{engine.table.format('twice')} SELECT e FROM copies WHERE {grid} GROUP BY e HAVING count(*) > 1",
         f"""{engine.table.format('once')} SELECT * FROM copies WHERE {grid} AND e NOT IN (SELECT e FROM twice)
 UNION ALL {once(engine, store, of_twice)}""",
