@@ -14,7 +14,10 @@ class DuckDb:
     """DuckDB."""
 
     table = "CREATE TEMP TABLE {} AS"
-    any, ns, quantile = "any_value", "epoch_ns({})", "quantile_disc({}, 0.99)"
+    ns, quantile = "epoch_ns({})", "quantile_disc({}, 0.99)"
+    # What makes a span one, and the rest of it, in the way that takes this engine least.
+    keys, carried = "service_name, attr_http_route, trace_id, span_id, end_time", "{}"
+    any = either = "any_value"
     program = """
 import duckdb, json, sys
 connection = duckdb.connect()
@@ -67,7 +70,8 @@ class ChDb(DuckDb):
     table = "CREATE TABLE {} ENGINE = Memory AS"
     # The smallest value that at least 99 % do not exceed, where `quantileExact(0.99)` takes the one after it if 99 % is
     # a whole number of values.
-    any, ns, quantile = "any", "toUnixTimestamp64Nano({})", "quantileExact(0.98999999)({})"
+    keys, carried, any, either = "trace_id, span_id, end_time", "any({})", "any", "any"
+    ns, quantile = "toUnixTimestamp64Nano({})", "quantileExact(0.98999999)({})"
     program = """
 import json, sys
 import chdb.session
@@ -118,7 +122,7 @@ class DataFusion(DuckDb):
     """DataFusion."""
 
     table = "CREATE TABLE {} AS"
-    any, ns = "max", "CAST({} AS BIGINT)"
+    any, either, ns = "max", "bool_or", "CAST({} AS BIGINT)"
     quantile = "array_element(array_sort(array_agg({0})), (99 * count({0}) + 99) / 100)"
     program = """
 import json, sys
@@ -162,9 +166,10 @@ def kinds(*names):
 
 def once(engine, store, wanted):
     """Spans, copies removed."""
-    return f"""SELECT service_name AS service, attr_http_route AS route, {engine.ns.format('end_time')} AS e,
-      {engine.any}(status = 'error') AS failed, {engine.any}(duration_ns) AS took
-    FROM {engine.files(store)} WHERE {wanted} GROUP BY service_name, attr_http_route, trace_id, span_id, end_time"""
+    service, route = engine.carried.format("service_name"), engine.carried.format("attr_http_route")
+    return f"""SELECT {service} AS service, {route} AS route, {engine.ns.format('end_time')} AS e,
+      {engine.either}(status = 'error') AS failed, {engine.any}(duration_ns) AS took
+    FROM {engine.files(store)} WHERE {wanted} GROUP BY {engine.keys}"""
 
 
 def firsts(source, condition, moment):
