@@ -82,7 +82,12 @@ SELECT count(*), min(tick) FROM windows WHERE errors / total > {threshold} AND t
 """,
 }
 
-DUCKDB = "import duckdb, sys; print(duckdb.connect().execute(sys.stdin.read()).fetchall())"
+DUCKDB = """
+import duckdb, sys
+connection = duckdb.connect()
+connection.execute("SET enable_progress_bar = false")
+print(connection.execute(sys.stdin.read()).fetchall())
+"""
 
 
 def main():
