@@ -41,7 +41,8 @@ def contest(contenders, runs):
     """Medians by the contender's name, of a command and its input each. They run in turn, so that caches and load are
     shared alike; the first round warms the file cache and does not count."""
     of = {name: [] for name in contenders}
-    for _ in range(runs + 1):
+    for round in range(runs + 1):
+        print(f"round {round} of {runs}", file=sys.stderr)
         for name, (command, stdin) in contenders.items():
             of[name].append(timed(command, stdin))
     return {name: median(runs[1:]) for name, runs in of.items()}
