@@ -58,7 +58,7 @@ def contenders(args, count, reached, folder):
     for name in args.engines:
         engine = shop_sql.ENGINES[name]
         for way in args.ways:
-            if count > args.separate and way == "separate" or way == "bounded" and name != "DuckDB":
+            if count > args.separate and way == "separate":
                 continue
             statements = list(WAYS[way](engine, args.store, shop_rules.rules(count, reached)))
             command = [sys.executable, "-c", engine.program, str(args.store)]

@@ -38,8 +38,8 @@ print(json.dumps([row for text in json.load(sys.stdin) for row in connection.exe
         return f"({what}) // {by}"
 
     @staticmethod
-    def wanted(service, route, kinds):
-        return f"({service}, {route}) IN (SELECT (service, route) FROM rules WHERE kind IN {kinds})"
+    def among(service, route, pairs):
+        return f"({service}, {route}) IN (SELECT (service, route) FROM {pairs})"
 
     @staticmethod
     def counts(source, rules="kind = 'count'"):
@@ -98,8 +98,8 @@ print(json.dumps(found))
         return f"intDiv({what}, {by})"
 
     @staticmethod
-    def wanted(service, route, kinds):
-        return f"({service}, {route}) IN (SELECT service, route FROM rules WHERE kind IN {kinds})"
+    def among(service, route, pairs):
+        return f"({service}, {route}) IN (SELECT service, route FROM {pairs})"
 
     @staticmethod
     def counts(source, rules="kind = 'count'"):
@@ -145,8 +145,8 @@ print(json.dumps(found))
         return f"({what}) / {by}"
 
     @staticmethod
-    def wanted(service, route, kinds):
-        return f"EXISTS (SELECT 1 FROM rules WHERE kind IN {kinds} AND service = {service} AND route = {route})"
+    def among(service, route, pairs):
+        return f"EXISTS (SELECT 1 FROM (SELECT service, route FROM {pairs}) AS p WHERE p.service = {service} AND p.route = {route})"
 
 
 ENGINES = {"DuckDB": DuckDb, "chDB": ChDb, "DataFusion": DataFusion}
@@ -160,8 +160,7 @@ def rules_table(engine, rules):
     return f"{engine.table.format('rules')} SELECT * FROM {engine.values(rows, names)}"
 
 
-def kinds(*names):
-    return "('" + "', '".join(names) + "')"
+GRID = "rules WHERE kind IN ('ratio', 'p99')"
 
 
 def once(engine, store, wanted):
@@ -219,8 +218,8 @@ def separate(engine, store, rules):
 
 def fused(engine, store, rules):
     """All rules in five statements: one removes copies, and each kind of rule is one."""
-    every = engine.wanted("service_name", "attr_http_route", kinds("count", "ratio", "p99"))
-    grid = f"(SELECT * FROM once WHERE {engine.wanted('once.service', 'once.route', kinds('ratio', 'p99'))}) AS grid"
+    every = engine.among("service_name", "attr_http_route", "rules")
+    grid = f"(SELECT * FROM once WHERE {engine.among('once.service', 'once.route', GRID)}) AS grid"
     return [
         rules_table(engine, rules),
         f"{engine.table.format('once')} {once(engine, store, every)}",
@@ -234,11 +233,12 @@ def bounded(engine, store, rules):
     """As `fused`, and no more work than it takes to know that nothing is found: copies share their end, so ids are read
     only of spans whose ends come twice; counts of quarters of minutes, copies in, bound what slides; a 99th percentile
     exceeds a threshold if more than one in a hundred values do."""
-    every = engine.wanted("service_name", "attr_http_route", kinds("count", "ratio", "p99"))
-    grid = engine.wanted("copies.service", "copies.route", kinds("ratio", "p99"))
+    every = engine.among("service_name", "attr_http_route", "rules")
+    grid = engine.among("copies.service", "copies.route", GRID)
     ended, quarter, minute = engine.ns.format("end_time"), MINUTE // 4, engine.div("e - 1", MINUTE)
-    of_twice = f"{ended} IN (SELECT e FROM twice) AND " + engine.wanted("service_name", "attr_http_route", kinds("ratio", "p99"))
-    near = f"{ended} > (SELECT min(q) * {quarter} - {MINUTE} FROM near) AND {ended} <= (SELECT max(q + 5) * {quarter} FROM near)"
+    of_twice = f"{ended} IN (SELECT e FROM twice) AND " + engine.among("service_name", "attr_http_route", GRID)
+    near = f"""{ended} > (SELECT min(last) * {quarter} - {MINUTE} FROM near)
+      AND {ended} <= (SELECT max(last + 1) * {quarter} FROM near) AND {engine.among("service_name", "attr_http_route", "near")}"""
     return [
         rules_table(engine, rules),
         f"""{engine.table.format('copies')} SELECT service_name AS service, attr_http_route AS route, {ended} AS e,
@@ -246,11 +246,11 @@ def bounded(engine, store, rules):
         f"""{engine.table.format('near')}
 WITH quarters AS (SELECT service, route, {engine.div("e", quarter)} AS q, count(*) AS n FROM copies
   GROUP BY service, route, {engine.div("e", quarter)}),
-bounds AS (SELECT service, route, q + later AS q, sum(n) AS n FROM quarters CROSS JOIN {FIVE}
+bounds AS (SELECT service, route, q + later AS last, sum(n) AS n FROM quarters CROSS JOIN {FIVE}
   GROUP BY service, route, q + later)
-SELECT bounds.service AS service, bounds.route AS route, q FROM bounds
+SELECT bounds.service AS service, bounds.route AS route, last FROM bounds
 JOIN rules ON rules.service = bounds.service AND rules.route = bounds.route WHERE kind = 'count' AND n > threshold""",
-        engine.counts(f"({once(engine, store, near + ' AND (service_name, attr_http_route) IN (SELECT (service, route) FROM near)')}) AS spans"),
+        engine.counts(f"({once(engine, store, near)}) AS spans"),
         f"{engine.table.format('twice')} SELECT e FROM copies WHERE {grid} GROUP BY e HAVING count(*) > 1",
         f"""{engine.table.format('once')} SELECT * FROM copies WHERE {grid} AND e NOT IN (SELECT e FROM twice)
 UNION ALL {once(engine, store, of_twice)}""",
