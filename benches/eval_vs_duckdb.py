@@ -11,11 +11,10 @@ condition holds. Several ways to write them are timed, and the fastest counts.
 import argparse
 import json
 import pathlib
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
+
+import contest
 
 RULES = {
     "exact": """
@@ -83,16 +82,12 @@ SELECT count(*), min(tick) FROM windows WHERE errors / total > {threshold} AND t
 """,
 }
 
-DUCKDB = "import duckdb, sys; print(duckdb.connect().execute(sys.stdin.read()).fetchall())"
-
-
-def timed(command, stdin=None):
-    started = time.perf_counter()
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
-    took = time.perf_counter() - started
-    if done.returncode:
-        sys.exit(f"{command}: {done.stderr}")
-    return took, done.stdout.strip()
+DUCKDB = """
+import duckdb, sys
+connection = duckdb.connect()
+connection.execute("SET enable_progress_bar = false")
+print(connection.execute(sys.stdin.read()).fetchall())
+"""
 
 
 def main():
@@ -115,27 +110,19 @@ def main():
                     selected = SELECTED.format(files=files)
                     text = statement.format(files=files, selected=selected, threshold=threshold)
                     contenders[f"DuckDB, {name}"] = ([sys.executable, "-c", DUCKDB], text)
-                times = {name: [] for name in contenders}
-                found = {}
-                for _ in range(args.runs + 1):
-                    for name, (command, stdin) in contenders.items():
-                        took, output = timed(command, stdin)
-                        times[name].append(took)
-                        found[name] = output
+                medians = contest.contest(contenders, args.runs)
             print(f"\n{kind}, threshold {threshold}")
-            # The first run of each warms the file cache.
-            medians = {name: statistics.median(runs[1:]) for name, runs in times.items()}
-            bare = min(timed([sys.executable, "-c", "import duckdb; duckdb.connect()"])[0] for _ in range(3))
-            best = min(median for name, median in medians.items() if name != "fluo eval")
-            for name, median in medians.items():
-                result = found[name]
+            bare = min(contest.timed([sys.executable, "-c", "import duckdb; duckdb.connect()"]).wall for _ in range(3))
+            best = min(of.wall for name, of in medians.items() if name != "fluo eval")
+            for name, of in medians.items():
+                result = of.output
                 if name == "fluo eval":
                     lines = [json.loads(line) for line in result.splitlines()]
                     result = [(line["starts_at"], line["values"]) for line in lines[:2]]
-                print(f"  {median:7.3f} s  {name:55} {result}")
-            ratio = medians["fluo eval"] / best
-            print(f"  fluo / best DuckDB: {ratio:.2f}; to its statement without the start of Python and DuckDB "
-                  f"({bare:.3f} s): {medians['fluo eval'] / (best - bare):.2f}")
+                print(f"  {of.wall:7.3f} s  {name:55} {result}")
+            fluo = medians["fluo eval"].wall
+            print(f"  fluo / best DuckDB: {fluo / best:.2f}; to its statement without the start of Python and DuckDB "
+                  f"({bare:.3f} s): {fluo / (best - bare):.2f}")
 
 
 if __name__ == "__main__":

@@ -9,13 +9,11 @@ minutes is there at the first evaluation; of those that follow, the files and by
 
 import argparse
 import json
-import os
 import pathlib
 import sys
 import tempfile
-import time
 
-import many_rules
+import ticks
 
 RULE = """- name: ratio
   span: {service_name: auth-service}
@@ -26,39 +24,29 @@ RULE = """- name: ratio
 """
 
 
-def newest_end(file):
-    return int(file.name.split("-")[1])
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("fluo")
-    parser.add_argument("store")
+    parser.add_argument("store", type=pathlib.Path)
     parser.add_argument("--windows", nargs="+", default=["5m", "3d"])
     parser.add_argument("--minutes", type=int, default=6)
     args = parser.parse_args()
-    files = sorted(pathlib.Path(args.store).glob("spans/*/*/*.parquet"), key=newest_end)
+    files = sorted(args.store.glob("spans/*/*/*.parquet"), key=ticks.newest_end)
     for window in args.windows:
         # Beside the store, so that its files need not be copied.
-        with tempfile.TemporaryDirectory(dir=pathlib.Path(args.store).parent) as folder:
+        with tempfile.TemporaryDirectory(dir=args.store.parent) as folder:
             folder = pathlib.Path(folder)
-            (folder / "rules.yml").write_text(RULE.replace("WINDOW", window))
-            (folder / "fluo.yml").write_text("store: store\nrules: [rules.yml]\n")
-            for nth, source in enumerate(files):
-                target = folder / "store" / source.relative_to(args.store)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                os.link(source, target)
-                if nth < len(files) - args.minutes - 2:
-                    continue
-                at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(newest_end(source) // 60_000 * 60 + 125))
-                command = [args.fluo, "run", "--config", str(folder / "fluo.yml"), "--once", "--at", at]
-                _, processor, memory, *_ = many_rules.timed(command)
+            # What was there at the first evaluation, and a file for each after it.
+            begun = len(files) - args.minutes - 2
+            batches = [(None, files[:begun])]
+            batches += [(ticks.newest_end(file) // 60_000 * 60 + 125, [file]) for file in files[begun:]]
+            for run in ticks.ticks(args.fluo, args.store, RULE.replace("WINDOW", window), folder, batches):
                 records = (folder / "store" / "evaluations").glob("*/*.ndjson")
                 record = json.loads(max(records, key=lambda record: record.name).read_text())
                 panes = (folder / "store" / "panes").glob("recent.zst")
                 print(f"{window}: {record['files_read']} files, {record['bytes_in_files']} bytes, "
                       f"{sum(pane.stat().st_size for pane in panes)} bytes of panes, "
-                      f"{processor:.2f} s processor, {memory:.0f} MiB")
+                      f"{run.processor:.2f} s processor, {run.memory:.0f} MiB")
 
 
 if __name__ == "__main__":

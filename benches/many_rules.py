@@ -1,133 +1,106 @@
 #!/usr/bin/env python3
-"""Many rules over the same Parquet files: `fluo eval` against the bare decode of the columns that they need, and
-against DuckDB with a statement a rule. Wall times of whole processes, in turn, in one run.
+"""Many rules over the same Parquet files: `fluo eval`, the bare decode of the columns that the rules need, and other
+engines on SQL of the same meaning. Whole processes, in turn, in one run.
 
-usage: many_rules.py BIN STORE [--rules N] [--runs N]
+usage: many_rules.py BIN STORE [--rules N…] [--runs N] [--engines NAME…]
 
-BIN is the folder of `fluo` and `fluo-bench-decode`. Half of the rules count over a minute (exact), a quarter look at
-the ratio of errors and a quarter at the 99th percentile of durations over five minutes (every minute).
+BIN is the folder of `fluo` and `fluo-bench-decode`; STORE is what `fluo-bench-spans` wrote. An engine is asked a
+statement a rule (*separate*), and a few that an expert would write for all rules together (*fused*; *bounded* is that
+with what fluo knows of copies and bounds put into SQL). Before anything is timed, every contender must find what fluo
+finds, rule by rule to the nanosecond, with thresholds that some of the rules reach.
 """
 
 import argparse
+import calendar
+import json
 import pathlib
-import statistics
-import subprocess
+import re
 import sys
 import tempfile
 import time
 
-SERVICES = """auth-service cart catalogue checkout currency delivery email frontend gateway inventory invoices orders
-payments prices recommendations returns reviews search sessions users""".split()
-ROUTES = "/login /cart /product/{id} /checkout /search /api/items /api/orders/{id} /health".split()
+import contest
+import shop_rules
+import shop_sql
+
 COLUMNS = "trace_id,span_id,service_name,end_time,duration_ns,status,attr_http_route"
-
-RULE = """- name: {kind}-{number}
-  span: {{service_name: {service}, attributes: {{http.route: "{route}"}}}}
-  {what}
-"""
-
-WHAT = {
-    "count": "aggregation: {{total: count}}\n  condition: total > {threshold}",
-    "ratio": "window: 5m\n  aggregation: {{total: count, errors: {{count: {{where: status = error}}}}}}\n"
-    "  condition: errors / total > 0.{threshold} and total >= 100",
-    "p99": "window: 5m\n  aggregation: {{slow: {{p99: duration}}}}\n  condition: slow > {threshold}s",
-}
-
-STATEMENTS = {
-    "count": """
-WITH upper AS (
-  SELECT e, count(*) OVER (ORDER BY e RANGE BETWEEN 59999999999 PRECEDING AND CURRENT ROW) AS c
-  FROM (SELECT epoch_ns(end_time) AS e FROM read_parquet('{files}')
-        WHERE service_name = '{service}' AND attr_http_route = '{route}'))
-SELECT count(*), min(e) FROM upper WHERE c > {threshold}
-""",
-    "ratio": """
-WITH matching AS (SELECT DISTINCT trace_id, span_id, end_time, status FROM read_parquet('{files}')
-  WHERE service_name = '{service}' AND attr_http_route = '{route}'),
-panes AS (SELECT (epoch_ns(end_time) - 1) // 60000000000 + 1 AS tick, count(*) AS total,
-  count(*) FILTER (WHERE status = 'error') AS errors FROM matching GROUP BY ALL),
-windows AS (SELECT t.tick AS tick, sum(total) AS total, sum(errors) AS errors
-  FROM panes, LATERAL (SELECT unnest(generate_series(panes.tick, panes.tick + 4)) AS tick) t GROUP BY ALL)
-SELECT count(*), min(tick) FROM windows WHERE errors / total > 0.{threshold} AND total >= 100
-""",
-    "p99": """
-WITH matching AS (SELECT DISTINCT trace_id, span_id, end_time, duration_ns FROM read_parquet('{files}')
-  WHERE service_name = '{service}' AND attr_http_route = '{route}'),
-panes AS (SELECT (epoch_ns(end_time) - 1) // 60000000000 + 1 AS tick, duration_ns FROM matching),
-windows AS (SELECT t.tick AS tick, quantile_disc(duration_ns, 0.99) AS slow
-  FROM panes, LATERAL (SELECT unnest(generate_series(panes.tick, panes.tick + 4)) AS tick) t GROUP BY ALL)
-SELECT count(*), min(tick) FROM windows WHERE slow > {threshold} * 1000000000::BIGINT
-""",
-}
-
-DUCKDB = """
-import duckdb, sys
-connection = duckdb.connect()
-print([connection.execute(text).fetchall() for text in sys.stdin.read().split(";") if text.strip()])
-"""
+WAYS = {"separate": shop_sql.separate, "fused": shop_sql.fused, "bounded": shop_sql.bounded}
 
 
-def rules(count):
-    """Kinds and parts of `count` different rules: more than there are services and routes differ in thresholds."""
-    for number in range(count):
-        kind = ("count", "ratio", "count", "p99")[number % 4]
-        of_kind = number // 4 if kind != "count" else number // 2
-        yield {
-            "kind": kind,
-            "number": number,
-            "service": SERVICES[of_kind % 20],
-            "route": ROUTES[of_kind // 20 % 8],
-            "threshold": {"count": 1_000_000 + number, "ratio": 9 * 10**6 + number, "p99": 10 + number}[kind],
-        }
+def nanoseconds(moment):
+    whole, fraction = re.fullmatch(r"([^.Z]*)(?:\.(\d+))?Z", moment).groups()
+    return calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) * 10**9 + int((fraction or "").ljust(9, "0"))
 
 
-def text(count):
-    """A rule file."""
-    return "".join(RULE.format(**rule, what=WHAT[rule["kind"]].format(**rule)) for rule in rules(count))
+def firsts_of_fluo(output):
+    """First violating moments by the rule's number."""
+    first = {}
+    for violation in map(json.loads, output.splitlines()):
+        number, at = int(violation["rule"].split("-")[1]), nanoseconds(violation["starts_at"])
+        first[number] = min(at, first.get(number, at))
+    return first
 
 
-def timed(command, stdin=None):
-    started = time.perf_counter()
-    done = subprocess.run(["/usr/bin/time", "-f", "%U %S %M", *command], input=stdin, capture_output=True, text=True, check=False)
-    took = time.perf_counter() - started
-    if done.returncode:
-        sys.exit(f"{command[:3]}: {done.stderr}")
-    user, system, memory = done.stderr.strip().splitlines()[-1].split()
-    return took, float(user) + float(system), int(memory) / 1024, done.stdout.strip()
+def firsts_of_sql(output):
+    return {number: first for number, first in json.loads(output)}
+
+
+def contenders(args, count, reached, folder):
+    """Commands with their inputs, and how to read what they print, by name."""
+    # All minutes that any span's window of five reaches: SQL knows nothing of where the data begins and ends.
+    ends = [int(part) // 60_000 for file in args.store.glob("spans/*/*/*.parquet") for part in file.name.split("-")[:2]]
+    at = lambda minute: time.strftime("%Y-%m-%dT%H:%M:00Z", time.gmtime(minute * 60))
+    path = pathlib.Path(folder, f"{count}-{reached}.yml")
+    path.write_text(shop_rules.text(count, reached))
+    fluo = [args.bin / "fluo", "eval", "--rules", path, "--spans", args.store, "--format", "ndjson",
+            "--from", at(min(ends)), "--to", at(max(ends) + 5)]
+    found = {f"`fluo eval`, {count} rules": (fluo, None, firsts_of_fluo)}
+    for name in args.engines:
+        engine = shop_sql.ENGINES[name]
+        for way in args.ways:
+            if count > args.separate and way == "separate":
+                continue
+            statements = list(WAYS[way](engine, args.store, shop_rules.rules(count, reached)))
+            command = [sys.executable, "-c", engine.program, str(args.store)]
+            found[f"{name}, {count} rules, {way}"] = (command, json.dumps(statements), firsts_of_sql)
+    return found
+
+
+def check(of_count):
+    """Ends the script if a contender's answer is not fluo's."""
+    answers = {name: read(contest.timed(command, stdin).output) for name, (command, stdin, read) in of_count.items()}
+    (fluo, expected), *others = answers.items()
+    if not expected:
+        sys.exit(f"{fluo} finds nothing: nothing can be compared")
+    for name, answer in others:
+        wrong = sorted(number for number in expected.keys() | answer.keys() if expected.get(number) != answer.get(number))
+        if wrong:
+            some = [(number, expected.get(number), answer.get(number)) for number in wrong[:5]]
+            sys.exit(f"{name} does not find what fluo finds: {len(wrong)} of {len(expected)}, such as {some}")
+    print(f"{fluo}: {len(expected)} reached in the check, at the same first moments by all {len(answers)}", flush=True)
 
 
 def main():
-    """Times all contenders in turn, and prints their medians."""
+    """Checks all contenders against each other, times them in turn, and prints their medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bin")
-    parser.add_argument("store")
-    parser.add_argument("--rules", type=int, nargs="+", default=[1, 100, 1000])
+    parser.add_argument("bin", type=pathlib.Path)
+    parser.add_argument("store", type=pathlib.Path)
+    parser.add_argument("--rules", type=int, nargs="+", default=[100, 1000])
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--duckdb", type=int, default=100, help="most rules that DuckDB is asked")
+    parser.add_argument("--engines", nargs="*", choices=shop_sql.ENGINES, default=["DuckDB"])
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--separate", type=int, default=100, help="most rules that are asked in a statement each")
+    parser.add_argument("--reached", action="store_true", help="time rules of which some are reached")
     args = parser.parse_args()
-    bins, store = pathlib.Path(args.bin), pathlib.Path(args.store)
-    files = sorted(map(str, store.glob("spans/*/*/*.parquet")))
+    files = sorted(args.store.glob("spans/*/*/*.parquet"))
+    limit = "bare decode"
+    timed = {limit: ([args.bin / "fluo-bench-decode", "--columns", COLUMNS, *files], None)}
     with tempfile.TemporaryDirectory() as folder:
-        contenders = {"bare decode": ([str(bins / "fluo-bench-decode"), "--columns", COLUMNS, *files], None)}
         for count in args.rules:
-            path = pathlib.Path(folder, f"{count}.yml")
-            path.write_text(text(count))
-            contenders[f"fluo eval, {count} rules"] = (
-                [str(bins / "fluo"), "eval", "--rules", str(path), "--spans", str(store), "--format", "ndjson"], None)
-            if count <= args.duckdb:
-                pattern = f"{store}/spans/*/*/*.parquet"
-                statements = ";".join(STATEMENTS[rule["kind"]].format(files=pattern, **rule) for rule in rules(count))
-                contenders[f"DuckDB, {count} statements"] = ([sys.executable, "-c", DUCKDB], statements)
-        runs = {name: [] for name in contenders}
-        for _ in range(args.runs + 1):
-            for name, (command, stdin) in contenders.items():
-                runs[name].append(timed(command, stdin))
-    # The first run of each warms the file cache.
-    of = lambda name, part: statistics.median(run[part] for run in runs[name][1:])
-    limit = of("bare decode", 0)
-    for name in contenders:
-        print(f"{of(name, 0):8.3f} s wall {of(name, 1):8.3f} s processor {of(name, 2):7.0f} MiB "
-              f"{of(name, 0) / limit:7.2f} x bare decode  {name}: {runs[name][-1][3][:60]}")
+            check(contenders(args, count, True, folder))
+            of_count = contenders(args, count, args.reached, folder)
+            timed |= {name: (command, stdin) for name, (command, stdin, _) in of_count.items()}
+        contest.table(contest.contest(timed, args.runs), limit)
 
 
 if __name__ == "__main__":
