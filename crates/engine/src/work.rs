@@ -44,7 +44,7 @@ impl Budget {
 }
 
 /// Things that are worked on before whoever waits may change its mind.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 64;
 
 /// Does something with each of many things, on all processors. Returns what came of them, in their order.
 pub(crate) async fn each<T: Send, R: Send>(things: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
@@ -76,6 +76,10 @@ fn shared<T: Send, R: Send>(things: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec
             slot.1 = slot.0.take().map(work);
         }
     };
-    thread::scope(|scope| (0..threads).for_each(|_| _ = scope.spawn(one)));
+    // A thread costs more than most things: this one takes its part.
+    thread::scope(|scope| {
+        (1..threads).for_each(|_| _ = scope.spawn(one));
+        one();
+    });
     slots.into_iter().filter_map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner).1).collect()
 }

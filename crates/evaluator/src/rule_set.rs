@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::MAIN_SEPARATOR;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use fluo_alerts::escape::chain;
 use fluo_plan::RulePlan;
@@ -48,6 +48,35 @@ pub struct Known {
     pub hash: String,
     /// A rule file of this rule alone.
     pub text: String,
+}
+
+/// The rules that were loaded last: they are the same from evaluation to evaluation until somebody edits them.
+#[derive(Debug, Default)]
+pub(crate) struct LastLoaded(Mutex<Option<Loaded>>);
+
+#[derive(Debug)]
+struct Loaded {
+    files: Vec<SourceFile>,
+    last_good: BTreeMap<String, String>,
+    rules: Arc<RuleSet>,
+}
+
+impl LastLoaded {
+    /// Loads rule files as [`RuleSet::load`] does.
+    pub(crate) fn load(&self, files: &[SourceFile], last_good: &BTreeMap<String, String>) -> Arc<RuleSet> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(loaded) = &*last
+            && loaded.files == files
+            && loaded.last_good == *last_good
+        {
+            return Arc::clone(&loaded.rules);
+        }
+        let rules = Arc::new(RuleSet::load(files, last_good));
+        let loaded =
+            Loaded { files: files.to_vec(), last_good: last_good.clone(), rules: Arc::clone(&rules) };
+        *last = Some(loaded);
+        rules
+    }
 }
 
 impl RuleSet {

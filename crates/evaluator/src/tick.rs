@@ -106,7 +106,7 @@ pub async fn tick(
         }
         evaluator.panes.open(host.root).await;
         let began = (host.clock)();
-        let rules = RuleSet::load(deployed.rules, &before.rule_files);
+        let rules = evaluator.rules.load(deployed.rules, &before.rule_files);
         let step = catch_up::next(&before, evaluator.settings(), eval_time);
         let inputs = Inputs {
             rules: &rules,
@@ -175,7 +175,7 @@ pub async fn tick(
             (host.evaluated)(&report);
             ticked.reports.push(report);
             ticked.troubles.extend(troubles);
-            ticked.broken_files = rules.errors;
+            ticked.broken_files = rules.errors.clone();
             if step.last {
                 break;
             }

@@ -13,6 +13,7 @@ use fluo_time::TimeRange;
 use super::older::OlderFiles;
 use crate::due::Due;
 use crate::panes::StoredPanes;
+use crate::rule_set::LastLoaded;
 use crate::settings::Settings;
 use crate::span_data::{Holes, SpanData};
 use crate::state::State;
@@ -23,6 +24,7 @@ pub struct Evaluator {
     pub(super) data: SpanData,
     /// Made once: it knows hundreds of functions.
     pub(super) session: SessionContext,
+    pub(crate) rules: LastLoaded,
     /// Sums of earlier evaluations.
     pub(crate) panes: StoredPanes,
     pub(super) renderer: Renderer,
@@ -47,6 +49,7 @@ impl Evaluator {
             settings,
             data,
             session,
+            rules: LastLoaded::default(),
             panes: StoredPanes::default(),
             renderer,
             older: OlderFiles::default(),
