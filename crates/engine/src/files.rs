@@ -175,7 +175,7 @@ impl Files {
 /// The same rows in fewer batches: those of small files put together.
 fn coalesced(batches: Batches, schema: &SchemaRef) -> Batches {
     let coalescer =
-        BatchCoalescer::new(Arc::clone(schema), BATCH).with_biggest_coalesce_batch_size(Some(BATCH / 2));
+        BatchCoalescer::new(Arc::clone(schema), BATCH).with_biggest_coalesce_batch_size(Some(BATCH / 4));
     stream::try_unfold((batches, coalescer), |(mut batches, mut coalescer)| async move {
         loop {
             if let Some(batch) = coalescer.next_completed_batch() {

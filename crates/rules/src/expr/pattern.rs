@@ -1,5 +1,8 @@
 //! Regular expressions of rules: what compiles here compiles wherever a rule is evaluated.
 
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
 use regex::{Regex, RegexBuilder};
 
 /// How large a compiled regular expression may become, in bytes. Below the default of the `regex` crate, so that
@@ -19,8 +22,24 @@ pub fn compile_whole_pattern(pattern: &str) -> Result<Regex, regex::Error> {
     compile(&format!("^(?:{pattern})$")).or_else(|_| compile(&format!("^(?:{pattern}\n)$")))
 }
 
+/// Patterns that are kept compiled.
+const MOST: usize = 256;
+
+/// Compiles a pattern, or takes what was made of it before: it is checked, planned and asked for by rules that are alike,
+/// and takes a millisecond.
 fn compile(pattern: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern).size_limit(PATTERN_SIZE_LIMIT).nest_limit(100).build()
+    static KNOWN: LazyLock<Mutex<HashMap<String, Regex>>> = LazyLock::new(Mutex::default);
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(regex) = known().get(pattern) {
+        return Ok(regex.clone());
+    }
+    let regex = RegexBuilder::new(pattern).size_limit(PATTERN_SIZE_LIMIT).nest_limit(100).build()?;
+    let mut known = known();
+    if known.len() >= MOST {
+        known.clear();
+    }
+    known.insert(pattern.to_owned(), regex.clone());
+    Ok(regex)
 }
 
 /// What is wrong with a pattern, in one line.
