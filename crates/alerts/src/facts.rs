@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use fluo_time::moment;
+use fluo_time::{Nanos, moment};
 
 use crate::escape::plain;
 use crate::notification::{Event, Notification, Told, Untold};
@@ -15,7 +15,7 @@ use crate::value::{human_duration, human_number, significant};
 use crate::violation::{Evidence, Top};
 
 /// Times are shown to the second, and so is how long something lasted.
-const SECOND: i64 = 1_000_000_000;
+const SECOND: i64 = Nanos::SECOND.0;
 
 /// Something that a message says.
 #[derive(Debug, Clone, PartialEq, Eq)]

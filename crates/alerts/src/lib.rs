@@ -6,7 +6,6 @@
 //! | --- | --- |
 //! | [`fingerprint`] | rule name and group key → the alert's identity |
 //! | [`value`] | an aggregate's value → JSON, text for people |
-//! | [`time`] | nanoseconds since the epoch ↔ RFC 3339 |
 //! | [`violation`] | one episode → the line of `fluo eval --format ndjson` |
 //! | [`life_cycle`] | observations → the state of alerts, and what is told of them |
 //! | [`trouble`] | what is wrong with fluo itself → what is told of it, to its all-clear |

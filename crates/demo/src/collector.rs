@@ -8,7 +8,7 @@ use std::io::{self, Write as _};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use fluo_time::moment;
+use fluo_time::{Nanos, moment};
 use opentelemetry_proto::tonic::trace::v1::TracesData;
 use prost::Message as _;
 
@@ -17,8 +17,8 @@ use super::random::Random;
 use super::shop::{GATEWAYS, Gateway};
 use super::trace::Sent;
 
-const MILLISECOND: i64 = 1_000_000;
-const SECOND: i64 = 1_000 * MILLISECOND;
+const MILLISECOND: i64 = Nanos::MILLISECOND.0;
+const SECOND: i64 = Nanos::SECOND.0;
 
 /// The time between two exports of an SDK's batch processor: its default.
 const EXPORT: i64 = 5 * SECOND;

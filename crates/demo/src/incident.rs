@@ -4,10 +4,12 @@
 //! user directory knows: every login that such a pod takes is answered with 401. Some minutes later the right token
 //! is rolled out in the same way.
 
+use fluo_time::Nanos;
+
 use super::shop::Pod;
 use super::shop::Service;
 
-const SECOND: i64 = 1_000_000_000;
+const SECOND: i64 = Nanos::SECOND.0;
 
 /// The length of the story, in minutes.
 pub(crate) const MINUTES: i64 = 16;

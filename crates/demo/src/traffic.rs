@@ -1,12 +1,13 @@
 //! Customers: when they come, and what they do.
 
+use fluo_time::Nanos;
+
 use super::incident::{Incident, MINUTES};
 use super::random::Random;
 use super::requests::{self, Login};
 use super::trace::{Sent, Trace};
 
-const MILLISECOND: i64 = 1_000_000;
-const SECOND: i64 = 1_000 * MILLISECOND;
+const SECOND: i64 = Nanos::SECOND.0;
 
 /// All spans of the story, by the request that made them.
 pub(crate) fn traffic(start: i64, incident: Incident, random: &mut Random) -> Vec<Sent> {

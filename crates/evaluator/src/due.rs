@@ -6,13 +6,13 @@
 
 use fluo_alerts::life_cycle::RuleState;
 use fluo_alerts::life_cycle::segment::runs;
-use fluo_time::TimeRange;
 use fluo_time::range::{joined, without};
+use fluo_time::{Nanos, TimeRange};
 
 use crate::span_data::Holes;
 
 /// The smallest cell: a minute.
-const MINUTE: i64 = 60_000_000_000;
+const MINUTE: i64 = Nanos::MINUTE.0;
 
 /// What decides which moments of a rule are due.
 #[derive(Debug, Clone, Copy)]

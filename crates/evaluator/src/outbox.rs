@@ -6,6 +6,7 @@ use std::time::Duration;
 use fluo_alerts::notification::{Id, Notification};
 use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_sinks::{Routed, SinkError};
+use fluo_time::Nanos;
 use futures::future::join_all;
 
 use crate::error::TickError;
@@ -27,18 +28,18 @@ pub struct Delivered {
 }
 
 /// How long whoever committed a notification has to send it, in nanoseconds.
-pub(crate) const LEASE: i64 = 60_000_000_000;
+pub(crate) const LEASE: i64 = Nanos::MINUTE.0;
 
 /// What is left of a lease when nothing new is begun under it: the slowest sink needs less.
-const MARGIN: i64 = 20_000_000_000;
+const MARGIN: i64 = 20 * Nanos::SECOND.0;
 
 /// The first distance to another try; it doubles up to the longest: a pager that works again is not to be left alone
 /// for long.
-const FIRST_RETRY: i64 = 30_000_000_000;
-const LONGEST_RETRY: i64 = 5 * 60 * 1_000_000_000;
+const FIRST_RETRY: i64 = 30 * Nanos::SECOND.0;
+const LONGEST_RETRY: i64 = 5 * Nanos::MINUTE.0;
 
 /// The longest time for which a sink may ask to be left alone, in nanoseconds.
-const LONGEST_ASKED: i64 = 3_600_000_000_000;
+const LONGEST_ASKED: i64 = Nanos::HOUR.0;
 
 /// A sink that failed so often in a row is reported.
 const REPORT_AFTER: u32 = 3;

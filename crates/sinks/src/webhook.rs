@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fluo_alerts::notification::Notification;
+use fluo_time::Nanos;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
@@ -28,8 +29,6 @@ const MIN_KEY: usize = 24;
 
 /// What a key may begin with.
 const KEY_PREFIX: &str = "whsec_";
-
-const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
 /// A key that bodies are signed with.
 pub(crate) struct SigningKey(Vec<u8>);
@@ -84,7 +83,7 @@ impl Sink for Webhook {
         let body = fit(notification, MAX_BODY, |n, _| serde_json::to_string(n).unwrap_or_default())
             .map_err(|error| self.endpoint.refused(&error.to_string()))?;
         let id = notification.id.to_string();
-        let timestamp = at.div_euclid(NANOS_PER_SECOND).to_string();
+        let timestamp = at.div_euclid(Nanos::SECOND.0).to_string();
         let content = format!("{id}.{timestamp}.{body}");
         // A key of any length makes an HMAC.
         let signatures: Vec<_> = self.keys.iter().filter_map(|key| key.sign(&content)).collect();

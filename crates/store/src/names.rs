@@ -16,14 +16,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use fluo_time::Nanos;
 use jiff::Timestamp;
 use object_store::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::error::StoreError;
 
-const NS_PER_MS: i64 = 1_000_000;
-const MS_PER_HOUR: i64 = 3_600_000;
+const MS_PER_HOUR: i64 = Nanos::HOUR.0 / Nanos::MILLISECOND.0;
 
 /// What the name of a data file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,8 +61,8 @@ impl DataFileName {
         if first < 0 {
             return Err(StoreError::EndOutOfRange { end_ns: first });
         }
-        let max_end_ms = last / NS_PER_MS + i64::from(last % NS_PER_MS > 0);
-        let min_end_ms = first / NS_PER_MS;
+        let max_end_ms = last / Nanos::MILLISECOND.0 + i64::from(last % Nanos::MILLISECOND.0 > 0);
+        let min_end_ms = first / Nanos::MILLISECOND.0;
         Ok(Self { min_end_ms, max_end_ms, rows, content, layout, decoder, compacted: None })
     }
 
@@ -100,7 +100,8 @@ impl DataFileName {
 
     /// The nanoseconds since the epoch within which its spans ended.
     pub fn ends_ns(&self) -> RangeInclusive<i64> {
-        self.min_end_ms.saturating_mul(NS_PER_MS)..=self.max_end_ms.saturating_mul(NS_PER_MS)
+        self.min_end_ms.saturating_mul(Nanos::MILLISECOND.0)
+            ..=self.max_end_ms.saturating_mul(Nanos::MILLISECOND.0)
     }
 
     /// The hour in which its spans ended.
@@ -146,7 +147,7 @@ pub struct Hour(pub i64);
 impl Hour {
     /// The hour of a moment in nanoseconds since the epoch.
     pub fn of_ns(ns: i64) -> Self {
-        Self(ns.div_euclid(MS_PER_HOUR * NS_PER_MS))
+        Self(ns.div_euclid(Nanos::HOUR.0))
     }
 
     /// The folder of the hour: `date=2026-11-22/hour=11`.
@@ -172,13 +173,13 @@ impl Hour {
 
     /// The first moment after it, in nanoseconds since the epoch.
     pub fn end_ns(self) -> i64 {
-        self.0.saturating_add(1).saturating_mul(MS_PER_HOUR * NS_PER_MS)
+        self.0.saturating_add(1).saturating_mul(Nanos::HOUR.0)
     }
 
     /// The nanoseconds since the epoch that lie in it.
     pub fn ends_ns(self) -> RangeInclusive<i64> {
-        let start = self.0.saturating_mul(MS_PER_HOUR * NS_PER_MS);
-        start..=start.saturating_add(MS_PER_HOUR * NS_PER_MS - 1)
+        let start = self.0.saturating_mul(Nanos::HOUR.0);
+        start..=start.saturating_add(Nanos::HOUR.0 - 1)
     }
 
     /// The folder of the hour's day: `date=2026-11-22`.

@@ -9,24 +9,25 @@
 //! Names and bytes are functions of what was committed, so that who writes them again after a crash writes the same
 //! (I2): with [`put_if_absent`](crate::put_if_absent).
 
+use fluo_time::Nanos;
+
 mod evaluations;
 mod violations;
 
 pub use evaluations::{evaluation_object, last_evaluation, read_evaluations};
 pub use violations::{ViolationRow, read_violations, violation_objects};
 
-const NS_PER_MS: i64 = 1_000_000;
-
 /// The name of a file of records, without its extension.
 fn stem(eval_time_ns: i64, generation: u64) -> String {
-    format!("{:013}-{generation}", eval_time_ns.div_euclid(NS_PER_MS))
+    format!("{:013}-{generation}", eval_time_ns.div_euclid(Nanos::MILLISECOND.0))
 }
 
 /// Reads what [`stem`] wrote: `eval_time` in milliseconds, and generation. `None` for every other text.
 fn parse_stem(text: &str) -> Option<(i64, u64)> {
     let (millis, generation) = text.rsplit_once('-')?;
     let (millis, generation) = (millis.parse().ok()?, generation.parse().ok()?);
-    (stem(i64::checked_mul(millis, NS_PER_MS)?, generation) == text).then_some((millis, generation))
+    (stem(i64::checked_mul(millis, Nanos::MILLISECOND.0)?, generation) == text)
+        .then_some((millis, generation))
 }
 
 #[cfg(test)]
@@ -43,7 +44,7 @@ mod tests {
         ];
         for (eval_time, generation, expected) in cases {
             assert_eq!(stem(eval_time, generation), expected);
-            assert_eq!(parse_stem(expected), Some((eval_time.div_euclid(NS_PER_MS), generation)));
+            assert_eq!(parse_stem(expected), Some((eval_time.div_euclid(Nanos::MILLISECOND.0), generation)));
         }
         for other in
             ["", "1-1", "1795345560000", "1795345560000-042", "+795345560000-42", "1795345560000--1", "a-b"]

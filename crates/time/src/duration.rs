@@ -15,6 +15,8 @@ pub use meant::with_unit;
 pub struct Nanos(pub i64);
 
 impl Nanos {
+    /// One millisecond.
+    pub const MILLISECOND: Self = Self(1_000_000);
     /// One second.
     pub const SECOND: Self = Self(1_000_000_000);
     /// One minute.

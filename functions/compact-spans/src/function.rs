@@ -7,19 +7,20 @@ use fluo_runtime::metrics::{Metric, Unit, emit};
 use fluo_runtime::{Environment, EnvironmentError, Invocation};
 use fluo_store::compaction::{Compacted, HourReport, Options, Sizes, compact};
 use fluo_store::{Hour, Root, StoreError, open_root};
+use fluo_time::Nanos;
 use object_store::path::Path;
 use serde_json::{Value, json};
 
 /// The end of an invocation in which nothing more is begun, in nanoseconds: one file takes less, and work that is cut off
 /// all the same is done again.
-const MARGIN: i64 = 180_000_000_000;
+const MARGIN: i64 = 3 * Nanos::MINUTE.0;
 
 /// The part of an invocation that the margin takes at most: a function whose time limit is short works, too.
 const MARGIN_SHARE: i64 = 4;
 
 /// The reach of a run into the past, in nanoseconds: three days. What an outage of the function leaves further back is
 /// for `fluo compact`.
-const REACH: i64 = 3 * 24 * 3_600_000_000_000;
+const REACH: i64 = 3 * Nanos::DAY.0;
 
 /// The function, between its invocations.
 pub struct CompactSpans {

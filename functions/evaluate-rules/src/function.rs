@@ -13,7 +13,7 @@ use fluo_runtime::metrics::{Metric, Unit, emit};
 use fluo_runtime::{Environment, EnvironmentError, Invocation, aws};
 use fluo_sinks::{Routed, route_all};
 use fluo_store::{Root, StoreError, open_root};
-use fluo_time::moment;
+use fluo_time::{Nanos, moment};
 use serde_json::{Value, json};
 
 use crate::configuration::{configuration, rules, topic};
@@ -22,10 +22,10 @@ use crate::subscribers::Subscribers;
 
 /// What is left of an invocation when nothing more is begun, in nanoseconds: a chunk of a catch-up takes less, and what
 /// is cut off all the same is done again.
-const MARGIN: i64 = 20_000_000_000;
+const MARGIN: i64 = 20 * Nanos::SECOND.0;
 
 /// The time between two counts of the topic's subscribers, in nanoseconds.
-const COUNTED_EVERY: i64 = 5 * 60 * 1_000_000_000;
+const COUNTED_EVERY: i64 = 5 * Nanos::MINUTE.0;
 
 /// The part of its memory in which the function keeps data files, for its next rules and invocations.
 const KEPT_SHARE: u64 = 4;

@@ -12,6 +12,7 @@ use fluo_runtime::s3_event::written_objects;
 use fluo_runtime::{Environment, EnvironmentError, Invocation, aws};
 use fluo_spans::layout::Layout;
 use fluo_store::{IngestOptions, Root, StoreError, open_root};
+use fluo_time::Nanos;
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
@@ -23,7 +24,7 @@ use crate::raw::RawObjects;
 const AT_ONCE: usize = 2;
 
 /// What is left of an invocation when nothing more is begun, in nanoseconds: a large object takes less.
-const MARGIN: i64 = 10_000_000_000;
+const MARGIN: i64 = 10 * Nanos::SECOND.0;
 
 /// The part of an invocation that the margin takes at most: a function whose time limit is short works, too.
 const MARGIN_SHARE: i64 = 4;

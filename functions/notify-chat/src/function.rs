@@ -10,6 +10,7 @@ use fluo_runtime::log::{Level, line};
 use fluo_runtime::metrics::{Unit, emit};
 use fluo_runtime::{Environment, EnvironmentError, Invocation};
 use fluo_store::{StoreError, open_root};
+use fluo_time::Nanos;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -21,7 +22,7 @@ use crate::receivers::{Receivers, ReceiversError};
 use crate::secrets::{SecretSource, source};
 
 /// What is left of an invocation when nothing more is begun, in nanoseconds: the store's timeout, and the answer.
-const MARGIN: i64 = 5_000_000_000;
+const MARGIN: i64 = 5 * Nanos::SECOND.0;
 
 /// The function, between its invocations.
 pub struct NotifyChat {

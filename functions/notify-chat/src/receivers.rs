@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use fluo_runtime::Environment;
 use fluo_sinks::{ConfigError, Routed, SinkConfig, route_all};
+use fluo_time::Nanos;
 use tokio::sync::Mutex;
 
 use crate::secrets::{SecretSource, Secrets, SecretsError};
 
 /// How long secrets are used without asking again, in nanoseconds.
-pub const MAX_AGE: i64 = 5 * 60 * 1_000_000_000;
+pub const MAX_AGE: i64 = 5 * Nanos::MINUTE.0;
 
 /// What the way to a service is asked for besides secrets, and is none.
 const PROXY: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"];

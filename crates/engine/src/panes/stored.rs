@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use fluo_time::Nanos;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -22,7 +23,7 @@ use crate::summary::Summary;
 const FORM: &str = concat!("fluo.panes/v1 ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// Windows longer than this, in nanoseconds, have panes that are stored. What shorter ones need is read as fast.
-const SHORT: i64 = 600_000_000_000;
+const SHORT: i64 = 10 * Nanos::MINUTE.0;
 
 /// Bytes of panes that are stored at most: of more, what is read instead is no dearer.
 const MOST_BYTES: usize = 256 << 20;

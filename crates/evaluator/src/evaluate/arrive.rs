@@ -109,7 +109,7 @@ impl Evaluator {
         Ok(Files { hours, arrived: joined(arrived), all, new, uncounted, older: Vec::new() })
     }
 
-    /// Returns whether nothing arrives.
+    /// Returns the trouble that nothing arrives, where that is so.
     pub(super) fn stale(&self, state: &State, eval_time: i64) -> Option<Wrong> {
         let Pipeline { arrived_at, began_at, newest_end, .. } = state.pipeline;
         let since = arrived_at.max(began_at);

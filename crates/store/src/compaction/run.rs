@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use fluo_time::Nanos;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{Error, ObjectStore};
@@ -20,8 +21,6 @@ use crate::found::{Found, listed};
 use crate::list::{folders_of_days, partition};
 use crate::names::{DataFileName, Hour};
 use crate::root::Root;
-
-const NS_PER_MS: i64 = 1_000_000;
 
 /// The most times that a run begins an hour anew because another run was faster.
 const TRIES: u32 = 5;
@@ -230,7 +229,7 @@ impl Work<'_> {
             }
             return Ok(false);
         }
-        let now_ms = self.options.now_ns.div_euclid(NS_PER_MS);
+        let now_ms = self.options.now_ns.div_euclid(Nanos::MILLISECOND.0);
         let find =
             |sidecars: &Sidecars| leftovers(&found, sidecars.current.as_ref(), sidecars.generation, now_ms);
         let mut left = find(&sidecars);
@@ -309,7 +308,7 @@ impl Work<'_> {
                     return Ok(Turn::Again);
                 }
             };
-            let now_ms = self.options.now_ns.div_euclid(NS_PER_MS);
+            let now_ms = self.options.now_ns.div_euclid(Nanos::MILLISECOND.0);
             let output = write_output(self.root, &self.folder, &portion, &merged, now_ms).await?;
             outputs.push(output);
             let sidecar = Sidecar::new(generation, outputs);

@@ -15,8 +15,9 @@ use fluo_spans::identity::dedupe;
 use fluo_spans::layout::Layout;
 use fluo_spans::span::Span;
 use fluo_spans::{Batch, Mended, MendedSpans, SetAside};
+use fluo_time::Nanos;
 
-use super::written::{NS_PER_MS, Written};
+use super::written::Written;
 use crate::counts::FileCounts;
 use crate::error::StoreError;
 use crate::names::{Content, DataFileName, Hour};
@@ -256,7 +257,7 @@ impl<'l> DataFiles<'l> {
             });
         }
         if files.is_empty() && !set_aside.is_empty() {
-            let at_ns = self.written.at_ms(0).saturating_mul(NS_PER_MS);
+            let at_ns = self.written.at_ms(0).saturating_mul(Nanos::MILLISECOND.0);
             let counts = FileCounts::new(set_aside, &Mended::default());
             let parquet = Bytes::from(SpanFileWriter::new(layout, packing).finish(&counts, true)?);
             let (late, mended, set_aside) = (0, Mended::default(), set_aside.clone());

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fluo_spans::decode::DECODER_VERSION;
+use fluo_time::Nanos;
 use object_store::ObjectStoreExt;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::written::NS_PER_MS;
 use super::*;
 use crate::counts::FileCounts;
 use crate::file_schema::Schemas;
@@ -20,7 +20,7 @@ use crate::read_back::read_back;
 
 /// 2026-11-22T11:00:00Z
 const HOUR_START_NS: i64 = 1_795_345_200_000_000_000;
-const INGESTED_AT_MS: i64 = HOUR_START_NS / NS_PER_MS + 60_000;
+const INGESTED_AT_MS: i64 = HOUR_START_NS / Nanos::MILLISECOND.0 + 60_000;
 
 /// One OTLP JSON request with a span for each (number, end after the hour's start in nanoseconds).
 fn request(spans: &[(u64, i64)]) -> Bytes {
@@ -168,7 +168,7 @@ async fn a_file_that_a_power_failure_cut_off_is_replaced() {
 async fn what_cannot_be_placed_is_set_aside_and_told_in_the_last_file() {
     let store = InMemory::new();
     let ten_minutes = 600_000_000_000;
-    let latest = INGESTED_AT_MS * NS_PER_MS - HOUR_START_NS + ten_minutes;
+    let latest = INGESTED_AT_MS * Nanos::MILLISECOND.0 - HOUR_START_NS + ten_minutes;
     let raw = request(&[(0, 5), (3, -1), (1, latest), (2, latest + 1)]);
     let ingested = ingest(&store, raw, INGESTED_AT_MS).await.unwrap();
     assert_eq!(ingested.spans, 2);
@@ -239,12 +239,17 @@ async fn a_files_modification_time_is_believed_unless_it_lies_before_the_newest_
     let now_ms = INGESTED_AT_MS + 100 * 3_600_000;
     for (scenario, modified_ms, offset, expected) in [
         ("a file that was written then", INGESTED_AT_MS, 5, INGESTED_AT_MS),
-        ("in the same millisecond", HOUR_START_NS / NS_PER_MS, 999_999, HOUR_START_NS / NS_PER_MS),
+        (
+            "in the same millisecond",
+            HOUR_START_NS / Nanos::MILLISECOND.0,
+            999_999,
+            HOUR_START_NS / Nanos::MILLISECOND.0,
+        ),
         ("a file from an archive", 315_532_800_000, 5, now_ms),
         (
             "a clock that ran ahead",
             INGESTED_AT_MS,
-            INGESTED_AT_MS * NS_PER_MS - HOUR_START_NS + NS_PER_MS,
+            INGESTED_AT_MS * Nanos::MILLISECOND.0 - HOUR_START_NS + Nanos::MILLISECOND.0,
             now_ms,
         ),
     ] {
@@ -256,7 +261,7 @@ async fn a_files_modification_time_is_believed_unless_it_lies_before_the_newest_
         let file = opened(&store, file).await;
         assert_eq!(file.ingested_at_ms, Some(expected), "{scenario}");
     }
-    let far = Written::File { modified_ms: 0, now_ms: HOUR_START_NS / NS_PER_MS };
+    let far = Written::File { modified_ms: 0, now_ms: HOUR_START_NS / Nanos::MILLISECOND.0 };
     let ingested =
         ingest_written(&InMemory::new(), request(&[(1, 0), (2, 600_000_000_001)]), far).await.unwrap();
     assert_eq!(ingested.set_aside.in_words(), "1 × end time in the future");

@@ -1,7 +1,6 @@
 //! When an object was written: what may be in it, and since when it counts.
 
-/// Nanoseconds of a millisecond.
-pub(super) const NS_PER_MS: i64 = 1_000_000;
+use fluo_time::Nanos;
 
 /// When an object was written, in milliseconds since the epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,13 +24,14 @@ impl Written {
             Self::At(ms) => ms,
             Self::File { modified_ms, now_ms } => modified_ms.max(now_ms),
         };
-        latest.saturating_mul(NS_PER_MS).saturating_add(max_future_ns)
+        latest.saturating_mul(Nanos::MILLISECOND.0).saturating_add(max_future_ns)
     }
 
     /// When it was written, given the newest end in it in nanoseconds.
     pub(super) fn at_ms(self, newest_end_ns: i64) -> i64 {
+        let newest_ms = newest_end_ns.div_euclid(Nanos::MILLISECOND.0);
         match self {
-            Self::File { modified_ms, now_ms } if newest_end_ns.div_euclid(NS_PER_MS) > modified_ms => now_ms,
+            Self::File { modified_ms, now_ms } if newest_ms > modified_ms => now_ms,
             Self::At(ms) | Self::File { modified_ms: ms, .. } => ms,
         }
     }

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use bytes::Bytes;
+use fluo_time::Nanos;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
@@ -10,7 +11,7 @@ use object_store::path::Path;
 use crate::error::StoreError;
 use crate::list::folders_of_days;
 use crate::names::Hour;
-use crate::records::{NS_PER_MS, parse_stem, stem};
+use crate::records::{parse_stem, stem};
 use crate::root::Root;
 
 const EVALUATIONS: &str = "evaluations";
@@ -37,7 +38,7 @@ pub fn evaluation_object(line: &str, eval_time_ns: i64, generation: u64) -> (Pat
 pub async fn read_evaluations(root: &Root, from_ns: i64, to_ns: i64) -> Result<Vec<String>, StoreError> {
     let folder = root.at(&Path::from(EVALUATIONS));
     let (store, days) = (root.store.as_ref(), Hour::of_ns(from_ns)..=Hour::of_ns(to_ns));
-    let millis = from_ns.div_euclid(NS_PER_MS)..=to_ns.div_euclid(NS_PER_MS);
+    let millis = from_ns.div_euclid(Nanos::MILLISECOND.0)..=to_ns.div_euclid(Nanos::MILLISECOND.0);
     let folders = folders_of_days(store, &folder, days).await?;
     let mut found: Vec<((i64, u64), Path)> = stream::iter(folders)
         .map(|day| records_in(root, day, millis.clone()))
@@ -67,11 +68,11 @@ pub async fn read_evaluations(root: &Root, from_ns: i64, to_ns: i64) -> Result<V
 pub async fn last_evaluation(root: &Root, ns: i64) -> Result<Option<i64>, StoreError> {
     let folder = root.at(&Path::from(EVALUATIONS));
     let days = Hour::of_ns(0)..=Hour::of_ns(ns);
-    let until = i64::MIN..=ns.div_euclid(NS_PER_MS);
+    let until = i64::MIN..=ns.div_euclid(Nanos::MILLISECOND.0);
     for day in folders_of_days(root.store.as_ref(), &folder, days).await?.into_iter().rev() {
         let records = records_in(root, day, until.clone()).await?;
         if let Some(last) = records.iter().map(|((at, _), _)| *at).max() {
-            return Ok(Some(last.saturating_mul(NS_PER_MS)));
+            return Ok(Some(last.saturating_mul(Nanos::MILLISECOND.0)));
         }
     }
     Ok(None)
