@@ -72,7 +72,8 @@ pub(crate) async fn run(args: &Test) -> Result<Status, Failure> {
         runs.push(Run { file: tests.file.to_string(), verdicts: Vec::new() });
     }
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut verdicts = stream::iter(cases).map(Case::verdict).buffered(threads);
+    // Verdicts come in order: more than one a thread, so that none waits for a test that takes long.
+    let mut verdicts = stream::iter(cases).map(Case::verdict).buffered(4 * threads);
     while let Some((run, verdict)) = verdicts.try_next().await? {
         runs[run].verdicts.push(verdict);
     }
