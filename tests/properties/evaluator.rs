@@ -89,7 +89,7 @@ async fn evaluated(rule: &Rule, files: &[Vec<Span>], course: &Course) -> (Replay
     let live = Live { store: Arc::clone(&root.store), spans: folder };
     let data = SpanData::new(root);
     let evaluator = Evaluator::new(settings, data);
-    let known = Known { rule: Arc::new(rule.clone()), hash: "hash".to_owned(), text: String::new() };
+    let known = Known::new(rule.clone(), String::new());
     let rules = RuleSet { rules: [(rule.name.clone(), known)].into(), whole: true, ..RuleSet::default() };
     let arrivals = Scheduled { live, arrival };
     let last = times[times.len() - 1];

@@ -50,6 +50,15 @@ pub struct Known {
     pub text: String,
 }
 
+impl Known {
+    /// A rule, planned. `text`: a rule file of it alone.
+    pub fn new(rule: Rule, text: String) -> Self {
+        let (hash, rule) = (rule.source.hash.clone(), Arc::new(rule));
+        let plan = RulePlan::new(Arc::clone(&rule)).map(Arc::new).map_err(|error| chain(&error));
+        Self { rule, plan, hash, text }
+    }
+}
+
 /// The rules that were loaded last: they are the same from evaluation to evaluation until somebody edits them.
 #[derive(Debug, Default)]
 pub(crate) struct LastLoaded(Mutex<Option<Loaded>>);
@@ -130,9 +139,7 @@ impl RuleSet {
         }
         let rules: Vec<Rule> = loaded.rules.into_iter().filter(|rule| rule.enabled).collect();
         for (text, rule) in standalone_all(&rules).into_iter().zip(rules) {
-            let (rule, hash) = (Arc::new(rule.clone()), rule.source.hash.clone());
-            let plan = RulePlan::new(Arc::clone(&rule)).map(Arc::new).map_err(|error| chain(&error));
-            set.rules.insert(rule.name.clone(), Known { rule, plan, hash, text });
+            set.rules.insert(rule.name.clone(), Known::new(rule, text));
         }
         set
     }
