@@ -30,10 +30,10 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 
 use crate::error::EngineError;
 use crate::pages::Sought;
-use crate::pass::Truth;
 use crate::repeated::{Marks, Seen};
 use crate::scan::Columns;
 use crate::source::SpanSource;
+use crate::truth::Truth;
 
 /// Spans of which there may be copies.
 #[derive(Debug, Default)]

@@ -9,8 +9,8 @@ use fluo_plan::evidence::{Guilt, Part, Question};
 
 use crate::error::EngineError;
 use crate::inputs::{Input, inputs};
-use crate::judge::Values;
 use crate::rows::{Id, Rows};
+use crate::summary::Values;
 
 /// Matched rows, as what they are to the rule's aggregates.
 pub(crate) struct Parts<'a> {

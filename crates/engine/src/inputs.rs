@@ -9,7 +9,7 @@ use fluo_plan::RulePlan;
 use fluo_plan::evidence::Part;
 
 use crate::error::EngineError;
-use crate::pass::row;
+use crate::rows::row;
 use crate::summary::Summary;
 
 /// The input of an aggregate from each row.

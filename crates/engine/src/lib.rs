@@ -6,6 +6,7 @@
 //! | [`source`] | data files, decoded spans → spans, by layout |
 //! | `scan`, `files`, `file_cache`, `pages` | a source → batches of the columns that somebody needs |
 //! | `copies`, `repeated` | a source → which of its rows may be copies of one another |
+//! | `expressions`, `truth` | what rules ask of rows → in the form in which batches are put to it; for which it is so |
 //! | `pass` | batches, all rules → each rule's sums by group and cell, or its rows |
 //! | [`summary`] | what an aggregate takes of spans → its value |
 //! | [`mod@judge`] | rules, source, moments → violations |
@@ -23,6 +24,7 @@ mod copies;
 mod episodes;
 pub mod error;
 mod evidence;
+mod expressions;
 pub mod faults;
 mod file_cache;
 mod files;
@@ -40,14 +42,14 @@ mod session;
 pub mod source;
 pub mod summary;
 mod top;
+mod truth;
 mod work;
 
 pub use datafusion::prelude::SessionContext;
 pub use error::EngineError;
 pub use faults::{LeftOut, Tried, tried, without_faulty};
 pub use judge::{
-    Asked, Judged, Observed, Outcome, Point, Range, Summing, Telling, Values, evaluate, judge, moments,
-    series,
+    Asked, Judged, Observed, Outcome, Point, Range, Summing, Telling, evaluate, judge, moments, series,
 };
 pub use open::{DataFiles, Opened};
 pub use panes::{Contents, Known, Panes, StoredPanesError};

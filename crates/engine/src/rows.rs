@@ -14,7 +14,30 @@ use fluo_time::TimeRange;
 use fluo_time::range::contain;
 
 use crate::error::EngineError;
-use crate::pass::row;
+
+/// Columns of rows.
+pub(crate) mod row {
+    /// End of the span in nanoseconds since the epoch (`Int64`).
+    pub(crate) const END: &str = "end_ns";
+
+    /// Text of the group key's `at`th entry.
+    pub(crate) fn group(at: usize) -> String {
+        format!("group_{at}")
+    }
+
+    /// The input of the `at`th aggregate: null where the span takes no part; no column where every span is counted.
+    pub(crate) fn input(at: usize) -> String {
+        format!("input_{at}")
+    }
+
+    /// Of a contested span, the place of the copy among the contested ones plus 1; else 0 (`UInt32`).
+    pub(crate) const COPY: &str = "copy";
+
+    /// Text of the `at`th key of which the commonest values are told.
+    pub(crate) fn top(at: usize) -> String {
+        format!("top_{at}")
+    }
+}
 
 /// A group key's values, in the order of `group_by`.
 pub(crate) type Group = Vec<Option<String>>;

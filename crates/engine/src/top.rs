@@ -9,7 +9,7 @@ use fluo_alerts::violation::{Top, TopValue};
 use fluo_rules::rule::Rule;
 
 use crate::error::EngineError;
-use crate::pass::row;
+use crate::rows::row;
 
 /// The largest number of values that are told of a key.
 const TOLD: usize = 5;

@@ -180,6 +180,23 @@ mod tests {
     }
 
     #[test]
+    fn rules_are_loaded_anew_when_a_file_or_a_last_good_text_is_another() {
+        let rule = |limit: u8| {
+            SourceFile::new("a.yml", format!("- {{name: a, span: {{}}, condition: count > {limit}}}"))
+        };
+        let (last, none) = (LastLoaded::default(), BTreeMap::new());
+        let first = last.load(&[rule(5)], &none);
+        assert!(Arc::ptr_eq(&first, &last.load(&[rule(5)], &none)), "nobody edited it");
+        let edited = last.load(&[rule(6)], &none);
+        assert_ne!(first.rules["a"].hash, edited.rules["a"].hash);
+        let broken = [SourceFile::unread("a.yml", "not readable")];
+        assert!(last.load(&broken, &none).rules.is_empty());
+        let good =
+            BTreeMap::from([("a.yml".to_owned(), "- {name: a, span: {}, condition: count > 7}".to_owned())]);
+        assert_eq!(last.load(&broken, &good).rules["a"].rule.condition.text, "count > 7");
+    }
+
+    #[test]
     fn rules_below_a_folder_that_cannot_be_read_go_on_at_their_last_good_texts() {
         let last_good = texts(&[("rules/a.yml", A), ("rules/eu/b.yml", B)]);
         let a = || SourceFile::new("rules/a.yml", A);

@@ -5,15 +5,13 @@ use std::collections::BTreeSet;
 use datafusion::logical_expr::utils::split_conjunction_owned;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, ident, lit};
 use fluo_rules::field::{Field, Intrinsic};
-use fluo_rules::rule::AggregateFunction;
+use fluo_rules::rule::{Aggregate, AggregateFunction, Rule};
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
-use fluo_time::Nanos;
 
 use crate::error::PlanError;
 use crate::fields::Fields;
 use crate::form::Form;
-use crate::rule_plan::RulePlan;
 
 /// The expressions that a rule needs of each span.
 #[derive(Debug, Clone)]
@@ -22,7 +20,7 @@ pub struct Projection {
     pub selector: Vec<Expr>,
     /// Texts of the group keys.
     pub groups: Vec<Expr>,
-    /// The inputs of the aggregates, in the order of [`RulePlan::aggregates`].
+    /// The inputs of the aggregates, in the order of [`crate::RulePlan::aggregates`].
     pub inputs: Vec<Input>,
     /// Texts of the keys of which the commonest values are told.
     pub top: Vec<Expr>,
@@ -59,7 +57,7 @@ pub fn is_duration(field: &Field) -> bool {
 }
 
 impl Value {
-    fn expr(&self) -> &Expr {
+    pub(crate) fn expr(&self) -> &Expr {
         match self {
             Self::Nanos(expr) | Self::Number(expr) | Self::Text(expr) => expr,
         }
@@ -67,11 +65,10 @@ impl Value {
 }
 
 impl Projection {
-    /// Of a rule, in files of a layout.
-    pub(crate) fn of(plan: &RulePlan, layout: &Layout) -> Result<Self, PlanError> {
-        let rule = plan.rule();
+    /// Of a rule with these aggregates, in files of a layout.
+    pub(crate) fn of(rule: &Rule, aggregates: &[Aggregate], layout: &Layout) -> Result<Self, PlanError> {
         let fields = Fields { layout, conventions: rule.conventions, form: Form::Functions };
-        let inputs = plan.aggregates().map(|aggregate| {
+        let inputs = aggregates.iter().map(|aggregate| {
             let filter = aggregate.filter.as_ref().map(|filter| fields.filter(filter)).transpose()?;
             let value = aggregate.function.field().map(|field| match aggregate.function {
                 AggregateFunction::CountDistinct(_) => Value::Text(fields.text(field)),
@@ -86,32 +83,6 @@ impl Projection {
             inputs: inputs.collect::<Result<_, PlanError>>()?,
             top: rule.top.iter().map(|key| fields.text(&key.field)).collect(),
         })
-    }
-
-    /// Tells people, line by line, what is read, selected and summed up.
-    pub fn describe(&self, plan: &RulePlan) -> String {
-        let mut columns: BTreeSet<String> = self
-            .expressions()
-            .flat_map(|expr| expr.column_refs().into_iter().map(|column| column.name.clone()))
-            .collect();
-        columns.insert(columns::END_TIME.to_owned());
-        let mut lines = vec![format!("columns: {}", columns.into_iter().collect::<Vec<_>>().join(", "))];
-        lines.extend(self.selector.iter().map(|expr| format!("selected: {expr}")));
-        let keys = plan.rule().group_by.iter().zip(&self.groups);
-        lines.extend(keys.map(|(key, expr)| format!("group {}: {expr}", key.key)));
-        for (aggregate, Input { filter, value }) in plan.aggregates().zip(&self.inputs) {
-            let value =
-                value.as_ref().map_or_else(|| "every span".to_owned(), |value| value.expr().to_string());
-            let filter: Vec<String> = filter.iter().map(|expr| format!(", where {expr}")).collect();
-            lines.push(format!("sum {}: {value}{}", aggregate.name, filter.concat()));
-        }
-        let (window, gap) = (plan.rule().window, plan.gap());
-        lines.push(if plan.judging().is_exact() {
-            format!("windows: of {window}, one that ends with each selected span")
-        } else {
-            format!("windows: of {window}, one every {gap}, of panes of {}", Nanos(plan.pane()))
-        });
-        lines.join("\n")
     }
 
     /// The services of the spans that it selects; `None` where they may be of any.

@@ -2,15 +2,17 @@
 //!
 //! [`Projection`]: crate::Projection
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use fluo_rules::rule::{Aggregate, Rule};
 use fluo_spans::layout::Layout;
+use fluo_spans::schema::columns;
 use fluo_time::Nanos;
 
 use crate::direction::Judging;
 use crate::error::PlanError;
-use crate::project::Projection;
+use crate::project::{Input, Projection};
 
 /// A rule that has been planned.
 #[derive(Debug, Clone)]
@@ -91,9 +93,35 @@ impl RulePlan {
         {
             return Ok(Arc::clone(projection));
         }
-        let projection = Arc::new(Projection::of(self, layout)?);
+        let projection = Arc::new(Projection::of(&self.rule, &self.aggregates, layout)?);
         let (known, first) = self.projection.get_or_init(|| (layout.clone(), Arc::clone(&projection)));
         Ok(if known == layout { Arc::clone(first) } else { projection })
+    }
+
+    /// Tells people, line by line, what is read, selected and summed up.
+    pub fn describe(&self, projection: &Projection) -> String {
+        let mut columns: BTreeSet<String> = projection
+            .expressions()
+            .flat_map(|expr| expr.column_refs().into_iter().map(|column| column.name.clone()))
+            .collect();
+        columns.insert(columns::END_TIME.to_owned());
+        let mut lines = vec![format!("columns: {}", columns.into_iter().collect::<Vec<_>>().join(", "))];
+        lines.extend(projection.selector.iter().map(|expr| format!("selected: {expr}")));
+        let keys = self.rule.group_by.iter().zip(&projection.groups);
+        lines.extend(keys.map(|(key, expr)| format!("group {}: {expr}", key.key)));
+        for (aggregate, Input { filter, value }) in self.aggregates().zip(&projection.inputs) {
+            let value =
+                value.as_ref().map_or_else(|| "every span".to_owned(), |value| value.expr().to_string());
+            let filter: Vec<String> = filter.iter().map(|expr| format!(", where {expr}")).collect();
+            lines.push(format!("sum {}: {value}{}", aggregate.name, filter.concat()));
+        }
+        let (window, gap) = (self.rule.window, self.gap());
+        lines.push(if self.judging.is_exact() {
+            format!("windows: of {window}, one that ends with each selected span")
+        } else {
+            format!("windows: of {window}, one every {gap}, of panes of {}", Nanos(self.pane()))
+        });
+        lines.join("\n")
     }
 
     /// The groups that exist at every moment of a grid rule, whether or not a span is there.

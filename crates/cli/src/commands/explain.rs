@@ -33,7 +33,7 @@ pub(crate) fn run(args: &Explain) -> Result<Status, Failure> {
         ExplainFormat::Sql => output.line(&statement()?)?,
         ExplainFormat::Plan => {
             let projection = plan.projection(&layout).map_err(failed)?;
-            output.line(&projection.describe(&plan))?;
+            output.line(&plan.describe(&projection))?;
         }
     }
     output.finish()?;

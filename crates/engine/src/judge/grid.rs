@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use fluo_plan::RulePlan;
 use fluo_time::TimeRange;
 
-use super::{Holding, Values, holding, values_of};
+use super::{Holding, holding, values_of};
 use crate::panes::Windows;
 use crate::rows::Group;
 use crate::summary::Summary;
+use crate::summary::Values;
 
 /// A grid rule, and the sums that its windows are made of.
 pub(super) struct Grid<'a> {

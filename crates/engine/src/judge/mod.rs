@@ -31,14 +31,11 @@ use crate::error::EngineError;
 use crate::panes::Known;
 use crate::pass::{ByGroup, Got, Passed, Want, pass};
 use crate::source::SpanSource;
-use crate::summary::Summary;
+use crate::summary::{Summary, Values};
 use crate::work::each;
 use found::Found;
 use grid::Grid;
 use tell::Told;
-
-/// Values of the declared aggregates by name, in the order of the rule, and of `count` where it is not among them.
-pub type Values = Vec<(String, Value)>;
 
 /// From when to when a rule is judged; both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 
 use super::found::{Found, Stretch};
 use super::grid::Grid;
-use super::{Observed, Values, values_of};
+use super::{Observed, values_of};
 use crate::copies::spans_of;
 use crate::episodes::Episode;
 use crate::error::EngineError;
@@ -17,6 +17,7 @@ use crate::inputs::inputs;
 use crate::rows::{Group, Id, Rows};
 use crate::source::SpanSource;
 use crate::summary::Summary;
+use crate::summary::Values;
 use crate::top::Commonest;
 
 /// All that is told of a rule, before the spans that show it are there.

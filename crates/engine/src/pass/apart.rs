@@ -14,11 +14,11 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::prelude::SessionContext;
 use hashbrown::HashSet;
 
-use super::frame::Truth;
 use super::program::Program;
 use crate::copies::{Copies, Name};
 use crate::error::EngineError;
 use crate::rows::index;
+use crate::truth::Truth;
 
 /// Rows of one layout that a thread has set apart.
 pub(super) struct Apart {

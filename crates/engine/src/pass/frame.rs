@@ -19,89 +19,9 @@ use arrow::datatypes::Int32Type;
 use hashbrown::HashMap;
 
 use super::program::Program;
-use super::texts::{GroupId, Groups, TextId, Texts};
+use super::texts::{GroupId, Groups, Named, TextId, Texts};
 use crate::error::EngineError;
-
-/// For which rows something is true.
-#[derive(Debug, Clone)]
-pub(crate) enum Truth {
-    All,
-    None,
-    Some(BooleanBuffer),
-}
-
-impl Truth {
-    /// Both.
-    pub(crate) fn and(self, other: &Self) -> Self {
-        match (self, other) {
-            (Self::None, _) | (_, Self::None) => Self::None,
-            (Self::All, other) => other.clone(),
-            (own, Self::All) => own,
-            (Self::Some(left), Self::Some(right)) => Self::of(&left & right),
-        }
-    }
-
-    fn of(rows: BooleanBuffer) -> Self {
-        match rows.count_set_bits() {
-            0 => Self::None,
-            all if all == rows.len() => Self::All,
-            _ => Self::Some(rows),
-        }
-    }
-
-    /// Those for which `is` returns true.
-    pub(crate) fn by_row(rows: usize, is: impl FnMut(usize) -> bool) -> Self {
-        Self::of(BooleanBuffer::collect_bool(rows, is))
-    }
-
-    pub(crate) fn is_none(&self) -> bool {
-        matches!(self, Self::None)
-    }
-
-    pub(crate) fn is(&self, row: usize) -> bool {
-        match self {
-            Self::All => true,
-            Self::None => false,
-            Self::Some(rows) => rows.value(row),
-        }
-    }
-
-    /// For how many of these rows it is true.
-    pub(crate) fn count(&self, start: usize, end: usize) -> usize {
-        match self {
-            Self::All => end - start,
-            Self::None => 0,
-            Self::Some(rows) => rows.slice(start, end - start).count_set_bits(),
-        }
-    }
-
-    /// The rows of these for which it is true.
-    pub(crate) fn rows(&self, start: usize, end: usize) -> Vec<usize> {
-        match self {
-            Self::All => (start..end).collect(),
-            Self::None => Vec::new(),
-            Self::Some(rows) => rows.slice(start, end - start).set_indices().map(|at| start + at).collect(),
-        }
-    }
-}
-
-/// Texts of rows.
-#[derive(Debug, Clone)]
-pub(crate) enum Named<Id> {
-    /// Of all rows the same.
-    One(Id),
-    /// By row.
-    Each(Rc<Vec<Id>>),
-}
-
-impl<Id: Copy> Named<Id> {
-    pub(crate) fn of(&self, row: usize) -> Id {
-        match self {
-            Self::One(id) => *id,
-            Self::Each(ids) => ids[row],
-        }
-    }
-}
+use crate::truth::Truth;
 
 /// Knowledge of batches beyond one: texts by number, and what came out of expressions for values that many batches
 /// share.

@@ -11,7 +11,6 @@
 //! Threads have batches, texts and sums of their own, which are put together at the end.
 
 mod apart;
-mod expressions;
 mod frame;
 mod program;
 mod rows;
@@ -38,15 +37,13 @@ use crate::error::EngineError;
 use crate::files::Batches;
 use crate::pages::Sought;
 use crate::source::SpanSource;
+use crate::truth::Truth;
 use crate::work::{Budget, each};
 use apart::{Apart, Settled};
 use frame::{Frame, Memory};
 use program::Program;
 use sums::{CellsOfRows, Sums};
 
-pub(crate) use expressions::Expressions;
-pub(crate) use frame::Truth;
-pub(crate) use rows::row;
 pub(crate) use sums::{ByGroup, Cells, Summed};
 
 /// A rule's part of a pass.

@@ -12,10 +12,9 @@ use fluo_plan::{Projection, RulePlan};
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
 
-use super::expressions::{Expression, OfLayout};
 use crate::error::EngineError;
+use crate::expressions::{Expression, Expressions, OfLayout};
 use crate::scan::Columns;
-use crate::session::expressions;
 
 /// The expressions of rules over one layout.
 pub(crate) struct Program {
@@ -81,7 +80,7 @@ impl Program {
         let columns = Columns::named(layout, &names)?;
         let mut writer = Writer {
             session,
-            compiled: expressions(session).of(layout)?,
+            compiled: Expressions::in_session(session).of(layout)?,
             columns: &columns,
             places: HashMap::new(),
             expressions: Vec::new(),

@@ -7,34 +7,11 @@ use arrow::compute::{nullif, take};
 use arrow::datatypes::{Field, Schema};
 use fluo_spans::schema::columns;
 
-use super::frame::{Frame, Truth};
+use super::frame::Frame;
 use super::program::{InputProgram, Kind, RuleProgram};
 use crate::error::EngineError;
-use crate::rows::index;
-
-/// Columns of rows.
-pub(crate) mod row {
-    /// End of the span in nanoseconds since the epoch (`Int64`).
-    pub(crate) const END: &str = "end_ns";
-
-    /// Text of the group key's `at`th entry.
-    pub(crate) fn group(at: usize) -> String {
-        format!("group_{at}")
-    }
-
-    /// The input of the `at`th aggregate: null where the span takes no part; no column where every span is counted.
-    pub(crate) fn input(at: usize) -> String {
-        format!("input_{at}")
-    }
-
-    /// Of a contested span, the place of the copy among the contested ones plus 1; else 0 (`UInt32`).
-    pub(crate) const COPY: &str = "copy";
-
-    /// Text of the `at`th key of which the commonest values are told.
-    pub(crate) fn top(at: usize) -> String {
-        format!("top_{at}")
-    }
-}
+use crate::rows::{index, row};
+use crate::truth::Truth;
 
 /// Returns the columns that the rule needs of the selected rows.
 pub(super) fn taken(

@@ -10,12 +10,13 @@ use fluo_plan::RulePlan;
 use fluo_time::TimeRange;
 use hashbrown::{HashMap, HashSet};
 
-use super::frame::{Frame, Memory, Named, Truth};
+use super::frame::{Frame, Memory};
 use super::program::{InputProgram, Kind, RuleProgram};
-use super::texts::{GroupId, TextId, Texts};
+use super::texts::{GroupId, Named, TextId, Texts};
 use crate::error::EngineError;
 use crate::rows::Group;
 use crate::summary::Summary;
+use crate::truth::Truth;
 use crate::work::Budget;
 
 /// Cells of time: the `n`th holds the moments after `(n − 1) · size`, up to and with `n · size`.

@@ -7,7 +7,6 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::DataType;
 use hashbrown::HashMap;
 
-use super::frame::Named;
 use crate::error::EngineError;
 use crate::rows::{Group, index};
 
@@ -65,6 +64,24 @@ impl Texts {
     /// The text of a number.
     pub(crate) fn text(&self, id: TextId) -> Option<&str> {
         self.texts.get((id as usize).checked_sub(1)?).map(AsRef::as_ref)
+    }
+}
+
+/// Texts of rows.
+#[derive(Debug, Clone)]
+pub(crate) enum Named<Id> {
+    /// Of all rows the same.
+    One(Id),
+    /// By row.
+    Each(Rc<Vec<Id>>),
+}
+
+impl<Id: Copy> Named<Id> {
+    pub(crate) fn of(&self, row: usize) -> Id {
+        match self {
+            Self::One(id) => *id,
+            Self::Each(ids) => ids[row],
+        }
     }
 }
 

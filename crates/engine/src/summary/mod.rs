@@ -18,6 +18,9 @@ use serde::{Deserialize, Serialize};
 pub use exact_sum::ExactSum;
 pub use percentile::{EXACT_LIMIT, Percentile};
 
+/// Values of the declared aggregates by name, in the order of the rule, and of `count` where it is not among them.
+pub type Values = Vec<(String, Value)>;
+
 /// The summary of what an aggregate takes of some spans.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Summary {

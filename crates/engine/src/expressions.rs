@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::{DFSchema, ToDFSchema};
 use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
@@ -16,7 +18,6 @@ use fluo_spans::layout::Layout;
 use fluo_spans::schema::span_schema;
 
 use crate::error::EngineError;
-use crate::session::physical;
 
 /// Expressions that are kept of a layout: those of the largest sets of rules.
 const MOST: usize = 100_000;
@@ -46,6 +47,11 @@ pub(crate) struct OfLayout {
 }
 
 impl Expressions {
+    /// Those that a session keeps. One that was made elsewhere keeps none.
+    pub(crate) fn in_session(session: &SessionContext) -> Arc<Self> {
+        session.state_ref().read().config().get_extension().unwrap_or_default()
+    }
+
     /// Those over a layout.
     pub(crate) fn of(&self, layout: &Layout) -> Result<Arc<OfLayout>, EngineError> {
         let mut by_layout = locked(&self.by_layout);
@@ -85,6 +91,18 @@ impl OfLayout {
         known.insert(expr.clone(), Arc::clone(&expression));
         Ok(expression)
     }
+}
+
+/// An expression as batches with these columns are put to it.
+fn physical(
+    session: &SessionContext,
+    expr: Expr,
+    schema: &DFSchema,
+) -> datafusion::common::Result<Arc<dyn PhysicalExpr>> {
+    let context = SimplifyContext::builder().with_schema(Arc::new(schema.clone())).build();
+    let simplifier = ExprSimplifier::new(context);
+    let expr = simplifier.simplify(simplifier.coerce(expr, schema)?)?;
+    session.create_physical_expr(expr, schema)
 }
 
 /// Returns whether a column's values repeat themselves behind codes.
