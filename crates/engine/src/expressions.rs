@@ -19,8 +19,9 @@ use fluo_spans::schema::span_schema;
 
 use crate::error::EngineError;
 
-/// Expressions that are kept of a layout: those of the largest sets of rules.
-const MOST: usize = 100_000;
+/// Expressions of a layout that are kept before those that nobody asked for since then are let go of: those of the largest
+/// sets of rules.
+const MOST: usize = 20_000;
 
 /// Layouts of which expressions are kept.
 const MOST_LAYOUTS: usize = 8;
@@ -43,7 +44,34 @@ pub(crate) struct Expressions {
 /// The expressions over one layout.
 pub(crate) struct OfLayout {
     schema: DFSchema,
-    known: Mutex<HashMap<Expr, Arc<Expression>>>,
+    known: Mutex<Known>,
+}
+
+/// Expressions by when they were asked for.
+#[derive(Default)]
+struct Known {
+    /// Since the last ones were let go of.
+    lately: HashMap<Expr, Arc<Expression>>,
+    /// Before.
+    before: HashMap<Expr, Arc<Expression>>,
+}
+
+impl Known {
+    fn get(&mut self, expr: &Expr) -> Option<Arc<Expression>> {
+        if let Some(known) = self.lately.get(expr) {
+            return Some(Arc::clone(known));
+        }
+        let known = self.before.remove(expr)?;
+        self.keep(expr, &known);
+        Some(known)
+    }
+
+    fn keep(&mut self, expr: &Expr, expression: &Arc<Expression>) {
+        if self.lately.len() >= MOST {
+            self.before = std::mem::take(&mut self.lately);
+        }
+        self.lately.insert(expr.clone(), Arc::clone(expression));
+    }
 }
 
 impl Expressions {
@@ -72,7 +100,7 @@ impl OfLayout {
     /// An expression as batches are put to it.
     pub(crate) fn one(&self, session: &SessionContext, expr: &Expr) -> Result<Arc<Expression>, EngineError> {
         if let Some(known) = locked(&self.known).get(expr) {
-            return Ok(Arc::clone(known));
+            return Ok(known);
         }
         let whole = physical(session, expr.clone(), &self.schema)?;
         let mut reads: Vec<usize> = collect_columns(&whole).iter().map(Column::index).collect();
@@ -84,11 +112,7 @@ impl OfLayout {
             !reads.is_empty() && Schema::fields(&schema).iter().all(|field| is_dictionary(field.data_type()));
         let physical = reassign_expr_columns(whole, &schema)?;
         let expression = Arc::new(Expression { physical, schema, of_dictionaries });
-        let mut known = locked(&self.known);
-        if known.len() >= MOST {
-            known.clear();
-        }
-        known.insert(expr.clone(), Arc::clone(&expression));
+        locked(&self.known).keep(expr, &expression);
         Ok(expression)
     }
 }

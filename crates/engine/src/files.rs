@@ -33,6 +33,12 @@ pub(crate) type Batches = BoxStream<'static, std::result::Result<RecordBatch, En
 /// Spans a batch.
 const BATCH: usize = 8192;
 
+/// Only batches of fewer rows than this part of one are put together.
+const COALESCED_PART: usize = 4;
+
+/// Bytes of batches that wait to be put together; each may be larger by itself.
+const MOST_WAITING: usize = 16 << 20;
+
 /// Files that a thread has under way: while one is read, the next is fetched.
 const AHEAD: usize = 2;
 
@@ -86,7 +92,10 @@ impl Files {
         let FileOf { object: file, only, .. } = &self.shared[share.file];
         let footer = self.cache.footer(&file.location, file.size).await.map_err(EngineError::File)?;
         let metadata = footer.for_readers();
-        let few = u64::try_from(metadata.file_metadata().num_rows()).is_ok_and(|rows| rows <= FEW_ROWS);
+        // What every row group says, since that is what is read; a footer can say another sum.
+        let rows =
+            metadata.row_groups().iter().map(|group| u64::try_from(group.num_rows()).unwrap_or(u64::MAX));
+        let few = rows.fold(0, u64::saturating_add) <= FEW_ROWS;
         if few && only.is_none() {
             return if share.nth == 0 { self.small(file, footer).await } else { Ok(stream::empty().boxed()) };
         }
@@ -124,7 +133,8 @@ impl Files {
         let found =
             names().map(|name| columns.get(name).cloned().ok_or_else(|| EngineError::Column(name.clone())));
         let found = found.collect::<std::result::Result<Vec<_>, _>>()?;
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), found)?;
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), found);
+        let batch = batch.map_err(|error| of_file(&file.location, error))?;
         let starts = (0..batch.num_rows()).step_by(BATCH);
         let part = move |start: usize| batch.slice(start, BATCH.min(batch.num_rows() - start));
         Ok(stream::iter(starts.map(part).map(Ok).collect::<Vec<_>>()).boxed())
@@ -164,7 +174,8 @@ impl Files {
         let batches = guarded_stream(batches.boxed()).map(move |batch| match batch {
             Ok(batch) => {
                 let batch = batch.map_err(|error| of_file(&location, error))?;
-                Ok(RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec())?)
+                let batch = RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec());
+                batch.map_err(|error| of_file(&location, error))
             }
             Err(panic) => Err(of_file(&location, panic)),
         });
@@ -172,17 +183,26 @@ impl Files {
     }
 }
 
-/// The same rows in fewer batches: those of small files put together.
+/// The same rows in fewer batches: those of small files put together, as long as they take little memory.
 fn coalesced(batches: Batches, schema: &SchemaRef) -> Batches {
-    let coalescer =
-        BatchCoalescer::new(Arc::clone(schema), BATCH).with_biggest_coalesce_batch_size(Some(BATCH / 4));
-    stream::try_unfold((batches, coalescer), |(mut batches, mut coalescer)| async move {
+    let coalescer = BatchCoalescer::new(Arc::clone(schema), BATCH)
+        .with_biggest_coalesce_batch_size(Some(BATCH / COALESCED_PART));
+    stream::try_unfold((batches, coalescer, 0), |(mut batches, mut coalescer, mut waiting)| async move {
         loop {
             if let Some(batch) = coalescer.next_completed_batch() {
-                return Ok(Some((batch, (batches, coalescer))));
+                waiting = 0;
+                return Ok(Some((batch, (batches, coalescer, waiting))));
             }
             match batches.try_next().await? {
-                Some(batch) => coalescer.push_batch(batch)?,
+                Some(batch) => {
+                    let bytes = batch.get_array_memory_size();
+                    if waiting + bytes > MOST_WAITING {
+                        coalescer.finish_buffered_batch()?;
+                        waiting = 0;
+                    }
+                    waiting += bytes;
+                    coalescer.push_batch(batch)?;
+                }
                 None if coalescer.is_empty() => return Ok(None),
                 None => coalescer.finish_buffered_batch()?,
             }

@@ -44,7 +44,7 @@ impl Budget {
 }
 
 /// Things that are worked on before whoever waits may change its mind.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 16;
 
 /// Does something with each of many things, on all processors. Returns what came of them, in their order.
 pub(crate) async fn each<T: Send, R: Send>(things: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {

@@ -16,6 +16,8 @@ use crate::form::Form;
 /// The expressions that a rule needs of each span.
 #[derive(Debug, Clone)]
 pub struct Projection {
+    /// Of the files.
+    pub(crate) layout: Layout,
     /// Booleans that are all true of a selected span. Null counts as false.
     pub selector: Vec<Expr>,
     /// Texts of the group keys.
@@ -78,6 +80,7 @@ impl Projection {
             Ok(Input { filter: filter.map(all).unwrap_or_default(), value })
         });
         Ok(Self {
+            layout: layout.clone(),
             selector: all(fields.selector(&rule.selector)?),
             groups: rule.group_by.iter().map(|key| fields.text(&key.field)).collect(),
             inputs: inputs.collect::<Result<_, PlanError>>()?,

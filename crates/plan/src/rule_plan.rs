@@ -3,7 +3,7 @@
 //! [`Projection`]: crate::Projection
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use fluo_rules::rule::{Aggregate, Rule};
 use fluo_spans::layout::Layout;
@@ -14,6 +14,9 @@ use crate::direction::Judging;
 use crate::error::PlanError;
 use crate::project::{Input, Projection};
 
+/// Layouts of which a rule's projection is kept.
+const MOST_LAYOUTS: usize = 4;
+
 /// A rule that has been planned.
 #[derive(Debug, Clone)]
 pub struct RulePlan {
@@ -23,8 +26,8 @@ pub struct RulePlan {
     aggregates: Vec<Aggregate>,
     /// The number of declared aggregates.
     declared: usize,
-    /// Of the layout that was asked for first; nearly all files have one.
-    projection: OnceLock<(Layout, Arc<Projection>)>,
+    /// Of the layouts that were asked for last: that of this version, and that of the files.
+    projections: Arc<Mutex<Vec<Arc<Projection>>>>,
 }
 
 impl RulePlan {
@@ -44,7 +47,7 @@ impl RulePlan {
         {
             return Err(PlanError::Misplaced(unknown.to_owned()));
         }
-        Ok(Self { judging: Judging::of(&rule), aggregates, declared, rule, projection: OnceLock::new() })
+        Ok(Self { judging: Judging::of(&rule), aggregates, declared, rule, projections: Arc::default() })
     }
 
     /// The rule.
@@ -88,14 +91,16 @@ impl RulePlan {
 
     /// Returns what the rule needs of each span in files of this layout.
     pub fn projection(&self, layout: &Layout) -> Result<Arc<Projection>, PlanError> {
-        if let Some((known, projection)) = self.projection.get()
-            && known == layout
-        {
-            return Ok(Arc::clone(projection));
+        let mut kept = self.projections.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = kept.iter().find(|known| known.layout == *layout) {
+            return Ok(Arc::clone(known));
         }
         let projection = Arc::new(Projection::of(&self.rule, &self.aggregates, layout)?);
-        let (known, first) = self.projection.get_or_init(|| (layout.clone(), Arc::clone(&projection)));
-        Ok(if known == layout { Arc::clone(first) } else { projection })
+        if kept.len() >= MOST_LAYOUTS {
+            kept.remove(0);
+        }
+        kept.push(Arc::clone(&projection));
+        Ok(projection)
     }
 
     /// Tells people, line by line, what is read, selected and summed up.

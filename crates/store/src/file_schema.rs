@@ -19,6 +19,9 @@ use crate::thrift;
 /// Schemas that are kept.
 const MOST: usize = 64;
 
+/// The most bytes of a schema that is kept: many times those of ours, and a bound for those of others.
+const LARGEST: usize = 256 << 10;
+
 /// Columns whose statistics somebody looks at.
 const WITH_STATISTICS: [&str; 2] = [columns::END_TIME, columns::INGESTED_AT];
 
@@ -58,7 +61,7 @@ impl Schemas {
     pub(crate) fn keep(&self, footer: &[u8], metadata: &ParquetMetaData) -> Arc<FileSchema> {
         let columns = metadata.file_metadata().schema_descr_ptr();
         let schema = Arc::new(FileSchema { columns, fits: Mutex::default(), selections: Mutex::default() });
-        if let Some(bytes) = thrift::schema(footer) {
+        if let Some(bytes) = thrift::schema(footer).filter(|bytes| bytes.len() <= LARGEST) {
             let mut known = locked(&self.known);
             if known.len() >= MOST {
                 known.clear();

@@ -88,7 +88,8 @@ impl Footer {
         Ok(Self { metadata, pages, for_readers, schema })
     }
 
-    /// What it says, whether or not anything vouches for it.
+    /// What it says, whether or not anything vouches for it. Of statistics it has those of times at least; the others only
+    /// where its schema was new.
     pub fn metadata(&self) -> &ParquetMetaData {
         &self.metadata
     }

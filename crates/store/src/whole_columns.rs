@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, RecordBatchReader};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowGroups};
 use parquet::column::page::{PageIterator, PageReader};
@@ -85,6 +85,7 @@ impl Columns {
             ParquetRecordBatchReader::try_new_with_row_groups(&selection.levels, self, rows.max(1), None)?;
         match (batches.next().transpose()?, batches.next()) {
             (Some(batch), None) if batch.num_rows() == rows => Ok(batch),
+            (None, _) if rows == 0 => Ok(RecordBatch::new_empty(batches.schema())),
             _ => Err(ParquetError::General("its columns have other numbers of rows than it says".to_owned())),
         }
     }
@@ -253,6 +254,16 @@ mod tests {
                 assert_eq!(texts(&read), texts(&expected), "{scenario}");
             }
         }
+    }
+
+    #[tokio::test]
+    async fn a_file_without_rows_has_columns_without_rows() {
+        let layout = Layout::builtin();
+        let file = SpanFileWriter::new(&layout, Packing::Small).finish(&FileCounts::default(), true).unwrap();
+        let reader = reader(file.clone(), &file).await;
+        let selection = reader.schema().selected(&layout, &names(&[columns::END_TIME])).unwrap();
+        let read = reader.whole_columns(&selection).await.unwrap();
+        assert_eq!((read.num_rows(), read.num_columns()), (0, 1));
     }
 
     #[tokio::test]

@@ -29,14 +29,34 @@ use crate::truth::Truth;
 pub(crate) struct Memory {
     pub(crate) texts: Texts,
     pub(crate) groups: Groups,
-    tables: HashMap<(usize, usize), Table>,
+    tables: Tables,
 }
 
-/// The result of an expression for each value of a dictionary, and for none behind them.
-struct Table {
-    /// Kept so that no others get their place in memory, by which they are known.
-    _values: ArrayRef,
-    results: ArrayRef,
+/// The results of expressions for each value of a dictionary, and for none behind them.
+#[derive(Default)]
+struct Tables {
+    /// By expression, and by where the dictionary's values lie in memory.
+    results: HashMap<(usize, usize), ArrayRef>,
+    /// The values, kept so that no others get their place in memory.
+    values: HashMap<usize, ArrayRef>,
+    /// Of the values.
+    bytes: usize,
+}
+
+impl Tables {
+    /// Makes room for one more, of a program with so many expressions.
+    fn make_room(&mut self, expressions: usize) {
+        if self.results.len() >= MOST_TABLES.max(2 * expressions) || self.bytes >= MOST_BYTES {
+            *self = Self::default();
+        }
+    }
+
+    fn keep(&mut self, expression: usize, values: &ArrayRef, results: &ArrayRef) {
+        self.results.insert((expression, address(values)), Arc::clone(results));
+        if self.values.insert(address(values), Arc::clone(values)).is_none() {
+            self.bytes += values.get_array_memory_size();
+        }
+    }
 }
 
 /// A batch.
@@ -71,8 +91,11 @@ enum Rows {
 /// Codes of a dictionary are remembered with their results where there are at most so many for each row of a batch.
 const CODES_A_ROW: usize = 4;
 
-/// Results that are remembered: those of a few thousand expressions, or of the dictionaries of the last files.
+/// Results that are remembered, if not twice as many as there are expressions: those of the last files' dictionaries.
 const MOST_TABLES: usize = 8192;
+
+/// Bytes of dictionaries whose results are remembered.
+const MOST_BYTES: usize = 64 << 20;
 
 /// Of so many codes, it is found out once for all which rows have which.
 const FEW_CODES: usize = 64;
@@ -238,20 +261,16 @@ impl<'a> Frame<'a> {
             && column.values().len() <= CODES_A_ROW * self.rows()
         {
             let key = (expression, address(column.values()));
-            if !self.memory.tables.contains_key(&key) {
-                if self.memory.tables.len() >= MOST_TABLES {
-                    self.memory.tables.clear();
-                }
+            let results = if let Some(known) = self.memory.tables.results.get(&key) {
+                Arc::clone(known)
+            } else {
                 let every = every_value(column)?;
                 let rows = every.len();
-                let table = Table {
-                    _values: Arc::clone(column.values()),
-                    results: self.over(expression, vec![every], rows)?,
-                };
-                self.memory.tables.insert(key, table);
-            }
-            let results = self.memory.tables.get(&key).map(|table| Arc::clone(&table.results));
-            let results = results.ok_or_else(|| EngineError::Column("a table".to_owned()))?;
+                let results = self.over(expression, vec![every], rows)?;
+                self.memory.tables.make_room(program.expressions.len());
+                self.memory.tables.keep(expression, column.values(), &results);
+                results
+            };
             let column = reads[0];
             return Ok(Distinct { results, rows: self.codes(column)?, column: Some(column) });
         }

@@ -118,7 +118,8 @@ fn integers<const N: usize>(bytes: &[u8]) -> Option<([u32; N], usize)> {
 fn number(bytes: &[u8], at: usize) -> Option<(u32, usize)> {
     let (value, at) = varint(bytes, at)?;
     // Zigzag: the last bit is the sign.
-    (value & 1 == 0).then_some((u32::try_from(value >> 1).ok()?, at))
+    let number = u32::try_from(value >> 1).ok().filter(|number| i32::try_from(*number).is_ok())?;
+    (value & 1 == 0).then_some((number, at))
 }
 
 fn put_integer(zigzag: u32, into: &mut Vec<u8>) {

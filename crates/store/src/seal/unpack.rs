@@ -38,7 +38,11 @@ impl Unpacker {
                 Some(opened) => opened,
                 none => none.insert(Decompressor::new()?),
             };
-            let data = decompressor.decompress(data, usize::try_from(header.size).unwrap_or(usize::MAX))?;
+            let size = usize::try_from(header.size).unwrap_or(usize::MAX);
+            let data = decompressor.decompress(data, size)?;
+            if data.len() != size {
+                return Err(ParquetError::General("a page has another size than its header says".to_owned()));
+            }
             pages.extend(header.plain(&data)?);
             pages.extend(data);
             rest = following;
