@@ -65,7 +65,8 @@ impl Columns {
         ranges: &[Range<u64>],
         fetched: Vec<Bytes>,
     ) -> Result<Self, ParquetError> {
-        let mut by_leaf: HashMap<usize, Vec<Arc<Chunk>>> = HashMap::new();
+        let mut by_leaf: HashMap<usize, Vec<Arc<Chunk>>> =
+            selection.leaves.iter().map(|leaf| (*leaf, Vec::new())).collect();
         let mut unpacker = Unpacker::default();
         let mut fetched = ranges.iter().zip(fetched);
         for group in metadata.row_groups() {
