@@ -502,11 +502,11 @@ def requests_are_one_for_all_that_arrives_in_a_while(template):
 def every_time_limit_leaves_time_to_work(template):
     # ingest-spans and compact-spans shorten their margins by themselves.
     for name, source in MARGINS.items():
-        margin = int(re.search(r"const MARGIN: i64 = ([0-9_]+);", (REPOSITORY / source).read_text())[1]) / 1e9
+        margin = int(re.search(r"const MARGIN: i64 = (\d+) \* Nanos::SECOND.0;", (REPOSITORY / source).read_text())[1])
         parameter = template["Parameters"][name]
         least = parameter.get("MinValue") or min(parameter["AllowedValues"])
         if least < 1.5 * margin:
-            yield f"{name} may be {least} s, of which the function leaves {margin:.0f} s"
+            yield f"{name} may be {least} s, of which the function leaves {margin} s"
 
 
 # --- alarms
