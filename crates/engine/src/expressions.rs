@@ -3,7 +3,7 @@
 //! Evaluations follow one another by the second, and the rules ask the same.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::{DFSchema, ToDFSchema};
@@ -16,6 +16,7 @@ use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 use datafusion::prelude::SessionContext;
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::span_schema;
+use fluo_store::guard::locked;
 
 use crate::error::EngineError;
 
@@ -132,9 +133,4 @@ fn physical(
 /// Returns whether a column's values repeat themselves behind codes.
 fn is_dictionary(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Dictionary(key, _) if **key == DataType::Int32)
-}
-
-/// What a panic left behind is at most one entry too few.
-fn locked<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
-    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -8,6 +8,7 @@
 
 use fluo_spans::layout::Layout;
 use fluo_store::compaction::origins::Origins;
+use fluo_store::guard::locked;
 use fluo_store::names::current;
 use fluo_store::{
     CompactedFile, DataFile, FileCounts, FileFault, OpenFile, StoreError, list, open, resolve_root,
@@ -18,7 +19,7 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::file_cache::FileCache;
 use crate::source::{FileOf, SpanSource};
@@ -233,7 +234,7 @@ impl DataFiles {
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.known)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is true of some rows of a batch.
+//! A truth about each row of a batch.
 
 use arrow::buffer::BooleanBuffer;
 

@@ -1,11 +1,11 @@
-//! Why a tick could not do its work.
+//! The reasons for which a tick could not do its work.
 
 use fluo_store::StoreError;
 use fluo_time::moment;
 
 use crate::state::StateError;
 
-/// Why a tick could not do its work.
+/// The reason for which a tick could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum TickError {
     /// Occurs when the store fails.

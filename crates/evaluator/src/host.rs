@@ -1,4 +1,4 @@
-//! What an evaluator runs on, and the state that lies there: read, and replaced where nobody else replaced it.
+//! The surroundings of an evaluator, and the state that lies there: read, and replaced if nobody else replaced it.
 
 use fluo_alerts::step;
 use fluo_alerts::step::traced;
@@ -11,30 +11,31 @@ use crate::report::Report;
 use crate::state::{LOCATION, State};
 use crate::stop::Stop;
 
-/// What an evaluator runs on.
+/// The surroundings of an evaluator.
 #[derive(Clone, Copy)]
 pub struct Host<'a> {
-    /// Where the state is, and all that is written.
+    /// The store of the state, and of all that is written.
     pub root: &'a Root,
-    /// Where notifications go.
+    /// The receivers of notifications.
     pub sinks: &'a [Routed],
     /// The wall clock, in nanoseconds since the epoch: for leases, retries and the evaluation's own record.
     pub clock: &'a (dyn Fn() -> i64 + Sync),
     /// Unlike that of any other process.
     pub nonce: &'a str,
-    /// Not after this time is anything begun that can wait.
+    /// Start nothing optional after this time, in nanoseconds since the epoch.
     pub deadline: Option<i64>,
-    /// Whether it is asked to end: then nothing more is begun either.
+    /// A request to end: after it nothing optional is started either.
     pub stop: &'a Stop,
     /// Told of every evaluation as soon as it is committed: a catch-up makes many, and takes long.
     pub evaluated: &'a (dyn Fn(&Report) + Sync),
 }
 
 impl Host<'_> {
-    /// Returns whether nothing is begun any more that can wait.
+    /// Returns whether it is too late to start anything optional.
     pub(crate) fn is_over(&self) -> bool {
         self.stop.is_asked() || self.deadline.is_some_and(|deadline| (self.clock)() >= deadline)
     }
+
     /// Reads the state and its version; a new one where there is none.
     pub(crate) async fn load(&self) -> Result<(State, Option<Version>), TickError> {
         traced(step!("read state"), async {

@@ -27,7 +27,7 @@ pub struct Delivered {
     pub postponed: usize,
 }
 
-/// How long whoever committed a notification has to send it, in nanoseconds.
+/// The time that the process which committed a notification has to send it, in nanoseconds.
 pub(crate) const LEASE: i64 = Nanos::MINUTE.0;
 
 /// What is left of a lease when nothing new is begun under it: the slowest sink needs less.

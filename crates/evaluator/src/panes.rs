@@ -8,10 +8,11 @@
 //! They are a cache, and may be deleted at any moment. What cannot be read of them is read from spans.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use bytes::Bytes;
 use fluo_engine::Panes;
+use fluo_store::guard::locked;
 use fluo_store::{Hour, Root};
 use object_store::path::Path;
 use object_store::{Error, ObjectStoreExt};
@@ -127,7 +128,7 @@ impl StoredPanes {
     }
 
     fn fetched(&self) -> MutexGuard<'_, Fetched> {
-        self.fetched.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.fetched)
     }
 }
 

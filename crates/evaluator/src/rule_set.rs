@@ -2,9 +2,10 @@
 //!
 //! A rule that only `fluo check` refuses is loaded: once deployed, it goes on as it is written.
 
+use fluo_store::guard::locked;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::MAIN_SEPARATOR;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use fluo_alerts::escape::chain;
 use fluo_plan::RulePlan;
@@ -42,7 +43,7 @@ pub struct RuleSet {
 pub struct Known {
     /// The rule.
     pub rule: Arc<Rule>,
-    /// How it is judged, or why it cannot be planned. Made once: what it compiles is kept with it.
+    /// Its plan, or the reason for which it has none. It is made once, and keeps what it compiles.
     pub plan: Result<Arc<RulePlan>, String>,
     /// SHA-256 of what decides of it.
     pub hash: String,
@@ -73,7 +74,7 @@ struct Loaded {
 impl LastLoaded {
     /// Loads rule files as [`RuleSet::load`] does.
     pub(crate) fn load(&self, files: &[SourceFile], last_good: &BTreeMap<String, String>) -> Arc<RuleSet> {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = locked(&self.0);
         if let Some(loaded) = &*last
             && loaded.files == files
             && loaded.last_good == *last_good

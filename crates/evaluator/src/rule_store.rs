@@ -7,13 +7,14 @@
 //! it costs itself, and its rules go on at their last good text.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use fluo_rules::SourceFile;
 use fluo_rules::files::{is_rule_file, is_silences_file};
 use fluo_rules::load::MAX_FILE_BYTES;
 use fluo_store::entries::{DENIED, NOT_READABLE};
 use fluo_store::folder::BrokenObject;
+use fluo_store::guard::locked;
 use fluo_store::{Root, StoreError};
 use futures::{StreamExt, stream};
 use object_store::path::Path;
@@ -127,7 +128,7 @@ impl RuleStore {
 
     /// The file of an object that was read before and has not changed since.
     fn known(&self, object: &ObjectMeta) -> Option<SourceFile> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = locked(&self.known);
         let (tag, file) = known.get(&object.location)?;
         (object.e_tag.as_ref() == Some(tag)).then(|| file.clone())
     }
@@ -154,7 +155,7 @@ impl RuleStore {
         let bytes = answer.bytes().await.map_err(failed)?;
         let file = SourceFile::new(path.as_ref(), bytes);
         if let Some(tag) = tag {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut known = locked(&self.known);
             known.insert(path.clone(), (tag, file.clone()));
         }
         Ok(Some(file))

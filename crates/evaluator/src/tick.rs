@@ -10,7 +10,6 @@
 //! the state: whoever comes next finishes what a crash left (I3, I4).
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 
 use fluo_alerts::life_cycle::Mutes;
 use fluo_alerts::notification::Notification;
@@ -18,6 +17,7 @@ use fluo_alerts::step;
 use fluo_alerts::step::traced;
 use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_rules::SourceFile;
+use fluo_store::guard::locked;
 use fluo_store::records::{evaluation_object, violation_objects};
 use fluo_store::{Version, put_if_absent};
 use fluo_time::moment;
@@ -256,7 +256,7 @@ fn new_texts(before: &State, rules: &RuleSet) -> BTreeMap<String, String> {
 /// Writes what was committed, unless this process has. Writing it twice writes the same.
 async fn write(evaluator: &Evaluator, host: Host<'_>, unwritten: &[Unwritten]) -> Result<(), TickError> {
     traced(step!("write records"), async {
-        let written = || evaluator.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = || locked(&evaluator.written);
         for records in unwritten {
             let evaluation = Some((records.eval_time, records.generation));
             if *written() == evaluation {

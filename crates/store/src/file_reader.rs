@@ -33,7 +33,7 @@ impl FileReader {
         Self { store, location, size, footer }
     }
 
-    /// What readers may go by of what the file says.
+    /// The part of the footer that readers may go by.
     pub(crate) fn metadata(&self) -> &Arc<ParquetMetaData> {
         self.footer.for_readers()
     }

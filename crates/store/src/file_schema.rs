@@ -4,7 +4,7 @@
 //! to read the rows of such a file. Schemas are the same if the bytes are that say them in the footer.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::{columns, span_schema};
@@ -13,7 +13,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataOptions, ParquetStatisticsPolicy};
 use parquet::schema::types::SchemaDescPtr;
 
-use crate::guard::guarded;
+use crate::guard::{guarded, locked};
 use crate::thrift;
 
 /// Schemas that are kept.
@@ -36,7 +36,7 @@ pub struct Schemas {
 #[derive(Debug)]
 pub struct FileSchema {
     columns: SchemaDescPtr,
-    /// Whether its columns are those of a layout.
+    /// The layouts that it was compared with, each with `true` if its columns are those of the layout.
     fits: Mutex<Vec<(Layout, bool)>>,
     selections: Mutex<Vec<Arc<Selection>>>,
 }
@@ -73,7 +73,7 @@ impl Schemas {
 }
 
 impl FileSchema {
-    /// How to parse a footer with this schema: of statistics, those that somebody looks at.
+    /// The options to parse a footer of this schema with: of statistics, those that somebody looks at.
     pub(crate) fn options(&self) -> ParquetMetaDataOptions {
         let looked_at = |path: &[String]| matches!(path, [name] if WITH_STATISTICS.contains(&name.as_str()));
         let keep = self.leaves(looked_at);
@@ -133,9 +133,4 @@ fn remember<T>(kept: &Mutex<Vec<T>>, one: T) {
         kept.clear();
     }
     kept.push(one);
-}
-
-/// What a panic left behind is at most one entry too few.
-fn locked<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
-    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }

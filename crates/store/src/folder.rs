@@ -11,7 +11,7 @@ use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
 use std::path::{Path as FilePath, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use async_trait::async_trait;
@@ -26,6 +26,7 @@ use object_store::{
 };
 
 use crate::entries::{BrokenEntry, Entries, Entry, entries};
+use crate::guard::locked;
 use crate::versioned::sync_folder;
 
 /// Name of the store in errors.
@@ -154,7 +155,7 @@ impl Folder {
     /// Brings a file's bytes and the names that lead to it to disk.
     fn sync(&self, file: &FilePath) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
         File::open(file)?.sync_all()?;
-        let known = || self.lasting.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = || locked(&self.lasting);
         for folder in file.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.root)) {
             sync_folder(folder)?;
             if known().contains(folder) {

@@ -88,8 +88,8 @@ impl Footer {
         Ok(Self { metadata, pages, for_readers, schema })
     }
 
-    /// What it says, whether or not anything vouches for it. Of statistics it has those of times at least; the others only
-    /// where its schema was new.
+    /// Its content, whether or not anything vouches for it. Statistics of times are always there, others only if the schema
+    /// was new.
     pub fn metadata(&self) -> &ParquetMetaData {
         &self.metadata
     }

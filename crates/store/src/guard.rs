@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::future::poll_fn;
 use std::panic::{self, AssertUnwindSafe};
 use std::pin::pin;
-use std::sync::Once;
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::task::Poll;
 
 use futures::stream::{self, BoxStream, StreamExt};
@@ -25,6 +25,11 @@ pub struct Panic {
 thread_local! {
     /// Guarded work under way on this thread.
     static GUARDED: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Locks a cache, whoever panicked while it was locked: an entry is there whole, or it is missing.
+pub fn locked<T>(cache: &Mutex<T>) -> MutexGuard<'_, T> {
+    cache.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs `work`, and returns its panic as an error.

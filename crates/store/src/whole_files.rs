@@ -8,10 +8,11 @@
 //! Right for data files alone, which are written once under names that say their content (I2): only names that end in
 //! `.parquet` are kept. Everything else, and what is larger than a part of the bound, passes through.
 
+use crate::guard::locked;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -63,7 +64,7 @@ impl WholeFiles {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.kept)
     }
 
     /// The whole of a file; none of what is not kept.

@@ -42,27 +42,27 @@ pub enum TimeError {
     /// Occurs when the text is neither `now`, nor a duration before now, nor RFC 3339.
     #[error("`{text}` is not a time; write `2026-11-22T11:04:51Z`, `-15m` or `now`")]
     NotATime {
-        /// What was given.
+        /// The text that was given.
         text: String,
     },
     /// Occurs when the text is not RFC 3339, and nothing else is read.
     #[error("`{text}` is not a moment; write it as `2026-11-22T11:04:51Z`")]
     NotRfc3339 {
-        /// What was given.
+        /// The text that was given.
         text: String,
     },
     /// Occurs when the text starts with a minus and the rest is no duration.
     #[error("`{text}` is not a time before now: {source}")]
     NotADuration {
-        /// What was given.
+        /// The text that was given.
         text: String,
-        /// What is wrong with the duration.
+        /// The fault of the duration.
         source: DurationError,
     },
     /// Occurs when the moment is before 1677 or after 2262.
     #[error("`{text}` is outside the years 1677 to 2262")]
     OutOfRange {
-        /// What was given.
+        /// The text that was given.
         text: String,
     },
 }

@@ -1,9 +1,10 @@
 //! The files that hold spans of a time, in a word.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use fluo_store::DataFile;
+use fluo_store::guard::locked;
 use fluo_time::TimeRange;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -59,7 +60,7 @@ impl Contents {
 
     /// The files with spans of a range; `None` where there is none.
     pub(crate) fn within(&self, range: TimeRange) -> Option<Held> {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut asked = locked(&self.asked);
         *asked.entry((range.from, range.to)).or_insert_with(|| self.look(range))
     }
 

@@ -16,7 +16,7 @@ mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 pub use contents::Contents;
 pub use stored::{StoredPanesError, is_stored};
@@ -26,6 +26,7 @@ use contents::Held;
 
 use crate::pass::{Cells, Summed};
 use crate::rows::Group;
+use fluo_store::guard::locked;
 
 /// Panes of any rules over the files of one store.
 #[derive(Default)]
@@ -107,7 +108,7 @@ impl Panes {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.kept)
     }
 }
 

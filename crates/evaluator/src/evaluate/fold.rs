@@ -1,4 +1,4 @@
-//! What was seen of a rule, folded into its state.
+//! Observations of a rule, folded into its state.
 
 use fluo_alerts::life_cycle::{Change, Facts, Observation, transition};
 

@@ -1,16 +1,16 @@
-//! What an evaluation starts from, beside the state.
+//! The inputs of an evaluation beside the state.
 
 use fluo_alerts::life_cycle::Mutes;
 
 use crate::arrivals::{Arrivals, By};
 use crate::rule_set::RuleSet;
 
-/// What an evaluation starts from, beside the state.
+/// The inputs of an evaluation beside the state.
 #[derive(Clone, Copy)]
 pub struct Inputs<'a> {
     /// The rules.
     pub rules: &'a RuleSet,
-    /// What is silenced.
+    /// The silences in force, and those to come.
     pub mutes: Mutes<'a>,
     /// The files.
     pub arrivals: &'a dyn Arrivals,

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
+use fluo_store::guard::locked;
 use fluo_store::{DataFile, DataFileName, Hour, StoreError};
 use fluo_time::Nanos;
 
@@ -72,7 +73,7 @@ impl OlderFiles {
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<Hour, Older>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0)
     }
 }
 

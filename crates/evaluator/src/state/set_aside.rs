@@ -1,4 +1,4 @@
-//! What ingest could not place or had to mend, as the state remembers it and people are told of it.
+//! Spans that ingest could not place or had to mend, as the state remembers them and people are told of them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,7 +26,7 @@ pub struct SetAside {
     pub counts: FileCounts,
 }
 
-/// How much it is, in a sentence.
+/// Tells their numbers in a sentence.
 impl fmt::Display for SetAside {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { since, spans, counts, .. } = self;

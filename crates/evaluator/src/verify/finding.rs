@@ -1,4 +1,4 @@
-//! What is found where an alert is not as it was told.
+//! The findings about an alert that is not as it was told.
 
 use fluo_alerts::escape::plain;
 use serde::Serialize;
@@ -6,13 +6,13 @@ use serde::Serialize;
 /// Something that is not as it was told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What.
+    /// The kind of thing.
     pub kind: Kind,
     /// The same in a line for people.
     pub detail: String,
 }
 
-/// What is not as it was told.
+/// The kinds of things that can be other than they were told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -34,7 +34,7 @@ pub enum Kind {
     Evidence,
     /// It was taken back, and holds over the files that are there now.
     Withdrawal,
-    /// What the alert says of its rule, its group or itself is not so.
+    /// The alert says something of its rule, its group or itself that is not so.
     Told,
 }
 

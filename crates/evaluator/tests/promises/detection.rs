@@ -3,7 +3,9 @@
 
 use fluo_spans::span::Status;
 
-use crate::support::{Due, MINUTE, NOON, SECOND, World, failures, files, good, minute, random, span};
+use crate::support::{
+    CHECKOUT_ERRORS, Due, MINUTE, NOON, SECOND, World, failures, files, good, minute, random, span,
+};
 
 const ORIGIN: &str = include_str!("../../../../rules/auth/auth-failures.yml");
 
@@ -53,17 +55,7 @@ async fn the_first_rule_is_reported_by_the_first_tick_after_the_sixth_failure_ha
 
 #[tokio::test]
 async fn a_grid_rule_is_reported_by_the_first_tick_whose_watermark_has_passed() {
-    let rules = files(&[(
-        "rules.yml",
-        "
-- name: checkout-errors
-  span: {service_name: checkout}
-  aggregation:
-    total: count
-    errors: {count: {where: 'status = error'}}
-  condition: errors / total > 0.5
-",
-    )]);
+    let rules = files(&[("rules.yml", CHECKOUT_ERRORS)]);
     // Ticks of any offset to the grid; the watermark lies a minute behind.
     for offset in [0, 1, 7, 59] {
         let mut world = World::in_memory();

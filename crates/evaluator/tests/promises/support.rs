@@ -754,19 +754,31 @@ pub(crate) fn files(files: &[(&str, &str)]) -> Vec<SourceFile> {
     files.iter().map(|(name, text)| SourceFile::new(*name, *text)).collect()
 }
 
-/// An exact rule, and one of the grid.
-pub(crate) const FAILING: &str = "
-- name: auth-failures
-  span: {service_name: auth, status: error}
-  group_by: [region]
-  condition: count > 5
+macro_rules! checkout_errors {
+    () => {
+        "
 - name: checkout-errors
   span: {service_name: checkout}
   aggregation:
     total: count
     errors: {count: {where: 'status = error'}}
   condition: errors / total > 0.5
-";
+"
+    };
+}
+
+/// A rule of the grid.
+pub(crate) const CHECKOUT_ERRORS: &str = checkout_errors!();
+
+/// An exact rule, and one of the grid.
+pub(crate) const FAILING: &str = concat!(
+    "
+- name: auth-failures
+  span: {service_name: auth, status: error}
+  group_by: [region]
+  condition: count > 5",
+    checkout_errors!()
+);
 
 /// A rule about absence.
 const SILENT: &str = "

@@ -1,6 +1,6 @@
-//! How tightly operators bind: what needs no parentheses.
+//! The order in which operators bind, which says where parentheses are needed.
 
-/// How tightly an operator binds, loosest first.
+/// The strength with which an operator binds, loosest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Level {
     Or,
@@ -10,7 +10,7 @@ pub(super) enum Level {
     Add,
     Multiply,
     Unary,
-    /// What is no operator.
+    /// No operator.
     Operand,
 }
 

@@ -16,8 +16,8 @@ const NEXT_INTEGER: u8 = 0x15;
 /// The type of a page that holds a dictionary.
 const DICTIONARY: u32 = 2;
 
-/// How the field begins that follows the checksum's in pages of which all data is compressed: that of a data page (5), and
-/// that of a dictionary (7).
+/// The first byte of the field behind the checksum's in pages of which all data is compressed: of a data page (field 5), and
+/// of a dictionary (field 7).
 const WHOLLY_PACKED: [u8; 2] = [0x1c, 0x3c];
 
 /// A header as the parquet crate writes it: without a checksum.
