@@ -264,7 +264,7 @@ async fn spans(
 }
 
 /// Collects something of all batches in which spans that are sought may be, thread by thread. No names: all columns.
-async fn over<T: Send + 'static>(
+pub(crate) async fn over<T: Send + 'static>(
     session: &SessionContext,
     source: &SpanSource,
     sought: &Sought,

@@ -9,6 +9,7 @@
 //! | `expressions`, `truth` | what rules ask of rows → in the form in which batches are put to it; for which it is so |
 //! | `pass` | batches, all rules → each rule's sums by group and cell, or its rows |
 //! | [`summary`] | what an aggregate takes of spans → its value |
+//! | `traces` | rules about traces → the traces that break them, as rows |
 //! | [`mod@judge`] | rules, source, moments → violations |
 //! | `episodes` | holding moments → episodes |
 //! | `evidence`, `top` | rows of a window → those that show what is wrong; the commonest values in them |
@@ -42,6 +43,7 @@ mod session;
 pub mod source;
 pub mod summary;
 mod top;
+mod traces;
 mod truth;
 mod work;
 
@@ -49,9 +51,10 @@ pub use datafusion::prelude::SessionContext;
 pub use error::EngineError;
 pub use faults::{LeftOut, Tried, tried, without_faulty};
 pub use judge::{
-    Asked, Judged, Observed, Outcome, Point, Range, Summing, Telling, evaluate, judge, moments, series,
+    AsOf, Asked, Judged, Observed, Outcome, Point, Range, Summing, Telling, evaluate, judge, moments, series,
 };
 pub use open::{DataFiles, Opened};
 pub use panes::{Contents, Known, Panes, StoredPanesError};
 pub use session::{session, session_with_memory};
 pub use source::SpanSource;
+pub use traces::{Traced, Tracing};

@@ -6,6 +6,7 @@
 
 use fluo_alerts::life_cycle::RuleState;
 use fluo_alerts::life_cycle::segment::runs;
+use fluo_plan::Reach;
 use fluo_time::range::{joined, without};
 use fluo_time::{Nanos, TimeRange};
 
@@ -21,8 +22,11 @@ pub(crate) struct Due<'a> {
     pub(crate) exact: bool,
     /// Spans that are missing can make it true.
     pub(crate) missing_matters: bool,
-    /// Length of its window, in nanoseconds.
-    pub(crate) window: i64,
+    /// How far from a moment spans ended that decide at it.
+    pub(crate) reach: Reach,
+    /// How far below the last moment that was judged each evaluation judges again: a trace is told some time after its
+    /// last span ended.
+    pub(crate) again: i64,
     /// Grid step.
     pub(crate) step: i64,
     /// Largest distance within a violation.
@@ -73,13 +77,15 @@ impl Due<'_> {
     /// Nothing changes any more before this moment: no late span reaches there, and nothing is owed.
     pub(crate) fn horizon(&self, hold_for: i64, owed: &[TimeRange]) -> i64 {
         let first = owed.first().map_or(self.late_from, |owed| owed.from.min(self.late_from));
-        self.floor(first.saturating_sub(self.gap).saturating_sub(hold_for))
+        let reopened = first.saturating_sub(self.reach.after.max(self.again));
+        self.floor(reopened.saturating_sub(self.gap).saturating_sub(hold_for))
     }
 
     /// The first moment, of those that were judged, which files that have just arrived reach back to.
     pub(crate) fn reopened(&self, state: &RuleState) -> Option<i64> {
         let late = self.arrived.iter().filter(|ends| ends.to >= self.late_from);
         let first = late.map(|ends| ends.from.max(self.late_from)).min()?;
+        let first = first.saturating_sub(self.reach.after);
         (first <= state.judged_to).then(|| self.floor(first))
     }
 
@@ -89,15 +95,15 @@ impl Due<'_> {
         let top = if self.missing_matters { known.min(self.alive_to.saturating_sub(1)) } else { known };
         let top = self.until.map_or(top, |until| top.min(until)).max(state.judged_to);
         let mut stretches = Vec::new();
-        if !self.exact || self.newest_end > state.judged_to {
-            stretches.push(TimeRange { from: state.judged_to.saturating_add(1), to: top });
+        let judged_for_good = state.judged_to.saturating_sub(self.again);
+        if !self.exact || self.newest_end > judged_for_good {
+            let from = judged_for_good.saturating_add(1);
+            stretches.push(TimeRange { from: if self.again > 0 { self.floor(from) } else { from }, to: top });
         }
         for ends in self.arrived {
-            // A span that ended at e lies in the windows that end in [e, e + window).
             let first = ends.from.max(self.late_from);
-            let last = ends.to.saturating_add(self.window - 1);
-            if ends.to >= self.late_from && first <= state.judged_to {
-                stretches.push(TimeRange { from: self.floor(first), to: self.ceil(last) });
+            if ends.to >= self.late_from && first.saturating_sub(self.reach.after) <= state.judged_to {
+                stretches.push(self.touched(TimeRange { from: first, to: ends.to }));
             }
         }
         stretches.extend(&state.owed);
@@ -122,11 +128,17 @@ impl Due<'_> {
 
     /// The moments, in whole cells, whose windows reach to spans that ended in these stretches.
     pub(crate) fn touched_by(&self, ends: &[TimeRange]) -> Vec<TimeRange> {
-        let touched = ends.iter().map(|ends| TimeRange {
-            from: self.floor(ends.from),
-            to: self.ceil(ends.to.saturating_add(self.window - 1)),
-        });
-        joined(touched)
+        joined(ends.iter().map(|ends| self.touched(*ends)))
+    }
+
+    /// The moments, in whole cells, that spans which ended in a stretch may decide at: of a rule about spans, those of the
+    /// windows that end in [e, e + window).
+    fn touched(&self, ends: TimeRange) -> TimeRange {
+        let Reach { before, after } = self.reach;
+        TimeRange {
+            from: self.floor(ends.from.saturating_sub(after)),
+            to: self.ceil(ends.to.saturating_add(before - 1)),
+        }
     }
 
     /// Goes on to the end of every run that a stretch meets: what a run starts with is kept for its first segment only,
@@ -178,7 +190,8 @@ mod tests {
         Due {
             exact: false,
             missing_matters: false,
-            window: MINUTE,
+            reach: Reach { before: MINUTE, after: 0 },
+            again: 0,
             step: MINUTE,
             gap: MINUTE,
             eval_time: minutes(101),

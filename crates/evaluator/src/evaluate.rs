@@ -24,7 +24,6 @@ use fluo_alerts::step;
 use fluo_alerts::step::{Empty, failed};
 use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_plan::RulePlan;
-use fluo_rules::rule::Rule;
 use fluo_store::{Hour, StoreError};
 
 use arrive::Arrived;
@@ -204,17 +203,17 @@ impl Evaluator {
         let holes = Holes::of(state);
         let of_rule = |(known, plan): &(&Known, &RulePlan)| {
             let due = self.due(state, &known.rule, plan, &files.arrived, &holes, eval_time);
-            first_read(&due, state.rules.get(&known.rule.name)?, &known.rule)
+            first_read(&due, state.rules.get(&known.rule.name)?)
         };
         let of_former = |text: &FormerText| {
             let due = self.due_until(state, text, files, &holes, eval_time);
-            first_read(&due, text.state(state)?, &text.known.rule)
+            first_read(&due, text.state(state)?)
         };
         rules.iter().filter_map(of_rule).chain(former.iter().filter_map(of_former)).min()
     }
 }
 
 /// Returns where the first window of what is due begins.
-fn first_read(due: &Due<'_>, of_rule: &RuleState, rule: &Rule) -> Option<i64> {
-    Some(due.moments(of_rule).stretches.first()?.from.saturating_sub(rule.window.0))
+fn first_read(due: &Due<'_>, of_rule: &RuleState) -> Option<i64> {
+    Some(due.moments(of_rule).stretches.first()?.from.saturating_sub(due.reach.before))
 }

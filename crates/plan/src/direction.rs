@@ -10,7 +10,8 @@ use std::ops::Range;
 use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind};
 use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::matcher::Value;
-use fluo_rules::rule::{AggregateFunction, Rule};
+use fluo_rules::rule::{Aggregate, AggregateFunction, Condition, Rule};
+use fluo_rules::trace::TraceRule;
 
 /// At which moments a rule is judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +47,7 @@ impl Judging {
         if rule.hold_for.0 > 0 {
             return Self::Grid(Reason::For);
         }
-        match monotone(rule, &rule.condition.expr) {
+        match monotone(&|name| rule.aggregate(name), &rule.condition.expr) {
             Ok(()) => Self::Exact,
             Err(reason) => Self::Grid(reason),
         }
@@ -68,12 +69,24 @@ fn because(expr: &Expr, because: impl Into<String>) -> Reason {
     Reason::Condition { because: because.into(), at: expr.at.clone() }
 }
 
+/// The aggregates that a condition may name.
+type Named<'a> = &'a dyn Fn(&str) -> Option<Aggregate>;
+
+/// Returns whether more spans of a trace can only make its condition over counts truer.
+pub fn stays_true(trace: &TraceRule, condition: &Condition) -> bool {
+    let count = |name: &str| {
+        let is_declared = trace.counts.iter().any(|count| count.name == name);
+        is_declared.then(|| Aggregate { name: name.to_owned(), ..Aggregate::implied_count() })
+    };
+    monotone(&count, &condition.expr).is_ok()
+}
+
 /// Returns `Ok` where more spans can only make a boolean truer, and otherwise the reason why not.
-fn monotone(rule: &Rule, expr: &Expr) -> Result<(), Reason> {
+fn monotone(named: Named<'_>, expr: &Expr) -> Result<(), Reason> {
     match &expr.kind {
         ExprKind::And(left, right) | ExprKind::Or(left, right) => {
-            monotone(rule, left)?;
-            monotone(rule, right)
+            monotone(named, left)?;
+            monotone(named, right)
         }
         ExprKind::Compare(op, left, right) => {
             let (op, moving, constant) =
@@ -81,7 +94,7 @@ fn monotone(rule: &Rule, expr: &Expr) -> Result<(), Reason> {
             if self::constant(constant).is_none() {
                 return Err(because(constant, "the bound is not a constant"));
             }
-            let direction = direction(rule, moving)?;
+            let direction = direction(named, moving)?;
             match (op, direction) {
                 (Comparison::Gt | Comparison::Gte, Direction::Increasing)
                 | (Comparison::Lt | Comparison::Lte, Direction::Decreasing) => Ok(()),
@@ -103,13 +116,13 @@ fn monotone(rule: &Rule, expr: &Expr) -> Result<(), Reason> {
 }
 
 /// Which way a number moves when spans are added.
-fn direction(rule: &Rule, expr: &Expr) -> Result<Direction, Reason> {
+fn direction(named: Named<'_>, expr: &Expr) -> Result<Direction, Reason> {
     if constant(expr).is_some() {
         return Err(because(expr, "it compares constants, which no span moves"));
     }
     match &expr.kind {
         ExprKind::Aggregate(name) => {
-            let Some(aggregate) = rule.aggregate(name) else {
+            let Some(aggregate) = named(name) else {
                 return Err(because(expr, format!("`{name}` is not known")));
             };
             match aggregate.function {
@@ -130,17 +143,17 @@ fn direction(rule: &Rule, expr: &Expr) -> Result<Direction, Reason> {
             }
         }
         ExprKind::Arithmetic(Arithmetic::Add, left, right) => match (constant(left), constant(right)) {
-            (None, Some(_)) => direction(rule, left),
-            (Some(_), None) => direction(rule, right),
+            (None, Some(_)) => direction(named, left),
+            (Some(_), None) => direction(named, right),
             _ => Err(because(expr, "it adds two values that move")),
         },
         ExprKind::Arithmetic(Arithmetic::Multiply, left, right) => match (constant(left), constant(right)) {
-            (None, Some(factor)) if factor > 0.0 => direction(rule, left),
-            (Some(factor), None) if factor > 0.0 => direction(rule, right),
+            (None, Some(factor)) if factor > 0.0 => direction(named, left),
+            (Some(factor), None) if factor > 0.0 => direction(named, right),
             _ => Err(because(expr, "it multiplies by something other than a positive constant")),
         },
         ExprKind::Arithmetic(Arithmetic::Divide, left, right) => match constant(right) {
-            Some(divisor) if divisor > 0.0 => direction(rule, left),
+            Some(divisor) if divisor > 0.0 => direction(named, left),
             Some(_) => Err(because(expr, "it divides by a constant that is not positive")),
             None => Err(because(expr, "it divides by an aggregate")),
         },

@@ -37,5 +37,5 @@ pub use error::PlanError;
 pub use missing::missing_can_make_true;
 pub use project::Projection;
 pub use reads::keys_read;
-pub use rule_plan::RulePlan;
+pub use rule_plan::{Reach, RulePlan};
 pub use words::words;

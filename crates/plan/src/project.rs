@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use datafusion::logical_expr::utils::split_conjunction_owned;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, ident, lit};
 use fluo_rules::field::{Field, Intrinsic};
-use fluo_rules::rule::{Aggregate, AggregateFunction, Rule};
+use fluo_rules::rule::{Aggregate, AggregateFunction, Rule, Selector, Subject};
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
 
@@ -79,9 +79,14 @@ impl Projection {
             });
             Ok(Input { filter: filter.map(all).unwrap_or_default(), value })
         });
+        // Rows of traces are made of those that a rule selects already.
+        let selector = match &rule.subject {
+            Subject::Spans(selector) => Some(fields.selector(selector)?),
+            Subject::Traces(_) => None,
+        };
         Ok(Self {
             layout: layout.clone(),
-            selector: all(fields.selector(&rule.selector)?),
+            selector: selector.map(all).unwrap_or_default(),
             groups: rule.group_by.iter().map(|key| fields.text(&key.field)).collect(),
             inputs: inputs.collect::<Result<_, PlanError>>()?,
             top: rule.top.iter().map(|key| fields.text(&key.field)).collect(),
@@ -101,6 +106,18 @@ impl Projection {
             .flat_map(|Input { filter, value }| filter.iter().chain(value.iter().map(Value::expr)));
         self.selector.iter().chain(&self.groups).chain(inputs).chain(&self.top)
     }
+}
+
+/// What selects the spans of a selector, which need nothing else.
+pub(crate) fn selected(rule: &Rule, selector: &Selector, layout: &Layout) -> Result<Projection, PlanError> {
+    let fields = Fields { layout, conventions: rule.conventions, form: Form::Functions };
+    Ok(Projection {
+        layout: layout.clone(),
+        selector: all(fields.selector(selector)?),
+        groups: Vec::new(),
+        inputs: Vec::new(),
+        top: Vec::new(),
+    })
 }
 
 /// The texts of which a column is one where an expression is true; `None` where it may be any.

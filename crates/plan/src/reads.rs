@@ -2,12 +2,15 @@
 
 use fluo_rules::expr::{Expr, ExprKind};
 use fluo_rules::field::{Field, Scope};
-use fluo_rules::rule::{Rule, Selector};
+use fluo_rules::rule::{Rule, Selector, Subject};
 
 /// The fields that a rule reads, each once, in the order in which the rule names them.
 pub fn keys_read(rule: &Rule) -> Vec<Field> {
     let mut fields = Vec::new();
-    selector(&rule.selector, &mut fields);
+    match &rule.subject {
+        Subject::Spans(spans) => selector(spans, &mut fields),
+        Subject::Traces(trace) => trace.steps.iter().for_each(|step| selector(&step.selector, &mut fields)),
+    }
     for group in &rule.group_by {
         add(&group.field, &mut fields);
     }

@@ -12,10 +12,19 @@ use fluo_time::Nanos;
 
 use crate::direction::Judging;
 use crate::error::PlanError;
-use crate::project::{Input, Projection};
+use crate::project::{Input, Projection, selected};
 
 /// Layouts of which a rule's projection is kept.
 const MOST_LAYOUTS: usize = 4;
+
+/// How far from a moment spans ended that decide at it, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// Before it; a span that ended so long before it is too old by one nanosecond.
+    pub before: i64,
+    /// After it: spans of a trace that come later may do what it had not done.
+    pub after: i64,
+}
 
 /// A rule that has been planned.
 #[derive(Debug, Clone)]
@@ -127,6 +136,18 @@ impl RulePlan {
             format!("windows: of {window}, one every {gap}, of panes of {}", Nanos(self.pane()))
         });
         lines.join("\n")
+    }
+
+    /// Returns what selects the spans of each step of a rule about traces in files of this layout.
+    pub fn steps(&self, layout: &Layout) -> Result<Vec<Projection>, PlanError> {
+        let steps = self.rule.trace().map_or(&[][..], |trace| &trace.steps);
+        steps.iter().map(|step| selected(&self.rule, &step.selector, layout)).collect()
+    }
+
+    /// How far from a moment spans ended that decide at it.
+    pub fn reach(&self) -> Reach {
+        let of_trace = self.rule.trace().map_or(0, |trace| trace.max_duration.0);
+        Reach { before: self.rule.window.0.saturating_add(of_trace).saturating_add(of_trace), after: of_trace }
     }
 
     /// The groups that exist at every moment of a grid rule, whether or not a span is there.

@@ -1,10 +1,12 @@
 //! A rule in words: what it selects, how it is judged, and what it reads.
 
+mod trace;
+
 use std::fmt::Write as _;
 
 use fluo_rules::field::{Field, Scope};
 use fluo_rules::matcher::{Matcher, Number, Test, Value};
-use fluo_rules::rule::{AggregateFunction, Conventions, GroupKey, Rule, Selector};
+use fluo_rules::rule::{AggregateFunction, Conventions, GroupKey, Rule, Selector, Subject};
 use fluo_spans::layout::{AttributeScope, Layout};
 
 use crate::direction::{Judging, Reason};
@@ -26,7 +28,10 @@ pub fn words(plan: &RulePlan, layout: &Layout) -> String {
         line(description.trim_end());
     }
     line("");
-    line(&format!("Selects   {}", selector(&rule.selector)));
+    match &rule.subject {
+        Subject::Spans(spans) => line(&format!("Selects   {}", selector(spans))),
+        Subject::Traces(traces) => trace::lines(traces).iter().for_each(|text| line(text)),
+    }
     let over = if rule.group_by.is_empty() {
         String::new()
     } else {
@@ -40,6 +45,9 @@ pub fn words(plan: &RulePlan, layout: &Layout) -> String {
     }
     line(&format!("Violated  when {}", rule.condition.text));
     match plan.judging() {
+        Judging::Exact if rule.trace().is_some() => {
+            line("Reported  at the end of every trace that breaks a demand.");
+        }
         Judging::Exact => {
             line("Judged    at the end of every matching span, and reported at once:");
             line("          no span that arrives later can make the condition false again.");

@@ -7,7 +7,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::rule::Rule;
+use crate::rule::{Rule, Subject};
 use crate::yaml::{self, Node, Yaml};
 
 /// Keys that decide nothing about a moment: who is told of it, how, how often, and how much is too much for one rule.
@@ -49,6 +49,11 @@ pub fn decide_alike(one: &Rule, other: &Rule) -> bool {
     aligned.notification_limit = one.notification_limit;
     aligned.top.clone_from(&one.top);
     aligned.condition.text.clone_from(&one.condition.text);
+    if let (Subject::Traces(aligned), Subject::Traces(one)) = (&mut aligned.subject, &one.subject)
+        && let (Some(aligned), Some(one)) = (&mut aligned.condition, &one.condition)
+    {
+        aligned.text.clone_from(&one.text);
+    }
     aligned.source = one.source.clone();
     aligned == *one
 }

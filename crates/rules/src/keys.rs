@@ -9,10 +9,12 @@ mod config;
 mod key;
 mod silence;
 mod test_file;
+mod trace;
 
 use key::{MANY, key};
 
 pub(crate) use config::sink_table;
+pub(crate) use trace::is_of_step;
 pub(crate) use key::{
     CONVENTIONS, EVENTS, KINDS, Key, MANY_SPANS, MAX_EVIDENCE, PIPELINES, SEVERITIES, STATES, STATUSES,
     Shape, SinkType, Table,
@@ -20,11 +22,15 @@ pub(crate) use key::{
 
 impl Table {
     /// Those of rule files, for what is derived from the table.
-    pub(crate) const OF_RULES: [Self; 12] = [
+    pub(crate) const OF_RULES: [Self; 16] = [
         Self::File,
         Self::Rule,
         Self::Defaults,
         Self::Selector,
+        Self::Trace,
+        Self::Step,
+        Self::ForbiddenSequence,
+        Self::StepCount,
         Self::Event,
         Self::Operators,
         Self::Aggregate,
@@ -55,6 +61,10 @@ impl Table {
             Self::Rule => "rule",
             Self::Defaults => "defaults",
             Self::Selector => "selector",
+            Self::Trace => "trace",
+            Self::Step => "step",
+            Self::ForbiddenSequence => "forbidden_sequence",
+            Self::StepCount => "step_count",
             Self::Event | Self::SpanEvent => "event",
             Self::Operators => "operators",
             Self::Aggregate => "aggregate",
@@ -85,7 +95,11 @@ impl Table {
             Self::Rule => RULE,
             // `name` comes first in the table of rules, and is the one key that cannot be had in common.
             Self::Defaults => RULE.split_first().map_or(&[], |(_, rest)| rest),
-            Self::Selector => SELECTOR,
+            Self::Selector => &SELECTOR,
+            Self::Trace => trace::TRACE,
+            Self::Step => trace::STEP,
+            Self::ForbiddenSequence => trace::FORBIDDEN_SEQUENCE,
+            Self::StepCount => trace::STEP_COUNT,
             Self::Event => EVENT,
             Self::Operators => OPERATORS,
             Self::Aggregate => AGGREGATE,
@@ -115,7 +129,9 @@ impl Table {
     /// Keys without which the mapping means nothing.
     pub(crate) fn required(self) -> &'static [&'static str] {
         match self {
-            Self::Rule => &["name", "span", "condition"],
+            Self::Rule => &["name"],
+            Self::ForbiddenSequence => &["sequence"],
+            Self::StepCount => &["of", "as"],
             Self::File => &["rules"],
             Self::PercentileForm => &["of", "p"],
             Self::Evidence => &["only"],
@@ -178,7 +194,7 @@ const RULE: &[Key] = &[
         "Whether an attribute's name also matches the names it had before and after OpenTelemetry renamed it, or only itself.",
     ),
     key("span", Shape::Map(Table::Selector), None, "Which spans the rule is about: all entries must hold."),
-    key("trace", Shape::Later, None, "A rule about whole traces."),
+    key("trace", Shape::Map(Table::Trace), None, "In place of `span`: what each trace must do, and must not."),
     key("sql", Shape::Later, None, "A rule as one SQL query."),
     key("slo", Shape::Later, None, "A service level objective, as burn-rate rules."),
     key(
@@ -264,11 +280,21 @@ const RULE: &[Key] = &[
         None,
         "How far below the watermark an arriving span still re-opens its windows, a duration. Left out: as configured, 1h.",
     ),
-    key("settle", Shape::Later, None, "Of trace rules: how long a trace must be quiet before it is judged."),
-    key("max_trace_duration", Shape::Later, None, "Of trace rules: when a trace without a root is judged."),
+    key(
+        "settle",
+        Shape::Duration { zero: true },
+        Some("30s"),
+        "Of rules about traces: how long no span of a trace must have ended before it is judged, a duration.",
+    ),
+    key(
+        "max_trace_duration",
+        Shape::Duration { zero: false },
+        Some("15m"),
+        "Of rules about traces: how far the spans of a trace lie apart at most, a duration. A trace without a root is judged so long after its first span started.",
+    ),
 ];
 
-const SELECTOR: &[Key] = &[
+const SELECTOR: [Key; 14] = [
     key("service_name", Shape::Matcher, None, "The resource attribute service.name."),
     key("name", Shape::Matcher, None, "The span's name."),
     key(

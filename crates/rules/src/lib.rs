@@ -49,6 +49,7 @@ pub mod silence;
 pub mod standalone;
 pub mod template;
 pub mod test_file;
+pub mod trace;
 
 pub use expr::nearest::nearest;
 pub use load::{Loaded, load};

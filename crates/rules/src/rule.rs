@@ -14,6 +14,7 @@ use fluo_time::Nanos;
 use crate::expr::Expr;
 use crate::field::Field;
 use crate::matcher::Matcher;
+use crate::trace::TraceRule;
 
 /// A declared condition over spans.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,8 +33,8 @@ pub struct Rule {
     pub annotations: BTreeMap<String, String>,
     /// Whether attribute names match their renamed predecessors and successors.
     pub conventions: Conventions,
-    /// Which spans the rule is about.
-    pub selector: Selector,
+    /// What the rule is about.
+    pub subject: Subject,
     /// Length of the window `(t − window, t]`; at least 1 ns.
     pub window: Nanos,
     /// The grid step as given; `None` where the rule did not say (see [`Rule::grid_step`]).
@@ -86,6 +87,14 @@ impl Rule {
     /// The grid step: `every`, or the window but at most one minute.
     pub fn grid_step(&self) -> Nanos {
         self.every.unwrap_or(Nanos(self.window.0.min(Nanos::MINUTE.0)))
+    }
+
+    /// What the rule demands of traces, if it is about traces.
+    pub fn trace(&self) -> Option<&TraceRule> {
+        match &self.subject {
+            Subject::Spans(_) => None,
+            Subject::Traces(trace) => Some(trace),
+        }
     }
 
     /// Returns whether it declares an aggregate of that name. Without `aggregation` it declares `count`.
@@ -198,6 +207,15 @@ impl EvidenceKeys {
         "server.address",
         "k8s.pod.name",
     ];
+}
+
+/// What a rule is about: the rows of which its windows are made.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Subject {
+    /// Spans: these.
+    Spans(Selector),
+    /// Traces: those that break this.
+    Traces(TraceRule),
 }
 
 /// Which spans.

@@ -117,12 +117,10 @@ fn mapping(table: Table) -> Value {
     let properties: Map<String, Value> = keys.map(|key| (key.name.to_owned(), property(key))).collect();
     let mut schema = json!({"type": "object", "properties": properties, "additionalProperties": false});
     let required = table.required();
-    if !required.is_empty() && table != Table::Rule {
+    if !required.is_empty() {
         schema["required"] = json!(required);
     }
     match table {
-        // A rule may take anything but its name from `defaults`.
-        Table::Rule => schema["required"] = json!(["name"]),
         Table::Aggregate => {
             schema["patternProperties"] = json!({PERCENTILE_KEY: described(Shape::Field, "A percentile.")});
         }
@@ -197,6 +195,16 @@ fn of_shape(shape: Shape) -> Value {
         }
         Shape::MatcherMap => json!({"type": "object", "additionalProperties": reference("matcher")}),
         Shape::Aggregates => aggregates(),
+        Shape::Step => step(),
+        Shape::Steps => json!({"type": "array", "items": step(), "minItems": 1}),
+        Shape::Forbidden => {
+            let forbidden = json!({"anyOf": [step(), reference(Table::ForbiddenSequence.name())]});
+            json!({"type": "array", "items": forbidden, "minItems": 1})
+        }
+        Shape::OneOrList(table) => {
+            let one = reference(table.name());
+            json!({"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]})
+        }
         Shape::Inhibits => json!({
             "type": "array",
             "items": {"anyOf": [reference("scalar"), reference(Table::Inhibit.name())]},
@@ -270,6 +278,11 @@ fn aggregates() -> Value {
         }},
         "additionalProperties": any,
     })
+}
+
+/// A selector with the keys of a step, or a text: a `TraceQL` filter, in sequences the name of a step.
+fn step() -> Value {
+    json!({"anyOf": [reference(Table::Step.name()), {"type": "string"}]})
 }
 
 fn matcher() -> Value {

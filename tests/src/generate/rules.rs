@@ -1,6 +1,6 @@
 //! Whole rules, checked.
 
-use fluo_rules::rule::{Condition, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Severity, Source};
+use fluo_rules::rule::{Condition, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Severity, Source, Subject};
 use fluo_time::Nanos;
 use proptest::collection::vec;
 use proptest::option;
@@ -91,7 +91,7 @@ fn frame() -> impl Strategy<Value = Frame> {
                 labels: [].into(),
                 annotations: [].into(),
                 conventions,
-                selector,
+                subject: Subject::Spans(selector),
                 window: Nanos::MINUTE,
                 every: None,
                 group_by,

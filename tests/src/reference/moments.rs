@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fluo_rules::expr::{Comparison, Expr, ExprKind};
-use fluo_rules::rule::{Aggregate, Rule};
+use fluo_rules::rule::{Aggregate, Rule, Subject};
 use fluo_spans::span::Span;
 
 use super::datum::Datum;
@@ -77,7 +77,10 @@ pub(super) fn judge<'a>(
 ) -> Result<Vec<History<'a>>, Overflow> {
     let matching: Vec<&Span> = spans
         .iter()
-        .filter(|span| selection::selects(&rule.selector, aggregate::subject(span, rule, givens)))
+        .filter(|span| match &rule.subject {
+            Subject::Spans(selector) => selection::selects(selector, aggregate::subject(span, rule, givens)),
+            Subject::Traces(_) => true,
+        })
         .collect();
     let ends = judged.ends(rule);
     let read: Vec<&Span> = copies::one_of_each(&matching, givens)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::prelude::SessionContext;
 use fluo_alerts::template::Renderer;
 use fluo_alerts::violation::Violation;
-use fluo_engine::{Asked, LeftOut, Observed, Range, SpanSource, record, session, without_faulty};
+use fluo_engine::{AsOf, Asked, LeftOut, Observed, Range, SpanSource, record, session, without_faulty};
 use fluo_plan::RulePlan;
 use fluo_rules::rule::Rule;
 use fluo_time::moment;
@@ -80,7 +80,7 @@ async fn judge(session: &SessionContext, rules: Vec<Rule>, spans: &mut Spans, ra
     let outcome = without_faulty(&mut spans.source, &mut left_out, async |source: &SpanSource| {
         let asked = plans.iter().map(|plan| {
             let stretches = fluo_engine::moments(plan, source, range).into_iter().collect();
-            Asked { plan, stretches, cell: None, hash: None }
+            Asked { as_of: range.to.map_or(AsOf::ALL, AsOf::of), ..Asked::all(plan, stretches) }
         });
         let asked: Vec<_> = asked.collect();
         let judged = fluo_engine::judge(session, source, &asked).await?;

@@ -76,6 +76,22 @@ impl<'a> Found<'a> {
         Ok(found)
     }
 
+    /// A rule of which nothing is looked for.
+    pub(super) fn of_nothing(asked: &'a Asked<'a>) -> Result<Self, EngineError> {
+        let nothing = Self {
+            asked,
+            reads: Vec::new(),
+            windows: Windows::new(cells(asked.plan)),
+            panes: None,
+            cells: Vec::new(),
+            hours: Vec::new(),
+            stretches: Vec::new(),
+            rows: None,
+        };
+        asked.plan.projection(&Layout::builtin())?;
+        Ok(nothing)
+    }
+
     /// Returns the times whose sums windows are made of that end within `moments`; none where there is no such window.
     fn needed(&self, moments: TimeRange) -> Option<TimeRange> {
         let (plan, cells) = (self.asked.plan, self.windows.cells);

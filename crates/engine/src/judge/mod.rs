@@ -22,6 +22,7 @@ use fluo_alerts::value::Value;
 use fluo_alerts::violation::Top;
 use fluo_plan::RulePlan;
 use fluo_rules::expr::Exact;
+use fluo_rules::rule::Subject;
 use fluo_spans::span::Span;
 use fluo_time::TimeRange;
 use fluo_time::range::joined;
@@ -32,6 +33,7 @@ use crate::panes::Known;
 use crate::pass::{ByGroup, Got, Passed, Want, pass};
 use crate::source::SpanSource;
 use crate::summary::{Summary, Values};
+use crate::traces::{Traced, Tracing};
 use crate::work::each;
 use found::Found;
 use grid::Grid;
@@ -59,6 +61,43 @@ pub struct Asked<'a> {
     pub cell: Option<i64>,
     /// The hash of what decides the rule, under which its panes are known; without one none is.
     pub hash: Option<&'a str>,
+    /// What is known of traces.
+    pub as_of: AsOf,
+}
+
+/// What is known of the spans of traces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AsOf {
+    /// All that ended up to here have arrived.
+    pub settled_to: i64,
+    /// None that ended later is looked at.
+    pub until: i64,
+}
+
+impl AsOf {
+    /// All of them are known.
+    pub const ALL: Self = Self { settled_to: i64::MAX, until: i64::MAX };
+
+    /// Those that ended up to a moment are known.
+    pub fn of(moment: i64) -> Self {
+        Self { settled_to: moment, until: moment }
+    }
+}
+
+impl<'a> Asked<'a> {
+    /// A question about some stretches, whose spans are all there.
+    pub fn all(plan: &'a RulePlan, stretches: Vec<TimeRange>) -> Self {
+        Self { plan, stretches, cell: None, hash: None, as_of: AsOf::ALL }
+    }
+
+    /// Of a rule about traces: the times in which the spans ended that decide.
+    pub(crate) fn of_traces(&self) -> Vec<TimeRange> {
+        let reach = self.plan.reach();
+        joined(self.stretches.iter().map(|stretch| TimeRange {
+            from: stretch.from.saturating_sub(reach.before).saturating_add(1),
+            to: stretch.to.saturating_add(reach.after).min(self.as_of.until),
+        }))
+    }
 }
 
 /// One violation as the engine sees it.
@@ -88,6 +127,8 @@ pub struct Observed {
     pub top: Vec<Top>,
     /// True if a file that could not be read may hold spans of its windows.
     pub partial: bool,
+    /// Of a rule about traces: the demands that its first trace breaks.
+    pub failed: Vec<String>,
 }
 
 /// The outcome of all rules.
@@ -102,6 +143,15 @@ pub struct Judged {
 }
 
 impl Judged {
+    /// Takes in what was found of the rules about traces.
+    pub fn take(&mut self, traced: Traced) {
+        for (rule, traced) in self.rules.iter_mut().zip(traced) {
+            if let Some(traced) = traced {
+                *rule = traced;
+            }
+        }
+    }
+
     /// Of so many rules that had no moment to judge.
     pub fn of_nothing(rules: usize) -> Self {
         Self { rules: (0..rules).map(|_| Ok(Vec::new())).collect(), duplicates: 0, id_conflicts: 0 }
@@ -129,7 +179,23 @@ pub async fn judge(
     source: &SpanSource,
     asked: &[Asked<'_>],
 ) -> Result<Judged, EngineError> {
-    Summing::new(asked, None).over(session, source).await?.over(session, source).await
+    let traced = Tracing::new(asked).over(session, source).await?;
+    let mut judged = Summing::new(asked, None).over(session, source).await?.over(session, source).await?;
+    judged.take(traced);
+    Ok(judged)
+}
+
+/// Judges one rule about traces over the rows of those that break it.
+pub(crate) async fn judge_rows(
+    session: &SessionContext,
+    rows: &SpanSource,
+    asked: &Asked<'_>,
+) -> Result<Vec<Observed>, EngineError> {
+    // Panes are of spans.
+    let asked = Asked { hash: None, ..asked.clone() };
+    let summing = Summing { rules: vec![Found::new(&asked, None)] };
+    let judged = summing.over(session, rows).await?.over(session, rows).await?;
+    judged.rules.into_iter().next().unwrap_or_else(|| Ok(Vec::new()))
 }
 
 /// A look at all rules, before anything was read.
@@ -147,7 +213,12 @@ pub struct Telling<'a> {
 impl<'a> Summing<'a> {
     /// A look at rules. What is `known` is not read again.
     pub fn new(asked: &'a [Asked<'a>], known: Option<Known<'a>>) -> Self {
-        Self { rules: asked.iter().map(|asked| Found::new(asked, known)).collect() }
+        let found = |asked: &'a Asked<'a>| match asked.plan.rule().subject {
+            Subject::Spans(_) => Found::new(asked, known),
+            // What its windows are made of is not known yet ([`crate::Tracing`]).
+            Subject::Traces(_) => Found::of_nothing(asked),
+        };
+        Self { rules: asked.iter().map(found).collect() }
     }
 
     /// The times in which spans ended that are summed up; in order, and apart.
@@ -298,7 +369,7 @@ pub async fn series(
     source: &SpanSource,
     stretch: TimeRange,
 ) -> Result<Vec<Point>, EngineError> {
-    let asked = [Asked { plan, stretches: vec![stretch], cell: None, hash: None }];
+    let asked = [Asked::all(plan, vec![stretch])];
     let Telling { rules, .. } = Summing::new(&asked, None).over(session, source).await?;
     let mut points = Vec::new();
     for found in rules {
@@ -320,8 +391,9 @@ pub async fn evaluate(
 ) -> Result<Outcome, EngineError> {
     let stretches: Vec<TimeRange> = moments(plan, source, range).into_iter().collect();
     let nothing_judged = stretches.is_empty();
+    let as_of = range.to.map_or(AsOf::ALL, AsOf::of);
     let Judged { mut rules, duplicates, id_conflicts } =
-        judge(session, source, &[Asked { plan, stretches, cell: None, hash: None }]).await?;
+        judge(session, source, &[Asked { as_of, ..Asked::all(plan, stretches) }]).await?;
     let violations = rules.pop().unwrap_or_else(|| Ok(Vec::new()))?;
     Ok(Outcome { violations, duplicates, id_conflicts, nothing_judged })
 }

@@ -86,6 +86,7 @@ impl Told<'_> {
                     _ => Vec::new(),
                 };
                 observed.push(Observed {
+                    failed: Vec::new(),
                     group: group.clone(),
                     starts_at: episode.starts_at,
                     ends_at: episode.ends_at,

@@ -11,8 +11,8 @@
 //! Threads have batches, texts and sums of their own, which are put together at the end.
 
 mod apart;
-mod frame;
-mod program;
+pub(crate) mod frame;
+pub(crate) mod program;
 mod rows;
 mod sums;
 mod texts;

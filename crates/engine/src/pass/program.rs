@@ -68,11 +68,20 @@ impl Program {
     ) -> Result<Self, EngineError> {
         let projections: Vec<Arc<Projection>> =
             plans.iter().map(|plan| plan.projection(layout)).collect::<Result<_, _>>()?;
+        let more: &[&str] = if ids { &[columns::TRACE_ID, columns::SPAN_ID] } else { &[] };
+        Self::of(session, layout, projections.iter().map(AsRef::as_ref), more)
+    }
+
+    /// `more`: columns that are read beside those of the projections.
+    pub(crate) fn of<'a>(
+        session: &SessionContext,
+        layout: &Layout,
+        projections: impl Iterator<Item = &'a Projection> + Clone,
+        more: &[&str],
+    ) -> Result<Self, EngineError> {
         let mut names = BTreeSet::from([columns::END_TIME]);
-        if ids {
-            names.extend([columns::TRACE_ID, columns::SPAN_ID]);
-        }
-        for projection in &projections {
+        names.extend(more);
+        for projection in projections.clone() {
             for expr in projection.expressions() {
                 names.extend(expr.column_refs().into_iter().map(|column| column.name.as_str()));
             }
@@ -86,7 +95,7 @@ impl Program {
             expressions: Vec::new(),
             groupings: Vec::new(),
         };
-        let rules = projections.iter().map(|projection| writer.rule(projection)).collect::<Result<_, _>>()?;
+        let rules = projections.map(|projection| writer.rule(projection)).collect::<Result<_, _>>()?;
         let Writer { expressions, groupings, .. } = writer;
         let end = columns.place(columns::END_TIME)?;
         Ok(Self { columns, expressions, rules, groupings, end })

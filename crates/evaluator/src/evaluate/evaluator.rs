@@ -62,11 +62,13 @@ impl Evaluator {
         &self.settings
     }
 
-    /// The times of an evaluation for a rule, or for those that set none of their own.
+    /// The times of an evaluation for a rule, or for those that set none of their own. A rule about traces waits for these
+    /// to be quiet: its watermark lies further back.
     pub(super) fn times(&self, state: &State, eval_time: i64, rule: Option<&Rule>) -> Times {
         let delay = rule.and_then(|rule| rule.eval_delay).unwrap_or(self.settings.eval_delay).0;
         let alive_to = if self.settings.always_alive { i64::MAX } else { state.pipeline.alive_to };
-        Times { eval_time, watermark: eval_time.saturating_sub(delay), alive_to }
+        let settle = rule.and_then(Rule::trace).map_or(0, |trace| trace.settle.0);
+        Times { eval_time, watermark: eval_time.saturating_sub(delay).saturating_sub(settle), alive_to }
     }
 
     /// Returns how far below the watermark an arriving span still re-opens the windows of a rule, or of those that set none of
@@ -86,10 +88,15 @@ impl Evaluator {
         eval_time: i64,
     ) -> Due<'a> {
         let times = self.times(state, eval_time, Some(rule));
+        let reach = plan.reach();
+        // Of what was not known when it was judged, something may be told by now.
+        let ahead = if plan.judging().is_exact() { eval_time.saturating_sub(times.watermark) } else { 0 };
+        let again = rule.trace().map_or(0, |_| reach.after.saturating_add(ahead));
         Due {
             exact: plan.judging().is_exact(),
             missing_matters: missing_can_make_true(rule),
-            window: rule.window.0,
+            reach,
+            again,
             step: rule.grid_step().0,
             gap: plan.gap().0,
             eval_time,

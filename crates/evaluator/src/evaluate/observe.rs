@@ -11,7 +11,7 @@ use std::time::Duration;
 use fluo_alerts::life_cycle::{Observation, RuleState};
 use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_engine::{
-    Contents, EngineError, Judged, Known, Observed, SpanSource, Summing, Tried, record, tried,
+    AsOf, Contents, EngineError, Judged, Known, Observed, SpanSource, Summing, Tracing, Tried, record, tried,
 };
 use fluo_plan::RulePlan;
 use fluo_store::DataFile;
@@ -42,6 +42,7 @@ pub(super) struct Asked<'a> {
     pub(super) cell: i64,
     pub(super) before: RuleState,
     pub(super) moments: Moments,
+    pub(super) as_of: AsOf,
     /// The holes that were known.
     pub(super) holes: Holes,
     /// The times of the spans in its windows.
@@ -82,12 +83,20 @@ impl Evaluator {
         let moments = due.moments(&before);
         let ends = moments.stretches.first().zip(moments.stretches.last());
         // Of an exact rule, the sums of a window begin up to a minute before it.
-        let earlier = known.rule.window.0.saturating_add(Nanos::MINUTE.0);
-        let reads =
-            ends.map(|(first, last)| TimeRange { from: first.from.saturating_sub(earlier), to: last.to });
+        let earlier = due.reach.before.saturating_add(Nanos::MINUTE.0);
+        let reads = ends.map(|(first, last)| TimeRange {
+            from: first.from.saturating_sub(earlier),
+            to: last.to.saturating_add(due.reach.after),
+        });
         let is_met = |file: &&DataFile| reads.is_some_and(|reads| ends_of(file).meets(reads));
         let number = files.of_windows().filter(is_met).count();
-        Asked { known, plan, until, cell: due.cell(), before, moments, holes, reads, files: number }
+        // Spans that are missing may be what a trace must have: it waits for a file that comes after them.
+        let settle = known.rule.trace().map_or(0, |trace| trace.settle.0);
+        let settled_to = due.watermark.saturating_add(settle);
+        let settled_to =
+            if due.missing_matters { settled_to.min(due.alive_to.saturating_sub(1)) } else { settled_to };
+        let as_of = AsOf { settled_to, until: inputs.eval_time };
+        Asked { known, plan, until, cell: due.cell(), before, moments, as_of, holes, reads, files: number }
     }
 
     /// Looks at the spans. Files that cannot be read are put down in `state`, and left out.
@@ -193,6 +202,13 @@ impl Evaluator {
         let needed = self.data.not_missing(needed, state);
         let contents = Contents::of(&needed);
         let known = Some(Known { panes: self.panes.known(), contents: &contents });
+        let tracing = Tracing::new(questions);
+        let mut source = self.opened(state, &needed, &tracing.reads(), read).await?;
+        let traced = tried(&mut source, async |source| tracing.over(&self.session, source).await).await;
+        let traced = match self.ended(state, traced, &needed)? {
+            Ok(traced) => traced,
+            Err(error) => return Some(Err(error)),
+        };
         let mut summing = Summing::new(questions, known);
         if self.panes.fetch(self.data.root(), summing.unknown_hours()).await {
             summing = Summing::new(questions, known);
@@ -205,7 +221,10 @@ impl Evaluator {
         };
         let mut source = self.opened(state, &needed, &telling.reads(), read).await?;
         let judged = tried(&mut source, async |source| telling.over(&self.session, source).await).await;
-        self.ended(state, judged, &needed)
+        Some(self.ended(state, judged, &needed)?.map(|mut judged| {
+            judged.take(traced);
+            judged
+        }))
     }
 
     /// Opens those of the files in which spans of some times are. What cannot be opened is put down in `state`, and then
@@ -280,6 +299,7 @@ impl<'a> Asked<'a> {
             stretches: stretches.to_vec(),
             cell: Some(self.cell),
             hash: Some(&self.known.hash),
+            as_of: self.as_of,
         }
     }
 

@@ -7,7 +7,7 @@ use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Expr, Operator, cast, ident, lit};
 use datafusion::sql::unparser::Unparser;
 use fluo_rules::field::{Field, Intrinsic};
-use fluo_rules::rule::AggregateFunction;
+use fluo_rules::rule::{AggregateFunction, Subject};
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
 
@@ -95,7 +95,8 @@ impl Writer<'_> {
                 columns.push(sql(&input)?);
             }
         }
-        let selector = self.fields.selector(&rule.selector)?;
+        let Subject::Spans(selector) = &rule.subject else { return Err(PlanError::NotInSql) };
+        let selector = self.fields.selector(selector)?;
         let conditions = split_conjunction(&selector);
         let condition = match conditions.as_slice() {
             [everything] if **everything == lit(true) => String::new(),

@@ -8,6 +8,7 @@ use crate::field::{Field, Intrinsic};
 use crate::keys::{MAX_EVIDENCE, Table};
 use crate::matcher::Number;
 use crate::rule::{Aggregate, AggregateFunction};
+use crate::trace::TRACES;
 use crate::yaml::{Entry, Yaml};
 
 /// How many spans a violation carries where the rule does not say.
@@ -24,6 +25,12 @@ pub(super) struct Aggregation {
 }
 
 impl Aggregation {
+    /// Left out, it is the number of traces.
+    pub(super) fn of_traces() -> Self {
+        let traces = Aggregate { name: TRACES.to_owned(), ..Aggregate::implied_count() };
+        Self { aggregates: vec![traces], ..Self::absent() }
+    }
+
     /// Left out, it is `{count: 10}`.
     pub(super) fn absent() -> Self {
         Self { aggregates: vec![Aggregate::implied_count()], broken: false, evidence_limit: DEFAULT_EVIDENCE }
@@ -50,25 +57,32 @@ pub(super) fn aggregation(report: &mut Report, entry: &Entry) -> Aggregation {
     read
 }
 
-/// Returns whether the aggregate's name can be used in an expression.
-fn name(report: &mut Report, entry: &Entry) -> bool {
-    let mut characters = entry.key.chars();
+/// Returns whether an expression can name a value so.
+pub(super) fn can_be_name(name: &str) -> bool {
+    let mut characters = name.chars();
     let first = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-    let identifier = first && characters.all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if !identifier {
-        let message = format!("`{}` cannot be an aggregate's name", entry.key);
-        report
-            .add(Code::BadName, entry.key_at.clone(), message)
-            .hint("letters, digits and `_`, not beginning with a digit");
-    } else if crate::expr::is_reserved(&entry.key) {
+    let is_identifier = first && characters.all(|c| c.is_ascii_alphanumeric() || c == '_');
+    is_identifier && !crate::expr::is_reserved(name)
+}
+
+/// Reports an aggregate's name that cannot be used in an expression.
+fn name(report: &mut Report, entry: &Entry) -> bool {
+    if can_be_name(&entry.key) {
+        return true;
+    }
+    if crate::expr::is_reserved(&entry.key) {
         let message = format!(
             "`{}` is a word of the expression language, and cannot be an aggregate's name",
             entry.key
         );
         report.add(Code::BadName, entry.key_at.clone(), message);
-        return false;
+    } else {
+        let message = format!("`{}` cannot be an aggregate's name", entry.key);
+        report
+            .add(Code::BadName, entry.key_at.clone(), message)
+            .hint("letters, digits and `_`, not beginning with a digit");
     }
-    identifier
+    false
 }
 
 /// `count: 10`, the origin's form.

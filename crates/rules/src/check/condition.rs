@@ -4,7 +4,9 @@ use super::aggregation::Aggregation;
 use super::{Report, bounds, expression, unsupported};
 use crate::diagnostic::Code;
 use crate::expr::{Comparison, Context, Expr, ExprKind};
+use crate::matcher::{Number, Value};
 use crate::rule::{Aggregate, AggregateFunction, Condition};
+use crate::trace::TRACES;
 use crate::yaml::{Entry, locate};
 
 /// The value of `condition:`.
@@ -33,6 +35,44 @@ pub(super) fn condition(report: &mut Report, entry: &Entry, aggregation: &Aggreg
     let condition = Condition { text, expr };
     bounds::check(report, entry, &condition, &aggregation.aggregates);
     Some(condition)
+}
+
+/// The value of `condition:` of a rule about traces: over the aggregates of those that break it; where it declares none,
+/// `given`, also over the counts of one trace.
+pub(super) fn of_traces(
+    report: &mut Report,
+    entry: &Entry,
+    given: Option<&Aggregation>,
+    counts: &[Aggregate],
+) -> Option<Condition> {
+    let usual = Aggregation::of_traces();
+    let aggregation = given.unwrap_or(&usual);
+    let text = expression::source(report, entry)?;
+    if unsupported::trace_condition(report, entry, &text) {
+        return None;
+    }
+    let is_count = |name: &str| counts.iter().any(|count| count.name == name);
+    let names = Aggregation {
+        aggregates: aggregation.aggregates.iter().chain(counts).cloned().collect(),
+        ..*aggregation
+    };
+    let condition = condition(report, entry, &names)?;
+    let named = condition.expr.aggregates();
+    let of_trace: Vec<&str> = named.iter().copied().filter(|name| is_count(name)).collect();
+    if let (Some(count), true) = (of_trace.first(), given.is_some() || of_trace.len() < named.len()) {
+        let message = format!("`{count}` is a number of one trace, and the condition is about those of a window");
+        report.value(Code::Conflict, entry, message).hint("what one trace must not do is a `condition` of `trace:`");
+        return None;
+    }
+    Some(condition)
+}
+
+/// The condition of a rule about traces that has none.
+pub(super) fn any_trace() -> Condition {
+    let zero = Expr { kind: ExprKind::Literal(Value::Number(Number::Int(0))), at: 9..10 };
+    let traces = Expr { kind: ExprKind::Aggregate(TRACES.to_owned()), at: 0..6 };
+    let kind = ExprKind::Compare(Comparison::Gt, Box::new(traces), Box::new(zero));
+    Condition { text: format!("{TRACES} > 0"), expr: Expr { kind, at: 0..10 } }
 }
 
 /// Warns of a condition for few spans over groups that are gone when they have none.

@@ -16,6 +16,7 @@
 //! | `aggregation` | `aggregation:` |
 //! | `groups` | `group_by`, `expect`, `evidence`, `top` |
 //! | `condition`, `expression` | `condition`, and expressions in general |
+//! | `trace` | `trace:` |
 //! | `timing` | windows, delays, reminders |
 //! | `templates` | `labels`, `annotations` |
 //! | `unsupported` | what this version refuses |
@@ -49,6 +50,7 @@ mod templates;
 mod test_file;
 mod test_span;
 mod timing;
+mod trace;
 mod unsupported;
 
 pub(crate) use config::{Read as ReadConfig, config, sinks};

@@ -9,12 +9,15 @@ use fluo_time::Nanos;
 use super::aggregation::Aggregation;
 use super::inhibit::Inhibits;
 use super::{
-    Report, aggregation, condition, groups, inhibit, selector, shape, templates, timing, unsupported,
+    Report, aggregation, condition, groups, inhibit, selector, shape, templates, timing, trace, unsupported,
 };
 use crate::decisive;
 use crate::diagnostic::Code;
 use crate::keys::{CONVENTIONS, SEVERITIES, Shape, Table};
-use crate::rule::{Conventions, EvidenceKeys, GroupKey, Realert, Rule, Selector, Severity, Source};
+use crate::rule::{
+    Aggregate, Condition, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Selector, Severity, Source, Subject,
+};
+use crate::trace::{MAX_TRACE_DURATION, SETTLE, TraceRule};
 use crate::template::Names;
 use crate::yaml::{Entry, Node};
 
@@ -41,12 +44,17 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         missing(report, node, "name", "every rule needs a `name`");
     }
     let kind = rule_kind(report, node);
-    let aggregation = node
-        .get("aggregation")
-        .map_or_else(Aggregation::absent, |entry| aggregation::aggregation(report, entry));
+    let given = node.get("aggregation").map(|entry| aggregation::aggregation(report, entry));
+    let aggregation = given.unwrap_or_else(|| kind.usual_aggregation());
     let group_by = node.get("group_by").map(|entry| groups::group_by(report, entry));
     let group_by = group_by.unwrap_or_else(|| Some(Vec::new()));
-    let values = Values::read(report, node, &names(node, &aggregation, group_by.as_deref()));
+    if matches!(kind, Kind::Spans(_)) {
+        ["settle", "max_trace_duration"].into_iter().filter_map(|key| own.get(key)).for_each(|entry| {
+            let message = format!("`{}` belongs to rules about traces", entry.key);
+            report.add(Code::Conflict, entry.key_at.clone(), message);
+        });
+    }
+    let values = Values::read(report, node, &names(node, &aggregation, kind.counts(), group_by.as_deref()));
     let expect = match (node.get("expect"), &group_by) {
         (Some(entry), Some(keys)) => groups::expect(report, entry, keys),
         _ => Some(Vec::new()),
@@ -55,10 +63,12 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         groups::check_limit(report, entry, groups.len(), values.group_limit);
     }
     let condition = match (node.get("condition"), &kind) {
-        (Some(entry), Kind::Span(_)) => {
-            condition::condition(report, entry, &aggregation).map(|condition| (entry, condition))
+        (Some(entry), Kind::Spans(_)) => condition::condition(report, entry, &aggregation),
+        (Some(entry), Kind::Traces(read)) => {
+            condition::of_traces(report, entry, node.get("aggregation").map(|_| &aggregation), &read.counts)
         }
-        (None, Kind::Span(_)) => {
+        (None, Kind::Traces(_)) if node.get("aggregation").is_none() => Some(condition::any_trace()),
+        (None, Kind::Spans(_) | Kind::Traces(_)) => {
             missing(report, node, "condition", "the rule has no `condition`");
             None
         }
@@ -70,24 +80,18 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
             .into_iter()
             .for_each(|entry| timing::warn_of_gaps(report, entry, every, values.window));
     }
-    if let (Some((entry, condition)), Some([_, ..]), Some([])) =
-        (&condition, group_by.as_deref(), expect.as_deref())
+    if let (Some(entry), Some(condition), Some([_, ..]), Some([])) =
+        (node.get("condition"), &condition, group_by.as_deref(), expect.as_deref())
     {
         condition::warn_of_vanishing_groups(report, entry, condition, &aggregation.aggregates);
     }
     let inhibits = inhibit::inhibits(report, node, name.as_deref());
+    let (subject, condition) = kind.subject(report, node, condition);
 
     let sound = report.errors() == errors && !own.incomplete;
     let named = name.clone().zip(name_entry.map(|entry| entry.value.at.clone()));
-    let rule = match (sound, name, kind, group_by, expect, condition) {
-        (
-            true,
-            Some(name),
-            Kind::Span(Some(selector)),
-            Some(group_by),
-            Some(expect),
-            Some((_, condition)),
-        ) => {
+    let rule = match (sound, name, subject, group_by, expect, condition) {
+        (true, Some(name), Some(subject), Some(group_by), Some(expect), Some(condition)) => {
             let place = report.place(name_entry.map_or(range.start, |entry| entry.key_at.start)..range.end);
             let source = Source {
                 file: Arc::clone(report.file()),
@@ -104,7 +108,7 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
                 labels: values.labels,
                 annotations: values.annotations,
                 conventions: values.conventions,
-                selector,
+                subject,
                 window: values.window,
                 every: values.every,
                 group_by,
@@ -146,8 +150,11 @@ pub(crate) fn defaults(report: &mut Report, node: &Node) -> bool {
     }
     rule_kinds(node)
         .into_iter()
-        .filter(|entry| entry.key != "span")
+        .filter(|entry| !matches!(entry.key.as_str(), "span" | "trace"))
         .for_each(|entry| unsupported::rule_kind(report, entry));
+    if let Some(entry) = node.get("trace") {
+        trace::trace(report, entry, trace::Timing { settle: SETTLE, max_duration: MAX_TRACE_DURATION });
+    }
     if let Some(entry) = node.get("span") {
         selector::selector(report, entry);
     }
@@ -197,9 +204,68 @@ fn missing(report: &mut Report, node: &Node, key: &str, message: &str) {
 /// What kind of rule it is.
 enum Kind {
     /// `span:`, if it could be read.
-    Span(Option<Selector>),
+    Spans(Option<Selector>),
+    /// `trace:`.
+    Traces(trace::Read),
     /// One that is refused, or none.
     Other,
+}
+
+impl Kind {
+    /// What is summed up where the rule does not say.
+    fn usual_aggregation(&self) -> Aggregation {
+        match self {
+            Self::Traces(_) => Aggregation::of_traces(),
+            Self::Spans(_) | Self::Other => Aggregation::absent(),
+        }
+    }
+
+    /// The numbers of spans of one trace, by name.
+    fn counts(&self) -> &[Aggregate] {
+        match self {
+            Self::Traces(read) => &read.counts,
+            Self::Spans(_) | Self::Other => &[],
+        }
+    }
+
+    /// What the rule is about, and its condition. One over counts is that of its traces.
+    fn subject(
+        self,
+        report: &mut Report,
+        node: &Node,
+        condition: Option<Condition>,
+    ) -> (Option<Subject>, Option<Condition>) {
+        let mut trace: TraceRule = match self {
+            Self::Spans(selector) => return (selector.map(Subject::Spans), condition),
+            Self::Traces(trace::Read { rule: Some(rule), .. }) => rule,
+            Self::Traces(trace::Read { rule: None, .. }) | Self::Other => return (None, condition),
+        };
+        let Some(condition) = condition else { return (None, None) };
+        let is_of_trace = |name: &&str| trace.counts.iter().any(|count| count.name == *name);
+        let condition = if condition.expr.aggregates().iter().any(is_of_trace) {
+            if trace.condition.is_some() {
+                let (place, inner) = (node.get("condition"), node.get("trace").and_then(|trace| trace.value.get("condition")));
+                if let (Some(outer), Some(inner)) = (place, inner) {
+                    let message = "the rule has two conditions over counts";
+                    let other = report.place(inner.key_at.clone());
+                    report.add(Code::Conflict, outer.key_at.clone(), message).also(other, "the other one");
+                }
+            }
+            trace.condition = Some(condition);
+            condition::any_trace()
+        } else {
+            condition
+        };
+        if trace.demands().next().is_none() {
+            let place = node.get("trace").map_or(0..0, |entry| entry.key_at.clone());
+            let message = "the rule demands nothing: no `always`, `never`, `sequence` or condition over counts";
+            report
+                .add(Code::NoDemand, place, message)
+                .hint("say what must be there: `always: [{name: payment.fraud_check}]`");
+            return (None, None);
+        }
+        (Some(Subject::Traces(trace)), Some(condition))
+    }
 }
 
 /// The keys that say what a rule is about.
@@ -214,17 +280,37 @@ fn rule_kind(report: &mut Report, node: &Node) -> Kind {
         let place = report.place(kinds[0].key_at.clone());
         report.add(Code::Conflict, second.key_at.clone(), message).also(place, "the other one");
     }
-    let selector = node.get("span").map(|entry| selector::selector(report, entry));
-    kinds.iter().filter(|entry| entry.key != "span").for_each(|entry| unsupported::rule_kind(report, entry));
     if kinds.is_empty() {
-        missing(report, node, "span", "the rule has no `span`");
+        missing(report, node, "span", "the rule has no `span` and no `trace`");
     }
-    selector.map_or(Kind::Other, Kind::Span)
+    let mut read = kinds.into_iter().map(|entry| match entry.key.as_str() {
+        "span" => Kind::Spans(selector::selector(report, entry)),
+        "trace" => {
+            let duration = |report: &mut Report, key| duration(report, node, key);
+            let settle = duration(report, "settle").unwrap_or(SETTLE);
+            let max_duration = duration(report, "max_trace_duration").unwrap_or(MAX_TRACE_DURATION);
+            Kind::Traces(trace::trace(report, entry, trace::Timing { settle, max_duration }))
+        }
+        _ => {
+            unsupported::rule_kind(report, entry);
+            Kind::Other
+        }
+    });
+    let first = read.next().unwrap_or(Kind::Other);
+    // Two kinds are refused above; what is wrong in either is told.
+    read.for_each(drop);
+    first
 }
 
 /// What the rule's templates may name. What is wrong is told where it stands, not where it is named.
-fn names<'a>(node: &'a Node, aggregation: &'a Aggregation, group_by: Option<&'a [GroupKey]>) -> Names<'a> {
-    let aggregates = || aggregation.aggregates.iter().map(|aggregate| aggregate.name.as_str()).collect();
+fn names<'a>(
+    node: &'a Node,
+    aggregation: &'a Aggregation,
+    counts: &'a [Aggregate],
+    group_by: Option<&'a [GroupKey]>,
+) -> Names<'a> {
+    let aggregates =
+        || aggregation.aggregates.iter().chain(counts).map(|aggregate| aggregate.name.as_str()).collect();
     let labels = match node.get("labels") {
         Some(labels) => labels.value.entries(),
         None => Some([].as_slice()),
@@ -263,11 +349,6 @@ struct Values {
 impl Values {
     /// Where a value cannot be read, its default takes the place: the rule is given up anyway.
     fn read(report: &mut Report, node: &Node, names: &Names<'_>) -> Self {
-        for key in ["settle", "max_trace_duration"] {
-            if let Some(entry) = node.get(key) {
-                unsupported::trace_timing(report, entry);
-            }
-        }
         let mut duration = |key| duration(report, node, key);
         let window = duration("window").unwrap_or(Nanos::MINUTE);
         let every = duration("every");

@@ -31,15 +31,15 @@ pub(super) fn selector(report: &mut Report, entry: &Entry) -> Option<Selector> {
     mapping(report, entries, &format!("`{}`", entry.key))
 }
 
-/// Returns whether it is a part of `{ status = error }`, which is a key without a value to YAML.
-fn is_unquoted_filter(entry: &Entry) -> bool {
-    let known = Table::Selector.key(&entry.key).is_some();
-    let is_test = entry.key.contains(['=', '<', '>', '!', '&', '|']) || entry.key.starts_with('.');
-    entry.value.value == Yaml::Null && !known && is_test
-}
-
-fn mapping(report: &mut Report, entries: &[Entry], within: &str) -> Option<Selector> {
-    let parts: Vec<_> = entries.iter().map(|entry| part(report, entry, within)).collect();
+/// The selector that entries are, all of which must hold. `table`: that of the mapping in which they stand, which
+/// `within` names.
+pub(super) fn of_entries(
+    report: &mut Report,
+    entries: &[&Entry],
+    table: Table,
+    within: &str,
+) -> Option<Selector> {
+    let parts: Vec<_> = entries.iter().map(|entry| part(report, entry, table, within)).collect();
     let parts: Option<Vec<Vec<Selector>>> = parts.into_iter().collect();
     let mut parts: Vec<Selector> = parts?.into_iter().flatten().collect();
     Some(match (parts.pop(), parts.is_empty()) {
@@ -48,8 +48,19 @@ fn mapping(report: &mut Report, entries: &[Entry], within: &str) -> Option<Selec
     })
 }
 
+/// Returns whether it is a part of `{ status = error }`, which is a key without a value to YAML.
+fn is_unquoted_filter(entry: &Entry) -> bool {
+    let known = Table::Selector.key(&entry.key).is_some();
+    let is_test = entry.key.contains(['=', '<', '>', '!', '&', '|']) || entry.key.starts_with('.');
+    entry.value.value == Yaml::Null && !known && is_test
+}
+
+fn mapping(report: &mut Report, entries: &[Entry], within: &str) -> Option<Selector> {
+    of_entries(report, &entries.iter().collect::<Vec<_>>(), Table::Selector, within)
+}
+
 /// What one key of a selector says; all of it must hold.
-fn part(report: &mut Report, entry: &Entry, within: &str) -> Option<Vec<Selector>> {
+fn part(report: &mut Report, entry: &Entry, table: Table, within: &str) -> Option<Vec<Selector>> {
     let own = |report: &mut Report, intrinsic| {
         let field = Field::Intrinsic(intrinsic);
         let matcher = matcher::matcher(report, entry, &field)?;
@@ -79,7 +90,7 @@ fn part(report: &mut Report, entry: &Entry, within: &str) -> Option<Vec<Selector
             Some(vec![Selector::Not(Box::new(inner))])
         }
         _ => {
-            shape::unknown_key(report, entry, Table::Selector, within);
+            shape::unknown_key(report, entry, table, within);
             None
         }
     }

@@ -7,17 +7,16 @@ use super::Report;
 use crate::diagnostic::Code;
 use crate::yaml::Entry;
 
-/// `trace:`, `sql:` and `slo:` in place of `span:`.
+/// `sql:` and `slo:` in place of `span:`.
 pub(super) fn rule_kind(report: &mut Report, entry: &Entry) {
     let what = match entry.key.as_str() {
-        "trace" => "rules about whole traces",
         "sql" => "rules in SQL",
         _ => "service level objectives",
     };
     let message = format!("{what} (`{}`) are not supported yet", entry.key);
     report
         .add(Code::NotSupportedYet, entry.key_at.clone(), message)
-        .hint("this version evaluates `span` rules");
+        .hint("this version evaluates `span` and `trace` rules");
 }
 
 /// `condition:` as a text about whole traces. Says whether it is one.
@@ -64,12 +63,6 @@ fn without_quoted(text: &str) -> String {
         }
     }
     blanked
-}
-
-/// `settle` and `max_trace_duration`, which belong to trace rules.
-pub(super) fn trace_timing(report: &mut Report, entry: &Entry) {
-    let message = format!("`{}` belongs to rules about whole traces, which are not supported yet", entry.key);
-    report.add(Code::NotSupportedYet, entry.key_at.clone(), message);
 }
 
 #[cfg(test)]

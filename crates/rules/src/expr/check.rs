@@ -27,7 +27,7 @@ pub(super) fn check(raw: Raw, context: Context<'_>) -> Result<Expr, Vec<Problem>
     let expr = checker.boolean(raw);
     if checker.problems.is_empty()
         && checker.aggregates_named == 0
-        && matches!(context, Context::Condition { .. })
+        && !matches!(context, Context::Where)
     {
         let problem = Problem::new(Code::NoAggregate, whole, "the condition depends on no aggregate");
         checker
@@ -157,7 +157,7 @@ impl Checker<'_> {
                     let ty = types::of_field(&field);
                     typed(ExprKind::Field(field), ty)
                 }
-                (Ok(field), Context::Condition { .. }) => self.fail(
+                (Ok(field), Context::Condition { .. } | Context::Counts { .. }) => self.fail(
                     Problem::new(
                         Code::UnknownName,
                         at,
@@ -207,7 +207,7 @@ impl Checker<'_> {
                 self.aggregates_named += 1;
                 let ty = match self.context {
                     Context::Condition { aggregates } => types::of_aggregate(&name, aggregates),
-                    Context::Where => Type::Number,
+                    Context::Where | Context::Counts { .. } => Type::Number,
                 };
                 Some(Typed { expr: Expr { kind: ExprKind::Aggregate(name), at }, ty })
             }

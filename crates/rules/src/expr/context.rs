@@ -12,4 +12,9 @@ pub enum Context<'a> {
         /// Those that the rule declares; `count` is always defined.
         aggregates: &'a [Aggregate],
     },
+    /// `condition` of `trace`: the counts of a trace.
+    Counts {
+        /// Those that the rule declares.
+        counts: &'a [Aggregate],
+    },
 }

@@ -163,6 +163,7 @@ pub(super) fn resolve(word: &str, at: &Range<usize>, context: Context<'_>) -> Re
     match context {
         Context::Where => field(word, at).map(Meaning::Field),
         Context::Condition { aggregates } => aggregate(word, at, aggregates).map(Meaning::Aggregate),
+        Context::Counts { counts } => count(word, at, counts).map(Meaning::Aggregate),
     }
 }
 
@@ -194,6 +195,21 @@ fn field(word: &str, at: &Range<usize>) -> Result<Field, Problem> {
             format!("an attribute is written `span.{word}` or `.{word}`, a text \"{word}\"")
         },
     ))
+}
+
+fn count(word: &str, at: &Range<usize>, counts: &[Aggregate]) -> Result<String, Problem> {
+    let mut names = counts.iter().map(|count| count.name.as_str());
+    if names.clone().any(|name| name == word) {
+        return Ok(word.to_owned());
+    }
+    let hint = nearest(word, names.clone()).map_or_else(
+        || match names.next() {
+            Some(_) => format!("declare it: `count: [{{of: {{name: …}}, as: {word}}}, …]`"),
+            None => format!("declare it: `count: {{of: {{name: …}}, as: {word}}}`"),
+        },
+        |near| format!("did you mean `{near}`?"),
+    );
+    Err(Problem::new(Code::UnknownName, at.clone(), format!("unknown count `{word}`")).hint(hint))
 }
 
 fn aggregate(word: &str, at: &Range<usize>, aggregates: &[Aggregate]) -> Result<String, Problem> {

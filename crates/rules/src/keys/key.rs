@@ -61,6 +61,14 @@ pub(crate) enum Shape {
     Aggregates,
     /// Groups that always exist.
     Groups,
+    /// Spans that a rule about traces asks for: a selector with the keys of a step, or a `TraceQL` filter.
+    Step,
+    /// A list of these.
+    Steps,
+    /// A list of these, and of sequences of them.
+    Forbidden,
+    /// One of the mappings below, or a list of them.
+    OneOrList(Table),
     /// A list of rules' names, or of that mapping.
     Inhibits,
     /// A moment in RFC 3339.
@@ -106,6 +114,10 @@ pub(crate) enum Table {
     Rule,
     Defaults,
     Selector,
+    Trace,
+    Step,
+    ForbiddenSequence,
+    StepCount,
     Event,
     Operators,
     Aggregate,

@@ -1,0 +1,249 @@
+//! Steps in order, each by spans of its own: the search for one way to find them.
+//!
+//! Of the spans that can stand in a place, the one that leaves most room for the rest is taken: the one that ends first
+//! (where steps may overlap, that starts first). Any other is worse or equal, so that the search goes forward only;
+//! spans that are equal in this and differ in where else they can stand are tried each. Where steps of a sequence are tied
+//! to each other, which span is taken matters beyond its times, and all are tried, within bounds.
+
+use std::collections::HashSet;
+
+use super::light::Light;
+
+/// A place in a sequence.
+#[derive(Debug, Clone)]
+pub(super) struct Slot {
+    /// The spans that can stand there.
+    pub(super) candidates: Vec<usize>,
+    /// So many of them.
+    pub(super) number: u32,
+}
+
+/// How the steps follow each other.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Order {
+    /// From the first step's start to the last one's end at most.
+    pub(super) within: Option<i64>,
+    /// A step may start once the one before has started.
+    pub(super) overlap: bool,
+}
+
+/// Returns whether a span may stand in a slot, beside the spans that stand in the slots before.
+pub(super) type Fits<'a> = &'a dyn Fn(usize, usize, &[Vec<usize>]) -> bool;
+
+/// The search took too many steps: the sequence cannot be decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Undecided;
+
+/// So many spans are tried in places of one sequence and trace.
+const MOST_TRIES: usize = 1_000_000;
+
+/// Finds spans for all slots, in order. `fits`: where slots depend on each other.
+pub(super) fn chain(
+    spans: &[Light],
+    slots: &[Slot],
+    order: Order,
+    fits: Option<Fits<'_>>,
+) -> Result<Option<Vec<Vec<usize>>>, Undecided> {
+    if slots.iter().any(|slot| slot.candidates.len() < slot.number as usize) {
+        return Ok(None);
+    }
+    let mut search = Search::new(spans, slots, order, fits);
+    let Some(within) = order.within else {
+        return Ok(search.from(i64::MIN, i64::MAX)?.then_some(search.chosen));
+    };
+    let mut starts: Vec<i64> = slots[0].candidates.iter().map(|at| spans[*at].start).collect();
+    starts.sort_unstable();
+    starts.dedup();
+    for start in starts {
+        if search.from(start, start.saturating_add(within))? {
+            return Ok(Some(search.chosen));
+        }
+    }
+    Ok(None)
+}
+
+struct Search<'a> {
+    spans: &'a [Light],
+    slots: &'a [Slot],
+    /// By slot: its candidates, the one that leaves most room first.
+    ranked: Vec<Vec<usize>>,
+    /// By span: the slots that it can stand in.
+    places: Vec<u64>,
+    order: Order,
+    fits: Option<Fits<'a>>,
+    taken: Vec<bool>,
+    chosen: Vec<Vec<usize>>,
+    tries: usize,
+    latest: i64,
+}
+
+/// How far a search has come in a slot.
+#[derive(Clone, Copy)]
+struct Place {
+    slot: usize,
+    /// How many spans stand in it.
+    filled: u32,
+    /// No span of it starts before this.
+    bound: i64,
+    /// What no span of the next slot starts before.
+    next: i64,
+    /// Place among the ranked candidates of the first that may still be taken.
+    from: usize,
+}
+
+impl<'a> Search<'a> {
+    fn new(spans: &'a [Light], slots: &'a [Slot], order: Order, fits: Option<Fits<'a>>) -> Self {
+        let mut places = vec![0; spans.len()];
+        for (at, slot) in slots.iter().enumerate() {
+            slot.candidates.iter().for_each(|span| places[*span] |= 1 << at.min(63));
+        }
+        let last = slots.len() - 1;
+        let ranked = slots.iter().enumerate().map(|(at, slot)| {
+            let mut ranked = slot.candidates.clone();
+            ranked.sort_by_key(|span| (key(&spans[*span], order, at == last), *span));
+            ranked
+        });
+        Self {
+            spans,
+            slots,
+            ranked: ranked.collect(),
+            places,
+            order,
+            fits,
+            taken: vec![false; spans.len()],
+            chosen: vec![Vec::new(); slots.len()],
+            tries: 0,
+            latest: i64::MAX,
+        }
+    }
+
+    /// Looks for spans of which none starts before `earliest` and none ends after `latest`.
+    fn from(&mut self, earliest: i64, latest: i64) -> Result<bool, Undecided> {
+        self.latest = latest;
+        self.taken.fill(false);
+        self.chosen.iter_mut().for_each(Vec::clear);
+        self.fill(Place { slot: 0, filled: 0, bound: earliest, next: i64::MIN, from: 0 })
+    }
+
+    fn fill(&mut self, place: Place) -> Result<bool, Undecided> {
+        let Place { slot, filled, bound, next, from } = place;
+        if filled == self.slots[slot].number {
+            if slot + 1 == self.slots.len() {
+                return Ok(true);
+            }
+            return self.fill(Place { slot: slot + 1, filled: 0, bound: next, next: i64::MIN, from: 0 });
+        }
+        let is_last = slot + 1 == self.slots.len();
+        let mut first = None;
+        let mut tried = HashSet::new();
+        for at in from..self.ranked[slot].len() {
+            let number = self.ranked[slot][at];
+            let span = &self.spans[number];
+            if self.taken[number] || span.start < bound || (is_last && span.end > self.latest) {
+                continue;
+            }
+            if let Some(fits) = self.fits {
+                if !fits(slot, number, &self.chosen) {
+                    continue;
+                }
+            } else {
+                // What ranks lower leaves less room.
+                let key = key(span, self.order, is_last);
+                if *first.get_or_insert(key) != key {
+                    break;
+                }
+                if !tried.insert((span.start, span.end, self.places[number])) {
+                    continue;
+                }
+            }
+            self.tries += 1;
+            if self.tries > MOST_TRIES {
+                return Err(Undecided);
+            }
+            let after = if self.order.overlap { span.start } else { span.end };
+            self.taken[number] = true;
+            self.chosen[slot].push(number);
+            let next = next.max(after);
+            if self.fill(Place { slot, filled: filled + 1, bound, next, from: at + 1 })? {
+                return Ok(true);
+            }
+            self.taken[number] = false;
+            self.chosen[slot].pop();
+        }
+        Ok(false)
+    }
+}
+
+/// The rank of a span: what it leaves room for.
+fn key(span: &Light, order: Order, is_last: bool) -> i64 {
+    if order.overlap && !is_last { span.start } else { span.end }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(start: i64, end: i64) -> Light {
+        Light { start, end, ..Light::default() }
+    }
+
+    fn slot(candidates: &[usize]) -> Slot {
+        Slot { candidates: candidates.to_vec(), number: 1 }
+    }
+
+    const ORDER: Order = Order { within: None, overlap: false };
+
+    fn found(spans: &[Light], slots: &[Slot], order: Order) -> bool {
+        chain(spans, slots, order, None).unwrap().is_some()
+    }
+
+    #[test]
+    fn a_step_starts_no_earlier_than_the_one_before_ended() {
+        let spans = [span(0, 10), span(10, 20), span(5, 15)];
+        assert!(found(&spans, &[slot(&[0]), slot(&[1])], ORDER));
+        assert!(!found(&spans, &[slot(&[0]), slot(&[2])], ORDER));
+        assert!(found(&spans, &[slot(&[0]), slot(&[2])], Order { overlap: true, ..ORDER }));
+        assert!(!found(&spans, &[slot(&[1]), slot(&[0])], Order { overlap: true, ..ORDER }));
+    }
+
+    #[test]
+    fn one_span_is_never_two_steps() {
+        let spans = [span(5, 5), span(5, 5)];
+        assert!(!found(&spans, &[slot(&[0]), slot(&[0])], ORDER));
+        assert!(found(&spans, &[slot(&[0, 1]), slot(&[0])], ORDER));
+        assert!(found(&spans, &[slot(&[0, 1]), slot(&[1]),], ORDER));
+        assert!(!found(&spans, &[slot(&[0, 1]), slot(&[1]), slot(&[0, 1])], ORDER));
+        let two = Slot { candidates: vec![0, 1], number: 2 };
+        assert!(found(&spans, std::slice::from_ref(&two), ORDER));
+        assert!(!found(&spans, &[two, slot(&[0, 1])], ORDER));
+    }
+
+    #[test]
+    fn the_whole_must_fit_the_time_from_the_first_start_to_the_last_end() {
+        let spans = [span(0, 1), span(50, 51), span(60, 70)];
+        for (within, expected) in [(19, false), (20, true), (100, true)] {
+            let order = Order { within: Some(within), overlap: false };
+            assert_eq!(found(&spans, &[slot(&[0, 1]), slot(&[2])], order), expected, "{within}");
+        }
+    }
+
+    #[test]
+    fn several_spans_of_a_step_come_before_all_of_the_next() {
+        let spans = [span(0, 1), span(2, 30), span(3, 4), span(10, 11), span(31, 32)];
+        let two = |candidates: &[usize]| Slot { candidates: candidates.to_vec(), number: 2 };
+        let places = chain(&spans, &[two(&[0, 1, 2]), slot(&[3])], ORDER, None).unwrap().unwrap();
+        assert_eq!(places, [vec![0, 2], vec![3]]);
+        assert!(!found(&spans, &[two(&[0, 1]), slot(&[3])], ORDER));
+        assert!(found(&spans, &[two(&[0, 1]), slot(&[3, 4])], ORDER));
+    }
+
+    #[test]
+    fn slots_that_depend_on_each_other_are_tried_each() {
+        let spans = [span(0, 1), span(0, 2), span(5, 6)];
+        let second = |slot: usize, span: usize, chosen: &[Vec<usize>]| {
+            slot == 0 || (span == 2 && chosen[0] == [1])
+        };
+        let places = chain(&spans, &[slot(&[0, 1]), slot(&[2])], ORDER, Some(&second)).unwrap();
+        assert_eq!(places, Some(vec![vec![1], vec![2]]));
+    }
+}

@@ -1,0 +1,86 @@
+//! Spans of a trace as far as rules about traces look at them, and how they are related.
+
+use std::collections::{HashMap, HashSet};
+
+use fluo_rules::trace::TieKind;
+
+/// A span of a trace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Light {
+    pub(super) id: [u8; 8],
+    pub(super) parent: Option<[u8; 8]>,
+    pub(super) start: i64,
+    pub(super) end: i64,
+    /// The steps of the rule that it can be, by their bits.
+    pub(super) steps: u64,
+    /// The spans of the trace that it has a link to.
+    pub(super) links: Vec<[u8; 8]>,
+}
+
+impl Light {
+    /// Returns whether it can be a step.
+    pub(super) fn is(&self, step: usize) -> bool {
+        self.steps >> step & 1 == 1
+    }
+}
+
+/// The spans of a trace by their ids.
+pub(super) struct Family<'a> {
+    spans: &'a [Light],
+    by_id: HashMap<[u8; 8], Vec<usize>>,
+    by_parent: HashMap<[u8; 8], Vec<usize>>,
+}
+
+impl<'a> Family<'a> {
+    pub(super) fn of(spans: &'a [Light]) -> Self {
+        let mut by_id: HashMap<[u8; 8], Vec<usize>> = HashMap::with_capacity(spans.len());
+        let mut by_parent: HashMap<[u8; 8], Vec<usize>> = HashMap::new();
+        for (at, span) in spans.iter().enumerate() {
+            by_id.entry(span.id).or_default().push(at);
+            if let Some(parent) = span.parent {
+                by_parent.entry(parent).or_default().push(at);
+            }
+        }
+        Self { spans, by_id, by_parent }
+    }
+
+    /// Returns whether a span is related to another.
+    pub(super) fn related(&self, kind: TieKind, span: usize, other: usize) -> bool {
+        self.to_any(kind, span, &|at| at == other)
+    }
+
+    /// Returns whether a span is related to another that is one of some.
+    pub(super) fn to_any(&self, kind: TieKind, span: usize, is_one: &dyn Fn(usize) -> bool) -> bool {
+        let Light { id: _, parent, links, .. } = &self.spans[span];
+        match kind {
+            TieKind::ChildOf => parent.is_some_and(|parent| self.all(parent).any(is_one)),
+            TieKind::DescendantOf => self.ancestors(span).into_iter().any(is_one),
+            TieKind::SiblingOf => {
+                let of_parent = parent.and_then(|parent| self.by_parent.get(&parent));
+                of_parent.into_iter().flatten().any(|at| *at != span && is_one(*at))
+            }
+            TieKind::Follows => links.iter().any(|link| self.all(*link).any(is_one)),
+        }
+    }
+
+    fn all(&self, id: [u8; 8]) -> impl Iterator<Item = usize> {
+        self.by_id.get(&id).into_iter().flatten().copied()
+    }
+
+    /// All spans above one, each once; none of them more where ids go round in a circle.
+    fn ancestors(&self, span: usize) -> Vec<usize> {
+        let mut found: Vec<usize> = Vec::new();
+        let mut seen: HashSet<usize> = HashSet::new();
+        let mut ahead: Vec<usize> = vec![span];
+        while let Some(at) = ahead.pop() {
+            let Some(parent) = self.spans[at].parent else { continue };
+            for above in self.all(parent) {
+                if seen.insert(above) {
+                    found.push(above);
+                    ahead.push(above);
+                }
+            }
+        }
+        found
+    }
+}

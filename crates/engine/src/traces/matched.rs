@@ -1,0 +1,270 @@
+//! One pass over the spans for the steps of all rules about traces: which spans can be which, by trace.
+//!
+//! Of a span that can be none nothing is kept, and of one that can be some, its ids and times. Spans are parted by trace
+//! as they come, so that the traces of one part can be looked at while the others wait.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::TimestampNanosecondType;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::prelude::SessionContext;
+use fluo_plan::{Projection, RulePlan};
+use fluo_spans::layout::Layout;
+use fluo_spans::schema::columns;
+use fluo_time::TimeRange;
+use fluo_time::range::contain;
+use futures::TryStreamExt;
+use futures::future::try_join_all;
+
+use crate::error::EngineError;
+use crate::pages::Sought;
+use crate::pass::frame::{Frame, Memory};
+use crate::pass::program::Program;
+use crate::source::SpanSource;
+use crate::truth::Truth;
+
+/// The different steps of rules, by their places.
+pub(super) struct Steps {
+    /// Of each, a rule and the place among its own steps.
+    of: Vec<(usize, usize)>,
+    /// By rule: the places of its steps.
+    pub(super) places: Vec<Vec<usize>>,
+}
+
+impl Steps {
+    /// Of rules; two that select the same spans are one.
+    pub(super) fn of(plans: &[&RulePlan]) -> Result<Self, EngineError> {
+        let layout = Layout::builtin();
+        let mut known: Vec<Projection> = Vec::new();
+        let (mut of, mut places) = (Vec::new(), Vec::new());
+        for (rule, plan) in plans.iter().enumerate() {
+            let mut of_rule = Vec::new();
+            for (step, projection) in plan.steps(&layout)?.into_iter().enumerate() {
+                let place = known.iter().position(|known| known.selector == projection.selector);
+                of_rule.push(place.unwrap_or_else(|| {
+                    known.push(projection);
+                    of.push((rule, step));
+                    known.len() - 1
+                }));
+            }
+            places.push(of_rule);
+        }
+        Ok(Self { of, places })
+    }
+
+    /// The words of bits that one for each step takes.
+    fn words(&self) -> usize {
+        self.of.len().div_ceil(64).max(1)
+    }
+
+    fn projections(&self, plans: &[&RulePlan], layout: &Layout) -> Result<Vec<Projection>, EngineError> {
+        let by_rule: Vec<Vec<Projection>> =
+            plans.iter().map(|plan| plan.steps(layout)).collect::<Result<_, _>>()?;
+        Ok(self.of.iter().map(|(rule, step)| by_rule[*rule][*step].clone()).collect())
+    }
+
+    /// The steps of a rule that a span can be, of the bits of all.
+    pub(super) fn of_rule(&self, rule: usize, bits: &[u64]) -> u64 {
+        let is = |place: &usize| bits[place / 64] >> (place % 64) & 1;
+        self.places[rule].iter().enumerate().fold(0, |all, (step, place)| all | is(place) << step)
+    }
+}
+
+/// A span that can be a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Row {
+    pub(super) trace: [u8; 16],
+    pub(super) end: i64,
+    pub(super) span: [u8; 8],
+    pub(super) start: i64,
+    /// The place of its bits, in words.
+    bits: u32,
+}
+
+/// Spans of some traces.
+#[derive(Default)]
+pub(super) struct Part {
+    rows: Vec<Row>,
+    bits: Vec<u64>,
+    /// Traces of which any span was there.
+    pub(super) traces: HashSet<[u8; 16]>,
+    words: usize,
+}
+
+/// Traces are parted in so many.
+pub(super) const PARTS: usize = 64;
+
+/// The part that a trace belongs to: the last byte of an id is random in all formats that there are.
+pub(super) fn part_of(trace: &[u8; 16]) -> usize {
+    usize::from(trace[15] ^ trace[7]) % PARTS
+}
+
+impl Part {
+    fn add(&mut self, row: Row, bits: &[u64]) {
+        let at = u32::try_from(self.bits.len()).unwrap_or(u32::MAX);
+        self.bits.extend_from_slice(bits);
+        self.rows.push(Row { bits: at, ..row });
+    }
+
+    /// Takes in another, of the same traces.
+    pub(super) fn extend(&mut self, other: Self) {
+        let words = self.words.max(other.words);
+        let before = u32::try_from(self.bits.len()).unwrap_or(u32::MAX);
+        self.bits.extend(other.bits);
+        self.rows.extend(other.rows.into_iter().map(|row| Row { bits: row.bits.saturating_add(before), ..row }));
+        self.traces.extend(other.traces);
+        self.words = words;
+    }
+
+    /// Sorts the spans by trace, end and id, and makes one of copies: it can be what any of them can be.
+    pub(super) fn sort(&mut self) {
+        self.rows.sort_unstable();
+        let (bits, words) = (&mut self.bits, self.words);
+        self.rows.dedup_by(|later, first| {
+            let is_copy = (later.trace, later.end, later.span) == (first.trace, first.end, first.span);
+            if is_copy {
+                for word in 0..words {
+                    let of_copy = bits[later.bits as usize + word];
+                    bits[first.bits as usize + word] |= of_copy;
+                }
+            }
+            is_copy
+        });
+    }
+
+    /// The spans of each trace.
+    pub(super) fn by_trace(&self) -> impl Iterator<Item = &[Row]> {
+        self.rows.chunk_by(|one, other| one.trace == other.trace)
+    }
+
+    /// The steps that a span can be.
+    pub(super) fn bits(&self, row: &Row) -> &[u64] {
+        let at = row.bits as usize;
+        &self.bits[at..at + self.words]
+    }
+
+    /// Forgets all but the spans of some traces.
+    pub(super) fn retain(&mut self, is_kept: impl Fn(&[u8; 16]) -> bool) {
+        self.rows.retain(|row| is_kept(&row.trace));
+        self.rows.shrink_to_fit();
+        self.traces = HashSet::new();
+    }
+}
+
+/// Finds the spans of steps among those that ended in some ranges. `every`: whether traces matter of which no span can be
+/// any step.
+pub(super) async fn matched(
+    session: &SessionContext,
+    source: &SpanSource,
+    plans: &[&RulePlan],
+    steps: &Steps,
+    ranges: &[TimeRange],
+    every: bool,
+) -> Result<Vec<Part>, EngineError> {
+    let mut services = Some(HashSet::new());
+    for projection in steps.projections(plans, &Layout::builtin())? {
+        match (projection.services(), &mut services) {
+            (Some(some), Some(all)) if !every => all.extend(some),
+            _ => services = None,
+        }
+    }
+    let services = services.map(|all| {
+        let mut all: Vec<String> = all.into_iter().collect();
+        all.sort_unstable();
+        all
+    });
+    let sought = Sought { ranges: ranges.to_vec(), services };
+    let ranges: Arc<[TimeRange]> = ranges.into();
+    let mut threads = Vec::new();
+    for part in source.parts() {
+        let projections = steps.projections(plans, &part.layout)?;
+        let more = [columns::TRACE_ID, columns::SPAN_ID, columns::START_TIME];
+        let program = Arc::new(Program::of(session, &part.layout, projections.iter(), &more)?);
+        for mut batches in part.scan(session, &program.columns, &sought)? {
+            let pool = Arc::clone(&session.runtime_env().memory_pool);
+            let mut thread = Thread {
+                program: Arc::clone(&program),
+                memory: Memory::default(),
+                parts: (0..PARTS).map(|_| Part { words: steps.words(), ..Part::default() }).collect(),
+                ranges: Arc::clone(&ranges),
+                every,
+                reservation: MemoryConsumer::new("spans of traces").register(&pool),
+            };
+            threads.push(SpawnedTask::spawn(async move {
+                while let Some(batch) = batches.try_next().await? {
+                    thread.batch(&batch)?;
+                }
+                Ok::<_, EngineError>(thread.parts)
+            }));
+        }
+    }
+    let ended = threads
+        .into_iter()
+        .map(|thread| async { thread.await.map_err(|error| EngineError::Thread(Box::new(error)))? });
+    let mut all: Vec<Part> = (0..PARTS).map(|_| Part { words: steps.words(), ..Part::default() }).collect();
+    for parts in try_join_all(ended).await? {
+        all.iter_mut().zip(parts).for_each(|(all, part)| all.extend(part));
+    }
+    Ok(all)
+}
+
+struct Thread {
+    program: Arc<Program>,
+    memory: Memory,
+    parts: Vec<Part>,
+    ranges: Arc<[TimeRange]>,
+    every: bool,
+    reservation: MemoryReservation,
+}
+
+impl Thread {
+    fn batch(&mut self, batch: &RecordBatch) -> Result<(), EngineError> {
+        let ends = self.program.ends(batch)?;
+        let among = Truth::by_row(ends.len(), |row| contain(&self.ranges, ends[row]));
+        if among.is_none() {
+            return Ok(());
+        }
+        let words = self.parts[0].words;
+        let mut bits = vec![0_u64; words * ends.len()];
+        let program = Arc::clone(&self.program);
+        let mut frame = Frame::new(&program, batch, &mut self.memory);
+        let mut any = vec![false; ends.len()];
+        for (place, step) in program.rules.iter().enumerate() {
+            let is_step = frame.all(&step.selector, among.clone())?;
+            for row in is_step.rows(0, ends.len()) {
+                bits[row * words + place / 64] |= 1 << (place % 64);
+                any[row] = true;
+            }
+        }
+        if !self.every && !any.contains(&true) {
+            return Ok(());
+        }
+        let ids = |name: &str| {
+            let column = batch.column_by_name(name).and_then(|column| column.as_fixed_size_binary_opt());
+            column.ok_or_else(|| EngineError::Column(name.to_owned()))
+        };
+        let bad = |name: &str| EngineError::Column(name.to_owned());
+        let (traces, spans) = (ids(columns::TRACE_ID)?, ids(columns::SPAN_ID)?);
+        let starts = batch.column_by_name(columns::START_TIME);
+        let starts = starts.and_then(|column| column.as_primitive_opt::<TimestampNanosecondType>());
+        let starts = starts.ok_or_else(|| bad(columns::START_TIME))?.values();
+        let mut added = 0;
+        for row in (0..ends.len()).filter(|row| any[*row] || (self.every && among.is(*row))) {
+            let trace = traces.value(row).try_into().map_err(|_| bad(columns::TRACE_ID))?;
+            let part = &mut self.parts[part_of(&trace)];
+            if any[row] {
+                let span = spans.value(row).try_into().map_err(|_| bad(columns::SPAN_ID))?;
+                let bits = &bits[row * words..(row + 1) * words];
+                part.add(Row { trace, span, start: starts[row], end: ends[row], bits: 0 }, bits);
+                added += size_of::<Row>() + size_of_val(bits);
+            }
+            if self.every && part.traces.insert(trace) {
+                added += 2 * size_of::<[u8; 16]>();
+            }
+        }
+        Ok(self.reservation.try_grow(added)?)
+    }
+}

@@ -1,0 +1,380 @@
+//! Rules about traces: which traces break them, as rows that are judged as spans are.
+//!
+//! ```text
+//! matched   one pass: the spans that can be steps of any rule, by trace
+//! may break by the steps that are there, and where structure does not matter by the demands: few traces are left
+//! whole     one more pass, where any is: all spans of these, as far as rules look at them
+//! verdict   each against its rules: what is broken, and since when that can be told
+//! rows      a violation looks like a span, with the fields of the occasion: windows, groups and values as of spans
+//! ```
+//!
+//! What is found depends on the spans alone, not on when they arrived: a trace that breaks a rule is told at the end of
+//! its last span before it was first quiet, whatever is known of it by now.
+
+mod chain;
+mod light;
+mod matched;
+mod rows;
+mod verdict;
+mod whole;
+
+use std::collections::BTreeMap;
+
+use datafusion::prelude::SessionContext;
+use fluo_plan::RulePlan;
+use fluo_rules::trace::{TieKind, TraceRule};
+use fluo_spans::identity::SpanKey;
+use fluo_spans::span::Span;
+use fluo_time::TimeRange;
+use fluo_time::range::{contain, joined};
+use hashbrown::{HashMap, HashSet};
+
+use crate::copies::spans_of;
+use crate::error::EngineError;
+use crate::judge::{Asked, Observed, judge_rows};
+use crate::source::SpanSource;
+use crate::work::each;
+use chain::Undecided;
+use light::Light;
+use matched::{Part, Row, Steps, matched};
+use verdict::Broken;
+use whole::{Traces, whole};
+
+/// So many traces are looked at whole at a time.
+const MOST_WHOLE: usize = 200_000;
+
+/// A look at the rules about traces among some rules.
+pub struct Tracing<'a> {
+    questions: Vec<Question<'a>>,
+    /// The number of all rules.
+    rules: usize,
+}
+
+/// One rule about traces.
+struct Question<'a> {
+    /// Its place among all rules.
+    place: usize,
+    asked: &'a Asked<'a>,
+    rule: &'a TraceRule,
+    /// The times in which the spans ended that decide.
+    reads: Vec<TimeRange>,
+}
+
+/// What was found of the rules about traces, by the places of all rules; none of a rule about spans.
+pub type Traced = Vec<Option<Result<Vec<Observed>, EngineError>>>;
+
+/// A trace that breaks a rule.
+struct Violation {
+    trace: [u8; 16],
+    broken: Broken,
+    /// The spans that `broken` speaks of, by their places.
+    spans: BTreeMap<usize, SpanKey>,
+}
+
+impl<'a> Tracing<'a> {
+    /// A look at those of the rules that are about traces.
+    pub fn new(asked: &'a [Asked<'a>]) -> Self {
+        let question = |(place, asked): (usize, &'a Asked<'a>)| {
+            let rule = asked.plan.rule().trace()?;
+            Some(Question { place, asked, rule, reads: asked.of_traces() })
+        };
+        Self { questions: asked.iter().enumerate().filter_map(question).collect(), rules: asked.len() }
+    }
+
+    /// The times in which spans ended that decide; in order, and apart.
+    pub fn reads(&self) -> Vec<TimeRange> {
+        joined(self.questions.iter().flat_map(|question| question.reads.iter().copied()))
+    }
+
+    /// Judges them.
+    ///
+    /// # Errors
+    ///
+    /// As of [`crate::judge()`].
+    pub async fn over(self, session: &SessionContext, source: &SpanSource) -> Result<Traced, EngineError> {
+        let mut traced: Traced = (0..self.rules).map(|_| None).collect();
+        let reads = self.reads();
+        if reads.is_empty() {
+            for question in &self.questions {
+                traced[question.place] = Some(Ok(Vec::new()));
+            }
+            return Ok(traced);
+        }
+        let found = match self.violations(session, source, &reads).await {
+            Ok(found) => found,
+            // They share their memory: what is too much for one is too much for all.
+            Err(EngineError::Memory(error)) => {
+                let error = std::sync::Arc::new(EngineError::Memory(error));
+                for question in &self.questions {
+                    traced[question.place] = Some(Err(EngineError::Pass(error.clone())));
+                }
+                return Ok(traced);
+            }
+            Err(error) => return Err(error),
+        };
+        for (question, found) in self.questions.iter().zip(found) {
+            let told = match found {
+                Ok(violations) => question.told(session, source, violations).await,
+                Err(error) => Err(error),
+            };
+            traced[question.place] = Some(match told {
+                Err(error) if !error.is_of_rule() => return Err(error),
+                told => told,
+            });
+        }
+        Ok(traced)
+    }
+
+    /// The violations of each rule.
+    async fn violations(
+        &self,
+        session: &SessionContext,
+        source: &SpanSource,
+        reads: &[TimeRange],
+    ) -> Result<Vec<Result<Vec<Violation>, EngineError>>, EngineError> {
+        let plans: Vec<&RulePlan> = self.questions.iter().map(|question| question.asked.plan).collect();
+        let steps = Steps::of(&plans)?;
+        let every: Vec<bool> =
+            self.questions.iter().map(|question| verdict::concerns_every_trace(question.rule)).collect();
+        let mut parts =
+            matched(session, source, &plans, &steps, reads, every.contains(&true)).await?;
+        // Of each part, the traces that may break rules, with the places of these.
+        let suspects = each(parts.iter_mut().collect(), |part| {
+            part.sort();
+            let suspects = self.suspects(part, &steps, &every);
+            part.retain(|trace| suspects.contains_key(trace));
+            suspects
+        })
+        .await;
+        let mut found: Vec<Result<Vec<Violation>, EngineError>> =
+            self.questions.iter().map(|_| Ok(Vec::new())).collect();
+        let links = self.questions.iter().any(|question| {
+            question.rule.steps.iter().flat_map(|step| &step.ties).any(|tie| tie.kind == TieKind::Follows)
+        });
+        let mut waiting: Vec<(HashMap<[u8; 16], Vec<usize>>, &Part)> = Vec::new();
+        let last = parts.len() - 1;
+        for (at, (suspects, part)) in suspects.into_iter().zip(&parts).enumerate() {
+            waiting.push((suspects, part));
+            let number: usize = waiting.iter().map(|(suspects, _)| suspects.len()).sum();
+            if number == 0 || (number < MOST_WHOLE && at < last) {
+                continue;
+            }
+            let traces: HashSet<[u8; 16]> =
+                waiting.iter().flat_map(|(suspects, _)| suspects.keys().copied()).collect();
+            let all = whole(session, source, traces, reads, links).await?;
+            let judged = each(std::mem::take(&mut waiting), |(suspects, part)| {
+                self.judged(&suspects, part, &steps, &all)
+            })
+            .await;
+            for (question, broken) in judged.into_iter().flatten() {
+                match (&mut found[question], broken) {
+                    (Ok(all), Ok(violation)) => all.push(violation),
+                    (all @ Ok(_), Err(Undecided)) => *all = Err(EngineError::Entangled),
+                    (Err(_), _) => {}
+                }
+            }
+        }
+        for violations in found.iter_mut().flatten() {
+            violations.sort_by_key(|violation| (violation.broken.at, violation.trace));
+        }
+        Ok(found)
+    }
+
+    /// The traces of a part that may break rules, with the places of these.
+    fn suspects(&self, part: &Part, steps: &Steps, every: &[bool]) -> HashMap<[u8; 16], Vec<usize>> {
+        let mut suspects: HashMap<[u8; 16], Vec<usize>> = HashMap::new();
+        let mut spans = Vec::new();
+        let mut seen: HashSet<[u8; 16]> = HashSet::new();
+        for rows in part.by_trace() {
+            let trace = rows[0].trace;
+            let may: Vec<usize> = self
+                .questions
+                .iter()
+                .enumerate()
+                .filter(|(at, question)| question.may_break(*at, rows, part, steps, &mut spans))
+                .map(|(at, _)| at)
+                .collect();
+            if !may.is_empty() {
+                suspects.insert(trace, may);
+            }
+            if !part.traces.is_empty() {
+                seen.insert(trace);
+            }
+        }
+        let of_every: Vec<usize> = (0..every.len()).filter(|at| every[*at]).collect();
+        for trace in part.traces.iter().filter(|trace| !seen.contains(*trace)) {
+            suspects.insert(*trace, of_every.clone());
+        }
+        suspects
+    }
+
+    /// The violations of some traces, with the places of their rules.
+    fn judged(
+        &self,
+        suspects: &HashMap<[u8; 16], Vec<usize>>,
+        part: &Part,
+        steps: &Steps,
+        all: &Traces,
+    ) -> Vec<(usize, Result<Violation, Undecided>)> {
+        let rows: HashMap<[u8; 16], &[Row]> = part.by_trace().map(|rows| (rows[0].trace, rows)).collect();
+        let mut judged = Vec::new();
+        for (trace, questions) in suspects {
+            let Some(spans) = all.get(trace) else { continue };
+            let of_trace = rows.get(trace).copied().unwrap_or_default();
+            let bits: HashMap<(i64, [u8; 8]), &[u64]> =
+                of_trace.iter().map(|row| ((row.end, row.span), part.bits(row))).collect();
+            for at in questions {
+                let question = &self.questions[*at];
+                let own = |span: &Light| contain(&question.reads, span.end);
+                let spans: Vec<Light> = spans
+                    .iter()
+                    .filter(|span| own(span))
+                    .map(|span| {
+                        let bits = bits.get(&(span.end, span.id));
+                        let steps = bits.map_or(0, |bits| steps.of_rule(*at, bits));
+                        Light { steps, ..span.clone() }
+                    })
+                    .collect();
+                                match verdict::violations(question.rule, &spans, question.asked.as_of.settled_to) {
+                    Ok(broken) => judged.extend(broken.into_iter().map(|broken| {
+                        (*at, Ok(Violation::new(*trace, broken, &spans)))
+                    })),
+                    Err(undecided) => judged.push((*at, Err(undecided))),
+                }
+            }
+        }
+        judged
+    }
+}
+
+impl Question<'_> {
+    /// Returns whether a trace may break the rule, of which the spans are known that can be steps. `spans`: room for them.
+    fn may_break(&self, at: usize, rows: &[Row], part: &Part, steps: &Steps, spans: &mut Vec<Light>) -> bool {
+        spans.clear();
+        let mut present = 0;
+        for row in rows.iter().filter(|row| contain(&self.reads, row.end)) {
+            let steps = steps.of_rule(at, part.bits(row));
+            present |= steps;
+            if steps != 0 {
+                let Row { span: id, start, end, .. } = *row;
+                spans.push(Light { id, parent: None, start, end, steps, links: Vec::new() });
+            }
+        }
+        if !verdict::may_break(self.rule, present) {
+            return false;
+        }
+        // Where structure matters, more must be known than these; and of a trace that lasts too long, parts are judged.
+        let lasts = spans.first().zip(spans.last()).map_or(0, |(first, last)| last.end - first.end);
+        let needs_more = self.rule.asks_structure() || lasts >= self.rule.max_duration.0;
+        needs_more || !matches!(verdict::breaks(self.rule, spans), Ok(false))
+    }
+
+    /// What is told of the rule's violations: they are judged as spans are.
+    async fn told(
+        &self,
+        session: &SessionContext,
+        source: &SpanSource,
+        violations: Vec<Violation>,
+    ) -> Result<Vec<Observed>, EngineError> {
+        let plan = self.asked.plan;
+        let fields = if rows::needs_fields(plan) {
+            let mut keys: Vec<SpanKey> = violations.iter().flat_map(Violation::of_fields).collect();
+            keys.sort_unstable();
+            keys.dedup();
+            spans_of(session, source, &keys).await?
+        } else {
+            HashMap::new()
+        };
+        let row = |violation: &Violation| -> Result<Span, EngineError> {
+            let times = rows::Times { at: violation.broken.at, duration: violation.broken.duration };
+            let subject = violation.spans[&violation.broken.subject];
+            if !rows::needs_fields(plan) {
+                return Ok(rows::bare(subject, times));
+            }
+            let root = violation.broken.root.and_then(|root| fields.get(&violation.spans[&root]));
+            let subject = fields.get(&subject).ok_or(EngineError::Changed("spans of traces"))?;
+            Ok(rows::with_fields(subject, root, times))
+        };
+        let rows: Vec<Span> = violations.iter().map(row).collect::<Result<_, _>>()?;
+        let by_row: HashMap<SpanKey, &Violation> = rows.iter().map(Span::key).zip(&violations).collect();
+        let of_rows = SpanSource::from_spans(&rows)?;
+        let mut observed = judge_rows(session, &of_rows, self.asked).await?;
+        let shown: Vec<Vec<SpanKey>> =
+            observed.iter().map(|observed| self.evidence(&observed.evidence, &by_row)).collect();
+        let mut keys: Vec<SpanKey> = shown.iter().flatten().copied().collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let spans = if keys.is_empty() { HashMap::new() } else { spans_of(session, source, &keys).await? };
+        let reach = plan.reach();
+        for (observed, keys) in observed.iter_mut().zip(shown) {
+            self.add_counts(observed, &violations, &by_row);
+            let whole = |key| spans.get(&key).cloned().ok_or(EngineError::Changed("evidence"));
+            observed.evidence = keys.into_iter().map(whole).collect::<Result<_, _>>()?;
+            let moments = TimeRange {
+                from: observed.starts_at,
+                to: observed.ends_at.saturating_add(reach.after),
+            };
+            observed.partial |= source.is_partial(moments, reach.before);
+        }
+        Ok(observed)
+    }
+
+    /// The spans that show some violations, those of one trace together, the first trace first.
+    fn evidence(&self, rows: &[Span], by_row: &HashMap<SpanKey, &Violation>) -> Vec<SpanKey> {
+        let mut rows: Vec<&Span> = rows.iter().collect();
+        rows.sort_by_key(|row| row.key());
+        rows.sort_by_key(|row| row.end_ns);
+        let of_rows = rows.into_iter().filter_map(|row| by_row.get(&row.key()));
+        let spans = of_rows.flat_map(|violation| {
+            violation.broken.evidence.iter().map(|span| violation.spans[span]).collect::<Vec<_>>()
+        });
+        let mut shown: Vec<SpanKey> = Vec::new();
+        for span in spans {
+            if !shown.contains(&span) {
+                shown.push(span);
+            }
+        }
+        shown.truncate(self.asked.plan.rule().evidence_limit as usize);
+        shown
+    }
+
+    /// Adds what the traces of a violation break, and their counts to its values.
+    fn add_counts(
+        &self,
+        observed: &mut Observed,
+        violations: &[Violation],
+        by_row: &HashMap<SpanKey, &Violation>,
+    ) {
+        let first = observed.evidence.iter().min_by_key(|row| (row.end_ns, row.key()));
+        let first = first.and_then(|row| by_row.get(&row.key()).copied());
+        let at = |moment: i64| {
+            let from = violations.partition_point(|violation| violation.broken.at < moment);
+            violations.get(from).filter(|violation| violation.broken.at == moment)
+        };
+        let first = first.or_else(|| at(observed.starts_at));
+        let demands = first.map_or(&[][..], |violation| &violation.broken.demands);
+        observed.failed = demands.iter().map(|demand| self.rule.demand_name(*demand)).collect();
+        let add = |values: &mut crate::summary::Values, violation: Option<&Violation>| {
+            if let Some(Violation { broken, .. }) = violation {
+                values.extend(verdict::values(self.rule, &broken.counts));
+            }
+        };
+        add(&mut observed.values, first);
+        add(&mut observed.peak, at(observed.peak_at).or(first));
+        add(&mut observed.latest, at(observed.ends_at).or(first));
+    }
+}
+
+impl Violation {
+    fn new(trace: [u8; 16], broken: Broken, spans: &[Light]) -> Self {
+        let places = broken.evidence.iter().chain([&broken.subject]).chain(&broken.root);
+        let key = |at: &usize| (*at, (trace, spans[*at].id, spans[*at].end));
+        Self { trace, spans: places.map(key).collect(), broken }
+    }
+
+    /// The spans whose fields its row has.
+    fn of_fields(&self) -> impl Iterator<Item = SpanKey> {
+        let places = [Some(self.broken.subject), self.broken.root];
+        places.into_iter().flatten().map(|at| self.spans[&at])
+    }
+}

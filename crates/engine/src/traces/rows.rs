@@ -1,0 +1,96 @@
+//! Traces that break a rule, as the rows of which its windows are made.
+//!
+//! A row looks like a span: that of the first occasion, with what its root knows beside it, as long as the trace, and ended
+//! at the moment of the violation.
+
+use std::sync::Arc;
+
+use fluo_plan::RulePlan;
+use fluo_plan::project::is_duration;
+use fluo_rules::rule::AggregateFunction;
+use fluo_spans::identity::SpanKey;
+use fluo_spans::semconv;
+use fluo_spans::span::{Attributes, Kind, Resource, Span, Status};
+
+/// Returns whether the rows of a rule need fields beside ids and times.
+pub(super) fn needs_fields(plan: &RulePlan) -> bool {
+    let rule = plan.rule();
+    let is_bare = plan.aggregates().all(|aggregate| {
+        let bare = match &aggregate.function {
+            AggregateFunction::CountDistinct(_) => false,
+            function => function.field().is_none_or(is_duration),
+        };
+        bare && aggregate.filter.is_none()
+    });
+    !(is_bare && rule.group_by.is_empty() && rule.top.is_empty())
+}
+
+/// The times of a row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    /// The moment of the violation.
+    pub(super) at: i64,
+    /// How long the trace lasts, in nanoseconds.
+    pub(super) duration: i64,
+}
+
+/// A row without fields.
+pub(super) fn bare((trace_id, span_id, _): SpanKey, times: Times) -> Span {
+    Span {
+        trace_id,
+        span_id,
+        parent_span_id: None,
+        trace_state: String::new(),
+        flags: 0,
+        name: String::new(),
+        kind: Kind::Unspecified,
+        status: Status::Unset,
+        status_message: String::new(),
+        start_ns: times.at.saturating_sub(times.duration),
+        end_ns: times.at,
+        attributes: Attributes::default(),
+        resource: Arc::default(),
+        scope: Arc::default(),
+        events: Vec::new(),
+        links: Vec::new(),
+        dropped_attributes: 0,
+        dropped_events: 0,
+        dropped_links: 0,
+    }
+}
+
+/// A row with the fields of a span, and those of the root that it does not have.
+pub(super) fn with_fields(subject: &Span, root: Option<&Span>, times: Times) -> Span {
+    let mut row = Span {
+        start_ns: times.at.saturating_sub(times.duration),
+        end_ns: times.at,
+        ..subject.clone()
+    };
+    let Some(root) = root else { return row };
+    let known = |key: &str| {
+        semconv::spellings(key)
+            .iter()
+            .any(|key| subject.attributes.get(key).is_some() || subject.resource.attributes.get(key).is_some())
+    };
+    let missing = |of: &Attributes| -> Vec<(String, String)> {
+        of.iter().filter(|(key, _)| !known(key)).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    };
+    let (own, of_resource) = (missing(&root.attributes), missing(&root.resource.attributes));
+    if !own.is_empty() {
+        row.attributes = with(&row.attributes, own);
+    }
+    if !of_resource.is_empty() || subject.resource.service_name.is_none() {
+        let Resource { service_name, attributes } = subject.resource.as_ref();
+        row.resource = Arc::new(Resource {
+            service_name: service_name.clone().or_else(|| root.resource.service_name.clone()),
+            attributes: with(attributes, of_resource),
+        });
+    }
+    row
+}
+
+/// Attributes, and others with other keys.
+fn with(attributes: &Attributes, others: Vec<(String, String)>) -> Attributes {
+    let own = attributes.iter().map(|(key, value)| (key.to_owned(), value.to_owned()));
+    Attributes::new(own.chain(others).collect())
+}

@@ -1,0 +1,422 @@
+//! One trace against one rule: which demands it breaks, and from when on that can be told. Pure.
+
+use std::cell::OnceCell;
+use std::collections::VecDeque;
+
+use fluo_alerts::value::Value;
+use fluo_plan::direction::stays_true;
+use fluo_rules::expr::Exact;
+use fluo_rules::trace::{Demand, Forbidden, Sequence, TraceRule};
+
+use super::chain::{Order, Slot, Undecided, chain};
+use super::light::{Family, Light};
+
+/// A violation of a rule by a trace. Spans are given by their places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Broken {
+    /// The moment of the violation: the end of the trace's last span when it could first be told.
+    pub(super) at: i64,
+    /// The places of the broken demands, among those of the rule.
+    pub(super) demands: Vec<usize>,
+    /// The counts, in the order of the rule.
+    pub(super) counts: Vec<u64>,
+    /// The span whose fields the violation has: the first occasion, else the root, else the first.
+    pub(super) subject: usize,
+    pub(super) root: Option<usize>,
+    /// How long the trace lasts, in nanoseconds.
+    pub(super) duration: i64,
+    /// The spans of steps, found and broken, by start.
+    pub(super) evidence: Vec<usize>,
+}
+
+/// Finds the violations of a trace: its spans, by end and id. `settled_to`: all that ended up to then are there.
+pub(super) fn violations(rule: &TraceRule, spans: &[Light], settled_to: i64) -> Result<Vec<Broken>, Undecided> {
+    let mut found: Vec<Broken> = Vec::new();
+    for stop in stops(rule, spans, settled_to)? {
+        if found.last().is_some_and(|last| stop.end <= last.at.saturating_add(rule.max_duration.0)) {
+            continue;
+        }
+        let before = scope(rule, spans, stop.end, stop.end);
+        let then = look(rule, before)?;
+        if !then.is_broken(stop.at_once) {
+            continue;
+        }
+        // What came later may have mended it.
+        let all = scope(rule, spans, stop.end, stop.end.saturating_add(rule.max_duration.0));
+        let now = if all.len() == before.len() { then } else { look(rule, all)? };
+        if now.is_broken(false) {
+            found.push(now.told(stop.end, offset(spans, all)));
+        }
+    }
+    Ok(found)
+}
+
+/// Returns whether a trace may break a rule, by the steps that its spans can be: `present`, all of them together.
+pub(super) fn may_break(rule: &TraceRule, present: u64) -> bool {
+    let is_there = |step: usize| present >> step & 1 == 1;
+    let can_be = |step: usize| is_there(step) && rule.steps[step].ties.iter().all(|tie| is_there(tie.to));
+    rule.when.is_none_or(is_there)
+        && rule.demands().any(|demand| match demand {
+            Demand::Always(at) => {
+                let step = &rule.steps[at];
+                !is_there(at) || step.at_least > 1 || step.within.is_some() || !step.ties.is_empty()
+            }
+            Demand::Never(Forbidden::Step(step)) => can_be(*step),
+            Demand::Never(Forbidden::Sequence(sequence)) => sequence.steps.iter().all(|step| can_be(*step)),
+            Demand::Sequence(_) | Demand::Condition(_) => true,
+        })
+}
+
+/// Returns whether spans of which no other is known break a rule.
+pub(super) fn breaks(rule: &TraceRule, spans: &[Light]) -> Result<bool, Undecided> {
+    Ok(look(rule, spans)?.is_broken(false))
+}
+
+/// Returns whether a trace without a span of any step may break a rule.
+pub(super) fn concerns_every_trace(rule: &TraceRule) -> bool {
+    may_break(rule, 0)
+}
+
+/// A moment at which a trace can be judged, by all of its spans up to then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Stop {
+    /// The end of the last of these spans.
+    end: i64,
+    /// The watermark at which it can be told.
+    told_at: i64,
+    /// For what no later span can mend; that can be told before the watermark.
+    at_once: bool,
+}
+
+/// The moments at which a trace can be judged, in order. A trace is judged when it is quiet, if its root is there; else
+/// when its first span started long ago; and with every span of a step, for what no later span can mend.
+fn stops(rule: &TraceRule, spans: &[Light], settled_to: i64) -> Result<Vec<Stop>, Undecided> {
+    let mut stops = Vec::new();
+    let mut at_once = Vec::new();
+    // The end of the last span without a parent; and those that started before all that came after them.
+    let mut root: Option<i64> = None;
+    let mut earliest: VecDeque<&Light> = VecDeque::new();
+    for (at, span) in spans.iter().enumerate() {
+        let next = spans.get(at + 1).map(|next| next.end);
+        let from = span.end.saturating_sub(rule.max_duration.0);
+        if span.parent.is_none() {
+            root = Some(span.end);
+        }
+        while earliest.back().is_some_and(|last| last.start >= span.start) {
+            earliest.pop_back();
+        }
+        earliest.push_back(span);
+        while earliest.front().is_some_and(|first| first.end <= from) {
+            earliest.pop_front();
+        }
+        if next == Some(span.end) {
+            continue;
+        }
+        let told_at = if root.is_some_and(|root| root > from) {
+            span.end.saturating_add(rule.settle.0)
+        } else {
+            let start = earliest.front().map_or(span.start, |first| first.start);
+            start.saturating_add(rule.max_duration.0).max(span.end)
+        };
+        if next.is_none_or(|next| next > told_at) {
+            stops.push(Stop { end: span.end, told_at, at_once: false });
+        }
+        let of_this_end = spans[..=at].iter().rev().take_while(|other| other.end == span.end);
+        if of_this_end.clone().any(|span| span.steps != 0) {
+            at_once.push(Stop { end: span.end, told_at: span.end, at_once: true });
+        }
+    }
+    stops.retain(|stop: &Stop| stop.told_at <= settled_to);
+    if asks_at_once(rule) {
+        stops.extend(first_of(rule, spans, at_once)?);
+        stops.sort_unstable();
+    }
+    Ok(stops)
+}
+
+/// Of stops for what no later span can mend, those that matter: of a trace that does not last too long, the first at which
+/// a demand is broken.
+fn first_of(rule: &TraceRule, spans: &[Light], at_once: Vec<Stop>) -> Result<Vec<Stop>, Undecided> {
+    let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return Ok(at_once) };
+    if last.end.saturating_sub(first.end) >= rule.max_duration.0 {
+        return Ok(at_once);
+    }
+    let is_broken = |stop: &Stop| Ok(look(rule, scope(rule, spans, stop.end, stop.end))?.is_broken(true));
+    let (mut from, mut to) = (0, at_once.len());
+    while from < to {
+        let middle = from.midpoint(to);
+        if is_broken(&at_once[middle])? {
+            to = middle;
+        } else {
+            from = middle + 1;
+        }
+    }
+    Ok(at_once.get(from).copied().into_iter().collect())
+}
+
+fn asks_at_once(rule: &TraceRule) -> bool {
+    rule.demands().any(|demand| is_final(rule, demand))
+}
+
+/// Returns whether a demand that is broken stays broken, whatever spans arrive later.
+fn is_final(rule: &TraceRule, demand: Demand<'_>) -> bool {
+    match demand {
+        Demand::Always(_) | Demand::Sequence(_) => false,
+        Demand::Never(_) => true,
+        Demand::Condition(condition) => stays_true(rule, condition),
+    }
+}
+
+/// The spans that are looked at together with one that ended at a moment: those that ended less than the longest duration
+/// before it, and none after `to`.
+fn scope<'a>(rule: &TraceRule, spans: &'a [Light], moment: i64, to: i64) -> &'a [Light] {
+    let from = moment.saturating_sub(rule.max_duration.0);
+    let first = spans.partition_point(|span| span.end <= from);
+    let last = spans.partition_point(|span| span.end <= to);
+    &spans[first..last]
+}
+
+/// The place of the first span of a part.
+fn offset(spans: &[Light], part: &[Light]) -> usize {
+    part.first().map_or(0, |first| spans.partition_point(|span| (span.end, span.id) < (first.end, first.id)))
+}
+
+/// What was found of some spans.
+struct Looked<'a> {
+    rule: &'a TraceRule,
+    spans: &'a [Light],
+    /// By demand: whether it is broken.
+    broken: Vec<bool>,
+    /// Of the first occasion that breaks a demand.
+    counts: Vec<u64>,
+    evidence: Vec<usize>,
+}
+
+impl Looked<'_> {
+    /// Returns whether a demand is broken; `finally`: one that no later span can mend.
+    fn is_broken(&self, finally: bool) -> bool {
+        let mut demands = self.rule.demands().zip(&self.broken);
+        demands.any(|(demand, broken)| *broken && (!finally || is_final(self.rule, demand)))
+    }
+
+    /// From the first start to the last end.
+    fn duration(&self) -> i64 {
+        let start = self.spans.iter().map(|span| span.start).min();
+        let end = self.spans.last().map(|span| span.end);
+        start.zip(end).map_or(0, |(start, end)| end.saturating_sub(start))
+    }
+
+    /// The violation that it is, of spans that begin at a place.
+    fn told(&self, at: i64, offset: usize) -> Broken {
+        let by_start = |of: &mut dyn Iterator<Item = usize>| {
+            of.min_by_key(|at| (self.spans[*at].start, self.spans[*at].end, self.spans[*at].id))
+        };
+        let all = 0..self.spans.len();
+        let root = by_start(&mut all.clone().filter(|at| self.spans[*at].parent.is_none()));
+        let occasion =
+            self.rule.when.and_then(|when| by_start(&mut all.clone().filter(|at| self.spans[*at].is(when))));
+        let subject = occasion.or(root).or_else(|| by_start(&mut all.clone())).unwrap_or(0);
+        let mut evidence = self.evidence.clone();
+        if evidence.is_empty() {
+            evidence.push(subject);
+        }
+        evidence.sort_unstable_by_key(|at| (self.spans[*at].start, self.spans[*at].end, self.spans[*at].id));
+        evidence.dedup();
+        Broken {
+            at,
+            demands: (0..self.broken.len()).filter(|at| self.broken[*at]).collect(),
+            counts: self.counts.clone(),
+            subject: subject + offset,
+            root: root.map(|root| root + offset),
+            duration: self.duration(),
+            evidence: evidence.into_iter().map(|at| at + offset).collect(),
+        }
+    }
+}
+
+/// Looks at all occasions among some spans.
+fn look<'a>(rule: &'a TraceRule, spans: &'a [Light]) -> Result<Looked<'a>, Undecided> {
+    let mut looked = Looked {
+        rule,
+        spans,
+        broken: vec![false; rule.demands().count()],
+        counts: Vec::new(),
+        evidence: Vec::new(),
+    };
+    let eye = Eye { rule, spans, family: OnceCell::new() };
+    let Some(when) = rule.when else {
+        eye.occasion(None, &mut looked)?;
+        return Ok(looked);
+    };
+    let mut occasions = eye.candidates(when, None);
+    occasions.sort_by_key(|at| (spans[*at].start, spans[*at].end, spans[*at].id));
+    // What is not about the occasion itself is the same for each.
+    let own: Vec<bool> = rule.demands().map(|demand| depends(rule, demand, when)).collect();
+    for (number, occasion) in occasions.into_iter().enumerate() {
+        if number > 0 && own.iter().zip(&looked.broken).all(|(own, broken)| !own || *broken) {
+            break;
+        }
+        eye.occasion(Some((occasion, number > 0)), &mut looked)?;
+    }
+    Ok(looked)
+}
+
+/// Returns whether a demand is looked at once per occasion.
+fn depends(rule: &TraceRule, demand: Demand<'_>, when: usize) -> bool {
+    let of_step = |step: usize| rule.is_tied(step, when) || rule.steps[step].within.is_some();
+    let in_order = |sequence: &Sequence| sequence.steps.iter().any(|step| *step == when || of_step(*step));
+    match demand {
+        Demand::Always(step) => of_step(step),
+        Demand::Never(Forbidden::Step(step)) => of_step(*step),
+        Demand::Never(Forbidden::Sequence(sequence)) | Demand::Sequence(sequence) => in_order(sequence),
+        Demand::Condition(_) => rule.counts.iter().any(|count| of_step(count.of)),
+    }
+}
+
+/// A look at some spans.
+struct Eye<'a> {
+    rule: &'a TraceRule,
+    spans: &'a [Light],
+    family: OnceCell<Family<'a>>,
+}
+
+impl<'a> Eye<'a> {
+    fn family(&self) -> &Family<'a> {
+        self.family.get_or_init(|| Family::of(self.spans))
+    }
+
+    /// Looks at one occasion: its span, and whether another was looked at before; none where the trace is the occasion.
+    fn occasion(&self, occasion: Option<(usize, bool)>, looked: &mut Looked<'a>) -> Result<(), Undecided> {
+        let rule = self.rule;
+        let (span, again) = occasion.map_or((None, false), |(span, again)| (Some(span), again));
+        let was_whole = !looked.is_broken(false);
+        let counts: Vec<u64> =
+            rule.counts.iter().map(|count| self.candidates(count.of, span).len() as u64).collect();
+        let mut evidence = Vec::new();
+        for (at, demand) in rule.demands().enumerate() {
+            if looked.broken[at] || (again && !rule.when.is_some_and(|when| depends(rule, demand, when))) {
+                continue;
+            }
+            looked.broken[at] = match demand {
+                Demand::Always(step) => {
+                    let there = self.candidates(step, span);
+                    let is_missing = there.len() < rule.steps[step].at_least as usize;
+                    evidence.extend(there);
+                    is_missing
+                }
+                Demand::Never(Forbidden::Step(step)) => {
+                    let there = self.candidates(*step, span);
+                    let is_there = there.len() >= rule.steps[*step].at_least as usize;
+                    evidence.extend(there.into_iter().filter(|_| is_there));
+                    is_there
+                }
+                Demand::Never(Forbidden::Sequence(sequence)) => {
+                    let found = self.in_order(sequence, span)?;
+                    evidence.extend(found.iter().flatten().flatten());
+                    found.is_some()
+                }
+                Demand::Sequence(sequence) => {
+                    let found = self.in_order(sequence, span)?;
+                    if found.is_none() {
+                        let of_step = |step: &usize| self.candidates(*step, span);
+                        evidence.extend(sequence.steps.iter().flat_map(of_step));
+                    }
+                    found.is_none()
+                }
+                Demand::Condition(condition) => {
+                    let value = |name: &str| {
+                        let at = rule.counts.iter().position(|count| count.name == name)?;
+                        Some(Exact::Int(i128::from(counts[at])))
+                    };
+                    let holds = condition.expr.holds_exactly(&value);
+                    if holds {
+                        evidence.extend(rule.counts.iter().flat_map(|count| self.candidates(count.of, span)));
+                    }
+                    holds
+                }
+            };
+        }
+        // What is told is of the first occasion that breaks something.
+        if was_whole && (looked.is_broken(false) || !again) {
+            looked.counts = counts;
+        }
+        if was_whole && looked.is_broken(false) {
+            evidence.extend(span);
+            looked.evidence = evidence;
+        }
+        Ok(())
+    }
+
+    /// The spans that can be a step, for an occasion.
+    fn candidates(&self, step: usize, occasion: Option<usize>) -> Vec<usize> {
+        let of_rule = &self.rule.steps[step];
+        let mut found: Vec<usize> =
+            (0..self.spans.len()).filter(|at| self.spans[*at].is(step)).collect();
+        if let (Some(within), Some(occasion)) = (of_rule.within, occasion) {
+            let latest = self.spans[occasion].end.saturating_add(within.0);
+            found.retain(|at| self.spans[*at].start <= latest);
+        }
+        for tie in &of_rule.ties {
+            if found.is_empty() {
+                break;
+            }
+            let to = match occasion.filter(|_| self.rule.when == Some(tie.to)) {
+                Some(occasion) => vec![occasion],
+                None => self.candidates(tie.to, occasion),
+            };
+            let mut is_one = vec![false; self.spans.len()];
+            to.into_iter().for_each(|at| is_one[at] = true);
+            found.retain(|at| self.family().to_any(tie.kind, *at, &|other| is_one[other]));
+        }
+        found
+    }
+
+    /// Finds spans that stand in order, for an occasion.
+    fn in_order(
+        &self,
+        sequence: &Sequence,
+        occasion: Option<usize>,
+    ) -> Result<Option<Vec<Vec<usize>>>, Undecided> {
+        let steps = &sequence.steps;
+        let slot = |step: &usize| match occasion.filter(|_| self.rule.when == Some(*step)) {
+            Some(occasion) => Slot { candidates: vec![occasion], number: 1 },
+            None => {
+                let number = self.rule.steps[*step].at_least;
+                Slot { candidates: self.candidates(*step, occasion), number }
+            }
+        };
+        let slots: Vec<Slot> = steps.iter().map(slot).collect();
+        let order =
+            Order { within: sequence.within.map(|within| within.0), overlap: sequence.overlap };
+        // Ties between its own steps are between the very spans that stand in it.
+        let place = |step: usize| steps.iter().position(|other| *other == step);
+        let ties: Vec<(usize, usize, _)> = steps
+            .iter()
+            .enumerate()
+            .flat_map(|(at, step)| self.rule.steps[*step].ties.iter().map(move |tie| (at, tie)))
+            .filter(|(_, tie)| self.rule.when != Some(tie.to))
+            .filter_map(|(at, tie)| Some((at, place(tie.to)?, tie.kind)))
+            .collect();
+        if ties.is_empty() {
+            return chain(self.spans, &slots, order, None);
+        }
+        let fits = |slot: usize, span: usize, chosen: &[Vec<usize>]| {
+            ties.iter().all(|(from, to, kind)| {
+                if *from == slot && !chosen[*to].is_empty() {
+                    chosen[*to].iter().any(|other| self.family().related(*kind, span, *other))
+                } else if *to == slot && !chosen[*from].is_empty() {
+                    chosen[*from].iter().all(|other| self.family().related(*kind, *other, span))
+                } else {
+                    true
+                }
+            })
+        };
+        chain(self.spans, &slots, order, Some(&fits))
+    }
+}
+
+/// The values of counts, by name.
+pub(super) fn values(rule: &TraceRule, counts: &[u64]) -> Vec<(String, Value)> {
+    let named = rule.counts.iter().zip(counts);
+    named.map(|(count, number)| (count.name.clone(), Value::Int(i128::from(*number)))).collect()
+}

@@ -1,0 +1,184 @@
+//! The checked form of `trace:`: what a whole request must do, and must not.
+//!
+//! Every span that a rule asks for is a [`Step`]. Steps stand in one list; all else refers to them by their places.
+
+use fluo_time::Nanos;
+
+use crate::rule::{Condition, Selector};
+
+/// How long a trace must be quiet before it is judged, where the rule does not say.
+pub const SETTLE: Nanos = Nanos(30 * Nanos::SECOND.0);
+
+/// The longest time from a trace's first span to its last, where the rule does not say.
+pub const MAX_TRACE_DURATION: Nanos = Nanos(15 * Nanos::MINUTE.0);
+
+/// The most steps of a rule.
+pub const MAX_STEPS: usize = 64;
+
+/// The name of the aggregate that a rule about traces has where it declares none.
+pub const TRACES: &str = "traces";
+
+/// What each trace must do. At least one of `always`, `never`, `sequence` and `condition` says something.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TraceRule {
+    /// All steps, in the order of the file; at most [`MAX_STEPS`].
+    pub steps: Vec<Step>,
+    /// The step whose spans are occasions; where there is none, every trace is one occasion.
+    pub when: Option<usize>,
+    /// The steps that must be there.
+    pub always: Vec<usize>,
+    /// What must not be there.
+    pub never: Vec<Forbidden>,
+    /// What must occur in order.
+    pub sequence: Option<Sequence>,
+    /// Numbers of spans, by name.
+    pub counts: Vec<StepCount>,
+    /// A condition over `counts`: a trace violates the rule where it holds.
+    pub condition: Option<Condition>,
+    /// How long a trace must be quiet before it is judged.
+    pub settle: Nanos,
+    /// How far spans of a trace lie apart at most: spans that ended earlier before the last are not looked at. A trace
+    /// without a span that has no parent is judged this long after its first span started.
+    pub max_duration: Nanos,
+}
+
+/// Spans that a rule about traces asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// The name that others refer to it by.
+    pub name: Option<String>,
+    /// Which spans.
+    pub selector: Selector,
+    /// How they are related to spans of other steps.
+    pub ties: Vec<Tie>,
+    /// So many different spans, one at least.
+    pub at_least: u32,
+    /// How long after its occasion ended it must start at the latest.
+    pub within: Option<Nanos>,
+}
+
+/// A relation to a span of another step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tie {
+    /// The relation.
+    pub kind: TieKind,
+    /// The place of the other step.
+    pub to: usize,
+}
+
+/// How a span is related to another of its trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TieKind {
+    /// The other is its parent.
+    ChildOf,
+    /// The other is its parent, or an ancestor of its parent.
+    DescendantOf,
+    /// The other has the same parent id, and is another span.
+    SiblingOf,
+    /// It has a link to the other.
+    Follows,
+}
+
+impl TieKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::ChildOf, Self::DescendantOf, Self::SiblingOf, Self::Follows];
+
+    /// The key in rules.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ChildOf => "child_of",
+            Self::DescendantOf => "descendant_of",
+            Self::SiblingOf => "sibling_of",
+            Self::Follows => "follows",
+        }
+    }
+}
+
+/// What must not be in a trace.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Forbidden {
+    /// A step.
+    Step(usize),
+    /// Steps in order.
+    Sequence(Sequence),
+}
+
+/// Steps in order, each by a span of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sequence {
+    /// Their places, two at least. The place of `when` stands for the occasion itself.
+    pub steps: Vec<usize>,
+    /// How long from the first step's start to the last one's end at most.
+    pub within: Option<Nanos>,
+    /// A step may start once the one before has started, and not only once it has ended.
+    pub overlap: bool,
+}
+
+/// The number of a step's spans in a trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepCount {
+    /// Its name.
+    pub name: String,
+    /// The place of the step.
+    pub of: usize,
+}
+
+impl TraceRule {
+    /// Everything that can be broken, as `failed` names it, in the order in which it is told.
+    pub fn demands(&self) -> impl Iterator<Item = Demand<'_>> {
+        let always = self.always.iter().map(|step| Demand::Always(*step));
+        let never = self.never.iter().map(Demand::Never);
+        let sequence = self.sequence.iter().map(Demand::Sequence);
+        let condition = self.condition.iter().map(Demand::Condition);
+        always.chain(never).chain(sequence).chain(condition)
+    }
+
+    /// The name of a demand, by its place among [`Self::demands`]: `always[0]`, `never[1]`, `sequence`, `condition`.
+    pub fn demand_name(&self, at: usize) -> String {
+        let (always, never) = (self.always.len(), self.never.len());
+        if at < always {
+            format!("always[{at}]")
+        } else if at < always + never {
+            format!("never[{}]", at - always)
+        } else if at == always + never && self.sequence.is_some() {
+            "sequence".to_owned()
+        } else {
+            "condition".to_owned()
+        }
+    }
+
+    /// Returns whether steps are related by structure, so that spans beside theirs matter.
+    pub fn asks_structure(&self) -> bool {
+        self.steps.iter().any(|step| !step.ties.is_empty())
+    }
+
+    /// Returns whether a step leads, by its ties and those of the steps that it is tied to, to the step at `to`.
+    pub fn is_tied(&self, step: usize, to: usize) -> bool {
+        let mut seen = vec![false; self.steps.len()];
+        let mut ahead = vec![step];
+        while let Some(at) = ahead.pop() {
+            for tie in &self.steps[at].ties {
+                if tie.to == to {
+                    return true;
+                }
+                if !std::mem::replace(&mut seen[tie.to], true) {
+                    ahead.push(tie.to);
+                }
+            }
+        }
+        false
+    }
+}
+
+/// What a trace must do, or must not.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Demand<'a> {
+    /// This step is there.
+    Always(usize),
+    /// This is not there.
+    Never(&'a Forbidden),
+    /// This occurs in order.
+    Sequence(&'a Sequence),
+    /// This does not hold of the counts.
+    Condition(&'a Condition),
+}
