@@ -60,6 +60,9 @@ pub struct Violation {
     /// The commonest values of the keys that the rule asks for, in the window at which it was exceeded most.
     #[serde(default)]
     pub top: Vec<Top>,
+    /// Of a rule about traces: the demands that the first trace breaks.
+    #[serde(default)]
+    pub failed: Vec<String>,
     /// One line for people.
     pub summary: String,
     /// Whether data of the window could not be read.
@@ -141,7 +144,7 @@ pub struct Evidence {
 
 impl Serialize for Violation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut record = serializer.serialize_struct("Violation", 17)?;
+        let mut record = serializer.serialize_struct("Violation", 18)?;
         record.serialize_field("schema", SCHEMA)?;
         record.serialize_field("rule", &self.rule)?;
         record.serialize_field("severity", self.severity.as_str())?;
@@ -160,6 +163,11 @@ impl Serialize for Violation {
             record.skip_field("top")?;
         } else {
             record.serialize_field("top", &self.top)?;
+        }
+        if self.failed.is_empty() {
+            record.skip_field("failed")?;
+        } else {
+            record.serialize_field("failed", &self.failed)?;
         }
         record.serialize_field("summary", &self.summary)?;
         record.serialize_field("partial", &self.partial)?;
@@ -211,6 +219,7 @@ pub(crate) mod tests {
                     .into(),
             }],
             top: Vec::new(),
+            failed: Vec::new(),
             summary: "AuthFailuresRule: count = 6 (gt(count, 5)) in 1m".to_owned(),
             partial: false,
         }

@@ -61,7 +61,9 @@ pub enum EngineError {
         limit: i64,
     },
     /// Occurs when steps of a sequence that are tied to each other are too many in a trace. The rule is not judged then.
-    #[error("a trace has too many spans for a sequence whose steps are tied to each other: select fewer, or tie fewer")]
+    #[error(
+        "a trace has too many spans for a sequence whose steps are tied to each other: select fewer, or tie fewer"
+    )]
     Entangled,
     /// Occurs when a column is missing or of another type than planned.
     #[error("column `{0}` is missing or of another type than planned")]

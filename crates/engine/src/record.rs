@@ -33,6 +33,7 @@ pub fn violation(rule: &Rule, observed: &Observed, renderer: &Renderer) -> (Viol
         peak: declared(rule, &observed.peak),
         evidence: evidence(rule, &observed.evidence),
         top: top(rule, &observed.top),
+        failed: observed.failed.clone(),
         summary: String::new(),
         partial: observed.partial,
     };
@@ -56,6 +57,7 @@ pub fn observation(rule: &Rule, observed: Observed) -> Observation {
         peak: observed.peak,
         top: top(rule, &observed.top),
         evidence: evidence(rule, &observed.evidence),
+        failed: observed.failed,
         partial: observed.partial,
         ..Segment::default()
     };

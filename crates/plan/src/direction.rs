@@ -11,7 +11,7 @@ use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind};
 use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::matcher::Value;
 use fluo_rules::rule::{Aggregate, AggregateFunction, Condition, Rule};
-use fluo_rules::trace::TraceRule;
+use fluo_rules::trace::{Demand, TraceRule};
 
 /// At which moments a rule is judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,8 +72,17 @@ fn because(expr: &Expr, because: impl Into<String>) -> Reason {
 /// The aggregates that a condition may name.
 type Named<'a> = &'a dyn Fn(&str) -> Option<Aggregate>;
 
+/// Returns whether a demand on a trace that is broken stays broken, whatever spans arrive later.
+pub fn is_final(trace: &TraceRule, demand: Demand<'_>) -> bool {
+    match demand {
+        Demand::Always(_) | Demand::Sequence(_) => false,
+        Demand::Never(_) => true,
+        Demand::Condition(condition) => stays_true(trace, condition),
+    }
+}
+
 /// Returns whether more spans of a trace can only make its condition over counts truer.
-pub fn stays_true(trace: &TraceRule, condition: &Condition) -> bool {
+fn stays_true(trace: &TraceRule, condition: &Condition) -> bool {
     let count = |name: &str| {
         let is_declared = trace.counts.iter().any(|count| count.name == name);
         is_declared.then(|| Aggregate { name: name.to_owned(), ..Aggregate::implied_count() })

@@ -5,9 +5,9 @@
 
 use fluo_rules::expr::{Comparison, Expr, ExprKind};
 use fluo_rules::rule::{AggregateFunction, Rule};
-use fluo_rules::trace::{Demand, TraceRule};
+use fluo_rules::trace::TraceRule;
 
-use crate::direction::stays_true;
+use crate::direction::is_final;
 
 /// Returns whether missing spans can make the rule's condition true. They can where it compares a number that falls
 /// with the spans (count, rate, distinct values, sum) by `<`, `<=`, `=` or `!=`, or negates the opposite comparison; and
@@ -18,11 +18,7 @@ pub fn missing_can_make_true(rule: &Rule) -> bool {
 
 /// Returns whether a trace of which spans are missing can break what is demanded of it.
 fn missing_can_break(trace: &TraceRule) -> bool {
-    trace.demands().any(|demand| match demand {
-        Demand::Always(_) | Demand::Sequence(_) => true,
-        Demand::Never(_) => false,
-        Demand::Condition(condition) => !stays_true(trace, condition),
-    })
+    trace.demands().any(|demand| !is_final(trace, demand))
 }
 
 fn can(rule: &Rule, expr: &Expr, negated: bool) -> bool {

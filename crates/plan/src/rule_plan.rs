@@ -147,7 +147,10 @@ impl RulePlan {
     /// How far from a moment spans ended that decide at it.
     pub fn reach(&self) -> Reach {
         let of_trace = self.rule.trace().map_or(0, |trace| trace.max_duration.0);
-        Reach { before: self.rule.window.0.saturating_add(of_trace).saturating_add(of_trace), after: of_trace }
+        Reach {
+            before: self.rule.window.0.saturating_add(of_trace).saturating_add(of_trace),
+            after: of_trace,
+        }
     }
 
     /// The groups that exist at every moment of a grid rule, whether or not a span is there.

@@ -14,11 +14,11 @@ mod trace;
 use key::{MANY, key};
 
 pub(crate) use config::sink_table;
-pub(crate) use trace::is_of_step;
 pub(crate) use key::{
     CONVENTIONS, EVENTS, KINDS, Key, MANY_SPANS, MAX_EVIDENCE, PIPELINES, SEVERITIES, STATES, STATUSES,
     Shape, SinkType, Table,
 };
+pub(crate) use trace::is_of_step;
 
 impl Table {
     /// Those of rule files, for what is derived from the table.
@@ -194,7 +194,12 @@ const RULE: &[Key] = &[
         "Whether an attribute's name also matches the names it had before and after OpenTelemetry renamed it, or only itself.",
     ),
     key("span", Shape::Map(Table::Selector), None, "Which spans the rule is about: all entries must hold."),
-    key("trace", Shape::Map(Table::Trace), None, "In place of `span`: what each trace must do, and must not."),
+    key(
+        "trace",
+        Shape::Map(Table::Trace),
+        None,
+        "In place of `span`: what each trace must do, and must not.",
+    ),
     key("sql", Shape::Later, None, "A rule as one SQL query."),
     key("slo", Shape::Later, None, "A service level objective, as burn-rate rules."),
     key(

@@ -50,6 +50,7 @@ pub mod standalone;
 pub mod template;
 pub mod test_file;
 pub mod trace;
+pub mod words;
 
 pub use expr::nearest::nearest;
 pub use load::{Loaded, load};

@@ -97,8 +97,17 @@ impl Rule {
         }
     }
 
-    /// Returns whether it declares an aggregate of that name. Without `aggregation` it declares `count`.
+    /// The names of the counts of one trace.
+    pub fn counts(&self) -> impl Iterator<Item = &str> {
+        self.trace().into_iter().flat_map(|trace| trace.counts.iter().map(|count| count.name.as_str()))
+    }
+
+    /// Returns whether it declares an aggregate of that name, or a count of traces. Without `aggregation` it declares
+    /// `count`.
     pub fn declares(&self, name: &str) -> bool {
+        if self.counts().any(|count| count == name) {
+            return true;
+        }
         if self.aggregates.is_empty() {
             return name == Aggregate::COUNT;
         }

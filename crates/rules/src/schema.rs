@@ -125,6 +125,10 @@ fn mapping(table: Table) -> Value {
             schema["patternProperties"] = json!({PERCENTILE_KEY: described(Shape::Field, "A percentile.")});
         }
         Table::Operators => schema["minProperties"] = json!(1),
+        Table::Trace => {
+            let demand = |key: &str| json!({"required": [key]});
+            schema["anyOf"] = ["always", "never", "sequence", "count"].map(demand).to_vec().into();
+        }
         _ => {}
     }
     schema

@@ -2,6 +2,8 @@
 //!
 //! Every span that a rule asks for is a [`Step`]. Steps stand in one list; all else refers to them by their places.
 
+pub mod words;
+
 use fluo_time::Nanos;
 
 use crate::rule::{Condition, Selector};

@@ -1,6 +1,8 @@
 //! Whole rules, checked.
 
-use fluo_rules::rule::{Condition, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Severity, Source, Subject};
+use fluo_rules::rule::{
+    Condition, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Severity, Source, Subject,
+};
 use fluo_time::Nanos;
 use proptest::collection::vec;
 use proptest::option;

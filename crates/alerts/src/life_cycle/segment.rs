@@ -35,6 +35,9 @@ pub struct Segment {
     /// The commonest values of the window at `peak_at`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub top: Vec<Top>,
+    /// Of a rule about traces: the demands that the first trace of the window at `first` breaks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<String>,
     /// Spans of the window at `first`; kept for the first segment of a run only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,

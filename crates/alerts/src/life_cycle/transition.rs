@@ -48,6 +48,8 @@ pub struct Facts<'a> {
     pub damaged: &'a [TimeRange],
     /// The moments whose windows reach there: nothing that was found at them is disproved.
     pub holed: &'a [TimeRange],
+    /// How long after it a violation may be found and not be late: a trace is judged some time after its end.
+    pub patience: i64,
     /// Renders the texts for people.
     pub renderer: &'a Renderer,
 }
@@ -235,6 +237,7 @@ fn base_of(alert: &Alert, segments: &[Segment]) -> Segment {
         latest: course.values,
         top: peak.map_or(course.top, |segment| segment.top.clone()),
         evidence: told.evidence.clone(),
+        failed: told.failed.clone(),
         partial: told.partial,
         settled: true,
         inherited: true,
@@ -375,6 +378,7 @@ impl Step<'_> {
             peak: Vec::new(),
             evidence: Vec::new(),
             top: Vec::new(),
+            failed: Vec::new(),
             summary: String::new(),
             partial: false,
         }
@@ -390,6 +394,7 @@ impl Step<'_> {
         violation.top.clone_from(&course.top);
         if let Some(first) = segments.first() {
             violation.evidence.clone_from(&first.evidence);
+            violation.failed.clone_from(&first.failed);
         }
         let default = default_summary(self.facts.rule, &violation, &course.first);
         let subject = Subject::of_violation(&violation, &course.values, &course.first, &course.peak);
@@ -516,7 +521,9 @@ impl Step<'_> {
             .filter(|span| traces.insert(&span.trace_id))
             .filter_map(|span| self.facts.renderer.trace_url(&span.trace_id))
             .collect();
-        let over = self.over(chain, &group.segments);
+        // What could not be known before is told as it is, and is over with the next evaluation.
+        let is_late = |at: &i64| at.saturating_add(self.facts.patience) <= self.times.watermark;
+        let over = self.over(chain, &group.segments).filter(is_late);
         Alert {
             first_start: chain.first,
             starts_at: chain.first,
@@ -575,6 +582,7 @@ impl Step<'_> {
                     // Only what a run starts with is shown.
                     segment.values.clear();
                     segment.evidence.clear();
+                    segment.failed.clear();
                 }
                 kept.push(segment);
             }

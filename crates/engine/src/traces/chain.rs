@@ -240,9 +240,8 @@ mod tests {
     #[test]
     fn slots_that_depend_on_each_other_are_tried_each() {
         let spans = [span(0, 1), span(0, 2), span(5, 6)];
-        let second = |slot: usize, span: usize, chosen: &[Vec<usize>]| {
-            slot == 0 || (span == 2 && chosen[0] == [1])
-        };
+        let second =
+            |slot: usize, span: usize, chosen: &[Vec<usize>]| slot == 0 || (span == 2 && chosen[0] == [1]);
         let places = chain(&spans, &[slot(&[0, 1]), slot(&[2])], ORDER, Some(&second)).unwrap();
         assert_eq!(places, Some(vec![vec![1], vec![2]]));
     }

@@ -114,7 +114,8 @@ impl Part {
         let words = self.words.max(other.words);
         let before = u32::try_from(self.bits.len()).unwrap_or(u32::MAX);
         self.bits.extend(other.bits);
-        self.rows.extend(other.rows.into_iter().map(|row| Row { bits: row.bits.saturating_add(before), ..row }));
+        self.rows
+            .extend(other.rows.into_iter().map(|row| Row { bits: row.bits.saturating_add(before), ..row }));
         self.traces.extend(other.traces);
         self.words = words;
     }

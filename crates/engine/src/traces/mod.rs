@@ -136,8 +136,7 @@ impl<'a> Tracing<'a> {
         let steps = Steps::of(&plans)?;
         let every: Vec<bool> =
             self.questions.iter().map(|question| verdict::concerns_every_trace(question.rule)).collect();
-        let mut parts =
-            matched(session, source, &plans, &steps, reads, every.contains(&true)).await?;
+        let mut parts = matched(session, source, &plans, &steps, reads, every.contains(&true)).await?;
         // Of each part, the traces that may break rules, with the places of these.
         let suspects = each(parts.iter_mut().collect(), |part| {
             part.sort();
@@ -235,10 +234,10 @@ impl<'a> Tracing<'a> {
                         Light { steps, ..span.clone() }
                     })
                     .collect();
-                                match verdict::violations(question.rule, &spans, question.asked.as_of.settled_to) {
-                    Ok(broken) => judged.extend(broken.into_iter().map(|broken| {
-                        (*at, Ok(Violation::new(*trace, broken, &spans)))
-                    })),
+                match verdict::violations(question.rule, &spans, question.asked.as_of.settled_to) {
+                    Ok(broken) => judged.extend(
+                        broken.into_iter().map(|broken| (*at, Ok(Violation::new(*trace, broken, &spans)))),
+                    ),
                     Err(undecided) => judged.push((*at, Err(undecided))),
                 }
             }
@@ -310,10 +309,8 @@ impl Question<'_> {
             self.add_counts(observed, &violations, &by_row);
             let whole = |key| spans.get(&key).cloned().ok_or(EngineError::Changed("evidence"));
             observed.evidence = keys.into_iter().map(whole).collect::<Result<_, _>>()?;
-            let moments = TimeRange {
-                from: observed.starts_at,
-                to: observed.ends_at.saturating_add(reach.after),
-            };
+            let moments =
+                TimeRange { from: observed.starts_at, to: observed.ends_at.saturating_add(reach.after) };
             observed.partial |= source.is_partial(moments, reach.before);
         }
         Ok(observed)

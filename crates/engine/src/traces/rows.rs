@@ -61,19 +61,19 @@ pub(super) fn bare((trace_id, span_id, _): SpanKey, times: Times) -> Span {
 
 /// A row with the fields of a span, and those of the root that it does not have.
 pub(super) fn with_fields(subject: &Span, root: Option<&Span>, times: Times) -> Span {
-    let mut row = Span {
-        start_ns: times.at.saturating_sub(times.duration),
-        end_ns: times.at,
-        ..subject.clone()
-    };
+    let mut row =
+        Span { start_ns: times.at.saturating_sub(times.duration), end_ns: times.at, ..subject.clone() };
     let Some(root) = root else { return row };
     let known = |key: &str| {
-        semconv::spellings(key)
-            .iter()
-            .any(|key| subject.attributes.get(key).is_some() || subject.resource.attributes.get(key).is_some())
+        semconv::spellings(key).iter().any(|key| {
+            subject.attributes.get(key).is_some() || subject.resource.attributes.get(key).is_some()
+        })
     };
     let missing = |of: &Attributes| -> Vec<(String, String)> {
-        of.iter().filter(|(key, _)| !known(key)).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+        of.iter()
+            .filter(|(key, _)| !known(key))
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect()
     };
     let (own, of_resource) = (missing(&root.attributes), missing(&root.resource.attributes));
     if !own.is_empty() {

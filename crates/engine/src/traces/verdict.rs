@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::VecDeque;
 
 use fluo_alerts::value::Value;
-use fluo_plan::direction::stays_true;
+use fluo_plan::direction::is_final;
 use fluo_rules::expr::Exact;
 use fluo_rules::trace::{Demand, Forbidden, Sequence, TraceRule};
 
@@ -30,7 +30,11 @@ pub(super) struct Broken {
 }
 
 /// Finds the violations of a trace: its spans, by end and id. `settled_to`: all that ended up to then are there.
-pub(super) fn violations(rule: &TraceRule, spans: &[Light], settled_to: i64) -> Result<Vec<Broken>, Undecided> {
+pub(super) fn violations(
+    rule: &TraceRule,
+    spans: &[Light],
+    settled_to: i64,
+) -> Result<Vec<Broken>, Undecided> {
     let mut found: Vec<Broken> = Vec::new();
     for stop in stops(rule, spans, settled_to)? {
         if found.last().is_some_and(|last| stop.end <= last.at.saturating_add(rule.max_duration.0)) {
@@ -156,15 +160,6 @@ fn first_of(rule: &TraceRule, spans: &[Light], at_once: Vec<Stop>) -> Result<Vec
 
 fn asks_at_once(rule: &TraceRule) -> bool {
     rule.demands().any(|demand| is_final(rule, demand))
-}
-
-/// Returns whether a demand that is broken stays broken, whatever spans arrive later.
-fn is_final(rule: &TraceRule, demand: Demand<'_>) -> bool {
-    match demand {
-        Demand::Always(_) | Demand::Sequence(_) => false,
-        Demand::Never(_) => true,
-        Demand::Condition(condition) => stays_true(rule, condition),
-    }
 }
 
 /// The spans that are looked at together with one that ended at a moment: those that ended less than the longest duration
@@ -350,8 +345,7 @@ impl<'a> Eye<'a> {
     /// The spans that can be a step, for an occasion.
     fn candidates(&self, step: usize, occasion: Option<usize>) -> Vec<usize> {
         let of_rule = &self.rule.steps[step];
-        let mut found: Vec<usize> =
-            (0..self.spans.len()).filter(|at| self.spans[*at].is(step)).collect();
+        let mut found: Vec<usize> = (0..self.spans.len()).filter(|at| self.spans[*at].is(step)).collect();
         if let (Some(within), Some(occasion)) = (of_rule.within, occasion) {
             let latest = self.spans[occasion].end.saturating_add(within.0);
             found.retain(|at| self.spans[*at].start <= latest);
@@ -386,8 +380,7 @@ impl<'a> Eye<'a> {
             }
         };
         let slots: Vec<Slot> = steps.iter().map(slot).collect();
-        let order =
-            Order { within: sequence.within.map(|within| within.0), overlap: sequence.overlap };
+        let order = Order { within: sequence.within.map(|within| within.0), overlap: sequence.overlap };
         // Ties between its own steps are between the very spans that stand in it.
         let place = |step: usize| steps.iter().position(|other| *other == step);
         let ties: Vec<(usize, usize, _)> = steps

@@ -87,8 +87,7 @@ fn spans(
         if !contain(ranges, ends[row]) {
             continue;
         }
-        let parent =
-            parents.is_valid(row).then(|| id(parents, row, columns::PARENT_SPAN_ID)).transpose()?;
+        let parent = parents.is_valid(row).then(|| id(parents, row, columns::PARENT_SPAN_ID)).transpose()?;
         let links = if links { linked(batch, row, trace)? } else { Vec::new() };
         let span = id(spans, row, columns::SPAN_ID)?;
         found.push((trace, Light { id: span, parent, start: starts[row], end: ends[row], steps: 0, links }));

@@ -52,6 +52,7 @@ impl Evaluator {
             until,
             damaged: &damaged,
             holed: &holed,
+            patience: due.reach.after,
             renderer: &self.renderer,
         };
         let stretches = judged.len();

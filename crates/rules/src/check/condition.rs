@@ -60,8 +60,11 @@ pub(super) fn of_traces(
     let named = condition.expr.aggregates();
     let of_trace: Vec<&str> = named.iter().copied().filter(|name| is_count(name)).collect();
     if let (Some(count), true) = (of_trace.first(), given.is_some() || of_trace.len() < named.len()) {
-        let message = format!("`{count}` is a number of one trace, and the condition is about those of a window");
-        report.value(Code::Conflict, entry, message).hint("what one trace must not do is a `condition` of `trace:`");
+        let message =
+            format!("`{count}` is a number of one trace, and the condition is about those of a window");
+        report
+            .value(Code::Conflict, entry, message)
+            .hint("what one trace must not do is a `condition` of `trace:`");
         return None;
     }
     Some(condition)

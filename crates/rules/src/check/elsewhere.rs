@@ -20,7 +20,10 @@ pub(super) fn elsewhere(table: Table, key: &str) -> Option<String> {
         (Table::Rule, "summary" | "runbook" | "runbook_url" | "message") => Some(format!("it is one of the `annotations: {{{key}: …}}`")),
         (Table::Rule, "filter" | "filters" | "match" | "selector" | "spans") => own("span"),
         (Table::Rule, "groupBy" | "by" | "group") => own("group_by"),
-        (Table::Selector, "service" | "serviceName" | "service.name") => own("service_name"),
+        (Table::Trace, key) if Table::Rule.key(key).is_some() => {
+            Some(format!("`{key}` is a key of the rule, and stands beside `trace`"))
+        }
+        (Table::Selector | Table::Step, "service" | "serviceName" | "service.name") => own("service_name"),
         (Table::Selector, "tags" | "attrs" | "attribute") => own("attributes"),
         (Table::Selector, "resources" | "resource_attributes") => own("resource"),
         (Table::Selector, "status_code" | "statusCode" | "otel.status_code") => Some(

@@ -15,10 +15,11 @@ use crate::decisive;
 use crate::diagnostic::Code;
 use crate::keys::{CONVENTIONS, SEVERITIES, Shape, Table};
 use crate::rule::{
-    Aggregate, Condition, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Selector, Severity, Source, Subject,
+    Aggregate, Condition, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Selector, Severity, Source,
+    Subject,
 };
-use crate::trace::{MAX_TRACE_DURATION, SETTLE, TraceRule};
 use crate::template::Names;
+use crate::trace::{MAX_TRACE_DURATION, SETTLE, TraceRule};
 use crate::yaml::{Entry, Node};
 
 /// A rule's item, read.
@@ -244,7 +245,8 @@ impl Kind {
         let is_of_trace = |name: &&str| trace.counts.iter().any(|count| count.name == *name);
         let condition = if condition.expr.aggregates().iter().any(is_of_trace) {
             if trace.condition.is_some() {
-                let (place, inner) = (node.get("condition"), node.get("trace").and_then(|trace| trace.value.get("condition")));
+                let (place, inner) =
+                    (node.get("condition"), node.get("trace").and_then(|trace| trace.value.get("condition")));
                 if let (Some(outer), Some(inner)) = (place, inner) {
                     let message = "the rule has two conditions over counts";
                     let other = report.place(inner.key_at.clone());
@@ -258,7 +260,8 @@ impl Kind {
         };
         if trace.demands().next().is_none() {
             let place = node.get("trace").map_or(0..0, |entry| entry.key_at.clone());
-            let message = "the rule demands nothing: no `always`, `never`, `sequence` or condition over counts";
+            let message =
+                "the rule demands nothing: no `always`, `never`, `sequence` or condition over counts";
             report
                 .add(Code::NoDemand, place, message)
                 .hint("say what must be there: `always: [{name: payment.fraud_check}]`");

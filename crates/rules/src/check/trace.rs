@@ -36,7 +36,8 @@ pub(super) struct Read {
 /// The value of `trace:`. Where the rule has its condition over counts at its own level, `outside`, it is read there.
 pub(super) fn trace(report: &mut Report, entry: &Entry, timing: Timing) -> Read {
     let errors = report.errors();
-    let Some(entries) = shape::map(report, entry, "a mapping of `when`, `always`, `never`, `sequence`") else {
+    let Some(entries) = shape::map(report, entry, "a mapping of `when`, `always`, `never`, `sequence`")
+    else {
         return Read { rule: None, counts: Vec::new() };
     };
     shape::known_keys(report, entries, Table::Trace, "`trace`");
@@ -45,8 +46,8 @@ pub(super) fn trace(report: &mut Report, entry: &Entry, timing: Timing) -> Read 
     let when = part("when").and_then(|part| reader.step(&part.value, "`when`", false));
     let always = reader.list(part("always"), |reader, item| reader.step(item, "a step of `always`", true));
     let never = reader.list(part("never"), Reader::forbidden);
-    let sequence =
-        part("sequence").map(|part| reader.sequence(part, entry.value.get("within"), part_of(entry, "overlap")));
+    let sequence = part("sequence")
+        .map(|part| reader.sequence(part, entry.value.get("within"), part_of(entry, "overlap")));
     let counts = reader.counts(part("count"));
     let within = match part("sequence") {
         None => part("within").and_then(|part| shape::positive_duration(reader.report, part)),
@@ -74,10 +75,10 @@ pub(super) fn trace(report: &mut Report, entry: &Entry, timing: Timing) -> Read 
         })
         .collect();
     let sequence = sequence.map(|sequence| sequence?.resolved(report, &names));
-    let named = counts.iter().flatten().map(|count| Aggregate {
-        name: count.name.clone(),
-        ..Aggregate::implied_count()
-    });
+    let named = counts
+        .iter()
+        .flatten()
+        .map(|count| Aggregate { name: count.name.clone(), ..Aggregate::implied_count() });
     let counted: Vec<Aggregate> = named.collect();
     let condition = part("condition").map(|part| condition(report, part, &counted));
     if steps.len() > MAX_STEPS {
@@ -274,7 +275,9 @@ impl Reader<'_> {
         });
         if steps.len() == 1 {
             let message = "a sequence has two steps at least";
-            self.report.value(Code::InvalidValue, entry, message).hint("one step alone belongs into `always`");
+            self.report
+                .value(Code::InvalidValue, entry, message)
+                .hint("one step alone belongs into `always`");
         }
         Some(UnresolvedSequence {
             steps: steps.into_iter().collect::<Option<_>>()?,
@@ -299,9 +302,9 @@ impl Reader<'_> {
         let name = shape::some_text(self.report, entry)?;
         if !super::aggregation::can_be_name(&name) {
             let message = format!("`{name}` cannot be the name of a count");
-            self.report
-                .value(Code::BadName, entry, message)
-                .hint("letters, digits and `_`, not beginning with a digit, and no word of the expression language");
+            self.report.value(Code::BadName, entry, message).hint(
+                "letters, digits and `_`, not beginning with a digit, and no word of the expression language",
+            );
             return None;
         }
         Some(StepCount { name, of: of? })

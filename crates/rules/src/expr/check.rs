@@ -25,10 +25,7 @@ pub(super) fn check(raw: Raw, context: Context<'_>) -> Result<Expr, Vec<Problem>
     let mut checker = Checker { context, traceql: false, problems: Vec::new(), aggregates_named: 0 };
     let whole = raw.at.clone();
     let expr = checker.boolean(raw);
-    if checker.problems.is_empty()
-        && checker.aggregates_named == 0
-        && !matches!(context, Context::Where)
-    {
+    if checker.problems.is_empty() && checker.aggregates_named == 0 && !matches!(context, Context::Where) {
         let problem = Problem::new(Code::NoAggregate, whole, "the condition depends on no aggregate");
         checker
             .problems

@@ -106,7 +106,9 @@ pub(super) fn resolve(
 ) -> Result<Callable, Problem> {
     if unsupported::EARLIER_WINDOWS.contains(&name) {
         return Err(match context {
-            Context::Condition { .. } | Context::Counts { .. } => unsupported::earlier_windows(name, call_at.clone()),
+            Context::Condition { .. } | Context::Counts { .. } => {
+                unsupported::earlier_windows(name, call_at.clone())
+            }
             Context::Where => Problem::new(
                 Code::UnknownFunction,
                 name_at.clone(),

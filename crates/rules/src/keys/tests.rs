@@ -28,6 +28,11 @@ fn example(key: &Key) -> &'static str {
         }
         Shape::TextMap | Shape::MatcherMap => "{a: b}",
         Shape::Aggregates => "{a: count}",
+        Shape::Map(Table::Trace) => "{never: [{name: a}]}",
+        Shape::Step => "{name: a}",
+        Shape::Steps => "[{name: a}, '{ name = \"b\" }']",
+        Shape::Forbidden => "[{name: a}, {sequence: [{name: b}, {name: c}]}]",
+        Shape::OneOrList(_) => "[{of: {name: a}, as: n}]",
         Shape::Map(Table::PercentileForm) => "{of: duration, p: 99}",
         Shape::ListOf(_) => "[{}]",
         Shape::EmptyOr(_) | Shape::Map(_) | Shape::Later => "{}",
@@ -57,11 +62,19 @@ fn file(table: Table, key: &Key) -> String {
         "status" => "ok",
         // Not shorter than the default of `every`.
         "max" if table == Table::Realert => "1d",
+        "condition" if table == Table::Trace => "n > 3",
+        "child_of" | "descendant_of" | "sibling_of" | "follows" => "other",
+        "as" if table == Table::StepCount => "n",
         _ => example(key),
     };
     let entry = format!("{}: {value}", key.name);
     let rule = |inner: &str| {
-        let common = ["name: n", "span: {}", "condition: count > 5", "group_by: [a]"];
+        let is_of_traces = ["trace", "settle", "max_trace_duration"].iter().any(|key| inner.starts_with(key));
+        let common = if is_of_traces {
+            ["name: n", "trace: {never: [{name: a}]}", "condition: traces > 5", "group_by: [a]"]
+        } else {
+            ["name: n", "span: {}", "condition: count > 5", "group_by: [a]"]
+        };
         let own: Vec<&str> = common
             .into_iter()
             .filter(|line| !inner.starts_with(&line[..=line.find(':').unwrap_or(0)]))
@@ -79,6 +92,28 @@ fn file(table: Table, key: &Key) -> String {
         Table::Rule => rule(&entry),
         Table::Defaults => format!("defaults: {{{entry}}}\nrules: []"),
         Table::Selector => rule(&format!("span: {{{entry}}}")),
+        Table::Trace => {
+            let needed = [
+                "when: {name: o}",
+                "always: [{name: b}]",
+                "sequence: [{name: b}, {name: c}]",
+                "count: {of: {name: b}, as: n}",
+            ];
+            let own = needed.into_iter().filter(|line| !line.starts_with(&format!("{}:", key.name)));
+            let lines: Vec<&str> = own.chain([entry.as_str()]).collect();
+            rule(&format!("trace: {{{}}}", lines.join(", ")))
+        }
+        Table::Step => rule(&format!("trace: {{when: {{name: o, as: other}}, always: [{{{entry}}}]}}")),
+        Table::ForbiddenSequence if key.name == "sequence" => {
+            rule(&format!("trace: {{never: [{{{entry}}}]}}"))
+        }
+        Table::ForbiddenSequence => {
+            rule(&format!("trace: {{never: [{{sequence: [{{name: a}}, {{name: b}}], {entry}}}]}}"))
+        }
+        Table::StepCount => {
+            let other = if key.name == "as" { "of: {name: a}" } else { "as: n" };
+            rule(&format!("trace: {{never: [{{name: a}}], count: {{{entry}, {other}}}}}"))
+        }
         Table::Event => rule(&format!("span: {{event: {{{entry}}}}}")),
         Table::Operators => rule(&format!("span: {{attributes: {{k: {{{entry}}}}}}}")),
         Table::Aggregate if key.name == "where" => {

@@ -4,7 +4,7 @@ use fluo_rules::diagnostic::Level;
 use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::matcher::{Matcher, Number, Test, Value};
 use fluo_rules::rule::{
-    Aggregate, AggregateFunction, Conventions, GroupKey, Realert, Rule, Selector, Severity,
+    Aggregate, AggregateFunction, Conventions, GroupKey, Realert, Rule, Selector, Severity, Subject,
 };
 use fluo_rules::{SourceFile, load};
 use fluo_time::Nanos;
@@ -26,9 +26,17 @@ fn rule(text: &str) -> Rule {
     rules.remove(0)
 }
 
+/// The spans that a rule is about.
+fn spans_of(rule: &Rule) -> &Selector {
+    match &rule.subject {
+        Subject::Spans(selector) => selector,
+        Subject::Traces(_) => panic!("{} is about traces", rule.name),
+    }
+}
+
 /// A rule with this selector.
 fn selector(span: &str) -> Selector {
-    rule(&format!("- {{name: a, span: {span}, condition: count > 5}}")).selector
+    spans_of(&rule(&format!("- {{name: a, span: {span}, condition: count > 5}}"))).clone()
 }
 
 /// A rule with this aggregation, under names that the condition does not use.
@@ -64,7 +72,7 @@ fn the_origin_loads_unchanged() {
     let rule = rule(ORIGIN);
     assert_eq!(rule.name, "AuthFailuresRule");
     assert_eq!(
-        rule.selector,
+        *spans_of(&rule),
         Selector::All(vec![
             matches(Field::Intrinsic(Intrinsic::ServiceName), Test::Eq(text("auth-service"))),
             matches(span_attribute("http.status_code"), Test::Eq(text("401"))),
@@ -220,12 +228,12 @@ rules:
     let service = matches(Field::Intrinsic(Intrinsic::ServiceName), Test::Eq(text("shop")));
     let eu = attribute("region", Test::Eq(text("eu")));
     assert_eq!(
-        rules[0].selector,
+        *spans_of(&rules[0]),
         Selector::All(vec![service.clone(), attribute("tier", Test::Eq(text("gold"))), eu.clone()])
     );
     let name = matches(Field::Intrinsic(Intrinsic::Name), Test::Eq(text("pay")));
     let silver = attribute("tier", Test::In(vec![text("silver")]));
-    assert_eq!(rules[1].selector, Selector::All(vec![name, silver, eu, service]));
+    assert_eq!(*spans_of(&rules[1]), Selector::All(vec![name, silver, eu, service]));
     let names: Vec<_> = rules[1].aggregates.iter().map(|aggregate| aggregate.name.as_str()).collect();
     assert_eq!(names, ["total", "slow"]);
     assert_eq!(rules[1].annotations.len(), 2);
@@ -253,7 +261,7 @@ fn aliases_and_merge_keys_work() {
     let seen: Vec<_> =
         rules.iter().map(|rule| (rule.name.as_str(), rule.window.0 / Nanos::MINUTE.0)).collect();
     assert_eq!(seen, [("one", 5), ("two", 5), ("three", 2)]);
-    assert_eq!(rules[0].selector, rules[2].selector);
+    assert_eq!(rules[0].subject, rules[2].subject);
     assert_eq!(&rules[1].source.text[rules[1].source.range.clone()], "<<: *base\n  name: two");
 }
 

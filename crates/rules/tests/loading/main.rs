@@ -15,6 +15,7 @@ mod library;
 mod manual;
 mod schema;
 mod standalone;
+mod traces;
 mod unread;
 
 use fluo_rules::{Loaded, SourceFile, load};

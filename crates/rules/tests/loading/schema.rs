@@ -152,7 +152,8 @@ fn mistakes_are_not_valid() {
         ("a number for another aggregate", json!([{"name": "a", "aggregation": {"errors": 10}}])),
         ("a percentile beyond 100", json!([{"name": "a", "aggregation": {"x": {"p101": "duration"}}}])),
         ("a name among defaults", json!({"defaults": {"name": "a"}, "rules": []})),
-        ("what is not supported yet", json!([{"name": "a", "trace": {}}])),
+        ("traces of which nothing is demanded", json!([{"name": "a", "trace": {"when": {"name": "b"}}}])),
+        ("what is not supported yet", json!([{"name": "a", "sql": "SELECT 1"}])),
     ] {
         assert!(validity(&instance).is_some(), "{scenario} is valid: {instance}");
     }

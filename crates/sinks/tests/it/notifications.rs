@@ -95,6 +95,7 @@ fn alert(event: Event, environment: &str, service: &str) -> Notification {
                 peak: vec![("count".to_owned(), Value::Int(41)), ("p99".to_owned(), Value::None)],
                 evidence: vec![evidence(1), evidence(2)],
                 top: Vec::new(),
+                failed: Vec::new(),
                 summary,
                 partial: false,
             },

@@ -89,6 +89,7 @@ fn violation() -> Violation {
         peak: vec![("errors".to_owned(), Value::Int(41)), ("total".to_owned(), Value::None)],
         evidence: Vec::new(),
         top: Vec::new(),
+        failed: Vec::new(),
         summary: "checkout fails".to_owned(),
         partial: false,
     }

@@ -7,7 +7,7 @@ use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::matcher::{Matcher, Number, Test, Value};
 use fluo_rules::rule::{
     Aggregate, AggregateFunction, Condition, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Selector,
-    Severity, Source,
+    Severity, Source, Subject,
 };
 use fluo_spans::span::{Attributes, Event, Kind, Resource, Span, Status};
 use fluo_time::Nanos;
@@ -66,11 +66,11 @@ pub(super) fn auth_failures() -> Rule {
         labels: [].into(),
         annotations: [].into(),
         conventions: Conventions::Renamed,
-        selector: Selector::All(vec![
+        subject: Subject::Spans(Selector::All(vec![
             Selector::Match(Field::Intrinsic(Intrinsic::ServiceName), equals("auth-service")),
             Selector::Match(span_attribute("http.status_code"), equals("401")),
             Selector::Match(span_attribute("error.type"), equals("AuthenticationError")),
-        ]),
+        ])),
         window: Nanos::MINUTE,
         every: None,
         group_by: Vec::new(),
@@ -102,7 +102,8 @@ pub(super) fn auth_failures() -> Rule {
 
 /// A rule about every span.
 pub(super) fn any_span(aggregates: Vec<Aggregate>, expr: Expr) -> Rule {
-    Rule { selector: Selector::All(Vec::new()), aggregates, condition: condition(expr), ..auth_failures() }
+    let subject = Subject::Spans(Selector::All(Vec::new()));
+    Rule { subject, aggregates, condition: condition(expr), ..auth_failures() }
 }
 
 pub(super) fn equals(text: &str) -> Matcher {
@@ -211,7 +212,7 @@ fn range(from: Option<i64>, to: Option<i64>) -> Range {
 /// How many spans `selector` finds among one span.
 pub(super) fn finds(selector: Selector, conventions: Conventions, span: &Span) -> bool {
     let rule = Rule {
-        selector,
+        subject: Subject::Spans(selector),
         conventions,
         ..any_span(vec![Aggregate::implied_count()], more_than(aggregate("count"), 0))
     };

@@ -3,7 +3,7 @@
 use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind};
 use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::matcher::Value;
-use fluo_rules::rule::{Aggregate, AggregateFunction, Rule, Selector};
+use fluo_rules::rule::{Aggregate, AggregateFunction, Rule, Selector, Subject};
 use fluo_spans::span::{Span, Status};
 use fluo_time::Nanos;
 
@@ -189,7 +189,7 @@ fn evidence_is_of_what_the_rule_selects() {
     let mut spans = failures(&[0, 1, 2, 3, 4, 5]);
     spans.push(Span { name: "other".to_owned(), attributes: attributes(&[]), ..failure(8, 3) });
     assert_eq!(violations(&rule, &spans)[0].evidence.len(), 6);
-    let everything = Rule { selector: Selector::All(vec![]), ..rule };
+    let everything = Rule { subject: Subject::Spans(Selector::All(vec![])), ..rule };
     // Now the sixth span is the one at 4 ns.
     assert_eq!(bounds(&violations(&everything, &spans)), [(4, 5)]);
 }

@@ -1,0 +1,106 @@
+//! Rules about traces: what they say, and how it is read.
+
+use fluo_rules::rule::Rule;
+use fluo_rules::trace::{Forbidden, Sequence, TieKind, TraceRule};
+use fluo_rules::words;
+use fluo_time::Nanos;
+
+use crate::load_text;
+use crate::standalone::stands_alone;
+
+/// A rule with nothing wrong, which is the same by itself.
+fn rule(text: &str) -> Rule {
+    let loaded = load_text(text);
+    assert_eq!(loaded.findings, [], "{text}");
+    stands_alone(text);
+    loaded.rules.into_iter().next().unwrap()
+}
+
+fn trace(trace: &str) -> TraceRule {
+    rule(&format!("- {{name: a, trace: {trace}}}")).trace().unwrap().clone()
+}
+
+#[test]
+fn a_demand_stands_by_itself() {
+    let rule = rule(
+        "- name: large-payment-without-fraud-check
+  trace:
+    when:   {name: payment.charge_card, attributes: {amount: {gt: 1000}}}
+    always: [{name: payment.fraud_check}]
+    never:  [{name: payment.bypass_validation}]
+",
+    );
+    let trace = rule.trace().unwrap();
+    assert_eq!((trace.when, trace.always.as_slice()), (Some(0), &[1][..]));
+    assert_eq!(trace.never, [Forbidden::Step(2)]);
+    assert_eq!((trace.settle, trace.max_duration), (Nanos(30_000_000_000), Nanos(900_000_000_000)));
+    // What people expect of it: one such trace is one too many.
+    assert_eq!(rule.condition.text, "traces > 0");
+    assert_eq!((rule.aggregates.len(), rule.aggregates[0].name.as_str()), (1, "traces"));
+    let names: Vec<String> = (0..2).map(|at| trace.demand_name(at)).collect();
+    assert_eq!(names, ["always[0]", "never[0]"]);
+}
+
+#[test]
+fn the_occasion_stands_in_a_sequence_by_its_name() {
+    let trace =
+        trace("{when: {name: data.access, as: access}, sequence: [{name: auth.check}, access], within: 10s}");
+    let sequence = Sequence { steps: vec![1, 0], within: Some(Nanos(10_000_000_000)), overlap: false };
+    assert_eq!(trace.sequence, Some(sequence));
+    assert_eq!(trace.demand_name(0), "sequence");
+}
+
+#[test]
+fn steps_are_tied_to_others_that_stand_before_or_behind_them() {
+    let trace = trace(
+        "{always: [{name: b, child_of: a, follows: c}, {name: a, as: a}], never: [{name: d, descendant_of: c}], \
+          when: {kind: server, as: c}}",
+    );
+    let ties: Vec<Vec<(TieKind, usize)>> =
+        trace.steps.iter().map(|step| step.ties.iter().map(|tie| (tie.kind, tie.to)).collect()).collect();
+    assert_eq!(ties[0], []);
+    assert_eq!(ties[1], [(TieKind::ChildOf, 2), (TieKind::Follows, 0)]);
+    assert_eq!(ties[3], [(TieKind::DescendantOf, 0)]);
+    assert!(trace.is_tied(1, 0) && !trace.is_tied(2, 0));
+}
+
+#[test]
+fn within_without_a_sequence_is_of_the_steps_that_must_be_there() {
+    let trace = trace("{when: {name: a}, always: [{name: b}, {name: c, within: 1s}], within: 5s}");
+    let within: Vec<Option<i64>> =
+        trace.steps.iter().map(|step| step.within.map(|within| within.0 / 1_000_000_000)).collect();
+    assert_eq!(within, [None, Some(5), Some(1)]);
+}
+
+#[test]
+fn a_condition_over_counts_is_that_of_each_trace() {
+    let outside =
+        rule("- {name: a, trace: {count: {of: {name: http.retry}, as: retries}}, condition: retries > 3}");
+    let inside =
+        rule("- {name: a, trace: {count: [{of: {name: http.retry}, as: retries}], condition: retries > 3}}");
+    assert_eq!(outside.subject, inside.subject);
+    assert_eq!(outside.condition, inside.condition);
+    assert_eq!(outside.trace().unwrap().condition.as_ref().unwrap().text, "retries > 3");
+    let both = rule(
+        "- {name: a, trace: {count: {of: {name: x}, as: n}, condition: n > 3}, aggregation: {slow: {p99: duration}}, \
+           condition: slow > 1s}",
+    );
+    assert_eq!(both.condition.text, "slow > 1s");
+}
+
+#[test]
+fn a_step_may_be_a_traceql_filter() {
+    let filters = trace("{when: '{ name = \"a\" }', always: ['{ .x = 1 }']}");
+    let texts: Vec<String> = filters.steps.iter().map(|step| words::selector(&step.selector)).collect();
+    assert_eq!(texts, ["name = \"a\"", ".x = 1"]);
+}
+
+#[test]
+fn forbidden_sequences_have_times_of_their_own() {
+    let trace = trace(
+        "{never: [{name: x}, {sequence: [{name: a, at_least: 5}, {name: b}], within: 45m, overlap: true}]}",
+    );
+    let Forbidden::Sequence(sequence) = &trace.never[1] else { panic!("{trace:?}") };
+    assert_eq!((sequence.overlap, sequence.within), (true, Some(Nanos(2_700_000_000_000))));
+    assert_eq!(trace.steps[sequence.steps[0]].at_least, 5);
+}
