@@ -147,7 +147,7 @@ impl Evaluator {
                     report.stretches += judged.stretches as u64;
                     records.extend(judged.change.records);
                     let mut after = judged.change.state;
-                    self.name_files(&state, &mut after, &judged.change.fired, &files).await;
+                    self.name_files(&state, &mut after, plan.reach(), &judged.change.fired, &files).await;
                     after.tries = 0;
                     state.rules.insert(name.clone(), after);
                 }

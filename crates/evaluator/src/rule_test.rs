@@ -238,7 +238,13 @@ fn times(
         let rule = &known.rule;
         let delay = rule.eval_delay.unwrap_or(settings.eval_delay).0;
         // Over at the last moment plus the gap, and told at the next evaluation behind the watermark.
-        rule.window.0.saturating_mul(2) + rule.hold_for.0 + rule.keep_firing_for.0 + delay + 2 * EVERY
+        let of_trace = rule.trace().map_or(0, |trace| trace.max_duration.0 + trace.settle.0);
+        rule.window.0.saturating_mul(2)
+            + rule.hold_for.0
+            + rule.keep_firing_for.0
+            + delay
+            + of_trace
+            + 2 * EVERY
     });
     let settled = settled.max().unwrap_or_default();
     let last = spans.iter().map(|(span, arrives)| span.end_ns.max(*arrives)).max().unwrap_or(test.start);

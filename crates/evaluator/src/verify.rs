@@ -19,15 +19,15 @@ use fluo_alerts::escape::plain;
 use fluo_alerts::notification::{Event, FileRef, Id, Notification, Told};
 use fluo_alerts::template::Renderer;
 use fluo_alerts::violation::Violation;
-use fluo_engine::{EngineError, Range, record, session_with_memory};
-use fluo_plan::RulePlan;
+use fluo_engine::{Asked, EngineError, record, session_with_memory};
+use fluo_plan::{Reach, RulePlan};
 use fluo_rules::decisive::text_hash;
 use fluo_rules::rule::Rule;
 use fluo_rules::{SourceFile, load};
 use fluo_store::compaction::Replacements;
 use fluo_store::names::current;
 use fluo_store::{DataFile, Root, StoreError, etag, list_range};
-use fluo_time::moment;
+use fluo_time::{TimeRange, moment};
 use object_store::path::Path;
 use object_store::{Error as ObjectError, ObjectStoreExt};
 use serde::Serialize;
@@ -265,7 +265,8 @@ async fn judge_withdrawn(
     findings: &mut Vec<Finding>,
 ) -> Result<(), VerifyError> {
     let to = told.violation.starts_at;
-    let window = to.saturating_sub(rule.window.0).saturating_add(1)..=to;
+    let Reach { before, after } = RulePlan::new(Arc::clone(rule)).map_err(EngineError::from)?.reach();
+    let window = to.saturating_sub(before).saturating_add(1)..=to.saturating_add(after);
     let listed = list_range(root.store.as_ref(), &root.at(&Path::from("spans")), window).await?;
     let files = current(listed.files, |file| file.name.as_ref()).current;
     match look(told, rule, &files, root).await? {
@@ -311,12 +312,13 @@ async fn look(told: &Told, rule: &Arc<Rule>, files: &[DataFile], root: &Root) ->
     let source = opened.unwrap_or_default();
     let session = session_with_memory(Settings::default().rule_memory);
     let starts_at = told.violation.starts_at;
-    let moment = Range { from: Some(starts_at), to: Some(starts_at) };
-    let outcome = fluo_engine::evaluate(&session, &plan, &source, moment).await?;
+    let moment = TimeRange { from: starts_at, to: starts_at };
+    // All that was known then lies in the files that are named.
+    let judged = fluo_engine::judge(&session, &source, &[Asked::all(&plan, vec![moment])]).await?;
+    let violations = judged.rules.into_iter().next().unwrap_or_else(|| Ok(Vec::new()))?;
     // Links and annotations are texts about the alert, and not part of what is proved.
     let renderer = Renderer::new(None);
-    let again = outcome
-        .violations
+    let again = violations
         .iter()
         .map(|observed| record::violation(rule, observed, &renderer).0)
         .find(|violation| violation.fingerprint == told.violation.fingerprint);

@@ -34,7 +34,7 @@ pub mod sql;
 mod words;
 
 pub use error::PlanError;
-pub use missing::missing_can_make_true;
+pub use missing::{missing_can_break, missing_can_make_true};
 pub use project::Projection;
 pub use reads::keys_read;
 pub use rule_plan::{Reach, RulePlan};

@@ -10,14 +10,13 @@ use fluo_rules::trace::TraceRule;
 use crate::direction::is_final;
 
 /// Returns whether missing spans can make the rule's condition true. They can where it compares a number that falls
-/// with the spans (count, rate, distinct values, sum) by `<`, `<=`, `=` or `!=`, or negates the opposite comparison; and
-/// where it demands spans of a trace.
+/// with the spans (count, rate, distinct values, sum) by `<`, `<=`, `=` or `!=`, or negates the opposite comparison.
 pub fn missing_can_make_true(rule: &Rule) -> bool {
-    rule.trace().is_some_and(missing_can_break) || can(rule, &rule.condition.expr, false)
+    can(rule, &rule.condition.expr, false)
 }
 
 /// Returns whether a trace of which spans are missing can break what is demanded of it.
-fn missing_can_break(trace: &TraceRule) -> bool {
+pub fn missing_can_break(trace: &TraceRule) -> bool {
     trace.demands().any(|demand| !is_final(trace, demand))
 }
 

@@ -76,6 +76,7 @@ impl Life {
             since: self.states["r"].from,
             until: None,
             damaged: &self.damaged,
+            patience: 0,
             holed: &self.damaged,
             renderer: &renderer,
         };

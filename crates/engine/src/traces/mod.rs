@@ -37,7 +37,7 @@ use crate::work::each;
 use chain::Undecided;
 use light::Light;
 use matched::{Part, Row, Steps, matched};
-use verdict::Broken;
+use verdict::{Broken, Known};
 use whole::{Traces, whole};
 
 /// So many traces are looked at whole at a time.
@@ -162,7 +162,7 @@ impl<'a> Tracing<'a> {
                 waiting.iter().flat_map(|(suspects, _)| suspects.keys().copied()).collect();
             let all = whole(session, source, traces, reads, links).await?;
             let judged = each(std::mem::take(&mut waiting), |(suspects, part)| {
-                self.judged(&suspects, part, &steps, &all)
+                self.judged(&suspects, part, &steps, &all, source)
             })
             .await;
             for (question, broken) in judged.into_iter().flatten() {
@@ -214,6 +214,7 @@ impl<'a> Tracing<'a> {
         part: &Part,
         steps: &Steps,
         all: &Traces,
+        source: &SpanSource,
     ) -> Vec<(usize, Result<Violation, Undecided>)> {
         let rows: HashMap<[u8; 16], &[Row]> = part.by_trace().map(|rows| (rows[0].trace, rows)).collect();
         let mut judged = Vec::new();
@@ -234,7 +235,11 @@ impl<'a> Tracing<'a> {
                         Light { steps, ..span.clone() }
                     })
                     .collect();
-                match verdict::violations(question.rule, &spans, question.asked.as_of.settled_to) {
+                let known = Known {
+                    settled_to: question.asked.as_of.settled_to,
+                    is_damaged: &|ends| source.is_partial(ends, 0),
+                };
+                match verdict::violations(question.rule, &spans, known) {
                     Ok(broken) => judged.extend(
                         broken.into_iter().map(|broken| (*at, Ok(Violation::new(*trace, broken, &spans)))),
                     ),

@@ -7,6 +7,7 @@ use fluo_alerts::value::Value;
 use fluo_plan::direction::is_final;
 use fluo_rules::expr::Exact;
 use fluo_rules::trace::{Demand, Forbidden, Sequence, TraceRule};
+use fluo_time::TimeRange;
 
 use super::chain::{Order, Slot, Undecided, chain};
 use super::light::{Family, Light};
@@ -29,27 +30,42 @@ pub(super) struct Broken {
     pub(super) evidence: Vec<usize>,
 }
 
-/// Finds the violations of a trace: its spans, by end and id. `settled_to`: all that ended up to then are there.
+/// How much of traces is known.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// All spans that ended up to then are there.
+    pub(super) settled_to: i64,
+    /// Returns whether spans that ended in a range may be missing for good.
+    pub(super) is_damaged: &'a dyn Fn(TimeRange) -> bool,
+}
+
+/// Finds the violations of a trace: its spans, by end and id.
 pub(super) fn violations(
     rule: &TraceRule,
     spans: &[Light],
-    settled_to: i64,
+    known: Known<'_>,
 ) -> Result<Vec<Broken>, Undecided> {
     let mut found: Vec<Broken> = Vec::new();
-    for stop in stops(rule, spans, settled_to)? {
+    for stop in stops(rule, spans, known.settled_to)? {
         if found.last().is_some_and(|last| stop.end <= last.at.saturating_add(rule.max_duration.0)) {
             continue;
         }
         let before = scope(rule, spans, stop.end, stop.end);
         let then = look(rule, before)?;
-        if !then.is_broken(stop.at_once) {
+        // Where spans are missing, only what none of them could mend is broken.
+        let around = TimeRange {
+            from: stop.end.saturating_sub(rule.max_duration.0),
+            to: stop.end.saturating_add(rule.max_duration.0),
+        };
+        let finally = (known.is_damaged)(around);
+        if !then.is_broken(stop.at_once || finally) {
             continue;
         }
         // What came later may have mended it.
         let all = scope(rule, spans, stop.end, stop.end.saturating_add(rule.max_duration.0));
         let now = if all.len() == before.len() { then } else { look(rule, all)? };
-        if now.is_broken(false) {
-            found.push(now.told(stop.end, offset(spans, all)));
+        if now.is_broken(finally) {
+            found.push(now.told(stop.end, offset(spans, all), finally));
         }
     }
     Ok(found)
@@ -201,8 +217,8 @@ impl Looked<'_> {
         start.zip(end).map_or(0, |(start, end)| end.saturating_sub(start))
     }
 
-    /// The violation that it is, of spans that begin at a place.
-    fn told(&self, at: i64, offset: usize) -> Broken {
+    /// The violation that it is, of spans that begin at a place. `finally`: of what no span could mend.
+    fn told(&self, at: i64, offset: usize, finally: bool) -> Broken {
         let by_start = |of: &mut dyn Iterator<Item = usize>| {
             of.min_by_key(|at| (self.spans[*at].start, self.spans[*at].end, self.spans[*at].id))
         };
@@ -211,6 +227,11 @@ impl Looked<'_> {
         let occasion =
             self.rule.when.and_then(|when| by_start(&mut all.clone().filter(|at| self.spans[*at].is(when))));
         let subject = occasion.or(root).or_else(|| by_start(&mut all.clone())).unwrap_or(0);
+        let demands = self
+            .rule
+            .demands()
+            .enumerate()
+            .filter(|(at, demand)| self.broken[*at] && (!finally || is_final(self.rule, *demand)));
         let mut evidence = self.evidence.clone();
         if evidence.is_empty() {
             evidence.push(subject);
@@ -219,7 +240,7 @@ impl Looked<'_> {
         evidence.dedup();
         Broken {
             at,
-            demands: (0..self.broken.len()).filter(|at| self.broken[*at]).collect(),
+            demands: demands.map(|(at, _)| at).collect(),
             counts: self.counts.clone(),
             subject: subject + offset,
             root: root.map(|root| root + offset),

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use fluo_alerts::fingerprint::Fingerprint;
 use fluo_alerts::life_cycle::RuleState;
 use fluo_alerts::notification::{FileRef, Id};
+use fluo_plan::Reach;
 use fluo_store::{DataFile, Hour};
 use fluo_time::TimeRange;
 
@@ -37,11 +38,12 @@ impl Files {
 }
 
 impl Evaluator {
-    /// Puts the files of its window to what is told of an alert that has just fired.
+    /// Puts the files of its window, and of the spans of its traces, to what is told of an alert that has just fired.
     pub(super) async fn name_files(
         &self,
         state: &State,
         of_rule: &mut RuleState,
+        reach: Reach,
         fired: &[(Fingerprint, Id)],
         all: &Files,
     ) {
@@ -54,8 +56,8 @@ impl Evaluator {
             };
             let violation = &alert.told.violation;
             let window = TimeRange {
-                from: violation.starts_at.saturating_sub(violation.window.0).saturating_add(1),
-                to: violation.starts_at,
+                from: violation.starts_at.saturating_sub(reach.before).saturating_add(1),
+                to: violation.starts_at.saturating_add(reach.after),
             };
             let mut files = Vec::new();
             for file in all.of_windows().filter(|file| ends_of(file).meets(window)) {

@@ -96,7 +96,8 @@ impl Evaluator {
                     let judged = self.fold(state, asked, observations, files, inputs);
                     records.extend(judged.change.records);
                     former.state = judged.change.state;
-                    self.name_files(state, &mut former.state, &judged.change.fired, files).await;
+                    let reach = text.plan.reach();
+                    self.name_files(state, &mut former.state, reach, &judged.change.fired, files).await;
                 }
                 unjudged => {
                     let holes = Holes::of(state);

@@ -13,7 +13,7 @@ use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_engine::{
     AsOf, Contents, EngineError, Judged, Known, Observed, SpanSource, Summing, Tracing, Tried, record, tried,
 };
-use fluo_plan::RulePlan;
+use fluo_plan::{RulePlan, missing_can_break};
 use fluo_store::DataFile;
 use fluo_time::range::joined;
 use fluo_time::{Nanos, TimeRange, moment};
@@ -91,10 +91,13 @@ impl Evaluator {
         let is_met = |file: &&DataFile| reads.is_some_and(|reads| ends_of(file).meets(reads));
         let number = files.of_windows().filter(is_met).count();
         // Spans that are missing may be what a trace must have: it waits for a file that comes after them.
-        let settle = known.rule.trace().map_or(0, |trace| trace.settle.0);
-        let settled_to = due.watermark.saturating_add(settle);
-        let settled_to =
-            if due.missing_matters { settled_to.min(due.alive_to.saturating_sub(1)) } else { settled_to };
+        let trace = known.rule.trace();
+        let settled_to = due.watermark.saturating_add(trace.map_or(0, |trace| trace.settle.0));
+        let settled_to = if trace.is_some_and(missing_can_break) {
+            settled_to.min(due.alive_to.saturating_sub(1))
+        } else {
+            settled_to
+        };
         let as_of = AsOf { settled_to, until: inputs.eval_time };
         Asked { known, plan, until, cell: due.cell(), before, moments, as_of, holes, reads, files: number }
     }

@@ -10,6 +10,7 @@ use fluo_spans::span::Span;
 
 use crate::support::{
     Due, Fate, Gate, MINUTE, NOON, Refuses, SECOND, World, failures, good, random, rules_of_all_kinds, short,
+    step,
 };
 
 /// A step of the incident: what arrives, and the tick after it.
@@ -47,7 +48,25 @@ fn incident() -> Vec<Step> {
             let b = failures("auth", "b", minute(2) + 5 * SECOND, 12);
             [b, failures("checkout", "z", minute(2) + 10 * SECOND, 9)].concat()
         }
-        4..=6 => failures("auth", "b", minute(end - 1) + 5 * SECOND, 12),
+        4 => {
+            let paid = [
+                step(1, "pay", Some("root"), minute(3) + 20 * SECOND),
+                step(1, "root", None, minute(3) + 21 * SECOND),
+                step(2, "pay", Some("root"), minute(3) + 30 * SECOND),
+            ];
+            [failures("auth", "b", minute(3) + 5 * SECOND, 12), paid.to_vec()].concat()
+        }
+        // The rest of the second, which is checked in time, and something that must not be.
+        5 => {
+            let rest = [
+                step(2, "check", Some("root"), minute(4) + 40 * SECOND),
+                step(2, "root", None, minute(4) + 41 * SECOND),
+                step(3, "pay", Some("root"), minute(4) + 50 * SECOND),
+                step(3, "bypass", Some("root"), minute(4) + 51 * SECOND),
+            ];
+            [failures("auth", "b", minute(4) + 5 * SECOND, 12), rest.to_vec()].concat()
+        }
+        6 => failures("auth", "b", minute(5) + 5 * SECOND, 12),
         // Within the outage: one that is over, one that goes on.
         13 => failures("auth", "d", minute(12) + 5 * SECOND, 8),
         21 | 22 => failures("auth", "e", minute(end - 1) + 5 * SECOND, 12),
@@ -64,6 +83,8 @@ fn incident() -> Vec<Step> {
     steps[3].arriving.push((minute(4), failures("auth", "a", minute(1) + 2 * SECOND, 2)));
     steps[4].arriving.push((minute(5), failures("auth", "c", minute(0) + 30 * SECOND, 6)));
     steps[5].arriving.push((minute(6), good("checkout", minute(2) + 2 * SECOND, 14)));
+    // The first was checked, too.
+    steps[6].arriving.push((minute(7), vec![step(1, "check", Some("root"), minute(3) + 10 * SECOND)]));
     steps.push(Step {
         arriving: (8..=22).map(|end| arriving(end, more(end))).collect(),
         eval_time: minute(22) + 10 * SECOND,
@@ -227,13 +248,18 @@ async fn the_incident_has_everything_in_it() {
             "firing auth-failures b",
             "firing auth-failures e",
             "firing checkout-errors",
+            "firing unchecked",
+            "firing unchecked",
             "resolved auth-failures a",
             "resolved auth-failures b",
             "resolved auth-failures e",
             "resolved checkout-errors",
+            "resolved unchecked",
+            "resolved unchecked",
             "summary auth-failures",
             "summary heartbeat-missing",
             "withdrawn checkout-errors",
+            "withdrawn unchecked",
         ]
     );
     assert_eq!(delivered.len(), 2 * told.len(), "both receivers have everything");

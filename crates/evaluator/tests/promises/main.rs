@@ -19,6 +19,8 @@
 //! | `detection` | as early as is sound |
 //! | `arrivals` | what is asked for by arrival is told seconds after its file, and costs nothing where nothing came |
 //!
+//! | `traces` | a trace is told once, and rightly, whatever of it arrives when |
+//!
 //! `support` is the world they run in.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed")]
@@ -40,5 +42,6 @@ mod rule_changes;
 mod rule_store;
 mod states;
 mod support;
+mod traces;
 mod troubles;
 mod two_evaluators;

@@ -788,9 +788,32 @@ const SILENT: &str = "
   condition: count < 1
 ";
 
-/// Rules of all three kinds, in one file.
+/// A rule about traces.
+pub(crate) const UNCHECKED: &str = "
+- name: unchecked
+  trace: {when: {name: pay}, always: [{name: check}], never: [{name: bypass}]}
+";
+
+/// Rules of all kinds, in one file.
 pub(crate) fn rules_of_all_kinds() -> Vec<SourceFile> {
-    files(&[("rules.yml", &format!("{FAILING}{SILENT}"))])
+    files(&[("rules.yml", &format!("{FAILING}{SILENT}{UNCHECKED}"))])
+}
+
+/// A span of a trace, which lasted two seconds. Its name is its id; without a parent it is a root.
+pub(crate) fn step(trace: u8, name: &str, parent: Option<&str>, end: i64) -> Span {
+    let id = |name: &str| {
+        let mut id = [0; 8];
+        id[..name.len()].copy_from_slice(name.as_bytes());
+        id
+    };
+    Span {
+        trace_id: [trace; 16],
+        span_id: id(name),
+        parent_span_id: parent.map(id),
+        name: name.to_owned(),
+        start_ns: end - 2 * SECOND,
+        ..span("shop", "t", Status::Ok, end)
+    }
 }
 
 /// A span of a service that ended at a moment; of one service, region and moment there is one.

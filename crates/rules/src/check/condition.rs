@@ -1,7 +1,7 @@
 //! `condition:` → [`Condition`], and what is doubtful about it.
 
 use super::aggregation::Aggregation;
-use super::{Report, bounds, expression, unsupported};
+use super::{Report, bounds, expression, trace_text};
 use crate::diagnostic::Code;
 use crate::expr::{Comparison, Context, Expr, ExprKind};
 use crate::matcher::{Number, Value};
@@ -12,7 +12,7 @@ use crate::yaml::{Entry, locate};
 /// The value of `condition:`.
 pub(super) fn condition(report: &mut Report, entry: &Entry, aggregation: &Aggregation) -> Option<Condition> {
     let text = expression::source(report, entry)?;
-    if unsupported::trace_condition(report, entry, &text) {
+    if refuse_text_about_traces(report, entry, &text) {
         return None;
     }
     let context = Context::Condition { aggregates: &aggregation.aggregates };
@@ -48,7 +48,7 @@ pub(super) fn of_traces(
     let usual = Aggregation::of_traces();
     let aggregation = given.unwrap_or(&usual);
     let text = expression::source(report, entry)?;
-    if unsupported::trace_condition(report, entry, &text) {
+    if refuse_text_about_traces(report, entry, &text) {
         return None;
     }
     let is_count = |name: &str| counts.iter().any(|count| count.name == name);
@@ -68,6 +68,18 @@ pub(super) fn of_traces(
         return None;
     }
     Some(condition)
+}
+
+/// Refuses a condition that speaks of traces by itself, beside `span` or `trace`.
+fn refuse_text_about_traces(report: &mut Report, entry: &Entry, text: &str) -> bool {
+    let is_one = trace_text::is_about_traces(text);
+    if is_one {
+        let message = "this condition says by itself which traces break the rule";
+        report
+            .add(Code::Conflict, entry.key_at.clone(), message)
+            .hint("leave `span` and `trace` out, or put it into `condition` of `trace`");
+    }
+    is_one
 }
 
 /// The condition of a rule about traces that has none.

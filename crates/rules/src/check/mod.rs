@@ -16,7 +16,7 @@
 //! | `aggregation` | `aggregation:` |
 //! | `groups` | `group_by`, `expect`, `evidence`, `top` |
 //! | `condition`, `expression` | `condition`, and expressions in general |
-//! | `trace` | `trace:` |
+//! | `trace`, `trace_text` | `trace:`, and conditions that speak of traces by themselves |
 //! | `timing` | windows, delays, reminders |
 //! | `templates` | `labels`, `annotations` |
 //! | `unsupported` | what this version refuses |
@@ -51,6 +51,7 @@ mod test_file;
 mod test_span;
 mod timing;
 mod trace;
+mod trace_text;
 mod unsupported;
 
 pub(crate) use config::{Read as ReadConfig, config, sinks};

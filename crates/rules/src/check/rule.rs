@@ -9,7 +9,8 @@ use fluo_time::Nanos;
 use super::aggregation::Aggregation;
 use super::inhibit::Inhibits;
 use super::{
-    Report, aggregation, condition, groups, inhibit, selector, shape, templates, timing, trace, unsupported,
+    Report, aggregation, condition, groups, inhibit, selector, shape, templates, timing, trace, trace_text,
+    unsupported,
 };
 use crate::decisive;
 use crate::diagnostic::Code;
@@ -19,8 +20,8 @@ use crate::rule::{
     Subject,
 };
 use crate::template::Names;
-use crate::trace::{MAX_TRACE_DURATION, SETTLE, TraceRule};
-use crate::yaml::{Entry, Node};
+use crate::trace::{MAX_TRACE_DURATION, SETTLE, StepCount, TraceRule};
+use crate::yaml::{Entry, Node, Yaml};
 
 /// A rule's item, read.
 #[derive(Debug)]
@@ -65,6 +66,8 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
     }
     let condition = match (node.get("condition"), &kind) {
         (Some(entry), Kind::Spans(_)) => condition::condition(report, entry, &aggregation),
+        // Its condition says which traces break it.
+        (Some(_), Kind::Traces(_)) if is_text(node) => Some(condition::any_trace()),
         (Some(entry), Kind::Traces(read)) => {
             condition::of_traces(report, entry, node.get("aggregation").map(|_| &aggregation), &read.counts)
         }
@@ -276,6 +279,13 @@ fn rule_kinds(node: &Node) -> Vec<&Entry> {
     ["span", "trace", "sql", "slo"].into_iter().filter_map(|key| node.get(key)).collect()
 }
 
+/// Returns whether the rule is a condition that speaks of traces by itself.
+fn is_text(node: &Node) -> bool {
+    let condition = node.get("condition").map(|entry| &entry.value.value);
+    let text = if let Some(Yaml::Text(text)) = condition { text } else { return false };
+    rule_kinds(node).is_empty() && trace_text::is_about_traces(text)
+}
+
 fn rule_kind(report: &mut Report, node: &Node) -> Kind {
     let kinds = rule_kinds(node);
     for second in kinds.iter().skip(1) {
@@ -283,16 +293,29 @@ fn rule_kind(report: &mut Report, node: &Node) -> Kind {
         let place = report.place(kinds[0].key_at.clone());
         report.add(Code::Conflict, second.key_at.clone(), message).also(place, "the other one");
     }
+    let timing = |report: &mut Report| {
+        let settle = duration(report, node, "settle").unwrap_or(SETTLE);
+        let max_duration = duration(report, node, "max_trace_duration").unwrap_or(MAX_TRACE_DURATION);
+        trace::Timing { settle, max_duration }
+    };
+    if is_text(node)
+        && let Some(entry) = node.get("condition")
+    {
+        let timing = timing(report);
+        let text = shape::text(report, entry).unwrap_or_default();
+        let rule = trace_text::rule(report, entry, &text, timing);
+        let counts = rule.as_ref().map_or(&[][..], |rule| &rule.counts);
+        let named = |count: &StepCount| Aggregate { name: count.name.clone(), ..Aggregate::implied_count() };
+        return Kind::Traces(trace::Read { counts: counts.iter().map(named).collect(), rule });
+    }
     if kinds.is_empty() {
         missing(report, node, "span", "the rule has no `span` and no `trace`");
     }
     let mut read = kinds.into_iter().map(|entry| match entry.key.as_str() {
         "span" => Kind::Spans(selector::selector(report, entry)),
         "trace" => {
-            let duration = |report: &mut Report, key| duration(report, node, key);
-            let settle = duration(report, "settle").unwrap_or(SETTLE);
-            let max_duration = duration(report, "max_trace_duration").unwrap_or(MAX_TRACE_DURATION);
-            Kind::Traces(trace::trace(report, entry, trace::Timing { settle, max_duration }))
+            let timing = timing(report);
+            Kind::Traces(trace::trace(report, entry, timing))
         }
         _ => {
             unsupported::rule_kind(report, entry);

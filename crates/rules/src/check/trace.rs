@@ -8,12 +8,11 @@ use std::ops::Range;
 use fluo_time::Nanos;
 
 use super::report::Report;
-use super::{expression, selector, shape};
+use super::{expression, selector, shape, trace_text};
 use crate::diagnostic::Code;
-use crate::expr::Context;
 use crate::expr::nearest::nearest;
 use crate::keys::{Table, is_of_step};
-use crate::rule::{Aggregate, Condition};
+use crate::rule::Aggregate;
 use crate::trace::{Forbidden, MAX_STEPS, Sequence, Step, StepCount, Tie, TieKind, TraceRule};
 use crate::yaml::{Entry, Node, Yaml};
 
@@ -80,7 +79,6 @@ pub(super) fn trace(report: &mut Report, entry: &Entry, timing: Timing) -> Read 
         .flatten()
         .map(|count| Aggregate { name: count.name.clone(), ..Aggregate::implied_count() });
     let counted: Vec<Aggregate> = named.collect();
-    let condition = part("condition").map(|part| condition(report, part, &counted));
     if steps.len() > MAX_STEPS {
         let message = format!("{} steps: a rule has at most {MAX_STEPS}", steps.len());
         report.add(Code::BadNumber, entry.key_at.clone(), message);
@@ -95,29 +93,27 @@ pub(super) fn trace(report: &mut Report, entry: &Entry, timing: Timing) -> Read 
         });
     }
     let spread = |steps: &[ReadStep]| steps.iter().map(|read| read.step.clone()).collect();
-    let read = TraceRule {
+    let mut read = TraceRule {
         steps: spread(&steps),
         when,
         always: always.iter().flatten().copied().collect(),
         never: never.into_iter().flatten().collect(),
         sequence: sequence.flatten(),
         counts: counts.into_iter().flatten().collect(),
-        condition: condition.flatten(),
+        condition: None,
         settle: timing.settle,
         max_duration: timing.max_duration,
     };
+    if let Some(part) = part("condition")
+        && let Some(text) = expression::source(report, part)
+    {
+        read.condition = trace_text::of_trace(report, part, &text, &mut read, &counted);
+    }
     if report.errors() == errors {
         circles(report, &read, &steps);
         doubts(report, &read, &steps);
     }
     Read { rule: (report.errors() == errors).then_some(read), counts: counted }
-}
-
-/// A condition over counts.
-pub(super) fn condition(report: &mut Report, entry: &Entry, counts: &[Aggregate]) -> Option<Condition> {
-    let text = expression::source(report, entry)?;
-    let context = Context::Counts { counts };
-    expression::parse(report, entry, &text, context).map(|expr| Condition { text, expr })
 }
 
 fn part_of<'a>(entry: &'a Entry, key: &str) -> Option<&'a Entry> {

@@ -35,6 +35,7 @@ mod traceql;
 mod tree;
 mod types;
 mod unsupported;
+mod where_clause;
 
 pub use context::Context;
 pub use evaluate::{Exact, ExactValues, Values};
@@ -45,3 +46,4 @@ pub use problem::Problem;
 pub use read::{parse, parse_spanset};
 pub use tree::{Arithmetic, Comparison, Expr, ExprKind, Function};
 pub use types::{Type, type_of};
+pub(crate) use where_clause::{parse_where, quoted_text};

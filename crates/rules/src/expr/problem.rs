@@ -18,11 +18,11 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(code: Code, at: Range<usize>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: Code, at: Range<usize>, message: impl Into<String>) -> Self {
         Self { code, at, message: one_line(message.into()), hint: None }
     }
 
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(one_line(hint.into()));
         self
     }

@@ -102,6 +102,7 @@ fn told(rule: &Arc<Rule>, mut observed: Vec<Observation>, evaluations: Vec<i64>)
             since: START - 3600 * SECOND,
             until: None,
             damaged: &[],
+            patience: 0,
             holed: &[],
             renderer: &renderer,
         };
