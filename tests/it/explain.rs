@@ -34,7 +34,13 @@ async fn the_sql_of_every_rule_in_the_library_runs_in_plain_datafusion() {
     assert!(names.len() >= 20, "the library has {} rules", names.len());
     let mut failures = Vec::new();
     for name in names {
-        let sql = fluo(&["explain", &name, "--rules", "rules", "--format", "sql"]).expect(0);
+        let ended = fluo(&["explain", &name, "--rules", "rules", "--format", "sql"]);
+        if ended.stderr.contains("a rule about traces has no form in SQL") {
+            let words = fluo(&["explain", &name, "--rules", "rules"]).expect(0);
+            assert!(words.contains("\nDemands   ") && words.contains("\nTrace     judged once"), "{words}");
+            continue;
+        }
+        let sql = ended.expect(0);
         let result = match session.sql(&sql).await {
             Ok(frame) => frame.collect().await,
             Err(error) => Err(error),

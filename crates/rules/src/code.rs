@@ -90,7 +90,7 @@ codes! {
     InhibitCircle "E0213" "Rules that inhibit each other in a circle.",
     ControlInPattern "E0214" "A regular expression that holds a control character, as `\"\\bGET\\b\"` in double quotes does.",
     NeverEqual "E0215" "A key of `equal` in `inhibit` that one of both rules is not grouped by.",
-    UnknownStep "E0216" "A step is referred to by a name that no step of the rule has.",
+    UnknownStep "E0216" "A step that is referred to by a name that no step of the rule has.",
     DuplicateStep "E0217" "Two steps of one name in a rule.",
     TieCircle "E0218" "Steps that are tied to each other in a circle.",
     NoDemand "E0219" "A rule about traces that demands nothing of them.",

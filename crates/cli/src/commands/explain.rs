@@ -28,7 +28,9 @@ pub(crate) fn run(args: &Explain) -> Result<Status, Failure> {
     match args.format {
         ExplainFormat::Text => {
             output.line(&words(&plan, &layout))?;
-            output.line(&statement()?)?;
+            if plan.rule().trace().is_none() {
+                output.line(&statement()?)?;
+            }
         }
         ExplainFormat::Sql => output.line(&statement()?)?,
         ExplainFormat::Plan => {
