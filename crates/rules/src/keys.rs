@@ -129,7 +129,6 @@ impl Table {
     /// Keys without which the mapping means nothing.
     pub(crate) fn required(self) -> &'static [&'static str] {
         match self {
-            Self::Rule => &["name"],
             Self::ForbiddenSequence => &["sequence"],
             Self::StepCount => &["of", "as"],
             Self::File => &["rules"],
@@ -140,7 +139,7 @@ impl Table {
             Self::Test => &["name", "expect"],
             Self::SpanFile => &["file"],
             Self::Span => &["at"],
-            Self::SpanEvent => &["name"],
+            Self::Rule | Self::SpanEvent => &["name"],
             Self::Expectation => &["rule", "at", "state"],
             Self::SilenceFile => &["silences"],
             Self::Silence => &["matchers", "comment"],

@@ -63,6 +63,9 @@ struct Question<'a> {
 /// What was found of the rules about traces, by the places of all rules; none of a rule about spans.
 pub type Traced = Vec<Option<Result<Vec<Observed>, EngineError>>>;
 
+/// Traces that may break rules, with the places of these.
+type Suspects = HashMap<[u8; 16], Vec<usize>>;
+
 /// A trace that breaks a rule.
 struct Violation {
     trace: [u8; 16],
@@ -150,7 +153,7 @@ impl<'a> Tracing<'a> {
         let links = self.questions.iter().any(|question| {
             question.rule.steps.iter().flat_map(|step| &step.ties).any(|tie| tie.kind == TieKind::Follows)
         });
-        let mut waiting: Vec<(HashMap<[u8; 16], Vec<usize>>, &Part)> = Vec::new();
+        let mut waiting: Vec<(Suspects, &Part)> = Vec::new();
         let last = parts.len() - 1;
         for (at, (suspects, part)) in suspects.into_iter().zip(&parts).enumerate() {
             waiting.push((suspects, part));
@@ -180,8 +183,8 @@ impl<'a> Tracing<'a> {
     }
 
     /// The traces of a part that may break rules, with the places of these.
-    fn suspects(&self, part: &Part, steps: &Steps, every: &[bool]) -> HashMap<[u8; 16], Vec<usize>> {
-        let mut suspects: HashMap<[u8; 16], Vec<usize>> = HashMap::new();
+    fn suspects(&self, part: &Part, steps: &Steps, every: &[bool]) -> Suspects {
+        let mut suspects = Suspects::new();
         let mut spans = Vec::new();
         let mut seen: HashSet<[u8; 16]> = HashSet::new();
         for rows in part.by_trace() {
@@ -210,7 +213,7 @@ impl<'a> Tracing<'a> {
     /// The violations of some traces, with the places of their rules.
     fn judged(
         &self,
-        suspects: &HashMap<[u8; 16], Vec<usize>>,
+        suspects: &Suspects,
         part: &Part,
         steps: &Steps,
         all: &Traces,

@@ -380,7 +380,9 @@ impl<'a> Eye<'a> {
                 None => self.candidates(tie.to, occasion),
             };
             let mut is_one = vec![false; self.spans.len()];
-            to.into_iter().for_each(|at| is_one[at] = true);
+            for at in to {
+                is_one[at] = true;
+            }
             found.retain(|at| self.family().to_any(tie.kind, *at, &|other| is_one[other]));
         }
         found
@@ -393,12 +395,12 @@ impl<'a> Eye<'a> {
         occasion: Option<usize>,
     ) -> Result<Option<Vec<Vec<usize>>>, Undecided> {
         let steps = &sequence.steps;
-        let slot = |step: &usize| match occasion.filter(|_| self.rule.when == Some(*step)) {
-            Some(occasion) => Slot { candidates: vec![occasion], number: 1 },
-            None => {
-                let number = self.rule.steps[*step].at_least;
-                Slot { candidates: self.candidates(*step, occasion), number }
+        let slot = |step: &usize| {
+            if let Some(occasion) = occasion.filter(|_| self.rule.when == Some(*step)) {
+                return Slot { candidates: vec![occasion], number: 1 };
             }
+            let number = self.rule.steps[*step].at_least;
+            Slot { candidates: self.candidates(*step, occasion), number }
         };
         let slots: Vec<Slot> = steps.iter().map(slot).collect();
         let order = Order { within: sequence.within.map(|within| within.0), overlap: sequence.overlap };

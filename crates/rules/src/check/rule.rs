@@ -210,7 +210,7 @@ enum Kind {
     /// `span:`, if it could be read.
     Spans(Option<Selector>),
     /// `trace:`.
-    Traces(trace::Read),
+    Traces(Box<trace::Read>),
     /// One that is refused, or none.
     Other,
 }
@@ -241,8 +241,11 @@ impl Kind {
     ) -> (Option<Subject>, Option<Condition>) {
         let mut trace: TraceRule = match self {
             Self::Spans(selector) => return (selector.map(Subject::Spans), condition),
-            Self::Traces(trace::Read { rule: Some(rule), .. }) => rule,
-            Self::Traces(trace::Read { rule: None, .. }) | Self::Other => return (None, condition),
+            Self::Traces(read) => match read.rule {
+                Some(rule) => rule,
+                None => return (None, condition),
+            },
+            Self::Other => return (None, condition),
         };
         let Some(condition) = condition else { return (None, None) };
         let is_of_trace = |name: &&str| trace.counts.iter().any(|count| count.name == *name);
@@ -282,7 +285,7 @@ fn rule_kinds(node: &Node) -> Vec<&Entry> {
 /// Returns whether the rule is a condition that speaks of traces by itself.
 fn is_text(node: &Node) -> bool {
     let condition = node.get("condition").map(|entry| &entry.value.value);
-    let text = if let Some(Yaml::Text(text)) = condition { text } else { return false };
+    let Some(Yaml::Text(text)) = condition else { return false };
     rule_kinds(node).is_empty() && trace_text::is_about_traces(text)
 }
 
@@ -306,7 +309,7 @@ fn rule_kind(report: &mut Report, node: &Node) -> Kind {
         let rule = trace_text::rule(report, entry, &text, timing);
         let counts = rule.as_ref().map_or(&[][..], |rule| &rule.counts);
         let named = |count: &StepCount| Aggregate { name: count.name.clone(), ..Aggregate::implied_count() };
-        return Kind::Traces(trace::Read { counts: counts.iter().map(named).collect(), rule });
+        return Kind::Traces(Box::new(trace::Read { counts: counts.iter().map(named).collect(), rule }));
     }
     if kinds.is_empty() {
         missing(report, node, "span", "the rule has no `span` and no `trace`");
@@ -315,7 +318,7 @@ fn rule_kind(report: &mut Report, node: &Node) -> Kind {
         "span" => Kind::Spans(selector::selector(report, entry)),
         "trace" => {
             let timing = timing(report);
-            Kind::Traces(trace::trace(report, entry, timing))
+            Kind::Traces(Box::new(trace::trace(report, entry, timing)))
         }
         _ => {
             unsupported::rule_kind(report, entry);

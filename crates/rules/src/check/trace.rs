@@ -85,12 +85,12 @@ pub(super) fn trace(report: &mut Report, entry: &Entry, timing: Timing) -> Read 
     }
     if when.is_some_and(|when| steps[when].step.at_least > 1) {
         let at = part("when").and_then(|when| when.value.get("at_least"));
-        at.into_iter().for_each(|at| {
+        if let Some(at) = at {
             let message = "every span that `when` matches is an occasion of its own";
             report
                 .add(Code::Conflict, at.key_at.clone(), message)
                 .hint("say how many there must be in `always`, or with `count`");
-        });
+        }
     }
     let spread = |steps: &[ReadStep]| steps.iter().map(|read| read.step.clone()).collect();
     let mut read = TraceRule {

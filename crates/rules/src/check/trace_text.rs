@@ -336,7 +336,9 @@ fn rename(expr: &mut Expr, names: &[(String, String)], at: &Range<usize>) {
             rename(right, names, at);
         }
         ExprKind::Between(item, low, high) => {
-            [item, low, high].into_iter().for_each(|one| rename(one, names, at))
+            for one in [item, low, high] {
+                rename(one, names, at);
+            }
         }
         ExprKind::Call(_, arguments) => arguments.iter_mut().for_each(|one| rename(one, names, at)),
     }
@@ -474,7 +476,7 @@ fn chained(
         };
         all.push(parse_where(text, inner.clone())?);
         let words: Vec<&str> = text[inner.clone()].split_whitespace().collect();
-        shown.push_str(&format!(".where({})", words.join(" ")));
+        shown.extend([".where(", words.join(" ").as_str(), ")"]);
         end = inner.end + 1;
     }
     let selector = if all.len() == 1 { all.remove(0) } else { Selector::All(all) };
