@@ -8,3 +8,4 @@ mod live;
 mod one_evaluator;
 mod panes;
 mod printed_sql;
+mod traces;

@@ -18,6 +18,7 @@ pub mod expressions;
 pub mod rules;
 pub mod selectors;
 pub mod spans;
+pub mod traces;
 pub mod vocabulary;
 pub mod writing;
 

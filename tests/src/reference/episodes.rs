@@ -2,17 +2,16 @@
 
 use fluo_rules::rule::Rule;
 
-use super::evidence;
+use fluo_spans::span::Span;
+
 use super::moments::{self, Held, History, Judged};
-use super::terms::{Episode, Givens};
+use super::terms::{Episode, SpanKey};
+
+/// The spans that show what is wrong with a window, and the demands that are broken in it.
+pub(super) type Shown<'a> = &'a dyn Fn(&[&Span]) -> (Vec<SpanKey>, Vec<String>);
 
 /// The group's episodes, in order of time.
-pub(super) fn of_group(
-    rule: &Rule,
-    history: &History<'_>,
-    judged: Judged,
-    givens: Givens<'_>,
-) -> Vec<Episode> {
+pub(super) fn of_group(rule: &Rule, history: &History<'_>, judged: Judged, shown: Shown<'_>) -> Vec<Episode> {
     let gap = moments::gap(rule);
     let mut runs: Vec<Vec<&Held>> = Vec::new();
     for held in &history.held {
@@ -26,6 +25,7 @@ pub(super) fn of_group(
     runs.iter()
         .filter_map(|run| {
             let (first, last) = (run.first()?, run.last()?);
+            let (evidence, failed) = shown(&moments::window(rule, &history.spans, first.at));
             Some(Episode {
                 group: history.group.clone(),
                 starts_at: first.at,
@@ -34,7 +34,8 @@ pub(super) fn of_group(
                 values: first.values.clone(),
                 peak: peak(run).unwrap_or(first).values.clone(),
                 latest: last.values.clone(),
-                evidence: evidence::of_window(rule, &moments::window(rule, &history.spans, first.at), givens),
+                evidence,
+                failed,
             })
         })
         .collect()

@@ -291,7 +291,7 @@ fn is_of_one_value(function: &AggregateFunction) -> bool {
 }
 
 /// The names of aggregates in an expression, in the order of the text, each as often as it stands there.
-fn names_in(expr: &Expr) -> Vec<String> {
+pub(super) fn names_in(expr: &Expr) -> Vec<String> {
     match &expr.kind {
         ExprKind::Aggregate(name) => vec![name.clone()],
         _ => parts(expr).into_iter().flat_map(names_in).collect(),

@@ -15,7 +15,7 @@ pub fn is_exact(rule: &Rule) -> bool {
 }
 
 /// Returns whether more spans can make the condition true and never false.
-fn only_gains(rule: &Rule, expr: &Expr) -> bool {
+pub(super) fn only_gains(rule: &Rule, expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::And(left, right) | ExprKind::Or(left, right) => {
             only_gains(rule, left) && only_gains(rule, right)

@@ -9,6 +9,8 @@
 //!            │                                                      │
 //!         lookup, expression ◀────────────────────────────────── aggregate
 //! ```
+//!
+//! Of a rule about traces the matching spans are rows, one of each violation of a trace ([`traces`]).
 
 mod aggregate;
 mod arithmetic;
@@ -27,9 +29,13 @@ mod scenarios;
 mod selection;
 mod terms;
 mod text;
+mod traces;
 
 use fluo_rules::rule::Rule;
 use fluo_spans::span::Span;
+
+use episodes::Shown;
+use moments::History;
 
 pub use exactness::is_exact;
 pub use terms::{Episode, Givens, Group, HoldingMoment, Overflow, Range, RefValue, SpanKey, Values};
@@ -46,13 +52,23 @@ pub fn evaluate(
     givens: Givens<'_>,
 ) -> Result<Vec<Episode>, Overflow> {
     let Some(judged) = moments::Judged::new(rule, spans, range) else { return Ok(Vec::new()) };
-    let histories = moments::judge(rule, spans, judged, givens)?;
-    let mut episodes: Vec<Episode> =
-        histories.iter().flat_map(|history| episodes::of_group(rule, history, judged, givens)).collect();
-    episodes.sort_by(|left, right| {
-        left.starts_at.cmp(&right.starts_at).then_with(|| left.group.cmp(&right.group))
-    });
-    Ok(episodes)
+    let episodes = |histories: &[History<'_>], shown: Shown<'_>| {
+        let of_group = |history| episodes::of_group(rule, history, judged, shown);
+        let mut episodes: Vec<Episode> = histories.iter().flat_map(of_group).collect();
+        episodes.sort_by(|left, right| {
+            left.starts_at.cmp(&right.starts_at).then_with(|| left.group.cmp(&right.group))
+        });
+        episodes
+    };
+    let Some(trace) = rule.trace() else {
+        let histories = moments::judge(rule, spans, judged, givens)?;
+        return Ok(episodes(&histories, &|window| (evidence::of_window(rule, window, givens), Vec::new())));
+    };
+    let rows = traces::rows(rule, trace, spans, judged, range.to, givens);
+    let spans = traces::spans(&rows);
+    let mut histories = moments::judge(rule, &spans, judged, givens)?;
+    traces::add_counts(rule, &mut histories, &rows);
+    Ok(episodes(&histories, &|window| traces::shown(rule, window, &rows)))
 }
 
 /// Every moment at which the rule's condition holds, by group and time: what `fluo explain --format sql` must
@@ -68,7 +84,9 @@ pub fn holding_moments(
     givens: Givens<'_>,
 ) -> Result<Vec<HoldingMoment>, Overflow> {
     let Some(judged) = moments::Judged::new(rule, spans, range) else { return Ok(Vec::new()) };
-    let histories = moments::judge(rule, spans, judged, givens)?;
+    let rows =
+        rule.trace().map(|trace| traces::spans(&traces::rows(rule, trace, spans, judged, range.to, givens)));
+    let histories = moments::judge(rule, rows.as_deref().unwrap_or(spans), judged, givens)?;
     Ok(histories
         .into_iter()
         .flat_map(|history| {

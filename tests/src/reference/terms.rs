@@ -34,7 +34,7 @@ pub enum RefValue {
     Float(f64),
 }
 
-/// Aggregates by name, in the order of the rule.
+/// Aggregates by name, in the order of the rule; of a rule about traces, then the counts of the window's first.
 pub type Values = Vec<(String, RefValue)>;
 
 /// A moment at which the condition holds.
@@ -67,6 +67,8 @@ pub struct Episode {
     pub latest: Values,
     /// Trace id, span id and end of the spans at `starts_at` that show what is wrong, the guiltiest first.
     pub evidence: Vec<SpanKey>,
+    /// Of a rule about traces: the demands that the first trace at `starts_at` breaks.
+    pub failed: Vec<String>,
 }
 
 /// The identity of a span: trace id, span id and end.

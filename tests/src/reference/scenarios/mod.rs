@@ -6,4 +6,5 @@ mod episodes;
 mod exactness;
 mod groups;
 mod selection;
+mod traces;
 mod windows;
