@@ -97,7 +97,17 @@ pub(crate) fn check(case: &Case, files: &[Vec<Span>], first_layout: usize) -> Re
         (Ok(expected), Ok(found)) => {
             let agree = expected.len() == found.violations.len()
                 && expected.iter().zip(&found.violations).all(|(expected, found)| same(expected, found));
-            prop_assert!(agree, "expected {expected:?}\nfound {:?}", found.violations);
+            let differ =
+                expected.iter().zip(&found.violations).find(|(expected, found)| !same(expected, found));
+            let shown = |found: &Observed| {
+                let evidence: Vec<_> = found.evidence.iter().map(Span::key).collect();
+                let (starts_at, values, failed) = (found.starts_at, &found.values, &found.failed);
+                format!("{:?} {starts_at} {values:?} {failed:?} {evidence:?}", found.group)
+            };
+            let differ =
+                differ.map(|(expected, found)| format!("expected {expected:?}\nfound {}", shown(found)));
+            let found: Vec<String> = found.violations.iter().map(shown).collect();
+            prop_assert!(agree, "{differ:?}\nof expected {expected:?}\nof found {found:#?}");
             Ok(())
         }
         (expected, found) => {

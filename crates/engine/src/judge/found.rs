@@ -200,7 +200,10 @@ impl<'a> Found<'a> {
             let shown = stretch.episodes.iter().flat_map(|episode| {
                 let evidence = (rule.evidence_limit > 0).then_some(episode.starts_at);
                 let top = (!rule.top.is_empty()).then_some(episode.peak_at);
-                evidence.into_iter().chain(top).map(|moment| TimeRange { from: moment, to: moment })
+                // What is told of traces is told by their rows.
+                let traces = rule.trace().map(|_| episode.told_moments());
+                let moments = evidence.into_iter().chain(top).chain(traces.into_iter().flatten());
+                moments.map(|moment| TimeRange { from: moment, to: moment })
             });
             shown
                 .chain(stretch.candidates.iter().copied())

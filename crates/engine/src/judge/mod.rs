@@ -23,6 +23,7 @@ use fluo_alerts::violation::Top;
 use fluo_plan::RulePlan;
 use fluo_rules::expr::Exact;
 use fluo_rules::rule::Subject;
+use fluo_spans::identity::SpanKey;
 use fluo_spans::span::Span;
 use fluo_time::TimeRange;
 use fluo_time::range::joined;
@@ -129,6 +130,8 @@ pub struct Observed {
     pub partial: bool,
     /// Of a rule about traces: the demands that its first trace breaks.
     pub failed: Vec<String>,
+    /// Of a rule about traces: the first rows of the windows at `starts_at`, `peak_at` and `ends_at`.
+    pub(crate) rows: [Vec<SpanKey>; 3],
 }
 
 /// The outcome of all rules.

@@ -3,7 +3,7 @@
 //! Of a span that can be none nothing is kept, and of one that can be some, its ids and times. Spans are parted by trace
 //! as they come, so that the traces of one part can be looked at while the others wait.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
@@ -89,8 +89,8 @@ pub(super) struct Row {
 pub(super) struct Part {
     rows: Vec<Row>,
     bits: Vec<u64>,
-    /// Traces of which any span was there.
-    pub(super) traces: HashSet<[u8; 16]>,
+    /// Where every trace matters: the ends of the first and the last span of each.
+    pub(super) traces: HashMap<[u8; 16], (i64, i64)>,
     words: usize,
 }
 
@@ -109,6 +109,14 @@ impl Part {
         self.rows.push(Row { bits: at, ..row });
     }
 
+    /// Notes that spans of a trace ended then. Returns whether the trace is new.
+    fn see(&mut self, trace: [u8; 16], first: i64, last: i64) -> bool {
+        let before = self.traces.len();
+        let ends = self.traces.entry(trace).or_insert((first, last));
+        *ends = (ends.0.min(first), ends.1.max(last));
+        self.traces.len() > before
+    }
+
     /// Takes in another, of the same traces.
     pub(super) fn extend(&mut self, other: Self) {
         let words = self.words.max(other.words);
@@ -116,7 +124,9 @@ impl Part {
         self.bits.extend(other.bits);
         self.rows
             .extend(other.rows.into_iter().map(|row| Row { bits: row.bits.saturating_add(before), ..row }));
-        self.traces.extend(other.traces);
+        for (trace, (first, last)) in other.traces {
+            self.see(trace, first, last);
+        }
         self.words = words;
     }
 
@@ -151,7 +161,7 @@ impl Part {
     pub(super) fn retain(&mut self, is_kept: impl Fn(&[u8; 16]) -> bool) {
         self.rows.retain(|row| is_kept(&row.trace));
         self.rows.shrink_to_fit();
-        self.traces = HashSet::new();
+        self.traces = HashMap::new();
     }
 }
 
@@ -262,8 +272,8 @@ impl Thread {
                 part.add(Row { trace, span, start: starts[row], end: ends[row], bits: 0 }, bits);
                 added += size_of::<Row>() + size_of_val(bits);
             }
-            if self.every && part.traces.insert(trace) {
-                added += 2 * size_of::<[u8; 16]>();
+            if self.every && part.see(trace, ends[row], ends[row]) {
+                added += 2 * size_of::<([u8; 16], (i64, i64))>();
             }
         }
         Ok(self.reservation.try_grow(added)?)

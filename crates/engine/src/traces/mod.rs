@@ -204,7 +204,7 @@ impl<'a> Tracing<'a> {
             }
         }
         let of_every: Vec<usize> = (0..every.len()).filter(|at| every[*at]).collect();
-        for trace in part.traces.iter().filter(|trace| !seen.contains(*trace)) {
+        for trace in part.traces.keys().filter(|trace| !seen.contains(*trace)) {
             suspects.insert(*trace, of_every.clone());
         }
         suspects
@@ -267,11 +267,15 @@ impl Question<'_> {
                 spans.push(Light { id, parent: None, start, end, steps, links: Vec::new() });
             }
         }
-        if !verdict::may_break(self.rule, present) {
+        // Of a trace that lasts too long, parts are judged.
+        let trace = rows[0].trace;
+        let ends = part.traces.get(&trace).copied();
+        let ends = ends.or_else(|| Some((spans.first()?.end, spans.last()?.end)));
+        let lasts = ends.map_or(0, |(first, last)| last.saturating_sub(first));
+        if lasts < self.rule.max_duration.0 && !verdict::may_break(self.rule, present) {
             return false;
         }
-        // Where structure matters, more must be known than these; and of a trace that lasts too long, parts are judged.
-        let lasts = spans.first().zip(spans.last()).map_or(0, |(first, last)| last.end - first.end);
+        // Where structure matters, more must be known than these.
         let needs_more = self.rule.asks_structure() || lasts >= self.rule.max_duration.0;
         needs_more || !matches!(verdict::breaks(self.rule, spans), Ok(false))
     }
@@ -293,28 +297,29 @@ impl Question<'_> {
             HashMap::new()
         };
         let row = |violation: &Violation| -> Result<Span, EngineError> {
-            let times = rows::Times { at: violation.broken.at, duration: violation.broken.duration };
+            let Broken { at, duration, parent, .. } = violation.broken;
+            let own = rows::Own { at, duration, parent };
             let subject = violation.spans[&violation.broken.subject];
             if !rows::needs_fields(plan) {
-                return Ok(rows::bare(subject, times));
+                return Ok(rows::bare(subject, own));
             }
             let root = violation.broken.root.and_then(|root| fields.get(&violation.spans[&root]));
             let subject = fields.get(&subject).ok_or(EngineError::Changed("spans of traces"))?;
-            Ok(rows::with_fields(subject, root, times))
+            Ok(rows::with_fields(subject, root, own, plan.rule().conventions))
         };
         let rows: Vec<Span> = violations.iter().map(row).collect::<Result<_, _>>()?;
         let by_row: HashMap<SpanKey, &Violation> = rows.iter().map(Span::key).zip(&violations).collect();
         let of_rows = SpanSource::from_spans(&rows)?;
         let mut observed = judge_rows(session, &of_rows, self.asked).await?;
         let shown: Vec<Vec<SpanKey>> =
-            observed.iter().map(|observed| self.evidence(&observed.evidence, &by_row)).collect();
+            observed.iter().map(|observed| self.evidence(&observed.rows[0], &by_row)).collect();
         let mut keys: Vec<SpanKey> = shown.iter().flatten().copied().collect();
         keys.sort_unstable();
         keys.dedup();
         let spans = if keys.is_empty() { HashMap::new() } else { spans_of(session, source, &keys).await? };
         let reach = plan.reach();
         for (observed, keys) in observed.iter_mut().zip(shown) {
-            self.add_counts(observed, &violations, &by_row);
+            self.add_counts(observed, &by_row);
             let whole = |key| spans.get(&key).cloned().ok_or(EngineError::Changed("evidence"));
             observed.evidence = keys.into_iter().map(whole).collect::<Result<_, _>>()?;
             let moments =
@@ -324,49 +329,32 @@ impl Question<'_> {
         Ok(observed)
     }
 
-    /// The spans that show some violations, those of one trace together, the first trace first.
-    fn evidence(&self, rows: &[Span], by_row: &HashMap<SpanKey, &Violation>) -> Vec<SpanKey> {
-        let mut rows: Vec<&Span> = rows.iter().collect();
-        rows.sort_by_key(|row| row.key());
-        rows.sort_by_key(|row| row.end_ns);
-        let of_rows = rows.into_iter().filter_map(|row| by_row.get(&row.key()));
-        let spans = of_rows.flat_map(|violation| {
-            violation.broken.evidence.iter().map(|span| violation.spans[span]).collect::<Vec<_>>()
-        });
+    /// The spans that show some violations, given by their rows.
+    fn evidence(&self, rows: &[SpanKey], by_row: &HashMap<SpanKey, &Violation>) -> Vec<SpanKey> {
         let mut shown: Vec<SpanKey> = Vec::new();
-        for span in spans {
-            if !shown.contains(&span) {
-                shown.push(span);
+        for violation in rows.iter().filter_map(|row| by_row.get(row)) {
+            for span in violation.broken.evidence.iter().map(|span| violation.spans[span]) {
+                if !shown.contains(&span) {
+                    shown.push(span);
+                }
             }
         }
         shown.truncate(self.asked.plan.rule().evidence_limit as usize);
         shown
     }
 
-    /// Adds what the traces of a violation break, and their counts to its values.
-    fn add_counts(
-        &self,
-        observed: &mut Observed,
-        violations: &[Violation],
-        by_row: &HashMap<SpanKey, &Violation>,
-    ) {
-        let first = observed.evidence.iter().min_by_key(|row| (row.end_ns, row.key()));
-        let first = first.and_then(|row| by_row.get(&row.key()).copied());
-        let at = |moment: i64| {
-            let from = violations.partition_point(|violation| violation.broken.at < moment);
-            violations.get(from).filter(|violation| violation.broken.at == moment)
-        };
-        let first = first.or_else(|| at(observed.starts_at));
+    /// Adds what the first trace of a violation breaks, and the counts of the first ones to its values.
+    fn add_counts(&self, observed: &mut Observed, by_row: &HashMap<SpanKey, &Violation>) {
+        let [first, peak, latest] =
+            observed.rows.each_ref().map(|rows| rows.first().and_then(|row| by_row.get(row)));
         let demands = first.map_or(&[][..], |violation| &violation.broken.demands);
         observed.failed = demands.iter().map(|demand| self.rule.demand_name(*demand)).collect();
-        let add = |values: &mut crate::summary::Values, violation: Option<&Violation>| {
-            if let Some(Violation { broken, .. }) = violation {
-                values.extend(verdict::values(self.rule, &broken.counts));
-            }
-        };
-        add(&mut observed.values, first);
-        add(&mut observed.peak, at(observed.peak_at).or(first));
-        add(&mut observed.latest, at(observed.ends_at).or(first));
+        let values = [&mut observed.values, &mut observed.peak, &mut observed.latest];
+        for (values, violation) in values.into_iter().zip([first, peak, latest]) {
+            values.extend(
+                violation.iter().flat_map(|violation| verdict::values(self.rule, &violation.broken.counts)),
+            );
+        }
     }
 }
 

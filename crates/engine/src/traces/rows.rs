@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use fluo_plan::RulePlan;
 use fluo_plan::project::is_duration;
-use fluo_rules::rule::AggregateFunction;
+use fluo_rules::rule::{AggregateFunction, Conventions};
 use fluo_spans::identity::SpanKey;
 use fluo_spans::semconv;
 use fluo_spans::span::{Attributes, Kind, Resource, Span, Status};
 
-/// Returns whether the rows of a rule need fields beside ids and times.
+/// Returns whether the rows of a rule need fields beside ids and own.
 pub(super) fn needs_fields(plan: &RulePlan) -> bool {
     let rule = plan.rule();
     let is_bare = plan.aggregates().all(|aggregate| {
@@ -25,29 +25,31 @@ pub(super) fn needs_fields(plan: &RulePlan) -> bool {
     !(is_bare && rule.group_by.is_empty() && rule.top.is_empty())
 }
 
-/// The times of a row.
+/// What a row has of its own.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Times {
+pub(super) struct Own {
     /// The moment of the violation.
     pub(super) at: i64,
     /// How long the trace lasts, in nanoseconds.
     pub(super) duration: i64,
+    /// The parent of the span whose fields the row has.
+    pub(super) parent: Option<[u8; 8]>,
 }
 
 /// A row without fields.
-pub(super) fn bare((trace_id, span_id, _): SpanKey, times: Times) -> Span {
+pub(super) fn bare((trace_id, span_id, _): SpanKey, own: Own) -> Span {
     Span {
         trace_id,
         span_id,
-        parent_span_id: None,
+        parent_span_id: own.parent,
         trace_state: String::new(),
         flags: 0,
         name: String::new(),
         kind: Kind::Unspecified,
         status: Status::Unset,
         status_message: String::new(),
-        start_ns: times.at.saturating_sub(times.duration),
-        end_ns: times.at,
+        start_ns: own.at.saturating_sub(own.duration),
+        end_ns: own.at,
         attributes: Attributes::default(),
         resource: Arc::default(),
         scope: Arc::default(),
@@ -60,14 +62,22 @@ pub(super) fn bare((trace_id, span_id, _): SpanKey, times: Times) -> Span {
 }
 
 /// A row with the fields of a span, and those of the root that it does not have.
-pub(super) fn with_fields(subject: &Span, root: Option<&Span>, times: Times) -> Span {
-    let mut row =
-        Span { start_ns: times.at.saturating_sub(times.duration), end_ns: times.at, ..subject.clone() };
+pub(super) fn with_fields(subject: &Span, root: Option<&Span>, own: Own, conventions: Conventions) -> Span {
+    let mut row = Span {
+        start_ns: own.at.saturating_sub(own.duration),
+        end_ns: own.at,
+        parent_span_id: own.parent,
+        ..subject.clone()
+    };
     let Some(root) = root else { return row };
     let known = |key: &str| {
-        semconv::spellings(key).iter().any(|key| {
+        let has = |key: &str| {
             subject.attributes.get(key).is_some() || subject.resource.attributes.get(key).is_some()
-        })
+        };
+        match conventions {
+            Conventions::Renamed => semconv::spellings(key).iter().any(|key| has(key)),
+            Conventions::Exact => has(key),
+        }
     };
     let missing = |of: &Attributes| -> Vec<(String, String)> {
         of.iter()
@@ -75,9 +85,9 @@ pub(super) fn with_fields(subject: &Span, root: Option<&Span>, times: Times) -> 
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect()
     };
-    let (own, of_resource) = (missing(&root.attributes), missing(&root.resource.attributes));
-    if !own.is_empty() {
-        row.attributes = with(&row.attributes, own);
+    let (of_span, of_resource) = (missing(&root.attributes), missing(&root.resource.attributes));
+    if !of_span.is_empty() {
+        row.attributes = with(&row.attributes, of_span);
     }
     if !of_resource.is_empty() || subject.resource.service_name.is_none() {
         let Resource { service_name, attributes } = subject.resource.as_ref();

@@ -24,6 +24,8 @@ pub(super) struct Broken {
     /// The span whose fields the violation has: the first occasion, else the root, else the first.
     pub(super) subject: usize,
     pub(super) root: Option<usize>,
+    /// The parent of the span whose fields the violation has.
+    pub(super) parent: Option<[u8; 8]>,
     /// How long the trace lasts, in nanoseconds.
     pub(super) duration: i64,
     /// The spans of steps, found and broken, by start.
@@ -51,7 +53,7 @@ pub(super) fn violations(
             continue;
         }
         let before = scope(rule, spans, stop.end, stop.end);
-        let then = look(rule, before)?;
+        let then = look(rule, before, stop.end)?;
         // Where spans are missing, only what none of them could mend is broken.
         let around = TimeRange {
             from: stop.end.saturating_sub(rule.max_duration.0),
@@ -63,7 +65,7 @@ pub(super) fn violations(
         }
         // What came later may have mended it.
         let all = scope(rule, spans, stop.end, stop.end.saturating_add(rule.max_duration.0));
-        let now = if all.len() == before.len() { then } else { look(rule, all)? };
+        let now = if all.len() == before.len() { then } else { look(rule, all, stop.end)? };
         if now.is_broken(finally) {
             found.push(now.told(stop.end, offset(spans, all), finally));
         }
@@ -89,7 +91,7 @@ pub(super) fn may_break(rule: &TraceRule, present: u64) -> bool {
 
 /// Returns whether spans of which no other is known break a rule.
 pub(super) fn breaks(rule: &TraceRule, spans: &[Light]) -> Result<bool, Undecided> {
-    Ok(look(rule, spans)?.is_broken(false))
+    Ok(look(rule, spans, i64::MAX)?.is_broken(false))
 }
 
 /// Returns whether a trace without a span of any step may break a rule.
@@ -161,7 +163,8 @@ fn first_of(rule: &TraceRule, spans: &[Light], at_once: Vec<Stop>) -> Result<Vec
     if last.end.saturating_sub(first.end) >= rule.max_duration.0 {
         return Ok(at_once);
     }
-    let is_broken = |stop: &Stop| Ok(look(rule, scope(rule, spans, stop.end, stop.end))?.is_broken(true));
+    let is_broken =
+        |stop: &Stop| Ok(look(rule, scope(rule, spans, stop.end, stop.end), stop.end)?.is_broken(true));
     let (mut from, mut to) = (0, at_once.len());
     while from < to {
         let middle = from.midpoint(to);
@@ -178,10 +181,10 @@ fn asks_at_once(rule: &TraceRule) -> bool {
     rule.demands().any(|demand| is_final(rule, demand))
 }
 
-/// The spans that are looked at together with one that ended at a moment: those that ended less than the longest duration
-/// before it, and none after `to`.
+/// The spans that are looked at together with an occasion that ended at most the longest duration before a moment: those
+/// that ended less than that before it, and none after `to`.
 fn scope<'a>(rule: &TraceRule, spans: &'a [Light], moment: i64, to: i64) -> &'a [Light] {
-    let from = moment.saturating_sub(rule.max_duration.0);
+    let from = moment.saturating_sub(rule.max_duration.0).saturating_sub(rule.max_duration.0);
     let first = spans.partition_point(|span| span.end <= from);
     let last = spans.partition_point(|span| span.end <= to);
     &spans[first..last]
@@ -196,6 +199,8 @@ fn offset(spans: &[Light], part: &[Light]) -> usize {
 struct Looked<'a> {
     rule: &'a TraceRule,
     spans: &'a [Light],
+    /// The first occasion.
+    occasion: Option<usize>,
     /// By demand: whether it is broken.
     broken: Vec<bool>,
     /// Of the first occasion that breaks a demand.
@@ -224,9 +229,7 @@ impl Looked<'_> {
         };
         let all = 0..self.spans.len();
         let root = by_start(&mut all.clone().filter(|at| self.spans[*at].parent.is_none()));
-        let occasion =
-            self.rule.when.and_then(|when| by_start(&mut all.clone().filter(|at| self.spans[*at].is(when))));
-        let subject = occasion.or(root).or_else(|| by_start(&mut all.clone())).unwrap_or(0);
+        let subject = self.occasion.or(root).or_else(|| by_start(&mut all.clone())).unwrap_or(0);
         let demands = self
             .rule
             .demands()
@@ -244,17 +247,19 @@ impl Looked<'_> {
             counts: self.counts.clone(),
             subject: subject + offset,
             root: root.map(|root| root + offset),
+            parent: self.spans.get(subject).and_then(|subject| subject.parent),
             duration: self.duration(),
             evidence: evidence.into_iter().map(|at| at + offset).collect(),
         }
     }
 }
 
-/// Looks at all occasions among some spans.
-fn look<'a>(rule: &'a TraceRule, spans: &'a [Light]) -> Result<Looked<'a>, Undecided> {
+/// Looks at the occasions among some spans that ended at most the longest duration before a moment, and not after it.
+fn look<'a>(rule: &'a TraceRule, spans: &'a [Light], moment: i64) -> Result<Looked<'a>, Undecided> {
     let mut looked = Looked {
         rule,
         spans,
+        occasion: None,
         broken: vec![false; rule.demands().count()],
         counts: Vec::new(),
         evidence: Vec::new(),
@@ -265,7 +270,12 @@ fn look<'a>(rule: &'a TraceRule, spans: &'a [Light]) -> Result<Looked<'a>, Undec
         return Ok(looked);
     };
     let mut occasions = eye.candidates(when, None);
+    if moment < i64::MAX {
+        let from = moment.saturating_sub(rule.max_duration.0);
+        occasions.retain(|at| from < spans[*at].end && spans[*at].end <= moment);
+    }
     occasions.sort_by_key(|at| (spans[*at].start, spans[*at].end, spans[*at].id));
+    looked.occasion = occasions.first().copied();
     // What is not about the occasion itself is the same for each.
     let own: Vec<bool> = rule.demands().map(|demand| depends(rule, demand, when)).collect();
     for (number, occasion) in occasions.into_iter().enumerate() {
@@ -327,17 +337,14 @@ impl<'a> Eye<'a> {
                     is_there
                 }
                 Demand::Never(Forbidden::Sequence(sequence)) => {
-                    let found = self.in_order(sequence, span)?;
-                    evidence.extend(found.iter().flatten().flatten());
-                    found.is_some()
+                    let is_there = self.in_order(sequence, span)?.is_some();
+                    evidence.extend(self.of_sequence(sequence, span).filter(|_| is_there));
+                    is_there
                 }
                 Demand::Sequence(sequence) => {
-                    let found = self.in_order(sequence, span)?;
-                    if found.is_none() {
-                        let of_step = |step: &usize| self.candidates(*step, span);
-                        evidence.extend(sequence.steps.iter().flat_map(of_step));
-                    }
-                    found.is_none()
+                    let is_missing = self.in_order(sequence, span)?.is_none();
+                    evidence.extend(self.of_sequence(sequence, span).filter(|_| is_missing));
+                    is_missing
                 }
                 Demand::Condition(condition) => {
                     let value = |name: &str| {
@@ -346,7 +353,9 @@ impl<'a> Eye<'a> {
                     };
                     let holds = condition.expr.holds_exactly(&value);
                     if holds {
-                        evidence.extend(rule.counts.iter().flat_map(|count| self.candidates(count.of, span)));
+                        let named = condition.expr.aggregates();
+                        let counts = rule.counts.iter().filter(|count| named.contains(&count.name.as_str()));
+                        evidence.extend(counts.flat_map(|count| self.candidates(count.of, span)));
                     }
                     holds
                 }
@@ -361,6 +370,13 @@ impl<'a> Eye<'a> {
             looked.evidence = evidence;
         }
         Ok(())
+    }
+
+    /// The spans that can be steps of a sequence, beside the occasion.
+    fn of_sequence(&self, sequence: &Sequence, occasion: Option<usize>) -> impl Iterator<Item = usize> {
+        let steps = sequence.steps.iter().filter(|step| self.rule.when != Some(**step));
+        let found: Vec<usize> = steps.flat_map(|step| self.candidates(*step, occasion)).collect();
+        found.into_iter()
     }
 
     /// The spans that can be a step, for an occasion.

@@ -13,15 +13,17 @@ pub(super) struct Known<'a> {
     pub(super) about: About<'a>,
     /// By start, end and id.
     spans: Vec<&'a Member<'a>>,
+    /// The time in which occasions ended: after its first, up to its second moment.
+    of_occasions: (i128, i128),
 }
 
 /// A span that `when` selects; none where the trace as a whole is the occasion.
 pub(super) type Occasion<'a> = Option<&'a Member<'a>>;
 
 impl<'a> Known<'a> {
-    pub(super) fn new(about: About<'a>, mut spans: Vec<&'a Member<'a>>) -> Self {
+    pub(super) fn new(about: About<'a>, mut spans: Vec<&'a Member<'a>>, of_occasions: (i128, i128)) -> Self {
         spans.sort_by_key(|span| span.place());
-        Self { about, spans }
+        Self { about, spans, of_occasions }
     }
 
     /// The spans, in order.
@@ -32,7 +34,10 @@ impl<'a> Known<'a> {
     /// The occasions, in order.
     pub(super) fn occasions(&self) -> Vec<Occasion<'a>> {
         let Some(when) = self.about.trace.when else { return vec![None] };
-        let can_be = |span: &&'a Member<'a>| self.can_be(when, span, Some(*span));
+        let (after, to) = self.of_occasions;
+        let can_be = |span: &&'a Member<'a>| {
+            after < span.end && span.end <= to && self.can_be(when, span, Some(*span))
+        };
         self.spans.iter().copied().filter(can_be).map(Some).collect()
     }
 

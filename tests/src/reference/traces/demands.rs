@@ -73,10 +73,7 @@ impl<'a> Known<'a> {
             Demand::Always(at) => step(at),
             _ if !broken.contains(&at) => Vec::new(),
             Demand::Never(Forbidden::Step(at)) => step(*at),
-            Demand::Never(Forbidden::Sequence(sequence)) => {
-                self.ways(sequence, occasion).into_iter().flatten().flatten().collect()
-            }
-            Demand::Sequence(sequence) => {
+            Demand::Never(Forbidden::Sequence(sequence)) | Demand::Sequence(sequence) => {
                 let is_when = |at: &usize| self.about.trace.when == Some(*at);
                 sequence.steps.iter().filter(|at| !is_when(at)).flat_map(|at| step(*at)).collect()
             }

@@ -21,7 +21,7 @@ impl<'a> Known<'a> {
             ways = ways
                 .iter()
                 .flat_map(|way| {
-                    choices.iter().map(move |choice| [way.as_slice(), &[choice.clone()]].concat())
+                    choices.iter().map(move |choice| [way.as_slice(), std::slice::from_ref(choice)].concat())
                 })
                 .filter(|way| is_in_order(way, sequence.overlap) && no_span_stands_twice(way))
                 .collect();

@@ -57,14 +57,17 @@ impl<'a> Trace<'a> {
         let so_far = self.ended(end - self.longest(), end);
         let waited_for = self.is_quiet(end, &so_far) || self.is_timed_out(end, &so_far);
         let at_once = so_far.iter().any(|span| span.end == end && self.can_be_a_step(span));
-        let broken = Known::new(self.about, so_far).verdict()?.broken;
+        let of_occasions = (end - self.longest(), end);
+        let before = self.ended(end - 2 * self.longest(), end);
+        let broken = Known::new(self.about, before, of_occasions).verdict()?.broken;
         let demands = self.about.trace.demands().enumerate();
         let cannot_be_mended =
             demands.into_iter().any(|(at, demand)| broken.contains(&at) && is_final(self.about, demand));
-        if !waited_for && !(at_once && cannot_be_mended) {
+        if !(waited_for || at_once && cannot_be_mended) {
             return None;
         }
-        let known = Known::new(self.about, self.ended(end - self.longest(), end + self.longest()));
+        let all = self.ended(end - 2 * self.longest(), end + self.longest());
+        let known = Known::new(self.about, all, of_occasions);
         let verdict = known.verdict()?;
         Some(Violation { at, known, verdict })
     }
