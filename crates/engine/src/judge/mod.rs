@@ -131,7 +131,7 @@ pub struct Observed {
     /// Of a rule about traces: the demands that its first trace breaks.
     pub failed: Vec<String>,
     /// Of a rule about traces: the first rows of the windows at `starts_at`, `peak_at` and `ends_at`.
-    pub(crate) rows: [Vec<SpanKey>; 3],
+    pub rows: [Vec<SpanKey>; 3],
 }
 
 /// The outcome of all rules.
