@@ -151,6 +151,9 @@ impl Facts {
     fn of_alert(&mut self, event: Event, alert: &Told, at: i64) {
         let violation = &alert.violation;
         self.readings(event, alert);
+        for demand in alert.now.iter().flat_map(|now| &now.failed) {
+            self.add("Broken", plain(demand).into_owned());
+        }
         for (key, value) in &violation.group {
             let shown = value.as_deref().map_or(NO_VALUE.into(), plain).into_owned();
             self.0.push(Fact { name: plain(key).into_owned(), value: shown, joined: Joined::Equals });

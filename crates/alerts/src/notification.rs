@@ -371,6 +371,9 @@ pub struct Now {
     pub description: Option<String>,
     /// The values that the condition compares, as people read them.
     pub readings: Vec<Reading>,
+    /// Of a rule about traces: the demands that the first trace breaks, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<String>,
     /// The commonest values at the peak.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub top: Vec<Top>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use fluo_rules::rule::Rule;
+use fluo_rules::trace::words::demand as demand_in_words;
 
 use super::state::{Alert, Course, Phase};
 use super::transition::Times;
@@ -110,6 +111,16 @@ fn annotations(
     texts
 }
 
+/// A demand of a rule about traces: `always[0]: a span with name = "check"`.
+fn in_words(rule: Option<&Rule>, name: &str) -> String {
+    let trace = rule.and_then(Rule::trace);
+    let found = trace.and_then(|trace| {
+        let (at, demand) = trace.demands().enumerate().find(|(at, _)| trace.demand_name(*at) == name)?;
+        Some(format!("{}: {}", trace.demand_name(at), demand_in_words(trace, demand)))
+    });
+    found.unwrap_or_else(|| name.to_owned())
+}
+
 /// Returns the alert's present state for messages.
 fn now(alert: &Alert, course: Course, rule: Option<&Rule>) -> Now {
     let (values, peak) = (&course.values, &course.peak);
@@ -127,6 +138,7 @@ fn now(alert: &Alert, course: Course, rule: Option<&Rule>) -> Now {
         peak: named(peak),
         description: rule.and_then(|rule| rule.description.clone()),
         readings: of_rule.unwrap_or_else(|| bare_readings(values, peak)),
+        failed: alert.told.violation.failed.iter().map(|name| in_words(rule, name)).collect(),
         top: course.top,
         untold: Vec::new(),
         notes: Vec::new(),

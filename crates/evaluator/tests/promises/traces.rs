@@ -124,3 +124,24 @@ async fn more_than_a_few_traces_in_a_window_can_be_asked_for() {
     let three = told_by(rules, minutes(vec![(1, paid(1, 0)), (2, paid(2, 1)), (4, paid(3, 3))], 12)).await;
     assert_eq!(three[0], (5, vec!["firing unchecked".to_owned()]), "{three:?}");
 }
+
+#[tokio::test]
+async fn what_is_told_says_what_is_broken_and_shows_it() {
+    let rules = files(&[("rules.yml", UNCHECKED)]);
+    let mut world = World::in_memory().with_sinks(&["mail"]);
+    world.minute(0, good("shop", NOON - MINUTE, 2), &rules).await;
+    let spans = vec![step(1, "pay", Some("root"), at(0, 20)), step(1, "root", None, at(0, 21))];
+    world.minute(1, [spans, good("shop", NOON, 2)].concat(), &rules).await;
+    world.minute(2, good("shop", minute(1), 2), &rules).await;
+    let sent = world.post().taken;
+    let notification = &sent.last().unwrap().notification;
+    let violation = &notification.alert.as_ref().unwrap().violation;
+    assert_eq!(violation.failed, ["always[0]"]);
+    let evidence: Vec<&str> = violation.evidence.iter().map(|span| span.name.as_str()).collect();
+    assert_eq!(evidence, ["pay"]);
+    assert!(
+        notification.text.contains("Broken: always[0]: a span with name = \"check\""),
+        "{}",
+        notification.text
+    );
+}

@@ -375,7 +375,10 @@ fn calls(text: &str, at: &Range<usize>, known: &[Aggregate], bare: bool) -> Resu
             }
         } else if first.is_alphabetic() || first == '_' {
             let length = rest.find(|c| !is_name(c)).unwrap_or(rest.len());
-            let word = &rest[..length];
+            // `pay.where(…)`: what stands before the last dot is the name.
+            let asks_more = rest[length..].trim_start().starts_with('(');
+            let word = rest[..length].strip_suffix(".where").filter(|_| asks_more).unwrap_or(&rest[..length]);
+            let length = word.len();
             let presence = if HAS.contains(&word) {
                 true
             } else if COUNT.contains(&word) {

@@ -104,3 +104,56 @@ fn forbidden_sequences_have_times_of_their_own() {
     assert_eq!((sequence.overlap, sequence.within), (true, Some(Nanos(2_700_000_000_000))));
     assert_eq!(trace.steps[sequence.steps[0]].at_least, 5);
 }
+
+/// A rule that is a condition in words.
+fn in_words(condition: &str) -> TraceRule {
+    rule(&format!("- name: a\n  condition: {condition:?}")).trace().unwrap().clone()
+}
+
+#[test]
+fn a_condition_in_words_is_over_counts_of_its_calls() {
+    let read = in_words("trace.has(pay).where(amount > 1000) and not trace.has(\"check it\")");
+    let counts: Vec<(&str, usize)> =
+        read.counts.iter().map(|count| (count.name.as_str(), count.of)).collect();
+    assert_eq!(counts, [("trace.has(pay).where(amount > 1000)", 0), ("trace.has(check it)", 1)]);
+    let steps: Vec<String> = read.steps.iter().map(|step| words::selector(&step.selector)).collect();
+    assert_eq!(steps, ["name = \"pay\" and .amount > 1000", "name = \"check it\""]);
+    assert_eq!(read.demand_name(0), "condition");
+    // The same call is one count.
+    let twice = in_words("trace.count(a) > 3 or trace.count( a ) * 2 < trace.count(b)");
+    assert_eq!((twice.counts.len(), twice.steps.len()), (2, 2));
+}
+
+#[test]
+fn sections_that_only_name_steps_are_demands() {
+    let read = in_words(
+        "never { bypass or \"x y\" } when { pay.where(amount > 1000) } always { check and trace.has(log) } // all",
+    );
+    let name = |at: &usize| words::selector(&read.steps[*at].selector);
+    assert_eq!(read.when.as_ref().map(name).unwrap(), "name = \"pay\" and .amount > 1000");
+    assert_eq!(read.always.iter().map(name).collect::<Vec<_>>(), ["name = \"check\"", "name = \"log\""]);
+    assert_eq!(read.never.len(), 2);
+    assert!(read.counts.is_empty() && read.condition.is_none());
+    let more = in_words("when { pay } always { check or waiver }");
+    assert!(more.when.is_none() && more.condition.is_some() && more.counts.len() == 3);
+}
+
+#[test]
+fn where_says_more_of_a_span() {
+    for (clause, expected) in [
+        ("amount > 1000", ".amount > 1000"),
+        ("region = eu", ".region = \"eu\""),
+        ("\"weird key\" != 'x y'", "any[\"weird key\"] != \"x y\""),
+        ("span:status = error", "status = \"error\""),
+        ("span:duration > 1.5s", "duration > 1s500ms"),
+        ("amount > .quota", "(.amount > .quota)"),
+        ("a in [x, 3] and b not in (y)", "(.a in [\"x\", 3] and .b not in [\"y\"])"),
+        ("not (a contains b or c matches \"^d\")", "not (.a contains \"b\" or .c matches \"^d\")"),
+    ] {
+        let read = in_words(&format!("trace.has(n).where({clause})"));
+        let words = words::selector(&read.steps[0].selector);
+        assert_eq!(words, format!("name = \"n\" and {expected}"), "{clause}");
+    }
+    let chained = in_words("trace.has(n).where(a = 1).where(b = 2)");
+    assert_eq!(words::selector(&chained.steps[0].selector), "name = \"n\" and .a = 1 and .b = 2");
+}

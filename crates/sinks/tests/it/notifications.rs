@@ -106,6 +106,7 @@ fn alert(event: Event, environment: &str, service: &str) -> Notification {
                 ("ratio".to_owned(), "0.25".to_owned()),
             ],
             now: Some(Now {
+                failed: Vec::new(),
                 starts_at: STARTS_AT,
                 at: STARTS_AT + 60 * SECOND,
                 values: vec![
