@@ -156,17 +156,21 @@ impl TraceRule {
 
     /// Returns whether a step leads, by its ties and those of the steps that it is tied to, to the step at `to`.
     pub fn is_tied(&self, step: usize, to: usize) -> bool {
+        self.steps[step].ties.iter().any(|tie| self.leads_to(tie.to, |at, _| at == to))
+    }
+
+    /// Returns whether a step, or one that it leads to by ties, is one that is sought.
+    pub fn leads_to(&self, step: usize, is_sought: impl Fn(usize, &Step) -> bool) -> bool {
         let mut seen = vec![false; self.steps.len()];
         let mut ahead = vec![step];
         while let Some(at) = ahead.pop() {
-            for tie in &self.steps[at].ties {
-                if tie.to == to {
-                    return true;
-                }
-                if !std::mem::replace(&mut seen[tie.to], true) {
-                    ahead.push(tie.to);
-                }
+            if std::mem::replace(&mut seen[at], true) {
+                continue;
             }
+            if is_sought(at, &self.steps[at]) {
+                return true;
+            }
+            ahead.extend(self.steps[at].ties.iter().map(|tie| tie.to));
         }
         false
     }

@@ -122,13 +122,14 @@ impl Found<'_> {
         rows.group(group).map(|place| rows.window(place, moment, window)).transpose()
     }
 
-    /// Of a rule about traces, the first rows of the windows that end at some moments: of the first as many as are shown.
+    /// Of a rule about traces, the first rows of the windows that end at some moments: of the first enough to show.
     fn rows_at(&self, group: &Group, moments: [i64; 3]) -> Result<[Vec<SpanKey>; 3], EngineError> {
         let rule = self.asked.plan.rule();
         let mut all: [Vec<SpanKey>; 3] = Default::default();
         let Some(rows) = self.rows.as_ref().filter(|_| rule.trace().is_some()) else { return Ok(all) };
         for (at, (keys, moment)) in all.iter_mut().zip(moments).enumerate() {
-            let most = if at == 0 { rule.evidence_limit.max(1) as usize } else { 1 };
+            // Two rows may be of one trace, and show the same spans.
+            let most = if at == 0 { 16 * rule.evidence_limit.max(1) as usize } else { 1 };
             let window = self.window(rows, group, moment)?.unwrap_or_default();
             for row in window.take(most) {
                 keys.push(rows.id(row)?.key);

@@ -27,8 +27,14 @@ pub(super) struct Order {
     pub(super) overlap: bool,
 }
 
-/// Returns whether a span may stand in a slot, beside the spans that stand in the slots before.
-pub(super) type Fits<'a> = &'a dyn Fn(usize, usize, &[Vec<usize>]) -> bool;
+/// How slots depend on each other.
+#[derive(Clone, Copy)]
+pub(super) struct Fits<'a> {
+    /// Returns whether a span may stand in a slot, beside the spans that stand in the slots before.
+    pub(super) one: &'a dyn Fn(usize, usize, &[Vec<usize>]) -> bool,
+    /// Returns whether the spans of all slots may stand together.
+    pub(super) all: &'a dyn Fn(&[Vec<usize>]) -> bool,
+}
 
 /// The search took too many steps: the sequence cannot be decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +135,7 @@ impl<'a> Search<'a> {
         let Place { slot, filled, bound, next, from } = place;
         if filled == self.slots[slot].number {
             if slot + 1 == self.slots.len() {
-                return Ok(true);
+                return Ok(self.fits.is_none_or(|fits| (fits.all)(&self.chosen)));
             }
             return self.fill(Place { slot: slot + 1, filled: 0, bound: next, next: i64::MIN, from: 0 });
         }
@@ -143,7 +149,7 @@ impl<'a> Search<'a> {
                 continue;
             }
             if let Some(fits) = self.fits {
-                if !fits(slot, number, &self.chosen) {
+                if !(fits.one)(slot, number, &self.chosen) {
                     continue;
                 }
             } else {
@@ -242,7 +248,11 @@ mod tests {
         let spans = [span(0, 1), span(0, 2), span(5, 6)];
         let second =
             |slot: usize, span: usize, chosen: &[Vec<usize>]| slot == 0 || (span == 2 && chosen[0] == [1]);
-        let places = chain(&spans, &[slot(&[0, 1]), slot(&[2])], ORDER, Some(&second)).unwrap();
+        let fits = Fits { one: &second, all: &|_| true };
+        let places = chain(&spans, &[slot(&[0, 1]), slot(&[2])], ORDER, Some(fits)).unwrap();
+        assert_eq!(places, Some(vec![vec![1], vec![2]]));
+        let fits = Fits { one: &|_, _, _| true, all: &|chosen| chosen[0] == [1] };
+        let places = chain(&spans, &[slot(&[0, 1]), slot(&[2])], ORDER, Some(fits)).unwrap();
         assert_eq!(places, Some(vec![vec![1], vec![2]]));
     }
 }

@@ -9,7 +9,7 @@ use fluo_rules::expr::Exact;
 use fluo_rules::trace::{Demand, Forbidden, Sequence, TraceRule};
 use fluo_time::TimeRange;
 
-use super::chain::{Order, Slot, Undecided, chain};
+use super::chain::{Fits, Order, Slot, Undecided, chain};
 use super::light::{Family, Light};
 
 /// A violation of a rule by a trace. Spans are given by their places.
@@ -289,7 +289,8 @@ fn look<'a>(rule: &'a TraceRule, spans: &'a [Light], moment: i64) -> Result<Look
 
 /// Returns whether a demand is looked at once per occasion.
 fn depends(rule: &TraceRule, demand: Demand<'_>, when: usize) -> bool {
-    let of_step = |step: usize| rule.is_tied(step, when) || rule.steps[step].within.is_some();
+    let of_step =
+        |step: usize| rule.is_tied(step, when) || rule.leads_to(step, |_, step| step.within.is_some());
     let in_order = |sequence: &Sequence| sequence.steps.iter().any(|step| *step == when || of_step(*step));
     match demand {
         Demand::Always(step) => of_step(step),
@@ -318,65 +319,60 @@ impl<'a> Eye<'a> {
         let was_whole = !looked.is_broken(false);
         let counts: Vec<u64> =
             rule.counts.iter().map(|count| self.candidates(count.of, span).len() as u64).collect();
-        let mut evidence = Vec::new();
         for (at, demand) in rule.demands().enumerate() {
             if looked.broken[at] || (again && !rule.when.is_some_and(|when| depends(rule, demand, when))) {
                 continue;
             }
-            looked.broken[at] = match demand {
-                Demand::Always(step) => {
-                    let there = self.candidates(step, span);
-                    let is_missing = there.len() < rule.steps[step].at_least as usize;
-                    evidence.extend(there);
-                    is_missing
-                }
-                Demand::Never(Forbidden::Step(step)) => {
-                    let there = self.candidates(*step, span);
-                    let is_there = there.len() >= rule.steps[*step].at_least as usize;
-                    evidence.extend(there.into_iter().filter(|_| is_there));
-                    is_there
-                }
-                Demand::Never(Forbidden::Sequence(sequence)) => {
-                    let is_there = self.in_order(sequence, span)?.is_some();
-                    evidence.extend(self.of_sequence(sequence, span).filter(|_| is_there));
-                    is_there
-                }
-                Demand::Sequence(sequence) => {
-                    let is_missing = self.in_order(sequence, span)?.is_none();
-                    evidence.extend(self.of_sequence(sequence, span).filter(|_| is_missing));
-                    is_missing
-                }
-                Demand::Condition(condition) => {
-                    let value = |name: &str| {
-                        let at = rule.counts.iter().position(|count| count.name == name)?;
-                        Some(Exact::Int(i128::from(counts[at])))
-                    };
-                    let holds = condition.expr.holds_exactly(&value);
-                    if holds {
-                        let named = condition.expr.aggregates();
-                        let counts = rule.counts.iter().filter(|count| named.contains(&count.name.as_str()));
-                        evidence.extend(counts.flat_map(|count| self.candidates(count.of, span)));
-                    }
-                    holds
-                }
-            };
+            looked.broken[at] = self.is_broken(demand, span, &counts)?;
         }
         // What is told is of the first occasion that breaks something.
         if was_whole && (looked.is_broken(false) || !again) {
             looked.counts = counts;
         }
         if was_whole && looked.is_broken(false) {
-            evidence.extend(span);
-            looked.evidence = evidence;
+            let demands = rule.demands().enumerate();
+            let shown = demands.flat_map(|(at, demand)| self.evidence(demand, looked.broken[at], span));
+            looked.evidence = shown.chain(span).collect();
         }
         Ok(())
     }
 
-    /// The spans that can be steps of a sequence, beside the occasion.
-    fn of_sequence(&self, sequence: &Sequence, occasion: Option<usize>) -> impl Iterator<Item = usize> {
-        let steps = sequence.steps.iter().filter(|step| self.rule.when != Some(**step));
-        let found: Vec<usize> = steps.flat_map(|step| self.candidates(*step, occasion)).collect();
-        found.into_iter()
+    fn is_broken(
+        &self,
+        demand: Demand<'_>,
+        occasion: Option<usize>,
+        counts: &[u64],
+    ) -> Result<bool, Undecided> {
+        let are_there =
+            |step: usize| self.candidates(step, occasion).len() >= self.rule.steps[step].at_least as usize;
+        Ok(match demand {
+            Demand::Always(step) => !are_there(step),
+            Demand::Never(Forbidden::Step(step)) => are_there(*step),
+            Demand::Never(Forbidden::Sequence(sequence)) => self.in_order(sequence, occasion)?.is_some(),
+            Demand::Sequence(sequence) => self.in_order(sequence, occasion)?.is_none(),
+            Demand::Condition(condition) => condition.expr.holds_exactly(&|name| {
+                let at = self.rule.counts.iter().position(|count| count.name == name)?;
+                Some(Exact::Int(i128::from(counts[at])))
+            }),
+        })
+    }
+
+    /// The spans that show what became of a demand: of one that is broken, and the steps that had to be there.
+    fn evidence(&self, demand: Demand<'_>, is_broken: bool, occasion: Option<usize>) -> Vec<usize> {
+        match demand {
+            Demand::Always(step) => self.candidates(step, occasion),
+            _ if !is_broken => Vec::new(),
+            Demand::Never(Forbidden::Step(step)) => self.candidates(*step, occasion),
+            Demand::Never(Forbidden::Sequence(sequence)) | Demand::Sequence(sequence) => {
+                let steps = sequence.steps.iter().filter(|step| self.rule.when != Some(**step));
+                steps.flat_map(|step| self.candidates(*step, occasion)).collect()
+            }
+            Demand::Condition(condition) => {
+                let named = condition.expr.aggregates();
+                let counts = self.rule.counts.iter().filter(|count| named.contains(&count.name.as_str()));
+                counts.flat_map(|count| self.candidates(count.of, occasion)).collect()
+            }
+        }
     }
 
     /// The spans that can be a step, for an occasion.
@@ -432,18 +428,22 @@ impl<'a> Eye<'a> {
         if ties.is_empty() {
             return chain(self.spans, &slots, order, None);
         }
-        let fits = |slot: usize, span: usize, chosen: &[Vec<usize>]| {
-            ties.iter().all(|(from, to, kind)| {
-                if *from == slot && !chosen[*to].is_empty() {
-                    chosen[*to].iter().any(|other| self.family().related(*kind, span, *other))
-                } else if *to == slot && !chosen[*from].is_empty() {
-                    chosen[*from].iter().all(|other| self.family().related(*kind, *other, span))
-                } else {
-                    true
-                }
-            })
+        let is_tied = |kind, span: usize, others: &[usize]| {
+            others.iter().any(|other| self.family().related(kind, span, *other))
         };
-        chain(self.spans, &slots, order, Some(&fits))
+        let fits = Fits {
+            one: &|slot, span, chosen| {
+                let mut behind = ties.iter().filter(|(from, to, _)| *from == slot && to < from);
+                behind.all(|(_, to, kind)| is_tied(*kind, span, &chosen[*to]))
+            },
+            all: &|chosen| {
+                let mut ahead = ties.iter().filter(|(from, to, _)| to > from);
+                ahead.all(|(from, to, kind)| {
+                    chosen[*from].iter().all(|span| is_tied(*kind, *span, &chosen[*to]))
+                })
+            },
+        };
+        chain(self.spans, &slots, order, Some(fits))
     }
 }
 

@@ -59,6 +59,9 @@ pub(super) fn trace(report: &mut Report, entry: &Entry, timing: Timing) -> Read 
     if let (Some(part), None) = (part("within"), part("sequence")) {
         reader.within_needs(part, when, !always.is_empty());
     }
+    if when.is_none() {
+        reader.without_occasion();
+    }
     for step in always.iter().flatten() {
         let step = &mut reader.steps[*step].step;
         step.within = step.within.or(within);
@@ -294,6 +297,12 @@ impl Reader<'_> {
     fn count(&mut self, node: &Node) -> Option<StepCount> {
         shape::item_map(self.report, node, Table::StepCount, "a `count`")?;
         let of = node.get("of").and_then(|entry| self.step(&entry.value, "`of`", false));
+        if let Some(at) = node.get("of").and_then(|entry| entry.value.get("at_least")) {
+            let message = "every span is counted: `at_least` says nothing here";
+            self.report
+                .add(Code::Conflict, at.key_at.clone(), message)
+                .hint("compare the count in `condition`");
+        }
         let entry = node.get("as")?;
         let name = shape::some_text(self.report, entry)?;
         if !super::aggregation::can_be_name(&name) {
@@ -304,6 +313,14 @@ impl Reader<'_> {
             return None;
         }
         Some(StepCount { name, of: of? })
+    }
+
+    /// Refuses `within` of steps where there is no occasion for them to be near.
+    fn without_occasion(&mut self) {
+        for ReadStep { at, .. } in self.steps.iter().filter(|read| read.step.within.is_some()) {
+            let message = "`within` is from the end of an occasion, and there is no `when`";
+            self.report.add(Code::Conflict, at.clone(), message);
+        }
     }
 
     /// A rule's own `within` without a sequence is about `always` steps and their occasions.
