@@ -10,7 +10,7 @@
 //!         lookup, expression ◀────────────────────────────────── aggregate
 //! ```
 //!
-//! Of a rule about traces the matching spans are rows, one of each violation of a trace ([`traces`]).
+//! Of a rule about traces the matching spans are rows, one of each violation of a trace (`traces`).
 
 mod aggregate;
 mod arithmetic;

@@ -27,11 +27,14 @@ pub(super) struct Order {
     pub(super) overlap: bool,
 }
 
+/// A question whether a span may stand in a slot: the slot, the span, and the spans that stand in the slots before.
+type FitsOne<'a> = dyn Fn(usize, usize, &[Vec<usize>]) -> bool + 'a;
+
 /// How slots depend on each other.
 #[derive(Clone, Copy)]
 pub(super) struct Fits<'a> {
     /// Returns whether a span may stand in a slot, beside the spans that stand in the slots before.
-    pub(super) one: &'a dyn Fn(usize, usize, &[Vec<usize>]) -> bool,
+    pub(super) one: &'a FitsOne<'a>,
     /// Returns whether the spans of all slots may stand together.
     pub(super) all: &'a dyn Fn(&[Vec<usize>]) -> bool,
 }

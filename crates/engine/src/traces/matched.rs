@@ -3,7 +3,6 @@
 //! Of a span that can be none nothing is kept, and of one that can be some, its ids and times. Spans are parted by trace
 //! as they come, so that the traces of one part can be looked at while the others wait.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
@@ -18,6 +17,7 @@ use fluo_time::TimeRange;
 use fluo_time::range::contain;
 use futures::TryStreamExt;
 use futures::future::try_join_all;
+use hashbrown::{HashMap, HashSet};
 
 use crate::error::EngineError;
 use crate::pages::Sought;
