@@ -138,7 +138,7 @@ fn a_trace_breaks_what_any_of_its_occasions_breaks() {
         &[
             (
                 "each its own",
-                "1 call 0..1, 2 call 2..3, 3<1 retry 0..1, 4<1 check 0..1",
+                "1 call 0..1, 2 call 0..1, 3<1 retry 0..1, 4<1 check 0..1",
                 &["always[0]", "never[0]"],
             ),
             ("one of two", "1 call 0..1, 2 call 2..3, 3<1 check 0..1", &["always[0]"]),

@@ -123,9 +123,9 @@ fn spans_that_ended_too_long_before_the_moments_are_not_looked_at() {
     let must = rule(
         "trace: {when: {name: a}, always: [{name: b}]}, settle: 10s, max_trace_duration: 1m, window: 1s",
     );
-    let trace = spans("1 root 0..199, 3 b 139..140, 2 a 199..200");
+    let trace = spans("1 root 0..199, 3 b 79..80, 2 a 199..200");
     assert_eq!(starts(&between(&must, &trace, Some(200), None)), [200]);
-    let in_time = spans("1 root 0..199, 3 b 140..141, 2 a 199..200");
+    let in_time = spans("1 root 0..199, 3 b 80..81, 2 a 199..200");
     assert_eq!(starts(&between(&must, &in_time, Some(200), None)), NONE);
     // A violation at 140 takes one at 200 with it, where it is seen.
     let again = spans("1 a 139..140, 2 a 199..200");
