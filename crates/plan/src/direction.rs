@@ -4,9 +4,14 @@
 //! arrives later takes it back. That is so for `and`/`or` of comparisons *increasing* `>` *constant* and
 //! *decreasing* `<` *constant*. Everything else is judged on a grid, behind the watermark. Being told "grid" of a
 //! condition that is monotone costs a minute; the reverse would cost a false alert, so every case not listed is grid.
+//!
+//! A condition with levels is exact where each of them is: then how bad it is only rises, too. What ends a violation
+//! (`resolve_condition`) must be the reverse, so that more spans can only keep it going: *increasing* `<` *constant*, of
+//! what has a value in every window.
 
 use std::ops::Range;
 
+use fluo_rules::condition::{Condition, Written};
 use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind};
 use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::matcher::Value;
@@ -28,12 +33,12 @@ pub enum Reason {
     Every,
     /// It says `for`.
     For,
-    /// Its condition is not monotone.
+    /// Its condition, a level of it, or what ends it, is not monotone.
     Condition {
+        /// The part that is not.
+        part: String,
         /// The reason why it is not monotone, as the end of a sentence.
         because: String,
-        /// The place in the condition's text.
-        at: Range<usize>,
     },
 }
 
@@ -46,10 +51,15 @@ impl Judging {
         if rule.hold_for.0 > 0 {
             return Self::Grid(Reason::For);
         }
-        match monotone(rule, &rule.condition.expr) {
-            Ok(()) => Self::Exact,
-            Err(reason) => Self::Grid(reason),
+        let Condition { resolve, .. } = &rule.condition;
+        let levels = rule.condition.levels().map(|level| (&level.condition, Moved::Truer));
+        for (Written { text, expr }, moved) in levels.chain(resolve.iter().map(|end| (end, Moved::Falser))) {
+            if let Err(NotMonotone { at, because }) = monotone(rule, expr, moved) {
+                let part = text.get(at).unwrap_or(text).to_owned();
+                return Self::Grid(Reason::Condition { part, because });
+            }
         }
+        Self::Exact
     }
 
     /// Returns whether every moment is judged.
@@ -64,16 +74,31 @@ enum Direction {
     Decreasing,
 }
 
-fn because(expr: &Expr, because: impl Into<String>) -> Reason {
-    Reason::Condition { because: because.into(), at: expr.at.clone() }
+/// The way in which more spans may move a boolean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moved {
+    /// Never from true to false: a level of a condition.
+    Truer,
+    /// Never from false to true: what ends a violation.
+    Falser,
 }
 
-/// Returns `Ok` where more spans can only make a boolean truer, and otherwise the reason why not.
-fn monotone(rule: &Rule, expr: &Expr) -> Result<(), Reason> {
+/// The part of an expression that is not monotone, and why.
+struct NotMonotone {
+    at: Range<usize>,
+    because: String,
+}
+
+fn because(expr: &Expr, because: impl Into<String>) -> NotMonotone {
+    NotMonotone { because: because.into(), at: expr.at.clone() }
+}
+
+/// Returns `Ok` where more spans can move a boolean in that way only, and otherwise the reason why not.
+fn monotone(rule: &Rule, expr: &Expr, moved: Moved) -> Result<(), NotMonotone> {
     match &expr.kind {
         ExprKind::And(left, right) | ExprKind::Or(left, right) => {
-            monotone(rule, left)?;
-            monotone(rule, right)
+            monotone(rule, left, moved)?;
+            monotone(rule, right, moved)
         }
         ExprKind::Compare(op, left, right) => {
             let (op, moving, constant) =
@@ -82,16 +107,25 @@ fn monotone(rule: &Rule, expr: &Expr) -> Result<(), Reason> {
                 return Err(because(constant, "the bound is not a constant"));
             }
             let direction = direction(rule, moving)?;
-            match (op, direction) {
+            let truer = match (op, direction) {
                 (Comparison::Gt | Comparison::Gte, Direction::Increasing)
-                | (Comparison::Lt | Comparison::Lte, Direction::Decreasing) => Ok(()),
+                | (Comparison::Lt | Comparison::Lte, Direction::Decreasing) => Moved::Truer,
                 (Comparison::Eq | Comparison::Ne, _) => {
-                    Err(because(expr, "one more span can make an equality false"))
+                    return Err(because(expr, "one more span can make an equality false"));
                 }
-                (_, Direction::Increasing) => {
+                _ => Moved::Falser,
+            };
+            let always = moving.aggregates().iter().all(|name| has_always_a_value(rule, name));
+            match direction {
+                // Without a value a comparison is false, and more spans may give it one.
+                _ if truer == moved && moved == Moved::Falser && !always => {
+                    Err(because(expr, "a span that is still to come can give it a value"))
+                }
+                _ if truer == moved => Ok(()),
+                Direction::Increasing => {
                     Err(because(expr, "a span that is still to come can lift the value above the bound"))
                 }
-                (_, Direction::Decreasing) => {
+                Direction::Decreasing => {
                     Err(because(expr, "a span that is still to come can push the value below the bound"))
                 }
             }
@@ -102,8 +136,15 @@ fn monotone(rule: &Rule, expr: &Expr) -> Result<(), Reason> {
     }
 }
 
+/// Returns whether an aggregate has a value in a window without any span.
+fn has_always_a_value(rule: &Rule, name: &str) -> bool {
+    use AggregateFunction::{Count, CountDistinct, Rate};
+    let function = rule.aggregate(name).map(|aggregate| aggregate.function);
+    matches!(function, Some(Count | CountDistinct(_) | Rate { .. }))
+}
+
 /// Which way a number moves when spans are added.
-fn direction(rule: &Rule, expr: &Expr) -> Result<Direction, Reason> {
+fn direction(rule: &Rule, expr: &Expr) -> Result<Direction, NotMonotone> {
     if constant(expr).is_some() {
         return Err(because(expr, "it compares constants, which no span moves"));
     }

@@ -129,6 +129,7 @@ codes! {
     NearConvention "W0207" "An attribute near one that OpenTelemetry's conventions name, which is perhaps misspelt.",
     OtherScope "W0208" "An attribute of resources looked up in spans, or the reverse.",
     ConstantPart "W0209" "A part of a condition that holds always, or never.",
+    LevelNeverHighest "W0210" "A level of a condition that never holds without a higher one.",
     NoTests "W0501" "A test file without tests.",
     UnknownGroupValue "W0502" "A test says that a group has no alert, and none of its spans is in that group.",
     SilencesNobody "W0601" "A silence names a rule that is not loaded.",

@@ -126,7 +126,7 @@ fn mapping(table: Table) -> Value {
         Table::Aggregate => {
             schema["patternProperties"] = json!({PERCENTILE_KEY: described(Shape::Field, "A percentile.")});
         }
-        Table::Operators => schema["minProperties"] = json!(1),
+        Table::Operators | Table::Levels => schema["minProperties"] = json!(1),
         _ => {}
     }
     schema
@@ -155,6 +155,9 @@ fn of_shape(shape: Shape) -> Value {
     match shape {
         Shape::Text | Shape::Field | Shape::Scalar => reference("scalar"),
         Shape::Expression => json!({"type": ["string", "boolean"]}),
+        Shape::ExpressionOr(table) => {
+            json!({"anyOf": [{"type": ["string", "boolean"]}, reference(table.name())]})
+        }
         Shape::Word(words) => json!({"enum": words}),
         Shape::Bool => json!({"type": "boolean"}),
         Shape::Duration { .. } => reference("duration"),

@@ -166,9 +166,11 @@ impl<'a> Found<'a> {
         }
         for stretch in &mut self.stretches {
             if plan.judging().is_exact() {
-                stretch.candidates = joined(sliding::candidates(plan, &self.windows, stretch.moments));
+                let found = sliding::candidates(plan, &self.windows, stretch.moments, &self.asked.before);
+                stretch.candidates = joined(found);
             } else {
-                let (groups, held) = Grid::new(plan, &self.windows).holding(stretch.moments);
+                let before = &self.asked.before;
+                let (groups, held) = Grid::new(plan, &self.windows).holding(stretch.moments, before);
                 stretch.groups = groups;
                 stretch.episodes = self.asked.joined(held);
             }
@@ -203,7 +205,8 @@ impl<'a> Found<'a> {
         let mut rows = Rows::new(&batch, plan.rule().group_by.len())?;
         if plan.judging().is_exact() {
             for stretch in &mut self.stretches {
-                let held = sliding::moments(plan, &rows, stretch.moments)?;
+                let before = &self.asked.before;
+                let held = sliding::moments(plan, &rows, (stretch.moments, &stretch.candidates), before)?;
                 stretch.groups.clone_from(&rows.groups);
                 stretch.episodes = self.asked.joined(held);
             }
@@ -220,13 +223,18 @@ impl<'a> Found<'a> {
 
 impl Asked<'_> {
     fn joined(&self, held: Vec<Holding>) -> Vec<Episode> {
-        episodes(held, Joining { gap: self.plan.gap().0, cell: self.cell })
+        // What is recorded is told by its length alone; what lives on waits for what holds.
+        let kept_apart = self.cell.is_some() && self.plan.rule().hold_for.0 > 0;
+        episodes(held, Joining { gap: self.plan.gap().0, cell: self.cell, kept_apart })
     }
 }
 
-/// Returns the times in which the spans ended that lie in windows that end within `moments`.
+/// Returns the times in which the spans ended that lie in windows that end within `moments`, or in the instant before.
 fn reads(plan: &RulePlan, moments: TimeRange) -> TimeRange {
-    TimeRange { from: moments.from.saturating_sub(plan.rule().window.0).saturating_add(1), to: moments.to }
+    // What went on by the instant before a moment is asked of exact rules.
+    let instant_before = plan.judging().is_exact() && plan.rule().condition.resolve.is_some();
+    let from = moments.from.saturating_sub(plan.rule().window.0);
+    TimeRange { from: from.saturating_add(i64::from(!instant_before)), to: moments.to }
 }
 
 /// The cells that a rule's spans are summed up by.

@@ -12,21 +12,21 @@
 
 mod found;
 mod grid;
+mod held;
 mod sliding;
 mod tell;
 
 use std::collections::BTreeSet;
 
 use datafusion::prelude::SessionContext;
-use fluo_alerts::value::Value;
+use fluo_alerts::life_cycle::Badness;
 use fluo_alerts::violation::Top;
 use fluo_plan::RulePlan;
-use fluo_rules::expr::Exact;
+use fluo_rules::rule::Severity;
 use fluo_spans::span::Span;
 use fluo_time::TimeRange;
 use fluo_time::range::joined;
 
-use crate::episodes::Holding;
 use crate::error::EngineError;
 use crate::panes::Known;
 use crate::pass::{ByGroup, Got, Passed, Want, pass};
@@ -35,6 +35,8 @@ use crate::summary::{Summary, Values};
 use crate::work::each;
 use found::Found;
 use grid::Grid;
+pub use held::Before;
+use held::{badness, exact};
 use tell::Told;
 
 /// From when to when a rule is judged; both ends included.
@@ -59,6 +61,16 @@ pub struct Asked<'a> {
     pub cell: Option<i64>,
     /// The hash of what decides the rule, under which its panes are known; without one none is.
     pub hash: Option<&'a str>,
+    /// Where violations of the rule are known to have been before the stretches. It matters to rules with
+    /// `resolve_condition` only.
+    pub before: Before,
+}
+
+impl<'a> Asked<'a> {
+    /// A question about a rule of which nothing is known.
+    pub fn new(plan: &'a RulePlan, stretches: Vec<TimeRange>) -> Self {
+        Self { plan, stretches, cell: None, hash: None, before: Before::new() }
+    }
 }
 
 /// One violation as the engine sees it.
@@ -74,10 +86,14 @@ pub struct Observed {
     pub ongoing: bool,
     /// Values at `starts_at`.
     pub values: Values,
-    /// The moment at which the first comparison exceeds its bound most; the earliest of equals.
+    /// The moment that is worst; the earliest of equals.
     pub peak_at: i64,
-    /// By how much it does; none where the comparison has no value.
-    pub excess: Option<f64>,
+    /// How bad that one is.
+    pub worst: Badness,
+    /// How bad the last one is; none where the rule has one level.
+    pub severity: Option<Severity>,
+    /// True if no level holds at any of its moments: what held before goes on.
+    pub kept: bool,
     /// Values at `peak_at`.
     pub peak: Values,
     /// Values at `ends_at`.
@@ -250,28 +266,6 @@ fn values_of(plan: &RulePlan, sums: &mut [Summary]) -> Values {
     named.map(|(aggregate, sum)| (aggregate.name.clone(), sum.value(&aggregate.function, window))).collect()
 }
 
-fn exact(values: &Values, name: &str) -> Option<Exact> {
-    let (_, value) = values.iter().find(|(found, _)| found == name)?;
-    match *value {
-        Value::Int(int) | Value::Duration(int) => Some(Exact::Int(int)),
-        Value::Float(float) => Some(Exact::Float(float)),
-        Value::None => None,
-    }
-}
-
-/// Returns whether the condition holds at these values.
-fn holds(plan: &RulePlan, values: &Values) -> bool {
-    plan.rule().condition.expr.holds_exactly(&|name| exact(values, name))
-}
-
-/// The moment, where the condition holds at it.
-fn holding(plan: &RulePlan, group: usize, moment: i64, values: &Values) -> Option<Holding> {
-    holds(plan, values).then(|| {
-        let excess = plan.rule().condition.expr.excess(&|name| exact(values, name));
-        Holding { group, moment, excess }
-    })
-}
-
 /// A grid rule at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
@@ -281,9 +275,10 @@ pub struct Point {
     pub moment: i64,
     /// Values of the aggregates.
     pub values: Values,
-    /// True if the condition holds.
+    /// True if a level of the condition holds.
     pub holds: bool,
-    /// By how much the first comparison exceeds its bound; none where it has no value.
+    /// By how much the first comparison of the highest level that holds exceeds its bound, of the lowest where none does;
+    /// none where it has no value.
     pub excess: Option<f64>,
 }
 
@@ -298,13 +293,13 @@ pub async fn series(
     source: &SpanSource,
     stretch: TimeRange,
 ) -> Result<Vec<Point>, EngineError> {
-    let asked = [Asked { plan, stretches: vec![stretch], cell: None, hash: None }];
+    let asked = [Asked::new(plan, vec![stretch])];
     let Telling { rules, .. } = Summing::new(&asked, None).over(session, source).await?;
     let mut points = Vec::new();
     for found in rules {
         Grid::new(plan, &found?.windows).each(stretch, |group, moment, values| {
-            let holds = holds(plan, &values);
-            let excess = plan.rule().condition.expr.excess(&|name| exact(&values, name));
+            let level = plan.rule().condition.held_exactly(&|name| exact(&values, name));
+            let (holds, excess) = (level.is_some(), badness(plan, level, &values).excess);
             points.push(Point { group: group.clone(), moment, values, holds, excess });
         });
     }
@@ -321,7 +316,7 @@ pub async fn evaluate(
     let stretches: Vec<TimeRange> = moments(plan, source, range).into_iter().collect();
     let nothing_judged = stretches.is_empty();
     let Judged { mut rules, duplicates, id_conflicts } =
-        judge(session, source, &[Asked { plan, stretches, cell: None, hash: None }]).await?;
+        judge(session, source, &[Asked::new(plan, stretches)]).await?;
     let violations = rules.pop().unwrap_or_else(|| Ok(Vec::new()))?;
     Ok(Outcome { violations, duplicates, id_conflicts, nothing_judged })
 }

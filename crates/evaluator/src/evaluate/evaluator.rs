@@ -89,6 +89,7 @@ impl Evaluator {
         Due {
             exact: plan.judging().is_exact(),
             missing_matters: missing_can_make_true(rule),
+            goes_on: rule.condition.resolve.is_some(),
             window: rule.window.0,
             step: rule.grid_step().0,
             gap: plan.gap().0,

@@ -1,14 +1,117 @@
-//! `condition:` → [`Condition`], and what is doubtful about it.
+//! `condition:` and `resolve_condition:` → [`Condition`], and what is doubtful about them.
 
 use super::aggregation::Aggregation;
-use super::{Report, bounds, expression, unsupported};
+use super::{Report, bounds, expression, shape, unsupported};
+use crate::condition::{Condition, Level, Written};
 use crate::diagnostic::Code;
 use crate::expr::{Comparison, Context, Expr, ExprKind};
-use crate::rule::{Aggregate, AggregateFunction, Condition};
-use crate::yaml::{Entry, locate};
+use crate::keys::{SEVERITIES, Table};
+use crate::rule::{Aggregate, AggregateFunction, Severity};
+use crate::yaml::{Entry, Node};
 
-/// The value of `condition:`.
-pub(super) fn condition(report: &mut Report, entry: &Entry, aggregation: &Aggregation) -> Option<Condition> {
+/// The value of `condition:`, with that of `resolve_condition` in the same rule, `node`.
+pub(super) fn condition(
+    report: &mut Report,
+    node: &Node,
+    entry: &Entry,
+    aggregation: &Aggregation,
+) -> Option<Condition> {
+    let condition = match entry.value.entries() {
+        Some(entries) => levels(report, entry, entries, aggregation),
+        None => written(report, entry, aggregation).map(|Written { text, expr }| Condition::of(text, expr)),
+    };
+    let resolve = match node.get("resolve_condition") {
+        Some(entry) => Some(written(report, entry, aggregation)?),
+        None => None,
+    };
+    Some(Condition { resolve, ..condition? })
+}
+
+/// A mapping of severity to expression.
+fn levels(
+    report: &mut Report,
+    entry: &Entry,
+    entries: &[Entry],
+    aggregation: &Aggregation,
+) -> Option<Condition> {
+    shape::known_keys(report, entries, Table::Levels, "`condition`");
+    let of_severity = |(severity, word): (&Severity, &&str)| {
+        let entry = entry.value.get(word)?;
+        let condition = written(report, entry, aggregation);
+        Some(condition.map(|condition| Level { severity: Some(*severity), condition }))
+    };
+    // As in the table of words, the less severe first.
+    let read: Vec<Option<Level>> =
+        std::iter::zip(&Severity::ALL, SEVERITIES).filter_map(of_severity).collect();
+    if entries.is_empty() {
+        report
+            .value(Code::MissingKey, entry, "`condition` has no level")
+            .hint("write `{warning: count > 5, critical: count > 50}`");
+    }
+    let all = read.into_iter().collect::<Option<Vec<Level>>>()?;
+    let texts = all.iter().map(|Level { severity, condition }| {
+        format!("{}: {}", severity.map_or("", Severity::as_str), condition.text)
+    });
+    let text = texts.collect::<Vec<_>>().join("; ");
+    for (lower, higher) in all.iter().zip(all.iter().skip(1)) {
+        warn_of_higher(report, entry, lower, higher);
+    }
+    let mut all = all.into_iter();
+    Some(Condition { text, lowest: all.next()?, higher: all.collect(), resolve: None })
+}
+
+/// Warns of a level that holds only where the next higher one does, too: bounds that were mixed up.
+fn warn_of_higher(report: &mut Report, entry: &Entry, lower: &Level, higher: &Level) {
+    let (Some(low), Some(high)) = (bound(&lower.condition.expr), bound(&higher.condition.expr)) else {
+        return;
+    };
+    let is_beyond = if low.above { low.constant >= high.constant } else { low.constant <= high.constant };
+    if low.moving != high.moving || low.above != high.above || !is_beyond {
+        return;
+    }
+    let [own, higher] = [lower, higher].map(|level| level.severity.map_or("", Severity::as_str));
+    let Written { text, expr } = &lower.condition;
+    let message = format!("wherever this holds, `{higher}` holds, too: it is never only `{own}`");
+    let value = &entry.value.get(own).unwrap_or(entry).value;
+    report.within(Code::LevelNeverHighest, value, text, &expr.at, message);
+}
+
+/// A comparison with a constant.
+struct Bound<'a> {
+    moving: &'a Expr,
+    /// It must be above the bound, or else below it.
+    above: bool,
+    constant: f64,
+}
+
+fn bound(expr: &Expr) -> Option<Bound<'_>> {
+    let ExprKind::Compare(operator, left, right) = &expr.kind else { return None };
+    let constant = |expr: &Expr| if names_aggregate(expr) { None } else { expr.number(&|_| None) };
+    let (operator, moving, constant) = match (constant(left), constant(right)) {
+        (None, Some(bound)) => (*operator, left, bound),
+        (Some(bound), None) => (operator.mirrored(), right, bound),
+        _ => return None,
+    };
+    let above = match operator {
+        Comparison::Gt | Comparison::Gte => true,
+        Comparison::Lt | Comparison::Lte => false,
+        Comparison::Eq | Comparison::Ne => return None,
+    };
+    Some(Bound { moving, above, constant })
+}
+
+/// Refuses a severity of the rule's own, `own`, where its condition says it level by level.
+pub(super) fn refuse_severity(report: &mut Report, own: &Node, condition: &Entry) {
+    let Some(severity) = own.get("severity").filter(|_| condition.value.entries().is_some()) else { return };
+    let place = report.place(condition.key_at.clone());
+    report
+        .add(Code::Conflict, severity.key_at.clone(), "`condition` says how bad it is, level by level")
+        .hint("leave `severity` out, or write the condition as one expression")
+        .also(place, "its levels");
+}
+
+/// An expression over the aggregates.
+fn written(report: &mut Report, entry: &Entry, aggregation: &Aggregation) -> Option<Written> {
     let text = expression::source(report, entry)?;
     if unsupported::trace_condition(report, entry, &text) {
         return None;
@@ -30,9 +133,9 @@ pub(super) fn condition(report: &mut Report, entry: &Entry, aggregation: &Aggreg
             .hint("compare an aggregate: `count > 5`");
         return None;
     }
-    let condition = Condition { text, expr };
-    bounds::check(report, entry, &condition, &aggregation.aggregates);
-    Some(condition)
+    let written = Written { text, expr };
+    bounds::check(report, entry, &written, &aggregation.aggregates);
+    Some(written)
 }
 
 /// Warns of a condition for few spans over groups that are gone when they have none.
@@ -42,17 +145,15 @@ pub(super) fn warn_of_vanishing_groups(
     condition: &Condition,
     aggregates: &[Aggregate],
 ) {
-    let Some(few) = holds_for_few(&condition.expr, aggregates) else { return };
-    let text = report.text();
-    let value = &entry.value;
-    let place = locate(&text, &value.at, &condition.text, &few.at).unwrap_or_else(|| value.at.clone());
-    report
-        .add(
-            Code::GroupVanishes,
-            place,
-            "a group without a span in the window does not exist, so that this is never judged of it",
-        )
-        .hint("list the groups in `expect`");
+    for Level { severity, condition: Written { text, expr } } in condition.levels() {
+        let Some(few) = holds_for_few(expr, aggregates) else { continue };
+        let of_level = severity.and_then(|severity| entry.value.get(severity.as_str()));
+        let message =
+            "a group without a span in the window does not exist, so that this is never judged of it";
+        report
+            .within(Code::GroupVanishes, &of_level.unwrap_or(entry).value, text, &few.at, message)
+            .hint("list the groups in `expect`");
+    }
 }
 
 fn names_aggregate(expr: &Expr) -> bool {

@@ -56,7 +56,8 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
     }
     let condition = match (node.get("condition"), &kind) {
         (Some(entry), Kind::Span(_)) => {
-            condition::condition(report, entry, &aggregation).map(|condition| (entry, condition))
+            condition::refuse_severity(report, own, entry);
+            condition::condition(report, node, entry, &aggregation).map(|condition| (entry, condition))
         }
         (None, Kind::Span(_)) => {
             missing(report, node, "condition", "the rule has no `condition`");
@@ -99,7 +100,7 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
             Some(Rule {
                 name,
                 description: values.description,
-                severity: values.severity,
+                severity: condition.highest().severity.unwrap_or(values.severity),
                 enabled: values.enabled,
                 labels: values.labels,
                 annotations: values.annotations,

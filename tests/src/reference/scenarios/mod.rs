@@ -5,5 +5,6 @@ mod conditions;
 mod episodes;
 mod exactness;
 mod groups;
+mod levels;
 mod selection;
 mod windows;
