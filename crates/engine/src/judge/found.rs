@@ -188,9 +188,10 @@ impl<'a> Found<'a> {
                 let top = (!rule.top.is_empty()).then_some(episode.peak_at);
                 evidence.into_iter().chain(top).map(|moment| TimeRange { from: moment, to: moment })
             });
+            let judged = stretch.candidates.iter();
             shown
-                .chain(stretch.candidates.iter().copied())
                 .map(|moments| reads(plan, moments))
+                .chain(judged.map(|moments| reads_with_instant_before(plan, *moments)))
                 .collect::<Vec<_>>()
         });
         let ranges = joined(windows);
@@ -229,12 +230,17 @@ impl Asked<'_> {
     }
 }
 
-/// Returns the times in which the spans ended that lie in windows that end within `moments`, or in the instant before.
+/// Returns the times in which the spans ended that lie in windows that end within `moments`.
 fn reads(plan: &RulePlan, moments: TimeRange) -> TimeRange {
-    // What went on by the instant before a moment is asked of exact rules.
-    let instant_before = plan.judging().is_exact() && plan.rule().condition.resolve.is_some();
-    let from = moments.from.saturating_sub(plan.rule().window.0);
-    TimeRange { from: from.saturating_add(i64::from(!instant_before)), to: moments.to }
+    TimeRange { from: moments.from.saturating_sub(plan.rule().window.0).saturating_add(1), to: moments.to }
+}
+
+/// Returns the same, and those in windows that end in the instant before, where an exact rule asks what went on till then.
+/// Only rows are read by it: what is summed up counts against the limit of groups.
+fn reads_with_instant_before(plan: &RulePlan, moments: TimeRange) -> TimeRange {
+    let asks = plan.judging().is_exact() && plan.rule().condition.resolve.is_some();
+    let from = moments.from.saturating_sub(i64::from(asks));
+    reads(plan, TimeRange { from, to: moments.to })
 }
 
 /// The cells that a rule's spans are summed up by.
