@@ -90,6 +90,7 @@ codes! {
     InhibitCircle "E0213" "Rules that inhibit each other in a circle.",
     ControlInPattern "E0214" "A regular expression that holds a control character, as `\"\\bGET\\b\"` in double quotes does.",
     NeverEqual "E0215" "A key of `equal` in `inhibit` that one of both rules is not grouped by.",
+    EarlierMisfit "E0216" "A function over earlier windows that does not fit the window: a length of time that is no multiple of it (of `every`, for `offset`), or holds too few or too many.",
     ExprSyntax "E0301" "An expression that does not parse.",
     UnknownName "E0302" "An expression names something that does not exist.",
     TypeMismatch "E0303" "Operands of types that do not go together.",

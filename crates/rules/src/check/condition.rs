@@ -3,7 +3,7 @@
 use super::aggregation::Aggregation;
 use super::{Report, bounds, expression, unsupported};
 use crate::diagnostic::Code;
-use crate::expr::{Comparison, Context, Expr, ExprKind};
+use crate::expr::{Comparison, Context, EarlierCall, EarlierFunction, Expr, ExprKind};
 use crate::rule::{Aggregate, AggregateFunction, Condition};
 use crate::yaml::{Entry, locate};
 
@@ -42,6 +42,11 @@ pub(super) fn warn_of_vanishing_groups(
     condition: &Condition,
     aggregates: &[Aggregate],
 ) {
+    // Where the condition asks for absence, a group stays for as long as `lookback` says.
+    let stays = |call: &&EarlierCall| matches!(call.function, EarlierFunction::Absent { .. });
+    if condition.expr.earlier().iter().any(stays) {
+        return;
+    }
     let Some(few) = holds_for_few(&condition.expr, aggregates) else { return };
     let text = report.text();
     let value = &entry.value;
@@ -52,11 +57,11 @@ pub(super) fn warn_of_vanishing_groups(
             place,
             "a group without a span in the window does not exist, so that this is never judged of it",
         )
-        .hint("list the groups in `expect`");
+        .hint("list the groups in `expect`, or add `or absent(10m)`");
 }
 
 fn names_aggregate(expr: &Expr) -> bool {
-    matches!(expr.kind, ExprKind::Aggregate(_)) || expr.children().into_iter().any(names_aggregate)
+    matches!(expr.kind, ExprKind::Aggregate(_) | ExprKind::Earlier(_)) || expr.children().into_iter().any(names_aggregate)
 }
 
 /// The comparison that holds for a small number of spans and does not need any span to be there.

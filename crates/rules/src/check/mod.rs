@@ -16,6 +16,7 @@
 //! | `aggregation` | `aggregation:` |
 //! | `groups` | `group_by`, `expect`, `evidence`, `top` |
 //! | `condition`, `expression` | `condition`, and expressions in general |
+//! | `earlier` | functions over earlier windows, against the window |
 //! | `timing` | windows, delays, reminders |
 //! | `templates` | `labels`, `annotations` |
 //! | `unsupported` | what this version refuses |
@@ -30,6 +31,7 @@ mod attribute;
 mod bounds;
 mod condition;
 mod config;
+mod earlier;
 mod elsewhere;
 mod expectation;
 mod expression;

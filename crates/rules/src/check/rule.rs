@@ -9,12 +9,15 @@ use fluo_time::Nanos;
 use super::aggregation::Aggregation;
 use super::inhibit::Inhibits;
 use super::{
-    Report, aggregation, condition, groups, inhibit, selector, shape, templates, timing, unsupported,
+    Report, aggregation, condition, earlier, groups, inhibit, selector, shape, templates, timing, unsupported,
 };
 use crate::decisive;
 use crate::diagnostic::Code;
+use crate::expr::EarlierCall;
 use crate::keys::{CONVENTIONS, SEVERITIES, Shape, Table};
-use crate::rule::{Conventions, EvidenceKeys, GroupKey, Realert, Rule, Selector, Severity, Source};
+use crate::rule::{
+    Conventions, EvidenceKeys, GroupKey, Realert, Rule, Selector, Severity, Source, grid_step,
+};
 use crate::template::Names;
 use crate::yaml::{Entry, Node};
 
@@ -46,14 +49,6 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         .map_or_else(Aggregation::absent, |entry| aggregation::aggregation(report, entry));
     let group_by = node.get("group_by").map(|entry| groups::group_by(report, entry));
     let group_by = group_by.unwrap_or_else(|| Some(Vec::new()));
-    let values = Values::read(report, node, &names(node, &aggregation, group_by.as_deref()));
-    let expect = match (node.get("expect"), &group_by) {
-        (Some(entry), Some(keys)) => groups::expect(report, entry, keys),
-        _ => Some(Vec::new()),
-    };
-    if let (Some(entry), Some(groups)) = (node.get("expect"), &expect) {
-        groups::check_limit(report, entry, groups.len(), values.group_limit);
-    }
     let condition = match (node.get("condition"), &kind) {
         (Some(entry), Kind::Span(_)) => {
             condition::condition(report, entry, &aggregation).map(|condition| (entry, condition))
@@ -65,6 +60,16 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         // What the names in it mean depends on the kind of rule.
         (_, Kind::Other) => None,
     };
+    let calls = condition.as_ref().map(|(_, condition)| condition.expr.earlier());
+    let names = names(node, &aggregation, calls.as_deref(), group_by.as_deref());
+    let values = Values::read(report, node, &names);
+    let expect = match (node.get("expect"), &group_by) {
+        (Some(entry), Some(keys)) => groups::expect(report, entry, keys),
+        _ => Some(Vec::new()),
+    };
+    if let (Some(entry), Some(groups)) = (node.get("expect"), &expect) {
+        groups::check_limit(report, entry, groups.len(), values.group_limit);
+    }
     if let Some(every) = values.every {
         node.get("every")
             .into_iter()
@@ -74,6 +79,10 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         (&condition, group_by.as_deref(), expect.as_deref())
     {
         condition::warn_of_vanishing_groups(report, entry, condition, &aggregation.aggregates);
+    }
+    if let (Some((entry, condition)), Some(group_by), Some(expect)) = (&condition, &group_by, &expect) {
+        let standing = group_by.is_empty() || !expect.is_empty();
+        earlier::check(report, entry, condition, values.windows(standing));
     }
     let inhibits = inhibit::inhibits(report, node, name.as_deref());
 
@@ -223,8 +232,16 @@ fn rule_kind(report: &mut Report, node: &Node) -> Kind {
 }
 
 /// What the rule's templates may name. What is wrong is told where it stands, not where it is named.
-fn names<'a>(node: &'a Node, aggregation: &'a Aggregation, group_by: Option<&'a [GroupKey]>) -> Names<'a> {
-    let aggregates = || aggregation.aggregates.iter().map(|aggregate| aggregate.name.as_str()).collect();
+fn names<'a>(
+    node: &'a Node,
+    aggregation: &'a Aggregation,
+    calls: Option<&[&'a EarlierCall]>,
+    group_by: Option<&'a [GroupKey]>,
+) -> Names<'a> {
+    let aggregates = || {
+        let declared = aggregation.aggregates.iter().map(|aggregate| aggregate.name.as_str());
+        declared.chain(calls.into_iter().flatten().map(|call| call.name.as_str())).collect()
+    };
     let labels = match node.get("labels") {
         Some(labels) => labels.value.entries(),
         None => Some([].as_slice()),
@@ -233,6 +250,7 @@ fn names<'a>(node: &'a Node, aggregation: &'a Aggregation, group_by: Option<&'a 
         aggregates: (!aggregation.broken).then(aggregates),
         labels: labels.map(|labels| labels.iter().map(|label| label.key.as_str()).collect()),
         group: group_by.map(|keys| keys.iter().map(|key| key.key.as_str()).collect()),
+        any_call: calls.is_none(),
         of_label: false,
     }
 }
@@ -261,6 +279,12 @@ struct Values {
 }
 
 impl Values {
+    /// The windows of the rule.
+    fn windows(&self, standing: bool) -> earlier::Windows {
+        let step = grid_step(self.every, self.window);
+        earlier::Windows { window: self.window, step, lookback: self.lookback, standing }
+    }
+
     /// Where a value cannot be read, its default takes the place: the rule is given up anyway.
     fn read(report: &mut Report, node: &Node, names: &Names<'_>) -> Self {
         for key in ["settle", "max_trace_duration"] {

@@ -100,9 +100,12 @@ impl Expectation {
             let near = nearest(&key.key, rule.group_by.iter().map(|known| known.key.as_str()));
             findings.push(unknown(&key.place, message, near));
         }
-        for value in self.values.iter().filter(|value| rule.aggregate(&value.key).is_none()) {
+        let calls = rule.condition.expr.earlier();
+        let is_unknown = |name: &str| rule.aggregate(name).is_none() && !rule.calls(name);
+        for value in self.values.iter().filter(|value| is_unknown(&value.key)) {
             let message = format!("`{}` has no aggregate `{}`", rule.name, value.key);
             let known = rule.aggregates.iter().map(|aggregate| aggregate.name.as_str());
+            let known = known.chain(calls.iter().map(|call| call.name.as_str()));
             let near = nearest(&value.key, known.chain([Aggregate::COUNT]));
             findings.push(unknown(&value.place, message, near));
         }
