@@ -17,6 +17,9 @@ pub enum PlanError {
     /// Occurs when a checked expression has a form that its place does not allow.
     #[error("`{0}` cannot stand here")]
     Misplaced(String),
+    /// Occurs when a statement is asked for of a rule that SQL has none for.
+    #[error("there is no SQL of it: {0}")]
+    NoSql(&'static str),
     /// Occurs when DataFusion refuses a plan.
     #[error("DataFusion refused the plan")]
     DataFusion(#[from] Box<DataFusionError>),

@@ -5,12 +5,14 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use fluo_rules::expr::{EarlierCall, EarlierFunction};
 use fluo_rules::rule::{Aggregate, Rule};
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
 use fluo_time::Nanos;
 
 use crate::direction::Judging;
+use crate::earlier::{Behind, Earlier};
 use crate::error::PlanError;
 use crate::project::{Input, Projection};
 
@@ -26,6 +28,7 @@ pub struct RulePlan {
     aggregates: Vec<Aggregate>,
     /// The number of declared aggregates.
     declared: usize,
+    earlier: Earlier,
     /// Of the layouts that were asked for last: that of this version, and that of the files.
     projections: Arc<Mutex<Vec<Arc<Projection>>>>,
 }
@@ -47,7 +50,8 @@ impl RulePlan {
         {
             return Err(PlanError::Misplaced(unknown.to_owned()));
         }
-        Ok(Self { judging: Judging::of(&rule), aggregates, declared, rule, projections: Arc::default() })
+        let (judging, earlier) = (Judging::of(&rule), Earlier::of(&rule));
+        Ok(Self { judging, aggregates, declared, earlier, rule, projections: Arc::default() })
     }
 
     /// The rule.
@@ -78,6 +82,52 @@ impl RulePlan {
     /// The declared aggregates (`count` where there is none), then `count` where it is not declared.
     pub fn aggregates(&self) -> impl Iterator<Item = &Aggregate> {
         self.aggregates.iter()
+    }
+
+    /// The calls of functions over earlier windows in its condition, each once.
+    pub fn calls(&self) -> &[EarlierCall] {
+        &self.earlier.calls
+    }
+
+    /// The stretches of a moment's past that are summed up, the latest first, and apart.
+    pub fn behind(&self) -> &[Behind] {
+        &self.earlier.behind
+    }
+
+    /// The distances from a moment at which windows begin and end, in order.
+    pub fn edges(&self) -> &[i64] {
+        &self.earlier.edges
+    }
+
+    /// How far back from a moment it matters that a group was seen, in nanoseconds; none where it does not matter.
+    pub fn seen_behind(&self) -> Option<i64> {
+        self.earlier.seen
+    }
+
+    /// How far back from a moment spans matter to it that are summed up, in nanoseconds.
+    pub fn reach_of_sums(&self) -> i64 {
+        self.earlier.behind.iter().map(|behind| behind.begin).max().unwrap_or_default()
+    }
+
+    /// How far back from a moment spans matter to it, in nanoseconds.
+    pub fn reach(&self) -> i64 {
+        self.reach_of_sums().max(self.earlier.seen.unwrap_or_default())
+    }
+
+    /// How far back from a moment missing spans can make its condition true that compares with earlier windows, too: to the
+    /// begin of its window, and of the time for which nothing was seen.
+    pub fn silence(&self) -> i64 {
+        let absent = |call: &EarlierCall| match call.function {
+            EarlierFunction::Absent { past } => Some(past.0),
+            _ => None,
+        };
+        self.earlier.calls.iter().filter_map(absent).fold(self.rule.window.0, i64::max)
+    }
+
+    /// For how long a group stays without spans, in nanoseconds; none where it is gone with its last span.
+    pub fn stays(&self) -> Option<i64> {
+        let absent = |call: &EarlierCall| matches!(call.function, EarlierFunction::Absent { .. });
+        self.earlier.calls.iter().any(absent).then_some(self.rule.lookback.0)
     }
 
     /// The aggregates that people see: those that the rule declares, and those that its condition names.
@@ -120,6 +170,14 @@ impl RulePlan {
             let filter: Vec<String> = filter.iter().map(|expr| format!(", where {expr}")).collect();
             lines.push(format!("sum {}: {value}{}", aggregate.name, filter.concat()));
         }
+        let stretch = |behind: &Behind| format!("(t - {}, t - {}]", Nanos(behind.begin), Nanos(behind.end));
+        if !self.earlier.calls.is_empty() {
+            let stretches: Vec<String> = self.behind().iter().map(stretch).collect();
+            lines.push(format!("sums: of {}", stretches.join(", ")));
+        }
+        lines.extend(
+            self.seen_behind().map(|seen| format!("groups: as they were seen since t - {}", Nanos(seen))),
+        );
         let (window, gap) = (self.rule.window, self.gap());
         lines.push(if self.judging.is_exact() {
             format!("windows: of {window}, one that ends with each selected span")

@@ -24,9 +24,18 @@ use super::dialect::Printed;
 
 /// The rule as SQL over the table `spans`, whose files are laid out as `layout` says.
 ///
+/// # Errors
+///
+/// [`PlanError::NoSql`] where the condition is about earlier windows.
+///
 /// Lambdas (`element -> …`), where there are any, need `SET datafusion.sql_parser.dialect = 'duckdb'`.
 pub fn statement(plan: &RulePlan, layout: &Layout) -> Result<String, PlanError> {
     let rule = plan.rule();
+    if !plan.calls().is_empty() {
+        return Err(PlanError::NoSql(
+            "its condition is about earlier windows, and what these were depends on when a group was seen",
+        ));
+    }
     let fields = Fields { layout, conventions: rule.conventions, form: Form::Sql };
     let aggregates: Vec<Planned> = plan.shown().map(Planned::new).collect();
     let writer = Writer { plan, aggregates: &aggregates, fields };
