@@ -70,7 +70,9 @@ fn same_value(expected: RefValue, found: Value) -> bool {
 
 pub(crate) fn same_values(expected: &[(String, RefValue)], found: &[(String, Value)]) -> bool {
     // Beside the declared ones there may be `count`.
-    expected.len() <= found.len()
+    let found: Vec<_> =
+        found.iter().filter(|(found, _)| expected.iter().any(|(name, _)| name == found)).collect();
+    expected.len() == found.len()
         && expected
             .iter()
             .zip(found)

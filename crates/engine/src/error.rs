@@ -60,6 +60,10 @@ pub enum EngineError {
         /// The limit.
         limit: i64,
     },
+    /// Occurs when a rule looks further back than one look reads. It is not judged then: what was read is kept, and the
+    /// next look goes on from there.
+    #[error("more of its past has to be read first")]
+    Behind,
     /// Occurs when a column is missing or of another type than planned.
     #[error("column `{0}` is missing or of another type than planned")]
     Column(String),
@@ -75,6 +79,7 @@ impl EngineError {
                 | Self::GroupOverflow { .. }
                 | Self::TooManyWindows { .. }
                 | Self::TooManyMoments { .. }
+                | Self::Behind
         )
     }
 }

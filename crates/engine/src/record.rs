@@ -57,6 +57,7 @@ pub fn observation(rule: &Rule, observed: Observed) -> Observation {
         top: top(rule, &observed.top),
         evidence: evidence(rule, &observed.evidence),
         partial: observed.partial,
+        seen_at: observed.seen_at,
         ..Segment::default()
     };
     Observation { fingerprint, group, segment }

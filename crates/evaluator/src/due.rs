@@ -6,6 +6,7 @@
 
 use fluo_alerts::life_cycle::RuleState;
 use fluo_alerts::life_cycle::segment::runs;
+use fluo_plan::RulePlan;
 use fluo_time::range::{joined, without};
 use fluo_time::{Nanos, TimeRange};
 
@@ -21,8 +22,9 @@ pub(crate) struct Due<'a> {
     pub(crate) exact: bool,
     /// Spans that are missing can make it true.
     pub(crate) missing_matters: bool,
-    /// Length of its window, in nanoseconds.
-    pub(crate) window: i64,
+    /// How far back from a moment spans matter to it, in nanoseconds: the window, and what lies before it to functions over
+    /// earlier windows.
+    pub(crate) reach: Reach,
     /// Grid step.
     pub(crate) step: i64,
     /// Largest distance within a violation.
@@ -41,6 +43,24 @@ pub(crate) struct Due<'a> {
     pub(crate) holes: &'a Holes,
     /// Of a former text of the rule: the last moment that it judges.
     pub(crate) until: Option<i64>,
+}
+
+/// How far back from a moment spans matter to it, in nanoseconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reach {
+    /// To what missing spans can make true.
+    pub(crate) silence: i64,
+    /// To what is computed.
+    pub(crate) sums: i64,
+    /// At all.
+    pub(crate) all: i64,
+}
+
+impl Reach {
+    /// Of a rule.
+    pub(crate) fn of(plan: &RulePlan) -> Self {
+        Self { silence: plan.silence(), sums: plan.reach_of_sums(), all: plan.reach() }
+    }
 }
 
 /// What is due.
@@ -93,9 +113,9 @@ impl Due<'_> {
             stretches.push(TimeRange { from: state.judged_to.saturating_add(1), to: top });
         }
         for ends in self.arrived {
-            // A span that ended at e lies in the windows that end in [e, e + window).
+            // A span that ended at e matters to the moments in [e, e + reach).
             let first = ends.from.max(self.late_from);
-            let last = ends.to.saturating_add(self.window - 1);
+            let last = ends.to.saturating_add(self.reach.all - 1);
             if ends.to >= self.late_from && first <= state.judged_to {
                 stretches.push(TimeRange { from: self.floor(first), to: self.ceil(last) });
             }
@@ -112,19 +132,19 @@ impl Due<'_> {
         }
         self.widen(&mut stretches, state, top);
         if self.missing_matters {
-            stretches = without(&stretches, &self.touched_by(&self.holes.damaged));
+            stretches = without(&stretches, &self.touched_by(&self.holes.damaged, self.reach.silence));
         }
-        let unread = self.touched_by(&self.holes.unread);
+        let unread = self.touched_by(&self.holes.unread, self.reach.all);
         let readable = without(&stretches, &unread);
         let owed = without(&stretches, &readable);
         Moments { stretches: if self.exact { stretches } else { readable }, owed, judged_to: top }
     }
 
-    /// The moments, in whole cells, whose windows reach to spans that ended in these stretches.
-    pub(crate) fn touched_by(&self, ends: &[TimeRange]) -> Vec<TimeRange> {
+    /// The moments, in whole cells, to which spans matter that ended in these stretches, and no longer than `reach` before.
+    pub(crate) fn touched_by(&self, ends: &[TimeRange], reach: i64) -> Vec<TimeRange> {
         let touched = ends.iter().map(|ends| TimeRange {
             from: self.floor(ends.from),
-            to: self.ceil(ends.to.saturating_add(self.window - 1)),
+            to: self.ceil(ends.to.saturating_add(reach - 1)),
         });
         joined(touched)
     }
@@ -178,7 +198,7 @@ mod tests {
         Due {
             exact: false,
             missing_matters: false,
-            window: MINUTE,
+            reach: Reach { silence: MINUTE, sums: MINUTE, all: MINUTE },
             step: MINUTE,
             gap: MINUTE,
             eval_time: minutes(101),
@@ -235,6 +255,29 @@ mod tests {
         );
         let too_late = [stretch(minutes(30), minutes(39))];
         assert_eq!(Due { arrived: &too_late, ..due() }.moments(&state()).stretches.len(), 1);
+    }
+
+    #[test]
+    fn late_spans_reopen_what_looks_back_to_them() {
+        let reach = |sums, all| Reach { silence: MINUTE, sums: minutes(sums), all: minutes(all) };
+        let arrived = [stretch(minutes(50) + 5, minutes(51) + 5)];
+        let stretches = |reach| Due { arrived: &arrived, reach, ..due() }.moments(&state()).stretches;
+        let new = stretch(minutes(99) + 1, minutes(100));
+        assert_eq!(stretches(reach(10, 20)), [stretch(minutes(50), minutes(72) - 1), new]);
+        assert_eq!(stretches(reach(10, 10_000)), [stretch(minutes(50), minutes(100))]);
+    }
+
+    #[test]
+    fn a_hole_in_the_past_keeps_nothing_from_being_judged_but_what_cannot_be_read_yet_does() {
+        let holes = Holes { damaged: vec![stretch(minutes(90), minutes(91))], ..Holes::default() };
+        let reach = Reach { silence: minutes(5), sums: minutes(60), all: minutes(600) };
+        let looking_back = Due { missing_matters: true, reach, holes: &holes, ..due() };
+        assert_eq!(looking_back.moments(&state()).stretches, [stretch(minutes(99) + 1, minutes(100))]);
+        let silent = Due { reach: Reach { silence: minutes(15), ..reach }, ..looking_back };
+        assert_eq!(silent.moments(&state()).stretches, []);
+        let unread = Holes { unread: vec![stretch(minutes(-400), minutes(-399))], ..Holes::default() };
+        let moments = Due { holes: &unread, ..looking_back }.moments(&state());
+        assert_eq!((moments.stretches, moments.owed.len()), (vec![], 1));
     }
 
     #[test]

@@ -24,7 +24,6 @@ use fluo_alerts::step;
 use fluo_alerts::step::{Empty, failed};
 use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_plan::RulePlan;
-use fluo_rules::rule::Rule;
 use fluo_store::{Hour, StoreError};
 
 use arrive::Arrived;
@@ -98,6 +97,11 @@ impl Evaluator {
         wrong.extend(rule_files(&mut state, inputs));
         let (former, unread) = former_texts(&state);
         wrong.extend(unread);
+        let looks_back = inputs.rules.rules.values().filter_map(|known| known.plan.as_ref().ok());
+        let mut looks_back = looks_back.chain(former.iter().map(|text| &text.plan));
+        if looks_back.any(|plan| !plan.calls().is_empty()) {
+            self.begin_of_store(&mut state, &mut files, inputs).await?;
+        }
         let known_damage: BTreeSet<String> = names(&state.damaged);
         wrong.extend(self.set_aside(&mut state, inputs, &files, first, &mut report).await);
         let mut records = Vec::new();
@@ -148,7 +152,7 @@ impl Evaluator {
                     report.stretches += judged.stretches as u64;
                     records.extend(judged.change.records);
                     let mut after = judged.change.state;
-                    self.name_files(&state, &mut after, &judged.change.fired, &files).await;
+                    self.name_files(&state, &mut after, &judged.change.fired, plan, &files).await;
                     after.tries = 0;
                     state.rules.insert(name.clone(), after);
                 }
@@ -165,7 +169,8 @@ impl Evaluator {
             }
         }
         report.damaged_files.extend(names(&state.damaged).difference(&known_damage).cloned());
-        self.forget(&mut state, inputs.eval_time);
+        let reach = due_rules.iter().map(|(_, plan)| plan.reach()).max().unwrap_or_default();
+        self.forget(&mut state, inputs.eval_time, reach);
         wrong.extend(data_files(&state.damaged));
         wrong.extend(outage(&state.unread));
         // Sinks are the outbox's matter.
@@ -203,18 +208,18 @@ impl Evaluator {
     ) -> Option<i64> {
         let holes = Holes::of(state);
         let of_rule = |(known, plan): &(&Known, &RulePlan)| {
-            let due = self.due(state, &known.rule, plan, &files.arrived, &holes, eval_time);
-            first_read(&due, state.rules.get(&known.rule.name)?, &known.rule)
+            let due = self.due(state, &known.rule, plan, files, &holes, eval_time);
+            first_read(&due, state.rules.get(&known.rule.name)?)
         };
         let of_former = |text: &FormerText| {
             let due = self.due_until(state, text, files, &holes, eval_time);
-            first_read(&due, text.state(state)?, &text.known.rule)
+            first_read(&due, text.state(state)?)
         };
         rules.iter().filter_map(of_rule).chain(former.iter().filter_map(of_former)).min()
     }
 }
 
-/// Returns where the first window of what is due begins.
-fn first_read(due: &Due<'_>, of_rule: &RuleState, rule: &Rule) -> Option<i64> {
-    Some(due.moments(of_rule).stretches.first()?.from.saturating_sub(rule.window.0))
+/// Returns the earliest moment that matters to what is due.
+fn first_read(due: &Due<'_>, of_rule: &RuleState) -> Option<i64> {
+    Some(due.moments(of_rule).stretches.first()?.from.saturating_sub(due.reach.all))
 }

@@ -1,6 +1,8 @@
 //! Whole rules, checked.
 
-use fluo_rules::rule::{Condition, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Severity, Source};
+use fluo_rules::rule::{
+    Condition, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Severity, Source, grid_step,
+};
 use fluo_time::Nanos;
 use proptest::collection::vec;
 use proptest::option;
@@ -8,7 +10,7 @@ use proptest::prelude::{BoxedStrategy, Just, Strategy, prop_oneof};
 use proptest::sample::select;
 
 use super::aggregates::aggregates;
-use super::conditions::{any_condition, exact_condition};
+use super::conditions::{Grid, any_condition, exact_condition};
 use super::selectors::selector;
 use super::spans::RASTER_NS;
 use super::vocabulary::{VALUES, group_field, one_of};
@@ -45,11 +47,15 @@ pub fn grid_rule() -> BoxedStrategy<Rule> {
             select(vec![RASTER_NS, 7_000_000_000, 2 * RASTER_NS, 30_000_000_000]).prop_map(Nanos),
         )
     };
-    aggregates()
-        .prop_flat_map(move |aggregates| {
-            let condition =
-                prop_oneof![4 => any_condition(&aggregates).boxed(), 1 => exact_condition(&aggregates).boxed()];
-            (Just(aggregates), condition, windows(), every(), frame())
+    (aggregates(), windows(), every())
+        .prop_flat_map(move |(aggregates, window, every)| {
+            let grid = Grid { window, step: grid_step(every, window) };
+            let condition = prop_oneof![
+                3 => any_condition(&aggregates, None).boxed(),
+                3 => any_condition(&aggregates, Some(grid)).boxed(),
+                1 => exact_condition(&aggregates).boxed(),
+            ];
+            (Just(aggregates), condition, Just(window), Just(every), frame())
         })
         .prop_map(|(aggregates, condition, window, every, frame)| {
             let rule = Rule { window, every, aggregates, ..frame.with(condition) };
@@ -81,8 +87,13 @@ fn frame() -> impl Strategy<Value = Frame> {
     let conventions = prop_oneof![3 => Just(Conventions::Renamed), 1 => Just(Conventions::Exact)];
     let group_limit = prop_oneof![6 => Just(10_000), 1 => 1_u32..4];
     let evidence_limit = prop_oneof![3 => Just(10), 1 => 0_u32..4];
-    (selector(), groups(), conventions, group_limit, evidence_limit).prop_map(
-        |(selector, (group_by, expect), conventions, group_limit, evidence_limit)| Frame {
+    // A universe is 200 s long.
+    let lookback = prop_oneof![
+        1 => Just(Nanos(7 * Nanos::DAY.0)),
+        3 => select(vec![2 * RASTER_NS, 7 * RASTER_NS + 1, 12 * RASTER_NS, 13 * RASTER_NS]).prop_map(Nanos),
+    ];
+    (selector(), groups(), conventions, (group_limit, evidence_limit), lookback).prop_map(
+        |(selector, (group_by, expect), conventions, (group_limit, evidence_limit), lookback)| Frame {
             rule: Rule {
                 name: "generated".to_owned(),
                 description: None,
@@ -97,7 +108,7 @@ fn frame() -> impl Strategy<Value = Frame> {
                 group_by,
                 group_limit,
                 expect,
-                lookback: Nanos(7 * Nanos::DAY.0),
+                lookback,
                 aggregates: Vec::new(),
                 evidence_limit,
                 evidence: EvidenceKeys::default(),

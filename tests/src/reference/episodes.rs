@@ -34,7 +34,12 @@ pub(super) fn of_group(
                 values: first.values.clone(),
                 peak: peak(run).unwrap_or(first).values.clone(),
                 latest: last.values.clone(),
-                evidence: evidence::of_window(rule, &moments::window(rule, &history.spans, first.at), givens),
+                evidence: evidence::of_window(
+                    rule,
+                    &moments::window(rule, &history.spans, first.at),
+                    &first.calls,
+                    givens,
+                ),
             })
         })
         .collect()

@@ -7,13 +7,14 @@
 //! ```text
 //! spans ─ selection ─▶ matching spans ─ copies ─▶ one of each ─ moments ─▶ holding moments ─ episodes, evidence ─▶ Episode
 //!            │                                                      │
-//!         lookup, expression ◀────────────────────────────────── aggregate
+//!         lookup, expression ◀──────────────────────────── aggregate, earlier
 //! ```
 
 mod aggregate;
 mod arithmetic;
 mod copies;
 mod datum;
+mod earlier;
 mod episodes;
 mod evidence;
 mod exactness;

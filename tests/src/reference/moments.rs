@@ -7,6 +7,7 @@ use fluo_rules::rule::{Aggregate, Rule};
 use fluo_spans::span::Span;
 
 use super::datum::Datum;
+use super::earlier::{self, Calls, Past};
 use super::exactness::is_exact;
 use super::expression::{self, Environment};
 use super::terms::{Givens, Group, Overflow, Range, Values};
@@ -64,9 +65,14 @@ pub(super) struct Held {
     pub(super) at: i64,
     /// What is reported.
     pub(super) values: Values,
+    /// Functions over earlier windows.
+    pub(super) calls: Calls,
     /// By how much the condition's first comparison exceeds; `None` where a side has no value.
     pub(super) excess: Option<f64>,
 }
+
+/// Times of files say no more.
+const MILLISECOND: i64 = 1_000_000;
 
 /// Every group with its holding moments, by group.
 pub(super) fn judge<'a>(
@@ -80,11 +86,16 @@ pub(super) fn judge<'a>(
         .filter(|span| selection::selects(&rule.selector, aggregate::subject(span, rule, givens)))
         .collect();
     let ends = judged.ends(rule);
+    let stretches = earlier::stretches(rule, givens);
+    let first = spans.iter().map(|span| span.end_ns).min();
+    let first = first.map(|first| first.div_euclid(MILLISECOND) * MILLISECOND);
     let read: Vec<&Span> = copies::one_of_each(&matching, givens)
         .into_iter()
         .filter(|span| {
             let end = i128::from(span.end_ns);
-            ends.from - i128::from(rule.window.0) < end && end <= ends.to
+            stretches.iter().any(|(begin, until)| {
+                ends.from - i128::from(*begin) < end && end <= ends.to - i128::from(*until)
+            })
         })
         .collect();
 
@@ -105,12 +116,14 @@ pub(super) fn judge<'a>(
     Ok(groups
         .into_iter()
         .map(|(group, spans)| {
+            let past = Past { rule, spans: &spans, standing: standing.contains(&group), first, givens };
             let held = moments(rule, &spans, judged)
                 .into_iter()
                 .filter_map(|at| {
                     let window = window(rule, &spans, at);
-                    let exists = standing.contains(&group) || !window.is_empty();
-                    if exists { judge_moment(rule, at, &window, givens) } else { None }
+                    let kept = || earlier::keeps_groups(rule) && past.was_seen(at);
+                    let exists = past.standing || !window.is_empty() || kept();
+                    if exists { judge_moment(rule, at, &window, past.calls(at), givens) } else { None }
                 })
                 .collect();
             History { group, spans, held }
@@ -159,17 +172,27 @@ fn group_of(span: &Span, rule: &Rule, givens: Givens<'_>) -> Group {
     rule.group_by.iter().map(|key| subject.canonical_text(&key.field)).collect()
 }
 
-fn judge_moment(rule: &Rule, at: i64, window: &[&Span], givens: Givens<'_>) -> Option<Held> {
-    let value = |name: &str| aggregate::value(&rule.aggregate(name)?, rule, window, givens);
+fn judge_moment(rule: &Rule, at: i64, window: &[&Span], calls: Calls, givens: Givens<'_>) -> Option<Held> {
+    let value = |name: &str| match calls.get(name) {
+        Some(value) => value.clone(),
+        None => aggregate::value(&rule.aggregate(name)?, rule, window, givens),
+    };
     let environment = Environment::Window(&value);
     if !expression::holds(&rule.condition.expr, &environment) {
         return None;
     }
+    let names = reported(rule)
+        .map(str::to_owned)
+        .chain(rule.condition.expr.earlier().into_iter().map(|call| call.name.clone()));
     Some(Held {
         at,
-        values: reported(rule)
-            .map(|name| (name.to_owned(), aggregate::reported(value(name).as_ref())))
+        values: names
+            .map(|name| {
+                let reported = aggregate::reported(value(&name).as_ref());
+                (name, reported)
+            })
             .collect(),
+        calls: calls.clone(),
         excess: match first_comparison(&rule.condition.expr) {
             Some(comparison) => excess(comparison, &environment),
             None => Some(0.0),
@@ -189,6 +212,8 @@ fn first_comparison(expr: &Expr) -> Option<&Expr> {
         ExprKind::Compare(..) | ExprKind::Regex { .. } | ExprKind::In(..) | ExprKind::Between(..) => {
             Some(expr)
         }
+        // What is true or false by itself.
+        ExprKind::Earlier(call) => call.of().is_none().then_some(expr),
         ExprKind::Not(inner) | ExprKind::Negate(inner) => first_comparison(inner),
         ExprKind::And(left, right) | ExprKind::Or(left, right) | ExprKind::Arithmetic(_, left, right) => {
             first_comparison(left).or_else(|| first_comparison(right))

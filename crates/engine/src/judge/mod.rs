@@ -10,8 +10,11 @@
 //! Each of the two passes says beforehand which times it reads ([`Summing::reads`], [`Telling::reads`]), so that only the
 //! files of those need be opened. Sums that are known are not read again ([`crate::panes`]).
 
+mod earlier;
 mod found;
 mod grid;
+mod part;
+mod seen;
 mod sliding;
 mod tell;
 
@@ -29,12 +32,12 @@ use fluo_time::range::joined;
 use crate::episodes::Holding;
 use crate::error::EngineError;
 use crate::panes::Known;
-use crate::pass::{ByGroup, Got, Passed, Want, pass};
+use crate::pass::{Got, Passed, Want, pass};
 use crate::source::SpanSource;
 use crate::summary::{Summary, Values};
 use crate::work::each;
+use earlier::Store;
 use found::Found;
-use grid::Grid;
 use tell::Told;
 
 /// From when to when a rule is judged; both ends included.
@@ -59,6 +62,19 @@ pub struct Asked<'a> {
     pub cell: Option<i64>,
     /// The hash of what decides the rule, under which its panes are known; without one none is.
     pub hash: Option<&'a str>,
+    /// The end of the store's first span; that of the source's where this is `None`. Windows that begin before it have no
+    /// value to functions over earlier windows.
+    pub first: Option<i64>,
+    /// The most of its past that is read at once, in nanoseconds, where panes are known: what is further back is read by
+    /// the next looks, and until then the rule is not judged. `None`: all of it.
+    pub most: Option<i64>,
+}
+
+impl<'a> Asked<'a> {
+    /// A question about a rule over a source that is a whole store.
+    pub fn of(plan: &'a RulePlan, stretches: Vec<TimeRange>) -> Self {
+        Self { plan, stretches, cell: None, hash: None, first: None, most: None }
+    }
 }
 
 /// One violation as the engine sees it.
@@ -88,6 +104,8 @@ pub struct Observed {
     pub top: Vec<Top>,
     /// True if a file that could not be read may hold spans of its windows.
     pub partial: bool,
+    /// Of a group that is there without spans, for as long as it is remembered: the end of its last span before `ends_at`.
+    pub seen_at: Option<i64>,
 }
 
 /// The outcome of all rules.
@@ -171,11 +189,10 @@ impl<'a> Summing<'a> {
         source: &SpanSource,
     ) -> Result<Telling<'a>, EngineError> {
         let mut rules = self.rules;
-        let passed = run(session, source, &mut rules, Found::sums, |found, got| match got {
-            Some(Got::Sums(sums)) => found.summed(sums),
-            _ => found.summed(ByGroup::new()),
-        })
-        .await?;
+        for found in rules.iter_mut().flatten() {
+            found.store = Store::of(found.asked.first, source);
+        }
+        let passed = run(session, source, &mut rules, Found::sums, Found::summed).await?;
         Ok(Telling { rules, duplicates: passed.duplicates, id_conflicts: passed.conflicts })
     }
 }
@@ -193,7 +210,7 @@ impl Telling<'_> {
     /// As of [`judge`].
     pub async fn over(self, session: &SessionContext, source: &SpanSource) -> Result<Judged, EngineError> {
         let mut rules = self.rules;
-        let rows = run(session, source, &mut rules, Found::rows, |found, got| match got {
+        let rows = run(session, source, &mut rules, Found::rows, |found, mut got| match got.pop() {
             Some(Got::Rows(batches)) => found.judged(&batches),
             _ => Ok(()),
         })
@@ -210,26 +227,27 @@ impl Telling<'_> {
 /// The times that are wanted of any rule.
 fn reads<'a>(
     rules: &[Result<Found<'a>, EngineError>],
-    want: impl Fn(&Found<'a>) -> Option<Want<'a>>,
+    wants: impl Fn(&Found<'a>) -> Vec<Want<'a>>,
 ) -> Vec<TimeRange> {
-    joined(rules.iter().flatten().filter_map(want).flat_map(|want| want.ranges))
+    joined(rules.iter().flatten().flat_map(wants).flat_map(|want| want.ranges))
 }
 
-/// One pass for those rules that want one. Each rule takes what comes of it; none where it wanted nothing.
+/// One pass for those rules that want one. Each rule takes what comes of its wants, in their order.
 async fn run<'a>(
     session: &SessionContext,
     source: &SpanSource,
     rules: &mut [Result<Found<'a>, EngineError>],
-    want: impl Fn(&Found<'a>) -> Option<Want<'a>>,
-    take: impl Fn(&mut Found<'a>, Option<Got>) -> Result<(), EngineError> + Sync,
+    wants: impl Fn(&Found<'a>) -> Vec<Want<'a>>,
+    take: impl Fn(&mut Found<'a>, Vec<Got>) -> Result<(), EngineError> + Sync,
 ) -> Result<Passed, EngineError> {
-    let wants: Vec<Option<Want<'a>>> =
-        rules.iter().map(|found| found.as_ref().ok().and_then(&want)).collect();
+    let wants: Vec<Vec<Want<'a>>> =
+        rules.iter().map(|found| found.as_ref().map(&wants).unwrap_or_default()).collect();
     let wanted: Vec<Want<'a>> = wants.iter().flatten().cloned().collect();
     let mut passed =
         if wanted.is_empty() { Passed::default() } else { pass(session, source, &wanted).await? };
     let mut got = std::mem::take(&mut passed.got).into_iter();
-    let got: Vec<_> = wants.iter().map(|want| want.as_ref().and_then(|_| got.next()).transpose()).collect();
+    let of_rule = |wants: &Vec<Want<'a>>| got.by_ref().take(wants.len()).collect::<Result<Vec<Got>, _>>();
+    let got: Vec<_> = wants.iter().map(of_rule).collect();
     let taken = each(rules.iter_mut().zip(got).collect(), |(rule, got)| {
         let taken = got.and_then(|got| rule.as_mut().map_or(Ok(()), |found| take(found, got)));
         match taken {
@@ -298,11 +316,11 @@ pub async fn series(
     source: &SpanSource,
     stretch: TimeRange,
 ) -> Result<Vec<Point>, EngineError> {
-    let asked = [Asked { plan, stretches: vec![stretch], cell: None, hash: None }];
+    let asked = [Asked::of(plan, vec![stretch])];
     let Telling { rules, .. } = Summing::new(&asked, None).over(session, source).await?;
     let mut points = Vec::new();
     for found in rules {
-        Grid::new(plan, &found?.windows).each(stretch, |group, moment, values| {
+        found?.grid().each(stretch, |group, moment, values| {
             let holds = holds(plan, &values);
             let excess = plan.rule().condition.expr.excess(&|name| exact(&values, name));
             points.push(Point { group: group.clone(), moment, values, holds, excess });
@@ -321,7 +339,7 @@ pub async fn evaluate(
     let stretches: Vec<TimeRange> = moments(plan, source, range).into_iter().collect();
     let nothing_judged = stretches.is_empty();
     let Judged { mut rules, duplicates, id_conflicts } =
-        judge(session, source, &[Asked { plan, stretches, cell: None, hash: None }]).await?;
+        judge(session, source, &[Asked::of(plan, stretches)]).await?;
     let violations = rules.pop().unwrap_or_else(|| Ok(Vec::new()))?;
     Ok(Outcome { violations, duplicates, id_conflicts, nothing_judged })
 }

@@ -106,7 +106,29 @@ impl Evaluator {
         let keeps = |place: &str| inputs.by != By::Now || hides(place);
         state.seen.retain(|place| keeps(place) && hour_of(place).is_some_and(|it| hours.contains(&it)));
         state.seen.extend(seen);
-        Ok(Files { hours, arrived: joined(arrived), all, new, uncounted, older: Vec::new() })
+        let arrived = joined(arrived);
+        let changed = arrived.clone();
+        Ok(Files { hours, arrived, changed, first: None, all, new, uncounted, older: Vec::new() })
+    }
+
+    /// Finds out when the store's first span ended. Windows that it had no spans in may have had nothing: where it turns out
+    /// to begin earlier, they are looked at again.
+    pub(super) async fn begin_of_store(
+        &self,
+        state: &mut State,
+        files: &mut Files,
+        inputs: Inputs<'_>,
+    ) -> Result<(), StoreError> {
+        let listed = self.older.first(inputs).await?;
+        let new = files.new.iter().map(|file| ends_of(file).from).filter(|&from| from > i64::MIN);
+        let first = listed.into_iter().chain(new).min();
+        let before = state.pipeline.first_end;
+        let earlier = first.zip(before).filter(|(first, before)| first < before);
+        let revealed = earlier.map(|(first, before)| TimeRange { from: first, to: before });
+        files.changed = joined(files.arrived.iter().copied().chain(revealed));
+        files.first = first;
+        state.pipeline.first_end = first.or(before);
+        Ok(())
     }
 
     /// Returns the trouble that nothing arrives, where that is so.

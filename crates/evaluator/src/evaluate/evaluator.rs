@@ -8,10 +8,10 @@ use fluo_alerts::template::Renderer;
 use fluo_engine::{SessionContext, session_with_memory};
 use fluo_plan::{RulePlan, missing_can_make_true};
 use fluo_rules::rule::Rule;
-use fluo_time::TimeRange;
 
+use super::files::Files;
 use super::older::OlderFiles;
-use crate::due::Due;
+use crate::due::{Due, Reach};
 use crate::panes::StoredPanes;
 use crate::rule_set::LastLoaded;
 use crate::settings::Settings;
@@ -81,7 +81,7 @@ impl Evaluator {
         state: &State,
         rule: &Rule,
         plan: &RulePlan,
-        arrived: &'a [TimeRange],
+        files: &'a Files,
         holes: &'a Holes,
         eval_time: i64,
     ) -> Due<'a> {
@@ -89,14 +89,14 @@ impl Evaluator {
         Due {
             exact: plan.judging().is_exact(),
             missing_matters: missing_can_make_true(rule),
-            window: rule.window.0,
+            reach: Reach::of(plan),
             step: rule.grid_step().0,
             gap: plan.gap().0,
             eval_time,
             watermark: times.watermark,
             late_from: times.watermark.saturating_sub(self.lateness(Some(rule))),
             alive_to: times.alive_to,
-            arrived,
+            arrived: if plan.calls().is_empty() { &files.arrived } else { &files.changed },
             newest_end: state.pipeline.newest_end,
             holes,
             until: None,

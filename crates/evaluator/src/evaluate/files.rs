@@ -6,8 +6,10 @@ use std::ops::RangeInclusive;
 use fluo_alerts::fingerprint::Fingerprint;
 use fluo_alerts::life_cycle::RuleState;
 use fluo_alerts::notification::{FileRef, Id};
+use fluo_plan::RulePlan;
 use fluo_store::{DataFile, Hour};
 use fluo_time::TimeRange;
+use fluo_time::range::{joined, meet};
 
 use super::evaluator::Evaluator;
 use crate::chain;
@@ -25,6 +27,10 @@ pub(super) struct Files {
     pub(super) uncounted: Vec<DataFile>,
     /// Ends of the spans of new ones.
     pub(super) arrived: Vec<TimeRange>,
+    /// The same, with the times in which the store has turned out to have spans: to functions over earlier windows.
+    pub(super) changed: Vec<TimeRange>,
+    /// The end of the store's first span; none where it has none, or where nobody asks.
+    pub(super) first: Option<i64>,
     /// Those of older partitions that windows reach back to.
     pub(super) older: Vec<DataFile>,
 }
@@ -36,6 +42,14 @@ impl Files {
     }
 }
 
+/// The times, in order, whose spans are summed up of a moment.
+pub(crate) fn windows_at(plan: &RulePlan, moment: i64) -> Vec<TimeRange> {
+    joined(plan.behind().iter().map(|behind| TimeRange {
+        from: moment.saturating_sub(behind.begin).saturating_add(1),
+        to: moment.saturating_sub(behind.end),
+    }))
+}
+
 impl Evaluator {
     /// Puts the files of its window to what is told of an alert that has just fired.
     pub(super) async fn name_files(
@@ -43,6 +57,7 @@ impl Evaluator {
         state: &State,
         of_rule: &mut RuleState,
         fired: &[(Fingerprint, Id)],
+        plan: &RulePlan,
         all: &Files,
     ) {
         let mut etags: BTreeMap<String, String> = BTreeMap::new();
@@ -53,12 +68,9 @@ impl Evaluator {
                 continue;
             };
             let violation = &alert.told.violation;
-            let window = TimeRange {
-                from: violation.starts_at.saturating_sub(violation.window.0).saturating_add(1),
-                to: violation.starts_at,
-            };
+            let windows = windows_at(plan, violation.starts_at);
             let mut files = Vec::new();
-            for file in all.of_windows().filter(|file| ends_of(file).meets(window)) {
+            for file in all.of_windows().filter(|file| meet(&windows, ends_of(file))) {
                 let name = self.data.name(file);
                 if damaged.contains(self.data.name(file.stored()).as_str()) {
                     continue;

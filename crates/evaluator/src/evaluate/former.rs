@@ -67,7 +67,7 @@ impl Evaluator {
         eval_time: i64,
     ) -> Due<'a> {
         let FormerText { known, plan, until, .. } = text;
-        let due = self.due(state, &known.rule, plan, &files.arrived, holes, eval_time);
+        let due = self.due(state, &known.rule, plan, files, holes, eval_time);
         Due { until: Some(*until), ..due }
     }
 
@@ -96,7 +96,7 @@ impl Evaluator {
                     let judged = self.fold(state, asked, observations, files, inputs);
                     records.extend(judged.change.records);
                     former.state = judged.change.state;
-                    self.name_files(state, &mut former.state, &judged.change.fired, files).await;
+                    self.name_files(state, &mut former.state, &judged.change.fired, &text.plan, files).await;
                 }
                 unjudged => {
                     let holes = Holes::of(state);
