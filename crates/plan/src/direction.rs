@@ -11,7 +11,7 @@ use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind};
 use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::matcher::Value;
 use fluo_rules::rule::{Aggregate, AggregateFunction, Condition, Rule};
-use fluo_rules::trace::{Demand, TraceRule};
+use fluo_rules::trace::{Demand, StepCount, TraceRule};
 
 /// At which moments a rule is judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,10 +83,8 @@ pub fn is_final(trace: &TraceRule, demand: Demand<'_>) -> bool {
 
 /// Returns whether more spans of a trace can only make its condition over counts truer.
 fn stays_true(trace: &TraceRule, condition: &Condition) -> bool {
-    let count = |name: &str| {
-        let is_declared = trace.counts.iter().any(|count| count.name == name);
-        is_declared.then(|| Aggregate { name: name.to_owned(), ..Aggregate::implied_count() })
-    };
+    let count =
+        |name: &str| trace.counts.iter().find(|count| count.name == name).map(StepCount::as_aggregate);
     monotone(&count, &condition.expr).is_ok()
 }
 

@@ -1,11 +1,13 @@
 //! What a rule needs of each span, as expressions over the columns of one layout.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use datafusion::logical_expr::utils::split_conjunction_owned;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, ident, lit};
 use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::rule::{Aggregate, AggregateFunction, Rule, Selector, Subject};
+use fluo_rules::trace::Step;
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
 
@@ -26,6 +28,8 @@ pub struct Projection {
     pub inputs: Vec<Input>,
     /// Texts of the keys of which the commonest values are told.
     pub top: Vec<Expr>,
+    /// Of a rule about traces: the selection of the spans that can be each step.
+    pub steps: Vec<Arc<Projection>>,
 }
 
 /// The input of an aggregate from each selected span.
@@ -79,18 +83,35 @@ impl Projection {
             });
             Ok(Input { filter: filter.map(all).unwrap_or_default(), value })
         });
-        // Rows of traces are made of those that a rule selects already.
-        let selector = match &rule.subject {
-            Subject::Spans(selector) => Some(fields.selector(selector)?),
-            Subject::Traces(_) => None,
+        let selected = |selector: &Selector| Ok::<_, PlanError>(all(fields.selector(selector)?));
+        let (selector, steps) = match &rule.subject {
+            Subject::Spans(selector) => (selected(selector)?, Vec::new()),
+            // Rows of traces are made of those that a rule selects already.
+            Subject::Traces(trace) => {
+                let step = |step: &Step| Ok(Arc::new(Self::of_selected(selected(&step.selector)?, layout)));
+                (Vec::new(), trace.steps.iter().map(step).collect::<Result<_, PlanError>>()?)
+            }
         };
         Ok(Self {
-            layout: layout.clone(),
-            selector: selector.map(all).unwrap_or_default(),
+            selector,
             groups: rule.group_by.iter().map(|key| fields.text(&key.field)).collect(),
             inputs: inputs.collect::<Result<_, PlanError>>()?,
             top: rule.top.iter().map(|key| fields.text(&key.field)).collect(),
+            steps,
+            ..Self::of_selected(Vec::new(), layout)
         })
+    }
+
+    /// Of spans of which only matters that they are selected.
+    fn of_selected(selector: Vec<Expr>, layout: &Layout) -> Self {
+        Self {
+            layout: layout.clone(),
+            selector,
+            groups: Vec::new(),
+            inputs: Vec::new(),
+            top: Vec::new(),
+            steps: Vec::new(),
+        }
     }
 
     /// The services of the spans that it selects; `None` where they may be of any.
@@ -106,18 +127,6 @@ impl Projection {
             .flat_map(|Input { filter, value }| filter.iter().chain(value.iter().map(Value::expr)));
         self.selector.iter().chain(&self.groups).chain(inputs).chain(&self.top)
     }
-}
-
-/// What selects the spans of a selector, which need nothing else.
-pub(crate) fn selected(rule: &Rule, selector: &Selector, layout: &Layout) -> Result<Projection, PlanError> {
-    let fields = Fields { layout, conventions: rule.conventions, form: Form::Functions };
-    Ok(Projection {
-        layout: layout.clone(),
-        selector: all(fields.selector(selector)?),
-        groups: Vec::new(),
-        inputs: Vec::new(),
-        top: Vec::new(),
-    })
 }
 
 /// The texts of which a column is one where an expression is true; `None` where it may be any.

@@ -12,12 +12,12 @@ use fluo_time::Nanos;
 
 use crate::direction::Judging;
 use crate::error::PlanError;
-use crate::project::{Input, Projection, selected};
+use crate::project::{Input, Projection};
 
 /// Layouts of which a rule's projection is kept.
 const MOST_LAYOUTS: usize = 4;
 
-/// How far from a moment spans ended that decide at it, in nanoseconds.
+/// The distances from a moment at which spans ended that decide at it, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reach {
     /// Before it; a span that ended so long before it is too old by one nanosecond.
@@ -138,13 +138,7 @@ impl RulePlan {
         lines.join("\n")
     }
 
-    /// Returns what selects the spans of each step of a rule about traces in files of this layout.
-    pub fn steps(&self, layout: &Layout) -> Result<Vec<Projection>, PlanError> {
-        let steps = self.rule.trace().map_or(&[][..], |trace| &trace.steps);
-        steps.iter().map(|step| selected(&self.rule, &step.selector, layout)).collect()
-    }
-
-    /// How far from a moment spans ended that decide at it.
+    /// Returns the distances from a moment at which spans ended that decide at it.
     pub fn reach(&self) -> Reach {
         let of_trace = self.rule.trace().map_or(0, |trace| trace.max_duration.0);
         Reach {

@@ -9,6 +9,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampNanosecondType;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::logical_expr::Expr;
 use datafusion::prelude::SessionContext;
 use fluo_plan::{Projection, RulePlan};
 use fluo_spans::layout::Layout;
@@ -31,26 +32,23 @@ pub(super) struct Steps {
     /// Of each, a rule and the place among its own steps.
     of: Vec<(usize, usize)>,
     /// By rule: the places of its steps.
-    pub(super) places: Vec<Vec<usize>>,
+    places: Vec<Vec<usize>>,
 }
 
 impl Steps {
     /// Of rules; two that select the same spans are one.
     pub(super) fn of(plans: &[&RulePlan]) -> Result<Self, EngineError> {
-        let layout = Layout::builtin();
-        let mut known: Vec<Projection> = Vec::new();
+        let mut known: HashMap<Vec<Expr>, usize> = HashMap::new();
         let (mut of, mut places) = (Vec::new(), Vec::new());
         for (rule, plan) in plans.iter().enumerate() {
-            let mut of_rule = Vec::new();
-            for (step, projection) in plan.steps(&layout)?.into_iter().enumerate() {
-                let place = known.iter().position(|known| known.selector == projection.selector);
-                of_rule.push(place.unwrap_or_else(|| {
-                    known.push(projection);
+            let projection = plan.projection(&Layout::builtin())?;
+            let place = |(step, selected): (usize, &Arc<Projection>)| {
+                *known.entry(selected.selector.clone()).or_insert_with(|| {
                     of.push((rule, step));
-                    known.len() - 1
-                }));
-            }
-            places.push(of_rule);
+                    of.len() - 1
+                })
+            };
+            places.push(projection.steps.iter().enumerate().map(place).collect());
         }
         Ok(Self { of, places })
     }
@@ -60,10 +58,10 @@ impl Steps {
         self.of.len().div_ceil(64).max(1)
     }
 
-    fn projections(&self, plans: &[&RulePlan], layout: &Layout) -> Result<Vec<Projection>, EngineError> {
-        let by_rule: Vec<Vec<Projection>> =
-            plans.iter().map(|plan| plan.steps(layout)).collect::<Result<_, _>>()?;
-        Ok(self.of.iter().map(|(rule, step)| by_rule[*rule][*step].clone()).collect())
+    fn projections(&self, plans: &[&RulePlan], layout: &Layout) -> Result<Vec<Arc<Projection>>, EngineError> {
+        let by_rule: Vec<Arc<Projection>> =
+            plans.iter().map(|plan| plan.projection(layout)).collect::<Result<_, _>>()?;
+        Ok(self.of.iter().map(|(rule, step)| Arc::clone(&by_rule[*rule].steps[*step])).collect())
     }
 
     /// The steps of a rule that a span can be, of the bits of all.
@@ -89,7 +87,7 @@ pub(super) struct Row {
 pub(super) struct Part {
     rows: Vec<Row>,
     bits: Vec<u64>,
-    /// Where every trace matters: the ends of the first and the last span of each.
+    /// The ends of the first and the last span of each trace, if every trace matters.
     pub(super) traces: HashMap<[u8; 16], (i64, i64)>,
     words: usize,
 }
@@ -193,7 +191,8 @@ pub(super) async fn matched(
     for part in source.parts() {
         let projections = steps.projections(plans, &part.layout)?;
         let more = [columns::TRACE_ID, columns::SPAN_ID, columns::START_TIME];
-        let program = Arc::new(Program::of(session, &part.layout, projections.iter(), &more)?);
+        let program =
+            Arc::new(Program::of(session, &part.layout, projections.iter().map(AsRef::as_ref), &more)?);
         for mut batches in part.scan(session, &program.columns, &sought)? {
             let pool = Arc::clone(&session.runtime_env().memory_pool);
             let mut thread = Thread {

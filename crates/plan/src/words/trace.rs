@@ -5,7 +5,7 @@ use fluo_rules::trace::words::{demand, step};
 
 use crate::direction::is_final;
 
-/// What is an occasion, what is demanded, and when it is judged.
+/// The occasion, the demands, and the time of judgement, a line each.
 pub(super) fn lines(trace: &TraceRule) -> Vec<String> {
     let mut lines = vec![match trace.when {
         Some(when) => format!("Occasion  every span with {}", step(trace, when)),
