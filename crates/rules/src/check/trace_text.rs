@@ -21,11 +21,11 @@ pub(super) fn is_about_traces(text: &str) -> bool {
     let first = bare.trim_start();
     let sections = ["when", "always", "never"];
     let opens = |word: &str| first.strip_prefix(word).is_some_and(|rest| rest.trim_start().starts_with('{'));
-    HAS.iter().chain(&COUNT).any(|call| bare.contains(call)) || sections.iter().any(|word| opens(word))
+    [HAS, COUNT].iter().any(|call| bare.contains(call)) || sections.iter().any(|word| opens(word))
 }
 
-const HAS: [&str; 1] = ["trace.has"];
-const COUNT: [&str; 1] = ["trace.count"];
+const HAS: &str = "trace.has";
+const COUNT: &str = "trace.count";
 
 /// The rule that a condition is. Mistakes are told where they stand in `entry`.
 pub(super) fn rule(report: &mut Report, entry: &Entry, text: &str, timing: Timing) -> Option<TraceRule> {
@@ -379,9 +379,9 @@ fn calls(text: &str, at: &Range<usize>, known: &[Aggregate], bare: bool) -> Resu
             let asks_more = rest[length..].trim_start().starts_with('(');
             let word = rest[..length].strip_suffix(".where").filter(|_| asks_more).unwrap_or(&rest[..length]);
             let length = word.len();
-            let presence = if HAS.contains(&word) {
+            let presence = if word == HAS {
                 true
-            } else if COUNT.contains(&word) {
+            } else if word == COUNT {
                 false
             } else if bare && !matches!(word, "and" | "or" | "not" | "in" | "true" | "false") {
                 let call = chained(&blanked, at, from, from + length, true, word.to_owned())?;
@@ -427,7 +427,7 @@ fn argument(text: &str, at: &Range<usize>, start: usize, open: usize) -> Result<
     name.map(|name| (name, inner.end + 1)).ok_or_else(|| wrong(inner))
 }
 
-/// What stands in the parenthesis that opens, after white space, at `open`.
+/// Returns the inside of the parenthesis that opens, after white space, at `open`.
 fn parenthesis(text: &str, at: &Range<usize>, open: usize) -> Option<Range<usize>> {
     let rest = &text[open..at.end];
     let first = open + (rest.len() - rest.trim_start().len());
@@ -460,7 +460,7 @@ fn chained(
     is_presence: bool,
     name: String,
 ) -> Result<Call, Problem> {
-    let word = if is_presence { HAS[0] } else { COUNT[0] };
+    let word = if is_presence { HAS } else { COUNT };
     let mut shown = format!("{word}({name})");
     let of_name = Selector::Match(
         Field::Intrinsic(Intrinsic::Name),
@@ -523,4 +523,24 @@ fn blank(text: &str, quoted_too: bool) -> String {
         }
     }
     blanked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_about_traces_are_recognised() {
+        for (text, is_one) in [
+            ("trace.has(payment.charge_card) and not trace.has(x)", true),
+            ("5 < trace.count(x)", true),
+            ("when { trace_has_no_such } always { x }", true),
+            ("  when{a}", true),
+            ("count > 5", false),
+            ("whenever > 5", false),
+            ("a = \"trace.has(\"", false),
+        ] {
+            assert_eq!(is_about_traces(text), is_one, "{text}");
+        }
+    }
 }
