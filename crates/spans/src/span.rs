@@ -51,6 +51,31 @@ pub struct Span {
 const TEXT_COST: usize = 16;
 
 impl Span {
+    /// Returns a span that has ids and nothing else.
+    pub fn bare(trace_id: [u8; 16], span_id: [u8; 8]) -> Self {
+        Self {
+            trace_id,
+            span_id,
+            parent_span_id: None,
+            trace_state: String::new(),
+            flags: 0,
+            name: String::new(),
+            kind: Kind::default(),
+            status: Status::default(),
+            status_message: String::new(),
+            start_ns: 0,
+            end_ns: 0,
+            attributes: Attributes::default(),
+            resource: Arc::default(),
+            scope: Arc::default(),
+            events: Vec::new(),
+            links: Vec::new(),
+            dropped_attributes: 0,
+            dropped_events: 0,
+            dropped_links: 0,
+        }
+    }
+
     /// About how many bytes of memory it takes, without its resource and scope, which spans share.
     pub fn cost(&self) -> usize {
         let events = self

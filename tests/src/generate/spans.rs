@@ -53,19 +53,19 @@ pub fn universe() -> impl Strategy<Value = Vec<Span>> {
         .prop_shuffle()
 }
 
-/// How a span is repeated.
+/// A span, repeated.
 #[derive(Debug, Clone)]
-enum Copy {
+pub(super) enum Copy {
     /// As it is: the same span.
     Unchanged,
     /// With the other's contents: the same span still, in conflict.
     Conflicting(Box<Span>),
-    /// A nanosecond later, with the same ids: another span.
-    Later,
+    /// So many nanoseconds later, with the same ids: another span.
+    Later(i64),
 }
 
 impl Copy {
-    fn of(self, original: &Span) -> Span {
+    pub(super) fn of(self, original: &Span) -> Span {
         match self {
             Self::Unchanged => original.clone(),
             Self::Conflicting(other) => {
@@ -78,7 +78,7 @@ impl Copy {
                     ..*other
                 }
             }
-            Self::Later => moved_to(original.clone(), original.end_ns + 1),
+            Self::Later(by) => moved_to(original.clone(), original.end_ns + by),
         }
     }
 }
@@ -87,7 +87,7 @@ fn copy() -> impl Strategy<Value = Copy> {
     prop_oneof![
         2 => Just(Copy::Unchanged),
         2 => span().prop_map(|span| Copy::Conflicting(Box::new(span))),
-        1 => Just(Copy::Later),
+        1 => Just(Copy::Later(1)),
     ]
 }
 

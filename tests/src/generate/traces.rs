@@ -11,7 +11,7 @@ use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, prop_oneof};
 use proptest::sample::select;
 
-use super::spans::{BASE_NS, RASTER_NS, span};
+use super::spans::{BASE_NS, Copy, RASTER_NS, span};
 use crate::reference::Range;
 
 use super::Case;
@@ -51,7 +51,11 @@ pub fn universe() -> impl Strategy<Value = Vec<Span>> {
         .prop_map(|(mut spans, copies)| {
             let copied: Vec<Span> = copies
                 .into_iter()
-                .filter_map(|(at, copy)| spans.get(at).map(|original| copy.of(original)))
+                .filter_map(|(at, copy)| {
+                    spans
+                        .get(at)
+                        .map(|original| placed(copy.of(original), original.trace_id[0], original.span_id[0]))
+                })
                 .collect();
             spans.extend(copied);
             spans
@@ -111,35 +115,10 @@ fn placed(span: Span, trace: u8, id: u8) -> Span {
     Span { trace_id: [trace; 16], span_id: [id; 8], links: links.collect(), ..span }
 }
 
-/// How a span is stored once more.
-#[derive(Debug, Clone)]
-enum Copy {
-    /// As it is.
-    Unchanged,
-    /// With other contents, another start and another parent: the same span still, in conflict.
-    Conflicting(Box<Span>),
-    /// With the same ids and another end: another span.
-    Later,
-}
-
-impl Copy {
-    fn of(self, original: &Span) -> Span {
-        match self {
-            Self::Unchanged => original.clone(),
-            Self::Conflicting(other) => {
-                let other = placed(*other, original.trace_id[0], original.span_id[0]);
-                let duration = other.end_ns - other.start_ns;
-                Span { start_ns: original.end_ns - duration, end_ns: original.end_ns, ..other }
-            }
-            Self::Later => Span { end_ns: original.end_ns + RASTER_NS, ..original.clone() },
-        }
-    }
-}
-
 fn copy() -> impl Strategy<Value = Copy> {
     prop_oneof![
         1 => Just(Copy::Unchanged),
         2 => member(0).prop_map(|span| Copy::Conflicting(Box::new(span))),
-        1 => Just(Copy::Later),
+        1 => Just(Copy::Later(RASTER_NS)),
     ]
 }

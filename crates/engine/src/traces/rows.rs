@@ -10,7 +10,7 @@ use fluo_plan::project::is_duration;
 use fluo_rules::rule::{AggregateFunction, Conventions};
 use fluo_spans::identity::SpanKey;
 use fluo_spans::semconv;
-use fluo_spans::span::{Attributes, Kind, Resource, Span, Status};
+use fluo_spans::span::{Attributes, Resource, Span};
 
 /// Returns whether the rows of a rule need fields beside ids and own.
 pub(super) fn needs_fields(plan: &RulePlan) -> bool {
@@ -25,12 +25,12 @@ pub(super) fn needs_fields(plan: &RulePlan) -> bool {
     !(is_bare && rule.group_by.is_empty() && rule.top.is_empty())
 }
 
-/// What a row has of its own.
+/// The fields of a row that are not those of its span.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Own {
     /// The moment of the violation.
     pub(super) at: i64,
-    /// How long the trace lasts, in nanoseconds.
+    /// Duration of the trace, in nanoseconds.
     pub(super) duration: i64,
     /// The parent of the span whose fields the row has.
     pub(super) parent: Option<[u8; 8]>,
@@ -38,37 +38,16 @@ pub(super) struct Own {
 
 /// A row without fields.
 pub(super) fn bare((trace_id, span_id, _): SpanKey, own: Own) -> Span {
-    Span {
-        trace_id,
-        span_id,
-        parent_span_id: own.parent,
-        trace_state: String::new(),
-        flags: 0,
-        name: String::new(),
-        kind: Kind::Unspecified,
-        status: Status::Unset,
-        status_message: String::new(),
-        start_ns: own.at.saturating_sub(own.duration),
-        end_ns: own.at,
-        attributes: Attributes::default(),
-        resource: Arc::default(),
-        scope: Arc::default(),
-        events: Vec::new(),
-        links: Vec::new(),
-        dropped_attributes: 0,
-        dropped_events: 0,
-        dropped_links: 0,
-    }
+    with_own(Span::bare(trace_id, span_id), own)
+}
+
+fn with_own(span: Span, own: Own) -> Span {
+    Span { parent_span_id: own.parent, start_ns: own.at.saturating_sub(own.duration), end_ns: own.at, ..span }
 }
 
 /// A row with the fields of a span, and those of the root that it does not have.
 pub(super) fn with_fields(subject: &Span, root: Option<&Span>, own: Own, conventions: Conventions) -> Span {
-    let mut row = Span {
-        start_ns: own.at.saturating_sub(own.duration),
-        end_ns: own.at,
-        parent_span_id: own.parent,
-        ..subject.clone()
-    };
+    let mut row = with_own(subject.clone(), own);
     let Some(root) = root else { return row };
     let known = |key: &str| {
         let has = |key: &str| {

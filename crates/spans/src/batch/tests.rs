@@ -84,25 +84,11 @@ fn layouts() -> impl Strategy<Value = Layout> {
 
 fn minimal() -> Span {
     Span {
-        trace_id: [1; 16],
-        span_id: [2; 8],
-        parent_span_id: None,
-        trace_state: String::new(),
-        flags: 0,
         name: "GET /".to_owned(),
         kind: Kind::Server,
-        status: Status::Unset,
-        status_message: String::new(),
         start_ns: 1_000,
         end_ns: 3_000,
-        attributes: Attributes::default(),
-        resource: Arc::default(),
-        scope: Arc::default(),
-        events: Vec::new(),
-        links: Vec::new(),
-        dropped_attributes: 0,
-        dropped_events: 0,
-        dropped_links: 0,
+        ..Span::bare([1; 16], [2; 8])
     }
 }
 

@@ -50,7 +50,7 @@ fn more_than(name: &str, bound: i64) -> Expr {
     compare(Comparison::Gt, name, literal(Value::Number(Number::Int(bound))))
 }
 
-/// What a rule demands, its steps not numbered yet.
+/// A rule's demands, their steps not numbered yet.
 #[derive(Debug, Clone)]
 struct Drafts {
     when: Option<Step>,
