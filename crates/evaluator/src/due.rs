@@ -22,10 +22,10 @@ pub(crate) struct Due<'a> {
     pub(crate) exact: bool,
     /// Spans that are missing can make it true.
     pub(crate) missing_matters: bool,
-    /// How far from a moment spans ended that decide at it.
+    /// The distances from a moment at which spans ended that decide at it.
     pub(crate) reach: Reach,
-    /// How far below the last moment that was judged each evaluation judges again: a trace is told some time after its
-    /// last span ended.
+    /// Each evaluation judges so far below the last judged moment again: a trace is told some time after its last span
+    /// ended.
     pub(crate) again: i64,
     /// Grid step.
     pub(crate) step: i64,

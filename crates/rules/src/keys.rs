@@ -11,11 +11,11 @@ mod silence;
 mod test_file;
 mod trace;
 
-use key::{MANY, key};
+use key::key;
 
 pub(crate) use config::sink_table;
 pub(crate) use key::{
-    CONVENTIONS, EVENTS, KINDS, Key, MANY_SPANS, MAX_EVIDENCE, PIPELINES, SEVERITIES, STATES, STATUSES,
+    CONVENTIONS, EVENTS, KINDS, Key, MANY, MANY_SPANS, MAX_EVIDENCE, PIPELINES, SEVERITIES, STATES, STATUSES,
     Shape, SinkType, Table,
 };
 pub(crate) use trace::is_of_step;

@@ -33,7 +33,7 @@ pub struct Rule {
     pub annotations: BTreeMap<String, String>,
     /// Whether attribute names match their renamed predecessors and successors.
     pub conventions: Conventions,
-    /// What the rule is about.
+    /// The spans or traces that the rule is about.
     pub subject: Subject,
     /// Length of the window `(t − window, t]`; at least 1 ns.
     pub window: Nanos,
@@ -89,7 +89,7 @@ impl Rule {
         self.every.unwrap_or(Nanos(self.window.0.min(Nanos::MINUTE.0)))
     }
 
-    /// What the rule demands of traces, if it is about traces.
+    /// Returns the demands on traces of a rule about traces.
     pub fn trace(&self) -> Option<&TraceRule> {
         match &self.subject {
             Subject::Spans(_) => None,
@@ -218,7 +218,7 @@ impl EvidenceKeys {
     ];
 }
 
-/// What a rule is about: the rows of which its windows are made.
+/// The subject of a rule: the rows of which its windows are made.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Subject {
     /// Spans: these.

@@ -6,9 +6,9 @@ pub mod words;
 
 use fluo_time::Nanos;
 
-use crate::rule::{Condition, Selector};
+use crate::rule::{Aggregate, Condition, Selector};
 
-/// How long a trace must be quiet before it is judged, where the rule does not say.
+/// A trace must be quiet for this long before it is judged, if the rule does not say.
 pub const SETTLE: Nanos = Nanos(30 * Nanos::SECOND.0);
 
 /// The longest time from a trace's first span to its last, where the rule does not say.
@@ -20,7 +20,7 @@ pub const MAX_STEPS: usize = 64;
 /// The name of the aggregate that a rule about traces has where it declares none.
 pub const TRACES: &str = "traces";
 
-/// What each trace must do. At least one of `always`, `never`, `sequence` and `condition` says something.
+/// The demands on each trace. At least one of `always`, `never`, `sequence` and `condition` says something.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TraceRule {
     /// All steps, in the order of the file; at most [`MAX_STEPS`].
@@ -29,17 +29,17 @@ pub struct TraceRule {
     pub when: Option<usize>,
     /// The steps that must be there.
     pub always: Vec<usize>,
-    /// What must not be there.
+    /// Steps and sequences that must not be there.
     pub never: Vec<Forbidden>,
-    /// What must occur in order.
+    /// Steps that must occur in order.
     pub sequence: Option<Sequence>,
     /// Numbers of spans, by name.
     pub counts: Vec<StepCount>,
     /// A condition over `counts`: a trace violates the rule where it holds.
     pub condition: Option<Condition>,
-    /// How long a trace must be quiet before it is judged.
+    /// A trace must be quiet for this long before it is judged.
     pub settle: Nanos,
-    /// How far spans of a trace lie apart at most: spans that ended earlier before the last are not looked at. A trace
+    /// Spans of a trace lie apart by this at most: others are not looked at. A trace
     /// without a span that has no parent is judged this long after its first span started.
     pub max_duration: Nanos,
 }
@@ -51,11 +51,11 @@ pub struct Step {
     pub name: Option<String>,
     /// Which spans.
     pub selector: Selector,
-    /// How they are related to spans of other steps.
+    /// Their relations to spans of other steps.
     pub ties: Vec<Tie>,
     /// So many different spans, one at least.
     pub at_least: u32,
-    /// How long after its occasion ended it must start at the latest.
+    /// It must start at most this long after its occasion ended.
     pub within: Option<Nanos>,
 }
 
@@ -68,7 +68,7 @@ pub struct Tie {
     pub to: usize,
 }
 
-/// How a span is related to another of its trace.
+/// A relation of a span to another of its trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TieKind {
     /// The other is its parent.
@@ -96,7 +96,7 @@ impl TieKind {
     }
 }
 
-/// What must not be in a trace.
+/// A step or a sequence that must not be in a trace.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Forbidden {
     /// A step.
@@ -110,7 +110,7 @@ pub enum Forbidden {
 pub struct Sequence {
     /// Their places, two at least. The place of `when` stands for the occasion itself.
     pub steps: Vec<usize>,
-    /// How long from the first step's start to the last one's end at most.
+    /// Longest time from the first step's start to the last one's end.
     pub within: Option<Nanos>,
     /// A step may start once the one before has started, and not only once it has ended.
     pub overlap: bool,
@@ -123,6 +123,13 @@ pub struct StepCount {
     pub name: String,
     /// The place of the step.
     pub of: usize,
+}
+
+impl StepCount {
+    /// Returns it as a condition sees it: a number that more spans make larger.
+    pub fn as_aggregate(&self) -> Aggregate {
+        Aggregate { name: self.name.clone(), ..Aggregate::implied_count() }
+    }
 }
 
 impl TraceRule {
@@ -176,7 +183,7 @@ impl TraceRule {
     }
 }
 
-/// What a trace must do, or must not.
+/// One thing that a trace must do, or must not.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Demand<'a> {
     /// This step is there.

@@ -36,7 +36,7 @@ pub(super) struct Row {
     evidence: Vec<SpanKey>,
 }
 
-/// What all of these functions need to know of a rule.
+/// A rule, as all of these functions need to know it.
 #[derive(Clone, Copy)]
 pub(super) struct About<'a> {
     rule: &'a Rule,

@@ -48,7 +48,7 @@ pub struct Facts<'a> {
     pub damaged: &'a [TimeRange],
     /// The moments whose windows reach there: nothing that was found at them is disproved.
     pub holed: &'a [TimeRange],
-    /// How long after it a violation may be found and not be late: a trace is judged some time after its end.
+    /// The time after a violation in which it may be found and not be late: a trace is judged some time after its end.
     pub patience: i64,
     /// Renders the texts for people.
     pub renderer: &'a Renderer,

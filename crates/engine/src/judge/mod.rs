@@ -62,11 +62,11 @@ pub struct Asked<'a> {
     pub cell: Option<i64>,
     /// The hash of what decides the rule, under which its panes are known; without one none is.
     pub hash: Option<&'a str>,
-    /// What is known of traces.
+    /// The spans of traces that are known.
     pub as_of: AsOf,
 }
 
-/// What is known of the spans of traces.
+/// The spans of traces that are known, by their ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AsOf {
     /// All that ended up to here have arrived.

@@ -18,7 +18,7 @@ pub(super) struct Slot {
     pub(super) number: u32,
 }
 
-/// How the steps follow each other.
+/// The order in which the steps follow each other.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Order {
     /// From the first step's start to the last one's end at most.
@@ -30,7 +30,7 @@ pub(super) struct Order {
 /// A question whether a span may stand in a slot: the slot, the span, and the spans that stand in the slots before.
 type FitsOne<'a> = dyn Fn(usize, usize, &[Vec<usize>]) -> bool + 'a;
 
-/// How slots depend on each other.
+/// The ways in which slots depend on each other.
 #[derive(Clone, Copy)]
 pub(super) struct Fits<'a> {
     /// Returns whether a span may stand in a slot, beside the spans that stand in the slots before.
@@ -86,15 +86,15 @@ struct Search<'a> {
     latest: i64,
 }
 
-/// How far a search has come in a slot.
+/// The place that a search has come to.
 #[derive(Clone, Copy)]
 struct Place {
     slot: usize,
-    /// How many spans stand in it.
+    /// The number of spans that stand in it.
     filled: u32,
     /// No span of it starts before this.
     bound: i64,
-    /// What no span of the next slot starts before.
+    /// No span of the next slot starts before this.
     next: i64,
     /// Place among the ranked candidates of the first that may still be taken.
     from: usize,

@@ -8,7 +8,7 @@
 //! rows      a violation looks like a span, with the fields of the occasion: windows, groups and values as of spans
 //! ```
 //!
-//! What is found depends on the spans alone, not on when they arrived: a trace that breaks a rule is told at the end of
+//! The result depends on the spans alone, not on when they arrived: a trace that breaks a rule is told at the end of
 //! its last span before it was first quiet, whatever is known of it by now.
 
 mod chain;
@@ -19,6 +19,7 @@ mod verdict;
 mod whole;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
 use fluo_plan::RulePlan;
@@ -60,7 +61,7 @@ struct Question<'a> {
     reads: Vec<TimeRange>,
 }
 
-/// What was found of the rules about traces, by the places of all rules; none of a rule about spans.
+/// The violations of rules about traces, by the places of all rules; none of a rule about spans.
 pub type Traced = Vec<Option<Result<Vec<Observed>, EngineError>>>;
 
 /// Traces that may break rules, with the places of these.
@@ -107,9 +108,9 @@ impl<'a> Tracing<'a> {
             Ok(found) => found,
             // They share their memory: what is too much for one is too much for all.
             Err(EngineError::Memory(error)) => {
-                let error = std::sync::Arc::new(EngineError::Memory(error));
+                let error = Arc::new(EngineError::Memory(error));
                 for question in &self.questions {
-                    traced[question.place] = Some(Err(EngineError::Pass(error.clone())));
+                    traced[question.place] = Some(Err(EngineError::Pass(Arc::clone(&error))));
                 }
                 return Ok(traced);
             }
@@ -280,7 +281,7 @@ impl Question<'_> {
         needs_more || !matches!(verdict::breaks(self.rule, spans), Ok(false))
     }
 
-    /// What is told of the rule's violations: they are judged as spans are.
+    /// Judges the rule's violations as spans are judged, and returns what is told of them.
     async fn told(
         &self,
         session: &SessionContext,
@@ -331,16 +332,11 @@ impl Question<'_> {
 
     /// The spans that show some violations, given by their rows.
     fn evidence(&self, rows: &[SpanKey], by_row: &HashMap<SpanKey, &Violation>) -> Vec<SpanKey> {
-        let mut shown: Vec<SpanKey> = Vec::new();
-        for violation in rows.iter().filter_map(|row| by_row.get(row)) {
-            for span in violation.broken.evidence.iter().map(|span| violation.spans[span]) {
-                if !shown.contains(&span) {
-                    shown.push(span);
-                }
-            }
-        }
-        shown.truncate(self.asked.plan.rule().evidence_limit as usize);
-        shown
+        let violations = rows.iter().filter_map(|row| by_row.get(row));
+        let spans = violations
+            .flat_map(|violation| violation.broken.evidence.iter().map(|span| violation.spans[span]));
+        let mut seen = HashSet::new();
+        spans.filter(|span| seen.insert(*span)).take(self.asked.plan.rule().evidence_limit as usize).collect()
     }
 
     /// Adds what the first trace of a violation breaks, and the counts of the first ones to its values.

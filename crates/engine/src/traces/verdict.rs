@@ -26,13 +26,13 @@ pub(super) struct Broken {
     pub(super) root: Option<usize>,
     /// The parent of the span whose fields the violation has.
     pub(super) parent: Option<[u8; 8]>,
-    /// How long the trace lasts, in nanoseconds.
+    /// Duration of the trace, in nanoseconds.
     pub(super) duration: i64,
     /// The spans of steps, found and broken, by start.
     pub(super) evidence: Vec<usize>,
 }
 
-/// How much of traces is known.
+/// The part of traces that is known.
 #[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
     /// All spans that ended up to then are there.
@@ -195,7 +195,7 @@ fn offset(spans: &[Light], part: &[Light]) -> usize {
     part.first().map_or(0, |first| spans.partition_point(|span| (span.end, span.id) < (first.end, first.id)))
 }
 
-/// What was found of some spans.
+/// The outcome of a look at some spans.
 struct Looked<'a> {
     rule: &'a TraceRule,
     spans: &'a [Light],
@@ -276,7 +276,7 @@ fn look<'a>(rule: &'a TraceRule, spans: &'a [Light], moment: i64) -> Result<Look
     }
     occasions.sort_by_key(|at| (spans[*at].start, spans[*at].end, spans[*at].id));
     looked.occasion = occasions.first().copied();
-    // What is not about the occasion itself is the same for each.
+    // A demand that is not about the occasion itself is the same for each.
     let own: Vec<bool> = rule.demands().map(|demand| depends(rule, demand, when)).collect();
     for (number, occasion) in occasions.into_iter().enumerate() {
         if number > 0 && own.iter().zip(&looked.broken).all(|(own, broken)| !own || *broken) {

@@ -216,7 +216,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// What is summed up where the rule does not say.
+    /// The aggregation of a rule that does not say.
     fn usual_aggregation(&self) -> Aggregation {
         match self {
             Self::Traces(_) => Aggregation::of_traces(),
@@ -232,7 +232,7 @@ impl Kind {
         }
     }
 
-    /// What the rule is about, and its condition. One over counts is that of its traces.
+    /// Returns the rule's subject and its condition. A condition over counts is that of its traces.
     fn subject(
         self,
         report: &mut Report,
@@ -308,8 +308,8 @@ fn rule_kind(report: &mut Report, node: &Node) -> Kind {
         let text = shape::text(report, entry).unwrap_or_default();
         let rule = trace_text::rule(report, entry, &text, timing);
         let counts = rule.as_ref().map_or(&[][..], |rule| &rule.counts);
-        let named = |count: &StepCount| Aggregate { name: count.name.clone(), ..Aggregate::implied_count() };
-        return Kind::Traces(Box::new(trace::Read { counts: counts.iter().map(named).collect(), rule }));
+        let counts = counts.iter().map(StepCount::as_aggregate).collect();
+        return Kind::Traces(Box::new(trace::Read { rule, counts }));
     }
     if kinds.is_empty() {
         missing(report, node, "span", "the rule has no `span` and no `trace`");

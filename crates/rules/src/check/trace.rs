@@ -11,19 +11,19 @@ use super::report::Report;
 use super::{expression, selector, shape, trace_text};
 use crate::diagnostic::Code;
 use crate::expr::nearest::nearest;
-use crate::keys::{Table, is_of_step};
+use crate::keys::{MANY, Table, is_of_step};
 use crate::rule::Aggregate;
 use crate::trace::{Forbidden, MAX_STEPS, Sequence, Step, StepCount, Tie, TieKind, TraceRule};
 use crate::yaml::{Entry, Node, Yaml};
 
-/// When a trace is judged, as the rule says.
+/// The times that decide when a trace is judged, as the rule says.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timing {
     pub(super) settle: Nanos,
     pub(super) max_duration: Nanos,
 }
 
-/// What was read of `trace:`, before its condition.
+/// A rule about traces, read.
 #[derive(Debug)]
 pub(super) struct Read {
     /// The rule; none where something of it could not be read.
@@ -32,7 +32,7 @@ pub(super) struct Read {
     pub(super) counts: Vec<Aggregate>,
 }
 
-/// The value of `trace:`. Where the rule has its condition over counts at its own level, `outside`, it is read there.
+/// The value of `trace:`.
 pub(super) fn trace(report: &mut Report, entry: &Entry, timing: Timing) -> Read {
     let errors = report.errors();
     let Some(entries) = shape::map(report, entry, "a mapping of `when`, `always`, `never`, `sequence`")
@@ -45,8 +45,8 @@ pub(super) fn trace(report: &mut Report, entry: &Entry, timing: Timing) -> Read 
     let when = part("when").and_then(|part| reader.step(&part.value, "`when`", false));
     let always = reader.list(part("always"), |reader, item| reader.step(item, "a step of `always`", true));
     let never = reader.list(part("never"), Reader::forbidden);
-    let sequence = part("sequence")
-        .map(|part| reader.sequence(part, entry.value.get("within"), part_of(entry, "overlap")));
+    let sequence =
+        part("sequence").map(|sequence| reader.sequence(sequence, part("within"), part("overlap")));
     let counts = reader.counts(part("count"));
     let within = match part("sequence") {
         None => part("within").and_then(|part| shape::positive_duration(reader.report, part)),
@@ -67,7 +67,7 @@ pub(super) fn trace(report: &mut Report, entry: &Entry, timing: Timing) -> Read 
         step.within = step.within.or(within);
     }
     let Reader { names, ties, mut steps, report } = reader;
-    let names = unique(report, names);
+    check_unique(report, &names);
     tie(report, &mut steps, &names, ties);
     let never: Vec<Option<Forbidden>> = never
         .into_iter()
@@ -77,11 +77,7 @@ pub(super) fn trace(report: &mut Report, entry: &Entry, timing: Timing) -> Read 
         })
         .collect();
     let sequence = sequence.map(|sequence| sequence?.resolved(report, &names));
-    let named = counts
-        .iter()
-        .flatten()
-        .map(|count| Aggregate { name: count.name.clone(), ..Aggregate::implied_count() });
-    let counted: Vec<Aggregate> = named.collect();
+    let counted: Vec<Aggregate> = counts.iter().flatten().map(StepCount::as_aggregate).collect();
     if steps.len() > MAX_STEPS {
         let message = format!("{} steps: a rule has at most {MAX_STEPS}", steps.len());
         report.add(Code::BadNumber, entry.key_at.clone(), message);
@@ -95,9 +91,8 @@ pub(super) fn trace(report: &mut Report, entry: &Entry, timing: Timing) -> Read 
                 .hint("say how many there must be in `always`, or with `count`");
         }
     }
-    let spread = |steps: &[ReadStep]| steps.iter().map(|read| read.step.clone()).collect();
     let mut read = TraceRule {
-        steps: spread(&steps),
+        steps: steps.iter().map(|read| read.step.clone()).collect(),
         when,
         always: always.iter().flatten().copied().collect(),
         never: never.into_iter().flatten().collect(),
@@ -117,10 +112,6 @@ pub(super) fn trace(report: &mut Report, entry: &Entry, timing: Timing) -> Read 
         doubts(report, &read, &steps);
     }
     Read { rule: (report.errors() == errors).then_some(read), counts: counted }
-}
-
-fn part_of<'a>(entry: &'a Entry, key: &str) -> Option<&'a Entry> {
-    entry.value.get(key)
 }
 
 /// A step, and where it stands.
@@ -143,7 +134,7 @@ struct Named {
     at: Range<usize>,
 }
 
-/// What must not be there, its names not looked up yet.
+/// An item of `never`, its names not looked up yet.
 enum Unresolved {
     Step(usize),
     Sequence(UnresolvedSequence),
@@ -224,7 +215,7 @@ impl Reader<'_> {
                     }
                 }
                 "at_least" => {
-                    step.at_least = shape::integer(self.report, entry, 1, 1_000_000).unwrap_or(1);
+                    step.at_least = shape::integer(self.report, entry, 1, MANY).unwrap_or(1);
                 }
                 "within" if may_be_late => step.within = shape::positive_duration(self.report, entry),
                 "within" => {
@@ -358,8 +349,8 @@ fn named(report: &mut Report, names: &[Named], name: &str, at: Range<usize>) -> 
     found
 }
 
-/// The names, each of which two steps must not have.
-fn unique(report: &mut Report, names: Vec<Named>) -> Vec<Named> {
+/// Reports names that two steps have.
+fn check_unique(report: &mut Report, names: &[Named]) {
     for (at, second) in names.iter().enumerate() {
         if let Some(first) = names[..at].iter().find(|first| first.name == second.name) {
             let place = report.place(first.at.clone());
@@ -367,7 +358,6 @@ fn unique(report: &mut Report, names: Vec<Named>) -> Vec<Named> {
             report.add(Code::DuplicateStep, second.at.clone(), message).also(place, "the other one");
         }
     }
-    names
 }
 
 fn tie(report: &mut Report, steps: &mut [ReadStep], names: &[Named], ties: Vec<UnresolvedTie>) {

@@ -1,4 +1,4 @@
-//! What stands in `.where(…)` behind `trace.has` and `trace.count` → a selector.
+//! The inside of `.where(…)` behind `trace.has` and `trace.count` → a selector.
 //!
 //! A bare word on the left of an operator is an attribute, of the span or its resource; one on the right is a text.
 //! Fields are written `span:status`, and another attribute on the right `.quota`.
@@ -111,7 +111,7 @@ struct Parser<'a> {
     depth: usize,
 }
 
-/// What stands on the right of an operator.
+/// The right side of an operator.
 enum Right {
     Value(Value, Range<usize>, bool),
     Field(Field, Range<usize>),
@@ -298,7 +298,7 @@ impl Parser<'_> {
     }
 }
 
-/// What stands on the left of an operator.
+/// Returns the field that the left side of an operator names.
 fn field(token: &Token) -> Result<Field, Problem> {
     match &token.kind {
         Kind::Quoted(key) => Ok(Field::attribute(Scope::Either, key)),

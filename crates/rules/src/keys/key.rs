@@ -204,7 +204,7 @@ pub(crate) const MANY_SPANS: u32 = 100_000;
 
 /// Most spans of evidence.
 pub(crate) const MAX_EVIDENCE: u32 = 1000;
-pub(super) const MANY: u32 = 1_000_000;
+pub(crate) const MANY: u32 = 1_000_000;
 
 pub(super) const fn key(
     name: &'static str,

@@ -1,11 +1,11 @@
-//! What is demanded of traces, in words.
+//! Demands on traces, in words.
 
 use std::fmt::Write as _;
 
 use super::{Demand, Forbidden, Sequence, TraceRule};
 use crate::words::selector;
 
-/// What a trace must do, or must not.
+/// Returns a demand in words.
 pub fn demand(trace: &TraceRule, demand: Demand<'_>) -> String {
     match demand {
         Demand::Always(at) => format!("{} with {}", number(trace, at, "a span"), step(trace, at)),
@@ -38,7 +38,7 @@ fn in_order(trace: &TraceRule, sequence: &Sequence) -> String {
     format!("{}{within}", steps.join(arrow))
 }
 
-/// The spans of a step: what they are, and how they are related to others.
+/// Returns the spans of a step in words, with their relations to others.
 pub fn step(trace: &TraceRule, at: usize) -> String {
     let step = &trace.steps[at];
     let mut text = selector(&step.selector);

@@ -74,7 +74,7 @@ fn of_trace(trace: u8, lines: &str) -> Vec<Span> {
     spans(lines).into_iter().map(moved).collect()
 }
 
-/// What the one violation breaks; nothing where there is none.
+/// The demands that the one violation breaks; none without a violation.
 fn failed(rule: &Rule, spans: &[Span]) -> Vec<String> {
     let episodes = violations(rule, spans);
     assert!(episodes.len() < 2, "{episodes:#?}");

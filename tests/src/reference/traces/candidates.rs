@@ -1,4 +1,4 @@
-//! Which spans of a trace can be a step.
+//! The spans of a trace that can be a step.
 
 use std::collections::BTreeSet;
 

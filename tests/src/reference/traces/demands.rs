@@ -1,4 +1,4 @@
-//! What a trace must do and must not: which demands it breaks, and the spans that show it.
+//! Demands on a trace: those that it breaks, and the spans that show it.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::reference::expression::{self, Environment};
 use crate::reference::number::Number;
 use crate::reference::{evidence, exactness};
 
-/// What is wrong with a trace.
+/// The faults of a trace.
 pub(super) struct Verdict<'a> {
     /// The places of the demands that one of its occasions breaks.
     pub(super) broken: BTreeSet<usize>,

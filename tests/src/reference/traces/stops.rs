@@ -1,4 +1,4 @@
-//! When a trace is judged, and when it violates its rule.
+//! The moments at which a trace is judged, and at which it violates its rule.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ pub(super) struct Violation<'a> {
     pub(super) at: i64,
     /// The spans that decide.
     pub(super) known: Known<'a>,
-    /// What they break.
+    /// The demands that they break.
     pub(super) verdict: Verdict<'a>,
 }
 

@@ -1,4 +1,4 @@
-//! What windows, groups and aggregates see of traces.
+//! Windows, groups and aggregates over rows of traces.
 
 use std::sync::Arc;
 

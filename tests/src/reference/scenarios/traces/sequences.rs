@@ -1,4 +1,4 @@
-//! What must, or must not, occur in order.
+//! Sequences that must, or must not, occur.
 
 use super::{check, demanding};
 

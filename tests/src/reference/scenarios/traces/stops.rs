@@ -1,4 +1,4 @@
-//! When a trace is judged, and what becomes of it as spans come later.
+//! The moments at which a trace is judged, and its course as spans come later.
 
 use super::{between, demanding, of_trace, rule, spans, starts};
 use crate::reference::scenarios::build::violations;
