@@ -150,9 +150,9 @@ pub(crate) struct Explain {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ExplainFormat {
-    /// Words, then the SQL
+    /// Words, then the SQL, where the rule has a form in SQL
     Text,
-    /// One SQL statement over the table `spans`
+    /// One SQL statement over the table `spans`; rules about traces have none
     Sql,
     /// What is read of each span, selected and summed up
     Plan,

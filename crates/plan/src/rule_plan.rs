@@ -114,24 +114,33 @@ impl RulePlan {
 
     /// Tells people, line by line, what is read, selected and summed up.
     pub fn describe(&self, projection: &Projection) -> String {
+        let of_steps = projection.steps.iter().flat_map(|step| step.expressions());
         let mut columns: BTreeSet<String> = projection
             .expressions()
+            .chain(of_steps)
             .flat_map(|expr| expr.column_refs().into_iter().map(|column| column.name.clone()))
             .collect();
         columns.insert(columns::END_TIME.to_owned());
         let mut lines = vec![format!("columns: {}", columns.into_iter().collect::<Vec<_>>().join(", "))];
         lines.extend(projection.selector.iter().map(|expr| format!("selected: {expr}")));
+        for (at, step) in projection.steps.iter().enumerate() {
+            lines.extend(step.selector.iter().map(|expr| format!("step {at}: {expr}")));
+        }
+        let (row, selected) = match self.rule.trace() {
+            Some(_) => ("trace", "trace that breaks a demand"),
+            None => ("span", "selected span"),
+        };
         let keys = self.rule.group_by.iter().zip(&projection.groups);
         lines.extend(keys.map(|(key, expr)| format!("group {}: {expr}", key.key)));
         for (aggregate, Input { filter, value }) in self.aggregates().zip(&projection.inputs) {
             let value =
-                value.as_ref().map_or_else(|| "every span".to_owned(), |value| value.expr().to_string());
+                value.as_ref().map_or_else(|| format!("every {row}"), |value| value.expr().to_string());
             let filter: Vec<String> = filter.iter().map(|expr| format!(", where {expr}")).collect();
             lines.push(format!("sum {}: {value}{}", aggregate.name, filter.concat()));
         }
         let (window, gap) = (self.rule.window, self.gap());
         lines.push(if self.judging.is_exact() {
-            format!("windows: of {window}, one that ends with each selected span")
+            format!("windows: of {window}, one that ends with each {selected}")
         } else {
             format!("windows: of {window}, one every {gap}, of panes of {}", Nanos(self.pane()))
         });

@@ -39,8 +39,8 @@ pub struct TraceRule {
     pub condition: Option<Condition>,
     /// A trace must be quiet for this long before it is judged.
     pub settle: Nanos,
-    /// Spans of a trace lie apart by this at most: others are not looked at. A trace
-    /// without a span that has no parent is judged this long after its first span started.
+    /// An occasion that ended longer than this before a violation is not part of it, nor is a span that ended longer
+    /// after it. A trace in which every span has a parent is judged this long after its first span started.
     pub max_duration: Nanos,
 }
 
