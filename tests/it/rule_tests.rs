@@ -153,3 +153,40 @@ tests:
     assert!(told.contains("`few-orders` has an alert, and the test does not name it"), "{told}");
     assert!(!told.contains("no-orders"), "{told}");
 }
+
+#[test]
+fn severities_and_ends_are_expected_as_they_are_at_a_moment() {
+    let folder = folder(
+        r"rules: [levels.yml]
+tests:
+  - name: worse, less bad, kept going, and over
+    spans:
+      - {at: 1s..3s, every: 1s, service_name: shop}
+      - {at: 40s..41s, every: 1s, service_name: shop}
+      - {at: 65s..68s, every: 1s, service_name: shop}
+      - {at: 127s, service_name: shop}
+    expect:
+      - {rule: levels, at: 2s, state: inactive}
+      - {rule: levels, at: 3s, state: firing, severity: warning, value: {count: 3}}
+      - {rule: levels, at: 68s, state: firing, severity: critical, event: escalated}
+      - {rule: levels, at: 127s, state: firing, severity: warning}
+      - {rule: levels, at: 3m7s, state: resolved, event: resolved}
+  - name: not so bad
+    spans: [{at: 1s..3s, every: 1s, service_name: shop}]
+    expect:
+      - {rule: levels, at: 3s, state: firing, severity: critical}
+",
+    );
+    let rule = "- name: levels
+  span: {service_name: shop}
+  condition: {warning: count > 2, critical: count > 5}
+  resolve_condition: count < 2
+";
+    fs::write(folder.path().join("levels.yml"), rule).unwrap();
+    let told = run(&folder, "human", 1);
+    assert!(told.ends_with("1 of 2 tests passed\n") && told.contains(": not so bad\n"), "{told}");
+    assert!(
+        told.contains("    expected: firing, critical\n    actual:   firing, warning, count = 3, from "),
+        "{told}"
+    );
+}

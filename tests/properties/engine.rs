@@ -85,6 +85,8 @@ pub(crate) fn same(expected: &Episode, found: &Observed) -> bool {
         && same_values(&expected.values, &found.values)
         && same_values(&expected.peak, &found.peak)
         && same_values(&expected.latest, &found.latest)
+        && expected.worst == found.worst.severity
+        && expected.severity == found.severity
         && expected.evidence == evidence
         && expected.failed == found.failed
 }

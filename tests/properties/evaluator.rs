@@ -115,6 +115,7 @@ fn same(rule: &Rule, expected: &Episode, record: &ViolationRecord) -> bool {
     (rule.redact.is_empty() && group == expected.group || !rule.redact.is_empty())
         && violation.starts_at == expected.starts_at
         && violation.ends_at == expected.ends_at
+        && violation.severity == expected.worst.unwrap_or(rule.severity)
         && violation.ongoing == expected.ongoing
         && same_values(&expected.values, &violation.values)
         && same_values(&expected.peak, &violation.peak)
@@ -165,7 +166,7 @@ fn told_in_order(replayed: &Replayed) -> Result<(), TestCaseError> {
             Some((before, violation)) => {
                 prop_assert_eq!(&violation, &alert.violation);
                 let follows = match event {
-                    Event::Renotify | Event::Resolved => before.is_open(),
+                    Event::Escalated | Event::Renotify | Event::Resolved => before.is_open(),
                     Event::Withdrawn => before != Event::Withdrawn,
                     Event::Reopened => before.is_closed(),
                     Event::FiredLate => before == Event::Withdrawn,

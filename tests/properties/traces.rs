@@ -65,7 +65,7 @@ fn check_together(cases: &[Case], spans: &[Span]) -> Result<(), TestCaseError> {
         .zip(ranges.clone())
         .map(|(plan, range)| Asked {
             as_of: range.to.map_or(AsOf::ALL, AsOf::of),
-            ..Asked::all(plan, moments(plan, &source, range).into_iter().collect())
+            ..Asked::new(plan, moments(plan, &source, range).into_iter().collect())
         })
         .collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

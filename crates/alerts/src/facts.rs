@@ -5,10 +5,11 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use fluo_rules::rule::Severity;
 use fluo_time::{Nanos, moment};
 
 use crate::escape::plain;
-use crate::notification::{Event, Notification, Told, Untold};
+use crate::notification::{Event, Notification, Now, Told, Untold};
 use crate::reading::Reading;
 use crate::template::{NO_VALUE, RUNBOOK_URL, SUMMARY, group_text};
 use crate::value::{human_duration, human_number, significant};
@@ -64,7 +65,7 @@ pub struct Trace {
 pub fn facts(notification: &Notification) -> Vec<Fact> {
     let mut facts = Facts(Vec::new());
     if let Some(alert) = &notification.alert {
-        facts.of_alert(notification.event, alert, notification.at);
+        facts.of_alert(notification, alert);
     }
     for (name, value) in notification.summary.iter().flat_map(|summary| &summary.common) {
         facts.add(&plain(name), plain_lines(value));
@@ -148,11 +149,15 @@ impl Facts {
         self.0.push(Fact { name: name.to_owned(), value, joined: Joined::Colon });
     }
 
-    fn of_alert(&mut self, event: Event, alert: &Told, at: i64) {
+    fn of_alert(&mut self, notification: &Notification, alert: &Told) {
+        let Notification { event, severity, at, .. } = *notification;
         let violation = &alert.violation;
         self.readings(event, alert);
         for demand in alert.now.iter().flat_map(|now| &now.failed) {
             self.add("Broken", plain(demand).into_owned());
+        }
+        if let Some(now) = &alert.now {
+            self.severities(event, severity, now);
         }
         for (key, value) in &violation.group {
             let shown = value.as_deref().map_or(NO_VALUE.into(), plain).into_owned();
@@ -181,6 +186,21 @@ impl Facts {
         if violation.partial {
             let value = "some data of the window could not be read: the values are lower bounds at best";
             self.add("Partial", value.to_owned());
+        }
+    }
+
+    /// Adds how bad it is now and was said to be before, where that differs from the heading; and what ends it.
+    fn severities(&mut self, event: Event, said: Severity, now: &Now) {
+        let before: Vec<&str> =
+            now.told_as.iter().filter(|told| **told != said).map(|told| told.as_str()).collect();
+        let present = now.severity.filter(|present| *present != said).map(|present| format!("{present} now"));
+        let before = (!before.is_empty()).then(|| format!("{} before", before.join(" and ")));
+        let parts: Vec<String> = present.into_iter().chain(before).collect();
+        if event.is_open() && !parts.is_empty() {
+            self.add("Severity", format!("{said}, {}", parts.join(", ")));
+        }
+        if let Some(end) = now.resolve_condition.as_ref().filter(|_| event.is_open()) {
+            self.add("Over when", plain(end).into_owned());
         }
     }
 

@@ -29,6 +29,8 @@ pub const SCHEMA: &str = "fluo.notification/v1";
 pub enum Event {
     /// An alert began to fire.
     Firing,
+    /// It fires, and a higher level of its condition holds than people were told.
+    Escalated,
     /// It still fires, and `realert` has passed.
     Renotify,
     /// It does not fire any more.
@@ -93,6 +95,7 @@ impl Event {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Firing => "firing",
+            Self::Escalated => "escalated",
             Self::Renotify => "renotify",
             Self::Resolved => "resolved",
             Self::FiredLate => "fired_late",
@@ -121,7 +124,7 @@ impl Event {
 
     /// Returns whether the alert that it tells of is open afterwards.
     pub fn is_open(self) -> bool {
-        matches!(self, Self::Firing | Self::Renotify | Self::Reopened)
+        matches!(self, Self::Firing | Self::Escalated | Self::Renotify | Self::Reopened)
     }
 
     /// Returns whether it opens what it is about, or keeps it open: an alert, a trouble or an alarm.
@@ -354,13 +357,23 @@ pub struct Now {
     /// The newest judged moment at which the condition held.
     #[serde(with = "wire::moment")]
     pub at: i64,
+    /// How bad it was then; only of rules with levels.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "wire::optional_severity")]
+    pub severity: Option<Severity>,
+    /// How bad people were told before that it is, the least severe first; only of rules with levels. Who was told of it
+    /// as of one of these is told of its end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "wire::severities")]
+    pub told_as: Vec<Severity>,
+    /// The rule's `resolve_condition`, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolve_condition: Option<String>,
     /// The declared aggregates then.
     #[serde(with = "wire::pairs")]
     pub values: Vec<(String, Value)>,
     /// The same as people read them.
     #[serde(with = "wire::pairs")]
     pub shown: Vec<(String, String)>,
-    /// The moment at which the condition was exceeded most.
+    /// The moment that was worst: of the highest level, the one at which the condition was exceeded most.
     #[serde(with = "wire::moment")]
     pub peak_at: i64,
     /// The declared aggregates then.

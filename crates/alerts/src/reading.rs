@@ -44,10 +44,16 @@ impl Reading {
     }
 }
 
-/// Returns the comparisons of the rule's condition, at values of its aggregates (`count` among them) and at those of
-/// the peak. Guards are left out; a declared value that is in no comparison stands behind, without a limit.
-pub fn readings(rule: &Rule, values: &[(String, Value)], peak: &[(String, Value)]) -> Vec<Reading> {
-    let number = |name: &str| found(values, name).and_then(Value::as_f64);
+/// Returns the comparisons of the rule's condition that say what is wrong `at` some values of its aggregates (`count` among
+/// them), with `values` and those of the peak. Guards are left out; a declared value that is in no comparison stands behind,
+/// without a limit.
+pub fn readings(
+    rule: &Rule,
+    at: &[(String, Value)],
+    values: &[(String, Value)],
+    peak: &[(String, Value)],
+) -> Vec<Reading> {
+    let number = |name: &str| found(at, name).and_then(Value::as_f64);
     let compared = decisive(rule, &number);
     let mut readings: Vec<Reading> = Vec::new();
     let mut said: Vec<&str> = Vec::new();
@@ -149,7 +155,7 @@ impl<'a> Side<'a> {
             ExprKind::In(item, _) | ExprKind::Between(item, ..) => (&**item, None, ""),
             _ => return None,
         };
-        let share = is_share(rule, moving, bound);
+        let share = is_share(rule, compared.text, moving, bound);
         Some(Self { rule, moving, bound, word, share })
     }
 
@@ -263,12 +269,12 @@ fn is_name(expr: &Expr) -> bool {
 
 /// Returns whether a side is a part of a whole, which people read in percent: a count divided by a count, held against
 /// one at most; or anything that is held against what is written in percent.
-fn is_share(rule: &Rule, moving: &Expr, bound: Option<&Expr>) -> bool {
+fn is_share(rule: &Rule, text: &str, moving: &Expr, bound: Option<&Expr>) -> bool {
     let Some(bound) = bound else { return false };
     if type_of(moving, &rule.aggregates) != Type::Number {
         return false;
     }
-    if rule.condition.text.get(bound.at.clone()).is_some_and(|text| text.trim_end().ends_with('%')) {
+    if text.get(bound.at.clone()).is_some_and(|text| text.trim_end().ends_with('%')) {
         return true;
     }
     let counts = |expr: &Expr| {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
 
-use fluo_rules::rule::Rule;
+use fluo_rules::rule::{Rule, Severity};
 use fluo_rules::template::is_template;
 use minijinja::value::Value as Any;
 use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior};
@@ -93,17 +93,18 @@ impl Renderer {
         texts
     }
 
-    /// The labels of an alert of this group, and why those are missing that could not be rendered.
+    /// The labels of an alert of this severity and group, and why those are missing that could not be rendered.
     pub fn labels(
         &self,
         rule: &Rule,
+        severity: Severity,
         group: &[(String, Option<String>)],
     ) -> (BTreeMap<String, String>, Vec<String>) {
         let (mut labels, mut failures) = (BTreeMap::new(), Vec::new());
         let mut variables = None;
         for (name, text) in &rule.labels {
             let rendered = if is_template(text) {
-                let variables = variables.get_or_insert_with(|| subject::of_labels(rule, group));
+                let variables = variables.get_or_insert_with(|| subject::of_labels(rule, severity, group));
                 self.render_with(text, variables.clone())
             } else {
                 Ok(text.clone())
@@ -170,7 +171,7 @@ fn limited() -> Environment<'static> {
 ///
 /// It names what the condition compares, then the other values; line breaks of the condition become spaces.
 pub fn default_summary(rule: &Rule, violation: &Violation, values: &[(String, Value)]) -> String {
-    let shown: Vec<String> = readings(rule, values, &[]).iter().map(Reading::now).collect();
+    let shown: Vec<String> = readings(rule, values, values, &[]).iter().map(Reading::now).collect();
     let condition = violation.condition.split_whitespace().collect::<Vec<_>>().join(" ");
     let window = violation.window;
     let mut text =

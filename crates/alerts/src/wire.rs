@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use fluo_rules::rule::Severity;
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -119,10 +120,9 @@ pub mod duration {
 
 /// A severity by its name.
 pub mod severity {
-    use fluo_rules::rule::Severity;
     use serde::de::Error as _;
 
-    use super::{Deserialize, Deserializer, Serializer};
+    use super::{Deserialize, Deserializer, Serializer, Severity};
 
     /// Writes it.
     pub fn serialize<S: Serializer>(severity: &Severity, serializer: S) -> Result<S::Ok, S::Error> {
@@ -132,12 +132,49 @@ pub mod severity {
     /// Reads it.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Severity, D::Error> {
         let text = String::deserialize(deserializer)?;
-        [Severity::Info, Severity::Warning, Severity::Critical]
+        Severity::ALL
             .into_iter()
             .find(|severity| severity.as_str() == text)
             .ok_or_else(|| D::Error::custom(format!("`{text}` is not a severity")))
     }
 }
+
+/// A severity by its name, or nothing.
+pub mod optional_severity {
+    use super::{Deserialize, Deserializer, Serialize, Serializer, Severity};
+    use crate::wire::Named;
+
+    /// Writes it.
+    pub fn serialize<S: Serializer>(severity: &Option<Severity>, serializer: S) -> Result<S::Ok, S::Error> {
+        severity.map(Named).serialize(serializer)
+    }
+
+    /// Reads it.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Severity>, D::Error> {
+        Ok(Option::<Named>::deserialize(deserializer)?.map(|Named(severity)| severity))
+    }
+}
+
+/// Severities by their names.
+pub mod severities {
+    use super::{Deserialize, Deserializer, Serializer, Severity};
+    use crate::wire::Named;
+
+    /// Writes them.
+    pub fn serialize<S: Serializer>(severities: &[Severity], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(severities.iter().copied().map(Named))
+    }
+
+    /// Reads them.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Severity>, D::Error> {
+        let named = Vec::<Named>::deserialize(deserializer)?;
+        Ok(named.into_iter().map(|Named(severity)| severity).collect())
+    }
+}
+
+/// A severity by its name, as a part of other values.
+#[derive(Serialize, Deserialize)]
+struct Named(#[serde(with = "severity")] Severity);
 
 /// Names and values that keep their types, which payloads do not: for the state.
 pub mod typed_values {

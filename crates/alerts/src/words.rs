@@ -18,6 +18,7 @@ pub const TRACES_NAMED: usize = 3;
 fn word(event: Event) -> &'static str {
     match event {
         Event::Firing => "firing",
+        Event::Escalated => "escalated",
         Event::Renotify => "still firing",
         Event::Resolved => "resolved",
         Event::FiredLate => "fired, over already",

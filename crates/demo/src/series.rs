@@ -57,7 +57,7 @@ pub(crate) async fn series(
     // On a grid, every moment is given; judged at its spans, only those at which the condition holds.
     let on_grid = Rule { every: Some(step), ..rule.clone() };
     let plan = RulePlan::new(Arc::new(on_grid)).map_err(|error| failed(error.into()))?;
-    let threshold = threshold(&rule.condition.expr).unwrap_or(0.0);
+    let threshold = threshold(&rule.condition.highest().condition.expr).unwrap_or(0.0);
     let points = fluo_engine::series(session, &plan, source, moments).await.map_err(failed)?;
     let point = |point: fluo_engine::Point| Point {
         at: point.moment,

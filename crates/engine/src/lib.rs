@@ -51,7 +51,8 @@ pub use datafusion::prelude::SessionContext;
 pub use error::EngineError;
 pub use faults::{LeftOut, Tried, tried, without_faulty};
 pub use judge::{
-    AsOf, Asked, Judged, Observed, Outcome, Point, Range, Summing, Telling, evaluate, judge, moments, series,
+    AsOf, Asked, Before, Judged, Observed, Outcome, Point, Range, Summing, Telling, evaluate, judge, moments,
+    series,
 };
 pub use open::{DataFiles, Opened};
 pub use panes::{Contents, Known, Panes, StoredPanesError};

@@ -17,10 +17,11 @@ use crate::judge::Observed;
 /// The record of a violation, and why its summary's template failed, if it did.
 pub fn violation(rule: &Rule, observed: &Observed, renderer: &Renderer) -> (Violation, Option<String>) {
     let Identified { fingerprint, group } = identified(rule, &observed.group);
-    let (labels, _) = renderer.labels(rule, &group);
+    let severity = observed.worst.severity.unwrap_or(rule.severity);
+    let (labels, _) = renderer.labels(rule, severity, &group);
     let mut violation = Violation {
         rule: rule.name.clone(),
-        severity: rule.severity,
+        severity,
         labels,
         fingerprint,
         group,
@@ -51,7 +52,10 @@ pub fn observation(rule: &Rule, observed: Observed) -> Observation {
         first: observed.starts_at,
         last: observed.ends_at,
         peak_at: observed.peak_at,
-        excess: observed.excess,
+        excess: observed.worst.excess,
+        worst: observed.worst.severity,
+        severity: observed.severity,
+        kept: observed.kept,
         latest: if observed.ends_at == observed.peak_at { Vec::new() } else { observed.latest },
         values: observed.values,
         peak: observed.peak,
@@ -71,14 +75,19 @@ struct Identified {
     group: Vec<(String, Option<String>)>,
 }
 
-fn identified(rule: &Rule, values: &[Option<String>]) -> Identified {
-    let entries = || rule.group_by.iter().zip(values);
+/// The fingerprint of a group. It is that of the true values: redacted groups stay apart.
+pub(crate) fn fingerprint_of(rule: &Rule, values: &[Option<String>]) -> Fingerprint {
+    let entries = rule.group_by.iter().zip(values);
     let key: Vec<(&str, Option<&str>)> =
-        entries().map(|(entry, value)| (entry.key.as_str(), value.as_deref())).collect();
+        entries.map(|(entry, value)| (entry.key.as_str(), value.as_deref())).collect();
+    fingerprint(&rule.name, &key)
+}
+
+fn identified(rule: &Rule, values: &[Option<String>]) -> Identified {
+    let entries = rule.group_by.iter().zip(values);
     Identified {
-        // The fingerprint is that of the true values: redacted groups stay apart.
-        fingerprint: fingerprint(&rule.name, &key),
-        group: entries()
+        fingerprint: fingerprint_of(rule, values),
+        group: entries
             .map(|(entry, value)| {
                 (entry.key.clone(), value.clone().map(|value| shown(rule, &entry.field, value)))
             })

@@ -78,6 +78,8 @@ fn told_unjudged(rule: Option<&Rule>, moments: TimeRange, at: i64, why: &str) ->
 struct Words {
     first: (Id, Event),
     last: (Id, Event),
+    /// The last one that says that it is worse than was told.
+    escalated: Option<Id>,
 }
 
 impl Words {
@@ -85,10 +87,14 @@ impl Words {
         matches!(self.first.1, Event::Firing | Event::FiredLate) && self.last.1.is_closed()
     }
 
-    /// The one that says it all. Of what began and is still open that is its beginning: nobody needs to be reminded of
-    /// what they have not been told, nor that it was over in between.
+    /// The one that says it all. Of what began and is still open that is its beginning, or that it became worse: nobody
+    /// needs to be reminded of what they have not been told, nor that it was over in between.
     fn kept(&self) -> Id {
-        if self.first.1 == Event::Firing && self.last.1.is_open() { self.first.0 } else { self.last.0 }
+        if self.first.1 == Event::Firing && self.last.1.is_open() {
+            self.escalated.unwrap_or(self.first.0)
+        } else {
+            self.last.0
+        }
     }
 }
 
@@ -115,10 +121,11 @@ pub(crate) fn condense(outbox: &mut Vec<Queued>, eval_time: i64) {
     for queued in outbox.iter().filter(|queued| queued.held) {
         let Notification { id, event, alert: Some(alert), .. } = &queued.notification else { continue };
         let word = (*id, *event);
-        words
-            .entry(alert.id)
-            .and_modify(|words| words.last = word)
-            .or_insert(Words { first: word, last: word });
+        let words = words.entry(alert.id).or_insert(Words { first: word, last: word, escalated: None });
+        words.last = word;
+        if *event == Event::Escalated {
+            words.escalated = Some(*id);
+        }
     }
     let mut summaries: BTreeMap<String, Vec<Notification>> = BTreeMap::new();
     let mut kept = Vec::with_capacity(outbox.len());
@@ -134,7 +141,7 @@ pub(crate) fn condense(outbox: &mut Vec<Queued>, eval_time: i64) {
         }
     }
     for (rule, notifications) in summaries {
-        let Some(severity) = notifications.first().map(|one| one.severity) else { continue };
+        let Some(severity) = notifications.iter().map(|one| one.severity).max() else { continue };
         let told = notifications.into_iter().filter_map(|notification| {
             let alert = notification.alert.as_ref()?;
             let line = SummaryLine {

@@ -167,7 +167,7 @@ fn line(rule: &str, past: &Past) -> DiffAlert {
     let alert = &past.alert;
     DiffAlert {
         rule: rule.to_owned(),
-        severity: alert.told.violation.severity,
+        severity: alert.severity(),
         group: past.group.clone(),
         starts_at: alert.starts_at,
         ends_at: alert.ends_at,

@@ -22,6 +22,8 @@ pub(crate) struct Due<'a> {
     pub(crate) exact: bool,
     /// Spans that are missing can make it true.
     pub(crate) missing_matters: bool,
+    /// Whether it holds at a moment depends on the moments before: it has a `resolve_condition`.
+    pub(crate) goes_on: bool,
     /// The distances from a moment at which spans ended that decide at it.
     pub(crate) reach: Reach,
     /// Each evaluation judges so far below the last judged moment again: a trace is told some time after its last span
@@ -116,6 +118,10 @@ impl Due<'_> {
             // Between two moments of the grid nothing is due, and no span is read.
             stretches.retain(|stretch| stretch.to.div_euclid(self.step) * self.step >= stretch.from);
         }
+        if let (true, Some(first)) = (self.goes_on, stretches.first()) {
+            // What becomes of one moment may go on to all that follow.
+            stretches = vec![TimeRange { from: first.from, to: top }];
+        }
         self.widen(&mut stretches, state, top);
         if self.missing_matters {
             stretches = without(&stretches, &self.touched_by(&self.holes.damaged));
@@ -190,6 +196,7 @@ mod tests {
         Due {
             exact: false,
             missing_matters: false,
+            goes_on: false,
             reach: Reach { before: MINUTE, after: 0 },
             again: 0,
             step: MINUTE,
@@ -248,6 +255,23 @@ mod tests {
         );
         let too_late = [stretch(minutes(30), minutes(39))];
         assert_eq!(Due { arrived: &too_late, ..due() }.moments(&state()).stretches.len(), 1);
+    }
+
+    #[test]
+    fn what_may_go_on_from_moment_to_moment_is_judged_to_the_end() {
+        let arrived = [stretch(minutes(50) + 5, minutes(51) + 5)];
+        let due = Due { goes_on: true, arrived: &arrived, ..due() };
+        assert_eq!(due.moments(&state()).stretches, [stretch(minutes(50), minutes(100))]);
+        // What cannot be read yet leaves a hole, and is judged to the end once it can be.
+        let holes = Holes { unread: vec![stretch(minutes(60) + 1, minutes(60) + 5)], ..Holes::default() };
+        let holed = Due { holes: &holes, ..due }.moments(&state());
+        assert_eq!(
+            holed.stretches,
+            [stretch(minutes(50), minutes(60) - 1), stretch(minutes(62), minutes(100))]
+        );
+        let state = RuleState { owed: holed.owed, judged_to: minutes(101), ..state() };
+        let later = Due { arrived: &[], watermark: minutes(102), ..due };
+        assert_eq!(later.moments(&state).stretches, [stretch(minutes(60), minutes(102))]);
     }
 
     #[test]

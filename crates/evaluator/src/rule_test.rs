@@ -3,6 +3,8 @@
 //! A test's spans become data files in memory, which arrive when the test says; evaluations follow each other by the
 //! minute until nothing can change any more. Then every expectation is held against what came out.
 
+mod severity;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -13,9 +15,10 @@ use fluo_alerts::notification::Event;
 use fluo_alerts::template::NO_VALUE;
 use fluo_alerts::value::{Value, human_duration};
 use fluo_alerts::violation::Violation;
+use fluo_engine::EngineError;
 use fluo_rules::diagnostic::Place;
 use fluo_rules::matcher::Number;
-use fluo_rules::rule::Rule;
+use fluo_rules::rule::{Rule, Severity};
 use fluo_rules::test_file::{
     Expectation, Expected, Kind, Literal, Pipeline, State, Status as SpanStatus, Test, TestSpan,
 };
@@ -23,9 +26,11 @@ use fluo_spans::layout::Layout;
 use fluo_spans::span::{Attributes, Event as SpanEvent, InstrumentationScope, Resource, Span};
 use fluo_spans::text;
 use fluo_store::names::Content;
-use fluo_store::{Packing, Root, StoreError, write_spans};
+use fluo_store::{DataFile, Packing, Root, StoreError, write_spans};
 use fluo_time::{Nanos, moment};
+use object_store::ObjectStoreExt;
 use object_store::path::Path;
+use severity::Severities;
 
 use crate::arrivals::{Live, Scheduled};
 use crate::evaluate::Evaluator;
@@ -73,6 +78,9 @@ pub enum RuleTestError {
     /// Occurs when its files cannot be held.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Occurs when a rule cannot be judged up to the moment of an expectation.
+    #[error("a rule could not be judged again up to the moment of an expectation")]
+    Engine(#[from] EngineError),
     /// Occurs when it spans more time than a test may.
     #[error("the test goes on for {days} days, and tests may for 7: set `until`, or move the spans together")]
     TooLong {
@@ -162,15 +170,18 @@ pub async fn run(
     spans: Vec<Arriving>,
     settings: &Settings,
 ) -> Result<Verdict, RuleTestError> {
-    let (replayed, _) = evaluate(test, rules, spans, settings).await?;
-    let mut failures: Vec<Mismatch> = test
-        .expect
-        .iter()
-        .filter_map(|expectation| {
-            let rule = &rules.rules.get(&expectation.rule)?.rule;
-            unmet(expectation, rule, &replayed)
-        })
-        .collect();
+    let stored = Stored::of(&spans).await?;
+    let (replayed, times) = evaluate_stored(test, rules, &spans, &stored, settings).await?;
+    let begin = times.first().copied().unwrap_or(test.start);
+    let mut failures = Vec::new();
+    for expectation in &test.expect {
+        let Some(known) = rules.rules.get(&expectation.rule) else { continue };
+        let severities = match expectation.severity {
+            Some(_) => Some(Severities::at(known, &stored, begin, expectation.at).await?),
+            None => None,
+        };
+        failures.extend(unmet(expectation, &known.rule, &replayed, severities.as_ref()));
+    }
     failures.extend(unexpected(test, rules, &replayed));
     for report in &replayed.reports {
         for rule in &report.failed_rules {
@@ -190,37 +201,69 @@ pub async fn run(
 pub async fn evaluate(
     test: &Test,
     rules: &RuleSet,
-    mut spans: Vec<Arriving>,
+    spans: Vec<Arriving>,
     settings: &Settings,
 ) -> Result<(Replayed, Vec<i64>), RuleTestError> {
-    let root = Root::in_memory()?;
-    let folder = Path::from("spans");
-    // Spans that arrive in the same tick come in one file.
-    spans.sort_by_key(|(span, arrives)| (*arrives, span.end_ns, span.trace_id, span.span_id));
-    let mut by_arrival: BTreeMap<i64, Vec<Span>> = BTreeMap::new();
-    for (span, arrives) in spans.iter().cloned() {
-        let tick = arrives
-            .div_euclid(EVERY)
-            .saturating_add(i64::from(arrives.rem_euclid(EVERY) > 0))
-            .saturating_mul(EVERY);
-        by_arrival.entry(tick).or_default().push(span);
+    let stored = Stored::of(&spans).await?;
+    evaluate_stored(test, rules, &spans, &stored, settings).await
+}
+
+/// The spans of a test, in files, and when each arrives.
+struct Stored {
+    root: Root,
+    folder: Path,
+    files: Vec<DataFile>,
+    arrival: BTreeMap<String, i64>,
+}
+
+impl Stored {
+    /// Writes spans into files: those that arrive in the same tick come in one.
+    async fn of(spans: &[Arriving]) -> Result<Self, RuleTestError> {
+        let root = Root::in_memory()?;
+        let folder = Path::from("spans");
+        let mut spans = spans.to_vec();
+        spans.sort_by_key(|(span, arrives)| (*arrives, span.end_ns, span.trace_id, span.span_id));
+        let mut by_arrival: BTreeMap<i64, Vec<Span>> = BTreeMap::new();
+        for (span, arrives) in spans {
+            let tick = arrives
+                .div_euclid(EVERY)
+                .saturating_add(i64::from(arrives.rem_euclid(EVERY) > 0))
+                .saturating_mul(EVERY);
+            by_arrival.entry(tick).or_default().push(span);
+        }
+        let mut stored = Self { root, folder, files: Vec::new(), arrival: BTreeMap::new() };
+        for (at, spans) in by_arrival {
+            let content = Content::of(at.to_string().as_bytes());
+            let (store, layout) = (stored.root.store.as_ref(), Layout::builtin());
+            let at_ms = at / 1_000_000;
+            let written =
+                write_spans(store, &stored.folder, spans, content, at_ms, &layout, Packing::Quick).await?;
+            stored.arrival.extend(written.iter().map(|file| (file.location.to_string(), at)));
+            for file in &written {
+                let failed = |source| {
+                    let location = file.location.clone();
+                    StoreError::Request { action: "look up", location, source }
+                };
+                stored.files.push(DataFile::of(store.head(&file.location).await.map_err(failed)?));
+            }
+        }
+        Ok(stored)
     }
-    let mut arrival = BTreeMap::new();
-    for (at, spans) in by_arrival {
-        let content = Content::of(at.to_string().as_bytes());
-        let layout = Layout::builtin();
-        let at_ms = at / 1_000_000;
-        let written =
-            write_spans(root.store.as_ref(), &folder, spans, content, at_ms, &layout, Packing::Quick);
-        let written = written.await?;
-        arrival.extend(written.into_iter().map(|file| (file.location.to_string(), at)));
-    }
-    let times = times(test, rules, &spans, settings)?;
+}
+
+async fn evaluate_stored(
+    test: &Test,
+    rules: &RuleSet,
+    spans: &[Arriving],
+    stored: &Stored,
+    settings: &Settings,
+) -> Result<(Replayed, Vec<i64>), RuleTestError> {
+    let times = times(test, rules, spans, settings)?;
     let settings = Settings { always_alive: test.pipeline == Pipeline::Alive, ..settings.clone() };
-    let live = Live { store: Arc::clone(&root.store), spans: folder };
-    let data = SpanData::new(root);
+    let live = Live { store: Arc::clone(&stored.root.store), spans: stored.folder.clone() };
+    let data = SpanData::new(stored.root.clone());
     let evaluator = Evaluator::new(settings, data);
-    let arrivals = Scheduled { live, arrival };
+    let arrivals = Scheduled { live, arrival: stored.arrival.clone() };
     let replayed = replay(&evaluator, rules, &arrivals, times.iter().copied()).await?;
     Ok((replayed, times))
 }
@@ -308,7 +351,7 @@ fn known_at(rule: &Rule, at: i64, replayed: &Replayed) -> Vec<Known> {
         if *name != rule.name || alert.phase == Phase::Merged {
             continue;
         }
-        let fired_at = alert.starts_at.saturating_add(rule.hold_for.0);
+        let fired_at = alert.held_since.unwrap_or(alert.starts_at).saturating_add(rule.hold_for.0);
         let state = match (alert.phase, alert.told.resolved_at) {
             (Phase::Withdrawn, _) => State::Inactive,
             (_, Some(over)) if at >= over => State::Resolved,
@@ -341,7 +384,12 @@ fn known_at(rule: &Rule, at: i64, replayed: &Replayed) -> Vec<Known> {
 }
 
 /// Why an expectation is not met; none where it is.
-fn unmet(expectation: &Expectation, rule: &Rule, replayed: &Replayed) -> Option<Mismatch> {
+fn unmet(
+    expectation: &Expectation,
+    rule: &Rule,
+    replayed: &Replayed,
+    severities: Option<&Severities>,
+) -> Option<Mismatch> {
     let known = known_at(rule, expectation.at, replayed);
     let of_group = |known: &&Known| {
         expectation
@@ -354,20 +402,27 @@ fn unmet(expectation: &Expectation, rule: &Rule, replayed: &Replayed) -> Option<
         candidates.iter().all(|known| known.state == State::Inactive && has_told(expectation, known))
             && (expectation.event.is_none() || !candidates.is_empty())
     } else {
-        candidates.iter().any(|known| meets(expectation, known))
+        candidates.iter().any(|known| {
+            let wanted = expectation.severity.as_ref().map(|(severity, _)| *severity);
+            meets(expectation, known) && wanted == severities.map(|severities| severities.of(&known.group))
+        })
     };
     if met {
         return None;
     }
+    let described = |known: &Known| {
+        let severity = severities.filter(|_| known.state != State::Inactive);
+        described(known, expectation, severity.map(|severities| severities.of(&known.group)))
+    };
     let actual = if candidates.is_empty() {
-        let others: Vec<String> = known.iter().map(|known| described(known, expectation)).collect();
+        let others: Vec<String> = known.iter().map(described).collect();
         if others.is_empty() {
             "inactive".to_owned()
         } else {
             format!("inactive; of other groups: {}", others.join("; "))
         }
     } else {
-        candidates.iter().map(|known| described(known, expectation)).collect::<Vec<_>>().join("; ")
+        candidates.iter().map(|known| described(known)).collect::<Vec<_>>().join("; ")
     };
     let message = format!("`{}` at {} is not as expected", expectation.rule, moment::format(expectation.at));
     Some(Mismatch { place: Some(expectation.place.clone()), message, expected: wanted(expectation), actual })
@@ -439,6 +494,10 @@ fn unexpected(test: &Test, rules: &RuleSet, replayed: &Replayed) -> Vec<Mismatch
 
 fn wanted(expectation: &Expectation) -> String {
     let mut text = expectation.state.as_str().to_owned();
+    if let Some((severity, _)) = expectation.severity {
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, ", {severity}");
+    }
     let group: Vec<String> = expectation
         .group
         .iter()
@@ -460,7 +519,6 @@ fn wanted(expectation: &Expectation) -> String {
     join(&mut text, &group);
     join(&mut text, &values);
     if let Some(event) = expectation.event {
-        // Writing to a `String` cannot fail.
         let _ = write!(text, ", told `{event}`");
     }
     if let Some(reason) = &expectation.reason {
@@ -472,8 +530,11 @@ fn wanted(expectation: &Expectation) -> String {
     text
 }
 
-fn described(known: &Known, expectation: &Expectation) -> String {
+fn described(known: &Known, expectation: &Expectation, severity: Option<Severity>) -> String {
     let mut text = known.state.as_str().to_owned();
+    if let Some(severity) = severity {
+        let _ = write!(text, ", {severity}");
+    }
     let group: Vec<String> = known
         .group
         .iter()

@@ -235,7 +235,7 @@ fn set_aside(known: &state::SetAside) -> Option<SetAside> {
 fn firing_alert(rule: &str, alert: &Alert) -> Firing {
     Firing {
         rule: rule.to_owned(),
-        severity: alert.told.violation.severity,
+        severity: alert.severity(),
         group: alert.told.violation.group.clone(),
         id: alert.told.id.to_string(),
         since: alert.starts_at,

@@ -314,7 +314,7 @@ async fn look(told: &Told, rule: &Arc<Rule>, files: &[DataFile], root: &Root) ->
     let starts_at = told.violation.starts_at;
     let moment = TimeRange { from: starts_at, to: starts_at };
     // All that was known then lies in the files that are named.
-    let judged = fluo_engine::judge(&session, &source, &[Asked::all(&plan, vec![moment])]).await?;
+    let judged = fluo_engine::judge(&session, &source, &[Asked::new(&plan, vec![moment])]).await?;
     let violations = judged.rules.into_iter().next().unwrap_or_else(|| Ok(Vec::new()))?;
     // Links and annotations are texts about the alert, and not part of what is proved.
     let renderer = Renderer::new(None);

@@ -4,13 +4,18 @@
 //! arrives later takes it back. That is so for `and`/`or` of comparisons *increasing* `>` *constant* and
 //! *decreasing* `<` *constant*. Everything else is judged on a grid, behind the watermark. Being told "grid" of a
 //! condition that is monotone costs a minute; the reverse would cost a false alert, so every case not listed is grid.
+//!
+//! A condition with levels is exact where each of them is: then how bad it is only rises, too. What ends a violation
+//! (`resolve_condition`) must be the reverse, so that more spans can only keep it going: *increasing* `<` *constant*, of
+//! what has a value in every window.
 
 use std::ops::Range;
 
+use fluo_rules::condition::{Condition, Written};
 use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind};
 use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::matcher::Value;
-use fluo_rules::rule::{Aggregate, AggregateFunction, Condition, Rule};
+use fluo_rules::rule::{Aggregate, AggregateFunction, Rule};
 use fluo_rules::trace::{Demand, StepCount, TraceRule};
 
 /// At which moments a rule is judged.
@@ -29,12 +34,12 @@ pub enum Reason {
     Every,
     /// It says `for`.
     For,
-    /// Its condition is not monotone.
+    /// Its condition, a level of it, or what ends it, is not monotone.
     Condition {
+        /// The part that is not.
+        part: String,
         /// The reason why it is not monotone, as the end of a sentence.
         because: String,
-        /// The place in the condition's text.
-        at: Range<usize>,
     },
 }
 
@@ -47,10 +52,15 @@ impl Judging {
         if rule.hold_for.0 > 0 {
             return Self::Grid(Reason::For);
         }
-        match monotone(&|name| rule.aggregate(name), &rule.condition.expr) {
-            Ok(()) => Self::Exact,
-            Err(reason) => Self::Grid(reason),
+        let Condition { resolve, .. } = &rule.condition;
+        let levels = rule.condition.levels().map(|level| (&level.condition, Moved::Truer));
+        for (Written { text, expr }, moved) in levels.chain(resolve.iter().map(|end| (end, Moved::Falser))) {
+            if let Err(NotMonotone { at, because }) = monotone(&|name| rule.aggregate(name), expr, moved) {
+                let part = text.get(at).unwrap_or(text).to_owned();
+                return Self::Grid(Reason::Condition { part, because });
+            }
         }
+        Self::Exact
     }
 
     /// Returns whether every moment is judged.
@@ -65,8 +75,19 @@ enum Direction {
     Decreasing,
 }
 
-fn because(expr: &Expr, because: impl Into<String>) -> Reason {
-    Reason::Condition { because: because.into(), at: expr.at.clone() }
+/// The way in which more spans may move a boolean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moved {
+    /// Never from true to false: a level of a condition.
+    Truer,
+    /// Never from false to true: what ends a violation.
+    Falser,
+}
+
+/// The part of an expression that is not monotone, and why.
+struct NotMonotone {
+    at: Range<usize>,
+    because: String,
 }
 
 /// The aggregates that a condition may name.
@@ -77,23 +98,27 @@ pub fn is_final(trace: &TraceRule, demand: Demand<'_>) -> bool {
     match demand {
         Demand::Always(_) | Demand::Sequence(_) => false,
         Demand::Never(_) => true,
-        Demand::Condition(condition) => stays_true(trace, condition),
+        Demand::Condition(condition) => stays_true(trace, &condition.expr),
     }
 }
 
 /// Returns whether more spans of a trace can only make its condition over counts truer.
-fn stays_true(trace: &TraceRule, condition: &Condition) -> bool {
+fn stays_true(trace: &TraceRule, condition: &Expr) -> bool {
     let count =
         |name: &str| trace.counts.iter().find(|count| count.name == name).map(StepCount::as_aggregate);
-    monotone(&count, &condition.expr).is_ok()
+    monotone(&count, condition, Moved::Truer).is_ok()
 }
 
-/// Returns `Ok` where more spans can only make a boolean truer, and otherwise the reason why not.
-fn monotone(named: Named<'_>, expr: &Expr) -> Result<(), Reason> {
+fn because(expr: &Expr, because: impl Into<String>) -> NotMonotone {
+    NotMonotone { because: because.into(), at: expr.at.clone() }
+}
+
+/// Returns `Ok` where more spans can move a boolean in that way only, and otherwise the reason why not.
+fn monotone(named: Named<'_>, expr: &Expr, moved: Moved) -> Result<(), NotMonotone> {
     match &expr.kind {
         ExprKind::And(left, right) | ExprKind::Or(left, right) => {
-            monotone(named, left)?;
-            monotone(named, right)
+            monotone(named, left, moved)?;
+            monotone(named, right, moved)
         }
         ExprKind::Compare(op, left, right) => {
             let (op, moving, constant) =
@@ -102,16 +127,25 @@ fn monotone(named: Named<'_>, expr: &Expr) -> Result<(), Reason> {
                 return Err(because(constant, "the bound is not a constant"));
             }
             let direction = direction(named, moving)?;
-            match (op, direction) {
+            let truer = match (op, direction) {
                 (Comparison::Gt | Comparison::Gte, Direction::Increasing)
-                | (Comparison::Lt | Comparison::Lte, Direction::Decreasing) => Ok(()),
+                | (Comparison::Lt | Comparison::Lte, Direction::Decreasing) => Moved::Truer,
                 (Comparison::Eq | Comparison::Ne, _) => {
-                    Err(because(expr, "one more span can make an equality false"))
+                    return Err(because(expr, "one more span can make an equality false"));
                 }
-                (_, Direction::Increasing) => {
+                _ => Moved::Falser,
+            };
+            let always = moving.aggregates().iter().all(|name| has_always_a_value(named, name));
+            match direction {
+                // Without a value a comparison is false, and more spans may give it one.
+                _ if truer == moved && moved == Moved::Falser && !always => {
+                    Err(because(expr, "a span that is still to come can give it a value"))
+                }
+                _ if truer == moved => Ok(()),
+                Direction::Increasing => {
                     Err(because(expr, "a span that is still to come can lift the value above the bound"))
                 }
-                (_, Direction::Decreasing) => {
+                Direction::Decreasing => {
                     Err(because(expr, "a span that is still to come can push the value below the bound"))
                 }
             }
@@ -122,8 +156,15 @@ fn monotone(named: Named<'_>, expr: &Expr) -> Result<(), Reason> {
     }
 }
 
+/// Returns whether an aggregate has a value in a window without any span.
+fn has_always_a_value(named: Named<'_>, name: &str) -> bool {
+    use AggregateFunction::{Count, CountDistinct, Rate};
+    let function = named(name).map(|aggregate| aggregate.function);
+    matches!(function, Some(Count | CountDistinct(_) | Rate { .. }))
+}
+
 /// Which way a number moves when spans are added.
-fn direction(named: Named<'_>, expr: &Expr) -> Result<Direction, Reason> {
+fn direction(named: Named<'_>, expr: &Expr) -> Result<Direction, NotMonotone> {
     if constant(expr).is_some() {
         return Err(because(expr, "it compares constants, which no span moves"));
     }

@@ -9,10 +9,12 @@ use fluo_rules::trace::TraceRule;
 
 use crate::direction::is_final;
 
-/// Returns whether missing spans can make the rule's condition true. They can where it compares a number that falls
-/// with the spans (count, rate, distinct values, sum) by `<`, `<=`, `=` or `!=`, or negates the opposite comparison.
+/// Returns whether missing spans can make the rule's condition true, or keep a violation going. They can where it
+/// compares a number that falls with the spans (count, rate, distinct values, sum) by `<`, `<=`, `=` or `!=`, or negates
+/// the opposite comparison; and where what ends a violation does the reverse.
 pub fn missing_can_make_true(rule: &Rule) -> bool {
-    can(rule, &rule.condition.expr, false)
+    rule.condition.levels().any(|level| can(rule, &level.condition.expr, false))
+        || rule.condition.resolve.as_ref().is_some_and(|resolve| can(rule, &resolve.expr, true))
 }
 
 /// Returns whether a trace of which spans are missing can break what is demanded of it.
@@ -85,6 +87,9 @@ mod tests {
             ("errors / count > 0.05", false),
             ("errors / count < 0.05", true),
             ("between(count, 1, 2)", true),
+            ("count > 5', resolve_condition: 'count < 3", false),
+            ("errors / count > 5%', resolve_condition: 'errors / count < 1%", false),
+            ("p < 5ms', resolve_condition: 'count >= 100", true),
         ] {
             let text = format!(
                 "- {{name: r, span: {{}}, aggregation: {{p: {{p99: duration}}, n: {{count_distinct: name}}, total: {{sum: span.x}}, \

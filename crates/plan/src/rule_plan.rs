@@ -50,7 +50,7 @@ impl RulePlan {
         if aggregates.iter().all(|aggregate| aggregate.name != Aggregate::COUNT) {
             aggregates.push(Aggregate::implied_count());
         }
-        let named = rule.condition.expr.aggregates();
+        let named = rule.condition.aggregates();
         if let Some(unknown) =
             named.into_iter().find(|name| aggregates.iter().all(|aggregate| aggregate.name != *name))
         {
@@ -91,7 +91,7 @@ impl RulePlan {
 
     /// The aggregates that people see: those that the rule declares, and those that its condition names.
     pub(crate) fn shown(&self) -> impl Iterator<Item = &Aggregate> {
-        let named = self.rule.condition.expr.aggregates();
+        let named = self.rule.condition.aggregates();
         let is_shown = move |(at, aggregate): &(usize, &Aggregate)| {
             *at < self.declared || named.contains(&aggregate.name.as_str())
         };

@@ -21,7 +21,9 @@ pub fn words(plan: &RulePlan, layout: &Layout) -> String {
         text.push_str(line);
         text.push('\n');
     };
-    line(&format!("{} ({})", rule.name, rule.severity));
+    let severities: Vec<&str> =
+        rule.condition.levels().map(|level| rule.severity_of(level).as_str()).collect();
+    line(&format!("{} ({})", rule.name, severities.join(", ")));
     if let Some(description) = &rule.description {
         line(description.trim_end());
     }
@@ -41,7 +43,14 @@ pub fn words(plan: &RulePlan, layout: &Layout) -> String {
         let filter = aggregate.filter.as_ref().map(|filter| format!(" where {filter}")).unwrap_or_default();
         line(&format!("Computes  {} = {}{filter}", aggregate.name, function(&aggregate.function)));
     }
-    line(&format!("Violated  when {}", rule.condition.text));
+    for (at, level) in rule.condition.levels().enumerate() {
+        let when = if at == 0 { "Violated  when" } else { "          or when" };
+        let severity = level.severity.map(|severity| format!(" ({severity})")).unwrap_or_default();
+        line(&format!("{when} {}{severity}", level.condition.text));
+    }
+    if let Some(resolve) = &rule.condition.resolve {
+        line(&format!("Over      when {}, and no sooner", resolve.text));
+    }
     match plan.judging() {
         Judging::Exact if rule.trace().is_some() => {
             line("Reported  at the end of every trace that breaks a demand.");
@@ -52,7 +61,7 @@ pub fn words(plan: &RulePlan, layout: &Layout) -> String {
         }
         Judging::Grid(reason) => {
             line(&format!("Judged    every {}, and reported at the watermark:", rule.grid_step()));
-            line(&format!("          {}.", why(rule, reason)));
+            line(&format!("          {}.", why(reason)));
         }
     }
     line(&format!("Joined    moments at most {} apart are one violation", plan.gap()));
@@ -90,14 +99,11 @@ fn shown(rule: &Rule) -> Vec<String> {
     lines
 }
 
-fn why(rule: &Rule, reason: &Reason) -> String {
+fn why(reason: &Reason) -> String {
     match reason {
         Reason::Every => "the rule says `every`".to_owned(),
         Reason::For => "the rule says `for`, which counts evaluations that are due".to_owned(),
-        Reason::Condition { because, at } => {
-            let part = rule.condition.text.get(at.clone()).unwrap_or(&rule.condition.text);
-            format!("in `{part}`, {because}")
-        }
+        Reason::Condition { part, because } => format!("in `{part}`, {because}"),
     }
 }
 

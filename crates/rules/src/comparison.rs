@@ -4,6 +4,7 @@
 //! keeps the rule quiet where there is little to go by, every span satisfies it alike, and it explains nothing. Messages
 //! and evidence speak of what is wrong; the order in which a condition is written means nothing to them.
 
+use crate::condition::Written;
 use crate::expr::{Arithmetic, Comparison, Expr, ExprKind, Values};
 use crate::rule::{AggregateFunction, Rule};
 
@@ -14,6 +15,8 @@ pub struct Compared<'a> {
     pub expr: &'a Expr,
     /// Whether the condition needs it to be false: it stands behind a `not`.
     pub negated: bool,
+    /// The text that the places of the expression are in.
+    pub text: &'a str,
 }
 
 impl<'a> Compared<'a> {
@@ -34,13 +37,13 @@ impl<'a> Compared<'a> {
     }
 }
 
-/// The comparisons that say what is wrong at these values: those by which the condition holds, without the guards among
-/// them unless nothing else is there. Of a condition that does not hold, all.
+/// The comparisons that say what is wrong at these values: those by which the highest level of the condition holds,
+/// without the guards among them unless nothing else is there. Where no level holds, all of the lowest.
 pub fn decisive<'a>(rule: &'a Rule, values: Values<'_>) -> Vec<Compared<'a>> {
-    let condition = &rule.condition.expr;
+    let Written { text, expr: condition } = &rule.condition.level_at(values).condition;
     let mut found = Vec::new();
     let holds = condition.holds(values).then_some(values);
-    collect(condition, false, holds, &mut found);
+    collect((condition, text), false, holds, &mut found);
     let mut divisors = Vec::new();
     collect_divisors(condition, &mut divisors);
     let is_guard = |compared: &Compared<'_>| {
@@ -62,18 +65,23 @@ pub fn decisive<'a>(rule: &'a Rule, values: Values<'_>) -> Vec<Compared<'a>> {
 }
 
 /// The comparisons of an expression; with `holding` values, of an `or` only the side that holds then.
-fn collect<'a>(expr: &'a Expr, negated: bool, holding: Option<Values<'_>>, found: &mut Vec<Compared<'a>>) {
+fn collect<'a>(
+    (expr, text): (&'a Expr, &'a str),
+    negated: bool,
+    holding: Option<Values<'_>>,
+    found: &mut Vec<Compared<'a>>,
+) {
     match &expr.kind {
-        ExprKind::Not(inner) => collect(inner, !negated, holding, found),
+        ExprKind::Not(inner) => collect((inner, text), !negated, holding, found),
         ExprKind::And(left, right) | ExprKind::Or(left, right) => {
             for side in [left, right] {
                 if holding.is_none_or(|values| side.holds(values) != negated) {
-                    collect(side, negated, holding, found);
+                    collect((side, text), negated, holding, found);
                 }
             }
         }
         ExprKind::Compare(..) | ExprKind::In(..) | ExprKind::Between(..) => {
-            let compared = Compared { expr, negated };
+            let compared = Compared { expr, negated, text };
             if !found.contains(&compared) {
                 found.push(compared);
             }

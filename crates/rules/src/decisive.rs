@@ -7,6 +7,7 @@
 
 use sha2::{Digest as _, Sha256};
 
+use crate::condition::Condition;
 use crate::rule::{Rule, Subject};
 use crate::yaml::{self, Node, Yaml};
 
@@ -48,7 +49,7 @@ pub fn decide_alike(one: &Rule, other: &Rule) -> bool {
     aligned.inhibit.clone_from(&one.inhibit);
     aligned.notification_limit = one.notification_limit;
     aligned.top.clone_from(&one.top);
-    aligned.condition.text.clone_from(&one.condition.text);
+    align_texts(&mut aligned.condition, &one.condition);
     if let (Subject::Traces(aligned), Subject::Traces(one)) = (&mut aligned.subject, &one.subject)
         && let (Some(aligned), Some(one)) = (&mut aligned.condition, &one.condition)
     {
@@ -56,6 +57,15 @@ pub fn decide_alike(one: &Rule, other: &Rule) -> bool {
     }
     aligned.source = one.source.clone();
     aligned == *one
+}
+
+/// Takes the spelling of another condition over, as far as the two have the same parts.
+fn align_texts(condition: &mut Condition, other: &Condition) {
+    condition.text.clone_from(&other.text);
+    let others = other.levels().map(|level| &level.condition).chain(&other.resolve);
+    let levels = std::iter::once(&mut condition.lowest).chain(&mut condition.higher);
+    let own = levels.map(|level| &mut level.condition).chain(&mut condition.resolve);
+    own.zip(others).for_each(|(own, other)| own.text.clone_from(&other.text));
 }
 
 /// SHA-256 of a text, in lower-case hexadecimal.

@@ -22,7 +22,7 @@ pub(crate) use trace::is_of_step;
 
 impl Table {
     /// Those of rule files, for what is derived from the table.
-    pub(crate) const OF_RULES: [Self; 16] = [
+    pub(crate) const OF_RULES: [Self; 17] = [
         Self::File,
         Self::Rule,
         Self::Defaults,
@@ -39,6 +39,7 @@ impl Table {
         Self::Evidence,
         Self::Realert,
         Self::Inhibit,
+        Self::Levels,
     ];
 
     /// Those of test files.
@@ -73,6 +74,7 @@ impl Table {
             Self::Evidence => "evidence",
             Self::Realert => "realert",
             Self::Inhibit => "inhibit",
+            Self::Levels => "levels",
             Self::Test => "test",
             Self::SpanFile => "span_file",
             Self::Span => "span",
@@ -108,6 +110,7 @@ impl Table {
             Self::Evidence => EVIDENCE,
             Self::Realert => REALERT,
             Self::Inhibit => INHIBIT,
+            Self::Levels => LEVELS,
             Self::TestFile => test_file::FILE,
             Self::Test => test_file::TEST,
             Self::SpanFile => test_file::SPAN_FILE,
@@ -230,9 +233,15 @@ const RULE: &[Key] = &[
     key("aggregation", Shape::Aggregates, Some("{count: 10}"), "Named values over the spans of a window."),
     key(
         "condition",
+        Shape::ExpressionOr(Table::Levels),
+        None,
+        "What makes a window a violation: an expression over the aggregates, or one for each level of severity.",
+    ),
+    key(
+        "resolve_condition",
         Shape::Expression,
         None,
-        "What makes a window a violation: an expression over the aggregates.",
+        "What must hold for a violation to be over: an expression over the aggregates. Left out: that the condition does not hold.",
     ),
     key(
         "for",
@@ -392,6 +401,12 @@ const INHIBIT: &[Key] = &[
         None,
         "Group keys whose values must agree. Left out: those that both rules have; none at all: it inhibits every group.",
     ),
+];
+
+const LEVELS: &[Key] = &[
+    key("info", Shape::Expression, None, "What makes it worth knowing."),
+    key("warning", Shape::Expression, None, "What makes it worth looking at."),
+    key("critical", Shape::Expression, None, "What makes it worth waking somebody."),
 ];
 
 const REALERT: &[Key] = &[

@@ -30,6 +30,7 @@ mod yaml;
 
 pub mod code;
 pub mod comparison;
+pub mod condition;
 pub mod config;
 pub mod decisive;
 pub mod diagnostic;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use fluo_time::Nanos;
 
+use crate::condition::{Condition, Level};
 use crate::expr::Expr;
 use crate::field::Field;
 use crate::matcher::Matcher;
@@ -23,7 +24,7 @@ pub struct Rule {
     pub name: String,
     /// What the rule is about, for people.
     pub description: Option<String>,
-    /// How bad a violation is.
+    /// How bad a violation is; where the condition has levels, the severity of the highest.
     pub severity: Severity,
     /// Disabled rules are checked and not evaluated.
     pub enabled: bool,
@@ -114,6 +115,11 @@ impl Rule {
         self.aggregates.iter().any(|aggregate| aggregate.name == name)
     }
 
+    /// How bad it is that a level of its condition holds.
+    pub fn severity_of(&self, level: &Level) -> Severity {
+        level.severity.unwrap_or(self.severity)
+    }
+
     /// The aggregate called `name`: a declared one, or the implied `count`.
     pub fn aggregate(&self, name: &str) -> Option<Aggregate> {
         self.aggregates
@@ -153,6 +159,9 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// All of them, the least severe first.
+    pub const ALL: [Self; 3] = [Self::Info, Self::Warning, Self::Critical];
+
     /// As written in rules and payloads.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -315,15 +324,6 @@ impl AggregateFunction {
             | Self::Percentile { of: field, .. } => Some(field),
         }
     }
-}
-
-/// A rule's condition.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Condition {
-    /// As written.
-    pub text: String,
-    /// Checked: boolean, over aggregates ([`crate::expr::ExprKind::Aggregate`]) and constants.
-    pub expr: Expr,
 }
 
 /// A rule that makes another redundant while it fires.

@@ -124,7 +124,7 @@ fn mapping(table: Table) -> Value {
         Table::Aggregate => {
             schema["patternProperties"] = json!({PERCENTILE_KEY: described(Shape::Field, "A percentile.")});
         }
-        Table::Operators => schema["minProperties"] = json!(1),
+        Table::Operators | Table::Levels => schema["minProperties"] = json!(1),
         Table::Trace => {
             let demand = |key: &str| json!({"required": [key]});
             schema["anyOf"] = ["always", "never", "sequence", "count"].map(demand).to_vec().into();
@@ -157,6 +157,9 @@ fn of_shape(shape: Shape) -> Value {
     match shape {
         Shape::Text | Shape::Field | Shape::Scalar => reference("scalar"),
         Shape::Expression => json!({"type": ["string", "boolean"]}),
+        Shape::ExpressionOr(table) => {
+            json!({"anyOf": [{"type": ["string", "boolean"]}, reference(table.name())]})
+        }
         Shape::Word(words) => json!({"enum": words}),
         Shape::Bool => json!({"type": "boolean"}),
         Shape::Duration { .. } => reference("duration"),

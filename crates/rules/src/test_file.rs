@@ -24,6 +24,7 @@ use fluo_time::Nanos;
 
 use crate::diagnostic::Place;
 use crate::matcher::Number;
+use crate::rule::Severity;
 
 /// Where offsets count from if a test does not say: 2026-01-01T00:00:00Z, which is a multiple since the epoch of
 /// every `every` that divides a day.
@@ -207,8 +208,10 @@ pub struct Expectation {
     pub group: Vec<Placed<Option<String>>>,
     /// Values of the rule's aggregates.
     pub values: Vec<Placed<Expected>>,
-    /// A message that was told about the alert: `firing`, `renotify`, `resolved`, `fired_late`, `withdrawn` or
-    /// `reopened`.
+    /// How bad the alert is, and where that stands.
+    pub severity: Option<(Severity, Place)>,
+    /// A message that was told about the alert: `firing`, `escalated`, `renotify`, `resolved`, `fired_late`, `withdrawn`
+    /// or `reopened`.
     pub event: Option<&'static str>,
     /// The reason that the message gives.
     pub reason: Option<String>,

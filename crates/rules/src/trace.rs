@@ -6,7 +6,8 @@ pub mod words;
 
 use fluo_time::Nanos;
 
-use crate::rule::{Aggregate, Condition, Selector};
+use crate::condition::Written;
+use crate::rule::{Aggregate, Selector};
 
 /// A trace must be quiet for this long before it is judged, if the rule does not say.
 pub const SETTLE: Nanos = Nanos(30 * Nanos::SECOND.0);
@@ -36,7 +37,7 @@ pub struct TraceRule {
     /// Numbers of spans, by name.
     pub counts: Vec<StepCount>,
     /// A condition over `counts`: a trace violates the rule where it holds.
-    pub condition: Option<Condition>,
+    pub condition: Option<Written>,
     /// A trace must be quiet for this long before it is judged.
     pub settle: Nanos,
     /// An occasion that ended longer than this before a violation is not part of it, nor is a span that ended longer
@@ -193,5 +194,5 @@ pub enum Demand<'a> {
     /// This occurs in order.
     Sequence(&'a Sequence),
     /// This does not hold of the counts.
-    Condition(&'a Condition),
+    Condition(&'a Written),
 }

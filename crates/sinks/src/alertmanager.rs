@@ -2,15 +2,18 @@
 //!
 //! Alertmanager tells alerts apart by their labels, so everything that is an alert's identity here is a label there:
 //! the rule (`alertname`) and the group's values under legal names, and `fingerprint`, which keeps groups apart whose
-//! values look alike after cleaning. Labels and severity are those that were told when the alert first fired, so that a
-//! rule edited meanwhile still closes the alert that it opened.
+//! values look alike after cleaning. Labels are those that were told when the alert first fired, so that a rule edited
+//! meanwhile still closes the alert that it opened.
+//!
+//! An alert of a rule with levels is another alert there when its severity is another: the one that was told before is
+//! ended with the same request.
 //!
 //! Alertmanager lets an alert expire that is not sent again; fluo tells of one again at `realert` only. An open alert is
 //! therefore sent with an `endsAt` in the future (`expires_after`, default 25 h: the longest `realert` is a day).
 //!
 //! | event | `startsAt` | `endsAt` |
 //! | --- | --- | --- |
-//! | `firing`, `renotify`, `reopened` | the violation's start | now + `expires_after` |
+//! | `firing`, `escalated`, `renotify`, `reopened` | the violation's start | now + `expires_after` |
 //! | `resolved`, `withdrawn` | the violation's start | when it was over |
 //! | `fired_late` | the violation's start | when it was over: Alertmanager notifies nobody of an alert that it first hears of as resolved |
 //! | `alarm` (`FluoAlarm`) | when it was raised | now + `expires_after` |
@@ -26,6 +29,7 @@ use async_trait::async_trait;
 use fluo_alerts::escape::plain;
 use fluo_alerts::notification::{Event, Notification, Told};
 use fluo_alerts::template::{NO_VALUE, SUMMARY};
+use fluo_rules::rule::Severity;
 use fluo_time::moment;
 use serde_json::{Value, json};
 
@@ -66,19 +70,35 @@ impl Sink for Alertmanager {
     }
 
     async fn send(&self, notification: &Notification, at: i64) -> Result<(), SinkError> {
-        let body = json!([form(&clean(notification), at, self.expires_after)]).to_string();
+        let body = Value::Array(forms(&clean(notification), at, self.expires_after)).to_string();
         self.endpoint.post(body, &[], at).await.map(drop)
     }
 }
 
-fn form(notification: &Notification, at: i64, expires_after: Duration) -> Value {
-    let (labels, starts_at) = if let Some(alert) = &notification.alert {
-        (alert_labels(alert), alert.violation.starts_at)
-    } else {
-        let since = notification.trouble.as_ref().map(|trouble| trouble.since);
-        (event_labels(notification), since.unwrap_or(notification.at))
-    };
+/// The alert, and the same as of the other severities that it was told as.
+fn forms(notification: &Notification, at: i64, expires_after: Duration) -> Vec<Value> {
     let ends_at = ends_at(notification, at, expires_after);
+    let Some(alert) = &notification.alert else {
+        let since = notification.trouble.as_ref().map(|trouble| trouble.since);
+        let starts_at = since.unwrap_or(notification.at);
+        return vec![form(notification, &event_labels(notification), starts_at, ends_at)];
+    };
+    let of_severity = |severity, ends_at| {
+        form(notification, &alert_labels(alert, severity), alert.violation.starts_at, ends_at)
+    };
+    let told = alert.now.iter().flat_map(|now| &now.told_as);
+    let others = told.filter(|told| **told != notification.severity);
+    std::iter::once(of_severity(notification.severity, ends_at))
+        .chain(others.map(|other| of_severity(*other, ends_at.min(at))))
+        .collect()
+}
+
+fn form(
+    notification: &Notification,
+    labels: &BTreeMap<String, String>,
+    starts_at: i64,
+    ends_at: i64,
+) -> Value {
     json!({
         "labels": labels,
         "annotations": annotations(notification),
@@ -109,11 +129,11 @@ fn later(ns: i64, by: Duration) -> i64 {
     ns.saturating_add(i64::try_from(by.as_nanos()).unwrap_or(i64::MAX))
 }
 
-fn alert_labels(alert: &Told) -> BTreeMap<String, String> {
+fn alert_labels(alert: &Told, severity: Severity) -> BTreeMap<String, String> {
     let violation = &alert.violation;
     let mut labels = Labels::default();
     labels.own("alertname", &violation.rule);
-    labels.own("severity", violation.severity.as_str());
+    labels.own("severity", severity.as_str());
     labels.own("fingerprint", &violation.fingerprint.to_string());
     for (key, value) in &violation.labels {
         labels.add(key, "label_", value);
@@ -142,6 +162,7 @@ fn event_labels(notification: &Notification) -> BTreeMap<String, String> {
             Event::Alarm | Event::AlarmOver => "FluoAlarm",
             // These tell of an alert; without one there is nothing better than to say so.
             Event::Firing
+            | Event::Escalated
             | Event::Renotify
             | Event::Reopened
             | Event::Resolved

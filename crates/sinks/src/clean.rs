@@ -52,6 +52,7 @@ fn each_text(notification: &mut Notification, line: impl Fn(&mut String), lines:
                     .for_each(&line);
             }
             now.description.iter_mut().for_each(&lines);
+            now.resolve_condition.iter_mut().for_each(&lines);
             now.top.iter_mut().for_each(|top| each_value(top, &line));
             now.notes.iter_mut().for_each(&line);
         }

@@ -24,9 +24,12 @@ impl Filter {
     ///
     /// Labels are asked of what is known to bear them only. A pipeline that stands still, a file that nobody can read,
     /// or a rule that is not judged concerns every team: such a notification passes whatever labels are wanted. Of many
-    /// alerts in one message, some may be of any value of a label in which they differ.
+    /// alerts in one message, some may be of any value of a label in which they differ. Who was told of an alert is told
+    /// what becomes of it, whatever its severity is by then.
     pub fn wants(&self, notification: &Notification) -> bool {
-        let severity = self.severity.is_empty() || self.severity.contains(&notification.severity);
+        let now = notification.alert.iter().flat_map(|alert| &alert.now);
+        let mut told = now.flat_map(|now| &now.told_as).chain([&notification.severity]);
+        let severity = self.severity.is_empty() || told.any(|severity| self.severity.contains(severity));
         let unlabelled = notification.rule.is_none() || notification.trouble.is_some();
         let differs = |key| notification.summary.iter().any(|summary| summary.differing.contains(key));
         let has = |(key, value)| notification.labels.get(key) == Some(value) || differs(key);

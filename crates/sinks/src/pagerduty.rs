@@ -2,7 +2,7 @@
 //!
 //! | event | sent | `dedup_key` |
 //! | --- | --- | --- |
-//! | `firing`, `renotify`, `reopened` | `trigger`; it is added to the incident that is open already | the episode's id |
+//! | `firing`, `escalated`, `renotify`, `reopened` | `trigger`; it is added to the incident that is open already | the episode's id |
 //! | `resolved`, `withdrawn` | `resolve` | the episode's id |
 //! | `fired_late` | `resolve`, which is ignored where nothing is open: it is over, nobody is to be woken | the episode's id |
 //! | `alarm` | `trigger` | the alarm's id |

@@ -1,9 +1,10 @@
 //! Conditions over given aggregates: exact ones, and any.
 
+use fluo_rules::condition::{Condition, Level, Written};
 use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind, Function};
 use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::matcher::{Number, Value};
-use fluo_rules::rule::{Aggregate, AggregateFunction, Condition};
+use fluo_rules::rule::{Aggregate, AggregateFunction, Severity};
 use fluo_time::Nanos;
 use proptest::collection::vec;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, prop_oneof};
@@ -14,7 +15,7 @@ use super::expressions::{arithmetic, call, compare, literal, negated, of, operat
 use super::writing::written;
 
 /// A condition that makes a rule exact: `and` and `or` of comparisons that more spans can only make true.
-pub fn exact_condition(aggregates: &[Aggregate]) -> impl Strategy<Value = Condition> + use<> {
+pub fn exact_condition(aggregates: &[Aggregate]) -> impl Strategy<Value = Written> + use<> {
     let leaves: Vec<BoxedStrategy<Expr>> = with_count(aggregates)
         .iter()
         .filter_map(|aggregate| Some(exact_comparison(aggregate, grows(&aggregate.function)?)))
@@ -22,8 +23,49 @@ pub fn exact_condition(aggregates: &[Aggregate]) -> impl Strategy<Value = Condit
     combined(Union::new(leaves).boxed(), false)
 }
 
+/// What may end a violation of an exact rule: `and` and `or` of comparisons that more spans can only make false.
+pub fn ending(aggregates: &[Aggregate]) -> impl Strategy<Value = Written> + use<> {
+    let counts = |function: &AggregateFunction| {
+        use AggregateFunction::{Count, CountDistinct, Rate};
+        matches!(function, Count | CountDistinct(_) | Rate { .. })
+    };
+    let leaves: Vec<BoxedStrategy<Expr>> = with_count(aggregates)
+        .iter()
+        .filter(|aggregate| counts(&aggregate.function))
+        .map(|aggregate| exact_comparison(aggregate, false))
+        .collect();
+    combined(Union::new(leaves).boxed(), false)
+}
+
+/// A condition of one to three levels, with or without one that ends what it begins.
+pub fn with_levels(
+    level: BoxedStrategy<Written>,
+    end: BoxedStrategy<Written>,
+) -> impl Strategy<Value = Condition> {
+    let higher =
+        prop_oneof![4 => vec(level.clone(), 0), 2 => vec(level.clone(), 1), 1 => vec(level.clone(), 2)];
+    let end = prop_oneof![2 => Just(None), 1 => end.prop_map(Some)];
+    (level, higher, end).prop_map(|(lowest, higher, resolve)| {
+        let all = std::iter::once(&lowest).chain(&higher);
+        let text = all.map(|level| level.text.as_str()).collect::<Vec<_>>().join("; ");
+        let severity = (!higher.is_empty()).then_some(Severity::Info);
+        let of_severity =
+            |(condition, severity): (Written, Severity)| Level { severity: Some(severity), condition };
+        Condition {
+            text,
+            lowest: Level { severity, condition: lowest },
+            higher: higher
+                .into_iter()
+                .zip([Severity::Warning, Severity::Critical])
+                .map(of_severity)
+                .collect(),
+            resolve,
+        }
+    })
+}
+
 /// Any condition whose units agree. Some are exact by chance.
-pub fn any_condition(aggregates: &[Aggregate]) -> impl Strategy<Value = Condition> + use<> {
+pub fn any_condition(aggregates: &[Aggregate]) -> impl Strategy<Value = Written> + use<> {
     let (durations, numbers): (Vec<Aggregate>, Vec<Aggregate>) =
         with_count(aggregates).into_iter().partition(|aggregate| is_duration(&aggregate.function));
     let numbers = || terms(numbers.iter().map(|aggregate| reference(&aggregate.name)).collect(), &number());
@@ -77,7 +119,7 @@ fn with_count(aggregates: &[Aggregate]) -> Vec<Aggregate> {
     aggregates.iter().cloned().chain(implied.then(Aggregate::implied_count)).collect()
 }
 
-fn combined(leaf: BoxedStrategy<Expr>, negations: bool) -> impl Strategy<Value = Condition> {
+fn combined(leaf: BoxedStrategy<Expr>, negations: bool) -> impl Strategy<Value = Written> {
     leaf.prop_recursive(2, 4, 2, move |inner| {
         let pair = (inner.clone(), inner.clone());
         let both = pair.clone().prop_map(|(left, right)| of(ExprKind::And(Box::new(left), Box::new(right))));
@@ -91,7 +133,7 @@ fn combined(leaf: BoxedStrategy<Expr>, negations: bool) -> impl Strategy<Value =
     })
     .prop_map(|expr| {
         let (text, expr) = written(&expr);
-        Condition { text, expr }
+        Written { text, expr }
     })
 }
 

@@ -1,8 +1,7 @@
 //! Whole rules, checked.
 
-use fluo_rules::rule::{
-    Condition, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Severity, Source, Subject,
-};
+use fluo_rules::condition::Condition;
+use fluo_rules::rule::{Conventions, EvidenceKeys, GroupKey, Realert, Rule, Severity, Source, Subject};
 use fluo_time::Nanos;
 use proptest::collection::vec;
 use proptest::option;
@@ -10,7 +9,7 @@ use proptest::prelude::{BoxedStrategy, Just, Strategy, prop_oneof};
 use proptest::sample::select;
 
 use super::aggregates::aggregates;
-use super::conditions::{any_condition, exact_condition};
+use super::conditions::{any_condition, ending, exact_condition, with_levels};
 use super::selectors::selector;
 use super::spans::RASTER_NS;
 use super::vocabulary::{VALUES, group_field, one_of};
@@ -29,7 +28,8 @@ pub fn exact_rule() -> BoxedStrategy<Rule> {
                 6 => windows(),
                 1 => select(vec![1, RASTER_NS - 1, RASTER_NS + 1]).prop_map(Nanos),
             ];
-            (Just(aggregates.clone()), exact_condition(&aggregates), window, frame())
+            let condition = with_levels(exact_condition(&aggregates).boxed(), ending(&aggregates).boxed());
+            (Just(aggregates.clone()), condition, window, frame())
         })
         .prop_map(|(aggregates, condition, window, frame)| Rule {
             window,
@@ -51,6 +51,8 @@ pub fn grid_rule() -> BoxedStrategy<Rule> {
         .prop_flat_map(move |aggregates| {
             let condition =
                 prop_oneof![4 => any_condition(&aggregates).boxed(), 1 => exact_condition(&aggregates).boxed()];
+            let end = prop_oneof![3 => any_condition(&aggregates).boxed(), 1 => ending(&aggregates).boxed()];
+            let condition = with_levels(condition.boxed(), end.boxed());
             (Just(aggregates), condition, windows(), every(), frame())
         })
         .prop_map(|(aggregates, condition, window, every, frame)| {
@@ -104,10 +106,10 @@ fn frame() -> impl Strategy<Value = Frame> {
                 evidence_limit,
                 evidence: EvidenceKeys::default(),
                 top: Vec::new(),
-                condition: Condition {
-                    text: "true".to_owned(),
-                    expr: super::expressions::literal(fluo_rules::matcher::Value::Bool(true)),
-                },
+                condition: Condition::of(
+                    "true",
+                    super::expressions::literal(fluo_rules::matcher::Value::Bool(true)),
+                ),
                 hold_for: Nanos(0),
                 keep_firing_for: Nanos(0),
                 realert: Realert {

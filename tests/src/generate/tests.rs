@@ -143,14 +143,19 @@ fn within(subset: &[HoldingMoment], all: &[HoldingMoment]) -> bool {
 proptest! {
     #[test]
     fn conditions_have_a_text_and_places_in_it(case in case()) {
-        prop_assert!(is_placed(&case.rule.condition.expr, &case.rule.condition.text));
+        for level in case.rule.condition.levels() {
+            prop_assert!(is_placed(&level.condition.expr, &level.condition.text));
+        }
     }
 
     /// What is generated is what the product's checker accepts, and nothing else is lost on the way.
     #[test]
     fn conditions_and_filters_parse_back_to_themselves(Case { rule, .. } in case(), filter in filter()) {
         let context = Context::Condition { aggregates: &rule.aggregates };
-        prop_assert_eq!(parse(&rule.condition.text, context), Ok(rule.condition.expr));
+        let levels = rule.condition.levels().map(|level| &level.condition);
+        for written in levels.chain(&rule.condition.resolve) {
+            prop_assert_eq!(parse(&written.text, context), Ok(written.expr.clone()));
+        }
         prop_assert_eq!(parse(&written(&filter).0, Context::Where), Ok(filter));
     }
 

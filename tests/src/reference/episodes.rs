@@ -32,6 +32,8 @@ pub(super) fn of_group(rule: &Rule, history: &History<'_>, judged: Judged, shown
                 ends_at: last.at,
                 ongoing: judged.to < i128::from(last.at) + gap,
                 values: first.values.clone(),
+                worst: run.iter().filter_map(|held| held.severity).max(),
+                severity: last.severity,
                 peak: peak(run).unwrap_or(first).values.clone(),
                 latest: last.values.clone(),
                 evidence,
@@ -41,12 +43,15 @@ pub(super) fn of_group(rule: &Rule, history: &History<'_>, judged: Judged, shown
         .collect()
 }
 
-/// The moment that exceeds most, the earliest of equals; having no value is less than any value.
+/// The moment of the worst level that exceeds most, the earliest of equals; having no value is less than any value.
 fn peak<'a>(run: &[&'a Held]) -> Option<&'a Held> {
     let mut peak: Option<&Held> = None;
     for held in run {
         // `None` is less than every `Some`, and no excess is NaN.
-        if peak.is_none_or(|peak| held.excess > peak.excess) {
+        let is_worse = |peak: &Held| {
+            held.severity > peak.severity || held.severity == peak.severity && held.excess > peak.excess
+        };
+        if peak.is_none_or(is_worse) {
             peak = Some(held);
         }
     }

@@ -88,9 +88,14 @@ impl Window<'_> {
 
     /// Those that say what is wrong, in an order that does not depend on how the condition is written.
     fn comparisons(&self) -> Vec<Wrong> {
-        let mut wrong = self.holding(&self.rule.condition.expr, false);
+        // Of the worst that holds; of the least bad, where what held before only goes on.
+        let levels: Vec<&Expr> = self.rule.condition.levels().map(|level| &level.condition.expr).collect();
+        let held = levels.iter().rev().find(|level| self.holds(level));
+        let condition = *held.unwrap_or(&levels[0]);
+        let mut wrong =
+            if held.is_some() { self.holding(condition, false) } else { every_comparison(condition, false) };
         let mut divisors = Vec::new();
-        collect_divisors(&self.rule.condition.expr, &mut divisors);
+        collect_divisors(condition, &mut divisors);
         // "Enough of them to say anything" explains nothing.
         let guards = |wrong: &Wrong| {
             self.aggregates_in(&wrong.comparison).iter().all(|aggregate| {
@@ -318,5 +323,26 @@ fn parts(expr: &Expr) -> Vec<&Expr> {
         | ExprKind::Arithmetic(_, left, right) => vec![left, right],
         ExprKind::Between(item, low, high) => vec![item, low, high],
         ExprKind::Call(_, arguments) => arguments.iter().collect(),
+    }
+}
+
+/// All comparisons, each once, and whether it stands behind a `not`.
+fn every_comparison(expr: &Expr, behind_not: bool) -> Vec<Wrong> {
+    match &expr.kind {
+        ExprKind::Not(inner) => every_comparison(inner, !behind_not),
+        ExprKind::And(left, right) | ExprKind::Or(left, right) => {
+            let mut found: Vec<Wrong> = Vec::new();
+            for wrong in [left, right].into_iter().flat_map(|side| every_comparison(side, behind_not)) {
+                let is_known = |known: &Wrong| {
+                    known.comparison == wrong.comparison && known.behind_not == wrong.behind_not
+                };
+                if !found.iter().any(is_known) {
+                    found.push(wrong);
+                }
+            }
+            found
+        }
+        ExprKind::Literal(_) => Vec::new(),
+        _ => vec![Wrong { comparison: expr.clone(), behind_not }],
     }
 }

@@ -7,11 +7,46 @@ use fluo_rules::rule::{AggregateFunction, Rule};
 
 /// Returns whether the rule is judged at every moment (the ends of its matching spans) rather than on a grid.
 ///
-/// It is if its condition is built with `and` and `or` from comparisons of the form *increasing* `>`/`>=`
-/// *constant* or *decreasing* `<`/`<=` *constant* (or the same with the sides swapped), it has no `every`, and its
-/// `for` is zero.
+/// It is if each level of its condition is built with `and` and `or` from comparisons of the form *increasing* `>`/`>=`
+/// *constant* or *decreasing* `<`/`<=` *constant* (or the same with the sides swapped), what ends it from comparisons of
+/// the form *increasing* `<`/`<=` *constant* of what has a value over nothing, it has no `every`, and its `for` is zero.
 pub fn is_exact(rule: &Rule) -> bool {
-    rule.every.is_none() && rule.hold_for.0 <= 0 && only_gains(rule, &rule.condition.expr)
+    rule.every.is_none()
+        && rule.hold_for.0 <= 0
+        && rule.condition.levels().all(|level| only_gains(rule, &level.condition.expr))
+        && rule.condition.resolve.iter().all(|end| only_loses(rule, &end.expr))
+}
+
+/// Returns whether more spans can make what ends a violation false and never true.
+fn only_loses(rule: &Rule, expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::And(left, right) | ExprKind::Or(left, right) => {
+            only_loses(rule, left) && only_loses(rule, right)
+        }
+        ExprKind::Compare(Comparison::Lt | Comparison::Lte, left, right) => {
+            moves(rule, left, Direction::Up) && counts(rule, left) && is_constant(right)
+        }
+        ExprKind::Compare(Comparison::Gt | Comparison::Gte, left, right) => {
+            is_constant(left) && counts(rule, right) && moves(rule, right, Direction::Up)
+        }
+        _ => false,
+    }
+}
+
+/// Returns whether it is made of nothing but numbers of spans and of values: nothing of them is none, and that is 0.
+fn counts(rule: &Rule, expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Aggregate(name) => rule.aggregate(name).is_some_and(|aggregate| {
+            matches!(
+                aggregate.function,
+                AggregateFunction::Count
+                    | AggregateFunction::CountDistinct(_)
+                    | AggregateFunction::Rate { .. }
+            )
+        }),
+        ExprKind::Arithmetic(_, left, right) => counts(rule, left) && counts(rule, right),
+        _ => is_constant(expr),
+    }
 }
 
 /// Returns whether more spans can make the condition true and never false.

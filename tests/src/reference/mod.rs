@@ -71,7 +71,7 @@ pub fn evaluate(
     Ok(episodes(&histories, &|window| traces::shown(rule, window, &rows)))
 }
 
-/// Every moment at which the rule's condition holds, by group and time: what `fluo explain --format sql` must
+/// Every moment at which the rule's condition holds, or what held before goes on, by group and time: what `fluo explain --format sql` must
 /// give.
 ///
 /// # Panics

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fluo_rules::condition::Level;
 use fluo_rules::expr::{Comparison, Expr, ExprKind};
-use fluo_rules::rule::{Aggregate, Rule, Subject};
+use fluo_rules::rule::{Aggregate, Rule, Severity, Subject};
 use fluo_spans::span::Span;
 
 use super::datum::Datum;
@@ -48,7 +49,7 @@ impl Judged {
     }
 }
 
-/// One group's spans, and the moments at which its condition holds.
+/// One group's spans, and the moments at which its condition holds, or what held before goes on.
 pub(super) struct History<'a> {
     /// Which group.
     pub(super) group: Group,
@@ -58,13 +59,16 @@ pub(super) struct History<'a> {
     pub(super) held: Vec<Held>,
 }
 
-/// A moment at which the condition holds.
+/// A moment at which the condition holds, or what held before goes on.
 pub(super) struct Held {
     /// The window's end.
     pub(super) at: i64,
     /// What is reported.
     pub(super) values: Values,
-    /// By how much the condition's first comparison exceeds; `None` where a side has no value.
+    /// How bad it is, where that depends on what holds: as the worst level that does. What only goes on is as bad as the
+    /// least bad one.
+    pub(super) severity: Option<Severity>,
+    /// By how much the first comparison of that level exceeds; `None` where a side has no value.
     pub(super) excess: Option<f64>,
 }
 
@@ -108,14 +112,18 @@ pub(super) fn judge<'a>(
     Ok(groups
         .into_iter()
         .map(|(group, spans)| {
-            let held = moments(rule, &spans, judged)
-                .into_iter()
-                .filter_map(|at| {
-                    let window = window(rule, &spans, at);
-                    let exists = standing.contains(&group) || !window.is_empty();
-                    if exists { judge_moment(rule, at, &window, givens) } else { None }
-                })
-                .collect();
+            let mut held: Vec<Held> = Vec::new();
+            let mut last_judged = None;
+            for at in moments(rule, &spans, judged) {
+                let window = window(rule, &spans, at);
+                if !standing.contains(&group) && window.is_empty() {
+                    continue;
+                }
+                let before = held.last().map(|held| held.at).filter(|before| last_judged == Some(*before));
+                let goes_on = before.is_some_and(|before| goes_on(rule, &spans, before, at, givens));
+                held.extend(judge_moment(rule, at, &window, goes_on, givens));
+                last_judged = Some(at);
+            }
             History { group, spans, held }
         })
         .collect())
@@ -162,18 +170,40 @@ fn group_of(span: &Span, rule: &Rule, givens: Givens<'_>) -> Group {
     rule.group_by.iter().map(|key| subject.canonical_text(&key.field)).collect()
 }
 
-fn judge_moment(rule: &Rule, at: i64, window: &[&Span], givens: Givens<'_>) -> Option<Held> {
+/// Returns whether what held at one judged moment goes on at the next. It ends where they are more than a gap apart; and
+/// where what ends it holds at the next or, of an exact rule, at any instant up to it.
+fn goes_on(rule: &Rule, spans: &[&Span], last: i64, at: i64, givens: Givens<'_>) -> bool {
+    let Some(end) = &rule.condition.resolve else { return false };
+    if i128::from(at) - i128::from(last) > gap(rule) {
+        return false;
+    }
+    let mut instants = vec![at];
+    if is_exact(rule) {
+        // Between two ends of spans, a window changes where a span leaves it.
+        let leaves = spans.iter().map(|span| i128::from(span.end_ns) + i128::from(rule.window.0));
+        let between = leaves.filter(|left| i128::from(last) < *left && *left < i128::from(at));
+        instants.extend(between.filter_map(|left| i64::try_from(left).ok()));
+    }
+    instants.into_iter().all(|instant| {
+        let window = window(rule, spans, instant);
+        let value = |name: &str| aggregate::value(&rule.aggregate(name)?, rule, &window, givens);
+        !expression::holds(&end.expr, &Environment::Window(&value))
+    })
+}
+
+fn judge_moment(rule: &Rule, at: i64, window: &[&Span], goes_on: bool, givens: Givens<'_>) -> Option<Held> {
     let value = |name: &str| aggregate::value(&rule.aggregate(name)?, rule, window, givens);
     let environment = Environment::Window(&value);
-    if !expression::holds(&rule.condition.expr, &environment) {
-        return None;
-    }
+    let holds = |level: &&Level| expression::holds(&level.condition.expr, &environment);
+    let held = rule.condition.levels().rev().find(holds);
+    let level = held.or(goes_on.then_some(&rule.condition.lowest))?;
     Some(Held {
         at,
         values: reported(rule)
             .map(|name| (name.to_owned(), aggregate::reported(value(name).as_ref())))
             .collect(),
-        excess: match first_comparison(&rule.condition.expr) {
+        severity: level.severity.filter(|_| rule.condition.levels().count() > 1),
+        excess: match first_comparison(&level.condition.expr) {
             Some(comparison) => excess(comparison, &environment),
             None => Some(0.0),
         },

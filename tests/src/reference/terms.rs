@@ -1,5 +1,6 @@
 //! The input of an evaluation, and its output.
 
+use fluo_rules::rule::Severity;
 use fluo_spans::span::Span;
 
 /// The facts that only the product defines, and on which the reference is no second opinion.
@@ -37,7 +38,7 @@ pub enum RefValue {
 /// Aggregates by name, in the order of the rule; of a rule about traces, then the counts of the window's first.
 pub type Values = Vec<(String, RefValue)>;
 
-/// A moment at which the condition holds.
+/// A moment at which the condition holds, or what held before goes on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HoldingMoment {
     /// For which group.
@@ -61,7 +62,11 @@ pub struct Episode {
     pub ongoing: bool,
     /// The values at `starts_at`.
     pub values: Values,
-    /// The values where the condition's first comparison exceeds most.
+    /// How bad the worst of its moments is; only of rules with levels.
+    pub worst: Option<Severity>,
+    /// How bad its last moment is.
+    pub severity: Option<Severity>,
+    /// The values at its worst: at the highest level, where the first comparison of that exceeds most.
     pub peak: Values,
     /// The values at `ends_at`.
     pub latest: Values,

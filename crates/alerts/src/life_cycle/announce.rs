@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fluo_rules::rule::{Realert, Rule};
+use fluo_rules::rule::{Realert, Rule, Severity};
 
 use super::inhibition::{Inhibition, Inhibitors};
 use super::state::{Alert, RuleState};
@@ -20,8 +20,8 @@ pub struct Mutes<'a> {
     pub silenced: &'a dyn Fn(&BTreeMap<String, String>) -> Option<String>,
 }
 
-/// The labels by which silences choose: the rule's own, `rule`, `severity`, and the group's keys that have a value. What
-/// identifies an alert goes before a label of the same name.
+/// The labels by which silences choose: the rule's own, `rule`, `severity` as it is now, and the group's keys that have a
+/// value. What identifies an alert goes before a label of the same name.
 pub fn labels(alert: &Alert) -> BTreeMap<String, String> {
     let violation = &alert.told.violation;
     let mut labels = violation.labels.clone();
@@ -31,7 +31,7 @@ pub fn labels(alert: &Alert) -> BTreeMap<String, String> {
         }
     }
     labels.insert("rule".to_owned(), violation.rule.clone());
-    labels.insert("severity".to_owned(), violation.severity.as_str().to_owned());
+    labels.insert("severity".to_owned(), alert.severity().as_str().to_owned());
     labels
 }
 
@@ -73,22 +73,43 @@ fn due(
     for group in state.groups.values_mut() {
         let shown = group.group.clone();
         let inhibitor = inhibitors.of(&shown);
+        let segments = &group.segments;
         for alert in &mut group.alerts {
             let muted_by = inhibitor
                 .map(|rule| format!("rule {rule}"))
                 .or_else(|| (mutes.silenced)(&labels(alert)).map(|silence| format!("silence {silence}")));
-            let event = next_event(alert, muted_by.is_some(), rule.map(|rule| rule.realert), times);
+            let worst = alert.worst_since_told(segments);
+            let event = next_event(alert, worst, muted_by.is_some(), rule.map(|rule| rule.realert), times);
             alert.muted_by = muted_by.filter(|_| alert.is_firing());
             if let Some(event) = event {
-                told.push(tell(alert, &shown, event, rule, renderer, times));
+                let severity = severity_of(alert, worst, event);
+                told.push(tell(alert, &shown, (event, severity), rule, renderer, times));
+                alert.tell_severity(severity);
+                alert.known = true;
             }
         }
     }
     told
 }
 
-/// What is told of an alert now, if anything; and what it owes and is known to be from now on.
-fn next_event(alert: &mut Alert, muted: bool, realert: Option<Realert>, times: Times) -> Option<Event> {
+/// How bad an event says that the alert is: a rise at its highest, a reminder as it is now, and its end as bad as anybody
+/// was told that it was.
+fn severity_of(alert: &Alert, worst: Severity, event: Event) -> Severity {
+    match event {
+        Event::Renotify => alert.severity(),
+        event if event.is_closed() => alert.told_as().into_iter().fold(worst, Severity::max),
+        _ => worst,
+    }
+}
+
+/// What is told of an alert now, if anything; and what it owes from now on.
+fn next_event(
+    alert: &mut Alert,
+    worst: Severity,
+    muted: bool,
+    realert: Option<Realert>,
+    times: Times,
+) -> Option<Event> {
     let event = match alert.owed {
         // Who was told that it fires is told that it does not, whatever is muted now.
         Some(event @ (Event::Resolved | Event::Withdrawn)) => Some(event),
@@ -100,10 +121,13 @@ fn next_event(alert: &mut Alert, muted: bool, realert: Option<Realert>, times: T
         }
         Some(_) => return None,
         None => {
-            let due = alert.is_firing()
-                && alert.known
-                && times.eval_time.saturating_sub(alert.told_at) >= alert.remind_after;
-            (due && !muted).then_some(Event::Renotify)
+            let stands = alert.is_firing() && alert.known && !muted;
+            let is_due = times.eval_time.saturating_sub(alert.told_at) >= alert.remind_after;
+            match stands {
+                true if worst > alert.told_severity() => Some(Event::Escalated),
+                true if is_due => Some(Event::Renotify),
+                _ => None,
+            }
         }
     }?;
     alert.owed = None;
@@ -114,7 +138,6 @@ fn next_event(alert: &mut Alert, muted: bool, realert: Option<Realert>, times: T
         }
         alert.told_at = times.eval_time;
     }
-    alert.known = true;
     Some(event)
 }
 

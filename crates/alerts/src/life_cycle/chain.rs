@@ -1,6 +1,6 @@
 //! Runs that belong to one alert.
 
-use super::segment::{Run, Segment, highest, runs};
+use super::segment::{Badness, Run, Segment, highest, runs};
 
 /// The runs of one alert: the first that held for `for`, and those that began before it would have been over.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,8 +13,10 @@ pub(crate) struct Chain {
     pub(crate) first: i64,
     /// Last holding moment of all of its runs.
     pub(crate) last: i64,
-    /// Highest excess of all of its runs.
-    pub(crate) excess: Option<f64>,
+    /// How bad it was at its worst.
+    pub(crate) worst: Badness,
+    /// Since when it had held for `for` without a pause; none where that is not known any more.
+    pub(crate) held_since: Option<i64>,
 }
 
 /// How long things must last, in nanoseconds.
@@ -34,29 +36,47 @@ impl Lengths {
         last.saturating_add(self.gap).saturating_add(self.keep_firing_for)
     }
 
-    /// Returns whether a run held for `for`.
+    /// Returns whether a run held for `for`. What was only kept going does not count.
     pub(crate) fn is_long_enough(self, run: &Run, segments: &[Segment]) -> bool {
-        run.last.saturating_sub(run.first) >= self.hold_for
-            || segments[run.from..run.to].iter().any(|segment| segment.fired)
+        self.held_since(run, segments).is_some() || has_fired(run, segments)
     }
+
+    /// The first moment since which a run held for `for`.
+    fn held_since(self, run: &Run, segments: &[Segment]) -> Option<i64> {
+        let (mut since, mut last) = (None, i64::MIN);
+        segments[run.from..run.to].iter().find_map(|segment| {
+            if segment.kept {
+                since = None;
+                return None;
+            }
+            let first = *since.get_or_insert(segment.first);
+            last = last.max(segment.last);
+            (last.saturating_sub(first) >= self.hold_for).then_some(first)
+        })
+    }
+}
+
+fn has_fired(run: &Run, segments: &[Segment]) -> bool {
+    segments[run.from..run.to].iter().any(|segment| segment.fired)
 }
 
 /// The alerts that segments make.
 pub(crate) fn chains(segments: &[Segment], lengths: Lengths) -> Vec<Chain> {
     let mut chains: Vec<Chain> = Vec::new();
     for run in runs(segments, lengths.gap) {
-        let excess = highest(&segments[run.from..run.to]).and_then(|segment| segment.excess);
+        let worst = highest(&segments[run.from..run.to]).map(Segment::badness).unwrap_or_default();
         match chains.last_mut() {
             Some(chain) if run.first < lengths.over(chain.last) => {
                 chain.to = run.to;
                 chain.last = chain.last.max(run.last);
-                chain.excess = match (chain.excess, excess) {
-                    (Some(one), Some(other)) => Some(one.max(other)),
-                    (one, other) => one.or(other),
-                };
+                if worst.exceeds(chain.worst) {
+                    chain.worst = worst;
+                }
             }
             _ if lengths.is_long_enough(&run, segments) => {
-                chains.push(Chain { run, to: run.to, first: run.first, last: run.last, excess });
+                let held_since = lengths.held_since(&run, segments).filter(|_| !has_fired(&run, segments));
+                let Run { to, first, last, .. } = run;
+                chains.push(Chain { run, to, first, last, worst, held_since });
             }
             _ => {}
         }

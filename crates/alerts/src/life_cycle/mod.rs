@@ -30,8 +30,8 @@ mod tell;
 pub mod transition;
 
 pub use announce::{Mutes, announce};
-pub use segment::Segment;
-pub use state::{Alert, Course, GroupState, Phase, RuleState, Tracked};
+pub use segment::{Badness, Segment};
+pub use state::{Alert, Course, GroupState, Phase, RuleState, ToldSeverities, Tracked};
 pub use transition::{Change, Facts, Observation, Times, ViolationRecord, transition};
 
 #[cfg(test)]

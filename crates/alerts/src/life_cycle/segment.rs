@@ -4,6 +4,9 @@
 //! reached back to it, its segments are replaced; a stretch never cuts a segment in two. Runs are segments at most
 //! `gap` apart: they are the violations.
 
+use std::cmp::Ordering;
+
+use fluo_rules::rule::Severity;
 use fluo_time::TimeRange;
 use serde::{Deserialize, Serialize};
 
@@ -19,10 +22,20 @@ pub struct Segment {
     pub first: i64,
     /// Last holding moment.
     pub last: i64,
-    /// The moment at which the first comparison exceeds its bound most; the earliest of equals.
+    /// The moment that is worst ([`Badness`]); the earliest of equals.
     pub peak_at: i64,
     /// By how much it does; none where the comparison has no value.
     pub excess: Option<f64>,
+    /// The severity of the highest level that held, at `peak_at`; none where the rule has one level.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "wire::optional_severity")]
+    pub worst: Option<Severity>,
+    /// The severity at `last`, in the same way.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "wire::optional_severity")]
+    pub severity: Option<Severity>,
+    /// Whether no level held, and `resolve_condition` kept it going. Told apart in rules with `for` only, which waits for
+    /// what holds.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
     /// Values at `first`.
     #[serde(with = "wire::typed_values")]
     pub values: Vec<(String, Value)>,
@@ -55,7 +68,33 @@ pub struct Segment {
     pub fired: bool,
 }
 
+/// How bad a moment is: worse the higher the level that holds, then the more the first comparison of that level exceeds
+/// its bound.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Badness {
+    /// The level's severity; none where the rule has one level.
+    pub severity: Option<Severity>,
+    /// By how much the comparison exceeds its bound; none where it has no value.
+    pub excess: Option<f64>,
+}
+
+impl Badness {
+    /// Returns whether it is worse than another.
+    pub fn exceeds(self, other: Self) -> bool {
+        match self.severity.cmp(&other.severity) {
+            Ordering::Greater => true,
+            Ordering::Equal => exceeds(self.excess, other.excess),
+            Ordering::Less => false,
+        }
+    }
+}
+
 impl Segment {
+    /// How bad it is at its peak.
+    pub fn badness(&self) -> Badness {
+        Badness { severity: self.worst, excess: self.excess }
+    }
+
     /// Values at `last`. Of a segment that was stored before these were kept, those of its peak.
     pub fn latest(&self) -> &[(String, Value)] {
         if self.latest.is_empty() { &self.peak } else { &self.latest }
@@ -92,11 +131,12 @@ pub fn runs(segments: &[Segment], gap: i64) -> Vec<Run> {
 
 /// The segment of a run whose peak is highest; the earliest of equals.
 pub(crate) fn highest(segments: &[Segment]) -> Option<&Segment> {
-    segments.iter().reduce(|best, segment| if exceeds(segment.excess, best.excess) { segment } else { best })
+    let worse = |best: &Segment, segment: &Segment| segment.badness().exceeds(best.badness());
+    segments.iter().reduce(|best, segment| if worse(best, segment) { segment } else { best })
 }
 
 /// Returns whether one excess is larger than another; none is smaller than any.
-pub fn exceeds(one: Option<f64>, other: Option<f64>) -> bool {
+fn exceeds(one: Option<f64>, other: Option<f64>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => one > other,
         (Some(_), None) => true,
@@ -130,18 +170,23 @@ pub(crate) fn replace(
 impl Segment {
     /// Adds what another look at the same moments found, some spans of which are missing to either.
     fn add(&mut self, other: Self) {
-        let last = self.last.max(other.last);
-        let highest = if exceeds(other.excess, self.excess) { &other } else { &*self };
-        let (peak_at, excess, peak) = (highest.peak_at, highest.excess, highest.peak.clone());
-        let fired = self.fired || other.fired;
+        let later = if other.last > self.last { &other } else { &*self };
+        let (last, severity) = (later.last, later.severity);
+        let highest = if other.badness().exceeds(self.badness()) { &other } else { &*self };
+        let (peak_at, excess, worst) = (highest.peak_at, highest.excess, highest.worst);
+        let peak = highest.peak.clone();
+        let (fired, kept) = (self.fired || other.fired, self.kept && other.kept);
         if other.first < self.first {
             *self = other;
         }
-        *self = Self { last, peak_at, excess, peak, fired, partial: true, ..std::mem::take(self) };
+        let whole =
+            Self { last, peak_at, excess, worst, severity, kept, peak, fired, ..std::mem::take(self) };
+        *self = Self { partial: true, ..whole };
     }
 }
 
-/// Of runs that reach behind `horizon`, joins what lies behind it into one settled segment.
+/// Of runs that reach behind `horizon`, joins what lies behind it into one settled segment; where that is not long enough
+/// to fire, what was kept stays apart from what held.
 pub(crate) fn settle(
     segments: &mut Vec<Segment>,
     gap: i64,
@@ -155,27 +200,36 @@ pub(crate) fn settle(
         kept.extend_from_slice(&of_run[..inherited]);
         let of_run = &of_run[inherited..];
         let old = of_run.partition_point(|segment| segment.last < horizon);
-        if let Some((first, rest)) = of_run[..old].split_first() {
-            let mut base = first.clone();
-            if let Some(best) = highest(&of_run[..old]) {
-                base.peak_at = best.peak_at;
-                base.excess = best.excess;
-                base.peak.clone_from(&best.peak);
-                base.top.clone_from(&best.top);
-            }
-            for segment in rest {
-                base.latest = segment.latest().to_vec();
-                base.last = base.last.max(segment.last);
-                base.partial |= segment.partial;
-                base.fired |= segment.fired;
-            }
-            base.settled = true;
-            base.fired |= is_long_enough(&run, segments);
-            kept.push(base);
-        }
+        let fired = is_long_enough(&run, segments);
+        let joined = of_run[..old].chunk_by(|one, other| fired || one.kept == other.kept);
+        kept.extend(joined.filter_map(|segments| base_of(segments, fired)));
         kept.extend_from_slice(&of_run[old..]);
     }
     *segments = kept;
+}
+
+/// Some segments of a run as one that is settled.
+fn base_of(segments: &[Segment], fired: bool) -> Option<Segment> {
+    let (first, rest) = segments.split_first()?;
+    let mut base = first.clone();
+    if let Some(best) = highest(segments) {
+        base.peak_at = best.peak_at;
+        base.excess = best.excess;
+        base.worst = best.worst;
+        base.peak.clone_from(&best.peak);
+        base.top.clone_from(&best.top);
+    }
+    for segment in rest {
+        base.latest = segment.latest().to_vec();
+        base.severity = segment.severity;
+        base.kept &= segment.kept;
+        base.last = base.last.max(segment.last);
+        base.partial |= segment.partial;
+        base.fired |= segment.fired;
+    }
+    base.settled = true;
+    base.fired |= fired;
+    Some(base)
 }
 
 #[cfg(test)]

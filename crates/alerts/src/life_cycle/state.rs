@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use fluo_time::TimeRange;
 use serde::{Deserialize, Serialize};
 
+use fluo_rules::rule::Severity;
+
 use super::segment::Segment;
 use crate::fingerprint::Fingerprint;
 use crate::notification::{Event, Id, Told, Untold};
@@ -91,10 +93,13 @@ pub struct Course {
     /// Values then.
     #[serde(with = "wire::typed_values")]
     pub values: Vec<(String, Value)>,
+    /// How bad it was then, by the highest level that held; none where the rule has one level.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "wire::optional_severity")]
+    pub severity: Option<Severity>,
     /// Values at its start.
     #[serde(with = "wire::typed_values")]
     pub first: Vec<(String, Value)>,
-    /// The moment at which the first comparison exceeds its bound most.
+    /// The moment that was worst: of the highest level, the one at which the first comparison exceeds its bound most.
     pub peak_at: i64,
     /// Values then.
     #[serde(with = "wire::typed_values")]
@@ -102,6 +107,19 @@ pub struct Course {
     /// The commonest values then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub top: Vec<Top>,
+}
+
+/// How bad people were told that an alert is, whose rule has levels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldSeverities {
+    /// The last time.
+    #[serde(with = "wire::severity")]
+    pub last: Severity,
+    /// Every time, each once, the least severe first.
+    #[serde(with = "wire::severities")]
+    pub all: Vec<Severity>,
+    /// Up to which moment they were told of it the last time; nanoseconds since the epoch.
+    pub to: i64,
 }
 
 /// An alert that fired.
@@ -120,8 +138,14 @@ pub struct Alert {
     /// Its course; none where it was stored before that was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub course: Option<Course>,
-    /// How much it exceeds its bound at most: the order of summaries.
+    /// How much it exceeds its bound at its worst: the order of summaries.
     pub excess: Option<f64>,
+    /// Since when it held for `for`, where that is not its first moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_since: Option<i64>,
+    /// How bad people were told that it is; none where its rule has one level, or nobody was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severities: Option<ToldSeverities>,
     /// Whether anybody was told that it fires.
     pub known: bool,
     /// What is still to be told, once nothing mutes it.
@@ -155,6 +179,7 @@ impl Alert {
             Course {
                 at: self.ends_at,
                 values: told.values.clone(),
+                severity: None,
                 first: told.values.clone(),
                 peak_at: told.starts_at,
                 peak: told.peak.clone(),
@@ -170,6 +195,51 @@ impl Alert {
             |name: &str| course.values.iter().find(|(found, _)| found == name).map(|(_, now)| now.human());
         let told = self.told.values.iter();
         told.map(|(name, told)| (name.clone(), now(name).unwrap_or_else(|| told.clone()))).collect()
+    }
+
+    /// How bad it is now: by the highest level that held at the newest judged moment.
+    pub fn severity(&self) -> Severity {
+        let now = self.course.as_ref().and_then(|course| course.severity);
+        now.unwrap_or(self.told.violation.severity)
+    }
+
+    /// How bad it was at worst since people were last told of it, given the segments of its group.
+    pub(super) fn worst_since_told(&self, segments: &[Segment]) -> Severity {
+        let told_to = self.severities.as_ref().map_or(i64::MIN, |told| told.to);
+        let is_new = |segment: &&Segment| {
+            segment.peak_at > told_to && (self.starts_at..=self.ends_at).contains(&segment.first)
+        };
+        let worst = segments.iter().filter(is_new).filter_map(|segment| segment.worst).max();
+        worst.map_or(self.severity(), |worst| worst.max(self.severity()))
+    }
+
+    /// How bad people were told last that it is.
+    pub(super) fn told_severity(&self) -> Severity {
+        self.severities.as_ref().map_or(self.told.violation.severity, |told| told.last)
+    }
+
+    /// How bad people were told that it is, each once, the least severe first; nothing of a rule without levels.
+    pub(super) fn told_as(&self) -> Vec<Severity> {
+        let has_levels = self.course.as_ref().is_some_and(|course| course.severity.is_some());
+        match &self.severities {
+            Some(told) => told.all.clone(),
+            // It was told before its rule had levels.
+            None if has_levels && self.known => vec![self.told.violation.severity],
+            None => Vec::new(),
+        }
+    }
+
+    /// Remembers how bad people are told that it is.
+    pub(super) fn tell_severity(&mut self, severity: Severity) {
+        let has_levels = self.course.as_ref().is_some_and(|course| course.severity.is_some());
+        if !has_levels && self.severities.is_none() {
+            return;
+        }
+        let mut all = self.told_as();
+        all.push(severity);
+        all.sort_unstable();
+        all.dedup();
+        self.severities = Some(ToldSeverities { last: severity, all, to: self.course().at });
     }
 
     /// Returns whether it fires.

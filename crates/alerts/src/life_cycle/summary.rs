@@ -16,13 +16,18 @@ const LISTED: usize = 10;
 
 /// One message for many alerts of a rule.
 pub(super) fn summary(name: &str, rule: Option<&Rule>, mut told: Vec<Due>, times: Times) -> Notification {
-    // The largest first; what has no excess last, and equals as they came.
-    told.sort_by(|left, right| match (left.excess, right.excess) {
+    // The worst first, of these the largest; what has no excess last, and equals as they came.
+    let larger = |left: &Due, right: &Due| match (left.excess, right.excess) {
         (Some(left), Some(right)) => right.total_cmp(&left),
         (left, right) => right.is_some().cmp(&left.is_some()),
+    };
+    told.sort_by(|left, right| {
+        right.notification.severity.cmp(&left.notification.severity).then_with(|| larger(left, right))
     });
+    let has_levels = rule.is_some_and(|rule| rule.condition.has_levels());
+    let worst = told.first().map(|due| due.notification.severity).filter(|_| has_levels);
+    let severity = worst.or(rule.map(|rule| rule.severity)).unwrap_or(Severity::Warning);
     let told = told.into_iter().map(|due| (due.notification, due.line)).collect();
-    let severity = rule.map_or(Severity::Warning, |rule| rule.severity);
     of_summary(name, severity, told, None, times.eval_time)
 }
 

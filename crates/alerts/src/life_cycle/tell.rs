@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fluo_rules::rule::Rule;
+use fluo_rules::rule::{Rule, Severity};
 use fluo_rules::trace::words::demand as demand_in_words;
 
 use super::state::{Alert, Course, Phase};
@@ -26,7 +26,7 @@ pub(super) struct Due {
 pub(super) fn tell(
     alert: &mut Alert,
     group: &[(String, Option<String>)],
-    event: Event,
+    (event, severity): (Event, Severity),
     rule: Option<&Rule>,
     renderer: &Renderer,
     times: Times,
@@ -36,13 +36,19 @@ pub(super) fn tell(
     *count += 1;
     let course = alert.course();
     let mut notes = Vec::new();
+    let mut labels = alert.told.violation.labels.clone();
     if let Some(rule) = rule {
         // Of a rule that is not there any more, the texts stay as they were told last.
-        alert.told.annotations = annotations(alert, &course, event, rule, renderer, times, &mut notes);
-        notes.extend(renderer.labels(rule, &alert.told.violation.group).1);
+        let told = (event, severity);
+        alert.told.annotations = annotations(alert, &course, told, rule, renderer, times, &mut notes);
+        let (of_now, failures) = renderer.labels(rule, severity, &alert.told.violation.group);
+        notes.extend(failures);
+        if rule.condition.has_levels() {
+            labels = of_now;
+        }
     }
     let untold = if event == Event::Resolved { std::mem::take(&mut alert.untold) } else { Vec::new() };
-    let now = Now { untold, notes, ..now(alert, course, rule) };
+    let now = Now { untold, notes, ..now(alert, course, event, rule) };
     let violation = &alert.told.violation;
     let summary = alert.told.annotations.get(SUMMARY).cloned();
     let summary = summary.unwrap_or_else(|| words::line(event, &alert.told, &now));
@@ -53,11 +59,11 @@ pub(super) fn tell(
         id,
         event,
         at: times.eval_time,
-        severity: violation.severity,
+        severity,
         title: String::new(),
         text: String::new(),
         rule: Some(violation.rule.clone()),
-        labels: violation.labels.clone(),
+        labels,
         reason: alert.reason.clone().or_else(|| (alert.phase == Phase::Merged).then(|| "merged".to_owned())),
         alert: Some(told),
         summary: None,
@@ -80,7 +86,7 @@ pub(super) fn tell(
 fn annotations(
     alert: &Alert,
     course: &Course,
-    event: Event,
+    (event, severity): (Event, Severity),
     rule: &Rule,
     renderer: &Renderer,
     times: Times,
@@ -89,6 +95,7 @@ fn annotations(
     let subject = Subject {
         violation: &alert.told.violation,
         state: event.as_str(),
+        severity,
         at: course.at,
         value: &course.values,
         first: &course.first,
@@ -122,9 +129,15 @@ fn in_words(rule: Option<&Rule>, name: &str) -> String {
 }
 
 /// Returns the alert's present state for messages.
-fn now(alert: &Alert, course: Course, rule: Option<&Rule>) -> Now {
+fn now(alert: &Alert, course: Course, event: Event, rule: Option<&Rule>) -> Now {
     let (values, peak) = (&course.values, &course.peak);
-    let of_rule = rule.map(|rule| readings(rule, values, peak)).filter(|readings| !readings.is_empty());
+    // What is over says what was wrong at its worst: at its last moment a lower level may have held, or none.
+    let at = |rule: &Rule| {
+        let differs = rule.condition.has_levels() || rule.condition.resolve.is_some();
+        if event.is_closed() && differs { peak } else { values }
+    };
+    let of_rule = rule.map(|rule| readings(rule, at(rule), values, peak));
+    let of_rule = of_rule.filter(|readings| !readings.is_empty());
     let named = |values: &[(String, Value)]| match rule {
         Some(rule) => declared(rule, values),
         None => values.to_vec(),
@@ -132,6 +145,9 @@ fn now(alert: &Alert, course: Course, rule: Option<&Rule>) -> Now {
     Now {
         starts_at: alert.starts_at,
         at: course.at,
+        severity: course.severity,
+        told_as: alert.told_as(),
+        resolve_condition: rule.and_then(|rule| rule.condition.resolve.as_ref()).map(|end| end.text.clone()),
         values: named(values),
         shown: shown(rule, &named(values)),
         peak_at: course.peak_at,

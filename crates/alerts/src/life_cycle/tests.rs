@@ -14,6 +14,8 @@ use crate::notification::{Event, Notification};
 use crate::template::Renderer;
 use crate::value::Value;
 
+mod levels;
+
 const MINUTE: i64 = 60_000_000_000;
 
 fn rule(more: &str) -> Rule {
@@ -21,6 +23,20 @@ fn rule(more: &str) -> Rule {
     let mut loaded = load(&[SourceFile::new("r.yml", text)]);
     assert!(!loaded.is_partial(), "{:?}", loaded.findings);
     loaded.rules.remove(0)
+}
+
+/// A minute at which the condition held, with this count.
+fn segment(at: i64, count: i64) -> Segment {
+    Segment {
+        first: at * MINUTE,
+        last: at * MINUTE,
+        peak_at: at * MINUTE,
+        #[expect(clippy::cast_precision_loss, reason = "small")]
+        excess: Some(count as f64 - 5.0),
+        values: vec![("count".to_owned(), Value::Int(count.into()))],
+        peak: vec![("count".to_owned(), Value::Int(count.into()))],
+        ..Segment::default()
+    }
 }
 
 /// An evaluator of one rule, whose observations are given.
@@ -65,6 +81,11 @@ impl Life {
 
     /// Judges the given minutes anew: at some of them the condition held, with these counts.
     fn observe(&mut self, times: Times, judged: (i64, i64), holding: &[(i64, i64)]) {
+        self.see(times, judged, holding.iter().map(|(at, count)| segment(*at, *count)).collect());
+    }
+
+    /// Judges the given minutes anew: these were found there.
+    fn see(&mut self, times: Times, judged: (i64, i64), found: Vec<Segment>) {
         let rule = Arc::clone(&self.rules["r"]);
         let renderer = Renderer::new(None);
         let facts = Facts {
@@ -80,19 +101,10 @@ impl Life {
             holed: &self.damaged,
             renderer: &renderer,
         };
-        let observations = holding.iter().map(|(at, count)| Observation {
+        let observations = found.into_iter().map(|segment| Observation {
             fingerprint: fingerprint("r", &[]),
             group: Vec::new(),
-            segment: Segment {
-                first: at * MINUTE,
-                last: at * MINUTE,
-                peak_at: at * MINUTE,
-                #[expect(clippy::cast_precision_loss, reason = "small")]
-                excess: Some(*count as f64 - 5.0),
-                values: vec![("count".to_owned(), Value::Int((*count).into()))],
-                peak: vec![("count".to_owned(), Value::Int((*count).into()))],
-                ..Segment::default()
-            },
+            segment,
         });
         let stretch = TimeRange { from: judged.0 * MINUTE, to: judged.1 * MINUTE };
         let state = self.states.remove("r").unwrap();

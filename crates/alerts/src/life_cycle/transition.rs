@@ -232,6 +232,9 @@ fn base_of(alert: &Alert, segments: &[Segment]) -> Segment {
         last: alert.ends_at,
         peak_at: peak.map_or(alert.starts_at, |segment| segment.peak_at),
         excess: peak.map_or(alert.excess, |segment| segment.excess),
+        worst: peak.map_or(course.severity, |segment| segment.worst),
+        severity: course.severity,
+        kept: false,
         values: course.first,
         peak: peak.map_or(course.peak, |segment| segment.peak.clone()),
         latest: course.values,
@@ -320,12 +323,12 @@ impl Step<'_> {
             gone.push((tracked.clone(), status));
         }
         for (tracked, status) in gone {
-            let violation = self.bare(&group.group, tracked.starts_at, tracked.ends_at);
+            let violation = self.bare(&group.group, None, tracked.starts_at, tracked.ends_at);
             self.record(&tracked, status, violation);
         }
         for (run, heir) in runs.iter().zip(&matches.known) {
             let violation = self.violation(&group.group, &own[run.from..run.to], run);
-            let digest = digest(&violation);
+            let digest = digest(&violation, self.facts.rule.condition.has_levels());
             let at = heir.unwrap_or_else(|| {
                 group.violations.push(Tracked {
                     id: Id::of_episode(&self.fingerprint, run.first),
@@ -361,12 +364,19 @@ impl Step<'_> {
     }
 
     /// A violation with its times and nothing else.
-    fn bare(&self, group: &[(String, Option<String>)], starts_at: i64, ends_at: i64) -> Violation {
+    fn bare(
+        &self,
+        group: &[(String, Option<String>)],
+        severity: Option<Severity>,
+        starts_at: i64,
+        ends_at: i64,
+    ) -> Violation {
         let rule = self.facts.rule;
+        let severity = severity.unwrap_or(rule.severity);
         Violation {
             rule: rule.name.clone(),
-            severity: rule.severity,
-            labels: self.facts.renderer.labels(rule, group).0,
+            severity,
+            labels: self.facts.renderer.labels(rule, severity, group).0,
             fingerprint: self.fingerprint,
             group: group.to_vec(),
             condition: rule.condition.text.clone(),
@@ -385,7 +395,8 @@ impl Step<'_> {
     }
 
     fn violation(&self, group: &[(String, Option<String>)], segments: &[Segment], run: &Run) -> Violation {
-        let mut violation = self.bare(group, run.first, run.last);
+        let worst = segments.iter().filter_map(|segment| segment.worst).max();
+        let mut violation = self.bare(group, worst, run.first, run.last);
         violation.ongoing = self.times.watermark < run.last.saturating_add(self.facts.gap);
         violation.partial = segments.iter().any(|segment| segment.partial);
         let course = course(segments);
@@ -445,7 +456,10 @@ impl Step<'_> {
     }
 
     fn go_on(&self, alert: &mut Alert, chain: &Chain, segments: &[Segment]) {
-        (alert.starts_at, alert.ends_at, alert.excess) = (chain.first, chain.last, chain.excess);
+        (alert.starts_at, alert.ends_at, alert.excess) = (chain.first, chain.last, chain.worst.excess);
+        if let Some(since) = chain.held_since {
+            alert.held_since = (since != chain.first).then_some(since);
+        }
         let first = alert.course().first;
         // A start that was stored without its values keeps those that it had.
         let found = course(&segments[chain.run.from..chain.to]);
@@ -529,7 +543,9 @@ impl Step<'_> {
             starts_at: chain.first,
             ends_at: chain.last,
             phase: if over.is_some() { Phase::Resolved } else { Phase::Firing },
-            excess: chain.excess,
+            excess: chain.worst.excess,
+            held_since: chain.held_since.filter(|since| *since != chain.first),
+            severities: None,
             known: false,
             owed: Some(if over.is_some() { Event::FiredLate } else { Event::Firing }),
             reason: None,
@@ -607,6 +623,7 @@ fn course(segments: &[Segment]) -> Course {
     Course {
         at: last.last,
         values: last.latest().to_vec(),
+        severity: last.severity,
         first: first.values.clone(),
         peak_at: highest.peak_at,
         peak: highest.peak.clone(),
@@ -622,10 +639,12 @@ fn take_back(alert: &mut Alert) {
 }
 
 /// SHA-256 of a violation's JSON, without what people may change at any time: another severity or summary alone is no
-/// reason to record again what was found.
-fn digest(violation: &Violation) -> Id {
+/// reason to record again what was found. Of a rule with `levels` the severity is found, too.
+fn digest(violation: &Violation, levels: bool) -> Id {
     let mut violation = violation.clone();
-    violation.severity = Severity::default();
+    if !levels {
+        violation.severity = Severity::default();
+    }
     violation.labels.clear();
     violation.summary.clear();
     violation.top.clear();

@@ -31,7 +31,8 @@ fn values(errors: i128, p95: i128) -> Vec<(String, Value)> {
 
 /// Returns the readings that have a limit.
 fn said(condition: &str, errors: i128, p95: i128) -> Vec<String> {
-    let readings = readings(&rule(condition), &values(errors, p95), &values(366, 4_000_000_000));
+    let (now, peak) = (values(errors, p95), values(366, 4_000_000_000));
+    let readings = readings(&rule(condition), &now, &now, &peak);
     let limited = readings.iter().filter(|reading| !reading.limit.is_empty());
     limited.map(|reading| format!("{} = {}", reading.what, reading.against())).collect()
 }
@@ -79,7 +80,8 @@ fn what_lies_beyond_a_limit_looks_as_if_it_did() {
 #[test]
 fn declared_values_that_are_not_compared_stand_behind_and_the_peak_beside() {
     let rule = rule("errors / total > 10%");
-    let readings = readings(&rule, &values(271, 1), &values(366, 4_000_000_000));
+    let now = values(271, 1);
+    let readings = readings(&rule, &now, &now, &values(366, 4_000_000_000));
     let shown: Vec<_> = readings.iter().map(|reading| (reading.now(), reading.peak.as_str())).collect();
     assert_eq!(shown[0], ("errors / total = 45.2 % (271 of 600)".to_owned(), "61 % (366 of 600)"));
     assert_eq!(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fluo_rules::rule::Rule;
+use fluo_rules::rule::{Rule, Severity};
 use fluo_time::moment;
 use minijinja::context;
 use minijinja::value::Value as Any;
@@ -24,6 +24,8 @@ pub struct Subject<'a> {
     pub violation: &'a Violation,
     /// The event that is told: `firing`, `resolved` …
     pub state: &'a str,
+    /// How bad it is.
+    pub severity: Severity,
     /// The newest moment at which the condition held; nanoseconds since the epoch.
     pub at: i64,
     /// The values then.
@@ -51,6 +53,7 @@ impl<'a> Subject<'a> {
         Self {
             violation,
             state: FIRING,
+            severity: violation.severity,
             at: violation.ends_at,
             value,
             first,
@@ -67,7 +70,7 @@ impl<'a> Subject<'a> {
         let violation = self.violation;
         context! {
             rule => plain(&violation.rule),
-            severity => violation.severity.as_str(),
+            severity => self.severity.as_str(),
             labels => texts(violation.labels.iter().map(|(key, value)| (key, value.as_str()))),
             group => group(&violation.group),
             value => numbers(self.value),
@@ -89,8 +92,8 @@ impl<'a> Subject<'a> {
 }
 
 /// Returns the variables that labels of a rule see in a group.
-pub(super) fn of_labels(rule: &Rule, of: &[(String, Option<String>)]) -> Any {
-    context! { rule => plain(&rule.name), severity => rule.severity.as_str(), group => group(of) }
+pub(super) fn of_labels(rule: &Rule, severity: Severity, of: &[(String, Option<String>)]) -> Any {
+    context! { rule => plain(&rule.name), severity => severity.as_str(), group => group(of) }
 }
 
 /// Group values by key; `(none)` where there is none.

@@ -1,5 +1,6 @@
 //! Tests of rendering: what templates give, and that nothing in them or their values stops an alert.
 
+use fluo_rules::rule::Severity;
 use fluo_rules::template as names;
 
 use super::*;
@@ -22,6 +23,7 @@ fn with_subject<T>(violation: &Violation, run: impl FnOnce(&Subject<'_>) -> T) -
     run(&Subject {
         violation,
         state: "firing",
+        severity: violation.severity,
         at: violation.ends_at,
         value: &now,
         first: &first,
@@ -116,7 +118,8 @@ fn labels_are_made_of_the_group() {
     let mut loaded = fluo_rules::load(&[fluo_rules::SourceFile::new("r.yml", text)]);
     assert!(!loaded.is_partial(), "{:?}", loaded.findings);
     let group = vec![("app.team".to_owned(), Some("pay\nments".to_owned())), ("zone".to_owned(), None)];
-    let (labels, failures) = Renderer::new(None).labels(&loaded.rules.remove(0), &group);
+    let rule = loaded.rules.remove(0);
+    let (labels, failures) = Renderer::new(None).labels(&rule, Severity::Critical, &group);
     let labels: Vec<_> = labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     assert_eq!(labels, [("page", "CRITICAL"), ("team", "pay ments"), ("tier", "1"), ("zone", "(none)")]);
     assert_eq!(failures.len(), 1);

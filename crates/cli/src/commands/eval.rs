@@ -80,7 +80,7 @@ async fn judge(session: &SessionContext, rules: Vec<Rule>, spans: &mut Spans, ra
     let outcome = without_faulty(&mut spans.source, &mut left_out, async |source: &SpanSource| {
         let asked = plans.iter().map(|plan| {
             let stretches = fluo_engine::moments(plan, source, range).into_iter().collect();
-            Asked { as_of: range.to.map_or(AsOf::ALL, AsOf::of), ..Asked::all(plan, stretches) }
+            Asked { as_of: range.to.map_or(AsOf::ALL, AsOf::of), ..Asked::new(plan, stretches) }
         });
         let asked: Vec<_> = asked.collect();
         let judged = fluo_engine::judge(session, source, &asked).await?;

@@ -182,9 +182,11 @@ impl<'a> Found<'a> {
         }
         for stretch in &mut self.stretches {
             if plan.judging().is_exact() {
-                stretch.candidates = joined(sliding::candidates(plan, &self.windows, stretch.moments));
+                let found = sliding::candidates(plan, &self.windows, stretch.moments, &self.asked.before);
+                stretch.candidates = joined(found);
             } else {
-                let (groups, held) = Grid::new(plan, &self.windows).holding(stretch.moments);
+                let before = &self.asked.before;
+                let (groups, held) = Grid::new(plan, &self.windows).holding(stretch.moments, before);
                 stretch.groups = groups;
                 stretch.episodes = self.asked.joined(held);
             }
@@ -205,9 +207,10 @@ impl<'a> Found<'a> {
                 let moments = evidence.into_iter().chain(top).chain(traces.into_iter().flatten());
                 moments.map(|moment| TimeRange { from: moment, to: moment })
             });
+            let judged = stretch.candidates.iter();
             shown
-                .chain(stretch.candidates.iter().copied())
                 .map(|moments| reads(plan, moments))
+                .chain(judged.map(|moments| reads_with_instant_before(plan, *moments)))
                 .collect::<Vec<_>>()
         });
         let ranges = joined(windows);
@@ -222,7 +225,8 @@ impl<'a> Found<'a> {
         let mut rows = Rows::new(&batch, plan.rule().group_by.len())?;
         if plan.judging().is_exact() {
             for stretch in &mut self.stretches {
-                let held = sliding::moments(plan, &rows, stretch.moments)?;
+                let before = &self.asked.before;
+                let held = sliding::moments(plan, &rows, (stretch.moments, &stretch.candidates), before)?;
                 stretch.groups.clone_from(&rows.groups);
                 stretch.episodes = self.asked.joined(held);
             }
@@ -239,13 +243,23 @@ impl<'a> Found<'a> {
 
 impl Asked<'_> {
     fn joined(&self, held: Vec<Holding>) -> Vec<Episode> {
-        episodes(held, Joining { gap: self.plan.gap().0, cell: self.cell })
+        // What is recorded is told by its length alone; what lives on waits for what holds.
+        let kept_apart = self.cell.is_some() && self.plan.rule().hold_for.0 > 0;
+        episodes(held, Joining { gap: self.plan.gap().0, cell: self.cell, kept_apart })
     }
 }
 
 /// Returns the times in which the spans ended that lie in windows that end within `moments`.
 fn reads(plan: &RulePlan, moments: TimeRange) -> TimeRange {
     TimeRange { from: moments.from.saturating_sub(plan.rule().window.0).saturating_add(1), to: moments.to }
+}
+
+/// Returns the same, and those in windows that end in the instant before, where an exact rule asks what went on till then.
+/// Only rows are read by it: what is summed up counts against the limit of groups.
+fn reads_with_instant_before(plan: &RulePlan, moments: TimeRange) -> TimeRange {
+    let asks = plan.judging().is_exact() && plan.rule().condition.resolve.is_some();
+    let from = moments.from.saturating_sub(i64::from(asks));
+    reads(plan, TimeRange { from, to: moments.to })
 }
 
 /// The cells that a rule's spans are summed up by.

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use fluo_plan::RulePlan;
 use fluo_time::TimeRange;
 
-use super::{Holding, holding, values_of};
+use super::held::{Before, Held, last_before};
+use super::values_of;
+use crate::episodes::Holding;
 use crate::panes::Windows;
 use crate::rows::Group;
 use crate::summary::Summary;
@@ -35,16 +37,20 @@ impl<'a> Grid<'a> {
         Self { plan, windows }
     }
 
-    /// The moments of a stretch at which the condition holds, and the groups that they are of.
-    pub(super) fn holding(&self, stretch: TimeRange) -> (Vec<Group>, Vec<Holding>) {
-        let (mut groups, mut held) = (Vec::new(), Vec::new());
+    /// The moments of a stretch at which the condition holds, or what held before goes on, and the groups that they are of.
+    pub(super) fn holding(&self, stretch: TimeRange, before: &Before) -> (Vec<Group>, Vec<Holding>) {
+        let (mut groups, mut held): (Vec<Group>, Vec<Held<'_>>) = (Vec::new(), Vec::new());
         self.each(stretch, |group, moment, values| {
             if groups.last() != Some(group) {
+                let last = last_before(self.plan, before, group, stretch.from);
+                held.push(Held::new(self.plan, groups.len(), last));
                 groups.push(group.clone());
             }
-            held.extend(holding(self.plan, groups.len() - 1, moment, &values));
+            if let Some(of_group) = held.last_mut() {
+                of_group.at(moment, &values, None);
+            }
         });
-        (groups, held)
+        (groups, held.into_iter().flat_map(Held::found).collect())
     }
 
     /// Calls `judge` with the values of every group at each moment of a stretch at which there is the group, group by group.

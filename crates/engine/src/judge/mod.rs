@@ -12,23 +12,22 @@
 
 mod found;
 mod grid;
+mod held;
 mod sliding;
 mod tell;
 
 use std::collections::BTreeSet;
 
 use datafusion::prelude::SessionContext;
-use fluo_alerts::value::Value;
+use fluo_alerts::life_cycle::Badness;
 use fluo_alerts::violation::Top;
 use fluo_plan::RulePlan;
-use fluo_rules::expr::Exact;
-use fluo_rules::rule::Subject;
+use fluo_rules::rule::{Severity, Subject};
 use fluo_spans::identity::SpanKey;
 use fluo_spans::span::Span;
 use fluo_time::TimeRange;
 use fluo_time::range::joined;
 
-use crate::episodes::Holding;
 use crate::error::EngineError;
 use crate::panes::Known;
 use crate::pass::{ByGroup, Got, Passed, Want, pass};
@@ -38,6 +37,8 @@ use crate::traces::{Traced, Tracing};
 use crate::work::each;
 use found::Found;
 use grid::Grid;
+pub use held::Before;
+use held::{badness, exact};
 use tell::Told;
 
 /// From when to when a rule is judged; both ends included.
@@ -64,6 +65,9 @@ pub struct Asked<'a> {
     pub hash: Option<&'a str>,
     /// The spans of traces that are known.
     pub as_of: AsOf,
+    /// Where violations of the rule are known to have been before the stretches. It matters to rules with
+    /// `resolve_condition` only.
+    pub before: Before,
 }
 
 /// The spans of traces that are known, by their ends.
@@ -86,9 +90,9 @@ impl AsOf {
 }
 
 impl<'a> Asked<'a> {
-    /// A question about some stretches, whose spans are all there.
-    pub fn all(plan: &'a RulePlan, stretches: Vec<TimeRange>) -> Self {
-        Self { plan, stretches, cell: None, hash: None, as_of: AsOf::ALL }
+    /// A question about a rule of which nothing is known, over spans that are all there.
+    pub fn new(plan: &'a RulePlan, stretches: Vec<TimeRange>) -> Self {
+        Self { plan, stretches, cell: None, hash: None, as_of: AsOf::ALL, before: Before::new() }
     }
 
     /// Of a rule about traces: the times in which the spans ended that decide.
@@ -114,10 +118,14 @@ pub struct Observed {
     pub ongoing: bool,
     /// Values at `starts_at`.
     pub values: Values,
-    /// The moment at which the first comparison exceeds its bound most; the earliest of equals.
+    /// The moment that is worst; the earliest of equals.
     pub peak_at: i64,
-    /// By how much it does; none where the comparison has no value.
-    pub excess: Option<f64>,
+    /// How bad that one is.
+    pub worst: Badness,
+    /// How bad the last one is; none where the rule has one level.
+    pub severity: Option<Severity>,
+    /// True if no level holds at any of its moments: what held before goes on.
+    pub kept: bool,
     /// Values at `peak_at`.
     pub peak: Values,
     /// Values at `ends_at`.
@@ -324,28 +332,6 @@ fn values_of(plan: &RulePlan, sums: &mut [Summary]) -> Values {
     named.map(|(aggregate, sum)| (aggregate.name.clone(), sum.value(&aggregate.function, window))).collect()
 }
 
-fn exact(values: &Values, name: &str) -> Option<Exact> {
-    let (_, value) = values.iter().find(|(found, _)| found == name)?;
-    match *value {
-        Value::Int(int) | Value::Duration(int) => Some(Exact::Int(int)),
-        Value::Float(float) => Some(Exact::Float(float)),
-        Value::None => None,
-    }
-}
-
-/// Returns whether the condition holds at these values.
-fn holds(plan: &RulePlan, values: &Values) -> bool {
-    plan.rule().condition.expr.holds_exactly(&|name| exact(values, name))
-}
-
-/// The moment, where the condition holds at it.
-fn holding(plan: &RulePlan, group: usize, moment: i64, values: &Values) -> Option<Holding> {
-    holds(plan, values).then(|| {
-        let excess = plan.rule().condition.expr.excess(&|name| exact(values, name));
-        Holding { group, moment, excess }
-    })
-}
-
 /// A grid rule at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
@@ -355,9 +341,10 @@ pub struct Point {
     pub moment: i64,
     /// Values of the aggregates.
     pub values: Values,
-    /// True if the condition holds.
+    /// True if a level of the condition holds.
     pub holds: bool,
-    /// By how much the first comparison exceeds its bound; none where it has no value.
+    /// By how much the first comparison of the highest level that holds exceeds its bound, of the lowest where none does;
+    /// none where it has no value.
     pub excess: Option<f64>,
 }
 
@@ -372,13 +359,13 @@ pub async fn series(
     source: &SpanSource,
     stretch: TimeRange,
 ) -> Result<Vec<Point>, EngineError> {
-    let asked = [Asked::all(plan, vec![stretch])];
+    let asked = [Asked::new(plan, vec![stretch])];
     let Telling { rules, .. } = Summing::new(&asked, None).over(session, source).await?;
     let mut points = Vec::new();
     for found in rules {
         Grid::new(plan, &found?.windows).each(stretch, |group, moment, values| {
-            let holds = holds(plan, &values);
-            let excess = plan.rule().condition.expr.excess(&|name| exact(&values, name));
+            let level = plan.rule().condition.held_exactly(&|name| exact(&values, name));
+            let (holds, excess) = (level.is_some(), badness(plan, level, &values).excess);
             points.push(Point { group: group.clone(), moment, values, holds, excess });
         });
     }
@@ -396,7 +383,7 @@ pub async fn evaluate(
     let nothing_judged = stretches.is_empty();
     let as_of = range.to.map_or(AsOf::ALL, AsOf::of);
     let Judged { mut rules, duplicates, id_conflicts } =
-        judge(session, source, &[Asked { as_of, ..Asked::all(plan, stretches) }]).await?;
+        judge(session, source, &[Asked { as_of, ..Asked::new(plan, stretches) }]).await?;
     let violations = rules.pop().unwrap_or_else(|| Ok(Vec::new()))?;
     Ok(Outcome { violations, duplicates, id_conflicts, nothing_judged })
 }

@@ -10,17 +10,19 @@ use std::collections::VecDeque;
 
 use fluo_alerts::value::Value;
 use fluo_plan::RulePlan;
-use fluo_rules::rule::AggregateFunction;
+use fluo_rules::rule::{Aggregate, AggregateFunction};
 use fluo_time::TimeRange;
+use fluo_time::range::contain;
 use hashbrown::HashMap;
 
-use super::{Holding, holding, holds};
+use super::held::{Before, Held, exact, last_before};
+use crate::episodes::Holding;
 use crate::error::EngineError;
 use crate::inputs::{Input, Own, inputs};
 use crate::panes::Windows;
 use crate::pass::Cells;
 use crate::rows::Rows;
-use crate::summary::Summary;
+use crate::summary::{Summary, Values};
 
 /// Cells in a window: more of them make a closer bound, and more sums.
 const CELLS: i64 = 4;
@@ -35,7 +37,7 @@ pub(super) fn cells(plan: &RulePlan) -> Cells {
 
 /// The places of the aggregates that the condition names: the others decide nothing.
 pub(super) fn deciding(plan: &RulePlan) -> Vec<usize> {
-    let named = plan.rule().condition.expr.aggregates();
+    let named = plan.rule().condition.aggregates();
     let is_named = |name: &str| named.contains(&name);
     plan.aggregates()
         .enumerate()
@@ -45,13 +47,21 @@ pub(super) fn deciding(plan: &RulePlan) -> Vec<usize> {
 }
 
 /// The moments of a stretch at which the condition may hold: where it holds for all spans of the cells that a window
-/// touches. More spans only make it truer.
-pub(super) fn candidates(plan: &RulePlan, windows: &Windows, stretch: TimeRange) -> Vec<TimeRange> {
+/// touches. More spans only make it truer. And those, near such a moment, at which what held before may go on: where what
+/// ends it does not hold for all these spans. More spans only make that falser.
+pub(super) fn candidates(
+    plan: &RulePlan,
+    windows: &Windows,
+    stretch: TimeRange,
+    before: &Before,
+) -> Vec<TimeRange> {
     let cells = windows.cells;
+    let condition = &plan.rule().condition;
     let deciding = deciding(plan);
     let functions: Vec<_> = plan.aggregates().collect();
     let mut found = Vec::new();
     for group in windows.groups() {
+        let mut last = last_before(plan, before, group, stretch.from);
         for cell in windows.cells_with(group) {
             let TimeRange { from, to } = cells.range(cell);
             let moments = TimeRange { from: stretch.from.max(from), to: stretch.to.min(to) };
@@ -66,50 +76,103 @@ pub(super) fn candidates(plan: &RulePlan, windows: &Windows, stretch: TimeRange)
                 let aggregate = functions[*at];
                 (aggregate.name.clone(), sum.value(&aggregate.function, plan.rule().window))
             });
-            if holds(plan, &named.collect()) {
+            let values = named.collect();
+            let value = |name: &str| exact(&values, name);
+            let is_near = |last: i64| moments.from.saturating_sub(last) <= plan.gap().0;
+            if condition.held_exactly(&value).is_some()
+                || (last.is_some_and(is_near) && condition.goes_on(&value))
+            {
                 found.push(moments);
+                last = Some(moments.to);
             }
         }
     }
     found
 }
 
-/// The moments of a stretch at which the condition holds over rows; groups by their places.
-pub(super) fn moments(plan: &RulePlan, rows: &Rows, stretch: TimeRange) -> Result<Vec<Holding>, EngineError> {
-    let window = plan.rule().window.0;
+/// The moments of a stretch, among its `candidates`, at which the condition holds over rows, or what held before goes on;
+/// groups by their places.
+pub(super) fn moments(
+    plan: &RulePlan,
+    rows: &Rows,
+    (stretch, candidates): (TimeRange, &[TimeRange]),
+    before: &Before,
+) -> Result<Vec<Holding>, EngineError> {
     let all = inputs(plan, &rows.batch)?;
     let functions: Vec<_> = plan.aggregates().collect();
     let deciding = deciding(plan);
     let mut held = Vec::new();
     for (group, (ends, bounds)) in rows.by_group()?.enumerate() {
-        let mut sliding: Vec<Sliding<'_>> =
-            deciding.iter().map(|at| Sliding::new(&functions[*at].function, all[*at])).collect();
-        let (mut first, mut next) = (0, 0);
-        while let Some(&moment) = ends.get(next) {
-            // All that ended at this moment are in its window.
-            while ends.get(next) == Some(&moment) {
-                for sum in &mut sliding {
-                    sum.add(bounds.start + next);
-                }
-                next += 1;
-            }
-            while ends[first] <= moment.saturating_sub(window) {
-                for sum in &mut sliding {
-                    sum.remove(bounds.start + first);
-                }
-                first += 1;
-            }
-            if moment < stretch.from || moment > stretch.to {
+        let mut sums = Vec::new();
+        for at in &deciding {
+            sums.push((functions[*at], Sliding::new(&functions[*at].function, all[*at])));
+        }
+        let mut within = Window { plan, sums, ends, rows: bounds.start, first: 0, next: 0 };
+        // What was known to hold goes on where no moment was judged since.
+        let earlier = ends.partition_point(|end| *end < stretch.from);
+        let last = last_before(plan, before, &rows.groups[group], stretch.from)
+            .filter(|last| ends[..earlier].last().is_none_or(|end| end <= last));
+        let mut of_group = Held::new(plan, group, last);
+        while let Some(&moment) = ends.get(within.next) {
+            let is_judged = stretch.contains(moment);
+            let before = (is_judged && of_group.may_go_on()).then(|| {
+                within.empty(moment.saturating_sub(1));
+                within.values()
+            });
+            within.fill(moment);
+            within.empty(moment);
+            if !is_judged {
                 continue;
             }
-            let values = deciding.iter().zip(&sliding).map(|(at, sum)| {
-                let aggregate = functions[*at];
-                (aggregate.name.clone(), sum.value(&aggregate.function, plan))
-            });
-            held.extend(holding(plan, group, moment, &values.collect()));
+            // Of other moments' windows only a part was read.
+            if contain(candidates, moment) {
+                of_group.at(moment, &within.values(), before.as_ref());
+            } else {
+                of_group.none_at_next();
+            }
         }
+        held.extend(of_group.found());
     }
     Ok(held)
+}
+
+/// The rows of a window, among those of a group.
+struct Window<'a> {
+    plan: &'a RulePlan,
+    sums: Vec<(&'a Aggregate, Sliding<'a>)>,
+    /// The ends of the group's rows, and the place of its first.
+    ends: &'a [i64],
+    rows: usize,
+    /// The first of them that is in the window.
+    first: usize,
+    /// The one behind the last.
+    next: usize,
+}
+
+impl Window<'_> {
+    /// Takes in what ended by `moment`.
+    fn fill(&mut self, moment: i64) {
+        while self.ends.get(self.next).is_some_and(|end| *end <= moment) {
+            self.sums.iter_mut().for_each(|(_, sum)| sum.add(self.rows + self.next));
+            self.next += 1;
+        }
+    }
+
+    /// Takes out what is not in the window that ends at `moment` any more.
+    fn empty(&mut self, moment: i64) {
+        let before = moment.saturating_sub(self.plan.rule().window.0);
+        while self.first < self.next && self.ends[self.first] <= before {
+            self.sums.iter_mut().for_each(|(_, sum)| sum.remove(self.rows + self.first));
+            self.first += 1;
+        }
+    }
+
+    fn values(&self) -> Values {
+        let value = |(aggregate, sum): &(&Aggregate, Sliding<'_>)| {
+            (aggregate.name.clone(), sum.value(&aggregate.function, self.plan))
+        };
+        self.sums.iter().map(value).collect()
+    }
 }
 
 /// The sum of an aggregate over the rows of a window, from which rows can be taken out again.

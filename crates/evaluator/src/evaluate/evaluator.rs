@@ -95,6 +95,7 @@ impl Evaluator {
         Due {
             exact: plan.judging().is_exact(),
             missing_matters: missing_can_make_true(rule),
+            goes_on: rule.condition.resolve.is_some(),
             reach,
             again,
             step: rule.grid_step().0,

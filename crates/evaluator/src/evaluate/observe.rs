@@ -11,7 +11,8 @@ use std::time::Duration;
 use fluo_alerts::life_cycle::{Observation, RuleState};
 use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_engine::{
-    AsOf, Contents, EngineError, Judged, Known, Observed, SpanSource, Summing, Tracing, Tried, record, tried,
+    AsOf, Before, Contents, EngineError, Judged, Known, Observed, SpanSource, Summing, Tracing, Tried,
+    record, tried,
 };
 use fluo_plan::{RulePlan, missing_can_break};
 use fluo_store::DataFile;
@@ -303,7 +304,19 @@ impl<'a> Asked<'a> {
             cell: Some(self.cell),
             hash: Some(&self.known.hash),
             as_of: self.as_of,
+            before: self.before_stretches(),
         }
+    }
+
+    /// Where violations are known to have been: what was found there may go on in the stretches.
+    fn before_stretches(&self) -> Before {
+        if self.known.rule.condition.resolve.is_none() {
+            return Before::new();
+        }
+        let groups = self.before.groups.iter();
+        let last =
+            groups.map(|(of, group)| (*of, group.segments.iter().map(|segment| segment.last).collect()));
+        last.filter(|(_, last): &(_, Vec<i64>)| !last.is_empty()).collect()
     }
 
     fn seen(&self, found: Vec<Observed>) -> Seen {

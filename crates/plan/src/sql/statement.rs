@@ -6,8 +6,10 @@ use arrow::datatypes::DataType;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Expr, Operator, cast, ident, lit};
 use datafusion::sql::unparser::Unparser;
+use fluo_rules::condition::Level;
+use fluo_rules::expr::Expr as RuleExpr;
 use fluo_rules::field::{Field, Intrinsic};
-use fluo_rules::rule::{AggregateFunction, Subject};
+use fluo_rules::rule::{AggregateFunction, Severity, Subject};
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
 
@@ -141,7 +143,7 @@ impl Writer<'_> {
 
     fn exact(&self) -> Result<String, PlanError> {
         let rule = self.plan.rule();
-        let used = rule.condition.expr.aggregates();
+        let used = rule.condition.aggregates();
         let used: Vec<&Planned> = self
             .aggregates
             .iter()
@@ -156,14 +158,27 @@ impl Writer<'_> {
             };
             columns.push(format!("{} OVER past AS {}", sql(&sliding)?, quoted(&planned.output)));
         }
+        let ending = self.ending();
+        for planned in &ending {
+            if let Some(sliding) = planned.sliding() {
+                let column = quoted(&planned.output);
+                columns.push(format!("{} OVER instant_before AS {column}", sql(&sliding)?));
+            }
+        }
         let partition =
             if groups.is_empty() { String::new() } else { format!("PARTITION BY {} ", groups.join(", ")) };
+        let order = format!("{partition}ORDER BY {END} RANGE BETWEEN");
+        let window = rule.window;
+        let instant_before = if ending.is_empty() {
+            String::new()
+        } else {
+            format!(",\n    instant_before AS ({order} {} PRECEDING AND 1 PRECEDING)", window.0)
+        };
         let windows = format!(
             "windows AS (\n  SELECT {}\n  FROM matching\n  -- (t - {window}, t]: a RANGE frame is closed at both ends, hence one \
-             nanosecond less\n  WINDOW past AS ({partition}ORDER BY {END} RANGE BETWEEN {} PRECEDING AND CURRENT ROW)\n)",
+             nanosecond less\n  WINDOW past AS ({order} {} PRECEDING AND CURRENT ROW){instant_before}\n)",
             columns.join(", "),
-            rule.window.0 - 1,
-            window = rule.window,
+            window.0 - 1,
         );
         Ok(format!("WITH {},\n{windows},\n{}", self.matching()?, self.verdict(&used)?))
     }
@@ -177,14 +192,102 @@ impl Writer<'_> {
         for planned in shown {
             columns.push(sql(&planned.finished(ident(&planned.output), rule.window))?);
         }
-        let holds =
-            sql(&Conditions { aggregates: self.aggregates, form: Form::Sql }.holds(&rule.condition.expr)?)?;
+        for planned in self.ending() {
+            columns.push(sql(&planned.finished(ident(&planned.output), rule.window))?);
+        }
+        let judged = format!("judged AS (\n  SELECT DISTINCT {}\n  FROM windows\n)", columns.join(", "));
         let mut order = vec!["moment".to_owned()];
         order.extend(groups);
+        let order = order.join(", ");
+        let Some(resolve) = &rule.condition.resolve else {
+            let (shown, holds) = self.levels()?;
+            return Ok(format!("{judged}\nSELECT {shown}\nFROM judged\nWHERE {holds}\nORDER BY {order}"));
+        };
+        let going_on = self.going_on(&resolve.expr, shown)?;
+        Ok(format!("{judged},\n{going_on}\nORDER BY {order}"))
+    }
+
+    /// The aggregates by which an exact rule is over at the instant before a moment: from one to the next its window only
+    /// empties.
+    fn ending(&self) -> Vec<Planned> {
+        let rule = self.plan.rule();
+        let resolve = rule.condition.resolve.as_ref().filter(|_| self.plan.judging().is_exact());
+        let names = resolve.map_or_else(Vec::new, |resolve| resolve.expr.aggregates());
+        let ending =
+            self.aggregates.iter().filter(|planned| names.contains(&planned.aggregate.name.as_str()));
+        // No aggregate has a space in its name.
+        ending
+            .map(|planned| Planned { output: format!("{} before", planned.output), ..planned.clone() })
+            .collect()
+    }
+
+    fn conditions(&self) -> Conditions<'_> {
+        Conditions { aggregates: self.aggregates, form: Form::Sql }
+    }
+
+    /// The columns of a moment, how bad it is among them where that depends on what holds; and where any level holds.
+    fn levels(&self) -> Result<(String, String), PlanError> {
+        let rule = self.plan.rule();
+        let level = |level: &Level| {
+            let holds = self.conditions().holds(&level.condition.expr)?;
+            Ok((rule.severity_of(level), holds))
+        };
+        let levels = rule.condition.levels().map(level).collect::<Result<Vec<_>, PlanError>>()?;
+        let [(lowest, first), higher @ ..] = levels.as_slice() else {
+            return Ok(("*".to_owned(), String::new()));
+        };
+        if higher.is_empty() {
+            return Ok(("*".to_owned(), sql(first)?));
+        }
+        let case = |(severity, holds): &(Severity, Expr)| {
+            Ok(format!("\n    WHEN {} THEN '{severity}'", sql(holds)?))
+        };
+        let cases = higher.iter().rev().map(case).collect::<Result<String, PlanError>>()?;
+        let shown = format!("*,\n  CASE{cases}\n    ELSE '{lowest}'\n  END AS {}", self.severity());
+        let holds = levels.iter().map(|(_, holds)| sql_operand(holds)).collect::<Result<Vec<_>, _>>()?;
+        Ok((shown, holds.join("\n    OR ")))
+    }
+
+    /// The name of the column that says how bad a moment is: no other column's.
+    fn severity(&self) -> String {
+        let rule = self.plan.rule();
+        let taken = |name: &str| {
+            rule.group_by.iter().any(|group| group.key == name)
+                || self.aggregates.iter().any(|planned| planned.output == name)
+        };
+        let mut name = "severity".to_owned();
+        while taken(&name) {
+            name.push('_');
+        }
+        quoted(&name)
+    }
+
+    /// The moments that hold, and those at which a violation goes on: none since the last one that holds ended it.
+    fn going_on(&self, resolve: &RuleExpr, shown: &[&Planned]) -> Result<String, PlanError> {
+        let (columns, holds) = self.levels()?;
+        let mut resolves = sql_operand(&self.conditions().holds(resolve)?)?;
+        let ending = self.ending();
+        if !ending.is_empty() {
+            let before = Conditions { aggregates: &ending, form: Form::Sql }.holds(resolve)?;
+            resolves = format!("{resolves} OR {}", sql_operand(&before)?);
+        }
+        let mut kept = self.groups();
+        let partition =
+            if kept.is_empty() { String::new() } else { format!("PARTITION BY {} ", kept.join(", ")) };
+        kept.push("moment".to_owned());
+        kept.extend(shown.iter().map(|planned| quoted(&planned.output)));
+        kept.extend(self.plan.rule().condition.has_levels().then(|| self.severity()));
+        let gap = self.plan.gap();
         Ok(format!(
-            "judged AS (\n  SELECT DISTINCT {}\n  FROM windows\n)\nSELECT *\nFROM judged\nWHERE {holds}\nORDER BY {}",
-            columns.join(", "),
-            order.join(", "),
+            "held AS (\n  SELECT {columns},\n    {holds} AS \"it holds\",\n    {resolves} AS \"it is over\",\n    \
+             moment - lag(moment) OVER ({partition}ORDER BY moment) AS \"since the last\"\n  FROM judged\n),\n\
+             -- a violation goes on from moment to moment, at most {gap} apart, until what ends it holds\n\
+             going_on AS (\n  SELECT *,\n    max(CASE WHEN \"it holds\" THEN moment END) OVER past AS \"last held\",\n    \
+             max(CASE WHEN NOT \"it holds\" AND (\"it is over\" OR \"since the last\" > {}) THEN moment END) OVER past AS \"last over\"\n  \
+             FROM held\n  WINDOW past AS ({partition}ORDER BY moment ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)\n)\n\
+             SELECT {}\nFROM going_on\nWHERE \"last held\" > coalesce(\"last over\", \"last held\" - 1)",
+            gap.0,
+            kept.join(", "),
         ))
     }
 

@@ -4,15 +4,16 @@
 //! the spans is at most that of all. A comparison of values that do not overlap is decided.
 
 use super::Report;
+use crate::condition::Written;
 use crate::diagnostic::Code;
 use crate::expr::{Arithmetic, Comparison, Expr, ExprKind, Function};
 use crate::field::{Field, Intrinsic};
 use crate::matcher::Value;
-use crate::rule::{Aggregate, AggregateFunction, Condition};
+use crate::rule::{Aggregate, AggregateFunction};
 use crate::yaml::Entry;
 
 /// Reports a condition that is decided, and warns of its parts that are.
-pub(super) fn check(report: &mut Report, entry: &Entry, condition: &Condition, aggregates: &[Aggregate]) {
+pub(super) fn check(report: &mut Report, entry: &Entry, condition: &Written, aggregates: &[Aggregate]) {
     let reader = Reader { text: &condition.text, aggregates };
     let mut told = Vec::new();
     reader.shares(&condition.expr, &mut told);

@@ -40,6 +40,7 @@ pub(super) fn elsewhere(table: Table, key: &str) -> Option<String> {
             let map = if is_resource { "resource" } else { "attributes" };
             Some(format!("attributes stand under `{map}:`: `{map}: {{{key}: …}}`"))
         }
+        (Table::Levels, word) => word_elsewhere("severity", word).and_then(own),
         (Table::Operators, "regex" | "regexp" | "re" | "pattern" | "like" | "match") => own("matches"),
         (Table::Operators, "equals" | "equal" | "is" | "=" | "==") => own("eq"),
         (Table::Operators, "not" | "neq" | "!=" | "not_equals") => own("ne"),

@@ -4,7 +4,8 @@ use fluo_time::Nanos;
 
 use super::{Report, groups, moment, shape};
 use crate::diagnostic::Code;
-use crate::keys::{EVENTS, STATES, Table};
+use crate::keys::{EVENTS, SEVERITIES, STATES, Table};
+use crate::rule::Severity;
 use crate::test_file::{Expectation, Expected, Placed, State};
 use crate::yaml::{Entry, Node, Yaml};
 
@@ -32,6 +33,15 @@ pub(super) fn expectation(report: &mut Report, item: &Node, start: i64) -> Optio
         let message = "an alert that there is not has no values";
         report.add(Code::Conflict, entry.key_at.clone(), message);
     }
+    let severity = item.get("severity").and_then(|entry| {
+        let word = shape::word(report, entry, SEVERITIES)?;
+        let severity = Severity::ALL.into_iter().find(|severity| severity.as_str() == word)?;
+        Some((severity, report.place(entry.value.extent())))
+    });
+    if let (Some(State::Inactive), Some(entry)) = (state, item.get("severity")) {
+        let message = "an alert that there is not has no severity";
+        report.add(Code::Conflict, entry.key_at.clone(), message);
+    }
     let event = item.get("event").and_then(|entry| shape::word(report, entry, EVENTS));
     let reason = item.get("reason").and_then(|entry| shape::text(report, entry));
     let summary = item.get("summary").and_then(|entry| shape::text(report, entry));
@@ -44,6 +54,7 @@ pub(super) fn expectation(report: &mut Report, item: &Node, start: i64) -> Optio
         state: state?,
         group: group.unwrap_or_default(),
         values: values.unwrap_or_default(),
+        severity,
         event,
         reason,
         summary,

@@ -12,11 +12,12 @@ use super::{
     Report, aggregation, condition, groups, inhibit, selector, shape, templates, timing, trace, trace_text,
     unsupported,
 };
+use crate::condition::Condition;
 use crate::decisive;
 use crate::diagnostic::Code;
 use crate::keys::{CONVENTIONS, SEVERITIES, Shape, Table};
 use crate::rule::{
-    Aggregate, Condition, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Selector, Severity, Source,
+    Aggregate, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Selector, Severity, Source,
     Subject,
 };
 use crate::template::Names;
@@ -64,14 +65,20 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
     if let (Some(entry), Some(groups)) = (node.get("expect"), &expect) {
         groups::check_limit(report, entry, groups.len(), values.group_limit);
     }
+    if let Some(entry) = node.get("condition") {
+        condition::refuse_severity(report, own, entry);
+    }
     let condition = match (node.get("condition"), &kind) {
-        (Some(entry), Kind::Spans(_)) => condition::condition(report, entry, &aggregation),
+        (Some(entry), Kind::Spans(_)) => condition::condition(report, node, entry, &aggregation),
         // Its condition says which traces break it.
-        (Some(_), Kind::Traces(_)) if is_text(node) => Some(condition::any_trace()),
+        (Some(_), Kind::Traces(_)) if is_text(node) => condition::any_trace(report, node, &aggregation),
         (Some(entry), Kind::Traces(read)) => {
-            condition::of_traces(report, entry, node.get("aggregation").map(|_| &aggregation), &read.counts)
+            let given = node.get("aggregation").map(|_| &aggregation);
+            condition::of_traces(report, node, entry, given, &read.counts)
         }
-        (None, Kind::Traces(_)) if node.get("aggregation").is_none() => Some(condition::any_trace()),
+        (None, Kind::Traces(_)) if node.get("aggregation").is_none() => {
+            condition::any_trace(report, node, &aggregation)
+        }
         (None, Kind::Spans(_) | Kind::Traces(_)) => {
             missing(report, node, "condition", "the rule has no `condition`");
             None
@@ -107,7 +114,7 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
             Some(Rule {
                 name,
                 description: values.description,
-                severity: values.severity,
+                severity: condition.highest().severity.unwrap_or(values.severity),
                 enabled: values.enabled,
                 labels: values.labels,
                 annotations: values.annotations,
@@ -249,7 +256,7 @@ impl Kind {
         };
         let Some(condition) = condition else { return (None, None) };
         let is_of_trace = |name: &&str| trace.counts.iter().any(|count| count.name == *name);
-        let condition = if condition.expr.aggregates().iter().any(is_of_trace) {
+        let condition = if condition.lowest.condition.expr.aggregates().iter().any(is_of_trace) {
             if trace.condition.is_some() {
                 let (place, inner) =
                     (node.get("condition"), node.get("trace").and_then(|trace| trace.value.get("condition")));
@@ -259,8 +266,8 @@ impl Kind {
                     report.add(Code::Conflict, outer.key_at.clone(), message).also(other, "the other one");
                 }
             }
-            trace.condition = Some(condition);
-            condition::any_trace()
+            trace.condition = Some(condition.lowest.condition);
+            Condition { resolve: condition.resolve, ..condition::some_trace() }
         } else {
             condition
         };

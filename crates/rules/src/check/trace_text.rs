@@ -7,11 +7,12 @@ use std::ops::Range;
 
 use super::report::Report;
 use super::trace::Timing;
+use crate::condition::Written;
 use crate::diagnostic::Code;
 use crate::expr::{self, Comparison, Context, Expr, ExprKind, Problem, parse_where, quoted_text};
 use crate::field::{Field, Intrinsic};
 use crate::matcher::{Matcher, Number, Test, Value};
-use crate::rule::{Aggregate, Condition, Selector};
+use crate::rule::{Aggregate, Selector};
 use crate::trace::{Forbidden, MAX_STEPS, Step, StepCount, TraceRule};
 use crate::yaml::Entry;
 
@@ -44,7 +45,7 @@ pub(super) fn rule(report: &mut Report, entry: &Entry, text: &str, timing: Timin
         Ok(None) => {
             let at = 0..text.len();
             condition(text, &at, &mut rule, &[], false).map(|expr| {
-                rule.condition = Some(Condition { text: text.to_owned(), expr });
+                rule.condition = Some(Written { text: text.to_owned(), expr });
             })
         }
         Ok(Some(sections)) => of_sections(text, &sections, &mut rule),
@@ -70,9 +71,9 @@ pub(super) fn of_trace(
     text: &str,
     rule: &mut TraceRule,
     counts: &[Aggregate],
-) -> Option<Condition> {
+) -> Option<Written> {
     match condition(text, &(0..text.len()), rule, counts, false) {
-        Ok(expr) => Some(Condition { text: text.to_owned(), expr }),
+        Ok(expr) => Some(Written { text: text.to_owned(), expr }),
         Err(problems) => {
             tell(report, entry, text, problems);
             None
@@ -176,7 +177,7 @@ fn of_sections(text: &str, sections: &[Section], rule: &mut TraceRule) -> Result
     };
     if let (Some(when), Some(broken)) = (of("when").cloned(), broken) {
         let expr = join(ExprKind::And, when, broken);
-        rule.condition = Some(Condition { text: text.to_owned(), expr });
+        rule.condition = Some(Written { text: text.to_owned(), expr });
     }
     Ok(())
 }

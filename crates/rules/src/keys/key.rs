@@ -39,6 +39,8 @@ pub(crate) enum Shape {
     Field,
     /// An expression.
     Expression,
+    /// An expression, or that mapping.
+    ExpressionOr(Table),
     /// One of the mappings below.
     Map(Table),
     /// A list of that mapping.
@@ -126,6 +128,7 @@ pub(crate) enum Table {
     Evidence,
     Realert,
     Inhibit,
+    Levels,
     TestFile,
     Test,
     SpanFile,
@@ -197,7 +200,8 @@ pub(crate) const STATUSES: &[&str] = &["unset", "ok", "error"];
 pub(crate) const PIPELINES: &[&str] = &["alive", "stops"];
 pub(crate) const STATES: &[&str] = &["inactive", "pending", "firing", "resolved"];
 /// The events of one alert.
-pub(crate) const EVENTS: &[&str] = &["firing", "renotify", "resolved", "fired_late", "withdrawn", "reopened"];
+pub(crate) const EVENTS: &[&str] =
+    &["firing", "escalated", "renotify", "resolved", "fired_late", "withdrawn", "reopened"];
 
 /// Most spans of one test: more is a benchmark.
 pub(crate) const MANY_SPANS: u32 = 100_000;

@@ -1,6 +1,8 @@
 //! The keys of test files.
 
-use super::key::{EVENTS, KINDS, Key, MANY_SPANS, PIPELINES, STATES, STATUSES, Shape, Table, key};
+use super::key::{
+    EVENTS, KINDS, Key, MANY_SPANS, PIPELINES, SEVERITIES, STATES, STATUSES, Shape, Table, key,
+};
 
 pub(super) const FILE: &[Key] = &[
     key("rules", Shape::Texts, None, "Rule files under test, as paths relative to this file."),
@@ -131,6 +133,12 @@ pub(super) const EXPECTATION: &[Key] = &[
         "Values of the rule's aggregates: numbers, durations, `null` for no value. Those left out may be any.",
     ),
     key("values", Shape::Expected, None, "The same as `value`."),
+    key(
+        "severity",
+        Shape::Word(SEVERITIES),
+        None,
+        "How bad the alert is at that moment: of a rule with levels, by the highest that holds.",
+    ),
     key(
         "event",
         Shape::Word(EVENTS),

@@ -19,13 +19,12 @@ fn example(key: &Key) -> &'static str {
         Shape::Text | Shape::Scalar | Shape::Matcher => "1",
         Shape::WordMatcher(words) => words.last().copied().unwrap_or_default(),
         Shape::Field => "duration",
-        Shape::Expression => {
-            if key.name == "condition" {
-                "count > 5"
-            } else {
-                "duration > 1s"
-            }
-        }
+        Shape::Expression => match key.name {
+            "resolve_condition" => "count < 3",
+            "info" | "warning" | "critical" => "count > 5",
+            _ => "duration > 1s",
+        },
+        Shape::ExpressionOr(_) => "{warning: count > 5, critical: count > 50}",
         Shape::TextMap | Shape::MatcherMap => "{a: b}",
         Shape::Aggregates => "{a: count}",
         Shape::Map(Table::Trace) => "{never: [{name: a}]}",
@@ -129,6 +128,7 @@ fn file(table: Table, key: &Key) -> String {
         Table::Realert => rule(&format!("realert: {{{entry}}}")),
         Table::Inhibit if key.name == "rule" => rule(&format!("inhibit: [{{{entry}}}]")),
         Table::Inhibit => rule(&format!("inhibit: [{{rule: a, {entry}}}]")),
+        Table::Levels => rule(&format!("condition: {{{entry}}}")),
         _ => unreachable!("not of rule files"),
     }
 }

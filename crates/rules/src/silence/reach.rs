@@ -39,6 +39,8 @@ pub struct Doubt {
 enum Held<'a> {
     /// Always this text; the empty one where it has no such label.
     Text(&'a str),
+    /// One of these texts, by which level of its condition holds.
+    OneOf(Vec<&'a str>),
     /// A value that its group, or a template, makes.
     Varies,
 }
@@ -46,6 +48,10 @@ enum Held<'a> {
 fn held<'a>(rule: &'a Rule, label: &str) -> Held<'a> {
     match label {
         "rule" => Held::Text(&rule.name),
+        "severity" if rule.condition.has_levels() => {
+            let severities = rule.condition.levels().map(|level| rule.severity_of(level).as_str());
+            Held::OneOf(severities.collect())
+        }
         "severity" => Held::Text(rule.severity.as_str()),
         _ if rule.group_by.iter().any(|entry| entry.key == label) => Held::Varies,
         _ => match rule.labels.get(label).map(String::as_str) {
@@ -61,6 +67,11 @@ impl Matchers {
         let of_one = |matcher: &Matcher| match held(rule, matcher.label()) {
             Held::Text(text) if matcher.matches(text) => Reach::Everything,
             Held::Text(_) => Reach::Nothing,
+            Held::OneOf(texts) => match texts.iter().filter(|text| matcher.matches(text)).count() {
+                0 => Reach::Nothing,
+                all if all == texts.len() => Reach::Everything,
+                _ => Reach::Some,
+            },
             Held::Varies => Reach::Some,
         };
         self.iter().map(of_one).min().unwrap_or(Reach::Nothing)
@@ -100,6 +111,7 @@ fn doubts(number: usize, matcher: &Matcher, rules: &[Rule]) -> Vec<Doubt> {
             Held::Text(text) => {
                 texts.insert(text);
             }
+            Held::OneOf(all) => texts.extend(all),
             // Of what varies nothing is known not to be there.
             Held::Varies => return Vec::new(),
         }

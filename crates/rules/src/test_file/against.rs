@@ -4,7 +4,7 @@ use super::{Expectation, Literal, Placed, State, Template, Test, TestFile};
 use crate::diagnostic::{Code, Finding, Place, Related};
 use crate::expr::nearest::nearest;
 use crate::field::{Field, Intrinsic};
-use crate::rule::{Aggregate, Rule};
+use crate::rule::{Aggregate, Rule, Severity};
 
 impl TestFile {
     /// Findings about rules, aggregates and group keys that tests expect something of and that `rules` (all of the
@@ -107,6 +107,16 @@ impl Expectation {
             let near = nearest(&value.key, known.chain(rule.counts()).chain([Aggregate::COUNT]));
             findings.push(unknown(&value.place, message, near));
         }
+        if let Some((severity, place)) = &self.severity {
+            let levels = rule.condition.levels().map(|level| rule.severity_of(level));
+            let severities: Vec<&str> = levels.map(Severity::as_str).collect();
+            if !severities.contains(&severity.as_str()) {
+                let message = format!("`{}` is never {severity}", rule.name);
+                let mut finding = unknown(place, message, None);
+                finding.hint(format!("it is {}", severities.join(" or ")));
+                findings.push(finding);
+            }
+        }
         if !rule.enabled && self.state != State::Inactive {
             let message = format!("`{}` is not enabled, so that it has no alert", rule.name);
             findings.push(unknown(&self.rule_place, message, None));
@@ -136,6 +146,7 @@ mod tests {
             "r.yml",
             "- {name: errors, span: {}, group_by: [service_name], aggregation: {failures: count}, condition: failures > 5}
 - {name: off, enabled: false, span: {}, condition: count > 5}
+- {name: levels, span: {}, condition: {info: count > 5, critical: count > 50}}
 ",
         )]);
         assert_eq!(rules.findings, []);
@@ -177,6 +188,17 @@ mod tests {
                 "a group that there is not",
                 "{rule: errors, at: 0s, state: inactive, group: {service_name: pya}}",
                 "no span of this test has the value `pya`: the expectation holds anyway",
+            ),
+            ("a severity", "{rule: levels, at: 0s, state: firing, severity: info}", ""),
+            (
+                "a severity that no level has",
+                "{rule: levels, at: 0s, state: firing, severity: warning}",
+                "`levels` is never warning",
+            ),
+            (
+                "a severity that the rule does not have",
+                "{rule: errors, at: 0s, state: firing, severity: critical}",
+                "`errors` is never critical",
             ),
             (
                 "a disabled rule",

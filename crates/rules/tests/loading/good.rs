@@ -539,3 +539,43 @@ fn errors_about_sound_rules_that_nobody_means_keep_none_from_being_loaded() {
         assert_eq!(alone.rules.len(), 1, "{}", rule.name);
     }
 }
+
+#[test]
+fn conditions_have_one_level_or_several() {
+    let plain = rule("- {name: a, severity: critical, span: {}, condition: count > 5}");
+    assert_eq!((plain.severity, plain.condition.has_levels()), (Severity::Critical, false));
+    assert_eq!(plain.severity_of(&plain.condition.lowest), Severity::Critical);
+    let text = "
+defaults: {severity: info}
+rules:
+  - name: a
+    span: {}
+    aggregation: {errors: {count: {where: status = error}}}
+    condition:
+      critical: errors / count > 10% and count >= 100
+      warning: errors / count > 2%
+    resolve_condition: errors / count < 1%
+";
+    let levels = rule(text);
+    assert_eq!(levels.severity, Severity::Critical, "the highest; that of `defaults` is for other rules");
+    let written: Vec<_> = levels
+        .condition
+        .levels()
+        .map(|level| (levels.severity_of(level).as_str(), level.condition.text.as_str()))
+        .collect();
+    let expected =
+        [("warning", "errors / count > 2%"), ("critical", "errors / count > 10% and count >= 100")];
+    assert_eq!(written, expected);
+    assert_eq!(levels.condition.resolve.as_ref().unwrap().text, "errors / count < 1%");
+    let only = rule("- {name: a, span: {}, condition: {critical: count > 5}}");
+    assert_eq!((only.severity, only.condition.has_levels()), (Severity::Critical, false));
+    // What ends a violation, and how bad it is where, decides; the order in which levels are written does not.
+    let hash = |text: &str| rule(text).source.hash;
+    let turned = text
+        .replace("      warning: errors / count > 2%\n", "")
+        .replace("    condition:\n", "    condition:\n      warning: errors / count > 2%\n");
+    assert_ne!(turned, text);
+    assert_eq!(hash(&turned), levels.source.hash);
+    assert_ne!(hash(&text.replace("< 1%", "< 2%")), levels.source.hash);
+    assert_ne!(hash(&text.replace("warning:", "info:")), levels.source.hash);
+}

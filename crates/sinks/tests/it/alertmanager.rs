@@ -1,10 +1,13 @@
 //! Labels, and the times at which an alert is open.
 
 use fluo_alerts::notification::{Event, Notification};
+use fluo_rules::rule::Severity;
 use fluo_tests::http::Server;
 use serde_json::Value;
 
-use crate::notifications::{alarm, broken_file, event, firing, hostile, is_clean, stale, summary, texts};
+use crate::notifications::{
+    alarm, broken_file, event, firing, hostile, is_clean, stale, summary, texts, told_as,
+};
 use crate::{NOW, sink};
 
 async fn sent(notification: &Notification) -> Value {
@@ -40,6 +43,33 @@ async fn an_alert_has_the_same_labels_from_end_to_end() {
     }
 }
 
+/// Severity, and whether it is open, of each alert that is posted.
+async fn posted(notification: &Notification) -> Vec<(String, bool)> {
+    let now = fluo_time::moment::format(NOW);
+    let body = sent(notification).await;
+    let severity_and_end = |alert: &Value| {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        (text(&alert["labels"]["severity"]), text(&alert["endsAt"]) > now)
+    };
+    body.as_array().unwrap().iter().map(severity_and_end).collect()
+}
+
+#[tokio::test]
+async fn of_another_severity_it_is_another_alert_and_the_one_before_is_over() {
+    use Severity::{Critical, Warning};
+    let open = |severity: &str| (severity.to_owned(), true);
+    let over = |severity: &str| (severity.to_owned(), false);
+    for (event, severity, before, expected) in [
+        (Event::Firing, Warning, vec![], vec![open("warning")]),
+        (Event::Escalated, Critical, vec![Warning], vec![open("critical"), over("warning")]),
+        (Event::Renotify, Critical, vec![Warning, Critical], vec![open("critical"), over("warning")]),
+        (Event::Renotify, Warning, vec![Warning, Critical], vec![open("warning"), over("critical")]),
+        (Event::Resolved, Critical, vec![Warning, Critical], vec![over("critical"), over("warning")]),
+    ] {
+        assert_eq!(posted(&told_as(event, severity, &before)).await, expected, "{event} {severity}");
+    }
+}
+
 #[tokio::test]
 async fn so_has_an_alarm() {
     let raised = sent(&alarm(Event::Alarm)).await;
@@ -59,6 +89,7 @@ async fn only_what_is_open_ends_in_the_future() {
     let now = fluo_time::moment::format(NOW);
     for (about, open) in [
         (Event::Firing, true),
+        (Event::Escalated, true),
         (Event::Renotify, true),
         (Event::Reopened, true),
         (Event::Resolved, false),

@@ -6,7 +6,7 @@ use fluo_rules::{SourceFile, config};
 use fluo_sinks::{SinkConfig, build, route_all, sinks_of};
 use serde_json::{Value, json};
 
-use crate::notifications::{firing, stale, summary};
+use crate::notifications::{firing, stale, summary, told_as};
 use crate::secrets;
 
 fn read(yaml: &str) -> Result<SinkConfig, String> {
@@ -79,6 +79,25 @@ fn every_key_of_the_table_is_read() {
         let mut more = whole.clone();
         more["nope"] = json!(1);
         assert!(serde_json::from_value::<SinkConfig>(more).is_err(), "{whole}");
+    }
+}
+
+#[test]
+fn who_was_told_of_an_alert_is_told_what_becomes_of_it() {
+    use Severity::{Critical, Warning};
+    for (scenario, event, severity, before, expected) in [
+        ("as a warning", Event::Firing, Warning, vec![], [true, false]),
+        ("worse", Event::Escalated, Critical, vec![Warning], [true, true]),
+        ("less bad", Event::Renotify, Warning, vec![Warning, Critical], [true, true]),
+        ("over", Event::Resolved, Critical, vec![Warning, Critical], [true, true]),
+        ("critical from the start", Event::Resolved, Critical, vec![Critical], [false, true]),
+    ] {
+        let notification = told_as(event, severity, &before);
+        let wants = ["warning", "critical"].map(|wanted| {
+            let yaml = format!("{{type: stdout, severity: [{wanted}]}}");
+            route_all(&[read(&yaml).unwrap()], &secrets, None).unwrap()[0].wants(&notification)
+        });
+        assert_eq!(wants, expected, "{scenario}");
     }
 }
 

@@ -11,7 +11,7 @@ use fluo_alerts::template::Renderer;
 use fluo_alerts::trouble::{Subject, Telling, Troubles, Wrong};
 use fluo_alerts::value::Value;
 use fluo_alerts::violation::{Evidence, Top, TopValue};
-use fluo_rules::rule::Rule;
+use fluo_rules::rule::{Rule, Severity};
 use fluo_rules::{SourceFile, load};
 use fluo_time::TimeRange;
 
@@ -79,12 +79,14 @@ impl Incident {
     fn told(self) -> Notification {
         let rule = rule(self.rule);
         let observed = self.seen.observed(&rule, &self.group, 1.0);
-        told(&rule, vec![observed], self.evaluations)
+        told(&rule, vec![vec![observed]], self.evaluations)
     }
 }
 
-/// Returns the notifications of the last evaluation about what the first one observed.
-fn told(rule: &Arc<Rule>, mut observed: Vec<Observation>, evaluations: Vec<i64>) -> Notification {
+/// Returns the notification of the last evaluation. What each of the first ones observed is given; the others see nothing
+/// new.
+fn told(rule: &Arc<Rule>, observed: Vec<Vec<Observation>>, evaluations: Vec<i64>) -> Notification {
+    let mut observed = observed.into_iter();
     let renderer = Renderer::new(Some("https://traces.example/trace/{trace_id}"));
     let name = rule.name.clone();
     let rules = BTreeMap::from([(name.clone(), Arc::clone(rule))]);
@@ -107,7 +109,7 @@ fn told(rule: &Arc<Rule>, mut observed: Vec<Observation>, evaluations: Vec<i64>)
             renderer: &renderer,
         };
         let judged = TimeRange { from: START, to: eval_time };
-        let observed = std::mem::take(&mut observed);
+        let observed = observed.next().unwrap_or_default();
         let judged = if observed.is_empty() { vec![] } else { vec![judged] };
         let state = states.remove(&name).unwrap();
         let change = transition(state, &facts, &judged, observed, eval_time, times);
@@ -140,7 +142,7 @@ fn many() -> Notification {
         let seen = Seen { at: [20, 50, 50], values: [slow(), slow(), slow()], evidence: vec![], top: vec![] };
         seen.observed(&rule, &[("tenant", Some(&format!("t-{n:02}")))], f64::from(n))
     });
-    told(&rule, tenants.collect(), vec![90])
+    told(&rule, vec![tenants.collect()], vec![90])
 }
 
 fn span(n: u8, service: &str, name: &str, ms: i64, message: &str, attributes: &[(&str, &str)]) -> Evidence {
@@ -274,6 +276,34 @@ fn resolved() -> Notification {
     .told()
 }
 
+/// An alert that people know as a warning, and that has become worse.
+fn escalated() -> Notification {
+    let rule = rule(
+        r#"
+- name: checkout-error-ratio
+  labels: {team: payments, pager: "{{ 'yes' if severity == 'critical' else 'no' }}"}
+  annotations: {runbook_url: "https://runbooks.example/checkout"}
+  span: {service_name: checkout, kind: server}
+  window: 5m
+  aggregation:
+    total: count
+    errors: {count: {where: "status = error"}}
+  condition: {warning: errors / total > 2%, critical: errors / total > 10% and total >= 100}
+  resolve_condition: errors / total < 1%
+"#,
+    );
+    let seen = |severity, at: [i64; 3], values: [Values; 3]| {
+        let seen = Seen { at, values, evidence: failed_payments(), top: vec![] };
+        let mut observed = seen.observed(&rule, &[], 1.0);
+        (observed.segment.worst, observed.segment.severity) = (Some(severity), Some(severity));
+        observed
+    };
+    let few = || counts(19, 600);
+    let warning = seen(Severity::Warning, [60, 60, 60], [few(), few(), few()]);
+    let critical = seen(Severity::Critical, [60, 300, 240], [few(), counts(271, 600), counts(302, 590)]);
+    told(&rule, vec![vec![warning], vec![critical]], vec![121, 361])
+}
+
 /// Slow requests: durations, and no template at all.
 fn latency() -> Notification {
     let p95 = |ns| values([("p95", Value::Duration(ns)), ("count", int(1812))]);
@@ -368,13 +398,14 @@ fn trouble() -> Notification {
 }
 
 /// All of them, by the names of their golden files.
-pub(crate) fn all() -> [(&'static str, Notification); 8] {
+pub(crate) fn all() -> [(&'static str, Notification); 9] {
     [
         ("burst", burst()),
         ("ratio", ratio()),
         ("latency", latency()),
         ("silence", silence()),
         ("resolved", resolved()),
+        ("escalated", escalated()),
         ("hostile", hostile()),
         ("many", many()),
         ("trouble", trouble()),

@@ -37,6 +37,15 @@ pub(crate) fn event(event: Event) -> Notification {
     notification
 }
 
+/// An alert with levels, told as this severity, and before as others.
+pub(crate) fn told_as(event: Event, severity: Severity, before: &[Severity]) -> Notification {
+    let mut notification = self::event(event);
+    notification.severity = severity;
+    let now = notification.alert.as_mut().and_then(|alert| alert.now.as_mut()).unwrap();
+    (now.severity, now.told_as) = (Some(severity), before.to_vec());
+    notification
+}
+
 fn alert(event: Event, environment: &str, service: &str) -> Notification {
     let rule = "AuthFailuresRule";
     let group = vec![
@@ -109,6 +118,9 @@ fn alert(event: Event, environment: &str, service: &str) -> Notification {
                 failed: Vec::new(),
                 starts_at: STARTS_AT,
                 at: STARTS_AT + 60 * SECOND,
+                severity: None,
+                told_as: Vec::new(),
+                resolve_condition: None,
                 values: vec![
                     ("count".to_owned(), Value::Int(40)),
                     ("p99".to_owned(), Value::Duration(1_200_000_000)),

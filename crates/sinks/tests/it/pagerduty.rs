@@ -27,7 +27,7 @@ async fn wire_forms() {
 #[tokio::test]
 async fn one_incident_an_episode() {
     let key = firing().alert.unwrap().id.to_string();
-    for open in [Event::Firing, Event::Renotify, Event::Reopened] {
+    for open in [Event::Firing, Event::Escalated, Event::Renotify, Event::Reopened] {
         let body = sent(&event(open)).await;
         assert_eq!((&body["event_action"], &body["dedup_key"]), (&json!("trigger"), &json!(key)), "{open}");
     }

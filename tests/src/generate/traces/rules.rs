@@ -1,9 +1,10 @@
 //! Rules about traces, checked.
 
+use fluo_rules::condition::{Condition, Written};
 use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind};
 use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::matcher::{Matcher, Number, Test, Value};
-use fluo_rules::rule::{Aggregate, Condition, Rule, Selector, Subject};
+use fluo_rules::rule::{Aggregate, Rule, Selector, Subject};
 use fluo_rules::trace::{Forbidden, Sequence, Step, StepCount, Tie, TieKind, TraceRule};
 use fluo_time::Nanos;
 use proptest::collection::vec;
@@ -38,7 +39,7 @@ fn usual(rule: Rule) -> Rule {
     let (text, expr) = written(&expr);
     Rule {
         aggregates: vec![traces],
-        condition: Condition { text, expr },
+        condition: Condition::of(text, expr),
         every: None,
         hold_for: Nanos(0),
         ..rule
@@ -59,7 +60,7 @@ struct Drafts {
     sequence: Option<Draft>,
     forbidden: Option<Draft>,
     counts: Vec<Step>,
-    condition: Option<Condition>,
+    condition: Option<Written>,
     settle: Nanos,
     max_duration: Nanos,
 }
@@ -206,7 +207,7 @@ fn sequence() -> impl Strategy<Value = Draft> {
 }
 
 /// Up to two counts, and mostly a condition over them: one that more spans make truer, or any.
-fn counts() -> impl Strategy<Value = (Vec<Step>, Option<Condition>)> {
+fn counts() -> impl Strategy<Value = (Vec<Step>, Option<Written>)> {
     let counted = step().prop_map(|step| Step { at_least: 1, ..step }).boxed();
     let numbers =
         prop_oneof![2 => vec(counted.clone(), 0), 1 => vec(counted.clone(), 1), 1 => vec(counted, 2)];
@@ -219,7 +220,7 @@ fn counts() -> impl Strategy<Value = (Vec<Step>, Option<Condition>)> {
     })
 }
 
-fn condition(counts: usize) -> BoxedStrategy<Condition> {
+fn condition(counts: usize) -> BoxedStrategy<Written> {
     let name = move || select(COUNTS[..counts].to_vec());
     let count = move || name().prop_map(|name| of(ExprKind::Aggregate(name.to_owned())));
     let bound = || (0_i64..4).prop_map(|bound| literal(Value::Number(Number::Int(bound))));
@@ -248,7 +249,7 @@ fn condition(counts: usize) -> BoxedStrategy<Condition> {
     })
     .prop_map(|expr| {
         let (text, expr) = written(&expr);
-        Condition { text, expr }
+        Written { text, expr }
     })
     .boxed()
 }

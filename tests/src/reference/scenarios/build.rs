@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use fluo_rules::condition::Condition;
 use fluo_rules::expr::{Comparison, Expr, ExprKind};
 use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::matcher::{Matcher, Number, Test, Value};
 use fluo_rules::rule::{
-    Aggregate, AggregateFunction, Condition, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Selector,
-    Severity, Source, Subject,
+    Aggregate, AggregateFunction, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Selector, Severity,
+    Source, Subject,
 };
 use fluo_spans::span::{Attributes, Event, Kind, Resource, Span, Status};
 use fluo_time::Nanos;
@@ -123,7 +124,7 @@ pub(super) fn group_key(key: &str, field: Field) -> GroupKey {
 }
 
 pub(super) fn condition(expr: Expr) -> Condition {
-    Condition { text: "written by hand".to_owned(), expr }
+    Condition::of("written by hand", expr)
 }
 
 pub(super) fn expr(kind: ExprKind) -> Expr {

@@ -5,6 +5,7 @@ mod conditions;
 mod episodes;
 mod exactness;
 mod groups;
+mod levels;
 mod selection;
 mod traces;
 mod windows;
