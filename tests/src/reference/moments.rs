@@ -87,13 +87,18 @@ pub(super) fn judge<'a>(
         })
         .collect();
     let ends = judged.ends(rule);
-    let read: Vec<&Span> = copies::one_of_each(&matching, givens)
-        .into_iter()
-        .filter(|span| {
-            let end = i128::from(span.end_ns);
-            ends.from - i128::from(rule.window.0) < end && end <= ends.to
-        })
-        .collect();
+    let is_read = |span: &&&Span| {
+        let end = i128::from(span.end_ns);
+        ends.from - i128::from(rule.window.0) < end && end <= ends.to
+    };
+    let counted = copies::one_of_each(&matching, givens);
+    let read: Vec<&Span> = counted.iter().filter(is_read).copied().collect();
+    // Of exact rules, copies that do not count are groups too, as far as the limit goes.
+    let limited: BTreeSet<Group> = if is_exact(rule) {
+        matching.iter().filter(is_read).map(|span| group_of(span, rule, givens)).collect()
+    } else {
+        BTreeSet::new()
+    };
 
     let mut groups: BTreeMap<Group, Vec<&Span>> = BTreeMap::new();
     for span in read {
@@ -105,8 +110,9 @@ pub(super) fn judge<'a>(
     for group in &standing {
         groups.entry(group.clone()).or_default();
     }
-    if u32::try_from(groups.len()).is_err() || groups.len() > rule.group_limit as usize {
-        return Err(Overflow { groups: groups.len(), limit: rule.group_limit });
+    let number = limited.iter().filter(|group| !groups.contains_key(*group)).count() + groups.len();
+    if u32::try_from(number).is_err() || number > rule.group_limit as usize {
+        return Err(Overflow { groups: number, limit: rule.group_limit });
     }
 
     Ok(groups

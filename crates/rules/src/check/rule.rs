@@ -17,8 +17,7 @@ use crate::decisive;
 use crate::diagnostic::Code;
 use crate::keys::{CONVENTIONS, SEVERITIES, Shape, Table};
 use crate::rule::{
-    Aggregate, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Selector, Severity, Source,
-    Subject,
+    Aggregate, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Selector, Severity, Source, Subject,
 };
 use crate::template::Names;
 use crate::trace::{MAX_TRACE_DURATION, SETTLE, StepCount, TraceRule};
