@@ -64,6 +64,28 @@ fn mistakes_that_are_shown_are_found() {
     }
 }
 
+#[test]
+fn tests_that_are_shown_beside_rules_about_traces_pass() {
+    let (_, blocks) = manual().into_iter().find(|(page, _)| page.ends_with("traces.md")).unwrap();
+    let of_kind = |kind: &str| -> Vec<String> {
+        blocks.iter().filter(|block| block.info == kind).map(|block| block.text.clone()).collect()
+    };
+    let tests = of_kind("yaml test");
+    assert!(tests.len() > 1, "{}", tests.len());
+    for test in tests {
+        // Beside the rules that it is about.
+        let names = |rule: &String| {
+            rule.lines().filter_map(|line| line.strip_prefix("- name: ")).any(|name| test.contains(name))
+        };
+        let rules: Vec<String> = of_kind("yaml rule").into_iter().filter(|rule| names(rule)).collect();
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("traces.yml"), rules.concat()).unwrap();
+        fs::write(folder.path().join("traces.test.yml"), &test).unwrap();
+        let ended = fluo(&["test", folder.path().to_str().unwrap()]);
+        assert_eq!(ended.status, 0, "{}{}{test}", ended.stdout, ended.stderr);
+    }
+}
+
 /// A text that is good for what a variable of this name holds.
 fn secret(variable: &str) -> String {
     if variable.ends_with("SIGNING_KEY") {

@@ -7,6 +7,7 @@ use fluo_engine::{AsOf, Asked, Observed, evaluate, judge, moments, session};
 use fluo_plan::RulePlan;
 use fluo_spans::span::Span;
 use fluo_tests::generate::spans::BASE_NS;
+use fluo_tests::generate::traces::across;
 use fluo_tests::generate::{self, Case, arrival, traces};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -110,6 +111,39 @@ proptest! {
     ) {
         let cases: Vec<Case> = of_traces
             .into_iter()
+            .chain(of_spans)
+            .map(|(rule, range)| Case { rule, spans: Vec::new(), range })
+            .collect();
+        check_together(&cases, &spans)?;
+    }
+
+    #[test]
+    fn rules_across_traces_agree_with_the_reference(case in across::case()) {
+        check(&case, std::slice::from_ref(&case.spans), 0)
+            .map_err(|error| TestCaseError::fail(format!("{}\n{error}", in_words(&case))))?;
+    }
+
+    #[test]
+    fn files_redeliveries_order_and_layouts_change_nothing_across_traces(
+        (case, files) in across::case().prop_flat_map(|case| {
+            let files = arrival::redelivered_files(case.spans.clone());
+            (Just(case), files)
+        }),
+        first_layout in 0_usize..3,
+    ) {
+        check(&case, &files, first_layout)?;
+    }
+
+    #[test]
+    fn rules_across_traces_find_together_with_others_what_each_finds_alone(
+        spans in across::universe(),
+        across in vec((across::rule(), traces::range()), 1..5),
+        of_traces in vec((traces::rules::rule(), traces::range()), 0..3),
+        of_spans in vec((generate::rules::rule(), traces::range()), 0..3),
+    ) {
+        let cases: Vec<Case> = across
+            .into_iter()
+            .chain(of_traces)
             .chain(of_spans)
             .map(|(rule, range)| Case { rule, spans: Vec::new(), range })
             .collect();

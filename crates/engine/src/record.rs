@@ -179,8 +179,27 @@ fn shown(rule: &Rule, field: &Field, value: String) -> String {
     if is_redacted(rule, field) { REDACTED.to_owned() } else { value }
 }
 
-/// Returns whether `redact` names the field, under any of its spellings.
+/// Returns whether `redact` names the field, or across traces another that carries the same values.
 fn is_redacted(rule: &Rule, field: &Field) -> bool {
+    let by =
+        rule.trace().into_iter().flat_map(|trace| trace.by.iter().enumerate().map(move |by| (trace, by)));
+    let of_steps = by.filter_map(|(trace, (at, key))| {
+        let own = trace.steps.iter().map(|step| &step.by[at].field);
+        let all: Vec<&Field> = own.chain([&key.field]).collect();
+        all.iter().any(|known| is_of_one_name(known, field)).then_some(all)
+    });
+    is_named(rule, field) || of_steps.flatten().any(|other| is_named(rule, other))
+}
+
+fn is_of_one_name(one: &Field, other: &Field) -> bool {
+    match (one, other) {
+        (Field::Attribute { key: one, .. }, Field::Attribute { key: other, .. }) => one == other,
+        _ => one == other,
+    }
+}
+
+/// Returns whether `redact` names the field, under any of its spellings.
+fn is_named(rule: &Rule, field: &Field) -> bool {
     rule.redact.iter().any(|redacted| match field {
         Field::Attribute { key, .. } => semconv::spellings(redacted).contains(key),
         Field::Intrinsic(Intrinsic::ServiceName) => redacted == "service_name" || redacted == "service.name",

@@ -29,6 +29,9 @@ pub(crate) struct Due<'a> {
     /// Each evaluation judges so far below the last judged moment again: a trace is told some time after its last span
     /// ended.
     pub(crate) again: i64,
+    /// Moments after this were judged without spans that may still come, and of a rule that missing spans can break they are
+    /// judged again.
+    pub(crate) sure_to: i64,
     /// Grid step.
     pub(crate) step: i64,
     /// Largest distance within a violation.
@@ -76,9 +79,10 @@ impl Due<'_> {
         self.floor(moment).saturating_add(self.cell() - 1)
     }
 
-    /// Nothing changes any more before this moment: no late span reaches there, and nothing is owed.
-    pub(crate) fn horizon(&self, hold_for: i64, owed: &[TimeRange]) -> i64 {
-        let first = owed.first().map_or(self.late_from, |owed| owed.from.min(self.late_from));
+    /// Nothing changes any more before this moment: no late span reaches there, nothing is owed, and moments up to
+    /// `judged_to` were judged for good.
+    pub(crate) fn horizon(&self, hold_for: i64, owed: &[TimeRange], judged_to: i64) -> i64 {
+        let first = owed.first().map_or(self.late_from, |owed| owed.from.min(self.late_from)).min(judged_to);
         let reopened = first.saturating_sub(self.reach.after.max(self.again));
         self.floor(reopened.saturating_sub(self.gap).saturating_sub(hold_for))
     }
@@ -129,7 +133,8 @@ impl Due<'_> {
         let unread = self.touched_by(&self.holes.unread);
         let readable = without(&stretches, &unread);
         let owed = without(&stretches, &readable);
-        Moments { stretches: if self.exact { stretches } else { readable }, owed, judged_to: top }
+        let judged_to = top.min(self.sure_to).max(state.judged_to);
+        Moments { stretches: if self.exact { stretches } else { readable }, owed, judged_to }
     }
 
     /// The moments, in whole cells, whose windows reach to spans that ended in these stretches.
@@ -199,6 +204,7 @@ mod tests {
             goes_on: false,
             reach: Reach { before: MINUTE, after: 0 },
             again: 0,
+            sure_to: i64::MAX,
             step: MINUTE,
             gap: MINUTE,
             eval_time: minutes(101),
@@ -312,6 +318,20 @@ mod tests {
         let holes = Holes { damaged: vec![stretch(minutes(99), minutes(99) + 5)], ..Holes::default() };
         let holed = Due { missing_matters: true, holes: &holes, ..due() };
         assert_eq!(holed.moments(&state()).stretches, []);
+    }
+
+    #[test]
+    fn what_was_judged_in_silence_is_judged_again_once_a_file_comes() {
+        let exact = Due { exact: true, again: minutes(2), sure_to: minutes(70), ..due() };
+        let state = RuleState { judged_to: minutes(70), ..state() };
+        let silent = exact.moments(&state);
+        assert_eq!(silent.stretches, [stretch(minutes(68), minutes(101))]);
+        assert_eq!(silent.judged_to, minutes(70));
+        assert!(exact.horizon(0, &[], silent.judged_to) < minutes(38), "late spans reach farther");
+        let all_night = Due { late_from: minutes(100), ..exact };
+        assert_eq!(all_night.horizon(0, &[], silent.judged_to), minutes(67), "what was found there is known");
+        let alive = Due { sure_to: minutes(102), ..exact }.moments(&state);
+        assert_eq!((alive.stretches, alive.judged_to), (silent.stretches, minutes(101)));
     }
 
     #[test]

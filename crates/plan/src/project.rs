@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::utils::split_conjunction_owned;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, ident, lit};
-use fluo_rules::field::{Field, Intrinsic};
+use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::rule::{Aggregate, AggregateFunction, Rule, Selector, Subject};
 use fluo_rules::trace::Step;
 use fluo_spans::layout::Layout;
@@ -22,7 +22,7 @@ pub struct Projection {
     pub(crate) layout: Layout,
     /// Booleans that are all true of a selected span. Null counts as false.
     pub selector: Vec<Expr>,
-    /// Texts of the group keys.
+    /// Texts of the group keys; of a step, of the keys that its spans belong together by.
     pub groups: Vec<Expr>,
     /// The inputs of the aggregates, in the order of [`crate::RulePlan::aggregates`].
     pub inputs: Vec<Input>,
@@ -50,6 +50,22 @@ pub enum Value {
     Number(Expr),
     /// A text.
     Text(Expr),
+}
+
+/// The attribute under which the row of a violation has the value of the key at a place among those of `by`.
+pub fn key_of_row(place: usize) -> String {
+    // No program writes such a key.
+    format!("\u{0}by.{place}")
+}
+
+/// The field of a selected span, or of the row of a violation, that a group key is. Where each step has keys of its own, so
+/// has the occasion, and the row carries their values apart from its fields.
+fn of_row(rule: &Rule, key: &Field) -> Field {
+    let by = rule.trace().map_or(&[][..], |trace| &trace.by);
+    match by.iter().position(|known| known.field == *key) {
+        Some(place) => Field::attribute(Scope::Span, key_of_row(place)),
+        None => key.clone(),
+    }
 }
 
 /// Returns the parts that must all be true for a boolean to be.
@@ -88,13 +104,17 @@ impl Projection {
             Subject::Spans(selector) => (selected(selector)?, Vec::new()),
             // Rows of traces are made of those that a rule selects already.
             Subject::Traces(trace) => {
-                let step = |step: &Step| Ok(Arc::new(Self::of_selected(selected(&step.selector)?, layout)));
+                let step = |step: &Step| {
+                    let groups = step.by.iter().map(|key| fields.text(&key.field)).collect();
+                    let selected = Self::of_selected(selected(&step.selector)?, layout);
+                    Ok(Arc::new(Self { groups, ..selected }))
+                };
                 (Vec::new(), trace.steps.iter().map(step).collect::<Result<_, PlanError>>()?)
             }
         };
         Ok(Self {
             selector,
-            groups: rule.group_by.iter().map(|key| fields.text(&key.field)).collect(),
+            groups: rule.group_by.iter().map(|key| fields.text(&of_row(rule, &key.field))).collect(),
             inputs: inputs.collect::<Result<_, PlanError>>()?,
             top: rule.top.iter().map(|key| fields.text(&key.field)).collect(),
             steps,

@@ -9,7 +9,12 @@ pub fn keys_read(rule: &Rule) -> Vec<Field> {
     let mut fields = Vec::new();
     match &rule.subject {
         Subject::Spans(spans) => selector(spans, &mut fields),
-        Subject::Traces(trace) => trace.steps.iter().for_each(|step| selector(&step.selector, &mut fields)),
+        Subject::Traces(trace) => {
+            for step in &trace.steps {
+                selector(&step.selector, &mut fields);
+                step.by.iter().for_each(|key| add(&key.field, &mut fields));
+            }
+        }
     }
     for group in &rule.group_by {
         add(&group.field, &mut fields);

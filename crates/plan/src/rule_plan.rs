@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fluo_rules::rule::{Aggregate, Rule};
+use fluo_rules::trace::TraceRule;
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
 use fluo_time::Nanos;
@@ -22,7 +23,7 @@ const MOST_LAYOUTS: usize = 4;
 pub struct Reach {
     /// Before it; a span that ended so long before it is too old by one nanosecond.
     pub before: i64,
-    /// After it: spans of a trace that come later may do what it had not done.
+    /// After it: spans that come later may do what had not been done.
     pub after: i64,
 }
 
@@ -125,13 +126,17 @@ impl RulePlan {
         lines.extend(projection.selector.iter().map(|expr| format!("selected: {expr}")));
         for (at, step) in projection.steps.iter().enumerate() {
             lines.extend(step.selector.iter().map(|expr| format!("step {at}: {expr}")));
+            lines.extend(step.groups.iter().map(|expr| format!("step {at} by: {expr}")));
         }
         let (row, selected) = match self.rule.trace() {
+            Some(trace) if trace.is_across() => ("occasion", "occasion that breaks a demand"),
             Some(_) => ("trace", "trace that breaks a demand"),
             None => ("span", "selected span"),
         };
         let keys = self.rule.group_by.iter().zip(&projection.groups);
-        lines.extend(keys.map(|(key, expr)| format!("group {}: {expr}", key.key)));
+        // Across traces they are those of the steps.
+        let is_across = self.rule.trace().is_some_and(TraceRule::is_across);
+        lines.extend(keys.filter(|_| !is_across).map(|(key, expr)| format!("group {}: {expr}", key.key)));
         for (aggregate, Input { filter, value }) in self.aggregates().zip(&projection.inputs) {
             let value =
                 value.as_ref().map_or_else(|| format!("every {row}"), |value| value.expr().to_string());
@@ -149,10 +154,21 @@ impl RulePlan {
 
     /// Returns the distances from a moment at which spans ended that decide at it.
     pub fn reach(&self) -> Reach {
-        let of_trace = self.rule.trace().map_or(0, |trace| trace.max_duration.0);
-        Reach {
-            before: self.rule.window.0.saturating_add(of_trace).saturating_add(of_trace),
-            after: of_trace,
+        let window = self.rule.window.0;
+        match self.rule.trace() {
+            None => Reach { before: window, after: 0 },
+            Some(trace) if trace.is_across() => {
+                // Its occasions ended with the violation, or so long before it that what came after them may be part of it.
+                let around = trace.around();
+                Reach {
+                    before: window.saturating_add(around.after).saturating_add(around.before),
+                    after: around.after,
+                }
+            }
+            Some(trace) => {
+                let longest = trace.max_duration.0;
+                Reach { before: window.saturating_add(longest).saturating_add(longest), after: longest }
+            }
         }
     }
 

@@ -4,6 +4,7 @@ mod trace;
 
 use fluo_rules::field::{Field, Scope};
 use fluo_rules::rule::{AggregateFunction, Conventions, GroupKey, Rule, Subject};
+use fluo_rules::trace::TraceRule;
 use fluo_rules::words::selector;
 use fluo_spans::layout::{AttributeScope, Layout};
 
@@ -52,6 +53,9 @@ pub fn words(plan: &RulePlan, layout: &Layout) -> String {
         line(&format!("Over      when {}, and no sooner", resolve.text));
     }
     match plan.judging() {
+        Judging::Exact if rule.trace().is_some_and(TraceRule::is_across) => {
+            line("Reported  for every occasion that breaks a demand.");
+        }
         Judging::Exact if rule.trace().is_some() => {
             line("Reported  at the end of every trace that breaks a demand.");
         }

@@ -233,7 +233,7 @@ pub enum Subject {
     /// Spans: these.
     Spans(Selector),
     /// Traces: those that break this.
-    Traces(TraceRule),
+    Traces(Box<TraceRule>),
 }
 
 /// Which spans.

@@ -1,13 +1,16 @@
 //! The checked form of `trace:`: what a whole request must do, and must not.
 //!
 //! Every span that a rule asks for is a [`Step`]. Steps stand in one list; all else refers to them by their places.
+//! With `by`, the same words are about spans that belong together without sharing a trace.
 
+pub mod across;
 pub mod words;
 
 use fluo_time::Nanos;
 
 use crate::condition::Written;
-use crate::rule::{Aggregate, Selector};
+use crate::rule::{Aggregate, GroupKey, Selector};
+use across::Near;
 
 /// A trace must be quiet for this long before it is judged, if the rule does not say.
 pub const SETTLE: Nanos = Nanos(30 * Nanos::SECOND.0);
@@ -38,10 +41,13 @@ pub struct TraceRule {
     pub counts: Vec<StepCount>,
     /// A condition over `counts`: a trace violates the rule where it holds.
     pub condition: Option<Written>,
-    /// A trace must be quiet for this long before it is judged.
+    /// Spans with equal values of these belong together, whatever their trace; where there are none, those of a trace do.
+    pub by: Vec<GroupKey>,
+    /// A trace must be quiet for this long before it is judged. With `by` there is none: zero.
     pub settle: Nanos,
     /// An occasion that ended longer than this before a violation is not part of it, nor is a span that ended longer
-    /// after it. A trace in which every span has a parent is judged this long after its first span started.
+    /// after it. A trace in which every span has a parent is judged this long after its first span started. With `by`
+    /// there is none: zero.
     pub max_duration: Nanos,
 }
 
@@ -58,6 +64,17 @@ pub struct Step {
     pub at_least: u32,
     /// It must start at most this long after its occasion ended.
     pub within: Option<Nanos>,
+    /// With `by`: how near the occasion it must end.
+    pub near: Option<Near>,
+    /// With `by`: the keys under which its spans carry the values of the rule's, one for each.
+    pub by: Vec<GroupKey>,
+}
+
+impl Step {
+    /// A step of any spans that a selector selects.
+    pub fn of(selector: Selector) -> Self {
+        Self { name: None, selector, ties: Vec::new(), at_least: 1, within: None, near: None, by: Vec::new() }
+    }
 }
 
 /// A relation to a span of another step.
@@ -111,7 +128,7 @@ pub enum Forbidden {
 pub struct Sequence {
     /// Their places, two at least. The place of `when` stands for the occasion itself.
     pub steps: Vec<usize>,
-    /// Longest time from the first step's start to the last one's end.
+    /// Longest time from the first step's start to the last one's end; with `by`, from the first one's end.
     pub within: Option<Nanos>,
     /// A step may start once the one before has started, and not only once it has ended.
     pub overlap: bool,

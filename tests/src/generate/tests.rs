@@ -11,7 +11,7 @@ use proptest::test_runner::TestRunner;
 use super::expressions::filter;
 use super::writing::written;
 use super::{Case, arrival, case, exact_case, grid_case};
-use crate::reference::{Givens, HoldingMoment, evaluate, holding_moments, is_exact};
+use crate::reference::{Episode, Givens, HoldingMoment, SpanKey, evaluate, holding_moments, is_exact};
 
 /// Tells spans that differ apart, and no more.
 fn hash(span: &Span) -> [u8; 32] {
@@ -80,6 +80,38 @@ fn a_good_part_of_the_cases_has_violations_and_a_good_part_has_none() {
         ("peaks after the start", 10),
         ("ongoing", 25),
         ("over", 25),
+    ] {
+        assert!(seen.get(what).is_some_and(|count| *count >= at_least), "{what}: {seen:?}");
+    }
+}
+
+#[test]
+fn a_good_part_of_the_cases_across_traces_breaks_each_demand() {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for Case { rule, spans, range } in samples(&super::traces::across::case(), 500) {
+        let Ok(episodes) = evaluate(&rule, &spans, range, GIVENS) else { continue };
+        let outcome = if episodes.is_empty() { "quiet" } else { "violations" };
+        *seen.entry(outcome.to_owned()).or_default() += 1;
+        if episodes.iter().any(|episode| episode.group.is_empty()) {
+            *seen.entry("without groups".to_owned()).or_default() += 1;
+        }
+        let later = |key: &SpanKey, episode: &Episode| key.2 < episode.starts_at;
+        if episodes.iter().any(|episode| episode.evidence.first().is_some_and(|key| later(key, episode))) {
+            *seen.entry("told after the occasion".to_owned()).or_default() += 1;
+        }
+        for failed in episodes.into_iter().flat_map(|episode| episode.failed).collect::<BTreeSet<String>>() {
+            *seen.entry(failed).or_default() += 1;
+        }
+    }
+    for (what, at_least) in [
+        ("quiet", 100),
+        ("violations", 100),
+        ("always[0]", 50),
+        ("never[0]", 25),
+        ("never[1]", 2),
+        ("sequence", 25),
+        ("without groups", 10),
+        ("told after the occasion", 10),
     ] {
         assert!(seen.get(what).is_some_and(|count| *count >= at_least), "{what}: {seen:?}");
     }

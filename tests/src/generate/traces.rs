@@ -4,6 +4,7 @@
 //! spans touch, overlap and start together, and traces fall silent for as long as rules wait. Parents are spans of the trace,
 //! spans that nobody stored, the span itself, or none.
 
+pub mod across;
 pub mod rules;
 
 use fluo_spans::span::{Link, Span};

@@ -66,6 +66,7 @@ pub fn evaluate(
     };
     let rows = traces::rows(rule, trace, spans, judged, range.to, givens);
     let spans = traces::spans(&rows);
+    let rule = &traces::over_rows(rule, trace);
     let mut histories = moments::judge(rule, &spans, judged, givens)?;
     traces::add_counts(rule, &mut histories, &rows);
     Ok(episodes(&histories, &|window| traces::shown(rule, window, &rows)))
@@ -86,6 +87,8 @@ pub fn holding_moments(
     let Some(judged) = moments::Judged::new(rule, spans, range) else { return Ok(Vec::new()) };
     let rows =
         rule.trace().map(|trace| traces::spans(&traces::rows(rule, trace, spans, judged, range.to, givens)));
+    let of_rows = rule.trace().map(|trace| traces::over_rows(rule, trace));
+    let rule = of_rows.as_ref().unwrap_or(rule);
     let histories = moments::judge(rule, rows.as_deref().unwrap_or(spans), judged, givens)?;
     Ok(histories
         .into_iter()

@@ -8,7 +8,10 @@
 //!                                 │
 //!                   candidates, order
 //! ```
+//!
+//! Of a rule across traces (`by`) every occasion that breaks it is a row: `across`.
 
+mod across;
 mod candidates;
 mod demands;
 mod members;
@@ -55,6 +58,11 @@ pub(super) fn rows(
     givens: Givens<'_>,
 ) -> Vec<Row> {
     let about = About { rule, trace, givens };
+    if !trace.by.is_empty() {
+        let is_known = |span: &&Span| known_to.is_none_or(|known_to| span.end_ns <= known_to);
+        let known: Vec<&Span> = spans.iter().filter(is_known).collect();
+        return across::rows(about, &known, known_to.map(i128::from));
+    }
     let longest = i128::from(trace.max_duration.0);
     let after = judged.from - i128::from(rule.window.0) - 2 * longest;
     let last = judged.to + longest;
@@ -71,6 +79,11 @@ pub(super) fn rows(
                 .filter_map(move |violation| row::of(about, &violation))
         })
         .collect()
+}
+
+/// The rule as it is over these rows.
+pub(super) fn over_rows(rule: &Rule, trace: &TraceRule) -> Rule {
+    if trace.by.is_empty() { rule.clone() } else { across::over_rows(rule, trace) }
 }
 
 /// The rows as spans.

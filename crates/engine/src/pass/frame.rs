@@ -21,6 +21,7 @@ use hashbrown::HashMap;
 use super::program::Program;
 use super::texts::{GroupId, Groups, Named, TextId, Texts};
 use crate::error::EngineError;
+use crate::rows::Group;
 use crate::truth::Truth;
 
 /// Knowledge of batches beyond one: texts by number, and what came out of expressions for values that many batches
@@ -128,6 +129,11 @@ impl<'a> Frame<'a> {
     /// The bytes of a group's texts.
     pub(crate) fn group_bytes(&self, group: GroupId) -> usize {
         self.memory.groups.bytes(group, &self.memory.texts)
+    }
+
+    /// The texts of a group's keys.
+    pub(crate) fn group_texts(&self, group: GroupId) -> Group {
+        self.memory.groups.texts(group, &self.memory.texts)
     }
 
     /// Returns the ends of the spans.

@@ -15,7 +15,7 @@ pub(crate) mod frame;
 pub(crate) mod program;
 mod rows;
 mod sums;
-mod texts;
+pub(crate) mod texts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -117,6 +117,30 @@ fn evidence_says_what_failed_and_nothing_about_people() {
 }
 
 #[test]
+fn a_key_that_is_redacted_is_so_under_the_names_that_steps_have_for_it() {
+    let text = "- {name: r, trace: {by: [user.id], when: {name: a, by: [enduser.id]}, always: [{name: b, before: 1h}]}, \
+                 evidence: [enduser.id, host.ip], redact: [REDACTED]}";
+    let span = Span {
+        attributes: attributes(&[("enduser.id", "jane"), ("user.id", "jane"), ("host.ip", "10.0.0.1")]),
+        ..failed()
+    };
+    for (redacted, expected) in [
+        ("user.id", vec!["host.ip"]),
+        ("enduser.id", vec!["host.ip"]),
+        ("host.ip", vec!["enduser.id", "user.id"]),
+    ] {
+        let rule = load(&[SourceFile::new("r.yml", text.replace("REDACTED", redacted))]).rules.remove(0);
+        let told = evidence(&rule, std::slice::from_ref(&span)).remove(0);
+        let keys: Vec<&str> = told.attributes.keys().map(String::as_str).collect();
+        let own: Vec<&str> =
+            keys.into_iter().filter(|key| ["enduser.id", "user.id", "host.ip"].contains(key)).collect();
+        assert_eq!(own, expected, "{redacted}");
+        let hidden = shown(&rule, &rule.group_by[0].field, "jane".to_owned());
+        assert_eq!(hidden == REDACTED, redacted != "host.ip", "{redacted}");
+    }
+}
+
+#[test]
 fn what_is_redacted_is_among_no_commonest_values() {
     let of = |key: &str| Top {
         key: key.to_owned(),

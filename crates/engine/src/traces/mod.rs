@@ -8,9 +8,12 @@
 //! rows      a violation looks like a span, with the fields of the occasion: windows, groups and values as of spans
 //! ```
 //!
+//! Across traces (`by`) an occasion is what a trace is above, and the spans of steps are all that matters: `across`.
+//!
 //! The result depends on the spans alone, not on when they arrived: a trace that breaks a rule is told at the end of
 //! its last span before it was first quiet, whatever is known of it by now.
 
+mod across;
 mod chain;
 mod light;
 mod matched;
@@ -18,7 +21,6 @@ mod rows;
 mod verdict;
 mod whole;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
@@ -46,7 +48,10 @@ const MOST_WHOLE: usize = 200_000;
 
 /// A look at the rules about traces among some rules.
 pub struct Tracing<'a> {
+    /// About traces.
     questions: Vec<Question<'a>>,
+    /// About spans of any trace that belong together.
+    across: Vec<Question<'a>>,
     /// The number of all rules.
     rules: usize,
 }
@@ -64,15 +69,69 @@ struct Question<'a> {
 /// The violations of rules about traces, by the places of all rules; none of a rule about spans.
 pub type Traced = Vec<Option<Result<Vec<Observed>, EngineError>>>;
 
+/// The violations of each of some rules.
+type Found = Vec<Result<Vec<Violation>, EngineError>>;
+
 /// Traces that may break rules, with the places of these.
 type Suspects = HashMap<[u8; 16], Vec<usize>>;
 
-/// A trace that breaks a rule.
+/// The times in which spans ended that decide; in order, and apart.
+fn reads<'a>(questions: impl IntoIterator<Item = &'a Question<'a>>) -> Vec<TimeRange> {
+    joined(questions.into_iter().flat_map(|question| question.reads.iter().copied()))
+}
+
+/// Puts down what is told of the violations of some rules.
+async fn put(
+    traced: &mut Traced,
+    questions: &[Question<'_>],
+    found: Result<Found, EngineError>,
+    session: &SessionContext,
+    source: &SpanSource,
+) -> Result<(), EngineError> {
+    let found = match found {
+        Ok(found) => found,
+        // They share their memory: what is too much for one is too much for all.
+        Err(EngineError::Memory(error)) => {
+            let error = Arc::new(EngineError::Memory(error));
+            for question in questions {
+                traced[question.place] = Some(Err(EngineError::Pass(Arc::clone(&error))));
+            }
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    for (question, found) in questions.iter().zip(found) {
+        let told = match found {
+            Ok(violations) => question.told(session, source, violations).await,
+            Err(error) => Err(error),
+        };
+        traced[question.place] = Some(match told {
+            Err(error) if !error.is_of_rule() => return Err(error),
+            told => told,
+        });
+    }
+    Ok(())
+}
+
+/// A trace, or across traces an occasion, that breaks a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Violation {
-    trace: [u8; 16],
-    broken: Broken,
-    /// The spans that `broken` speaks of, by their places.
-    spans: BTreeMap<usize, SpanKey>,
+    /// The moment of the violation.
+    at: i64,
+    /// The places of the broken demands, among those of the rule.
+    demands: Vec<usize>,
+    /// The counts, in the order of the rule.
+    counts: Vec<u64>,
+    /// The span whose fields the row has.
+    subject: SpanKey,
+    /// The span without a parent, of a trace that has one.
+    root: Option<SpanKey>,
+    /// Of a trace: the fields of its row that are not those of a span.
+    own: Option<rows::Own>,
+    /// Across traces: the values of the keys of `by`.
+    keys: Arc<[String]>,
+    /// The spans that show it, in order.
+    evidence: Vec<SpanKey>,
 }
 
 impl<'a> Tracing<'a> {
@@ -82,12 +141,14 @@ impl<'a> Tracing<'a> {
             let rule = asked.plan.rule().trace()?;
             Some(Question { place, asked, rule, reads: asked.of_traces() })
         };
-        Self { questions: asked.iter().enumerate().filter_map(question).collect(), rules: asked.len() }
+        let questions = asked.iter().enumerate().filter_map(question);
+        let (across, questions) = questions.partition(|question| question.rule.is_across());
+        Self { questions, across, rules: asked.len() }
     }
 
     /// The times in which spans ended that decide; in order, and apart.
     pub fn reads(&self) -> Vec<TimeRange> {
-        joined(self.questions.iter().flat_map(|question| question.reads.iter().copied()))
+        reads(self.questions.iter().chain(&self.across))
     }
 
     /// Judges them.
@@ -97,50 +158,24 @@ impl<'a> Tracing<'a> {
     /// As of [`crate::judge()`].
     pub async fn over(self, session: &SessionContext, source: &SpanSource) -> Result<Traced, EngineError> {
         let mut traced: Traced = (0..self.rules).map(|_| None).collect();
-        let reads = self.reads();
-        if reads.is_empty() {
-            for question in &self.questions {
-                traced[question.place] = Some(Ok(Vec::new()));
-            }
-            return Ok(traced);
-        }
-        let found = match self.violations(session, source, &reads).await {
-            Ok(found) => found,
-            // They share their memory: what is too much for one is too much for all.
-            Err(EngineError::Memory(error)) => {
-                let error = Arc::new(EngineError::Memory(error));
-                for question in &self.questions {
-                    traced[question.place] = Some(Err(EngineError::Pass(Arc::clone(&error))));
-                }
-                return Ok(traced);
-            }
-            Err(error) => return Err(error),
-        };
-        for (question, found) in self.questions.iter().zip(found) {
-            let told = match found {
-                Ok(violations) => question.told(session, source, violations).await,
-                Err(error) => Err(error),
-            };
-            traced[question.place] = Some(match told {
-                Err(error) if !error.is_of_rule() => return Err(error),
-                told => told,
-            });
-        }
+        let of_traces = self.violations(session, source).await;
+        put(&mut traced, &self.questions, of_traces, session, source).await?;
+        let of_keys = across::violations(&self.across, session, source).await;
+        put(&mut traced, &self.across, of_keys, session, source).await?;
         Ok(traced)
     }
 
-    /// The violations of each rule.
-    async fn violations(
-        &self,
-        session: &SessionContext,
-        source: &SpanSource,
-        reads: &[TimeRange],
-    ) -> Result<Vec<Result<Vec<Violation>, EngineError>>, EngineError> {
+    /// The violations of each rule about traces.
+    async fn violations(&self, session: &SessionContext, source: &SpanSource) -> Result<Found, EngineError> {
+        let reads = reads(&self.questions);
+        if reads.is_empty() {
+            return Ok(self.questions.iter().map(|_| Ok(Vec::new())).collect());
+        }
         let plans: Vec<&RulePlan> = self.questions.iter().map(|question| question.asked.plan).collect();
         let steps = Steps::of(&plans)?;
         let every: Vec<bool> =
             self.questions.iter().map(|question| verdict::concerns_every_trace(question.rule)).collect();
-        let mut parts = matched(session, source, &plans, &steps, reads, every.contains(&true)).await?;
+        let mut parts = matched(session, source, &plans, &steps, &reads, every.contains(&true)).await?;
         // Of each part, the traces that may break rules, with the places of these.
         let suspects = each(parts.iter_mut().collect(), |part| {
             part.sort();
@@ -149,8 +184,7 @@ impl<'a> Tracing<'a> {
             suspects
         })
         .await;
-        let mut found: Vec<Result<Vec<Violation>, EngineError>> =
-            self.questions.iter().map(|_| Ok(Vec::new())).collect();
+        let mut found: Found = self.questions.iter().map(|_| Ok(Vec::new())).collect();
         let links = self.questions.iter().any(|question| {
             question.rule.steps.iter().flat_map(|step| &step.ties).any(|tie| tie.kind == TieKind::Follows)
         });
@@ -164,7 +198,7 @@ impl<'a> Tracing<'a> {
             }
             let traces: HashSet<[u8; 16]> =
                 waiting.iter().flat_map(|(suspects, _)| suspects.keys().copied()).collect();
-            let all = whole(session, source, traces, reads, links).await?;
+            let all = whole(session, source, traces, &reads, links).await?;
             let judged = each(std::mem::take(&mut waiting), |(suspects, part)| {
                 self.judged(&suspects, part, &steps, &all, source)
             })
@@ -178,7 +212,7 @@ impl<'a> Tracing<'a> {
             }
         }
         for violations in found.iter_mut().flatten() {
-            violations.sort_by_key(|violation| (violation.broken.at, violation.trace));
+            violations.sort_by_key(|violation| (violation.at, violation.subject.0));
         }
         Ok(found)
     }
@@ -298,17 +332,18 @@ impl Question<'_> {
             HashMap::new()
         };
         let row = |violation: &Violation| -> Result<Span, EngineError> {
-            let Broken { at, duration, parent, .. } = violation.broken;
-            let own = rows::Own { at, duration, parent };
-            let subject = violation.spans[&violation.broken.subject];
+            let Violation { at, subject, own, .. } = *violation;
             if !rows::needs_fields(plan) {
-                return Ok(rows::bare(subject, own));
+                return Ok(rows::bare(subject, own.unwrap_or_else(|| rows::Own::bare(at))));
             }
-            let root = violation.broken.root.and_then(|root| fields.get(&violation.spans[&root]));
+            let root = violation.root.and_then(|root| fields.get(&root));
             let subject = fields.get(&subject).ok_or(EngineError::Changed("spans of traces"))?;
+            let own = own.unwrap_or_else(|| rows::Own::of(subject, at));
             Ok(rows::with_fields(subject, root, own, plan.rule().conventions))
         };
-        let rows: Vec<Span> = violations.iter().map(row).collect::<Result<_, _>>()?;
+        let rows = violations.iter().map(|violation| Ok(rows::with_keys(row(violation)?, &violation.keys)));
+        let mut rows: Vec<Span> = rows.collect::<Result<_, EngineError>>()?;
+        rows::tell_apart(&mut rows);
         let by_row: HashMap<SpanKey, &Violation> = rows.iter().map(Span::key).zip(&violations).collect();
         let of_rows = SpanSource::from_spans(&rows)?;
         let mut observed = judge_rows(session, &of_rows, self.asked).await?;
@@ -333,8 +368,7 @@ impl Question<'_> {
     /// The spans that show some violations, given by their rows.
     fn evidence(&self, rows: &[SpanKey], by_row: &HashMap<SpanKey, &Violation>) -> Vec<SpanKey> {
         let violations = rows.iter().filter_map(|row| by_row.get(row));
-        let spans = violations
-            .flat_map(|violation| violation.broken.evidence.iter().map(|span| violation.spans[span]));
+        let spans = violations.flat_map(|violation| violation.evidence.iter().copied());
         let mut seen = HashSet::new();
         spans.filter(|span| seen.insert(*span)).take(self.asked.plan.rule().evidence_limit as usize).collect()
     }
@@ -343,27 +377,35 @@ impl Question<'_> {
     fn add_counts(&self, observed: &mut Observed, by_row: &HashMap<SpanKey, &Violation>) {
         let [first, peak, latest] =
             observed.rows.each_ref().map(|rows| rows.first().and_then(|row| by_row.get(row)));
-        let demands = first.map_or(&[][..], |violation| &violation.broken.demands);
+        let demands = first.map_or(&[][..], |violation| &violation.demands);
         observed.failed = demands.iter().map(|demand| self.rule.demand_name(*demand)).collect();
         let values = [&mut observed.values, &mut observed.peak, &mut observed.latest];
         for (values, violation) in values.into_iter().zip([first, peak, latest]) {
-            values.extend(
-                violation.iter().flat_map(|violation| verdict::values(self.rule, &violation.broken.counts)),
-            );
+            values
+                .extend(violation.iter().flat_map(|violation| verdict::values(self.rule, &violation.counts)));
         }
     }
 }
 
 impl Violation {
+    /// Of a trace with these spans.
     fn new(trace: [u8; 16], broken: Broken, spans: &[Light]) -> Self {
-        let places = broken.evidence.iter().chain([&broken.subject]).chain(&broken.root);
-        let key = |at: &usize| (*at, (trace, spans[*at].id, spans[*at].end));
-        Self { trace, spans: places.map(key).collect(), broken }
+        let key = |at: usize| (trace, spans[at].id, spans[at].end);
+        let Broken { at, demands, counts, subject, root, parent, duration, evidence } = broken;
+        Self {
+            at,
+            demands,
+            counts,
+            subject: key(subject),
+            root: root.map(key),
+            own: Some(rows::Own { at, duration, parent }),
+            keys: [].into(),
+            evidence: evidence.into_iter().map(key).collect(),
+        }
     }
 
     /// The spans whose fields its row has.
     fn of_fields(&self) -> impl Iterator<Item = SpanKey> {
-        let places = [Some(self.broken.subject), self.broken.root];
-        places.into_iter().flatten().map(|at| self.spans[&at])
+        [Some(self.subject), self.root].into_iter().flatten()
     }
 }

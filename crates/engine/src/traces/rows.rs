@@ -1,16 +1,18 @@
 //! Traces that break a rule, as the rows of which its windows are made.
 //!
 //! A row looks like a span: that of the first occasion, with what its root knows beside it, as long as the trace, and ended
-//! at the moment of the violation.
+//! at the moment of the violation. Across traces it is that of the occasion, with the values of the keys of `by`.
 
 use std::sync::Arc;
 
 use fluo_plan::RulePlan;
-use fluo_plan::project::is_duration;
+use fluo_plan::project::{is_duration, key_of_row};
 use fluo_rules::rule::{AggregateFunction, Conventions};
+use fluo_rules::trace::TraceRule;
 use fluo_spans::identity::SpanKey;
 use fluo_spans::semconv;
 use fluo_spans::span::{Attributes, Resource, Span};
+use hashbrown::HashSet;
 
 /// Returns whether the rows of a rule need fields beside ids and own.
 pub(super) fn needs_fields(plan: &RulePlan) -> bool {
@@ -22,11 +24,16 @@ pub(super) fn needs_fields(plan: &RulePlan) -> bool {
         };
         bare && aggregate.filter.is_none()
     });
+    if rule.trace().is_some_and(TraceRule::is_across) {
+        // Its keys are known, and it lasts as long as its occasion.
+        let lasts = plan.aggregates().any(|aggregate| aggregate.function.field().is_some());
+        return !is_bare || lasts || !rule.top.is_empty();
+    }
     !(is_bare && rule.group_by.is_empty() && rule.top.is_empty())
 }
 
 /// The fields of a row that are not those of its span.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Own {
     /// The moment of the violation.
     pub(super) at: i64,
@@ -34,6 +41,39 @@ pub(super) struct Own {
     pub(super) duration: i64,
     /// The parent of the span whose fields the row has.
     pub(super) parent: Option<[u8; 8]>,
+}
+
+impl Own {
+    /// Of an occasion of which nothing more is asked.
+    pub(super) fn bare(at: i64) -> Self {
+        Self { at, duration: 0, parent: None }
+    }
+
+    /// Of an occasion.
+    pub(super) fn of(occasion: &Span, at: i64) -> Self {
+        let Span { start_ns, end_ns, parent_span_id, .. } = *occasion;
+        Self { at, duration: end_ns.saturating_sub(start_ns), parent: parent_span_id }
+    }
+}
+
+/// A row with the values of the keys of `by`, where it is found by the rule's plan.
+pub(super) fn with_keys(row: Span, keys: &[String]) -> Span {
+    if keys.is_empty() {
+        return row;
+    }
+    let keys = keys.iter().enumerate().map(|(at, value)| (key_of_row(at), value.clone()));
+    Span { attributes: with(&row.attributes, keys.collect()), ..row }
+}
+
+/// Gives rows that would be taken for copies of one span ids of their own: of two occasions that differ in nothing but
+/// when they ended, or in the keys of two copies.
+pub(super) fn tell_apart(rows: &mut [Span]) {
+    let mut seen = HashSet::with_capacity(rows.len());
+    for row in rows {
+        while !seen.insert(row.key()) {
+            row.span_id = u64::from_be_bytes(row.span_id).wrapping_add(1).to_be_bytes();
+        }
+    }
 }
 
 /// A row without fields.

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use fluo_alerts::life_cycle::Times;
 use fluo_alerts::template::Renderer;
 use fluo_engine::{SessionContext, session_with_memory};
-use fluo_plan::{RulePlan, missing_can_make_true};
+use fluo_plan::{RulePlan, missing_can_break, missing_can_make_true};
 use fluo_rules::rule::Rule;
 use fluo_time::TimeRange;
 
@@ -63,12 +63,12 @@ impl Evaluator {
     }
 
     /// The times of an evaluation for a rule, or for those that set none of their own. A rule about traces waits for these
-    /// to be quiet: its watermark lies further back.
+    /// to be quiet, and across traces for what comes after an occasion: its watermark lies further back.
     pub(super) fn times(&self, state: &State, eval_time: i64, rule: Option<&Rule>) -> Times {
         let delay = rule.and_then(|rule| rule.eval_delay).unwrap_or(self.settings.eval_delay).0;
         let alive_to = if self.settings.always_alive { i64::MAX } else { state.pipeline.alive_to };
-        let settle = rule.and_then(Rule::trace).map_or(0, |trace| trace.settle.0);
-        Times { eval_time, watermark: eval_time.saturating_sub(delay).saturating_sub(settle), alive_to }
+        let waits = rule.and_then(Rule::trace).map_or(0, |trace| trace.waits().0);
+        Times { eval_time, watermark: eval_time.saturating_sub(delay).saturating_sub(waits), alive_to }
     }
 
     /// Returns how far below the watermark an arriving span still re-opens the windows of a rule, or of those that set none of
@@ -89,20 +89,34 @@ impl Evaluator {
     ) -> Due<'a> {
         let times = self.times(state, eval_time, Some(rule));
         let reach = plan.reach();
+        let exact = plan.judging().is_exact();
+        let waits = rule.trace().map_or(0, |trace| trace.waits().0);
         // Of what was not known when it was judged, something may be told by now.
-        let ahead = if plan.judging().is_exact() { eval_time.saturating_sub(times.watermark) } else { 0 };
-        let again = rule.trace().map_or(0, |_| reach.after.saturating_add(ahead));
+        let ahead = if exact { eval_time.saturating_sub(times.watermark) } else { 0 };
+        let again = rule.trace().map_or(0, |trace| match (trace.is_across(), missing_can_break(trace)) {
+            (false, _) => reach.after.saturating_add(ahead),
+            (true, true) if exact => ahead.saturating_add(1),
+            // What it finds is known with the last span of it, or when it is judged.
+            (true, _) => 0,
+        });
+        // Where nothing arrives, what is missing is no proof, and is looked for again once something does.
+        let sure_to = match rule.trace().is_some_and(missing_can_break) {
+            true if exact => times.alive_to.saturating_add(ahead.saturating_sub(waits)),
+            true => times.alive_to.saturating_sub(1).saturating_sub(waits),
+            false => i64::MAX,
+        };
         Due {
-            exact: plan.judging().is_exact(),
+            exact,
             missing_matters: missing_can_make_true(rule),
             goes_on: rule.condition.resolve.is_some(),
             reach,
             again,
+            sure_to,
             step: rule.grid_step().0,
             gap: plan.gap().0,
             eval_time,
             watermark: times.watermark,
-            late_from: times.watermark.saturating_sub(self.lateness(Some(rule))),
+            late_from: times.watermark.saturating_add(waits).saturating_sub(self.lateness(Some(rule))),
             alive_to: times.alive_to,
             arrived,
             newest_end: state.pipeline.newest_end,

@@ -47,12 +47,12 @@ impl Evaluator {
             hash: &known.hash,
             gap: plan.gap().0,
             step: (!plan.judging().is_exact()).then(|| rule.grid_step().0),
-            horizon: due.horizon(rule.hold_for.0, &owed),
+            horizon: due.horizon(rule.hold_for.0, &owed, judged_to),
             since: before.from,
             until,
             damaged: &damaged,
             holed: &holed,
-            patience: due.reach.after,
+            patience: rule.trace().map_or(0, |trace| trace.max_duration.0),
             renderer: &self.renderer,
         };
         let stretches = judged.len();

@@ -126,7 +126,8 @@ impl Evaluator {
     pub(super) fn forget_former(&self, state: &mut State, eval_time: i64) {
         for texts in state.former.values_mut() {
             texts.retain(|former| {
-                former.until >= eval_time.saturating_sub(former.reach) || !former.state.owed.is_empty()
+                let reach = former.reach.saturating_add(former.waits);
+                former.until >= eval_time.saturating_sub(reach) || !former.state.owed.is_empty()
             });
         }
         state.former.retain(|_, texts| !texts.is_empty());

@@ -148,6 +148,35 @@ async fn an_alert_holds_as_it_was_told() {
     assert!(!exact.alert.unwrap().violation.evidence.is_empty());
 }
 
+/// Told at once, for what must not be there, before it was known what else is missing.
+#[tokio::test]
+async fn an_alert_across_traces_holds_as_it_was_told() {
+    let rules = "
+- name: cancelled
+  trace:
+    by: [order.id]
+    when: {name: paid}
+    always: [{name: sent, at_least: 2, within: 10m}]
+    never: [{name: cancelled, before: 2h}]
+";
+    let store = Store::new(rules);
+    let span = |at: &str, name: &str| {
+        format!("{{at: {at}, service_name: shop, name: {name}, attributes: {{order.id: o}}}}")
+    };
+    store.add(&span("1s", "cancelled")).await;
+    store.tick(60).await;
+    store.add(&span("70s", "paid")).await;
+    store.add(&span("80s", "sent")).await;
+    let told = store.tick(120).await;
+    let firing = &told[0];
+    assert_eq!((told.len(), firing.event), (1, Event::Firing));
+    let held = store.verify(firing).await;
+    assert_eq!(held.findings, []);
+    store.add(&span("90s", "sent")).await;
+    store.tick(180).await;
+    assert_eq!(store.verify(firing).await.findings, [], "whatever comes later");
+}
+
 #[tokio::test]
 async fn what_arrives_later_takes_no_proof_away() {
     let (store, _, exact, grid) = incident().await;

@@ -9,8 +9,8 @@ use fluo_rules::SourceFile;
 use fluo_spans::span::Span;
 
 use crate::support::{
-    Due, Fate, Gate, MINUTE, NOON, Refuses, SECOND, World, failures, good, random, rules_of_all_kinds, short,
-    step,
+    Due, Fate, Gate, MINUTE, NOON, Refuses, SECOND, World, failures, good, named, random, rules_of_all_kinds,
+    short, step,
 };
 
 /// A step of the incident: what arrives, and the tick after it.
@@ -54,7 +54,15 @@ fn incident() -> Vec<Step> {
                 step(1, "root", None, minute(3) + 21 * SECOND),
                 step(2, "pay", Some("root"), minute(3) + 30 * SECOND),
             ];
-            [failures("auth", "b", minute(3) + 5 * SECOND, 12), paid.to_vec()].concat()
+            // One that is confirmed late, and one that must not be.
+            let ordered = [
+                named("u", "cancel", minute(3) + 10 * SECOND),
+                named("v", "order", minute(3) + 20 * SECOND),
+                named("u", "order", minute(3) + 30 * SECOND),
+                named("u", "confirm", minute(3) + 40 * SECOND),
+            ];
+            let b = failures("auth", "b", minute(3) + 5 * SECOND, 12);
+            [b, paid.to_vec(), ordered.to_vec()].concat()
         }
         // The rest of the second, which is checked in time, and something that must not be.
         5 => {
@@ -84,7 +92,11 @@ fn incident() -> Vec<Step> {
     steps[4].arriving.push((minute(5), failures("auth", "c", minute(0) + 30 * SECOND, 6)));
     steps[5].arriving.push((minute(6), good("checkout", minute(2) + 2 * SECOND, 14)));
     // The first was checked, too.
-    steps[6].arriving.push((minute(7), vec![step(1, "check", Some("root"), minute(3) + 10 * SECOND)]));
+    let late = [
+        step(1, "check", Some("root"), minute(3) + 10 * SECOND),
+        named("v", "confirm", minute(4) + 20 * SECOND),
+    ];
+    steps[6].arriving.push((minute(7), late.to_vec()));
     steps.push(Step {
         arriving: (8..=22).map(|end| arriving(end, more(end))).collect(),
         eval_time: minute(22) + 10 * SECOND,
@@ -250,16 +262,20 @@ async fn the_incident_has_everything_in_it() {
             "firing checkout-errors",
             "firing unchecked",
             "firing unchecked",
+            "firing unconfirmed u",
+            "firing unconfirmed v",
             "resolved auth-failures a",
             "resolved auth-failures b",
             "resolved auth-failures e",
             "resolved checkout-errors",
             "resolved unchecked",
             "resolved unchecked",
+            "resolved unconfirmed u",
             "summary auth-failures",
             "summary heartbeat-missing",
             "withdrawn checkout-errors",
             "withdrawn unchecked",
+            "withdrawn unconfirmed v",
         ]
     );
     assert_eq!(delivered.len(), 2 * told.len(), "both receivers have everything");

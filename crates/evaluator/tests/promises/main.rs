@@ -18,7 +18,7 @@
 //! | `states` | the state is read as it was written, or not at all |
 //! | `detection` | as early as is sound |
 //! | `arrivals` | what is asked for by arrival is told seconds after its file, and costs nothing where nothing came |
-//!
+//! | `across` | an occasion is told once, and rightly, whatever of what belongs to it arrives when |
 //! | `traces` | a trace is told once, and rightly, whatever of it arrives when |
 //!
 //! `support` is the world they run in.
@@ -26,6 +26,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed")]
 #![allow(clippy::print_stderr, reason = "how much was tried belongs to the result of a test")]
 
+mod across;
 mod anything;
 mod arrivals;
 mod compaction;

@@ -794,9 +794,24 @@ pub(crate) const UNCHECKED: &str = "
   trace: {when: {name: pay}, always: [{name: check}], never: [{name: bypass}]}
 ";
 
+/// A rule across traces.
+pub(crate) const UNCONFIRMED: &str = "
+- name: unconfirmed
+  trace:
+    by: [region]
+    when: {name: order, as: order}
+    always: [{name: confirm, after: 90s}]
+    never: [{name: cancel, before: 3m}, {sequence: [order, {name: refund, at_least: 2}], within: 5m}]
+";
+
 /// Rules of all kinds, in one file.
 pub(crate) fn rules_of_all_kinds() -> Vec<SourceFile> {
-    files(&[("rules.yml", &format!("{FAILING}{SILENT}{UNCHECKED}"))])
+    files(&[("rules.yml", &format!("{FAILING}{SILENT}{UNCHECKED}{UNCONFIRMED}"))])
+}
+
+/// A span of this name, alone in its trace.
+pub(crate) fn named(region: &str, name: &str, end: i64) -> Span {
+    Span { name: name.to_owned(), ..span(name, region, Status::Ok, end) }
 }
 
 /// A span of a trace, which lasted two seconds. Its name is its id; without a parent it is a root.

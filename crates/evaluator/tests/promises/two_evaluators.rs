@@ -6,29 +6,36 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicI64;
 
-use crate::support::{Due, Gate, MINUTE, NOON, SECOND, Turns, World, failures, files, good};
+use crate::support::{Due, Gate, MINUTE, NOON, SECOND, Turns, World, failures, files, good, named};
 
 const RULES: &str = "
 - name: auth-failures
   span: {service_name: auth, status: error}
   group_by: [region]
   condition: count > 5
+- name: cancelled-before
+  trace: {by: [region], when: {name: order}, never: [{name: cancel, before: 3m}]}
 ";
+
+/// What is told of them, sorted.
+const TOLD: [&str; 3] = ["firing auth-failures a", "firing auth-failures b", "firing cancelled-before u"];
 
 /// In how many ways they are interleaved.
 fn ways() -> u64 {
     std::env::var("FLUO_TEST_WAYS").map_or(100, |ways| ways.parse().unwrap())
 }
 
-/// Two alerts are about to fire.
+/// Three alerts are about to fire, one of them of a rule across traces.
 async fn about_to_fire() -> World {
     let mut world = World::in_memory().with_sinks(&["chat", "mail"]);
     let rules = files(&[("rules.yml", RULES)]);
-    world.arrive(NOON + MINUTE, good("auth", NOON, 5)).await;
+    let cancelled = named("u", "cancel", NOON + 30 * SECOND);
+    world.arrive(NOON + MINUTE, [good("auth", NOON, 5), vec![cancelled]].concat()).await;
     world.tick(Due::at(NOON + MINUTE, &rules)).await;
     let ends = NOON + MINUTE + 5 * SECOND;
     let both = [failures("auth", "a", ends, 6), failures("auth", "b", ends, 7)].concat();
-    world.arrive(NOON + 2 * MINUTE, both).await;
+    let ordered = named("u", "order", ends);
+    world.arrive(NOON + 2 * MINUTE, [both, vec![ordered]].concat()).await;
     world
 }
 
@@ -59,12 +66,12 @@ async fn told_once(seeds: std::ops::Range<u64>) {
         let (one, other) = Box::pin(turns.run(one, other)).await;
         let (one, other) = (one.unwrap().unwrap(), other.unwrap().unwrap());
         assert_eq!(one.reports.len() + other.reports.len(), 1, "seed {seed}: one evaluation");
-        assert_eq!(one.delivered.sent + other.delivered.sent, 4, "seed {seed}: {:?}", world.post().taken);
+        assert_eq!(one.delivered.sent + other.delivered.sent, 6, "seed {seed}: {:?}", world.post().taken);
         for sink in ["chat", "mail"] {
             // Groups are told in the order of their fingerprints.
             let mut told = world.post().shorts(sink);
             told.sort();
-            assert_eq!(told, ["firing auth-failures a", "firing auth-failures b"], "seed {seed}: {sink}");
+            assert_eq!(told, TOLD, "seed {seed}: {sink}");
         }
         let state = world.state().await;
         assert_eq!((state.generation, state.outbox.len()), (2, 0), "seed {seed}");
@@ -96,7 +103,7 @@ async fn a_tick_that_overtakes_another_tells_everything_once() {
         for sink in ["chat", "mail"] {
             let mut told = world.post().shorts(sink);
             told.sort();
-            assert_eq!(told, ["firing auth-failures a", "firing auth-failures b"], "seed {seed}: {sink}");
+            assert_eq!(told, TOLD, "seed {seed}: {sink}");
         }
     }
 }

@@ -25,6 +25,16 @@ pub(super) fn group_by(report: &mut Report, entry: &Entry) -> Option<Vec<GroupKe
     fields(report, entry, &List { one: "a group key", most: 32, many: false })
 }
 
+/// The value of `by`: one key at least.
+pub(super) fn by(report: &mut Report, entry: &Entry) -> Option<Vec<GroupKey>> {
+    let keys = fields(report, entry, &List { one: "a key of `by`", most: 32, many: false })?;
+    if keys.is_empty() {
+        report.value(Code::InvalidValue, entry, "`by` lists no keys").hint("`by: [user.id]`");
+        return None;
+    }
+    Some(keys)
+}
+
 /// The value of `top`.
 pub(super) fn top(report: &mut Report, entry: &Entry) -> Option<Vec<GroupKey>> {
     fields(report, entry, &List { one: "a key of `top`", most: 8, many: false })

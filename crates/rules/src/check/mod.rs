@@ -17,6 +17,7 @@
 //! | `groups` | `group_by`, `expect`, `evidence`, `top` |
 //! | `condition`, `expression` | `condition`, and expressions in general |
 //! | `trace`, `trace_text` | `trace:`, and conditions that speak of traces by themselves |
+//! | `across` | what `by:` of `trace:` asks of the rest of it |
 //! | `timing` | windows, delays, reminders |
 //! | `templates` | `labels`, `annotations` |
 //! | `unsupported` | what this version refuses |
@@ -26,6 +27,7 @@
 //! | `silence` | `silences.yml` |
 //! | `config` | `fluo.yml` |
 
+mod across;
 mod aggregation;
 mod attribute;
 mod bounds;

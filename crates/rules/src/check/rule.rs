@@ -8,9 +8,10 @@ use fluo_time::Nanos;
 
 use super::aggregation::Aggregation;
 use super::inhibit::Inhibits;
+use super::trace::By;
 use super::{
-    Report, aggregation, condition, groups, inhibit, selector, shape, templates, timing, trace, trace_text,
-    unsupported,
+    Report, across, aggregation, condition, groups, inhibit, selector, shape, templates, timing, trace,
+    trace_text, unsupported,
 };
 use crate::condition::Condition;
 use crate::decisive;
@@ -49,11 +50,21 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
     let given = node.get("aggregation").map(|entry| aggregation::aggregation(report, entry));
     let aggregation = given.unwrap_or_else(|| kind.usual_aggregation());
     let group_by = node.get("group_by").map(|entry| groups::group_by(report, entry));
-    let group_by = group_by.unwrap_or_else(|| Some(Vec::new()));
-    if matches!(kind, Kind::Spans(_)) {
+    let group_by = match (group_by, kind.by()) {
+        (Some(keys), By::Keys(by)) => {
+            let entry = node.get("group_by").map(|entry| &entry.value.value);
+            if let (Some(keys), Some(Yaml::List(items))) = (&keys, entry) {
+                across::groups(report, by, keys, items);
+            }
+            keys
+        }
+        (None, By::Keys(by)) => Some(by.clone()),
+        (None, By::Unread) => None,
+        (keys, By::Trace | By::Unread) => keys.unwrap_or_else(|| Some(Vec::new())),
+    };
+    if let Some(why) = kind.has_no_end() {
         ["settle", "max_trace_duration"].into_iter().filter_map(|key| own.get(key)).for_each(|entry| {
-            let message = format!("`{}` belongs to rules about traces", entry.key);
-            report.add(Code::Conflict, entry.key_at.clone(), message);
+            report.add(Code::Conflict, entry.key_at.clone(), format!("`{}` {why}", entry.key));
         });
     }
     let values = Values::read(report, node, &names(node, &aggregation, kind.counts(), group_by.as_deref()));
@@ -230,6 +241,25 @@ impl Kind {
         }
     }
 
+    /// What belongs together.
+    fn by(&self) -> &By {
+        match self {
+            Self::Traces(read) => &read.by,
+            Self::Spans(_) | Self::Other => &By::Trace,
+        }
+    }
+
+    /// Why the rule does not wait for the end of a trace, where it does not.
+    fn has_no_end(&self) -> Option<&'static str> {
+        match self {
+            Self::Spans(_) => Some("belongs to rules about traces"),
+            Self::Traces(read) if read.by.is_across() => {
+                Some("is about one trace, and `by` is about spans of any")
+            }
+            Self::Traces(_) | Self::Other => None,
+        }
+    }
+
     /// The numbers of spans of one trace, by name.
     fn counts(&self) -> &[Aggregate] {
         match self {
@@ -279,7 +309,7 @@ impl Kind {
                 .hint("say what must be there: `always: [{name: payment.fraud_check}]`");
             return (None, None);
         }
-        (Some(Subject::Traces(trace)), Some(condition))
+        (Some(Subject::Traces(Box::new(trace))), Some(condition))
     }
 }
 
@@ -315,7 +345,7 @@ fn rule_kind(report: &mut Report, node: &Node) -> Kind {
         let rule = trace_text::rule(report, entry, &text, timing);
         let counts = rule.as_ref().map_or(&[][..], |rule| &rule.counts);
         let counts = counts.iter().map(StepCount::as_aggregate).collect();
-        return Kind::Traces(Box::new(trace::Read { rule, counts }));
+        return Kind::Traces(Box::new(trace::Read { rule, counts, by: By::Trace }));
     }
     if kinds.is_empty() {
         missing(report, node, "span", "the rule has no `span` and no `trace`");

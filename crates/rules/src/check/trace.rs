@@ -8,11 +8,12 @@ use std::ops::Range;
 use fluo_time::Nanos;
 
 use super::report::Report;
-use super::{expression, selector, shape, trace_text};
+use super::{across, expression, groups, selector, shape, trace_text};
 use crate::diagnostic::Code;
 use crate::expr::nearest::nearest;
 use crate::keys::{MANY, Table, is_of_step};
-use crate::rule::Aggregate;
+use crate::rule::{Aggregate, GroupKey};
+use crate::trace::across::Near;
 use crate::trace::{Forbidden, MAX_STEPS, Sequence, Step, StepCount, Tie, TieKind, TraceRule};
 use crate::yaml::{Entry, Node, Yaml};
 
@@ -30,6 +31,38 @@ pub(super) struct Read {
     pub(super) rule: Option<TraceRule>,
     /// Its counts, as what a condition may name.
     pub(super) counts: Vec<Aggregate>,
+    /// What belongs together: across traces the group of the rule.
+    pub(super) by: By,
+}
+
+/// What belongs together.
+#[derive(Debug, Clone)]
+pub(super) enum By {
+    /// Spans of a trace: the rule has no `by`.
+    Trace,
+    /// Spans with equal values of these keys.
+    Keys(Vec<GroupKey>),
+    /// Spans with equal values of keys that could not be read.
+    Unread,
+}
+
+impl By {
+    fn read(report: &mut Report, entry: Option<&Entry>) -> Self {
+        let Some(entry) = entry else { return Self::Trace };
+        groups::by(report, entry).map_or(Self::Unread, Self::Keys)
+    }
+
+    /// Returns whether the rule has `by`.
+    pub(super) fn is_across(&self) -> bool {
+        !matches!(self, Self::Trace)
+    }
+
+    fn keys(&self) -> &[GroupKey] {
+        match self {
+            Self::Keys(keys) => keys,
+            Self::Trace | Self::Unread => &[],
+        }
+    }
 }
 
 /// The value of `trace:`.
@@ -37,11 +70,13 @@ pub(super) fn trace(report: &mut Report, entry: &Entry, timing: Timing) -> Read 
     let errors = report.errors();
     let Some(entries) = shape::map(report, entry, "a mapping of `when`, `always`, `never`, `sequence`")
     else {
-        return Read { rule: None, counts: Vec::new() };
+        return Read { rule: None, counts: Vec::new(), by: By::Trace };
     };
     shape::known_keys(report, entries, Table::Trace, "`trace`");
     let part = |key| entry.value.get(key);
-    let mut reader = Reader { report, steps: Vec::new(), names: Vec::new(), ties: Vec::new() };
+    let by = By::read(report, part("by"));
+    let is_across = by.is_across();
+    let mut reader = Reader { report, steps: Vec::new(), names: Vec::new(), ties: Vec::new(), is_across };
     let when = part("when").and_then(|part| reader.step(&part.value, "`when`", false));
     let always = reader.list(part("always"), |reader, item| reader.step(item, "a step of `always`", true));
     let never = reader.list(part("never"), Reader::forbidden);
@@ -49,10 +84,10 @@ pub(super) fn trace(report: &mut Report, entry: &Entry, timing: Timing) -> Read 
         part("sequence").map(|sequence| reader.sequence(sequence, part("within"), part("overlap")));
     let counts = reader.counts(part("count"));
     let within = match part("sequence") {
-        None => part("within").and_then(|part| shape::positive_duration(reader.report, part)),
+        None => part("within").and_then(|part| reader.duration(part)),
         Some(_) => None,
     };
-    if let (Some(overlap), None) = (part("overlap"), part("sequence")) {
+    if let (Some(overlap), None, false) = (part("overlap"), part("sequence"), is_across) {
         let message = "`overlap` is about the steps of a `sequence`, and there is none";
         reader.report.add(Code::Conflict, overlap.key_at.clone(), message);
     }
@@ -62,21 +97,36 @@ pub(super) fn trace(report: &mut Report, entry: &Entry, timing: Timing) -> Read 
     if when.is_none() {
         reader.without_occasion();
     }
-    for step in always.iter().flatten() {
+    let always: Vec<usize> = always.into_iter().flatten().collect();
+    for step in &always {
         let step = &mut reader.steps[*step].step;
-        step.within = step.within.or(within);
+        if is_across {
+            step.near = step.near.or(within.map(Near::Within));
+        } else {
+            step.within = step.within.or(within);
+        }
     }
-    let Reader { names, ties, mut steps, report } = reader;
+    let Reader { names, ties, mut steps, report, .. } = reader;
     check_unique(report, &names);
-    tie(report, &mut steps, &names, ties);
+    if let Some(part) = part("by") {
+        across::structure(report, &entry.value, &part.key_at, &steps);
+        across::nearness(report, &always, &never, &steps);
+        across::keys(report, by.keys(), &mut steps);
+    } else {
+        across::without_by(report, &steps);
+        tie(report, &mut steps, &names, ties);
+    }
+    let resolved = |report: &mut Report, sequence: UnresolvedSequence| {
+        if is_across { sequence.across(report, &names, when) } else { sequence.resolved(report, &names) }
+    };
     let never: Vec<Option<Forbidden>> = never
         .into_iter()
         .map(|forbidden| match forbidden? {
             Unresolved::Step(step) => Some(Forbidden::Step(step)),
-            Unresolved::Sequence(steps) => steps.resolved(report, &names).map(Forbidden::Sequence),
+            Unresolved::Sequence(sequence) => resolved(report, sequence).map(Forbidden::Sequence),
         })
         .collect();
-    let sequence = sequence.map(|sequence| sequence?.resolved(report, &names));
+    let sequence = sequence.map(|sequence| resolved(report, sequence?));
     let counted: Vec<Aggregate> = counts.iter().flatten().map(StepCount::as_aggregate).collect();
     if steps.len() > MAX_STEPS {
         let message = format!("{} steps: a rule has at most {MAX_STEPS}", steps.len());
@@ -94,15 +144,16 @@ pub(super) fn trace(report: &mut Report, entry: &Entry, timing: Timing) -> Read 
     let mut read = TraceRule {
         steps: steps.iter().map(|read| read.step.clone()).collect(),
         when,
-        always: always.iter().flatten().copied().collect(),
+        always,
         never: never.into_iter().flatten().collect(),
         sequence: sequence.flatten(),
         counts: counts.into_iter().flatten().collect(),
         condition: None,
-        settle: timing.settle,
-        max_duration: timing.max_duration,
+        by: by.keys().to_vec(),
+        settle: if is_across { Nanos(0) } else { timing.settle },
+        max_duration: if is_across { Nanos(0) } else { timing.max_duration },
     };
-    if let Some(part) = part("condition")
+    if let Some(part) = part("condition").filter(|_| !is_across)
         && let Some(text) = expression::source(report, part)
     {
         read.condition = trace_text::of_trace(report, part, &text, &mut read, &counted);
@@ -110,14 +161,17 @@ pub(super) fn trace(report: &mut Report, entry: &Entry, timing: Timing) -> Read 
     if report.errors() == errors {
         circles(report, &read, &steps);
         doubts(report, &read, &steps);
+        across::always_broken(report, &read, &steps);
     }
-    Read { rule: (report.errors() == errors).then_some(read), counts: counted }
+    Read { rule: (report.errors() == errors).then_some(read), counts: counted, by }
 }
 
 /// A step, and where it stands.
-struct ReadStep {
-    step: Step,
-    at: Range<usize>,
+pub(super) struct ReadStep {
+    pub(super) step: Step,
+    pub(super) at: Range<usize>,
+    /// The keys that are not of its selector, and where they stand.
+    pub(super) keys: Vec<(String, Range<usize>)>,
 }
 
 /// A relation whose other end is not looked up yet.
@@ -135,12 +189,14 @@ struct Named {
 }
 
 /// An item of `never`, its names not looked up yet.
-enum Unresolved {
+pub(super) enum Unresolved {
     Step(usize),
     Sequence(UnresolvedSequence),
 }
 
-struct UnresolvedSequence {
+pub(super) struct UnresolvedSequence {
+    /// Where its key stands.
+    at: Range<usize>,
     steps: Vec<InOrder>,
     within: Option<Nanos>,
     overlap: bool,
@@ -157,6 +213,8 @@ struct Reader<'a> {
     steps: Vec<ReadStep>,
     names: Vec<Named>,
     ties: Vec<UnresolvedTie>,
+    /// The rule has `by`.
+    is_across: bool,
 }
 
 impl Reader<'_> {
@@ -180,13 +238,7 @@ impl Reader<'_> {
     fn step(&mut self, node: &Node, within: &str, may_be_late: bool) -> Option<usize> {
         let at = node.extent();
         let place = self.steps.len();
-        let mut step = Step {
-            name: None,
-            selector: crate::rule::Selector::All(Vec::new()),
-            ties: Vec::new(),
-            at_least: 1,
-            within: None,
-        };
+        let mut step = Step::of(crate::rule::Selector::All(Vec::new()));
         if let Yaml::Text(text) = &node.value {
             if !text.trim_start().starts_with('{') {
                 let message = format!("{within} is a mapping or a TraceQL filter, not a bare name");
@@ -195,7 +247,7 @@ impl Reader<'_> {
             }
             let entry = Entry { key: "step".to_owned(), key_at: at.clone(), value: node.clone() };
             step.selector = expression::spanset(self.report, &entry)?;
-            self.steps.push(ReadStep { step, at });
+            self.steps.push(ReadStep { step, at, keys: Vec::new() });
             return Some(place);
         }
         let Some(entries) = node.entries() else {
@@ -206,6 +258,7 @@ impl Reader<'_> {
         let (own, selecting): (Vec<&Entry>, Vec<&Entry>) =
             entries.iter().partition(|entry| is_of_step(&entry.key));
         let selector = selector::of_entries(self.report, &selecting, Table::Step, within);
+        let keys: Vec<_> = own.iter().map(|entry| (entry.key.clone(), entry.key_at.clone())).collect();
         for entry in own {
             match entry.key.as_str() {
                 "as" => {
@@ -217,12 +270,26 @@ impl Reader<'_> {
                 "at_least" => {
                     step.at_least = shape::integer(self.report, entry, 1, MANY).unwrap_or(1);
                 }
-                "within" if may_be_late => step.within = shape::positive_duration(self.report, entry),
-                "within" => {
-                    let message = format!("{within} takes no `within`");
-                    self.report
-                        .add(Code::Conflict, entry.key_at.clone(), message)
-                        .hint("it belongs to a step of `always`, to the rule, or beside the `sequence`");
+                "by" => step.by = groups::by(self.report, entry).unwrap_or_default(),
+                key @ ("before" | "after" | "within") if !may_be_late => {
+                    let message = format!("{within} takes no `{key}`");
+                    let finding = self.report.add(Code::Conflict, entry.key_at.clone(), message);
+                    match key {
+                        "within" => finding
+                            .hint("it belongs to a step of `always`, to the rule, or beside the `sequence`"),
+                        _ => finding.hint("it belongs to a step of `always` or `never`"),
+                    };
+                }
+                "within" if !self.is_across => step.within = shape::positive_duration(self.report, entry),
+                "before" | "after" | "within" => {
+                    let near = across::near(self.report, entry);
+                    if step.near.is_some() {
+                        let message = "a step has one of `before`, `after` and `within`";
+                        self.report
+                            .add(Code::Conflict, entry.key_at.clone(), message)
+                            .hint("`within` looks both ways");
+                    }
+                    step.near = step.near.or(near);
                 }
                 key => {
                     let kind = TieKind::ALL.into_iter().find(|kind| kind.as_str() == key);
@@ -235,8 +302,17 @@ impl Reader<'_> {
         }
         // In its place, whatever is wrong with it: what refers to it is no second mistake.
         step.selector = selector.unwrap_or(step.selector);
-        self.steps.push(ReadStep { step, at });
+        self.steps.push(ReadStep { step, at, keys });
         Some(place)
+    }
+
+    /// A time between steps.
+    fn duration(&mut self, entry: &Entry) -> Option<Nanos> {
+        if self.is_across {
+            across::distance(self.report, entry)
+        } else {
+            shape::positive_duration(self.report, entry)
+        }
     }
 
     /// An item of `never`: a step, or `{sequence: […]}`.
@@ -246,6 +322,9 @@ impl Reader<'_> {
         };
         let entries = node.entries().unwrap_or_default();
         shape::known_keys(self.report, entries, Table::ForbiddenSequence, "a sequence of `never`");
+        if let Some(overlap) = node.get("overlap").filter(|_| self.is_across) {
+            across::refuse_overlap(self.report, overlap);
+        }
         self.sequence(sequence, node.get("within"), node.get("overlap")).map(Unresolved::Sequence)
     }
 
@@ -255,7 +334,7 @@ impl Reader<'_> {
         within: Option<&Entry>,
         overlap: Option<&Entry>,
     ) -> Option<UnresolvedSequence> {
-        let within = within.map(|entry| shape::positive_duration(self.report, entry));
+        let within = within.map(|entry| self.duration(entry));
         let overlap = overlap.map(|entry| shape::boolean(self.report, entry));
         let steps = self.list(Some(entry), |reader, item| match &item.value {
             Yaml::Text(name) if !name.trim_start().starts_with('{') => {
@@ -270,6 +349,7 @@ impl Reader<'_> {
                 .hint("one step alone belongs into `always`");
         }
         Some(UnresolvedSequence {
+            at: entry.key_at.clone(),
             steps: steps.into_iter().collect::<Option<_>>()?,
             within: within.map_or(Some(None), |within| within.map(Some))?,
             overlap: overlap.map_or(Some(false), |overlap| overlap)?,
@@ -325,13 +405,40 @@ impl Reader<'_> {
 
 impl UnresolvedSequence {
     fn resolved(self, report: &mut Report, names: &[Named]) -> Option<Sequence> {
-        let Self { steps, within, overlap } = self;
+        let Self { steps, within, overlap, .. } = self;
         let place = |step: InOrder| match step {
             InOrder::Step(place) => Some(place),
             InOrder::Name(name, at) => named(report, names, &name, at),
         };
         let steps: Vec<Option<usize>> = steps.into_iter().map(place).collect();
         Some(Sequence { steps: steps.into_iter().collect::<Option<_>>()?, within, overlap })
+    }
+
+    /// The same of a rule with `by`, whose `when` stands there.
+    fn across(self, report: &mut Report, names: &[Named], when: Option<usize>) -> Option<Sequence> {
+        let at = self.at.clone();
+        let bare: Vec<(String, Range<usize>)> = self.steps.iter().filter_map(InOrder::name).collect();
+        let sequence = self.resolved(report, names)?;
+        let is_other = |name: &str| {
+            let known = names.iter().find(|known| known.name == name);
+            known.is_some_and(|known| when.is_some_and(|when| when != known.step))
+        };
+        let mut sound = true;
+        for (name, at) in bare.into_iter().filter(|(name, _)| is_other(name)) {
+            across::only_the_occasion(report, &name, at);
+            sound = false;
+        }
+        across::in_order(report, at, &sequence, when);
+        sound.then_some(sequence)
+    }
+}
+
+impl InOrder {
+    fn name(&self) -> Option<(String, Range<usize>)> {
+        match self {
+            Self::Step(_) => None,
+            Self::Name(name, at) => Some((name.clone(), at.clone())),
+        }
     }
 }
 
@@ -380,8 +487,9 @@ fn circles(report: &mut Report, rule: &TraceRule, steps: &[ReadStep]) {
 fn doubts(report: &mut Report, rule: &TraceRule, steps: &[ReadStep]) {
     let Some(when) = rule.when else { return };
     for step in &rule.always {
-        let Step { selector, ties, at_least, .. } = &rule.steps[*step];
-        if *selector == rule.steps[when].selector && ties.is_empty() && *at_least == 1 {
+        let Step { selector, ties, at_least, near, by, .. } = &rule.steps[*step];
+        let is_met = near.is_none_or(|near| near.before() > 0) && *by == rule.steps[when].by;
+        if *selector == rule.steps[when].selector && ties.is_empty() && *at_least == 1 && is_met {
             let message = "the occasion itself is this step: it is always there";
             let place = report.place(steps[when].at.clone());
             report

@@ -38,6 +38,7 @@ pub(super) fn rule(report: &mut Report, entry: &Entry, text: &str, timing: Timin
         sequence: None,
         counts: Vec::new(),
         condition: None,
+        by: Vec::new(),
         settle: timing.settle,
         max_duration: timing.max_duration,
     };
@@ -270,13 +271,7 @@ fn condition(
             continue;
         }
         rule.counts.push(StepCount { name: call.name, of: rule.steps.len() });
-        rule.steps.push(Step {
-            name: None,
-            selector: call.selector,
-            ties: Vec::new(),
-            at_least: 1,
-            within: None,
-        });
+        rule.steps.push(Step::of(call.selector));
     }
     Ok(expr)
 }

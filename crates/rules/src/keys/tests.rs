@@ -91,6 +91,9 @@ fn file(table: Table, key: &Key) -> String {
         Table::Rule => rule(&entry),
         Table::Defaults => format!("defaults: {{{entry}}}\nrules: []"),
         Table::Selector => rule(&format!("span: {{{entry}}}")),
+        Table::Trace if key.name == "by" => {
+            rule(&format!("trace: {{when: {{name: o}}, always: [{{name: b, before: 1h}}], {entry}}}"))
+        }
         Table::Trace => {
             let needed = [
                 "when: {name: o}",
@@ -101,6 +104,10 @@ fn file(table: Table, key: &Key) -> String {
             let own = needed.into_iter().filter(|line| !line.starts_with(&format!("{}:", key.name)));
             let lines: Vec<&str> = own.chain([entry.as_str()]).collect();
             rule(&format!("trace: {{{}}}", lines.join(", ")))
+        }
+        Table::Step if matches!(key.name, "before" | "after" | "by") => {
+            let within = if key.name == "by" { ", within: 1h" } else { "" };
+            rule(&format!("trace: {{by: [a], when: {{name: o}}, always: [{{{entry}{within}}}]}}"))
         }
         Table::Step => rule(&format!("trace: {{when: {{name: o, as: other}}, always: [{{{entry}}}]}}")),
         Table::ForbiddenSequence if key.name == "sequence" => {

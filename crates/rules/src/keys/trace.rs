@@ -5,6 +5,12 @@ use super::key::{Key, MANY, Shape, Table, key};
 
 pub(super) const TRACE: &[Key] = &[
     key(
+        "by",
+        Shape::Texts,
+        None,
+        "Spans with equal values of these fields belong together, whatever their trace. Left out: those of a trace do.",
+    ),
+    key(
         "when",
         Shape::Step,
         None,
@@ -22,7 +28,7 @@ pub(super) const TRACE: &[Key] = &[
         "within",
         Shape::Duration { zero: false },
         None,
-        "Longest time from the first step's start to the last one's end. Without a sequence: from the end of the occasion to the start of each `always` step.",
+        "Longest time from the first step's start to the last one's end; with `by`, from the first one's end. Without a sequence: from the end of the occasion to the start of each `always` step; with `by`, to its end, either way.",
     ),
     key(
         "overlap",
@@ -50,7 +56,7 @@ pub(super) const FORBIDDEN_SEQUENCE: &[Key] = &[
         "within",
         Shape::Duration { zero: false },
         None,
-        "Longest time from the first step's start to the last one's end.",
+        "Longest time from the first step's start to the last one's end; with `by`, from the first one's end.",
     ),
     key(
         "overlap",
@@ -60,14 +66,32 @@ pub(super) const FORBIDDEN_SEQUENCE: &[Key] = &[
     ),
 ];
 
-const OWN: [Key; 7] = [
+const OWN: [Key; 10] = [
     key("as", Shape::Text, None, "The name by which other steps refer to this one."),
     key("at_least", Shape::Integer { min: 1, max: MANY }, Some("1"), "So many different spans."),
     key(
         "within",
         Shape::Duration { zero: false },
         None,
-        "Longest time from the end of the occasion to the start of this step.",
+        "Longest time from the end of the occasion to the start of this step; with `by`, to its end, either way.",
+    ),
+    key(
+        "before",
+        Shape::Duration { zero: false },
+        None,
+        "With `by`: the step ended with its occasion, or less than this before it.",
+    ),
+    key(
+        "after",
+        Shape::Duration { zero: false },
+        None,
+        "With `by`: the step ended later than its occasion, by this at most.",
+    ),
+    key(
+        "by",
+        Shape::Texts,
+        None,
+        "The fields under which this step carries the values of the rule's `by`, in the same order.",
     ),
     key("child_of", Shape::Text, None, "The name of the step whose span is the parent."),
     key("descendant_of", Shape::Text, None, "The name of the step whose span is an ancestor."),

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::across::Near;
 use super::{Demand, Forbidden, Sequence, TraceRule};
+use crate::rule::GroupKey;
 use crate::words::selector;
 
 /// Returns a demand in words.
@@ -55,5 +57,25 @@ pub fn step(trace: &TraceRule, at: usize) -> String {
     if let Some(within) = step.within {
         let _ = write!(text, ", at most {within} after the occasion");
     }
+    match step.near {
+        Some(Near::Before(nanos)) => {
+            let _ = write!(text, ", ended with the occasion or less than {nanos} before it");
+        }
+        Some(Near::After(nanos)) => {
+            let _ = write!(text, ", ended at most {nanos} after the occasion");
+        }
+        Some(Near::Within(nanos)) => {
+            let _ = write!(text, ", ended less than {nanos} before the occasion or at most {nanos} after it");
+        }
+        None => {}
+    }
+    if step.by != trace.by {
+        let _ = write!(text, ", by {}", keys(&step.by));
+    }
     text
+}
+
+/// Returns keys as they are listed.
+pub fn keys(keys: &[GroupKey]) -> String {
+    keys.iter().map(|key| key.key.as_str()).collect::<Vec<_>>().join(", ")
 }

@@ -1,6 +1,7 @@
 //! Rules about traces: what they say, and how it is read.
 
-use fluo_rules::rule::Rule;
+use fluo_rules::rule::{GroupKey, Rule};
+use fluo_rules::trace::across::{Around, Near};
 use fluo_rules::trace::{Forbidden, Sequence, TieKind, TraceRule};
 use fluo_rules::words;
 use fluo_time::Nanos;
@@ -103,6 +104,44 @@ fn forbidden_sequences_have_times_of_their_own() {
     let Forbidden::Sequence(sequence) = &trace.never[1] else { panic!("{trace:?}") };
     assert_eq!((sequence.overlap, sequence.within), (true, Some(Nanos(2_700_000_000_000))));
     assert_eq!(trace.steps[sequence.steps[0]].at_least, 5);
+}
+
+#[test]
+fn what_belongs_together_across_traces_is_the_group() {
+    let keys = |keys: &[GroupKey]| keys.iter().map(|key| key.key.clone()).collect::<Vec<String>>();
+    let login = rule(
+        "- name: console-login-without-sso
+  trace: {by: [user.id], when: {name: console.login, by: [enduser.id]}, always: [{name: sso.redirect, before: 30h}]}
+",
+    );
+    let trace = login.trace().unwrap();
+    assert_eq!(keys(&login.group_by), ["user.id"]);
+    let by: Vec<Vec<String>> = trace.steps.iter().map(|step| keys(&step.by)).collect();
+    assert_eq!(by, [["enduser.id"], ["user.id"]]);
+    assert_eq!(trace.steps[1].near, Some(Near::Before(Nanos(30 * Nanos::HOUR.0))));
+    assert_eq!(trace.waits(), Nanos(0), "nothing that comes later can mend it");
+    let some = rule(
+        "- {name: a, trace: {by: [a, b], when: {name: x}, always: [{name: y, after: 2h}]}, group_by: [b], window: 10m, \
+           aggregation: {n: count}, condition: n > 5}",
+    );
+    assert_eq!(keys(&some.group_by), ["b"]);
+    assert_eq!(some.trace().unwrap().waits(), Nanos(2 * Nanos::HOUR.0));
+}
+
+#[test]
+fn sequences_across_traces_have_the_occasion_in_them() {
+    let trace = trace(
+        "{by: [user.id], when: {name: login.ok, as: ok}, \
+          never: [{sequence: [{name: login.failed, at_least: 5}, ok], within: 45m}, {name: logout, within: 1m}], \
+          always: [{name: mail}], within: 5m}",
+    );
+    let Forbidden::Sequence(sequence) = &trace.never[0] else { panic!("{trace:?}") };
+    assert_eq!(sequence.steps.last(), Some(&trace.when.unwrap()));
+    let minutes = |minutes: i64| Nanos(minutes * Nanos::MINUTE.0);
+    assert_eq!(trace.steps[trace.always[0]].near, Some(Near::Within(minutes(5))), "that of the rule");
+    let Around { before, after } = trace.around();
+    assert_eq!((before, after), (minutes(45).0 + 1, minutes(5).0));
+    assert_eq!(trace.around_missing(), Around { before: minutes(5).0, after: minutes(5).0 });
 }
 
 /// A rule that is a condition in words.

@@ -25,11 +25,16 @@ const COUNTS: [&str; 2] = ["m", "n"];
 /// A rule about traces: half of them as one that says nothing of windows, the others with groups, aggregates and windows as
 /// rules about spans have them.
 pub fn rule() -> impl Strategy<Value = Rule> {
-    let of_windows = prop_oneof![
+    (trace(), of_windows())
+        .prop_map(|(trace, rule)| Rule { subject: Subject::Traces(Box::new(trace)), ..rule })
+}
+
+/// What a rule says of windows: half of them nothing.
+pub(super) fn of_windows() -> impl Strategy<Value = Rule> {
+    prop_oneof![
         1 => rules::rule().prop_map(usual).boxed(),
         1 => rules::rule().boxed(),
-    ];
-    (trace(), of_windows).prop_map(|(trace, rule)| Rule { subject: Subject::Traces(trace), ..rule })
+    ]
 }
 
 /// The rule as if it had neither aggregates nor condition: in a window, there is a trace.
@@ -165,6 +170,7 @@ impl Drafts {
             sequence,
             counts,
             condition: self.condition,
+            by: Vec::new(),
             settle: self.settle,
             max_duration: self.max_duration,
             steps,
@@ -173,7 +179,7 @@ impl Drafts {
 }
 
 fn any_span() -> Step {
-    Step { name: None, selector: Selector::All(Vec::new()), ties: Vec::new(), at_least: 1, within: None }
+    Step::of(Selector::All(Vec::new()))
 }
 
 /// A step that is not tied: mostly the spans of a name.

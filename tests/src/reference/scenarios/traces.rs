@@ -3,6 +3,7 @@
 //! Rules are YAML; spans stand in a line each: `ID<PARENT NAME START..END KEY=VALUE ->LINK`, times in seconds after
 //! [`MINUTE_START`].
 
+mod across;
 mod demands;
 mod evidence;
 mod rows;
