@@ -42,6 +42,11 @@ async fn the_sql_of_every_rule_in_the_library_runs_in_plain_datafusion() {
             assert!(plan.contains("\nstep 0: ") && plan.contains("that breaks a demand"), "{plan}");
             continue;
         }
+        if ended.stderr.contains("a condition about earlier windows has no form in SQL") {
+            let words = fluo(&["explain", &name, "--rules", "rules"]).expect(0);
+            assert!(words.contains("\nRecalls   "), "{words}");
+            continue;
+        }
         let sql = ended.expect(0);
         let result = match session.sql(&sql).await {
             Ok(frame) => frame.collect().await,

@@ -110,6 +110,7 @@ pub const RUNBOOK: &str = "Runbook";
 fn why(reason: &str) -> String {
     match reason {
         "rule_removed" => "the rule was removed".to_owned(),
+        "forgotten" => "it was not seen for so long that it is not expected any more".to_owned(),
         "rule_changed" => "the rule was changed, and has no such group any more".to_owned(),
         "merged" => {
             "late spans show that it is one with another alert of its group, which goes on".to_owned()

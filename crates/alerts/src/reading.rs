@@ -58,7 +58,7 @@ pub fn readings(
     let mut readings: Vec<Reading> = Vec::new();
     let mut said: Vec<&str> = Vec::new();
     for compared in &compared {
-        let names = compared.expr.aggregates();
+        let names = compared.expr.values_named();
         // A rule that was edited meanwhile may name what was never observed.
         if names.iter().any(|name| found(values, name).is_none()) {
             continue;
@@ -138,7 +138,7 @@ impl<'a> Side<'a> {
     fn of(rule: &'a Rule, compared: &Compared<'a>) -> Option<Self> {
         let (moving, bound, word) = match &compared.expr.kind {
             ExprKind::Compare(operator, left, right) => {
-                let flipped = left.aggregates().is_empty();
+                let flipped = left.values_named().is_empty();
                 let (moving, bound) = if flipped { (right, left) } else { (left, right) };
                 let operator = if flipped { operator.mirrored() } else { *operator };
                 let word = match (operator, compared.negated) {
@@ -153,6 +153,7 @@ impl<'a> Side<'a> {
                 (&**moving, Some(&**bound), word)
             }
             ExprKind::In(item, _) | ExprKind::Between(item, ..) => (&**item, None, ""),
+            ExprKind::Earlier(_) => (compared.expr, None, ""),
             _ => return None,
         };
         let share = is_share(rule, compared.text, moving, bound);
@@ -163,7 +164,7 @@ impl<'a> Side<'a> {
         let bound = self.bound.and_then(|bound| Some((bound, number(bound, values)?)));
         let limit = bound.map(|(expr, bound)| {
             let shown = self.text(bound, None);
-            let name = if expr.aggregates().is_empty() { String::new() } else { format!("{expr} = ") };
+            let name = if expr.values_named().is_empty() { String::new() } else { format!("{expr} = ") };
             format!("{} {name}{shown} in {}", self.word, self.rule.window)
         });
         let bound = bound.map(|(_, bound)| bound);
@@ -186,6 +187,9 @@ impl<'a> Side<'a> {
             return value.human();
         }
         let Some(number) = number(self.moving, values) else { return Value::None.human() };
+        if type_of(self.moving, &self.rule.aggregates) == Type::Bool {
+            return if number == 0.0 { "no" } else { "yes" }.to_owned();
+        }
         let mut text = self.text(number, bound);
         match &self.moving.kind {
             ExprKind::Aggregate(_) => {}

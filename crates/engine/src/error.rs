@@ -65,6 +65,10 @@ pub enum EngineError {
         "a trace has too many spans for a sequence whose steps are tied to each other: select fewer, or tie fewer"
     )]
     Entangled,
+    /// Occurs when a rule looks further back than one look reads. It is not judged then: what was read is kept, and the
+    /// next look goes on from there.
+    #[error("more of its past has to be read first")]
+    Behind,
     /// Occurs when a column is missing or of another type than planned.
     #[error("column `{0}` is missing or of another type than planned")]
     Column(String),
@@ -81,6 +85,7 @@ impl EngineError {
                 | Self::TooManyWindows { .. }
                 | Self::TooManyMoments { .. }
                 | Self::Entangled
+                | Self::Behind
         )
     }
 }

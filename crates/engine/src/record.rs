@@ -63,6 +63,7 @@ pub fn observation(rule: &Rule, observed: Observed) -> Observation {
         evidence: evidence(rule, &observed.evidence),
         failed: observed.failed,
         partial: observed.partial,
+        seen_at: observed.seen_at,
         ..Segment::default()
     };
     Observation { fingerprint, group, segment }

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use fluo_plan::RulePlan;
 use fluo_spans::batch::to_batch;
 use fluo_spans::layout::Layout;
 use fluo_spans::span::Span;
@@ -140,6 +141,11 @@ impl SpanSource {
         self.add_damage(TimeRange { from: i64::MIN, to: i64::MAX });
     }
 
+    /// Event times in which spans may be missing.
+    pub(crate) fn damaged(&self) -> impl Iterator<Item = TimeRange> {
+        self.damaged.iter().copied()
+    }
+
     fn widen(&mut self, ends: TimeRange) {
         let known = self.ends.get_or_insert(ends);
         known.from = known.from.min(ends.from);
@@ -151,11 +157,14 @@ impl SpanSource {
         self.ends
     }
 
-    /// Returns whether spans may be missing from a window that ends within `moments`. `window`: its duration in
-    /// nanoseconds.
-    pub(crate) fn is_partial(&self, moments: TimeRange, window: i64) -> bool {
-        let first = moments.from.saturating_sub(window);
-        self.damaged.iter().any(|range| range.to > first && range.from <= moments.to)
+    /// Returns whether spans may be missing that ended within `ends`.
+    pub(crate) fn is_damaged(&self, ends: TimeRange) -> bool {
+        self.damaged.iter().any(|range| range.meets(ends))
+    }
+
+    /// Returns whether spans may be missing that matter to some moments of a rule.
+    pub(crate) fn is_partial(&self, moments: TimeRange, plan: &RulePlan) -> bool {
+        plan.times_of(moments).into_iter().any(|ends| self.is_damaged(ends))
     }
 
     /// Its files, and what lies in memory.

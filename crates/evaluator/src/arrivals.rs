@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use fluo_alerts::step;
 use fluo_alerts::step::traced;
 use fluo_store::names::current;
-use fluo_store::{DataFile, Hour, Listing, StoreError, list_hours};
+use fluo_store::{DataFile, Hour, Listing, StoreError, first_end, list_hours};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
@@ -35,8 +35,19 @@ pub trait Arrivals: Send + Sync {
         Ok(self.listing(hours, by).await?.files)
     }
 
+    /// The end of the first span of all files, as far as their names say; nanoseconds since the epoch.
+    async fn first_end(&self, by: By) -> Result<Option<i64>, StoreError>;
+
     /// When a file arrived; nanoseconds since the epoch.
     fn arrived_at(&self, file: &DataFile) -> i64;
+}
+
+/// Returns whether a file counts as arrived.
+fn has_arrived(arrivals: &dyn Arrivals, file: &DataFile, by: By) -> bool {
+    match by {
+        By::Now => true,
+        By::Time(time) => arrivals.arrived_at(file) <= time,
+    }
 }
 
 /// What the store lists.
@@ -53,11 +64,14 @@ impl Arrivals for Live {
     async fn listing(&self, hours: RangeInclusive<Hour>, by: By) -> Result<Listing, StoreError> {
         let listing = list_hours(self.store.as_ref(), &self.spans, hours);
         let mut listing = traced(step!("list files"), listing).await?;
-        if let By::Time(time) = by {
-            listing.files.retain(|file| self.arrived_at(file) <= time);
-        }
+        listing.files.retain(|file| has_arrived(self, file, by));
         listing.files = current(listing.files, |file| file.name.as_ref()).current;
         Ok(listing)
+    }
+
+    async fn first_end(&self, by: By) -> Result<Option<i64>, StoreError> {
+        let first = first_end(self.store.as_ref(), &self.spans, |file| has_arrived(self, file, by));
+        traced(step!("find the first file"), first).await
     }
 
     fn arrived_at(&self, file: &DataFile) -> i64 {
@@ -78,10 +92,12 @@ pub struct Scheduled {
 impl Arrivals for Scheduled {
     async fn listing(&self, hours: RangeInclusive<Hour>, by: By) -> Result<Listing, StoreError> {
         let mut listing = self.live.listing(hours, By::Now).await?;
-        if let By::Time(time) = by {
-            listing.files.retain(|file| self.arrived_at(file) <= time);
-        }
+        listing.files.retain(|file| has_arrived(self, file, by));
         Ok(listing)
+    }
+
+    async fn first_end(&self, by: By) -> Result<Option<i64>, StoreError> {
+        first_end(self.live.store.as_ref(), &self.live.spans, |file| has_arrived(self, file, by)).await
     }
 
     fn arrived_at(&self, file: &DataFile) -> i64 {

@@ -241,6 +241,10 @@ tests:
             self.0.listing(hours, By::Now).await
         }
 
+        async fn first_end(&self, _: By) -> Result<Option<i64>, fluo_store::StoreError> {
+            self.0.first_end(By::Now).await
+        }
+
         fn arrived_at(&self, file: &fluo_store::DataFile) -> i64 {
             self.0.arrived_at(file)
         }

@@ -24,7 +24,7 @@ pub(crate) struct Due<'a> {
     pub(crate) missing_matters: bool,
     /// Whether it holds at a moment depends on the moments before: it has a `resolve_condition`.
     pub(crate) goes_on: bool,
-    /// The distances from a moment at which spans ended that decide at it.
+    /// The distances from a moment at which spans ended that matter to it.
     pub(crate) reach: Reach,
     /// Each evaluation judges so far below the last judged moment again: a trace is told some time after its last span
     /// ended.
@@ -109,7 +109,8 @@ impl Due<'_> {
         for ends in self.arrived {
             let first = ends.from.max(self.late_from);
             if ends.to >= self.late_from && first.saturating_sub(self.reach.after) <= state.judged_to {
-                stretches.push(self.touched(TimeRange { from: first, to: ends.to }));
+                let ends = TimeRange { from: first, to: ends.to };
+                stretches.push(self.touched(ends, self.reach.before));
             }
         }
         stretches.extend(&state.owed);
@@ -128,26 +129,25 @@ impl Due<'_> {
         }
         self.widen(&mut stretches, state, top);
         if self.missing_matters {
-            stretches = without(&stretches, &self.touched_by(&self.holes.damaged));
+            stretches = without(&stretches, &self.touched_by(&self.holes.damaged, self.reach.silence));
         }
-        let unread = self.touched_by(&self.holes.unread);
+        let unread = self.touched_by(&self.holes.unread, self.reach.before);
         let readable = without(&stretches, &unread);
         let owed = without(&stretches, &readable);
         let judged_to = top.min(self.sure_to).max(state.judged_to);
         Moments { stretches: if self.exact { stretches } else { readable }, owed, judged_to }
     }
 
-    /// The moments, in whole cells, whose windows reach to spans that ended in these stretches.
-    pub(crate) fn touched_by(&self, ends: &[TimeRange]) -> Vec<TimeRange> {
-        joined(ends.iter().map(|ends| self.touched(*ends)))
+    /// The moments, in whole cells, that spans which ended in these stretches matter to, up to `before` after them.
+    pub(crate) fn touched_by(&self, ends: &[TimeRange], before: i64) -> Vec<TimeRange> {
+        joined(ends.iter().map(|ends| self.touched(*ends, before)))
     }
 
-    /// The moments, in whole cells, that spans which ended in a stretch may decide at: of a rule about spans, those of the
-    /// windows that end in [e, e + window).
-    fn touched(&self, ends: TimeRange) -> TimeRange {
-        let Reach { before, after } = self.reach;
+    /// The moments, in whole cells, that spans which ended in a stretch matter to: of a rule about spans, those of the
+    /// windows that end in [e, e + before).
+    fn touched(&self, ends: TimeRange, before: i64) -> TimeRange {
         TimeRange {
-            from: self.floor(ends.from.saturating_sub(after)),
+            from: self.floor(ends.from.saturating_sub(self.reach.after)),
             to: self.ceil(ends.to.saturating_add(before - 1)),
         }
     }
@@ -197,12 +197,16 @@ mod tests {
     static NONE: Holes = Holes { damaged: Vec::new(), unread: Vec::new() };
 
     /// A grid rule of one-minute steps and windows, evaluated at minute 101, an hour's lateness.
+    fn reach(silence: i64, sums: i64, before: i64) -> Reach {
+        Reach { before, sums, silence, after: 0 }
+    }
+
     fn due() -> Due<'static> {
         Due {
             exact: false,
             missing_matters: false,
             goes_on: false,
-            reach: Reach { before: MINUTE, after: 0 },
+            reach: reach(MINUTE, MINUTE, MINUTE),
             again: 0,
             sure_to: i64::MAX,
             step: MINUTE,
@@ -278,6 +282,32 @@ mod tests {
         let state = RuleState { owed: holed.owed, judged_to: minutes(101), ..state() };
         let later = Due { arrived: &[], watermark: minutes(102), ..due };
         assert_eq!(later.moments(&state).stretches, [stretch(minutes(60), minutes(102))]);
+    }
+
+    #[test]
+    fn late_spans_reopen_what_looks_back_to_them() {
+        let arrived = [stretch(minutes(50) + 5, minutes(51) + 5)];
+        let stretches = |sums, all| {
+            Due { arrived: &arrived, reach: reach(MINUTE, minutes(sums), minutes(all)), ..due() }
+                .moments(&state())
+                .stretches
+        };
+        let new = stretch(minutes(99) + 1, minutes(100));
+        assert_eq!(stretches(10, 20), [stretch(minutes(50), minutes(72) - 1), new]);
+        assert_eq!(stretches(10, 10_000), [stretch(minutes(50), minutes(100))]);
+    }
+
+    #[test]
+    fn a_hole_in_the_past_keeps_nothing_from_being_judged_but_what_cannot_be_read_yet_does() {
+        let holes = Holes { damaged: vec![stretch(minutes(90), minutes(91))], ..Holes::default() };
+        let reach = reach(minutes(5), minutes(60), minutes(600));
+        let looking_back = Due { missing_matters: true, reach, holes: &holes, ..due() };
+        assert_eq!(looking_back.moments(&state()).stretches, [stretch(minutes(99) + 1, minutes(100))]);
+        let silent = Due { reach: Reach { silence: minutes(15), ..reach }, ..looking_back };
+        assert_eq!(silent.moments(&state()).stretches, []);
+        let unread = Holes { unread: vec![stretch(minutes(-400), minutes(-399))], ..Holes::default() };
+        let moments = Due { holes: &unread, ..looking_back }.moments(&state());
+        assert_eq!((moments.stretches, moments.owed.len()), (vec![], 1));
     }
 
     #[test]

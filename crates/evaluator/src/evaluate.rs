@@ -97,6 +97,11 @@ impl Evaluator {
         wrong.extend(rule_files(&mut state, inputs));
         let (former, unread) = former_texts(&state);
         wrong.extend(unread);
+        let looks_back = inputs.rules.rules.values().filter_map(|known| known.plan.as_ref().ok());
+        let mut looks_back = looks_back.chain(former.iter().map(|text| &text.plan));
+        if looks_back.any(|plan| !plan.calls().is_empty()) {
+            self.begin_of_store(&mut state, &mut files, inputs).await?;
+        }
         let known_damage: BTreeSet<String> = names(&state.damaged);
         wrong.extend(self.set_aside(&mut state, inputs, &files, first, &mut report).await);
         let mut records = Vec::new();
@@ -147,7 +152,7 @@ impl Evaluator {
                     report.stretches += judged.stretches as u64;
                     records.extend(judged.change.records);
                     let mut after = judged.change.state;
-                    self.name_files(&state, &mut after, plan.reach(), &judged.change.fired, &files).await;
+                    self.name_files(&state, &mut after, plan, &judged.change.fired, &files).await;
                     after.tries = 0;
                     state.rules.insert(name.clone(), after);
                 }
@@ -164,7 +169,8 @@ impl Evaluator {
             }
         }
         report.damaged_files.extend(names(&state.damaged).difference(&known_damage).cloned());
-        self.forget(&mut state, inputs.eval_time);
+        let reach = due_rules.iter().map(|(_, plan)| plan.reach().before).max().unwrap_or_default();
+        self.forget(&mut state, inputs.eval_time, reach);
         wrong.extend(data_files(&state.damaged));
         wrong.extend(outage(&state.unread));
         // Sinks are the outbox's matter.
@@ -202,7 +208,7 @@ impl Evaluator {
     ) -> Option<i64> {
         let holes = Holes::of(state);
         let of_rule = |(known, plan): &(&Known, &RulePlan)| {
-            let due = self.due(state, &known.rule, plan, &files.arrived, &holes, eval_time);
+            let due = self.due(state, &known.rule, plan, files, &holes, eval_time);
             first_read(&due, state.rules.get(&known.rule.name)?)
         };
         let of_former = |text: &FormerText| {
@@ -213,7 +219,7 @@ impl Evaluator {
     }
 }
 
-/// Returns where the first window of what is due begins.
+/// Returns the earliest moment that matters to what is due.
 fn first_read(due: &Due<'_>, of_rule: &RuleState) -> Option<i64> {
     Some(due.moments(of_rule).stretches.first()?.from.saturating_sub(due.reach.before))
 }

@@ -104,6 +104,9 @@ pub struct Pipeline {
     pub alive_to: i64,
     /// End of the newest span that is known.
     pub newest_end: i64,
+    /// End of the first span of the store; none where nothing has come, or nobody has asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_end: Option<i64>,
     /// Spans that came too late for any judgement.
     #[serde(default)]
     pub too_late: TooLate,

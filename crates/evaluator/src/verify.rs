@@ -265,7 +265,7 @@ async fn judge_withdrawn(
     findings: &mut Vec<Finding>,
 ) -> Result<(), VerifyError> {
     let to = told.violation.starts_at;
-    let Reach { before, after } = RulePlan::new(Arc::clone(rule)).map_err(EngineError::from)?.reach();
+    let Reach { before, after, .. } = RulePlan::new(Arc::clone(rule)).map_err(EngineError::from)?.reach();
     let window = to.saturating_sub(before).saturating_add(1)..=to.saturating_add(after);
     let listed = list_range(root.store.as_ref(), &root.at(&Path::from("spans")), window).await?;
     let files = current(listed.files, |file| file.name.as_ref()).current;

@@ -69,6 +69,17 @@ impl Judging {
     }
 }
 
+/// The reason of what is about earlier windows.
+const EARLIER: &str = "spans of earlier windows, too, move the value either way";
+
+/// The first call of a function over earlier windows in an expression.
+fn earlier(expr: &Expr) -> Option<&Expr> {
+    match &expr.kind {
+        ExprKind::Earlier(_) => Some(expr),
+        _ => expr.children().into_iter().find_map(earlier),
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Direction {
     Increasing,
@@ -123,6 +134,9 @@ fn monotone(named: Named<'_>, expr: &Expr, moved: Moved) -> Result<(), NotMonoto
         ExprKind::Compare(op, left, right) => {
             let (op, moving, constant) =
                 if constant(left).is_some() { (op.mirrored(), right, left) } else { (*op, left, right) };
+            if let Some(call) = earlier(expr) {
+                return Err(because(call, EARLIER));
+            }
             if self::constant(constant).is_none() {
                 return Err(because(constant, "the bound is not a constant"));
             }
@@ -152,6 +166,7 @@ fn monotone(named: Named<'_>, expr: &Expr, moved: Moved) -> Result<(), NotMonoto
         }
         ExprKind::Not(_) => Err(because(expr, "`not` turns the direction around")),
         ExprKind::Between(..) => Err(because(expr, "one more span can lift the value out of the range")),
+        ExprKind::Earlier(_) => Err(because(expr, EARLIER)),
         _ => Err(because(expr, "it is not a comparison with a constant")),
     }
 }
@@ -207,6 +222,7 @@ fn direction(named: Named<'_>, expr: &Expr) -> Result<Direction, NotMonotone> {
         },
         ExprKind::Arithmetic(Arithmetic::Subtract, ..) => Err(because(expr, "it subtracts")),
         ExprKind::Negate(_) => Err(because(expr, "it negates")),
+        ExprKind::Earlier(_) => Err(because(expr, EARLIER)),
         _ => Err(because(expr, "it is more than an aggregate with constants")),
     }
 }

@@ -17,9 +17,9 @@ pub enum PlanError {
     /// Occurs when a checked expression has a form that its place does not allow.
     #[error("`{0}` cannot stand here")]
     Misplaced(String),
-    /// Occurs when a rule about traces is asked for as one SQL statement.
-    #[error("a rule about traces has no form in SQL")]
-    NotInSql,
+    /// Occurs when one SQL statement is asked for of a rule that has none.
+    #[error("{0} has no form in SQL")]
+    NotInSql(&'static str),
     /// Occurs when DataFusion refuses a plan.
     #[error("DataFusion refused the plan")]
     DataFusion(#[from] Box<DataFusionError>),

@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | a percentile, `avg`, `min` or `max` | the comparison holds with the span's own value in the place of the aggregate |
 //! | counts, rates and sums | without the span it would be exceeded by less |
-//! | a `stddev`, or `=`, `!=`, `in` and `between` of counts | it takes part in it |
+//! | a `stddev`, or `=`, `!=`, `in` and `between` of counts, or `is_new()` | it takes part in it |
 //!
 //! So a ratio's numerator is guilty and the rest of its denominator is not; of `ok / total < 95%` it is what is in
 //! `total` and not in `ok`. Only the comparisons that say what is wrong are asked ([`decisive`]). A span that breaks
@@ -16,8 +16,8 @@
 use std::cmp::Ordering;
 
 use fluo_rules::comparison::{Compared, decisive};
-use fluo_rules::expr::{Arithmetic, Expr, ExprKind, Function, Values};
-use fluo_rules::rule::{AggregateFunction, Rule};
+use fluo_rules::expr::{Arithmetic, EarlierFunction, Expr, ExprKind, Function, Values};
+use fluo_rules::rule::{Aggregate, AggregateFunction, Rule};
 
 /// The part that a span has in an aggregate.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -144,7 +144,10 @@ impl<'a> Question<'a> {
     /// An aggregate's value without a span.
     fn without(&self, name: &str, part: Part) -> Option<f64> {
         let value = (self.values)(name)?;
-        let function = self.rule.aggregate(name)?.function;
+        // What earlier windows were stays as it was.
+        let Some(function) = self.rule.aggregate(name).map(|aggregate| aggregate.function) else {
+            return Some(value);
+        };
         Some(match (function, part) {
             (_, Part::None) => value,
             (AggregateFunction::Count | AggregateFunction::CountDistinct(_), _) => value - 1.0,
@@ -164,11 +167,11 @@ impl<'a> Test<'a> {
     fn of(rule: &Rule, compared: Compared<'a>, values: Values<'_>) -> Self {
         let names = match compared.sides() {
             Some((above, below)) => {
-                let mut names = above.aggregates();
-                names.extend(below.aggregates());
+                let mut names = present(above);
+                names.extend(present(below));
                 names
             }
-            None => compared.expr.aggregates(),
+            None => present(compared.expr),
         };
         let first = |is: fn(&AggregateFunction) -> bool| {
             names.iter().copied().find(|name| rule.aggregate(name).is_some_and(|found| is(&found.function)))
@@ -199,7 +202,7 @@ impl<'a> Test<'a> {
 
     /// Returns whether a span takes part in one of its aggregates.
     fn concerns(&self, part: &dyn Fn(&str) -> Part) -> bool {
-        self.compared.expr.aggregates().into_iter().any(|name| part(name) != Part::None)
+        present(self.compared.expr).into_iter().any(|name| part(name) != Part::None)
     }
 
     /// The same text in whatever direction it is written.
@@ -208,6 +211,19 @@ impl<'a> Test<'a> {
             Some((above, below)) => format!("{above} > {below}"),
             None => self.compared.expr.to_string(),
         }
+    }
+}
+
+/// The aggregates of the present window in an expression; `count` of what is true of a group that has spans.
+fn present(expr: &Expr) -> Vec<&str> {
+    match &expr.kind {
+        ExprKind::Aggregate(name) => vec![name],
+        ExprKind::Earlier(call) => match call.of() {
+            Some(of) if call.is_of_present() => present(of),
+            None if call.function == EarlierFunction::IsNew => vec![Aggregate::COUNT],
+            _ => Vec::new(),
+        },
+        _ => expr.children().into_iter().flat_map(present).collect(),
     }
 }
 
@@ -224,6 +240,8 @@ fn rises(expr: &Expr, name: &str, values: Values<'_>) -> Option<bool> {
     let is_negative = |expr: &Expr| expr.number(values).is_some_and(|number| number < 0.0);
     match &expr.kind {
         ExprKind::Aggregate(found) => (found == name).then_some(true),
+        // Both rise with the present window.
+        ExprKind::Earlier(call) if call.is_of_present() => call.of().and_then(inner),
         ExprKind::Negate(operand) => inner(operand).map(|rises| !rises),
         ExprKind::Arithmetic(operator, left, right) => match operator {
             Arithmetic::Add => inner(left).or_else(|| inner(right)),

@@ -3,6 +3,7 @@
 //! | stage | input → output |
 //! | --- | --- |
 //! | [`direction`] | rule → exact or grid, and why |
+//! | [`earlier`] | rule → how far back it looks, and at what |
 //! | `missing` | rule → whether missing spans can make it true |
 //! | [`fields`] | field, layout → columns |
 //! | `functions`, `spelled` | test of a value → a call of fluo's own function, or the same in SQL's |
@@ -18,6 +19,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
 
 pub mod direction;
+pub mod earlier;
 pub mod error;
 pub mod evidence;
 pub mod fields;
@@ -33,6 +35,7 @@ mod spelled;
 pub mod sql;
 mod words;
 
+pub use earlier::Behind;
 pub use error::PlanError;
 pub use missing::{missing_can_break, missing_can_make_true};
 pub use project::Projection;

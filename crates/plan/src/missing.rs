@@ -29,6 +29,9 @@ fn can(rule: &Rule, expr: &Expr, negated: bool) -> bool {
         }
         ExprKind::Not(inner) => can(rule, inner, !negated),
         ExprKind::Compare(op, left, right) => {
+            if either_way(rule, expr) {
+                return true;
+            }
             let (left, right) = (counts(rule, left), counts(rule, right));
             match op {
                 Comparison::Eq | Comparison::Ne => left || right,
@@ -51,13 +54,33 @@ fn can(rule: &Rule, expr: &Expr, negated: bool) -> bool {
         }
         ExprKind::Between(item, low, high) => [item, low, high].into_iter().any(|one| counts(rule, one)),
         ExprKind::In(item, _) => counts(rule, item),
+        // Whoever is absent, and whoever is new, was not seen.
+        ExprKind::Earlier(_) => !negated,
         _ => false,
     }
 }
 
-/// Returns whether a number falls when spans are missing.
+/// Returns whether a number falls when spans of the present window are missing.
 fn counts(rule: &Rule, expr: &Expr) -> bool {
-    expr.aggregates().into_iter().filter_map(|name| rule.aggregate(name)).any(|aggregate| {
+    match &expr.kind {
+        ExprKind::Aggregate(name) => is_count(rule, name),
+        // An earlier window of which spans are known to be missing has no value.
+        ExprKind::Earlier(_) => false,
+        _ => expr.children().into_iter().any(|child| counts(rule, child)),
+    }
+}
+
+/// Returns whether a number goes one way or the other when spans of the present window are missing: a forecast, and how
+/// unusual something is.
+fn either_way(rule: &Rule, expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Earlier(call) => call.is_of_present() && call.of().is_some_and(|of| counts(rule, of)),
+        _ => expr.children().into_iter().any(|child| either_way(rule, child)),
+    }
+}
+
+fn is_count(rule: &Rule, name: &str) -> bool {
+    rule.aggregate(name).is_some_and(|aggregate| {
         matches!(
             aggregate.function,
             AggregateFunction::Count
@@ -90,6 +113,15 @@ mod tests {
             ("count > 5', resolve_condition: 'count < 3", false),
             ("errors / count > 5%', resolve_condition: 'errors / count < 1%", false),
             ("p < 5ms', resolve_condition: 'count >= 100", true),
+            ("count > 2 * previous(count)", false),
+            ("count < 2 * previous(count)", true),
+            ("2 * previous(count) < count", false),
+            ("zscore(errors, 1h) > 3", true),
+            ("zscore(p, 1h) > 3", false),
+            ("predict_linear(count, 1h, 1h) > 1000", true),
+            ("absent(10m)", true),
+            ("not absent(10m)", false),
+            ("is_new() and p > 5ms", true),
         ] {
             let text = format!(
                 "- {{name: r, span: {{}}, aggregation: {{p: {{p99: duration}}, n: {{count_distinct: name}}, total: {{sum: span.x}}, \

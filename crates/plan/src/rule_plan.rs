@@ -5,24 +5,31 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use fluo_rules::expr::{EarlierCall, EarlierFunction};
 use fluo_rules::rule::{Aggregate, Rule};
 use fluo_rules::trace::TraceRule;
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
-use fluo_time::Nanos;
+use fluo_time::range::joined;
+use fluo_time::{Nanos, TimeRange};
 
 use crate::direction::Judging;
+use crate::earlier::{Behind, Earlier};
 use crate::error::PlanError;
 use crate::project::{Input, Projection};
 
 /// Layouts of which a rule's projection is kept.
 const MOST_LAYOUTS: usize = 4;
 
-/// The distances from a moment at which spans ended that decide at it, in nanoseconds.
+/// The distances from a moment at which spans ended that matter to it, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reach {
-    /// Before it; a span that ended so long before it is too old by one nanosecond.
+    /// Before it, at all; a span that ended so long before it is too old by one nanosecond.
     pub before: i64,
+    /// Before it, where they are summed up: the others only say which groups were seen.
+    pub sums: i64,
+    /// Before it, where spans that are missing can make its condition true.
+    pub silence: i64,
     /// After it: spans that come later may do what had not been done.
     pub after: i64,
 }
@@ -36,6 +43,7 @@ pub struct RulePlan {
     aggregates: Vec<Aggregate>,
     /// The number of declared aggregates.
     declared: usize,
+    earlier: Earlier,
     /// Of the layouts that were asked for last: that of this version, and that of the files.
     projections: Arc<Mutex<Vec<Arc<Projection>>>>,
 }
@@ -57,7 +65,8 @@ impl RulePlan {
         {
             return Err(PlanError::Misplaced(unknown.to_owned()));
         }
-        Ok(Self { judging: Judging::of(&rule), aggregates, declared, rule, projections: Arc::default() })
+        let (judging, earlier) = (Judging::of(&rule), Earlier::of(&rule));
+        Ok(Self { judging, aggregates, declared, earlier, rule, projections: Arc::default() })
     }
 
     /// The rule.
@@ -88,6 +97,37 @@ impl RulePlan {
     /// The declared aggregates (`count` where there is none), then `count` where it is not declared.
     pub fn aggregates(&self) -> impl Iterator<Item = &Aggregate> {
         self.aggregates.iter()
+    }
+
+    /// The calls of functions over earlier windows in its condition, each once.
+    pub fn calls(&self) -> &[EarlierCall] {
+        &self.earlier.calls
+    }
+
+    /// The stretches of a moment's past that are summed up, the latest first, and apart.
+    pub fn behind(&self) -> &[Behind] {
+        &self.earlier.behind
+    }
+
+    /// The distances from a moment at which windows begin and end, in order.
+    pub fn edges(&self) -> &[i64] {
+        &self.earlier.edges
+    }
+
+    /// How far back from a moment it matters that a group was seen, in nanoseconds; none where it does not matter.
+    pub fn seen_behind(&self) -> Option<i64> {
+        self.earlier.seen
+    }
+
+    /// How far back from a moment spans matter to it that are summed up, in nanoseconds.
+    pub fn reach_of_sums(&self) -> i64 {
+        self.earlier.behind.iter().map(|behind| behind.begin).max().unwrap_or_default()
+    }
+
+    /// For how long a group stays without spans, in nanoseconds; none where it is gone with its last span.
+    pub fn stays(&self) -> Option<i64> {
+        let absent = |call: &EarlierCall| matches!(call.function, EarlierFunction::Absent { .. });
+        self.earlier.calls.iter().any(absent).then_some(self.rule.lookback.0)
     }
 
     /// The aggregates that people see: those that the rule declares, and those that its condition names.
@@ -143,6 +183,14 @@ impl RulePlan {
             let filter: Vec<String> = filter.iter().map(|expr| format!(", where {expr}")).collect();
             lines.push(format!("sum {}: {value}{}", aggregate.name, filter.concat()));
         }
+        let stretch = |behind: &Behind| format!("(t - {}, t - {}]", Nanos(behind.begin), Nanos(behind.end));
+        if !self.earlier.calls.is_empty() {
+            let stretches: Vec<String> = self.behind().iter().map(stretch).collect();
+            lines.push(format!("sums: of {}", stretches.join(", ")));
+        }
+        lines.extend(
+            self.seen_behind().map(|seen| format!("groups: as they were seen since t - {}", Nanos(seen))),
+        );
         let (window, gap) = (self.rule.window, self.gap());
         lines.push(if self.judging.is_exact() {
             format!("windows: of {window}, one that ends with each {selected}")
@@ -152,22 +200,45 @@ impl RulePlan {
         lines.join("\n")
     }
 
-    /// Returns the distances from a moment at which spans ended that decide at it.
+    /// Returns the distances from a moment at which spans ended that matter to it.
     pub fn reach(&self) -> Reach {
-        let window = self.rule.window.0;
+        let absent = |call: &EarlierCall| match call.function {
+            EarlierFunction::Absent { past } => Some(past.0),
+            _ => None,
+        };
+        let silence = self.earlier.calls.iter().filter_map(absent).fold(self.rule.window.0, i64::max);
+        let sums = self.reach_of_sums();
+        let TimeRange { from, to } = self.of_row();
+        let back = |length: i64| length.saturating_sub(from);
+        let before = sums.max(self.earlier.seen.unwrap_or_default());
+        Reach { before: back(before), sums: back(sums), silence: back(silence), after: to }
+    }
+
+    /// Returns the times, in order, in which the spans ended that are summed up of some moments.
+    pub fn times_of(&self, moments: TimeRange) -> Vec<TimeRange> {
+        let of_row = self.of_row();
+        joined(self.behind().iter().map(|behind| TimeRange {
+            from: moments.from.saturating_sub(behind.begin).saturating_add(of_row.from).saturating_add(1),
+            to: moments.to.saturating_sub(behind.end).saturating_add(of_row.to),
+        }))
+    }
+
+    /// The distances from the end of a row of its windows at which the spans ended that decide about it: a span is a row,
+    /// and stands for itself.
+    fn of_row(&self) -> TimeRange {
         match self.rule.trace() {
-            None => Reach { before: window, after: 0 },
+            None => TimeRange { from: 0, to: 0 },
             Some(trace) if trace.is_across() => {
-                // Its occasions ended with the violation, or so long before it that what came after them may be part of it.
+                // Its occasion ended then, or so long before that what came after it may be part of it.
                 let around = trace.around();
-                Reach {
-                    before: window.saturating_add(around.after).saturating_add(around.before),
-                    after: around.after,
+                TimeRange {
+                    from: around.after.saturating_add(around.before).saturating_neg(),
+                    to: around.after,
                 }
             }
             Some(trace) => {
                 let longest = trace.max_duration.0;
-                Reach { before: window.saturating_add(longest).saturating_add(longest), after: longest }
+                TimeRange { from: longest.saturating_mul(-2), to: longest }
             }
         }
     }

@@ -2,11 +2,13 @@
 
 mod trace;
 
+use fluo_rules::expr::{EarlierFunction, Total};
 use fluo_rules::field::{Field, Scope};
 use fluo_rules::rule::{AggregateFunction, Conventions, GroupKey, Rule, Subject};
 use fluo_rules::trace::TraceRule;
 use fluo_rules::words::selector;
 use fluo_spans::layout::{AttributeScope, Layout};
+use fluo_time::Nanos;
 
 use crate::direction::{Judging, Reason};
 use crate::fields::Fields;
@@ -43,6 +45,12 @@ pub fn words(plan: &RulePlan, layout: &Layout) -> String {
     for aggregate in &rule.aggregates {
         let filter = aggregate.filter.as_ref().map(|filter| format!(" where {filter}")).unwrap_or_default();
         line(&format!("Computes  {} = {}{filter}", aggregate.name, function(&aggregate.function)));
+    }
+    for call in plan.calls() {
+        line(&format!("Recalls   {} = {}", call.name, earlier(rule, &call.function)));
+    }
+    if !plan.calls().is_empty() {
+        line("          (no value where that begins before the first span of the store)");
     }
     for (at, level) in rule.condition.levels().enumerate() {
         let when = if at == 0 { "Violated  when" } else { "          or when" };
@@ -146,6 +154,46 @@ fn function(function: &AggregateFunction) -> String {
         AggregateFunction::Stddev(field) => format!("standard deviation of {field}"),
         AggregateFunction::Percentile { of, p } => format!("percentile {p} of {of}"),
         AggregateFunction::Rate { per } => format!("spans per {per}"),
+    }
+}
+
+/// A value that is made of earlier windows.
+fn earlier(rule: &Rule, function: &EarlierFunction) -> String {
+    let windows = |past: &Nanos| format!("{} windows of the last {past}", past.0 / rule.window.0);
+    match function {
+        EarlierFunction::Previous { of, windows: 1 } => format!("{of} over the window before"),
+        EarlierFunction::Previous { of, windows } => format!("{of} over the window {windows} before"),
+        EarlierFunction::Offset { of, by } => format!("{of} over the window that ended {by} before"),
+        EarlierFunction::Over { total, of, past } => {
+            let what = match total {
+                Total::Avg => "mean",
+                Total::Min => "smallest",
+                Total::Max => "largest",
+                Total::Sum => "sum",
+                Total::Stddev => "standard deviation",
+                Total::Median => "median",
+            };
+            format!("{what} of {of} over the {} before this one", windows(past))
+        }
+        EarlierFunction::ZScore { of, past } => {
+            format!("how many standard deviations {of} is above its mean over the {} before", windows(past))
+        }
+        EarlierFunction::PredictLinear { of, past, ahead } => {
+            format!("{of} {ahead} ahead, on a straight line through the {}", windows(past))
+        }
+        EarlierFunction::IsNew => {
+            let (has, had) = if rule.group_by.is_empty() {
+                ("there are spans", "there were none")
+            } else {
+                ("the group has spans", "it had none")
+            };
+            format!("{has}, and {had} in the {} before the window", rule.lookback)
+        }
+        EarlierFunction::Absent { past } if rule.group_by.is_empty() => format!("no span for {past}"),
+        EarlierFunction::Absent { past } => {
+            let expected = if rule.expect.is_empty() { "" } else { " or is expected" };
+            format!("no span for {past}, of a group that was seen in the last {}{expected}", rule.lookback)
+        }
     }
 }
 

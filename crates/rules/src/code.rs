@@ -94,6 +94,7 @@ codes! {
     DuplicateStep "E0217" "Two steps of one name in a rule.",
     TieCircle "E0218" "Steps that are tied to each other in a circle.",
     NoDemand "E0219" "A rule about traces that demands nothing of them.",
+    EarlierMisfit "E0230" "A function over earlier windows that does not fit the window: a length of time that is no multiple of it (of `every`, for `offset`), or holds too few or too many.",
     ExprSyntax "E0301" "An expression that does not parse.",
     UnknownName "E0302" "An expression names something that does not exist.",
     TypeMismatch "E0303" "Operands of types that do not go together.",

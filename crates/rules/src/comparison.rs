@@ -47,6 +47,9 @@ pub fn decisive<'a>(rule: &'a Rule, values: Values<'_>) -> Vec<Compared<'a>> {
     let mut divisors = Vec::new();
     collect_divisors(condition, &mut divisors);
     let is_guard = |compared: &Compared<'_>| {
+        if !compared.expr.earlier().is_empty() {
+            return false;
+        }
         compared.expr.aggregates().into_iter().all(|name| {
             let Some(aggregate) = rule.aggregate(name) else { return false };
             let counts = matches!(
@@ -80,7 +83,7 @@ fn collect<'a>(
                 }
             }
         }
-        ExprKind::Compare(..) | ExprKind::In(..) | ExprKind::Between(..) => {
+        ExprKind::Compare(..) | ExprKind::In(..) | ExprKind::Between(..) | ExprKind::Earlier(_) => {
             let compared = Compared { expr, negated, text };
             if !found.contains(&compared) {
                 found.push(compared);
@@ -121,6 +124,8 @@ mod tests {
             "errors" => Some(271.0),
             "count" => Some(700.0),
             "p95" => Some(2e9),
+            "previous(count)" => Some(300.0),
+            "is_new()" => Some(1.0),
             _ => None,
         }
     }
@@ -137,6 +142,11 @@ mod tests {
             ("not (p95 <= 1s or count < 10)", vec!["p95 <= 1s"]),
             ("count > 5 and count < 1000", vec!["count > 5", "count < 1000"]),
             ("errors > 1000 and p95 > 1s", vec!["errors > 1000", "p95 > 1s"]),
+            (
+                "count > 2 * previous(count) and total >= 100",
+                vec!["count > 2 * previous(count)", "total >= 100"],
+            ),
+            ("is_new() and count > 5", vec!["is_new()"]),
         ] {
             let rule = rule(condition);
             let found: Vec<String> =

@@ -3,7 +3,7 @@
 //! A condition has one level or several. Each has an expression of its own, and all of them share one violation: it is as
 //! bad as the highest level that holds. `resolve_condition` keeps a violation going between the levels and its end.
 
-use crate::expr::{ExactValues, Expr, Values};
+use crate::expr::{EarlierCall, ExactValues, Expr, Values};
 use crate::rule::Severity;
 
 /// A rule's condition.
@@ -75,6 +75,17 @@ impl Condition {
             }
         }
         names
+    }
+
+    /// The calls of functions over earlier windows that it has, each once.
+    pub fn earlier(&self) -> Vec<&EarlierCall> {
+        let mut calls: Vec<&EarlierCall> = Vec::new();
+        for call in self.expressions().flat_map(Expr::earlier) {
+            if calls.iter().all(|known| known.name != call.name) {
+                calls.push(call);
+            }
+        }
+        calls
     }
 
     /// The highest level that holds, where two whole numbers are compared as such.

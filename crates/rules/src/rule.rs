@@ -84,10 +84,15 @@ pub const EVAL_DELAY: Nanos = Nanos::MINUTE;
 /// How far below the watermark late spans re-open windows, where neither rule nor deployment says.
 pub const ALLOWED_LATENESS: Nanos = Nanos::HOUR;
 
+/// The grid step of a rule: `every`, or the window but at most one minute.
+pub fn grid_step(every: Option<Nanos>, window: Nanos) -> Nanos {
+    every.unwrap_or(Nanos(window.0.min(Nanos::MINUTE.0)))
+}
+
 impl Rule {
     /// The grid step: `every`, or the window but at most one minute.
     pub fn grid_step(&self) -> Nanos {
-        self.every.unwrap_or(Nanos(self.window.0.min(Nanos::MINUTE.0)))
+        grid_step(self.every, self.window)
     }
 
     /// Returns the demands on traces of a rule about traces.
@@ -103,16 +108,19 @@ impl Rule {
         self.trace().into_iter().flat_map(|trace| trace.counts.iter().map(|count| count.name.as_str()))
     }
 
-    /// Returns whether it declares an aggregate of that name, or a count of traces. Without `aggregation` it declares
-    /// `count`.
+    /// Returns whether a violation carries the value of that name: of an aggregate that it declares (without `aggregation`,
+    /// of `count`), of a count of traces, or of a call of a function over earlier windows.
     pub fn declares(&self, name: &str) -> bool {
-        if self.counts().any(|count| count == name) {
+        if self.counts().any(|count| count == name) || self.aggregates.is_empty() && name == Aggregate::COUNT
+        {
             return true;
         }
-        if self.aggregates.is_empty() {
-            return name == Aggregate::COUNT;
-        }
-        self.aggregates.iter().any(|aggregate| aggregate.name == name)
+        self.aggregates.iter().any(|aggregate| aggregate.name == name) || self.calls(name)
+    }
+
+    /// Returns whether its condition has this call of a function over earlier windows.
+    pub fn calls(&self, name: &str) -> bool {
+        self.condition.earlier().iter().any(|call| call.name == name)
     }
 
     /// How bad it is that a level of its condition holds.

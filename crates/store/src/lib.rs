@@ -73,7 +73,7 @@ pub use file_schema::Schemas;
 pub use folder::Folder;
 pub use footer::Footer;
 pub use ingest::{IngestOptions, Ingested, Written, WrittenFile, ingest_object, write_spans};
-pub use list::{list, list_hours, list_range, newly_arrived, resolve_root};
+pub use list::{first_end, list, list_hours, list_range, newly_arrived, resolve_root};
 pub use names::{Content, DataFileName, Hour, hours_of};
 pub use open_file::{OpenFile, arrow_metadata, ingested_at_ms, open};
 pub use parquet_write::Packing;

@@ -145,6 +145,30 @@ pub async fn list_range(
     Ok(listing)
 }
 
+/// Returns when the first span ended of those files below `root` (the folder of the `date=` folders) that count, as far as
+/// their names say: the earliest day that has one is listed. `None` where there is none.
+///
+/// # Errors
+///
+/// [`StoreError::Request`] where the store cannot list.
+pub async fn first_end(
+    store: &dyn ObjectStore,
+    root: &Path,
+    counts: impl Fn(&DataFile) -> bool,
+) -> Result<Option<i64>, StoreError> {
+    let mut days = folders_of_days(store, root, Hour::of_ns(i64::MIN)..=Hour::of_ns(i64::MAX)).await?;
+    days.sort();
+    for day in days {
+        let files = listed(store, &day).await?.resolve(store).await?.files;
+        let with_spans = files.iter().filter(|file| !file.is_without_rows() && counts(file));
+        let ends = with_spans.map(|file| *file.ends_ns().start()).filter(|&end| end > i64::MIN);
+        if let Some(first) = ends.min() {
+            return Ok(Some(first));
+        }
+    }
+    Ok(None)
+}
+
 /// The files of a listing that have arrived since `seen` was made of the [`DataFile::arrival_name`]s, by location.
 pub fn newly_arrived(listing: &Listing, seen: &BTreeSet<String>) -> Vec<DataFile> {
     let files = listing.files.iter();
@@ -338,6 +362,24 @@ mod tests {
         let mut listed = names(&listing.files);
         listed.sort_unstable();
         assert_eq!(listed, all);
+    }
+
+    #[tokio::test]
+    async fn the_first_span_is_that_of_the_first_file_that_counts() {
+        let files = [file_at(498_707, 5_000, "a"), file_at(498_707, 9_000, "b"), file_at(498_760, 0, "c")];
+        let mut all: Vec<&str> = files.iter().map(|(place, _)| place.as_str()).collect();
+        all.extend(["spans/other/date.parquet", "spans/date=2026-11-01/notes.txt"]);
+        let store = store_of(&all).await;
+        let first = async |without: &[&str]| {
+            let counts = |file: &DataFile| !without.contains(&file.arrival_name());
+            first_end(&store, &Path::from("spans"), counts).await.unwrap()
+        };
+        let at = |hour: i64, ms: i64| Some(hour * 3_600_000_000_000 + ms * 1_000_000);
+        let name = |at: usize| files[at].1.as_str();
+        assert_eq!(first(&[]).await, at(498_707, 5_000));
+        assert_eq!(first(&[name(0)]).await, at(498_707, 9_000));
+        assert_eq!(first(&[name(0), name(1)]).await, at(498_760, 0), "of another day");
+        assert_eq!(first(&[name(0), name(1), name(2)]).await, None);
     }
 
     #[tokio::test]

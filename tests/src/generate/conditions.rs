@@ -1,7 +1,9 @@
 //! Conditions over given aggregates: exact ones, and any.
 
 use fluo_rules::condition::{Condition, Level, Written};
-use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind, Function};
+use fluo_rules::expr::{
+    Arithmetic, Comparison, EarlierCall, EarlierFunction, Expr, ExprKind, Function, Total,
+};
 use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::matcher::{Number, Value};
 use fluo_rules::rule::{Aggregate, AggregateFunction, Severity};
@@ -64,11 +66,29 @@ pub fn with_levels(
     })
 }
 
-/// Any condition whose units agree. Some are exact by chance.
-pub fn any_condition(aggregates: &[Aggregate]) -> impl Strategy<Value = Written> + use<> {
+/// Any condition whose units agree. Some are exact by chance. With `grid`, some look at the windows before.
+pub fn any_condition(aggregates: &[Aggregate], grid: Option<Grid>) -> impl Strategy<Value = Written> + use<> {
     let (durations, numbers): (Vec<Aggregate>, Vec<Aggregate>) =
         with_count(aggregates).into_iter().partition(|aggregate| is_duration(&aggregate.function));
-    let numbers = || terms(numbers.iter().map(|aggregate| reference(&aggregate.name)).collect(), &number());
+    let named = |aggregates: &[Aggregate]| {
+        aggregates.iter().map(|aggregate| reference(&aggregate.name)).collect::<Vec<_>>()
+    };
+    let numbers_now = terms(named(&numbers), &number());
+    let of_earlier = grid.map(|grid| {
+        let values = earlier(&terms(named(&numbers), &number()), grid);
+        let of_numbers = score(terms(named(&numbers), &number()), grid);
+        let of_durations =
+            (!durations.is_empty()).then(|| (1, score(terms_of_durations(named(&durations)), grid)));
+        Union::new_weighted([(6, values), (1, of_numbers)].into_iter().chain(of_durations).collect()).boxed()
+    });
+    let numbers = || match &of_earlier {
+        None => numbers_now.clone(),
+        Some(earlier) => {
+            let scaled = (arithmetic(), earlier.clone(), numbers_now.clone())
+                .prop_map(|(operator, left, right)| binary(operator, left, right));
+            prop_oneof![3 => numbers_now.clone(), 3 => earlier.clone(), 1 => scaled].boxed()
+        }
+    };
     let mut leaves = vec![
         (3, (numbers(), operator(), number().prop_map(literal)).prop_map(comparison).boxed()),
         (1, (number().prop_map(literal), operator(), numbers()).prop_map(comparison).boxed()),
@@ -81,10 +101,14 @@ pub fn any_condition(aggregates: &[Aggregate]) -> impl Strategy<Value = Written>
                 .boxed(),
         ),
     ];
+    if let Some(grid) = grid {
+        leaves.push((2, truth(grid)));
+    }
     if !durations.is_empty() {
-        let durations = || {
-            let names = durations.iter().map(|aggregate| reference(&aggregate.name)).collect();
-            terms_of_durations(names)
+        let now = terms_of_durations(named(&durations));
+        let durations = || match grid {
+            None => now.clone(),
+            Some(grid) => prop_oneof![2 => now.clone(), 1 => earlier(&now, grid)].boxed(),
         };
         leaves
             .push((3, (durations(), operator(), duration().prop_map(literal)).prop_map(comparison).boxed()));
@@ -96,9 +120,60 @@ pub fn any_condition(aggregates: &[Aggregate]) -> impl Strategy<Value = Written>
         .prop_filter("names no aggregate", |condition| names_an_aggregate(&condition.expr))
 }
 
+/// The windows of a rule, whose lengths decide what its condition may look back to.
+#[derive(Debug, Clone, Copy)]
+pub struct Grid {
+    /// The window.
+    pub window: Nanos,
+    /// The distance of the moments that are judged.
+    pub step: Nanos,
+}
+
+impl Grid {
+    /// Lengths of so many windows at least.
+    fn windows(self, least: i64) -> impl Strategy<Value = Nanos> + Clone {
+        (least..least + 4).prop_map(move |windows| Nanos(windows * self.window.0))
+    }
+}
+
+/// A value over earlier windows, in the unit of what it is of.
+fn earlier(of: &BoxedStrategy<Expr>, grid: Grid) -> BoxedStrategy<Expr> {
+    let of = || of.clone().prop_filter("names no aggregate", names_an_aggregate).prop_map(Box::new);
+    let totals = vec![Total::Avg, Total::Min, Total::Max, Total::Sum, Total::Stddev, Total::Median];
+    let ahead = select(vec![1, grid.window.0, 3 * grid.window.0, 7_000_000_000]).prop_map(Nanos);
+    prop_oneof![
+        3 => (of(), 1_u32..4).prop_map(|(of, windows)| EarlierFunction::Previous { of, windows }),
+        3 => (select(totals), of(), grid.windows(3))
+            .prop_map(|(total, of, past)| EarlierFunction::Over { total, of, past }),
+        2 => (of(), 1_i64..9)
+            .prop_map(move |(of, steps)| EarlierFunction::Offset { of, by: Nanos(steps * grid.step.0) }),
+        1 => (of(), grid.windows(2), ahead)
+            .prop_map(|(of, past, ahead)| EarlierFunction::PredictLinear { of, past, ahead }),
+    ]
+    .prop_map(called)
+    .boxed()
+}
+
+/// A score, which has no unit.
+fn score(of: BoxedStrategy<Expr>, grid: Grid) -> BoxedStrategy<Expr> {
+    (of.prop_filter("names no aggregate", names_an_aggregate), grid.windows(3))
+        .prop_map(|(of, past)| called(EarlierFunction::ZScore { of: Box::new(of), past }))
+        .boxed()
+}
+
+/// What is true of a group, and of when it was seen.
+fn truth(grid: Grid) -> BoxedStrategy<Expr> {
+    let absent = grid.windows(1).prop_map(|past| EarlierFunction::Absent { past });
+    prop_oneof![Just(EarlierFunction::IsNew), absent].prop_map(called).boxed()
+}
+
+fn called(function: EarlierFunction) -> Expr {
+    of(ExprKind::Earlier(Box::new(EarlierCall::new(function))))
+}
+
 fn names_an_aggregate(expr: &Expr) -> bool {
     match &expr.kind {
-        ExprKind::Aggregate(_) => true,
+        ExprKind::Aggregate(_) | ExprKind::Earlier(_) => true,
         ExprKind::Literal(_) | ExprKind::Field(_) => false,
         ExprKind::Not(inner) | ExprKind::Negate(inner) | ExprKind::In(inner, _) => names_an_aggregate(inner),
         ExprKind::Regex { item, .. } => names_an_aggregate(item),

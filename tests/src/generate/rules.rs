@@ -1,7 +1,9 @@
 //! Whole rules, checked.
 
 use fluo_rules::condition::Condition;
-use fluo_rules::rule::{Conventions, EvidenceKeys, GroupKey, Realert, Rule, Severity, Source, Subject};
+use fluo_rules::rule::{
+    Conventions, EvidenceKeys, GroupKey, Realert, Rule, Severity, Source, Subject, grid_step,
+};
 use fluo_time::Nanos;
 use proptest::collection::vec;
 use proptest::option;
@@ -9,7 +11,7 @@ use proptest::prelude::{BoxedStrategy, Just, Strategy, prop_oneof};
 use proptest::sample::select;
 
 use super::aggregates::aggregates;
-use super::conditions::{any_condition, ending, exact_condition, with_levels};
+use super::conditions::{Grid, any_condition, ending, exact_condition, with_levels};
 use super::selectors::selector;
 use super::spans::RASTER_NS;
 use super::vocabulary::{VALUES, group_field, one_of};
@@ -47,13 +49,21 @@ pub fn grid_rule() -> BoxedStrategy<Rule> {
             select(vec![RASTER_NS, 7_000_000_000, 2 * RASTER_NS, 30_000_000_000]).prop_map(Nanos),
         )
     };
-    aggregates()
-        .prop_flat_map(move |aggregates| {
-            let condition =
-                prop_oneof![4 => any_condition(&aggregates).boxed(), 1 => exact_condition(&aggregates).boxed()];
-            let end = prop_oneof![3 => any_condition(&aggregates).boxed(), 1 => ending(&aggregates).boxed()];
+    (aggregates(), windows(), every())
+        .prop_flat_map(move |(aggregates, window, every)| {
+            let grid = Grid { window, step: grid_step(every, window) };
+            let condition = prop_oneof![
+                3 => any_condition(&aggregates, None).boxed(),
+                3 => any_condition(&aggregates, Some(grid)).boxed(),
+                1 => exact_condition(&aggregates).boxed(),
+            ];
+            let end = prop_oneof![
+                3 => any_condition(&aggregates, None).boxed(),
+                1 => any_condition(&aggregates, Some(grid)).boxed(),
+                1 => ending(&aggregates).boxed(),
+            ];
             let condition = with_levels(condition.boxed(), end.boxed());
-            (Just(aggregates), condition, windows(), every(), frame())
+            (Just(aggregates), condition, Just(window), Just(every), frame())
         })
         .prop_map(|(aggregates, condition, window, every, frame)| {
             let rule = Rule { window, every, aggregates, ..frame.with(condition) };
@@ -85,8 +95,13 @@ fn frame() -> impl Strategy<Value = Frame> {
     let conventions = prop_oneof![3 => Just(Conventions::Renamed), 1 => Just(Conventions::Exact)];
     let group_limit = prop_oneof![6 => Just(10_000), 1 => 1_u32..4];
     let evidence_limit = prop_oneof![3 => Just(10), 1 => 0_u32..4];
-    (selector(), groups(), conventions, group_limit, evidence_limit).prop_map(
-        |(selector, (group_by, expect), conventions, group_limit, evidence_limit)| Frame {
+    // A universe is 200 s long.
+    let lookback = prop_oneof![
+        1 => Just(Nanos(7 * Nanos::DAY.0)),
+        3 => select(vec![2 * RASTER_NS, 7 * RASTER_NS + 1, 12 * RASTER_NS, 13 * RASTER_NS]).prop_map(Nanos),
+    ];
+    (selector(), groups(), conventions, (group_limit, evidence_limit), lookback).prop_map(
+        |(selector, (group_by, expect), conventions, (group_limit, evidence_limit), lookback)| Frame {
             rule: Rule {
                 name: "generated".to_owned(),
                 description: None,
@@ -101,7 +116,7 @@ fn frame() -> impl Strategy<Value = Frame> {
                 group_by,
                 group_limit,
                 expect,
-                lookback: Nanos(7 * Nanos::DAY.0),
+                lookback,
                 aggregates: Vec::new(),
                 evidence_limit,
                 evidence: EvidenceKeys::default(),

@@ -153,6 +153,7 @@ fn is_placed(expr: &Expr, text: &str) -> bool {
         | ExprKind::Arithmetic(_, left, right) => vec![left, right],
         ExprKind::Between(item, low, high) => vec![item, low, high],
         ExprKind::Call(_, arguments) => arguments.iter().collect(),
+        ExprKind::Earlier(call) => call.of().into_iter().collect(),
     };
     !expr.at.is_empty()
         && text.get(expr.at.clone()).is_some()

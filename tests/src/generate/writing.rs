@@ -2,7 +2,11 @@
 //!
 //! Everything is in parentheses that could be: what is written here must parse to the same tree.
 
-use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind, Function};
+use std::fmt::Write as _;
+
+use fluo_rules::expr::{
+    Arithmetic, Comparison, EarlierCall, EarlierFunction, Expr, ExprKind, Function, Total,
+};
 use fluo_rules::matcher::{Number, Value};
 
 /// The expression's text, and the expression with every node's place in it.
@@ -79,6 +83,7 @@ fn write(text: &mut String, expr: &Expr) -> Expr {
             text.push(')');
             ExprKind::Between(item, low, high)
         }
+        ExprKind::Earlier(call) => ExprKind::Earlier(Box::new(write_earlier(text, call))),
         ExprKind::Call(function, arguments) => {
             text.push_str(name(*function));
             text.push('(');
@@ -94,6 +99,55 @@ fn write(text: &mut String, expr: &Expr) -> Expr {
         }
     };
     Expr { kind, at: start..text.len() }
+}
+
+fn write_earlier(text: &mut String, call: &EarlierCall) -> EarlierCall {
+    let mut of = |name: &str, of: &Expr, rest: &[String]| {
+        text.push_str(name);
+        text.push('(');
+        let placed = Box::new(write(text, of));
+        for argument in rest {
+            text.push_str(", ");
+            text.push_str(argument);
+        }
+        text.push(')');
+        placed
+    };
+    EarlierCall::new(match &call.function {
+        EarlierFunction::Previous { of: inner, windows } => {
+            EarlierFunction::Previous { of: of("previous", inner, &[windows.to_string()]), windows: *windows }
+        }
+        EarlierFunction::Over { total, of: inner, past } => {
+            let name = match total {
+                Total::Avg => "avg_over",
+                Total::Min => "min_over",
+                Total::Max => "max_over",
+                Total::Sum => "sum_over",
+                Total::Stddev => "stddev_over",
+                Total::Median => "median_over",
+            };
+            EarlierFunction::Over { total: *total, of: of(name, inner, &[past.to_string()]), past: *past }
+        }
+        EarlierFunction::Offset { of: inner, by } => {
+            EarlierFunction::Offset { of: of("offset", inner, &[by.to_string()]), by: *by }
+        }
+        EarlierFunction::ZScore { of: inner, past } => {
+            EarlierFunction::ZScore { of: of("zscore", inner, &[past.to_string()]), past: *past }
+        }
+        EarlierFunction::PredictLinear { of: inner, past, ahead } => EarlierFunction::PredictLinear {
+            of: of("predict_linear", inner, &[past.to_string(), ahead.to_string()]),
+            past: *past,
+            ahead: *ahead,
+        },
+        EarlierFunction::IsNew => {
+            text.push_str("is_new()");
+            EarlierFunction::IsNew
+        }
+        EarlierFunction::Absent { past } => {
+            let _ = write!(text, "absent({past})");
+            EarlierFunction::Absent { past: *past }
+        }
+    })
 }
 
 fn infix(text: &mut String, left: &Expr, operator: &str, right: &Expr) -> (Box<Expr>, Box<Expr>) {
@@ -113,6 +167,7 @@ fn in_parentheses(text: &mut String, expr: &Expr) -> Box<Expr> {
             | ExprKind::Field(_)
             | ExprKind::Aggregate(_)
             | ExprKind::Call(..)
+            | ExprKind::Earlier(_)
             | ExprKind::Between(..)
     );
     if bare {

@@ -57,6 +57,7 @@ pub(super) fn reported(value: Option<&Datum>) -> RefValue {
         Some(Datum::Number(Number::Float(float)) | Datum::Duration(Number::Float(float))) => {
             RefValue::Float(*float)
         }
+        Some(Datum::Bool(truth)) => RefValue::Int(i128::from(*truth)),
         _ => RefValue::None,
     }
 }

@@ -4,11 +4,12 @@ use fluo_rules::rule::Rule;
 
 use fluo_spans::span::Span;
 
+use super::earlier::Calls;
 use super::moments::{self, Held, History, Judged};
 use super::terms::{Episode, SpanKey};
 
 /// The spans that show what is wrong with a window, and the demands that are broken in it.
-pub(super) type Shown<'a> = &'a dyn Fn(&[&Span]) -> (Vec<SpanKey>, Vec<String>);
+pub(super) type Shown<'a> = &'a dyn Fn(&[&Span], &Calls) -> (Vec<SpanKey>, Vec<String>);
 
 /// The group's episodes, in order of time.
 pub(super) fn of_group(rule: &Rule, history: &History<'_>, judged: Judged, shown: Shown<'_>) -> Vec<Episode> {
@@ -25,7 +26,7 @@ pub(super) fn of_group(rule: &Rule, history: &History<'_>, judged: Judged, shown
     runs.iter()
         .filter_map(|run| {
             let (first, last) = (run.first()?, run.last()?);
-            let (evidence, failed) = shown(&moments::window(rule, &history.spans, first.at));
+            let (evidence, failed) = shown(&moments::window(rule, &history.spans, first.at), &first.calls);
             Some(Episode {
                 group: history.group.clone(),
                 starts_at: first.at,

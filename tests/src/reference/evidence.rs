@@ -3,19 +3,20 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeSet;
 
-use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind, Function};
+use fluo_rules::expr::{Arithmetic, Comparison, EarlierFunction, Expr, ExprKind, Function};
 use fluo_rules::rule::{Aggregate, AggregateFunction, Rule};
 use fluo_spans::span::Span;
 
 use super::datum::Datum;
+use super::earlier::Calls;
 use super::expression::{self, Environment};
 use super::number::Number;
 use super::terms::{Givens, SpanKey};
 use super::{aggregate, copies, moments};
 
 /// The spans of a window at which the condition holds that show it.
-pub(super) fn of_window(rule: &Rule, window: &[&Span], givens: Givens<'_>) -> Vec<SpanKey> {
-    let looked_at = Window { rule, spans: window, givens };
+pub(super) fn of_window(rule: &Rule, window: &[&Span], calls: &Calls, givens: Givens<'_>) -> Vec<SpanKey> {
+    let looked_at = Window { rule, spans: window, calls, givens };
     let comparisons = looked_at.comparisons();
     let mut guilty: Vec<(&Span, Vec<Verdict>)> = window
         .iter()
@@ -70,11 +71,15 @@ struct Verdict {
 struct Window<'a> {
     rule: &'a Rule,
     spans: &'a [&'a Span],
+    calls: &'a Calls,
     givens: Givens<'a>,
 }
 
 impl Window<'_> {
     fn value(&self, name: &str) -> Option<Datum> {
+        if let Some(value) = self.calls.get(name) {
+            return value.clone();
+        }
         aggregate::value(&self.rule.aggregate(name)?, self.rule, self.spans, self.givens)
     }
 
@@ -98,10 +103,11 @@ impl Window<'_> {
         collect_divisors(condition, &mut divisors);
         // "Enough of them to say anything" explains nothing.
         let guards = |wrong: &Wrong| {
-            self.aggregates_in(&wrong.comparison).iter().all(|aggregate| {
-                is_count(&aggregate.function)
-                    && (aggregate.filter.is_none() || divisors.contains(&aggregate.name))
-            })
+            wrong.comparison.earlier().is_empty()
+                && self.aggregates_in(&wrong.comparison).iter().all(|aggregate| {
+                    is_count(&aggregate.function)
+                        && (aggregate.filter.is_none() || divisors.contains(&aggregate.name))
+                })
         };
         if wrong.iter().any(|wrong| !guards(wrong)) {
             wrong.retain(|wrong| !guards(wrong));
@@ -187,8 +193,9 @@ impl Window<'_> {
     }
 
     fn value_without(&self, name: &str, span: &Span) -> Option<Datum> {
-        let aggregate = self.rule.aggregate(name)?;
         let value = self.value(name)?;
+        // Earlier windows stay what they were.
+        let Some(aggregate) = self.rule.aggregate(name) else { return Some(value) };
         if !self.takes_part(name, span) {
             return Some(value);
         }
@@ -209,6 +216,7 @@ impl Window<'_> {
         let either = |one: i8, other: i8| if one == 0 { other } else { one };
         match &expr.kind {
             ExprKind::Aggregate(found) => i8::from(found == name),
+            ExprKind::Earlier(_) => parts(expr).into_iter().map(|of| self.slope(of, name)).sum(),
             ExprKind::Negate(inner) => -self.slope(inner, name),
             ExprKind::Arithmetic(operator, left, right) => {
                 let (of_left, of_right) = (self.slope(left, name), self.slope(right, name));
@@ -299,11 +307,17 @@ fn is_of_one_value(function: &AggregateFunction) -> bool {
 pub(super) fn names_in(expr: &Expr) -> Vec<String> {
     match &expr.kind {
         ExprKind::Aggregate(name) => vec![name.clone()],
+        // A new group shows itself by whatever spans it has.
+        ExprKind::Earlier(call) if call.function == EarlierFunction::IsNew => vec!["count".to_owned()],
         _ => parts(expr).into_iter().flat_map(names_in).collect(),
     }
 }
 
 fn collect_divisors(expr: &Expr, divisors: &mut Vec<String>) {
+    if let ExprKind::Earlier(call) = &expr.kind {
+        // Whatever window it is of.
+        call.of().into_iter().for_each(|of| collect_divisors(of, divisors));
+    }
     if let ExprKind::Arithmetic(Arithmetic::Divide, _, divisor) = &expr.kind {
         divisors.extend(names_in(divisor));
     }
@@ -312,8 +326,13 @@ fn collect_divisors(expr: &Expr, divisors: &mut Vec<String>) {
     }
 }
 
+/// The expressions that it is made of, as far as they are about the present window.
 fn parts(expr: &Expr) -> Vec<&Expr> {
     match &expr.kind {
+        ExprKind::Earlier(call) => match &call.function {
+            EarlierFunction::ZScore { of, .. } | EarlierFunction::PredictLinear { of, .. } => vec![of],
+            _ => Vec::new(),
+        },
         ExprKind::Literal(_) | ExprKind::Field(_) | ExprKind::Aggregate(_) => Vec::new(),
         ExprKind::Not(inner) | ExprKind::Negate(inner) | ExprKind::In(inner, _) => vec![inner],
         ExprKind::Regex { item, .. } => vec![item],

@@ -18,7 +18,7 @@ use super::pattern;
 pub(super) enum Environment<'a> {
     /// Fields of a span.
     Span(Subject<'a>),
-    /// Aggregates by name.
+    /// Aggregates, and calls of functions over earlier windows, by name.
     Window(&'a dyn Fn(&str) -> Option<Datum>),
 }
 
@@ -119,6 +119,10 @@ pub(super) fn value(expr: &Expr, environment: &Environment<'_>) -> Option<Datum>
             Environment::Span(_) => None,
             Environment::Window(aggregate) => aggregate(name),
         },
+        ExprKind::Earlier(call) => match environment {
+            Environment::Span(_) => None,
+            Environment::Window(named) => named(&call.name),
+        },
         ExprKind::Negate(inner) => arithmetic::negate(&of(inner)?),
         ExprKind::Arithmetic(operator, left, right) => arithmetic::apply(*operator, &of(left)?, &of(right)?),
         ExprKind::Call(function, arguments) => call(*function, arguments, environment),
@@ -169,6 +173,7 @@ fn is_numeric(expr: &Expr) -> bool {
         ExprKind::Literal(literal) => matches!(literal, Value::Number(_) | Value::Duration(_)),
         ExprKind::Field(field) => *field == Field::Intrinsic(Intrinsic::Duration),
         ExprKind::Aggregate(_) | ExprKind::Negate(_) | ExprKind::Arithmetic(..) => true,
+        ExprKind::Earlier(call) => call.of().is_some(),
         ExprKind::Call(function, arguments) => match function {
             Function::Abs
             | Function::Floor

@@ -7,7 +7,7 @@
 //! ```text
 //! spans ─ selection ─▶ matching spans ─ copies ─▶ one of each ─ moments ─▶ holding moments ─ episodes, evidence ─▶ Episode
 //!            │                                                      │
-//!         lookup, expression ◀────────────────────────────────── aggregate
+//!         lookup, expression ◀──────────────────────────── aggregate, earlier
 //! ```
 //!
 //! Of a rule about traces the matching spans are rows, one of each violation of a trace (`traces`).
@@ -16,6 +16,7 @@ mod aggregate;
 mod arithmetic;
 mod copies;
 mod datum;
+mod earlier;
 mod episodes;
 mod evidence;
 mod exactness;
@@ -62,14 +63,16 @@ pub fn evaluate(
     };
     let Some(trace) = rule.trace() else {
         let histories = moments::judge(rule, spans, judged, givens)?;
-        return Ok(episodes(&histories, &|window| (evidence::of_window(rule, window, givens), Vec::new())));
+        return Ok(episodes(&histories, &|window, calls| {
+            (evidence::of_window(rule, window, calls, givens), Vec::new())
+        }));
     };
     let rows = traces::rows(rule, trace, spans, judged, range.to, givens);
     let spans = traces::spans(&rows);
     let rule = &traces::over_rows(rule, trace);
     let mut histories = moments::judge(rule, &spans, judged, givens)?;
     traces::add_counts(rule, &mut histories, &rows);
-    Ok(episodes(&histories, &|window| traces::shown(rule, window, &rows)))
+    Ok(episodes(&histories, &|window, _| traces::shown(rule, window, &rows)))
 }
 
 /// Every moment at which the rule's condition holds, or what held before goes on, by group and time: what `fluo explain --format sql` must

@@ -8,6 +8,7 @@ use fluo_rules::rule::{Aggregate, Rule, Severity, Subject};
 use fluo_spans::span::Span;
 
 use super::datum::Datum;
+use super::earlier::{self, Calls, Past};
 use super::exactness::is_exact;
 use super::expression::{self, Environment};
 use super::terms::{Givens, Group, Overflow, Range, Values};
@@ -65,12 +66,17 @@ pub(super) struct Held {
     pub(super) at: i64,
     /// What is reported.
     pub(super) values: Values,
+    /// Functions over earlier windows.
+    pub(super) calls: Calls,
     /// How bad it is, where that depends on what holds: as the worst level that does. What only goes on is as bad as the
     /// least bad one.
     pub(super) severity: Option<Severity>,
     /// By how much the first comparison of that level exceeds; `None` where a side has no value.
     pub(super) excess: Option<f64>,
 }
+
+/// Times of files say no more.
+const MILLISECOND: i64 = 1_000_000;
 
 /// Every group with its holding moments, by group.
 pub(super) fn judge<'a>(
@@ -87,9 +93,14 @@ pub(super) fn judge<'a>(
         })
         .collect();
     let ends = judged.ends(rule);
+    let stretches = earlier::stretches(rule, givens);
+    let first = spans.iter().map(|span| span.end_ns).min();
+    let first = first.map(|first| first.div_euclid(MILLISECOND) * MILLISECOND);
     let is_read = |span: &&&Span| {
         let end = i128::from(span.end_ns);
-        ends.from - i128::from(rule.window.0) < end && end <= ends.to
+        stretches
+            .iter()
+            .any(|(begin, until)| ends.from - i128::from(*begin) < end && end <= ends.to - i128::from(*until))
     };
     let counted = copies::one_of_each(&matching, givens);
     let read: Vec<&Span> = counted.iter().filter(is_read).copied().collect();
@@ -118,16 +129,17 @@ pub(super) fn judge<'a>(
     Ok(groups
         .into_iter()
         .map(|(group, spans)| {
+            let past = Past { rule, spans: &spans, standing: standing.contains(&group), first, givens };
             let mut held: Vec<Held> = Vec::new();
             let mut last_judged = None;
             for at in moments(rule, &spans, judged) {
-                let window = window(rule, &spans, at);
-                if !standing.contains(&group) && window.is_empty() {
+                let kept = || earlier::keeps_groups(rule) && past.was_seen(at);
+                if !past.standing && window(rule, &spans, at).is_empty() && !kept() {
                     continue;
                 }
                 let before = held.last().map(|held| held.at).filter(|before| last_judged == Some(*before));
-                let goes_on = before.is_some_and(|before| goes_on(rule, &spans, before, at, givens));
-                held.extend(judge_moment(rule, at, &window, goes_on, givens));
+                let goes_on = before.is_some_and(|before| goes_on(&past, before, at));
+                held.extend(judge_moment(&past, at, goes_on));
                 last_judged = Some(at);
             }
             History { group, spans, held }
@@ -178,7 +190,8 @@ fn group_of(span: &Span, rule: &Rule, givens: Givens<'_>) -> Group {
 
 /// Returns whether what held at one judged moment goes on at the next. It ends where they are more than a gap apart; and
 /// where what ends it holds at the next or, of an exact rule, at any instant up to it.
-fn goes_on(rule: &Rule, spans: &[&Span], last: i64, at: i64, givens: Givens<'_>) -> bool {
+fn goes_on(past: &Past<'_>, last: i64, at: i64) -> bool {
+    let rule = past.rule;
     let Some(end) = &rule.condition.resolve else { return false };
     if i128::from(at) - i128::from(last) > gap(rule) {
         return false;
@@ -186,28 +199,46 @@ fn goes_on(rule: &Rule, spans: &[&Span], last: i64, at: i64, givens: Givens<'_>)
     let mut instants = vec![at];
     if is_exact(rule) {
         // Between two ends of spans, a window changes where a span leaves it.
-        let leaves = spans.iter().map(|span| i128::from(span.end_ns) + i128::from(rule.window.0));
+        let leaves = past.spans.iter().map(|span| i128::from(span.end_ns) + i128::from(rule.window.0));
         let between = leaves.filter(|left| i128::from(last) < *left && *left < i128::from(at));
         instants.extend(between.filter_map(|left| i64::try_from(left).ok()));
     }
     instants.into_iter().all(|instant| {
-        let window = window(rule, spans, instant);
-        let value = |name: &str| aggregate::value(&rule.aggregate(name)?, rule, &window, givens);
+        let calls = past.calls(instant);
+        let window = window(rule, past.spans, instant);
+        let value = |name: &str| value(past, &calls, &window, name);
         !expression::holds(&end.expr, &Environment::Window(&value))
     })
 }
 
-fn judge_moment(rule: &Rule, at: i64, window: &[&Span], goes_on: bool, givens: Givens<'_>) -> Option<Held> {
-    let value = |name: &str| aggregate::value(&rule.aggregate(name)?, rule, window, givens);
+/// The value of that name over a window: of an aggregate, or of a call of a function over earlier windows.
+fn value(past: &Past<'_>, calls: &Calls, window: &[&Span], name: &str) -> Option<Datum> {
+    match calls.get(name) {
+        Some(value) => value.clone(),
+        None => aggregate::value(&past.rule.aggregate(name)?, past.rule, window, past.givens),
+    }
+}
+
+fn judge_moment(past: &Past<'_>, at: i64, goes_on: bool) -> Option<Held> {
+    let rule = past.rule;
+    let (calls, window) = (past.calls(at), window(rule, past.spans, at));
+    let value = |name: &str| value(past, &calls, &window, name);
     let environment = Environment::Window(&value);
     let holds = |level: &&Level| expression::holds(&level.condition.expr, &environment);
     let held = rule.condition.levels().rev().find(holds);
     let level = held.or(goes_on.then_some(&rule.condition.lowest))?;
+    let names = reported(rule)
+        .map(str::to_owned)
+        .chain(rule.condition.earlier().into_iter().map(|call| call.name.clone()));
     Some(Held {
         at,
-        values: reported(rule)
-            .map(|name| (name.to_owned(), aggregate::reported(value(name).as_ref())))
+        values: names
+            .map(|name| {
+                let reported = aggregate::reported(value(&name).as_ref());
+                (name, reported)
+            })
             .collect(),
+        calls: calls.clone(),
         severity: level.severity.filter(|_| rule.condition.levels().count() > 1),
         excess: match first_comparison(&level.condition.expr) {
             Some(comparison) => excess(comparison, &environment),
@@ -228,6 +259,8 @@ fn first_comparison(expr: &Expr) -> Option<&Expr> {
         ExprKind::Compare(..) | ExprKind::Regex { .. } | ExprKind::In(..) | ExprKind::Between(..) => {
             Some(expr)
         }
+        // What is true or false by itself.
+        ExprKind::Earlier(call) => call.of().is_none().then_some(expr),
         ExprKind::Not(inner) | ExprKind::Negate(inner) => first_comparison(inner),
         ExprKind::And(left, right) | ExprKind::Or(left, right) | ExprKind::Arithmetic(_, left, right) => {
             first_comparison(left).or_else(|| first_comparison(right))

@@ -51,7 +51,7 @@ impl Number {
     }
 
     /// How many times 2⁻¹⁰⁷⁴.
-    fn units(self) -> BigInt {
+    pub(super) fn units(self) -> BigInt {
         match self {
             Self::Int(int) => BigInt::from(int) << UNIT_BITS,
             Self::Float(float) => {
@@ -71,6 +71,11 @@ impl Number {
 
 /// The smallest positive `f64` is two to the power of minus this.
 const UNIT_BITS: u32 = 1074;
+
+/// So many times 2⁻¹⁰⁷⁴, divided, and rounded once; no value beyond the finite numbers.
+pub(super) fn nearest_of_units(units: &BigInt, divisor: &BigUint) -> Option<f64> {
+    nearest_quotient(units, &(divisor << UNIT_BITS))
+}
 
 /// The sum, rounded once; no value beyond the finite numbers.
 pub(super) fn sum(numbers: &[Number]) -> Option<f64> {

@@ -63,6 +63,9 @@ pub struct Segment {
     /// What an earlier text of the rule had found: part of an alert that goes on, and of no violation of this text.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub inherited: bool,
+    /// Of a group that is there without spans, for as long as it is remembered: the end of its last span before `last`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_at: Option<i64>,
     /// Whether it belongs to an alert that has held for `for` already, whatever is left of it here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fired: bool,

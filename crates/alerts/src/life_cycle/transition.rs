@@ -16,6 +16,9 @@ use crate::notification::{Event, Id, Told};
 use crate::template::{Renderer, Subject, default_summary};
 use crate::violation::{Violation, declared};
 
+/// The reason of an alert's end whose group was not seen for `lookback`.
+const FORGOTTEN: &str = "forgotten";
+
 /// The times of an evaluation, in nanoseconds since the epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Times {
@@ -242,6 +245,7 @@ fn base_of(alert: &Alert, segments: &[Segment]) -> Segment {
         evidence: told.evidence.clone(),
         failed: told.failed.clone(),
         partial: told.partial,
+        seen_at: None,
         settled: true,
         inherited: true,
         fired: true,
@@ -468,7 +472,12 @@ impl Step<'_> {
         match (alert.phase, over) {
             // It fires on, or is over as it was.
             (Phase::Firing, None) | (Phase::Resolved | Phase::Merged, Some(_)) => {}
-            (Phase::Firing, Some(at)) => alert.resolve(at, self.times),
+            (Phase::Firing, Some(at)) => {
+                alert.resolve(at, self.times);
+                if self.is_forgotten(chain, segments) {
+                    alert.reason = Some(FORGOTTEN.to_owned());
+                }
+            }
             (Phase::Resolved | Phase::Withdrawn | Phase::Merged, None) => {
                 let event = if alert.known { Event::Reopened } else { Event::Firing };
                 alert.phase = Phase::Firing;
@@ -482,6 +491,15 @@ impl Step<'_> {
                 alert.owed = Some(Event::FiredLate);
             }
         }
+    }
+
+    /// Returns whether it is over because its group was not seen for so long that it does not count as there any more.
+    fn is_forgotten(&self, chain: &Chain, segments: &[Segment]) -> bool {
+        let last = segments[chain.run.from..chain.to].last();
+        let seen_at = last.and_then(|last| Some((last.last, last.seen_at?)));
+        seen_at.zip(self.facts.step).is_some_and(|((last, seen_at), step)| {
+            last.saturating_add(step).saturating_sub(seen_at) >= self.facts.rule.lookback.0
+        })
     }
 
     /// When the alert of a chain was over, where that can be said: behind the watermark, with spans that arrived later,

@@ -2,33 +2,29 @@
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
-use fluo_plan::RulePlan;
+use fluo_plan::{Behind, RulePlan};
 use fluo_spans::layout::Layout;
 use fluo_time::TimeRange;
-use fluo_time::range::{contain, joined};
+use fluo_time::range::joined;
 
+use super::earlier::{Past, Store};
 use super::grid::{self, Grid};
-use super::{Asked, sliding};
+use super::part::Part;
+use super::{Asked, seen, sliding};
 use crate::episodes::{Episode, Holding, Joining, episodes};
 use crate::error::EngineError;
-use crate::panes::{Hours, Known, OfRule, Windows, by_cell, is_stored};
-use crate::pass::{ByGroup, Cells, Want, What};
+use crate::panes::{Hours, Known, OfRule, is_stored};
+use crate::pass::{ByGroup, Cells, Got, Want, What};
 use crate::rows::{Group, Rows, within};
-
-/// The most cells of a rule that are looked for one by one. Of a look at a longer past nothing is kept.
-const MOST_CELLS: i64 = 20_000;
 
 /// All that was found out of a rule.
 pub(super) struct Found<'a> {
     pub(super) asked: &'a Asked<'a>,
-    /// The times in which the spans ended that are summed up.
-    reads: Vec<TimeRange>,
-    pub(super) windows: Windows,
-    panes: Option<OfRule<'a>>,
-    /// The cells among those times that are kept.
-    cells: Vec<i64>,
-    /// The hours that their cells are joined to.
-    hours: Vec<i64>,
+    pub(super) sums: Part<'a>,
+    /// When groups were seen; none where that does not matter.
+    pub(super) seen: Option<Part<'a>>,
+    /// What is known of the store beside its spans.
+    pub(super) store: Store,
     /// By stretch: the moments at which it holds.
     pub(super) stretches: Vec<Stretch>,
     pub(super) rows: Option<Rows>,
@@ -57,145 +53,136 @@ impl<'a> Found<'a> {
             episodes: Vec::new(),
             candidates: Vec::new(),
         };
+        let of_rule = |seen| {
+            let stored = seen || is_stored(plan.reach_of_sums());
+            known.zip(asked.hash).map(|(known, hash)| OfRule { known, hash, seen, stored })
+        };
         let mut found = Self {
             asked,
-            reads: Vec::new(),
-            windows: Windows::new(cells(plan)),
-            panes: known.zip(asked.hash).map(|(known, hash)| OfRule {
-                known,
-                hash,
-                window: plan.rule().window.0,
-            }),
-            cells: Vec::new(),
-            hours: Vec::new(),
+            sums: Part::new(cells(plan), of_rule(false)),
+            seen: plan.seen_behind().map(|_| Part::new(seen::cells(plan), of_rule(true))),
+            store: Store::default(),
             stretches: asked.stretches.iter().map(stretch).collect(),
             rows: None,
         };
-        let needed = joined(asked.stretches.iter().filter_map(|moments| found.needed(*moments)));
-        found.reads = found.unknown(needed);
+        let stretches: Vec<TimeRange> =
+            asked.stretches.iter().filter_map(|it| found.grid_moments(*it)).collect();
+        let needed = joined(stretches.iter().flat_map(|moments| found.needed(*moments)));
+        let hours = all(&asked.stretches)
+            .map(|all| Hours::uncut(all, plan.behind(), plan.edges(), found.sums.windows.cells))
+            .unwrap_or_default();
+        found.sums.look(needed, &hours, asked.most);
+        if let Some(seen) = &mut found.seen {
+            seen::look(seen, plan, &stretches, asked.most);
+        }
         Ok(found)
     }
 
     /// A rule of which nothing is looked for.
     pub(super) fn of_nothing(asked: &'a Asked<'a>) -> Result<Self, EngineError> {
-        let nothing = Self {
+        asked.plan.projection(&Layout::builtin())?;
+        Ok(Self {
             asked,
-            reads: Vec::new(),
-            windows: Windows::new(cells(asked.plan)),
-            panes: None,
-            cells: Vec::new(),
-            hours: Vec::new(),
+            sums: Part::new(cells(asked.plan), None),
+            seen: None,
+            store: Store::default(),
             stretches: Vec::new(),
             rows: None,
-        };
-        asked.plan.projection(&Layout::builtin())?;
-        Ok(nothing)
+        })
     }
 
-    /// Returns the times whose sums windows are made of that end within `moments`; none where there is no such window.
-    fn needed(&self, moments: TimeRange) -> Option<TimeRange> {
-        let (plan, cells) = (self.asked.plan, self.windows.cells);
-        if !plan.judging().is_exact() {
-            return Some(reads(plan, grid::within(plan, moments)?));
-        }
-        let TimeRange { from, to } = reads(plan, moments);
-        // From the beginning of a cell, where the cell may be known.
-        let from = if self.panes.is_some() { cells.range(cells.of(from)).from } else { from };
-        Some(TimeRange { from, to })
+    /// Returns the moments of a stretch that are judged; none where there is none.
+    fn grid_moments(&self, moments: TimeRange) -> Option<TimeRange> {
+        let plan = self.asked.plan;
+        if plan.judging().is_exact() { Some(moments) } else { grid::within(plan, moments) }
     }
 
-    /// Takes what is known of these times, and returns the times that are left.
-    fn unknown(&mut self, needed: Vec<TimeRange>) -> Vec<TimeRange> {
-        let (plan, cells) = (self.asked.plan, self.windows.cells);
-        if needed.is_empty() {
-            // No window ends within the stretches: of the hours before them nothing is to be found out.
-            self.panes = None;
-            return needed;
-        }
-        let number = |range: &TimeRange| cells.of(range.to).saturating_sub(cells.of(range.from));
-        let number = needed.iter().map(number).fold(0, i64::saturating_add);
-        let first = self.asked.stretches.iter().map(|stretch| stretch.from).min();
-        let last = self.asked.stretches.iter().map(|stretch| stretch.to).max();
-        let (Some(panes), Some((from, to))) = (self.panes.filter(|_| number <= MOST_CELLS), first.zip(last))
-        else {
-            self.panes = None;
-            return needed;
+    /// Returns the times whose sums windows are made of that belong to `moments`.
+    fn needed(&self, moments: TimeRange) -> Vec<TimeRange> {
+        let (plan, cells) = (self.asked.plan, self.sums.windows.cells);
+        let of_stretch = |behind: &Behind| {
+            let from = moments.from.saturating_sub(behind.begin).saturating_add(1);
+            // Of exact rules from the beginning of a cell, where the cell may be known.
+            let whole = plan.judging().is_exact() && self.sums.has_panes();
+            let from = if whole { cells.range(cells.of(from)).from } else { from };
+            TimeRange { from, to: moments.to.saturating_sub(behind.end) }
         };
-        let hours = Hours::in_all(TimeRange { from, to }, plan.rule().window.0, cells);
-        self.hours = panes.fill(Hours::CELLS, hours.iter(), &mut self.windows.hours);
-        let is_joined = |cell: i64| {
-            let moment = cells.range(cell).to;
-            hours.contain(moment) && self.hours.binary_search(&Hours::CELLS.of(moment)).is_err()
-        };
-        // A cell that is needed in part is read each time.
-        let whole = |cell: &i64| {
-            let range = cells.range(*cell);
-            contain(&needed, range.from) && contain(&needed, range.to)
-        };
-        let of_range = |range: &TimeRange| cells.of(range.from)..=cells.of(range.to);
-        let mut all: Vec<i64> = needed.iter().flat_map(of_range).filter(|cell| !is_joined(*cell)).collect();
-        all.dedup();
-        let (whole, parts): (Vec<i64>, Vec<i64>) = all.into_iter().partition(whole);
-        self.cells = panes.fill(cells, whole.into_iter(), &mut self.windows.sums);
-        let parts = parts.into_iter().flat_map(|cell| {
-            let TimeRange { from, to } = cells.range(cell);
-            let part = |range: &TimeRange| TimeRange { from: range.from.max(from), to: range.to.min(to) };
-            needed.iter().map(part).filter(|part| part.from <= part.to).collect::<Vec<_>>()
-        });
-        joined(self.cells.iter().map(|cell| cells.range(*cell)).chain(parts))
+        plan.behind().iter().map(of_stretch).collect()
     }
 
     /// Returns the hours of cells that are not known, where panes of the rule are stored.
     pub(super) fn unknown_hours(&self) -> impl Iterator<Item = i64> {
-        let cells = if is_stored(self.asked.plan.rule().window.0) { self.cells.as_slice() } else { &[] };
-        cells.iter().map(|cell| Hours::CELLS.of(self.windows.cells.range(*cell).to))
+        self.sums.unknown_hours().chain(self.seen.iter().flat_map(Part::unknown_hours))
     }
 
-    /// Returns the want of the first pass.
-    pub(super) fn sums(&self) -> Option<Want<'a>> {
+    /// Returns the wants of the first pass: sums, and when groups were seen.
+    pub(super) fn sums(&self) -> Vec<Want<'a>> {
         let plan = self.asked.plan;
         let exact = plan.judging().is_exact();
         let aggregates =
             if exact { sliding::deciding(plan) } else { (0..plan.aggregates().count()).collect() };
-        let what = What::Sums { cells: self.windows.cells, aggregates };
-        (!self.reads.is_empty()).then(|| Want { plan, ranges: self.reads.clone(), what, once: !exact })
+        let what = What::Sums { cells: self.sums.windows.cells, aggregates };
+        let sums = Want { plan, ranges: self.sums.reads.clone(), what, once: !exact };
+        let seen = self.seen.as_ref().map(|seen| {
+            let what = What::Seen { cells: seen.windows.cells };
+            Want { plan, ranges: seen.reads.clone(), what, once: true }
+        });
+        [sums].into_iter().chain(seen).filter(|want| !want.ranges.is_empty()).collect()
     }
 
-    /// Takes in the sums: of a grid rule, all is known of its moments then.
-    pub(super) fn summed(&mut self, sums: ByGroup) -> Result<(), EngineError> {
+    /// Takes in what these wants got: of a grid rule, all is known of its moments then.
+    pub(super) fn summed(&mut self, got: Vec<Got>) -> Result<(), EngineError> {
         let plan = self.asked.plan;
-        if let Some(panes) = self.panes {
-            let mut found = by_cell(&sums);
-            for cell in &self.cells {
-                panes.keep(self.windows.cells, *cell, found.remove(cell).unwrap_or_default());
-            }
+        let mut got = got.into_iter();
+        let mut behind = false;
+        for part in [&mut self.sums].into_iter().chain(&mut self.seen) {
+            // A part that reads nothing wanted nothing.
+            let sums = if part.reads.is_empty() { None } else { got.next() };
+            part.take(if let Some(Got::Sums(sums)) = sums { sums } else { ByGroup::new() });
+            behind |= part.behind;
         }
-        self.windows.sums.extend(sums);
-        for hour in &self.hours {
-            let joined = self.windows.join(*hour);
-            if let Some(panes) = self.panes {
-                panes.keep(Hours::CELLS, *hour, joined);
-            }
+        if behind {
+            return Err(EngineError::Behind);
         }
         if !self.stretches.is_empty() {
-            check_groups(plan, &self.windows)?;
+            self.check_groups()?;
         }
-        for stretch in &mut self.stretches {
+        let mut stretches = std::mem::take(&mut self.stretches);
+        for stretch in &mut stretches {
             if plan.judging().is_exact() {
-                let found = sliding::candidates(plan, &self.windows, stretch.moments, &self.asked.before);
+                let before = &self.asked.before;
+                let found = sliding::candidates(plan, &self.sums.windows, stretch.moments, before);
                 stretch.candidates = joined(found);
             } else {
-                let before = &self.asked.before;
-                let (groups, held) = Grid::new(plan, &self.windows).holding(stretch.moments, before);
+                let (groups, held) = self.grid().holding(stretch.moments, &self.asked.before);
                 stretch.groups = groups;
                 stretch.episodes = self.asked.joined(held);
             }
+        }
+        self.stretches = stretches;
+        Ok(())
+    }
+
+    /// The rule's moments; of a grid rule.
+    pub(super) fn grid(&self) -> Grid<'_> {
+        let seen = self.seen.as_ref().map(|seen| &seen.windows);
+        Grid::new(Past { plan: self.asked.plan, sums: &self.sums.windows, seen, store: &self.store })
+    }
+
+    /// Groups that were found, and those that are expected, count against the limit.
+    fn check_groups(&self) -> Result<(), EngineError> {
+        let rule = self.asked.plan.rule();
+        let mut groups = self.sums.windows.groups();
+        groups.extend(self.seen.iter().flat_map(|seen| seen.windows.groups()));
+        let expected = rule.expect.iter().filter(|group| !groups.contains(group)).count();
+        if !rule.group_by.is_empty() && groups.len() + expected > rule.group_limit as usize {
+            return Err(EngineError::GroupOverflow { limit: rule.group_limit });
         }
         Ok(())
     }
 
     /// Returns the want of the second pass: rows of windows of which something may be told.
-    pub(super) fn rows(&self) -> Option<Want<'a>> {
+    pub(super) fn rows(&self) -> Vec<Want<'a>> {
         let plan = self.asked.plan;
         let rule = plan.rule();
         let windows = self.stretches.iter().flat_map(|stretch| {
@@ -214,7 +201,7 @@ impl<'a> Found<'a> {
                 .collect::<Vec<_>>()
         });
         let ranges = joined(windows);
-        (!ranges.is_empty()).then_some(Want { plan, ranges, what: What::Rows, once: true })
+        if ranges.is_empty() { Vec::new() } else { vec![Want { plan, ranges, what: What::Rows, once: true }] }
     }
 
     /// Takes in the rows: of an exact rule, all is known of its moments then.
@@ -267,14 +254,11 @@ fn cells(plan: &RulePlan) -> Cells {
     if plan.judging().is_exact() { sliding::cells(plan) } else { Cells { size: plan.pane() } }
 }
 
-/// Groups that were found, and those that are expected, count against the limit.
-fn check_groups(plan: &RulePlan, windows: &Windows) -> Result<(), EngineError> {
-    let (rule, found) = (plan.rule(), windows.groups());
-    let expected = rule.expect.iter().filter(|group| !found.contains(group)).count();
-    if !rule.group_by.is_empty() && found.len() + expected > rule.group_limit as usize {
-        return Err(EngineError::GroupOverflow { limit: rule.group_limit });
-    }
-    Ok(())
+/// From the first moment of some stretches to the last.
+fn all(stretches: &[TimeRange]) -> Option<TimeRange> {
+    let from = stretches.iter().map(|stretch| stretch.from).min()?;
+    let to = stretches.iter().map(|stretch| stretch.to).max()?;
+    Some(TimeRange { from, to })
 }
 
 /// A grid of more moments than this in one evaluation would fill the memory before it told anything.

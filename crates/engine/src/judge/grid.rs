@@ -1,22 +1,22 @@
-//! Grid rules: the values of windows that are made of panes.
+//! Grid rules: the values of windows that are made of panes, and of the windows before them.
 
 use std::collections::BTreeSet;
 
 use fluo_plan::RulePlan;
 use fluo_time::TimeRange;
 
+use super::earlier::Past;
 use super::held::{Before, Held, last_before};
-use super::values_of;
 use crate::episodes::Holding;
-use crate::panes::Windows;
+use crate::panes::Hours;
 use crate::rows::Group;
-use crate::summary::Summary;
 use crate::summary::Values;
 
 /// A grid rule, and the sums that its windows are made of.
 pub(super) struct Grid<'a> {
-    plan: &'a RulePlan,
-    windows: &'a Windows,
+    past: Past<'a>,
+    /// The groups that are there whether or not they have spans.
+    standing: BTreeSet<Group>,
 }
 
 /// The first and the last grid moment of a stretch; none where there is none.
@@ -33,8 +33,8 @@ fn ticks(step: i64, stretch: TimeRange) -> (i64, i64) {
 }
 
 impl<'a> Grid<'a> {
-    pub(super) fn new(plan: &'a RulePlan, windows: &'a Windows) -> Self {
-        Self { plan, windows }
+    pub(super) fn new(past: Past<'a>) -> Self {
+        Self { past, standing: past.plan.standing_groups().into_iter().collect() }
     }
 
     /// The moments of a stretch at which the condition holds, or what held before goes on, and the groups that they are of.
@@ -42,8 +42,8 @@ impl<'a> Grid<'a> {
         let (mut groups, mut held): (Vec<Group>, Vec<Held<'_>>) = (Vec::new(), Vec::new());
         self.each(stretch, |group, moment, values| {
             if groups.last() != Some(group) {
-                let last = last_before(self.plan, before, group, stretch.from);
-                held.push(Held::new(self.plan, groups.len(), last));
+                let last = last_before(self.past.plan, before, group, stretch.from);
+                held.push(Held::new(self.past.plan, groups.len(), last));
                 groups.push(group.clone());
             }
             if let Some(of_group) = held.last_mut() {
@@ -55,35 +55,57 @@ impl<'a> Grid<'a> {
 
     /// Calls `judge` with the values of every group at each moment of a stretch at which there is the group, group by group.
     pub(super) fn each(&self, stretch: TimeRange, mut judge: impl FnMut(&Group, i64, Values)) {
-        let step = self.plan.rule().grid_step().0;
+        let step = self.past.plan.rule().grid_step().0;
         let (first, last) = ticks(step, stretch);
-        let standing: BTreeSet<Group> = self.plan.standing_groups().into_iter().collect();
-        let mut all = self.windows.groups();
-        all.extend(&standing);
+        let stays = self.past.plan.stays().is_some();
+        let mut all = self.past.sums.groups();
+        all.extend(&self.standing);
+        all.extend(self.past.seen.into_iter().filter(|_| stays).flat_map(|seen| seen.groups()));
         for group in all {
-            let ticks: Vec<i64> = if standing.contains(group) || self.windows.is_in_all(group) {
-                (first..=last).collect()
-            } else {
-                self.ticks(group, first, last)
-            };
+            let standing = self.standing.contains(group);
+            let mut ticks = self.ticks(group, first, last);
+            if standing {
+                ticks = (first..=last).collect();
+            } else if stays {
+                let with_spans: BTreeSet<i64> = ticks.into_iter().collect();
+                let is_there = |tick: &i64| {
+                    with_spans.contains(tick) || self.past.was_seen(group, tick.saturating_mul(step))
+                };
+                ticks = (first..=last).filter(is_there).collect();
+            }
+            let mut earlier = self.past.of(group, standing);
             for tick in ticks {
                 let moment = tick.saturating_mul(step);
-                judge(group, moment, self.values(group, moment));
+                let mut values = self.past.sums_at(group, moment);
+                values.extend(earlier.calls(moment, &values));
+                judge(group, moment, values);
             }
         }
     }
 
     /// The grid moments, as multiples of the step, in whose windows the group has spans.
     fn ticks(&self, group: &Group, first: i64, last: i64) -> Vec<i64> {
-        let (step, window) = (self.plan.rule().grid_step().0, self.plan.rule().window.0);
+        let rule = self.past.plan.rule();
+        let (step, window) = (rule.grid_step().0, rule.window.0);
+        let sums = self.past.sums;
+        let cells =
+            sums.cells_with(group).map(|cell| (cell.saturating_mul(sums.cells.size), sums.cells.size));
+        let size = Hours::CELLS.size;
+        let hours = sums.hours_with(group).map(|hour| (hour.saturating_mul(size), size));
+        // A stretch of time lies in windows as a whole: in those of moments k·step from its end to its begin + window.
+        let mut stretches: Vec<(i64, i64)> = cells
+            .chain(hours)
+            .map(|(end, size)| {
+                let from = end.saturating_add(step - 1).div_euclid(step).max(first);
+                let to = end.saturating_sub(size).saturating_add(window).div_euclid(step).min(last);
+                (from, to)
+            })
+            .collect();
+        stretches.sort_unstable();
         let mut ticks = Vec::new();
         let mut next = first;
-        for pane in self.windows.cells_with(group) {
-            let pane = pane.saturating_mul(self.windows.cells.size);
-            // Moments k·step with pane ≤ k·step < pane + window.
-            let from = pane.saturating_add(step - 1).div_euclid(step).max(next);
-            let to = pane.saturating_add(window - 1).div_euclid(step).min(last);
-            ticks.extend(from..=to);
+        for (from, to) in stretches {
+            ticks.extend(from.max(next)..=to);
             next = next.max(to.saturating_add(1));
         }
         ticks
@@ -91,11 +113,9 @@ impl<'a> Grid<'a> {
 
     /// The values of the window that ends at a grid moment.
     pub(super) fn values(&self, group: &Group, moment: i64) -> Values {
-        let mut sums: Vec<Summary> =
-            self.plan.aggregates().map(|aggregate| Summary::empty(&aggregate.function)).collect();
-        let cells = self.windows.cells;
-        let first = cells.of(moment.saturating_sub(self.plan.rule().window.0).saturating_add(1));
-        self.windows.add_to(&mut sums, group, first..=cells.of(moment));
-        values_of(self.plan, &mut sums)
+        let mut values = self.past.sums_at(group, moment);
+        let standing = self.standing.contains(group);
+        values.extend(self.past.of(group, standing).calls(moment, &values));
+        values
     }
 }

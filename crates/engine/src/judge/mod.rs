@@ -10,9 +10,12 @@
 //! Each of the two passes says beforehand which times it reads ([`Summing::reads`], [`Telling::reads`]), so that only the
 //! files of those need be opened. Sums that are known are not read again ([`crate::panes`]).
 
+mod earlier;
 mod found;
 mod grid;
 mod held;
+mod part;
+mod seen;
 mod sliding;
 mod tell;
 
@@ -30,13 +33,13 @@ use fluo_time::range::joined;
 
 use crate::error::EngineError;
 use crate::panes::Known;
-use crate::pass::{ByGroup, Got, Passed, Want, pass};
+use crate::pass::{Got, Passed, Want, pass};
 use crate::source::SpanSource;
 use crate::summary::{Summary, Values};
 use crate::traces::{Traced, Tracing};
 use crate::work::each;
+use earlier::Store;
 use found::Found;
-use grid::Grid;
 pub use held::Before;
 use held::{badness, exact};
 use tell::Told;
@@ -68,6 +71,12 @@ pub struct Asked<'a> {
     /// Where violations of the rule are known to have been before the stretches. It matters to rules with
     /// `resolve_condition` only.
     pub before: Before,
+    /// The end of the store's first span; that of the source's where this is `None`. Windows that begin before it have no
+    /// value to functions over earlier windows.
+    pub first: Option<i64>,
+    /// The most of its past that is read at once, in nanoseconds, where panes are known: what is further back is read by
+    /// the next looks, and until then the rule is not judged. `None`: all of it.
+    pub most: Option<i64>,
 }
 
 /// The spans of traces that are known, by their ends.
@@ -92,7 +101,16 @@ impl AsOf {
 impl<'a> Asked<'a> {
     /// A question about a rule of which nothing is known, over spans that are all there.
     pub fn new(plan: &'a RulePlan, stretches: Vec<TimeRange>) -> Self {
-        Self { plan, stretches, cell: None, hash: None, as_of: AsOf::ALL, before: Before::new() }
+        Self {
+            plan,
+            stretches,
+            cell: None,
+            hash: None,
+            as_of: AsOf::ALL,
+            before: Before::new(),
+            first: None,
+            most: None,
+        }
     }
 
     /// Of a rule about traces: the times in which the spans ended that decide.
@@ -140,6 +158,8 @@ pub struct Observed {
     pub failed: Vec<String>,
     /// Of a rule about traces: the first rows of the windows at `starts_at`, `peak_at` and `ends_at`.
     pub rows: [Vec<SpanKey>; 3],
+    /// Of a group that is there without spans, for as long as it is remembered: the end of its last span before `ends_at`.
+    pub seen_at: Option<i64>,
 }
 
 /// The outcome of all rules.
@@ -253,11 +273,10 @@ impl<'a> Summing<'a> {
         source: &SpanSource,
     ) -> Result<Telling<'a>, EngineError> {
         let mut rules = self.rules;
-        let passed = run(session, source, &mut rules, Found::sums, |found, got| match got {
-            Some(Got::Sums(sums)) => found.summed(sums),
-            _ => found.summed(ByGroup::new()),
-        })
-        .await?;
+        for found in rules.iter_mut().flatten() {
+            found.store = Store::of(found.asked.first, source);
+        }
+        let passed = run(session, source, &mut rules, Found::sums, Found::summed).await?;
         Ok(Telling { rules, duplicates: passed.duplicates, id_conflicts: passed.conflicts })
     }
 }
@@ -275,7 +294,7 @@ impl Telling<'_> {
     /// As of [`judge`].
     pub async fn over(self, session: &SessionContext, source: &SpanSource) -> Result<Judged, EngineError> {
         let mut rules = self.rules;
-        let rows = run(session, source, &mut rules, Found::rows, |found, got| match got {
+        let rows = run(session, source, &mut rules, Found::rows, |found, mut got| match got.pop() {
             Some(Got::Rows(batches)) => found.judged(&batches),
             _ => Ok(()),
         })
@@ -292,26 +311,27 @@ impl Telling<'_> {
 /// The times that are wanted of any rule.
 fn reads<'a>(
     rules: &[Result<Found<'a>, EngineError>],
-    want: impl Fn(&Found<'a>) -> Option<Want<'a>>,
+    wants: impl Fn(&Found<'a>) -> Vec<Want<'a>>,
 ) -> Vec<TimeRange> {
-    joined(rules.iter().flatten().filter_map(want).flat_map(|want| want.ranges))
+    joined(rules.iter().flatten().flat_map(wants).flat_map(|want| want.ranges))
 }
 
-/// One pass for those rules that want one. Each rule takes what comes of it; none where it wanted nothing.
+/// One pass for those rules that want one. Each rule takes what comes of its wants, in their order.
 async fn run<'a>(
     session: &SessionContext,
     source: &SpanSource,
     rules: &mut [Result<Found<'a>, EngineError>],
-    want: impl Fn(&Found<'a>) -> Option<Want<'a>>,
-    take: impl Fn(&mut Found<'a>, Option<Got>) -> Result<(), EngineError> + Sync,
+    wants: impl Fn(&Found<'a>) -> Vec<Want<'a>>,
+    take: impl Fn(&mut Found<'a>, Vec<Got>) -> Result<(), EngineError> + Sync,
 ) -> Result<Passed, EngineError> {
-    let wants: Vec<Option<Want<'a>>> =
-        rules.iter().map(|found| found.as_ref().ok().and_then(&want)).collect();
+    let wants: Vec<Vec<Want<'a>>> =
+        rules.iter().map(|found| found.as_ref().map(&wants).unwrap_or_default()).collect();
     let wanted: Vec<Want<'a>> = wants.iter().flatten().cloned().collect();
     let mut passed =
         if wanted.is_empty() { Passed::default() } else { pass(session, source, &wanted).await? };
     let mut got = std::mem::take(&mut passed.got).into_iter();
-    let got: Vec<_> = wants.iter().map(|want| want.as_ref().and_then(|_| got.next()).transpose()).collect();
+    let of_rule = |wants: &Vec<Want<'a>>| got.by_ref().take(wants.len()).collect::<Result<Vec<Got>, _>>();
+    let got: Vec<_> = wants.iter().map(of_rule).collect();
     let taken = each(rules.iter_mut().zip(got).collect(), |(rule, got)| {
         let taken = got.and_then(|got| rule.as_mut().map_or(Ok(()), |found| take(found, got)));
         match taken {
@@ -363,7 +383,7 @@ pub async fn series(
     let Telling { rules, .. } = Summing::new(&asked, None).over(session, source).await?;
     let mut points = Vec::new();
     for found in rules {
-        Grid::new(plan, &found?.windows).each(stretch, |group, moment, values| {
+        found?.grid().each(stretch, |group, moment, values| {
             let level = plan.rule().condition.held_exactly(&|name| exact(&values, name));
             let (holds, excess) = (level.is_some(), badness(plan, level, &values).excess);
             points.push(Point { group: group.clone(), moment, values, holds, excess });

@@ -7,7 +7,7 @@ use fluo_time::TimeRange;
 use hashbrown::HashMap;
 
 use super::found::{Found, Stretch};
-use super::grid::Grid;
+use super::seen::last_seen;
 use super::{Observed, values_of};
 use crate::copies::spans_of;
 use crate::episodes::Episode;
@@ -101,10 +101,9 @@ impl Told<'_> {
                     latest: found.values(group, episode.ends_at)?,
                     evidence: evidence.iter().map(whole).collect::<Result<_, _>>()?,
                     top,
-                    partial: source.is_partial(
-                        TimeRange { from: episode.starts_at, to: episode.ends_at },
-                        plan.rule().window.0,
-                    ),
+                    partial: source
+                        .is_partial(TimeRange { from: episode.starts_at, to: episode.ends_at }, plan),
+                    seen_at: found.seen_at(group, episode.ends_at),
                 });
             }
         }
@@ -140,11 +139,20 @@ impl Found<'_> {
         Ok(all)
     }
 
+    /// Of a group that stays without spans: the end of its last span before a moment.
+    fn seen_at(&self, group: &Group, moment: i64) -> Option<i64> {
+        let plan = self.asked.plan;
+        let after = moment.saturating_sub(plan.stays()?);
+        let stands = plan.standing_groups().contains(group);
+        let seen = self.seen.as_ref().filter(|_| !stands)?;
+        last_seen(&seen.windows, group, after, moment)
+    }
+
     /// The values at a moment.
     fn values(&self, group: &Group, moment: i64) -> Result<Values, EngineError> {
         let plan = self.asked.plan;
         if !plan.judging().is_exact() {
-            return Ok(Grid::new(plan, &self.windows).values(group, moment));
+            return Ok(self.grid().values(group, moment));
         }
         let rows = self.rows.as_ref().ok_or(EngineError::Changed("rows"))?;
         let window = self.window(rows, group, moment)?.unwrap_or_default();

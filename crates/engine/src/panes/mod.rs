@@ -50,6 +50,8 @@ struct Key {
     rule: String,
     /// Nanoseconds.
     size: i64,
+    /// They say when groups were seen, and nothing else.
+    seen: bool,
 }
 
 /// The panes of a rule's cells.
@@ -85,8 +87,10 @@ pub(crate) struct OfRule<'a> {
     pub(crate) known: Known<'a>,
     /// The hash of what decides.
     pub(crate) hash: &'a str,
-    /// Its window, in nanoseconds.
-    pub(crate) window: i64,
+    /// They say when groups were seen, and nothing else.
+    pub(crate) seen: bool,
+    /// They outlive the process.
+    pub(crate) stored: bool,
 }
 
 impl fmt::Debug for Panes {
@@ -143,7 +147,7 @@ impl OfRule<'_> {
         let turn = kept.turn;
         let known = kept.rules.entry(self.key(cells)).or_default();
         known.used = turn;
-        known.stored = is_stored(self.window);
+        known.stored = self.stored;
         known.panes.insert(cell, Pane { of, sums, used: turn });
         if cells == Hours::CELLS && known.stored {
             kept.joined.insert(cell);
@@ -151,6 +155,6 @@ impl OfRule<'_> {
     }
 
     fn key(&self, cells: Cells) -> Key {
-        Key { rule: self.hash.to_owned(), size: cells.size }
+        Key { rule: self.hash.to_owned(), size: cells.size, seen: self.seen }
     }
 }

@@ -20,7 +20,7 @@ use crate::rows::Group;
 use crate::summary::Summary;
 
 /// The form of stored panes, and the version that summed them up: another one may sum up otherwise.
-const FORM: &str = concat!("fluo.panes/v1 ", env!("CARGO_PKG_VERSION"), "\n");
+const FORM: &str = concat!("fluo.panes/v2 ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// Windows longer than this, in nanoseconds, have panes that are stored. What shorter ones need is read as fast.
 const SHORT: i64 = 10 * Nanos::MINUTE.0;
@@ -55,6 +55,7 @@ pub enum StoredPanesError {
 struct Stored {
     rule: String,
     size: i64,
+    seen: bool,
     groups: Vec<Group>,
     panes: Vec<StoredPane>,
 }
@@ -140,7 +141,7 @@ impl Kept {
                 places.into_iter().map(|(group, place)| (place, group)).collect();
             groups.sort_unstable();
             let groups = groups.into_iter().map(|(_, group)| group.clone()).collect();
-            Stored { rule: key.rule.clone(), size: key.size, groups, panes }
+            Stored { rule: key.rule.clone(), size: key.size, seen: key.seen, groups, panes }
         };
         let all = self.rules.iter().filter(|(_, cells)| cells.stored).map(of_rule);
         all.filter(|stored| !stored.panes.is_empty()).collect()
@@ -148,8 +149,8 @@ impl Kept {
 
     /// Adds stored panes where none is known.
     fn take(&mut self, stored: Vec<Stored>) {
-        for Stored { rule, size, groups, panes } in stored {
-            let cells = self.rules.entry(Key { rule, size }).or_default();
+        for Stored { rule, size, seen, groups, panes } in stored {
+            let cells = self.rules.entry(Key { rule, size, seen }).or_default();
             cells.stored = true;
             let used = cells.used;
             for StoredPane { cell, of, sums } in panes {
@@ -191,7 +192,7 @@ mod tests {
     fn stored(place: u32) -> Vec<Stored> {
         let sums = vec![(place, vec![Summary::Count(3)])];
         let panes = vec![StoredPane { cell: 7, of: Held([1; 16]), sums }];
-        vec![Stored { rule: "hash".to_owned(), size: 60, groups: vec![vec![None]], panes }]
+        vec![Stored { rule: "hash".to_owned(), size: 60, seen: false, groups: vec![vec![None]], panes }]
     }
 
     #[test]

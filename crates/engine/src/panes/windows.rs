@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use fluo_plan::Behind;
 use fluo_time::TimeRange;
 
 use crate::pass::{ByGroup, Cells, Summed};
@@ -23,37 +24,38 @@ pub(crate) struct Windows {
 #[derive(Debug, Default)]
 pub(crate) struct Sums(pub(crate) ByGroup);
 
-/// Some hours in a row, as cells.
+/// Hours as cells, and as what other cells are joined to.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Hours {
-    first: i64,
-    last: i64,
-}
+pub(crate) struct Hours;
 
 impl Hours {
     /// Hours as cells.
     pub(crate) const CELLS: Cells = Cells { size: 3_600_000_000_000 };
 
-    /// The hours that lie as a whole in each window that ends within `moments`, and before the first of those. There are
-    /// none where cells are no parts of an hour.
-    pub(crate) fn in_all(moments: TimeRange, window: i64, cells: Cells) -> Self {
+    /// The hours before `moments` in which no window begins or ends that belongs to one of these, and that lie in a
+    /// stretch of the past that is summed up of each: in order. `edges` are the distances at which windows begin and end.
+    /// There are none where cells are no parts of an hour.
+    pub(crate) fn uncut(moments: TimeRange, behind: &[Behind], edges: &[i64], cells: Cells) -> Vec<i64> {
         if Self::CELLS.size % cells.size != 0 {
-            return Self { first: 1, last: 0 };
+            return Vec::new();
         }
-        let from = moments.to.saturating_sub(window).saturating_add(1);
-        Self {
-            first: Self::CELLS.of(from.saturating_add(Self::CELLS.size - 1)),
-            last: Self::CELLS.of(moments.from.saturating_sub(Self::CELLS.size)),
-        }
-    }
-
-    pub(crate) fn iter(self) -> impl Iterator<Item = i64> {
-        self.first..=self.last
-    }
-
-    /// Returns whether a moment lies in one of them.
-    pub(crate) fn contain(self, moment: i64) -> bool {
-        (self.first..=self.last).contains(&Self::CELLS.of(moment))
+        let (first, last) = (moments.from, moments.to);
+        let is_uncut = |hour: &i64| {
+            let TimeRange { from, to } = Self::CELLS.range(*hour);
+            let (from, to) = (from.saturating_sub(1), to);
+            // An edge lies within where one of the moments, less its distance, does.
+            let beyond = edges.partition_point(|edge| first.saturating_sub(*edge) >= to);
+            edges.get(beyond).is_none_or(|edge| last.saturating_sub(*edge) <= from)
+        };
+        let of_stretch = |stretch: &Behind| {
+            let from = last.saturating_sub(stretch.begin).saturating_add(1);
+            let to = first.saturating_sub(stretch.end);
+            let before = Self::CELLS.of(first.saturating_sub(Self::CELLS.size));
+            let hours = Self::CELLS.of(from.saturating_add(Self::CELLS.size - 1))
+                ..=to.div_euclid(Self::CELLS.size).min(before);
+            hours.filter(is_uncut).collect::<Vec<_>>()
+        };
+        behind.iter().rev().flat_map(of_stretch).collect()
     }
 
     /// The cells of an hour.
@@ -110,22 +112,31 @@ impl Windows {
         self.sums.0.get(group).into_iter().flat_map(|cells| cells.keys().copied())
     }
 
-    /// Returns whether an hour has spans of a group: then all windows have.
-    pub(crate) fn is_in_all(&self, group: &Group) -> bool {
-        self.hours.0.contains_key(group)
+    /// The hours with spans of a group.
+    pub(crate) fn hours_with(&self, group: &Group) -> impl Iterator<Item = i64> {
+        self.hours.0.get(group).into_iter().flat_map(|hours| hours.keys().copied())
+    }
+
+    /// All that a group has in some cells, and in the hours among them.
+    pub(crate) fn within(&self, group: &Group, cells: RangeInclusive<i64>) -> impl Iterator<Item = &Summed> {
+        let first = self.cells.range(*cells.start()).from.saturating_sub(1);
+        let last = self.cells.range(*cells.end()).to;
+        let size = Hours::CELLS.size;
+        let hours = first.saturating_add(size - 1).div_euclid(size) + 1..=last.div_euclid(size);
+        of(&self.sums, group, cells).chain(of(&self.hours, group, hours)).map(|(_, summed)| summed)
+    }
+
+    /// All that a group has in the cells and hours that some moments lie in, the latest of either first.
+    pub(crate) fn around(&self, group: &Group, moments: TimeRange) -> impl Iterator<Item = &Summed> {
+        let TimeRange { from, to } = moments;
+        let cells = of(&self.sums, group, self.cells.of(from)..=self.cells.of(to));
+        let hours = of(&self.hours, group, Hours::CELLS.of(from)..=Hours::CELLS.of(to));
+        cells.rev().chain(hours.rev()).map(|(_, summed)| summed)
     }
 
     /// Adds all that a group has in some cells to `sums`.
     pub(crate) fn add_to(&self, sums: &mut [Summary], group: &Group, cells: RangeInclusive<i64>) {
-        if let Some(of_group) = self.sums.0.get(group) {
-            of_group.range(cells.clone()).for_each(|(_, more)| add(sums, more));
-        }
-        for (&hour, more) in self.hours.0.get(group).into_iter().flatten() {
-            let of_hour = Hours::cells_of(hour, self.cells);
-            if cells.start() <= of_hour.start() && of_hour.end() <= cells.end() {
-                add(sums, more);
-            }
-        }
+        self.within(group, cells).for_each(|more| add(sums, more));
     }
 
     /// Joins the cells of an hour, and returns its sums.
@@ -147,6 +158,17 @@ impl Windows {
     }
 }
 
+/// What a group has in some cells.
+fn of<'a>(
+    sums: &'a Sums,
+    group: &Group,
+    cells: RangeInclusive<i64>,
+) -> impl DoubleEndedIterator<Item = (&'a i64, &'a Summed)> {
+    // A range of a map must not end before it begins.
+    let of_group = sums.0.get(group).filter(|_| !cells.is_empty());
+    of_group.into_iter().flat_map(move |of_group| of_group.range(cells.clone()))
+}
+
 fn add(sums: &mut [Summary], more: &[Summary]) {
     sums.iter_mut().zip(more).for_each(|(sum, more)| sum.merge(more));
 }
@@ -159,7 +181,7 @@ mod tests {
     const MINUTE: i64 = HOUR / 60;
 
     #[test]
-    fn hours_of_all_windows_lie_in_each_as_a_whole_and_before_its_end() {
+    fn hours_that_no_window_cuts() {
         let minutes = Cells { size: MINUTE };
         // Scenario, first and last moment in minutes, window in minutes, size of cells, hours.
         for (scenario, first, last, window, cells, expected) in [
@@ -172,13 +194,63 @@ mod tests {
             ("cells that an hour is not made of", 4_400, 4_400, 4_320, Cells { size: 7 * MINUTE }, vec![]),
         ] {
             let moments = TimeRange { from: first * MINUTE, to: last * MINUTE };
-            let hours = Hours::in_all(moments, window * MINUTE, cells);
-            assert_eq!(hours.iter().collect::<Vec<_>>(), expected, "{scenario}");
+            let (behind, edges) = ([Behind { begin: window * MINUTE, end: 0 }], [0, window * MINUTE]);
+            assert_eq!(Hours::uncut(moments, &behind, &edges, cells), expected, "{scenario}");
             for hour in expected {
                 let TimeRange { from, to } = Hours::CELLS.range(hour);
                 assert!(to < moments.from && from > moments.to - window * MINUTE, "{scenario}");
-                assert!(hours.contain(from) && hours.contain(to), "{scenario}");
             }
+        }
+    }
+
+    #[test]
+    fn hours_of_several_windows() {
+        let minutes = Cells { size: MINUTE };
+        // Scenario, first and last moment in minutes, stretches of the past in minutes, edges, hours.
+        for (scenario, first, last, behind, edges, expected) in [
+            (
+                "a day before, not cut",
+                3_000,
+                3_000,
+                vec![(5, 0), (1_565, 1_440)],
+                vec![0, 5, 1_440, 1_565],
+                vec![25, 26],
+            ),
+            (
+                "a day before, cut",
+                3_000,
+                3_000,
+                vec![(5, 0), (1_505, 1_440)],
+                vec![0, 5, 1_440, 1_505],
+                vec![26],
+            ),
+            ("long and short", 3_030, 3_030, vec![(360, 0)], vec![0, 60, 360], vec![46, 47, 48, 49]),
+            ("cut by the short one", 3_001, 3_001, vec![(360, 0)], vec![0, 60, 360], vec![46, 47, 48, 49]),
+            ("one after another", 3_001, 3_030, vec![(360, 0)], vec![0, 60, 360], vec![46, 47, 48, 49]),
+            (
+                "windows of an hour each",
+                3_000,
+                3_000,
+                vec![(300, 0)],
+                vec![0, 60, 120, 180, 240, 300],
+                vec![46, 47, 48, 49],
+            ),
+            (
+                "the same a minute later",
+                3_001,
+                3_001,
+                vec![(300, 0)],
+                vec![0, 60, 120, 180, 240, 300],
+                vec![],
+            ),
+        ] {
+            let moments = TimeRange { from: first * MINUTE, to: last * MINUTE };
+            let behind: Vec<Behind> = behind
+                .into_iter()
+                .map(|(begin, end)| Behind { begin: begin * MINUTE, end: end * MINUTE })
+                .collect();
+            let edges: Vec<i64> = edges.into_iter().map(|edge: i64| edge * MINUTE).collect();
+            assert_eq!(Hours::uncut(moments, &behind, &edges, minutes), expected, "{scenario}");
         }
     }
 
@@ -199,7 +271,8 @@ mod tests {
         let joined = windows.join(3);
         assert_eq!(joined[&group].as_slice(), [Summary::Count((1 << 7) + (1 << 8) + (1 << 9))]);
         assert_eq!(windows.cells_with(&group).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 10, 11, 12]);
-        assert!(windows.is_in_all(&group) && windows.groups().contains(&group));
+        assert_eq!(windows.hours_with(&group).collect::<Vec<_>>(), [3]);
+        assert!(windows.groups().contains(&group));
         let after: Vec<_> = (1..=4).map(|first| sum(&windows, first..=11)).collect();
         assert_eq!(after, before);
     }

@@ -61,6 +61,8 @@ pub(crate) struct Want<'a> {
 pub(crate) enum What {
     /// The sums of some aggregates, given by their places.
     Sums { cells: Cells, aggregates: Vec<usize> },
+    /// Of each group, when the first and the last of its spans ended.
+    Seen { cells: Cells },
     /// The selected spans, with what the rule needs of each.
     Rows,
 }
@@ -184,7 +186,10 @@ impl<'a> Pass<'a> {
                 ranges.push(want.ranges.clone());
                 ranges.len() - 1
             });
-            let cells = if let What::Sums { cells, .. } = want.what { Some(cells) } else { None };
+            let cells = match want.what {
+                What::Sums { cells, .. } | What::Seen { cells } => Some(cells),
+                What::Rows => None,
+            };
             rules.push((of_want, cells));
         }
         let budget = |want: &Want<'_>| Arc::new(Budget::new(session, &want.plan.rule().name));
@@ -202,6 +207,7 @@ impl<'a> Pass<'a> {
             let budget = Arc::clone(budget);
             Ok(match &want.what {
                 What::Sums { aggregates, .. } => Sink::Sums(Sums::new(want.plan, aggregates.clone(), budget)),
+                What::Seen { .. } => Sink::Sums(Sums::of_ends(want.plan, budget)),
                 What::Rows => Sink::Rows(Rows { batches: Vec::new(), budget }),
             })
         };
@@ -225,7 +231,7 @@ impl<'a> Pass<'a> {
         }
         let of_rule = |(want, sinks): (&Want<'_>, Vec<Result<Sink, EngineError>>)| {
             let mut got = match want.what {
-                What::Sums { .. } => Got::Sums(BTreeMap::new()),
+                What::Sums { .. } | What::Seen { .. } => Got::Sums(BTreeMap::new()),
                 What::Rows => Got::Rows(Vec::new()),
             };
             for (sink, memory) in sinks.into_iter().zip(&memories) {

@@ -72,6 +72,8 @@ impl CellsOfRows {
 pub(crate) struct Sums {
     /// The aggregates that are summed up, by their places.
     aggregates: Vec<usize>,
+    /// In place of aggregates: the first and the last end.
+    ends: bool,
     empty: Vec<Summary>,
     places: HashMap<(GroupId, i64), usize>,
     /// As many for each place as there are aggregates.
@@ -107,6 +109,7 @@ impl Sums {
         Self {
             empty: aggregates.iter().map(|at| Summary::empty(&all[*at].function)).collect(),
             aggregates,
+            ends: false,
             places: HashMap::new(),
             summaries: Vec::new(),
             groups: HashSet::new(),
@@ -114,6 +117,12 @@ impl Sums {
             limit: (!rule.group_by.is_empty()).then_some(rule.group_limit),
             budget,
         }
+    }
+
+    /// Of the ends of a rule's spans, the first and the last.
+    pub(crate) fn of_ends(plan: &RulePlan, budget: Arc<Budget>) -> Self {
+        let end = |largest| Summary::NanosBound { largest, of: None };
+        Self { empty: vec![end(false), end(true)], ends: true, ..Self::new(plan, Vec::new(), budget) }
     }
 
     /// Adds the rows of a batch that are selected.
@@ -128,10 +137,18 @@ impl Sums {
         let (before, known) = (self.summaries.len(), self.groups.len());
         // The places of rows are looked up once for all aggregates, unless stretches of rows have one.
         let by_row = match (cells, &groups) {
-            (CellsOfRows::Stretches(_), Named::One(_)) => None,
+            (CellsOfRows::Stretches(_), Named::One(_)) if !self.ends => None,
             _ => Some(self.places_of(frame.rows(), selected, &groups, cells)?),
         };
         let mut grown = 0;
+        if self.ends {
+            let ends = frame.ends()?;
+            for &(row, place) in by_row.iter().flatten() {
+                for end in &mut self.summaries[place..place + 2] {
+                    grown += end.add_nanos(ends[row]);
+                }
+            }
+        }
         for (offset, at) in self.aggregates.clone().into_iter().enumerate() {
             let InputProgram { filter, value } = &rule.inputs[at];
             let among = frame.all(filter, selected.clone())?;

@@ -53,6 +53,15 @@ impl ExactSum {
         self.add_scaled(i128::from(mantissa) * i128::from(mantissa), 2 * exponent);
     }
 
+    /// Adds the product of a finite number and a whole one, exactly.
+    pub fn add_product(&mut self, number: f64, factor: i128) {
+        let (mantissa, exponent) = split(number);
+        match i128::from(mantissa).checked_mul(factor) {
+            Some(product) => self.add_scaled(product, exponent),
+            None => self.add_big(BigInt::from(mantissa) * factor, exponent),
+        }
+    }
+
     /// Adds another sum.
     pub fn merge(&mut self, other: &Self) {
         match &other.mantissa {
@@ -99,6 +108,12 @@ impl ExactSum {
     /// The sum divided by `count`, rounded once to nearest.
     pub fn mean(&self, count: u64) -> f64 {
         Quotient::of(self.big(), self.exponent, &BigInt::from(count)).to_f64()
+    }
+
+    /// The sum divided by a whole number, rounded once to nearest.
+    pub fn divided_by(&self, divisor: i128) -> f64 {
+        let quotient = Quotient::of(self.big(), self.exponent, &BigInt::from(divisor)).to_f64();
+        if divisor < 0 { -quotient } else { quotient }
     }
 
     /// The population standard deviation of `count` numbers with this sum and these squares.
@@ -261,6 +276,25 @@ mod tests {
             squares.add_square(number);
         }
         assert_eq!(total.stddev(&squares, 2).to_bits(), 1e308_f64.to_bits());
+    }
+
+    #[test]
+    fn products_are_exact_and_divided_once() {
+        let of = |products: &[(f64, i128)], divisor| {
+            let mut sum = ExactSum::default();
+            for (number, factor) in products {
+                sum.add_product(*number, *factor);
+            }
+            sum.divided_by(divisor)
+        };
+        for (products, divisor, expected) in [
+            (&[(0.1, 3)][..], 3, 0.1),
+            (&[(1e300, 7), (-1e300, 7), (0.5, 2)], 4, 0.25),
+            (&[(1.0, i128::MAX), (1.0, i128::MAX)], -2, -1.701_411_834_604_692_3e38),
+            (&[(3.0, i128::MAX)], 3, 1.701_411_834_604_692_3e38),
+        ] {
+            assert_eq!(of(products, divisor).to_bits(), f64::to_bits(expected), "{products:?} / {divisor}");
+        }
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub(super) async fn violations(
 /// The violations of one rule, by moment and occasion.
 fn of_rule(question: &Question<'_>, mut matched: Matched, source: &SpanSource) -> Vec<Violation> {
     let known =
-        Known { settled_to: question.asked.as_of.settled_to, is_damaged: &|ends| source.is_partial(ends, 0) };
+        Known { settled_to: question.asked.as_of.settled_to, is_damaged: &|ends| source.is_damaged(ends) };
     matched.sort();
     let most = question.asked.plan.rule().evidence_limit as usize;
     let mut found = Vec::new();

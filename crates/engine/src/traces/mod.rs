@@ -275,7 +275,7 @@ impl<'a> Tracing<'a> {
                     .collect();
                 let known = Known {
                     settled_to: question.asked.as_of.settled_to,
-                    is_damaged: &|ends| source.is_partial(ends, 0),
+                    is_damaged: &|ends| source.is_damaged(ends),
                 };
                 match verdict::violations(question.rule, &spans, known) {
                     Ok(broken) => judged.extend(
@@ -353,14 +353,12 @@ impl Question<'_> {
         keys.sort_unstable();
         keys.dedup();
         let spans = if keys.is_empty() { HashMap::new() } else { spans_of(session, source, &keys).await? };
-        let reach = plan.reach();
         for (observed, keys) in observed.iter_mut().zip(shown) {
             self.add_counts(observed, &by_row);
             let whole = |key| spans.get(&key).cloned().ok_or(EngineError::Changed("evidence"));
             observed.evidence = keys.into_iter().map(whole).collect::<Result<_, _>>()?;
-            let moments =
-                TimeRange { from: observed.starts_at, to: observed.ends_at.saturating_add(reach.after) };
-            observed.partial |= source.is_partial(moments, reach.before);
+            let moments = TimeRange { from: observed.starts_at, to: observed.ends_at };
+            observed.partial |= source.is_partial(moments, plan);
         }
         Ok(observed)
     }

@@ -56,7 +56,7 @@ pub(super) fn violations(
         let then = look(rule, before, stop.end)?;
         // Where spans are missing, only what none of them could mend is broken.
         let around = TimeRange {
-            from: stop.end.saturating_sub(rule.max_duration.0),
+            from: stop.end.saturating_sub(rule.max_duration.0).saturating_add(1),
             to: stop.end.saturating_add(rule.max_duration.0),
         };
         let finally = (known.is_damaged)(around);

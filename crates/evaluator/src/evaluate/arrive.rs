@@ -106,7 +106,31 @@ impl Evaluator {
         let keeps = |place: &str| inputs.by != By::Now || hides(place);
         state.seen.retain(|place| keeps(place) && hour_of(place).is_some_and(|it| hours.contains(&it)));
         state.seen.extend(seen);
-        Ok(Files { hours, arrived: joined(arrived), all, new, uncounted, older: Vec::new() })
+        let arrived = joined(arrived);
+        let changed = arrived.clone();
+        Ok(Files { hours, arrived, changed, first: None, all, new, uncounted, older: Vec::new() })
+    }
+
+    /// Finds out when the store's first span ended. Windows that it had no spans in may have had nothing: where it turns out
+    /// to begin earlier, they are looked at again.
+    pub(super) async fn begin_of_store(
+        &self,
+        state: &mut State,
+        files: &mut Files,
+        inputs: Inputs<'_>,
+    ) -> Result<(), StoreError> {
+        let listed = self.older.first(inputs).await?;
+        let new = files.new.iter().map(|file| ends_of(file).from).filter(|&from| from > i64::MIN);
+        let first = listed.into_iter().chain(new).min();
+        let before = state.pipeline.first_end;
+        // While nobody knew of a span, no window had a value.
+        let known_to = before.unwrap_or(i64::MAX).min(inputs.eval_time);
+        let revealed = first.filter(|first| *first < known_to);
+        let revealed = revealed.map(|first| TimeRange { from: first, to: known_to });
+        files.changed = joined(files.arrived.iter().copied().chain(revealed));
+        files.first = first;
+        state.pipeline.first_end = first.or(before);
+        Ok(())
     }
 
     /// Returns the trouble that nothing arrives, where that is so.

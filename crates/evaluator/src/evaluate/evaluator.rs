@@ -8,8 +8,8 @@ use fluo_alerts::template::Renderer;
 use fluo_engine::{SessionContext, session_with_memory};
 use fluo_plan::{RulePlan, missing_can_break, missing_can_make_true};
 use fluo_rules::rule::Rule;
-use fluo_time::TimeRange;
 
+use super::files::Files;
 use super::older::OlderFiles;
 use crate::due::Due;
 use crate::panes::StoredPanes;
@@ -83,7 +83,7 @@ impl Evaluator {
         state: &State,
         rule: &Rule,
         plan: &RulePlan,
-        arrived: &'a [TimeRange],
+        files: &'a Files,
         holes: &'a Holes,
         eval_time: i64,
     ) -> Due<'a> {
@@ -118,7 +118,7 @@ impl Evaluator {
             watermark: times.watermark,
             late_from: times.watermark.saturating_add(waits).saturating_sub(self.lateness(Some(rule))),
             alive_to: times.alive_to,
-            arrived,
+            arrived: if plan.calls().is_empty() { &files.arrived } else { &files.changed },
             newest_end: state.pipeline.newest_end,
             holes,
             until: None,

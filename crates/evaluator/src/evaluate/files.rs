@@ -6,9 +6,10 @@ use std::ops::RangeInclusive;
 use fluo_alerts::fingerprint::Fingerprint;
 use fluo_alerts::life_cycle::RuleState;
 use fluo_alerts::notification::{FileRef, Id};
-use fluo_plan::Reach;
+use fluo_plan::RulePlan;
 use fluo_store::{DataFile, Hour};
 use fluo_time::TimeRange;
+use fluo_time::range::meet;
 
 use super::evaluator::Evaluator;
 use crate::chain;
@@ -26,6 +27,10 @@ pub(super) struct Files {
     pub(super) uncounted: Vec<DataFile>,
     /// Ends of the spans of new ones.
     pub(super) arrived: Vec<TimeRange>,
+    /// The same, with the times in which the store has turned out to have spans: to functions over earlier windows.
+    pub(super) changed: Vec<TimeRange>,
+    /// The end of the store's first span; none where it has none, or where nobody asks.
+    pub(super) first: Option<i64>,
     /// Those of older partitions that windows reach back to.
     pub(super) older: Vec<DataFile>,
 }
@@ -43,7 +48,7 @@ impl Evaluator {
         &self,
         state: &State,
         of_rule: &mut RuleState,
-        reach: Reach,
+        plan: &RulePlan,
         fired: &[(Fingerprint, Id)],
         all: &Files,
     ) {
@@ -55,12 +60,10 @@ impl Evaluator {
                 continue;
             };
             let violation = &alert.told.violation;
-            let window = TimeRange {
-                from: violation.starts_at.saturating_sub(reach.before).saturating_add(1),
-                to: violation.starts_at.saturating_add(reach.after),
-            };
+            let moment = violation.starts_at;
+            let times = plan.times_of(TimeRange { from: moment, to: moment });
             let mut files = Vec::new();
-            for file in all.of_windows().filter(|file| ends_of(file).meets(window)) {
+            for file in all.of_windows().filter(|file| meet(&times, ends_of(file))) {
                 let name = self.data.name(file);
                 if damaged.contains(self.data.name(file.stored()).as_str()) {
                     continue;

@@ -32,7 +32,7 @@ impl Evaluator {
         let rule = &known.rule;
         let times = self.times(state, inputs.eval_time, Some(rule));
         let holes = Holes::of(state);
-        let due = Due { until, ..self.due(state, rule, plan, &files.arrived, &holes, inputs.eval_time) };
+        let due = Due { until, ..self.due(state, rule, plan, files, &holes, inputs.eval_time) };
         if holes != known_holes {
             // What was just found to be missing may be what made it true.
             Moments { stretches: judged, owed, .. } = due.moments(&before);
@@ -41,7 +41,7 @@ impl Evaluator {
             });
         }
         let damaged = holes.all();
-        let holed = due.touched_by(&damaged);
+        let holed = due.touched_by(&damaged, due.reach.sums);
         let facts = Facts {
             rule,
             hash: &known.hash,

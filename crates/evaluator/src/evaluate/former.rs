@@ -67,7 +67,7 @@ impl Evaluator {
         eval_time: i64,
     ) -> Due<'a> {
         let FormerText { known, plan, until, .. } = text;
-        let due = self.due(state, &known.rule, plan, &files.arrived, holes, eval_time);
+        let due = self.due(state, &known.rule, plan, files, holes, eval_time);
         Due { until: Some(*until), ..due }
     }
 
@@ -96,8 +96,7 @@ impl Evaluator {
                     let judged = self.fold(state, asked, observations, files, inputs);
                     records.extend(judged.change.records);
                     former.state = judged.change.state;
-                    let reach = text.plan.reach();
-                    self.name_files(state, &mut former.state, reach, &judged.change.fired, files).await;
+                    self.name_files(state, &mut former.state, &text.plan, &judged.change.fired, files).await;
                 }
                 unjudged => {
                     let holes = Holes::of(state);

@@ -131,10 +131,11 @@ impl Evaluator {
         Ok(())
     }
 
-    /// Drops what is missing where no window reaches any more: a file that is older than what is looked at.
-    pub(super) fn forget(&self, state: &mut State, eval_time: i64) {
-        let horizon =
-            eval_time.saturating_sub(self.settings.max_catch_up.0).saturating_sub(self.lateness(None));
+    /// Drops what is missing where nothing reaches any more: a file that is older than what is looked at. `reach`: how far
+    /// back rules look.
+    pub(super) fn forget(&self, state: &mut State, eval_time: i64, reach: i64) {
+        let looked_at = self.settings.max_catch_up.0.max(reach);
+        let horizon = eval_time.saturating_sub(looked_at).saturating_sub(self.lateness(None));
         state.damaged.retain(|damaged| damaged.ends.to >= horizon);
     }
 }

@@ -50,7 +50,15 @@ pub(super) struct Asked<'a> {
     pub(super) reads: Option<TimeRange>,
     /// The number of files with spans of those times.
     pub(super) files: usize,
+    /// The end of the store's first span.
+    first: Option<i64>,
+    /// The most of the past that is read at once.
+    most: Option<i64>,
 }
+
+/// Sums begin so much earlier than what is asked for, at most: of exact rules with a minute, and what is known of when
+/// groups were seen with an hour.
+const EARLIER_CELL: Nanos = Nanos::HOUR;
 
 /// Files that were read, by location.
 pub(super) type Read = BTreeMap<Path, DataFile>;
@@ -79,12 +87,10 @@ impl Evaluator {
         inputs: Inputs<'_>,
     ) -> Asked<'a> {
         let holes = Holes::of(state);
-        let due =
-            Due { until, ..self.due(state, &known.rule, plan, &files.arrived, &holes, inputs.eval_time) };
+        let due = Due { until, ..self.due(state, &known.rule, plan, files, &holes, inputs.eval_time) };
         let moments = due.moments(&before);
         let ends = moments.stretches.first().zip(moments.stretches.last());
-        // Of an exact rule, the sums of a window begin up to a minute before it.
-        let earlier = due.reach.before.saturating_add(Nanos::MINUTE.0);
+        let earlier = due.reach.before.saturating_add(EARLIER_CELL.0);
         let reads = ends.map(|(first, last)| TimeRange {
             from: first.from.saturating_sub(earlier),
             to: last.to.saturating_add(due.reach.after),
@@ -100,7 +106,10 @@ impl Evaluator {
             settled_to
         };
         let as_of = AsOf { settled_to, until: inputs.eval_time };
-        Asked { known, plan, until, cell: due.cell(), before, moments, as_of, holes, reads, files: number }
+        // Where nobody waits, all of the past is read at once.
+        let most = inputs.patience.map(|_| self.settings.max_catch_up.0);
+        let (first, cell) = (files.first, due.cell());
+        Asked { known, plan, until, cell, before, moments, as_of, holes, reads, files: number, first, most }
     }
 
     /// Looks at the spans. Files that cannot be read are put down in `state`, and left out.
@@ -134,7 +143,11 @@ impl Evaluator {
             match self.look(state, &some, files, left, read).await {
                 Some(Ok(judged)) => {
                     for (at, found) in portion.into_iter().zip(judged.rules) {
-                        seen[at] = found.map(|found| asked[at].seen(found));
+                        seen[at] = match found {
+                            // What was read is kept: the next evaluation goes on from there.
+                            Err(EngineError::Behind) => Ok(Seen::Nothing { alone: false }),
+                            found => found.map(|found| asked[at].seen(found)),
+                        };
                     }
                 }
                 Some(Err(error)) => {
@@ -294,9 +307,9 @@ impl<'a> Asked<'a> {
     /// The same, as the engine is asked.
     fn question(&self) -> fluo_engine::Asked<'a> {
         let rule = &self.known.rule;
-        // Without a span there is no group, unless one is expected, and no moment of an exact rule.
-        let standing =
-            !self.plan.judging().is_exact() && (rule.group_by.is_empty() || !rule.expect.is_empty());
+        // Without a span there is no group, unless one is expected or stays, and no moment of an exact rule.
+        let stands = rule.group_by.is_empty() || !rule.expect.is_empty() || self.plan.stays().is_some();
+        let standing = !self.plan.judging().is_exact() && stands;
         let stretches: &[TimeRange] = if standing || self.files > 0 { &self.moments.stretches } else { &[] };
         fluo_engine::Asked {
             plan: self.plan,
@@ -305,6 +318,9 @@ impl<'a> Asked<'a> {
             hash: Some(&self.known.hash),
             as_of: self.as_of,
             before: self.before_stretches(),
+            // Of a store without spans, nothing is known.
+            first: Some(self.first.unwrap_or(i64::MAX)),
+            most: self.most,
         }
     }
 

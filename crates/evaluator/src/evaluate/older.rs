@@ -1,4 +1,5 @@
-//! Files of partitions in which none arrives any more: listed where windows reach back to them, and remembered.
+//! Files of partitions in which none arrives any more: listed where windows reach back to them, and remembered. So is when
+//! the store's first span ended.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -27,9 +28,26 @@ struct Older {
 
 /// Listings of older partitions.
 #[derive(Debug, Default)]
-pub(super) struct OlderFiles(Mutex<BTreeMap<Hour, Older>>);
+pub(super) struct OlderFiles {
+    hours: Mutex<BTreeMap<Hour, Older>>,
+    /// The end of the store's first span, and the time of the evaluation that looked for it.
+    first: Mutex<Option<(i64, i64)>>,
+}
 
 impl OlderFiles {
+    /// Returns the end of the first span of all that has arrived; none where nothing has.
+    pub(super) async fn first(&self, inputs: Inputs<'_>) -> Result<Option<i64>, StoreError> {
+        if inputs.by == By::Now
+            && let Some((first, at)) = *locked(&self.first)
+            && (0..LISTING_AGE).contains(&inputs.eval_time.saturating_sub(at))
+        {
+            return Ok(Some(first));
+        }
+        let first = inputs.arrivals.first_end(inputs.by).await?;
+        *locked(&self.first) = first.map(|first| (first, inputs.eval_time));
+        Ok(first)
+    }
+
     /// Returns the files with spans of the hours `from` to before `to`.
     pub(super) async fn of(
         &self,
@@ -73,7 +91,7 @@ impl OlderFiles {
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<Hour, Older>> {
-        locked(&self.0)
+        locked(&self.hours)
     }
 }
 

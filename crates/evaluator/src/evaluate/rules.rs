@@ -126,7 +126,7 @@ impl Evaluator {
             return self.reopen(state, known, plan, files, eval_time);
         }
         let holes = Holes::of(state);
-        let due = self.due(state, &known.rule, plan, &files.arrived, &holes, eval_time);
+        let due = self.due(state, &known.rule, plan, files, &holes, eval_time);
         if let Some(of_rule) = state.rules.get_mut(&known.rule.name) {
             of_rule.judged_to = due.moments(of_rule).judged_to;
         }
@@ -142,7 +142,7 @@ impl Evaluator {
         eval_time: i64,
     ) {
         let holes = Holes::of(state);
-        let due = self.due(state, &known.rule, plan, &files.arrived, &holes, eval_time);
+        let due = self.due(state, &known.rule, plan, files, &holes, eval_time);
         if let Some(of_rule) = state.rules.get_mut(&known.rule.name)
             && let Some(reopened) = due.reopened(of_rule)
         {

@@ -26,9 +26,16 @@ use super::dialect::Printed;
 
 /// The rule as SQL over the table `spans`, whose files are laid out as `layout` says.
 ///
+/// # Errors
+///
+/// [`PlanError::NotInSql`] where the condition is about earlier windows.
+///
 /// Lambdas (`element -> …`), where there are any, need `SET datafusion.sql_parser.dialect = 'duckdb'`.
 pub fn statement(plan: &RulePlan, layout: &Layout) -> Result<String, PlanError> {
     let rule = plan.rule();
+    if !plan.calls().is_empty() {
+        return Err(PlanError::NotInSql("a condition about earlier windows"));
+    }
     let fields = Fields { layout, conventions: rule.conventions, form: Form::Sql };
     let aggregates: Vec<Planned> = plan.shown().map(Planned::new).collect();
     let writer = Writer { plan, aggregates: &aggregates, fields };
@@ -97,7 +104,9 @@ impl Writer<'_> {
                 columns.push(sql(&input)?);
             }
         }
-        let Subject::Spans(selector) = &rule.subject else { return Err(PlanError::NotInSql) };
+        let Subject::Spans(selector) = &rule.subject else {
+            return Err(PlanError::NotInSql("a rule about traces"));
+        };
         let selector = self.fields.selector(selector)?;
         let conditions = split_conjunction(&selector);
         let condition = match conditions.as_slice() {

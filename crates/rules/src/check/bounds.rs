@@ -6,7 +6,7 @@
 use super::Report;
 use crate::condition::Written;
 use crate::diagnostic::Code;
-use crate::expr::{Arithmetic, Comparison, Expr, ExprKind, Function};
+use crate::expr::{Arithmetic, Comparison, EarlierCall, EarlierFunction, Expr, ExprKind, Function, Total};
 use crate::field::{Field, Intrinsic};
 use crate::matcher::Value;
 use crate::rule::{Aggregate, AggregateFunction};
@@ -67,7 +67,10 @@ impl Reader<'_> {
                 _ => None,
             },
             ExprKind::Compare(comparison, left, right) => {
-                compared(*comparison, self.bounds(left), self.bounds(right))
+                let truth = compared(*comparison, self.bounds(left), self.bounds(right));
+                // What is made of earlier windows may have no value, and then it does not hold.
+                let may_lack = || !left.earlier().is_empty() || !right.earlier().is_empty();
+                truth.filter(|truth| !truth || !may_lack())
             }
             ExprKind::Between(item, low, high) => {
                 let (item, low, high) = (self.bounds(item), self.bounds(low), self.bounds(high));
@@ -187,6 +190,7 @@ impl Reader<'_> {
             }
             ExprKind::Arithmetic(operator, left, right) => self.arithmetic(*operator, left, right),
             ExprKind::Call(function, arguments) => self.call(*function, arguments),
+            ExprKind::Earlier(call) => self.earlier(call),
             _ => ANY,
         }
     }
@@ -247,6 +251,18 @@ impl Reader<'_> {
         }
     }
 
+    /// Of a value that is made of earlier windows.
+    fn earlier(&self, call: &EarlierCall) -> Bounds {
+        use EarlierFunction::{Absent, IsNew, Offset, Over, PredictLinear, Previous, ZScore};
+        match &call.function {
+            Over { total: Total::Stddev, .. } => NOT_NEGATIVE,
+            Over { total: Total::Sum, of, .. } if self.bounds(of).low >= 0.0 => NOT_NEGATIVE,
+            Over { total: Total::Sum, .. } | ZScore { .. } | PredictLinear { .. } => ANY,
+            Previous { of, .. } | Over { of, .. } | Offset { of, .. } => self.bounds(of),
+            IsNew | Absent { .. } => Bounds { low: 0.0, high: 1.0 },
+        }
+    }
+
     fn call(&self, function: Function, arguments: &[Expr]) -> Bounds {
         let bounds: Vec<Bounds> = arguments.iter().map(|argument| self.bounds(argument)).collect();
         let lowest = bounds.iter().map(|bounds| bounds.low).fold(f64::INFINITY, f64::min);
@@ -303,7 +319,8 @@ fn compared(comparison: Comparison, left: Bounds, right: Bounds) -> Option<bool>
 }
 
 fn is_constant(expr: &Expr) -> bool {
-    !matches!(expr.kind, ExprKind::Aggregate(_)) && expr.children().into_iter().all(is_constant)
+    !matches!(expr.kind, ExprKind::Aggregate(_) | ExprKind::Earlier(_))
+        && expr.children().into_iter().all(is_constant)
 }
 
 fn when(truth: bool) -> &'static str {

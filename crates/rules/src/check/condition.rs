@@ -4,7 +4,7 @@ use super::aggregation::Aggregation;
 use super::{Report, bounds, expression, shape, trace_text};
 use crate::condition::{Condition, Level, Written};
 use crate::diagnostic::Code;
-use crate::expr::{Comparison, Context, Expr, ExprKind};
+use crate::expr::{Comparison, Context, EarlierCall, EarlierFunction, Expr, ExprKind};
 use crate::keys::{SEVERITIES, Table};
 use crate::matcher::{Number, Value};
 use crate::rule::{Aggregate, AggregateFunction, Severity};
@@ -216,6 +216,11 @@ pub(super) fn warn_of_vanishing_groups(
     condition: &Condition,
     aggregates: &[Aggregate],
 ) {
+    // Where the condition asks for absence, a group stays for as long as `lookback` says.
+    let stays = |call: &&EarlierCall| matches!(call.function, EarlierFunction::Absent { .. });
+    if condition.earlier().iter().any(stays) {
+        return;
+    }
     for Level { severity, condition: Written { text, expr } } in condition.levels() {
         let Some(few) = holds_for_few(expr, aggregates) else { continue };
         let of_level = severity.and_then(|severity| entry.value.get(severity.as_str()));
@@ -223,12 +228,13 @@ pub(super) fn warn_of_vanishing_groups(
             "a group without a span in the window does not exist, so that this is never judged of it";
         report
             .within(Code::GroupVanishes, &of_level.unwrap_or(entry).value, text, &few.at, message)
-            .hint("list the groups in `expect`");
+            .hint("list the groups in `expect`, or add `or absent(10m)`");
     }
 }
 
 fn names_aggregate(expr: &Expr) -> bool {
-    matches!(expr.kind, ExprKind::Aggregate(_)) || expr.children().into_iter().any(names_aggregate)
+    matches!(expr.kind, ExprKind::Aggregate(_) | ExprKind::Earlier(_))
+        || expr.children().into_iter().any(names_aggregate)
 }
 
 /// The comparison that holds for a small number of spans and does not need any span to be there.

@@ -18,6 +18,7 @@
 //! | `condition`, `expression` | `condition`, and expressions in general |
 //! | `trace`, `trace_text` | `trace:`, and conditions that speak of traces by themselves |
 //! | `across` | what `by:` of `trace:` asks of the rest of it |
+//! | `earlier` | functions over earlier windows, against the window |
 //! | `timing` | windows, delays, reminders |
 //! | `templates` | `labels`, `annotations` |
 //! | `unsupported` | what this version refuses |
@@ -33,6 +34,7 @@ mod attribute;
 mod bounds;
 mod condition;
 mod config;
+mod earlier;
 mod elsewhere;
 mod expectation;
 mod expression;

@@ -10,15 +10,17 @@ use super::aggregation::Aggregation;
 use super::inhibit::Inhibits;
 use super::trace::By;
 use super::{
-    Report, across, aggregation, condition, groups, inhibit, selector, shape, templates, timing, trace,
-    trace_text, unsupported,
+    Report, across, aggregation, condition, earlier, groups, inhibit, selector, shape, templates, timing,
+    trace, trace_text, unsupported,
 };
 use crate::condition::Condition;
 use crate::decisive;
 use crate::diagnostic::Code;
+use crate::expr::EarlierCall;
 use crate::keys::{CONVENTIONS, SEVERITIES, Shape, Table};
 use crate::rule::{
     Aggregate, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Selector, Severity, Source, Subject,
+    grid_step,
 };
 use crate::template::Names;
 use crate::trace::{MAX_TRACE_DURATION, SETTLE, StepCount, TraceRule};
@@ -67,14 +69,6 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
             report.add(Code::Conflict, entry.key_at.clone(), format!("`{}` {why}", entry.key));
         });
     }
-    let values = Values::read(report, node, &names(node, &aggregation, kind.counts(), group_by.as_deref()));
-    let expect = match (node.get("expect"), &group_by) {
-        (Some(entry), Some(keys)) => groups::expect(report, entry, keys),
-        _ => Some(Vec::new()),
-    };
-    if let (Some(entry), Some(groups)) = (node.get("expect"), &expect) {
-        groups::check_limit(report, entry, groups.len(), values.group_limit);
-    }
     if let Some(entry) = node.get("condition") {
         condition::refuse_severity(report, own, entry);
     }
@@ -96,6 +90,16 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         // What the names in it mean depends on the kind of rule.
         (_, Kind::Other) => None,
     };
+    let calls = condition.as_ref().map(Condition::earlier);
+    let names = names(node, &aggregation, kind.counts(), calls.as_deref(), group_by.as_deref());
+    let values = Values::read(report, node, &names);
+    let expect = match (node.get("expect"), &group_by) {
+        (Some(entry), Some(keys)) => groups::expect(report, entry, keys),
+        _ => Some(Vec::new()),
+    };
+    if let (Some(entry), Some(groups)) = (node.get("expect"), &expect) {
+        groups::check_limit(report, entry, groups.len(), values.group_limit);
+    }
     if let Some(every) = values.every {
         node.get("every")
             .into_iter()
@@ -105,6 +109,14 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         (node.get("condition"), &condition, group_by.as_deref(), expect.as_deref())
     {
         condition::warn_of_vanishing_groups(report, entry, condition, &aggregation.aggregates);
+    }
+    match (&kind, &condition, &group_by, &expect) {
+        (Kind::Traces(_), Some(condition), ..) => earlier::refuse(report, node, condition),
+        (_, Some(condition), Some(group_by), Some(expect)) => {
+            let standing = group_by.is_empty() || !expect.is_empty();
+            earlier::check(report, node, condition, values.windows(standing));
+        }
+        _ => {}
     }
     let inhibits = inhibit::inhibits(report, node, name.as_deref());
     let (subject, condition) = kind.subject(report, node, condition);
@@ -372,10 +384,13 @@ fn names<'a>(
     node: &'a Node,
     aggregation: &'a Aggregation,
     counts: &'a [Aggregate],
+    calls: Option<&[&'a EarlierCall]>,
     group_by: Option<&'a [GroupKey]>,
 ) -> Names<'a> {
-    let aggregates =
-        || aggregation.aggregates.iter().chain(counts).map(|aggregate| aggregate.name.as_str()).collect();
+    let aggregates = || {
+        let declared = aggregation.aggregates.iter().chain(counts).map(|aggregate| aggregate.name.as_str());
+        declared.chain(calls.into_iter().flatten().map(|call| call.name.as_str())).collect()
+    };
     let labels = match node.get("labels") {
         Some(labels) => labels.value.entries(),
         None => Some([].as_slice()),
@@ -384,6 +399,7 @@ fn names<'a>(
         aggregates: (!aggregation.broken).then(aggregates),
         labels: labels.map(|labels| labels.iter().map(|label| label.key.as_str()).collect()),
         group: group_by.map(|keys| keys.iter().map(|key| key.key.as_str()).collect()),
+        any_call: calls.is_none(),
         of_label: false,
     }
 }
@@ -412,6 +428,12 @@ struct Values {
 }
 
 impl Values {
+    /// The windows of the rule.
+    fn windows(&self, standing: bool) -> earlier::Windows {
+        let step = grid_step(self.every, self.window);
+        earlier::Windows { window: self.window, step, lookback: self.lookback, standing }
+    }
+
     /// Where a value cannot be read, its default takes the place: the rule is given up anyway.
     fn read(report: &mut Report, node: &Node, names: &Names<'_>) -> Self {
         let mut duration = |key| duration(report, node, key);

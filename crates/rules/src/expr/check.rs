@@ -3,6 +3,8 @@
 //! All mistakes are collected. A node with a mistake has no type, and what is built on it is not judged: one
 //! mistake is told once.
 
+mod earlier;
+
 use std::ops::Range;
 
 use super::context::Context;
@@ -360,6 +362,7 @@ impl Checker<'_> {
                 self.comparison(comparison, arguments.next()?, arguments.next()?, at)
             }
             Callable::Value(function) => self.function(function, arguments, at),
+            Callable::Earlier(name) => self.earlier(name, arguments, at),
         }
     }
 

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use super::tree::{Arithmetic, Comparison, Expr, ExprKind, Function};
 use crate::matcher::{Number, Value};
 
-/// The value of each aggregate by its name; none where it has none.
+/// The value of each aggregate, and of each call of a function over earlier windows, by its name; none where it has none.
 pub type Values<'a> = &'a dyn Fn(&str) -> Option<f64>;
 
 /// The same, exactly.
@@ -35,7 +35,7 @@ impl Exact {
 }
 
 impl Expr {
-    /// The names of the aggregates that it uses, each once, in the order of the text.
+    /// The names of the aggregates that it uses, those of earlier windows too, each once, in the order of the text.
     pub fn aggregates(&self) -> Vec<&str> {
         let mut names = Vec::new();
         self.collect_aggregates(&mut names);
@@ -53,11 +53,31 @@ impl Expr {
         }
     }
 
+    /// The names of the values that it is made of: aggregates of the present window, and calls of functions over earlier
+    /// ones; each once, in the order of the text.
+    pub fn values_named(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        self.collect_values(&mut names);
+        names
+    }
+
+    fn collect_values<'a>(&'a self, names: &mut Vec<&'a str>) {
+        let name = match &self.kind {
+            ExprKind::Aggregate(name) => name,
+            ExprKind::Earlier(call) => &call.name,
+            _ => return self.children().into_iter().for_each(|child| child.collect_values(names)),
+        };
+        if !names.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+
     /// The number that it is; durations are nanoseconds. None where something in it has no value.
     pub fn number(&self, values: Values<'_>) -> Option<f64> {
         let number = match &self.kind {
             ExprKind::Literal(value) => constant(value),
             ExprKind::Aggregate(name) => values(name),
+            ExprKind::Earlier(call) => values(&call.name),
             ExprKind::Negate(inner) => inner.number(values).map(|number| -number),
             ExprKind::Arithmetic(operator, left, right) => {
                 let (left, right) = (left.number(values)?, right.number(values)?);
@@ -104,6 +124,7 @@ impl Expr {
             ExprKind::In(item, constants) => item
                 .exact(values)
                 .is_some_and(|item| constants.iter().any(|value| constant(value) == Some(item.as_f64()))),
+            ExprKind::Earlier(call) => values(&call.name).is_some_and(|truth| truth.as_f64() != 0.0),
             ExprKind::Between(item, low, high) => {
                 compare(Comparison::Gte, item, low) && compare(Comparison::Lte, item, high)
             }
@@ -126,10 +147,12 @@ impl Expr {
         }
     }
 
-    /// The leftmost comparison; `between` and `in` are comparisons, without direction.
+    /// The leftmost comparison; `between` and `in` are comparisons, without direction, as is what is true by itself.
     fn first_comparison(&self) -> Option<&Self> {
         match &self.kind {
-            ExprKind::Compare(..) | ExprKind::Between(..) | ExprKind::In(..) => Some(self),
+            ExprKind::Compare(..) | ExprKind::Between(..) | ExprKind::In(..) | ExprKind::Earlier(_) => {
+                Some(self)
+            }
             ExprKind::Not(inner) => inner.first_comparison(),
             ExprKind::And(left, right) | ExprKind::Or(left, right) => {
                 left.first_comparison().or_else(|| right.first_comparison())
@@ -144,6 +167,7 @@ impl Expr {
             ExprKind::Literal(Value::Number(Number::Int(int))) => Some(Exact::Int((*int).into())),
             ExprKind::Literal(Value::Duration(nanos)) => Some(Exact::Int(nanos.0.into())),
             ExprKind::Aggregate(name) => values(name),
+            ExprKind::Earlier(call) => values(&call.name),
             _ => self.number(&|name| values(name).map(Exact::as_f64)).map(Exact::Float),
         }
     }
@@ -182,7 +206,9 @@ fn constant(value: &Value) -> Option<f64> {
         Value::Number(Number::Int(int)) => Some(*int as f64),
         Value::Number(Number::Float(float)) => Some(*float),
         Value::Duration(nanos) => Some(nanos.0 as f64),
-        Value::Text(_) | Value::Bool(_) => None,
+        // As what a function over earlier windows is, which is true or false.
+        Value::Bool(truth) => Some(f64::from(u8::from(*truth))),
+        Value::Text(_) => None,
     }
 }
 

@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::context::Context;
+use super::earlier::EarlierName;
 use super::nearest::nearest;
 use super::problem::Problem;
 use super::tree::{Comparison, Function};
-use super::unsupported;
 use crate::diagnostic::Code;
 
 /// What a called name stands for.
@@ -22,6 +22,8 @@ pub(super) enum Callable {
     Between,
     /// A function of values.
     Value(Function),
+    /// A function over earlier windows.
+    Earlier(EarlierName),
 }
 
 /// Name, meaning, fewest and most arguments.
@@ -104,21 +106,18 @@ pub(super) fn resolve(
     given: usize,
     context: Context<'_>,
 ) -> Result<Callable, Problem> {
-    if unsupported::EARLIER_WINDOWS.contains(&name) {
-        return Err(match context {
-            Context::Condition { .. } | Context::Counts { .. } => {
-                unsupported::earlier_windows(name, call_at.clone())
-            }
-            Context::Where => Problem::new(
-                Code::UnknownFunction,
-                name_at.clone(),
-                format!("`{name}` is about windows; it works in `condition` only"),
-            ),
-        });
+    if let Some((meaning, fewest, most, written)) = EarlierName::of(name) {
+        if !matches!(context, Context::Condition { .. }) {
+            let message = format!("`{name}` is about windows; it works in `condition` only");
+            return Err(Problem::new(Code::UnknownFunction, name_at.clone(), message));
+        }
+        if (fewest..=most).contains(&given) {
+            return Ok(Callable::Earlier(meaning));
+        }
+        return Err(wrong_number(name, call_at, (fewest, most), given).hint(format!("write `{written}`")));
     }
     let Some((_, callable, fewest, most)) = FUNCTIONS.iter().find(|(known, ..)| *known == name) else {
-        let known =
-            FUNCTIONS.iter().map(|(known, ..)| *known).chain(unsupported::EARLIER_WINDOWS).chain(["not"]);
+        let known = FUNCTIONS.iter().map(|(known, ..)| *known).chain(EarlierName::all()).chain(["not"]);
         let hint = match name {
             "ge" => "did you mean `gte`?".to_owned(),
             "le" => "did you mean `lte`?".to_owned(),
@@ -139,13 +138,7 @@ pub(super) fn resolve(
     if (*fewest..=*most).contains(&given) {
         return Ok(*callable);
     }
-    let wanted = match (*fewest, *most) {
-        (1, 1) => "one argument".to_owned(),
-        (fewest, usize::MAX) => format!("at least {fewest} arguments"),
-        (fewest, _) => format!("{fewest} arguments"),
-    };
-    let problem =
-        Problem::new(Code::WrongArguments, call_at.clone(), format!("`{name}` takes {wanted}, not {given}"));
+    let problem = wrong_number(name, call_at, (*fewest, *most), given);
     Err(match name {
         "between" => problem.hint("write `between(x, low, high)`"),
         "min" | "max" if given == 1 => {
@@ -153,4 +146,17 @@ pub(super) fn resolve(
         }
         _ => problem,
     })
+}
+
+/// A function is given another number of arguments than it takes, from the fewest to the most.
+fn wrong_number(name: &str, call_at: &Range<usize>, (fewest, most): (usize, usize), given: usize) -> Problem {
+    let wanted = match (fewest, most) {
+        (0, 0) => "nothing".to_owned(),
+        (1, 1) => "one argument".to_owned(),
+        (fewest, usize::MAX) => format!("at least {fewest} arguments"),
+        (fewest, most) if fewest < most => format!("{fewest} or {most} arguments"),
+        (fewest, _) => format!("{fewest} arguments"),
+    };
+    let message = format!("`{name}` takes {wanted}, not {given}");
+    Problem::new(Code::WrongArguments, call_at.clone(), message)
 }

@@ -7,7 +7,7 @@
 //! ```text
 //!  text ── lexer ──▶ tokens ── parser ──▶ raw tree ── check ──▶ Expr ── print ──▶ text
 //!                                                       │
-//!                          names, functions, types, pattern, unsupported
+//!                          names, functions, earlier, types, pattern, unsupported
 //!
 //! `traceql` makes the same tokens of a spanset filter.
 //! ```
@@ -16,6 +16,7 @@
 
 mod check;
 mod context;
+mod earlier;
 mod evaluate;
 mod functions;
 mod level;
@@ -44,6 +45,6 @@ pub use names::{is_reserved, parse_field};
 pub use pattern::{PATTERN_SIZE_LIMIT, compile_pattern, compile_whole_pattern};
 pub use problem::Problem;
 pub use read::{parse, parse_spanset};
-pub use tree::{Arithmetic, Comparison, Expr, ExprKind, Function};
+pub use tree::{Arithmetic, Comparison, EarlierCall, EarlierFunction, Expr, ExprKind, Function, Total};
 pub use types::{Type, type_of};
 pub(crate) use where_clause::{parse_where, quoted_text};

@@ -21,6 +21,7 @@ fn level(expr: &Expr) -> Level {
         | ExprKind::Field(_)
         | ExprKind::Aggregate(_)
         | ExprKind::Between(..)
+        | ExprKind::Earlier(_)
         | ExprKind::Call(..) => Level::Operand,
     }
 }
@@ -31,6 +32,7 @@ impl Display for Expr {
             ExprKind::Literal(value) => write!(f, "{value}"),
             ExprKind::Field(field) => write!(f, "{field}"),
             ExprKind::Aggregate(name) => f.write_str(name),
+            ExprKind::Earlier(call) => f.write_str(&call.name),
             ExprKind::Not(operand) => {
                 f.write_str("not ")?;
                 operand_of(f, operand, Level::Not)

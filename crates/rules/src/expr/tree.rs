@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use fluo_time::Nanos;
+
 use crate::field::Field;
 use crate::matcher::Value;
 
@@ -34,6 +36,7 @@ impl Expr {
             | ExprKind::Arithmetic(_, left, right) => vec![left, right],
             ExprKind::Between(item, low, high) => vec![item, low, high],
             ExprKind::Call(_, arguments) => arguments.iter().collect(),
+            ExprKind::Earlier(call) => call.of().into_iter().collect(),
         }
     }
 }
@@ -76,6 +79,8 @@ pub enum ExprKind {
     Arithmetic(Arithmetic, Box<Expr>, Box<Expr>),
     /// A function of values.
     Call(Function, Vec<Expr>),
+    /// A function over earlier windows (`condition` only): a value of the window, under its own name.
+    Earlier(Box<EarlierCall>),
 }
 
 /// Comparison operators.
@@ -152,4 +157,82 @@ pub enum Function {
     EndsWith,
     /// Number of characters of a text.
     Length,
+}
+
+/// A call of a function over earlier windows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EarlierCall {
+    /// Its text, by which its value is known.
+    pub name: String,
+    /// The function, with its arguments.
+    pub function: EarlierFunction,
+}
+
+/// A function over earlier windows. `of` is a number or a duration, made of aggregates; `k` windows before the present
+/// one, which ends at `t`, lies the window that ends at `t − k · window`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EarlierFunction {
+    /// `previous(x, n)`: x over the window `n` before.
+    Previous {
+        /// x
+        of: Box<Expr>,
+        /// n, at least 1.
+        windows: u32,
+    },
+    /// `avg_over(x, d)` and its like: x over the windows 1 to d / window before, in one number.
+    Over {
+        /// The number that is made of them.
+        total: Total,
+        /// x
+        of: Box<Expr>,
+        /// d
+        past: Nanos,
+    },
+    /// `offset(x, d)`: x over the window that ends at t − d.
+    Offset {
+        /// x
+        of: Box<Expr>,
+        /// d
+        by: Nanos,
+    },
+    /// `zscore(x, d)`: by how many deviations x is above its mean over the last d.
+    ZScore {
+        /// x
+        of: Box<Expr>,
+        /// d
+        past: Nanos,
+    },
+    /// `predict_linear(x, d, ahead)`: x `ahead` of the present, on the straight line through the windows of the last d.
+    PredictLinear {
+        /// x
+        of: Box<Expr>,
+        /// d
+        past: Nanos,
+        /// The distance from the end of the present window.
+        ahead: Nanos,
+    },
+    /// `is_new()`: the group has spans now, and had none in the `lookback` before the present window. 1 or 0.
+    IsNew,
+    /// `absent(d)`: the group has had no span for d. 1 or 0.
+    Absent {
+        /// d
+        past: Nanos,
+    },
+}
+
+/// The number that is made of the values of several windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Total {
+    /// Arithmetic mean.
+    Avg,
+    /// Smallest.
+    Min,
+    /// Largest.
+    Max,
+    /// Sum.
+    Sum,
+    /// Standard deviation of the population.
+    Stddev,
+    /// Median; of an even number, the mean of the middle two.
+    Median,
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use fluo_time::duration::with_unit;
 
 use super::problem::Problem;
-use super::tree::{Arithmetic, Comparison, Expr, ExprKind, Function};
+use super::tree::{Arithmetic, Comparison, EarlierCall, EarlierFunction, Expr, ExprKind, Function};
 use crate::diagnostic::Code;
 use crate::field::{Field, Intrinsic};
 use crate::matcher::{Number, Value};
@@ -79,6 +79,7 @@ pub fn type_of(expr: &Expr, aggregates: &[Aggregate]) -> Type {
             of_arithmetic(*operator, type_of(left, aggregates), type_of(right, aggregates))
                 .unwrap_or(Type::Number)
         }
+        ExprKind::Earlier(call) => of_call(call, aggregates),
         ExprKind::Call(function, arguments) => {
             let types = arguments.iter().map(|argument| type_of(argument, aggregates));
             match function {
@@ -138,6 +139,16 @@ pub(super) fn of_aggregate(name: &str, aggregates: &[Aggregate]) -> Type {
             | AggregateFunction::Percentile { of: field, .. },
         ) if of_field(field) == Type::Duration => Type::Duration,
         _ => Type::Number,
+    }
+}
+
+/// The type of a call of a function over earlier windows.
+fn of_call(call: &EarlierCall, aggregates: &[Aggregate]) -> Type {
+    match (&call.function, call.of()) {
+        (EarlierFunction::ZScore { .. }, _) => Type::Number,
+        (_, Some(of)) if type_of(of, aggregates) == Type::Duration => Type::Duration,
+        (_, Some(_)) => Type::Number,
+        (_, None) => Type::Bool,
     }
 }
 

@@ -4,22 +4,6 @@ use super::lexer::{Token, TokenKind};
 use super::problem::Problem;
 use crate::diagnostic::Code;
 
-/// Functions over the windows that came before.
-pub(super) const EARLIER_WINDOWS: [&str; 12] = [
-    "previous",
-    "avg_over",
-    "min_over",
-    "max_over",
-    "sum_over",
-    "stddev_over",
-    "median_over",
-    "offset",
-    "zscore",
-    "predict_linear",
-    "is_new",
-    "absent",
-];
-
 /// The first part of an expression that is about whole traces: `trace.has(…)`, `trace.count(…)`, `when { … }`.
 pub(super) fn traces(tokens: &[Token]) -> Option<Problem> {
     let found = tokens.windows(2).find_map(|pair| match (&pair[0].kind, &pair[1].kind) {
@@ -36,11 +20,6 @@ pub(super) fn traces(tokens: &[Token]) -> Option<Problem> {
         _ => None,
     });
     found.map(|(word, token)| not_yet(token.at.clone(), &format!("`{word}`, a condition over whole traces,")))
-}
-
-/// A call of a function over earlier windows.
-pub(super) fn earlier_windows(name: &str, at: std::ops::Range<usize>) -> Problem {
-    not_yet(at, &format!("`{name}`, a function over earlier windows,"))
 }
 
 fn not_yet(at: std::ops::Range<usize>, what: &str) -> Problem {

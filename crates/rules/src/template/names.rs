@@ -84,8 +84,10 @@ const fn variable(name: &'static str, holds: Holds) -> Variable {
 /// What the templates of one rule may name. What is not known is not looked at.
 #[derive(Debug, Clone, Default)]
 pub struct Names<'a> {
-    /// The declared aggregates; `count` always is one.
+    /// The declared aggregates (`count` always is one), and the calls of functions over earlier windows.
     pub aggregates: Option<Vec<&'a str>>,
+    /// True if it is not known which such calls there are.
+    pub any_call: bool,
     /// The keys of its labels.
     pub labels: Option<Vec<&'a str>>,
     /// Its group keys.
@@ -273,7 +275,7 @@ impl Path<'_> {
         match self.variable.holds {
             Holds::Plain | Holds::Function => Some(self.nothing_below(step, names)),
             Holds::List(fields) => self.of_list(fields, step, behind.first()),
-            holds => self.of_mapping(&names.below(holds)?, step),
+            holds => self.of_mapping(&names.below(holds)?, names.any_call, step),
         }
     }
 
@@ -301,9 +303,10 @@ impl Path<'_> {
     }
 
     /// `labels.nope`, `group['nope']`, `value.nope`, `window.nope`
-    fn of_mapping(&self, known: &[&str], step: &Step<'_>) -> Option<TemplateProblem> {
+    fn of_mapping(&self, known: &[&str], any_call: bool, step: &Step<'_>) -> Option<TemplateProblem> {
         let (name, key) = (self.variable.name, step.key?);
-        if known.contains(&key) {
+        let is_any_call = any_call && self.variable.holds == Holds::Aggregates && key.contains('(');
+        if known.contains(&key) || is_any_call {
             return None;
         }
         // `group.http.route` is the key `route` of the key `http`, which hardly anybody means.

@@ -100,10 +100,12 @@ impl Expectation {
             let near = nearest(&key.key, rule.group_by.iter().map(|known| known.key.as_str()));
             findings.push(unknown(&key.place, message, near));
         }
+        let calls = rule.condition.earlier();
         let is_known = |name: &str| rule.aggregate(name).is_some() || rule.declares(name);
         for value in self.values.iter().filter(|value| !is_known(&value.key)) {
             let message = format!("`{}` has no aggregate `{}`", rule.name, value.key);
             let known = rule.aggregates.iter().map(|aggregate| aggregate.name.as_str());
+            let known = known.chain(calls.iter().map(|call| call.name.as_str()));
             let near = nearest(&value.key, known.chain(rule.counts()).chain([Aggregate::COUNT]));
             findings.push(unknown(&value.place, message, near));
         }

@@ -117,6 +117,8 @@ fn pieces() -> impl Strategy<Value = String> {
         "between(",
         "coalesce(",
         "previous(",
+        "avg_over(count, 1h)",
+        "absent(",
         "é",
         " ",
         "\n",

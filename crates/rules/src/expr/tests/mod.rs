@@ -7,7 +7,7 @@ mod trees;
 
 use fluo_time::Nanos;
 
-use super::{Arithmetic, Comparison, Context, Expr, ExprKind, parse};
+use super::{Arithmetic, Comparison, Context, EarlierFunction, Expr, ExprKind, parse};
 use crate::field::{Field, Intrinsic};
 use crate::rule::{Aggregate, AggregateFunction};
 
@@ -80,6 +80,20 @@ fn dump(expr: &Expr) -> String {
                 Arithmetic::Divide => "/",
             };
             list(head, &[left, right])
+        }
+        ExprKind::Earlier(call) => {
+            let of: Vec<&Expr> = call.of().into_iter().collect();
+            let function = &call.function;
+            let head = match function {
+                EarlierFunction::Previous { windows, .. } => format!("previous {windows}"),
+                EarlierFunction::Over { total, past, .. } => format!("{total:?} {past}"),
+                EarlierFunction::Offset { by, .. } => format!("offset {by}"),
+                EarlierFunction::ZScore { past, .. } => format!("zscore {past}"),
+                EarlierFunction::PredictLinear { past, ahead, .. } => format!("predict {past} {ahead}"),
+                EarlierFunction::IsNew => "new".to_owned(),
+                EarlierFunction::Absent { past } => format!("absent {past}"),
+            };
+            list(&head, &of)
         }
         ExprKind::Call(function, arguments) => {
             list(&format!("{function:?}"), &arguments.iter().collect::<Vec<_>>())

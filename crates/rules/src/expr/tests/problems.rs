@@ -354,16 +354,75 @@ fn functions_and_patterns() {
 }
 
 #[test]
+fn functions_over_earlier_windows() {
+    let (a, t, u) = (Code::WrongArguments, Code::TypeMismatch, Code::UnitMismatch);
+    hold(
+        &[
+            (
+                "of nothing",
+                "previous() > 5",
+                a,
+                "previous()",
+                "takes 1 or 2 arguments, not 0",
+                "previous(count)",
+            ),
+            ("of too much", "avg_over(count) > 5", a, "avg_over(count)", "takes 2", "avg_over(count, 1h)"),
+            ("of anything", "is_new(count)", a, "is_new(count)", "takes nothing, not 1", "`is_new()`"),
+            ("no window before", "previous(count, 0) > 5", a, "0", "from 1 to", "previous(count, 3)"),
+            ("half a window", "previous(count, 1.5) > 5", a, "1.5", "from 1 to", ""),
+            ("windows as a time", "previous(count, 1h) > 5", a, "1h", "from 1 to", "offset"),
+            ("a time without unit", "avg_over(count, 60) > 5", u, "60", "has no unit", "60s"),
+            ("no time", "absent(0s)", a, "0s", "no length of time", "above zero"),
+            ("a time that is worked out", "absent(2 * 5m)", a, "2 * 5m", "as it stands", ""),
+            ("the other way round", "avg_over(1h, count) > 5", a, "avg_over(1h, count)", "stands before", ""),
+            (
+                "of a constant",
+                "previous(5) > count",
+                Code::NoAggregate,
+                "5",
+                "the same in every window",
+                "avg_over(count, 1h)",
+            ),
+            ("of what is true", "previous(count > 5) > 5", t, "count > 5", "where a number is needed", ""),
+            (
+                "within each other",
+                "avg_over(previous(count), 1h) > 5",
+                a,
+                "previous(count)",
+                "stands in another such function",
+                "beside each other",
+            ),
+            ("of what is not there", "previous(cuont) > 5", Code::UnknownName, "cuont", "unknown", "`count`"),
+            ("in another unit", "p99 > 2 * previous(count)", u, "p99 > 2 * previous(count)", "cannot be", ""),
+            ("a score has no unit", "zscore(p99, 1h) > 3s", u, "3s", "cannot be compared", ""),
+            ("true is no number", "absent(10m) > 5", t, "5", "is compared with", ""),
+            (
+                "a number is not true",
+                "count > 5 and zscore(count, 1h)",
+                t,
+                "zscore(count, 1h)",
+                "comparison",
+                "",
+            ),
+            (
+                "misspelt",
+                "zscor(count, 1h) > 3",
+                Code::UnknownFunction,
+                "zscor",
+                "unknown function",
+                "`zscore`",
+            ),
+        ],
+        Context::Condition { aggregates: &aggregates() },
+    );
+}
+
+#[test]
 fn what_is_not_supported_yet_says_so() {
     let n = Code::NotSupportedYet;
     let message = "not supported yet";
     hold(
         &[
-            ("the window before", "count > 2 * previous(count)", n, "previous(count)", message, ""),
-            ("an average over windows", "count > avg_over(count, 1h)", n, "avg_over(count, 1h)", message, ""),
-            ("a day before", "count > offset(count, 1d)", n, "offset(count, 1d)", message, ""),
-            ("absence", "absent(10m)", n, "absent(10m)", message, ""),
-            ("a new group", "is_new() and count > 5", n, "is_new()", message, ""),
             (
                 "traces",
                 "trace.has(payment.charge_card).where(amount > 1000) and not trace.has(x)",

@@ -25,6 +25,13 @@ fn the_fewest_parentheses() {
         ("errors / total > 5%", "errors / total > 0.05"),
         ("p99 > 90s", "p99 > 1m30s"),
         ("between(count, 1, 2.0)", "between(count, 1, 2.0)"),
+        ("previous( count,1 )>previous(count , 2)", "previous(count) > previous(count, 2)"),
+        ("count > sum_over((errors / total), 60m)", "count > sum_over(errors / total, 1h)"),
+        ("not(is_new()) or absent(600s)", "not is_new() or absent(10m)"),
+        (
+            "predict_linear(p99, 30m, 90m) > zscore(count, 1h) * 1s",
+            "predict_linear(p99, 30m, 1h30m) > zscore(count, 1h) * 1s",
+        ),
     ];
     for (text, expected) in cases {
         assert_eq!(parse_condition(text).to_string(), expected);

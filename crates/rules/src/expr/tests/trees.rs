@@ -52,6 +52,26 @@ fn conditions() {
         ("parentheses", "(count - 1) * 2 > 0", "(> (* (- $count Int((1))) Int((2))) Int((0)))"),
         ("a negative constant", "count > -5", "(> $count Int((-5)))"),
         ("minus without spaces", "count-5 > 0", "(> (- $count Int((5))) Int((0)))"),
+        ("the window before", "count > 2 * previous(count)", "(> $count (* Int((2)) (previous 1 $count)))"),
+        ("three windows before", "previous( errors , 3 ) > 5", "(> (previous 3 $errors) Int((5)))"),
+        (
+            "over earlier windows",
+            "errors/total > 2 * avg_over(errors/total, 60m) + stddev_over(rps, 1h)",
+            "(> (/ $errors $total) (+ (* Int((2)) (Avg 1h (/ $errors $total))) (Stddev 1h $rps)))",
+        ),
+        (
+            "of durations",
+            "p99 > max(median_over(p99, 1h), min_over(p99, 1h), max_over(p99, 1h), sum_over(p99, 1h))",
+            "(> $p99 (Max (Median 1h $p99) (Min 1h $p99) (Max 1h $p99) (Sum 1h $p99)))",
+        ),
+        ("a day before", "offset(p99, 1d) > 1s", "(> (offset 1d $p99) Duration(Nanos(1000000000)))"),
+        ("how unusual", "zscore(p99, 1h) > 3", "(> (zscore 1h $p99) Int((3)))"),
+        (
+            "an hour ahead",
+            "predict_linear(slowest, 30m, 1h) > 5s",
+            "(> (predict 30m 1h $slowest) Duration(Nanos(5000000000)))",
+        ),
+        ("true by themselves", "is_new() and not absent(10m)", "(and (new ) (not (absent 10m )))"),
         ("unary minus binds tightest", "-count * 2 < -(5)", "(< (* (neg $count) Int((2))) (neg Int((5))))"),
         ("the smallest integer", "count > -9223372036854775808", "(> $count Int((-9223372036854775808)))"),
         (
