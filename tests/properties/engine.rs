@@ -16,7 +16,7 @@ use proptest::test_runner::TestCaseError;
 
 /// The given facts that the reference takes from outside: hashes and spellings.
 pub(crate) fn with_givens<T>(run: impl FnOnce(Givens<'_>) -> T) -> T {
-    run(Givens { hash: &Span::content_hash, spellings: &semconv::spellings })
+    run(Givens::new(&Span::content_hash, &semconv::spellings))
 }
 
 /// Layouts as unlike each other as they can be: the built-in one, none promoted, all keys of these spans promoted.

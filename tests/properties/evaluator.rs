@@ -97,7 +97,7 @@ async fn evaluated(rule: &Rule, files: &[Vec<Span>], course: &Course) -> (Replay
     let last = times[times.len() - 1];
     let replayed = replay(&evaluator, &rules, &arrivals, times).await.unwrap();
     let exact = RulePlan::new(Arc::new(rule.clone())).unwrap().judging().is_exact();
-    let waits = rule.trace().map_or(0, |trace| trace.waits().0);
+    let waits = rule.waits().0;
     let to = if exact { last } else { last - rule.eval_delay.map_or(delay, |delay| delay.0) - waits };
     (replayed, Range { from: Some(begin - delay - waits + 1), to: Some(to) })
 }
@@ -206,6 +206,17 @@ proptest! {
     #[test]
     fn arrival_order_and_delays_change_nothing_across_traces(
         (case, files) in across::case().prop_flat_map(|case| {
+            let files = arrival::redelivered_files(case.spans.clone());
+            (Just(case), files)
+        }),
+        course in course(),
+    ) {
+        check(&case, &files, &course)?;
+    }
+
+    #[test]
+    fn parents_and_children_count_whenever_they_arrive(
+        (case, files) in generate::kin::case().prop_flat_map(|case| {
             let files = arrival::redelivered_files(case.spans.clone());
             (Just(case), files)
         }),

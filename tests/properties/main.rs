@@ -4,6 +4,7 @@
 mod compaction;
 mod engine;
 mod evaluator;
+mod kin;
 mod live;
 mod one_evaluator;
 mod panes;

@@ -56,7 +56,7 @@ fn in_words(case: &Case) -> String {
 }
 
 /// Judges all rules together, each in its own range, and holds what is found of each against what is found of it alone.
-fn check_together(cases: &[Case], spans: &[Span]) -> Result<(), TestCaseError> {
+pub(crate) fn check_together(cases: &[Case], spans: &[Span]) -> Result<(), TestCaseError> {
     let source = source(&[spans.to_vec()], 0);
     let plans: Vec<RulePlan> =
         cases.iter().map(|case| RulePlan::new(Arc::new(case.rule.clone())).unwrap()).collect();

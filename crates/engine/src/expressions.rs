@@ -2,10 +2,11 @@
 //!
 //! Evaluations follow one another by the second, and the rules ask the same.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::{DFSchema, ToDFSchema};
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::simplify::SimplifyContext;
@@ -14,6 +15,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 use datafusion::prelude::SessionContext;
+use fluo_plan::kin::kin_type;
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::span_schema;
 use fluo_store::guard::locked;
@@ -103,11 +105,22 @@ impl OfLayout {
         if let Some(known) = locked(&self.known).get(expr) {
             return Ok(known);
         }
-        let whole = physical(session, expr.clone(), &self.schema)?;
+        let of_kin: Vec<Field> = expr
+            .column_refs()
+            .into_iter()
+            .filter_map(|column| Some(Field::new(&column.name, kin_type(&column.name)?, true)))
+            .collect();
+        let schema = if of_kin.is_empty() {
+            Cow::Borrowed(&self.schema)
+        } else {
+            let of_kin = Schema::new(of_kin).to_dfschema()?;
+            Cow::Owned(self.schema.join(&of_kin)?)
+        };
+        let whole = physical(session, expr.clone(), &schema)?;
         let mut reads: Vec<usize> = collect_columns(&whole).iter().map(Column::index).collect();
         reads.sort_unstable();
         // Behind the values of a dictionary stands none, whatever the column.
-        let read = reads.iter().map(|at| self.schema.field(*at).as_ref().clone().with_nullable(true));
+        let read = reads.iter().map(|at| schema.field(*at).as_ref().clone().with_nullable(true));
         let schema: SchemaRef = Arc::new(Schema::new(read.collect::<Vec<_>>()));
         let of_dictionaries =
             !reads.is_empty() && Schema::fields(&schema).iter().all(|field| is_dictionary(field.data_type()));

@@ -30,7 +30,7 @@ pub(crate) fn inputs<'a>(plan: &RulePlan, batch: &'a RecordBatch) -> Result<Vec<
     plan.aggregates()
         .enumerate()
         .map(|(at, aggregate)| {
-            if aggregate.filter.is_none() && aggregate.function.field().is_none() {
+            if aggregate.filter.is_none() && !aggregate.function.takes_value() {
                 return Ok(Input::Every);
             }
             let name = row::input(at);

@@ -7,6 +7,7 @@
 //! | `scan`, `files`, `file_cache`, `pages` | a source → batches of the columns that somebody needs |
 //! | `copies`, `repeated` | a source → which of its rows may be copies of one another |
 //! | `expressions`, `truth` | what rules ask of rows → in the form in which batches are put to it; for which it is so |
+//! | `kin` | spans that rules ask about → what is known of their parents and children, as columns |
 //! | `pass` | batches, all rules → each rule's sums by group and cell, or its rows |
 //! | [`summary`] | what an aggregate takes of spans → its value |
 //! | `traces` | rules about traces → the traces that break them, as rows |
@@ -31,6 +32,7 @@ mod file_cache;
 mod files;
 mod inputs;
 pub mod judge;
+mod kin;
 pub mod open;
 mod pages;
 pub mod panes;

@@ -128,6 +128,8 @@ fn one_span(rule: &Rule, read: &[Field], span: &Span) -> Evidence {
                 add(label(*scope, key), field, anywhere(span, *scope, key, rule.conventions));
             }
             Field::Intrinsic(intrinsic) => add(intrinsic.as_str().to_owned(), field, own(span, *intrinsic)),
+            // A span does not have it.
+            Field::Parent(_) => {}
         }
     }
     if !rule.evidence.only {
@@ -182,6 +184,10 @@ fn shown(rule: &Rule, field: &Field, value: String) -> String {
 
 /// Returns whether `redact` names the field, or across traces another that carries the same values.
 fn is_redacted(rule: &Rule, field: &Field) -> bool {
+    if let Field::Parent(of_parent) = field {
+        return is_redacted(rule, of_parent)
+            || rule.redact.iter().any(|redacted| *redacted == field.to_string());
+    }
     let by =
         rule.trace().into_iter().flat_map(|trace| trace.by.iter().enumerate().map(move |by| (trace, by)));
     let of_steps = by.filter_map(|(trace, (at, key))| {
@@ -205,6 +211,7 @@ fn is_named(rule: &Rule, field: &Field) -> bool {
         Field::Attribute { key, .. } => semconv::spellings(redacted).contains(key),
         Field::Intrinsic(Intrinsic::ServiceName) => redacted == "service_name" || redacted == "service.name",
         Field::Intrinsic(intrinsic) => redacted == intrinsic.as_str(),
+        Field::Parent(_) => false,
     })
 }
 
@@ -230,6 +237,7 @@ fn own(span: &Span, intrinsic: Intrinsic) -> Option<String> {
         | Intrinsic::Status
         | Intrinsic::StatusMessage
         | Intrinsic::Duration
+        | Intrinsic::SelfTime
         | Intrinsic::TraceId
         | Intrinsic::SpanId
         | Intrinsic::ServiceName => None,

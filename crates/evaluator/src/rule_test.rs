@@ -281,7 +281,7 @@ fn times(
         let rule = &known.rule;
         let delay = rule.eval_delay.unwrap_or(settings.eval_delay).0;
         // Over at the last moment plus the gap, and told at the next evaluation behind the watermark.
-        let of_trace = rule.trace().map_or(0, |trace| trace.max_duration.0 + trace.waits().0);
+        let of_trace = rule.trace().map_or(0, |trace| trace.max_duration.0) + rule.waits().0;
         rule.window.0.saturating_mul(2)
             + rule.hold_for.0
             + rule.keep_firing_for.0

@@ -13,10 +13,11 @@ use std::ops::Range;
 
 use fluo_rules::condition::{Condition, Written};
 use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind};
-use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::matcher::Value;
 use fluo_rules::rule::{Aggregate, AggregateFunction, Rule};
 use fluo_rules::trace::{Demand, StepCount, TraceRule};
+
+use crate::project::is_duration;
 
 /// At which moments a rule is judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub enum Reason {
     Every,
     /// It says `for`.
     For,
+    /// It asks for the parents or children of spans.
+    Kin,
     /// Its condition, a level of it, or what ends it, is not monotone.
     Condition {
         /// The part that is not.
@@ -46,6 +49,9 @@ pub enum Reason {
 impl Judging {
     /// Decides for a rule.
     pub fn of(rule: &Rule) -> Self {
+        if rule.kin.is_some() {
+            return Self::Grid(Reason::Kin);
+        }
         if rule.every.is_some() {
             return Self::Grid(Reason::Every);
         }
@@ -192,11 +198,13 @@ fn direction(named: Named<'_>, expr: &Expr) -> Result<Direction, NotMonotone> {
                 AggregateFunction::Count
                 | AggregateFunction::CountDistinct(_)
                 | AggregateFunction::Rate { .. }
-                | AggregateFunction::Max(_)
-                | AggregateFunction::Sum(Field::Intrinsic(Intrinsic::Duration)) => Ok(Direction::Increasing),
+                | AggregateFunction::Max(_) => Ok(Direction::Increasing),
+                AggregateFunction::Sum(of) if is_duration(&of) => Ok(Direction::Increasing),
                 AggregateFunction::Min(_) => Ok(Direction::Decreasing),
-                AggregateFunction::Sum(_) => {
-                    Err(because(expr, format!("`{name}` sums an attribute, which may be negative")))
+                AggregateFunction::Sum(of) => {
+                    let is_field = matches!(of.kind, ExprKind::Field(_));
+                    let what = if is_field { "an attribute" } else { "an expression" };
+                    Err(because(expr, format!("`{name}` sums {what}, which may be negative")))
                 }
                 AggregateFunction::Avg(_) => Err(because(expr, format!("`{name}` is an average"))),
                 AggregateFunction::Stddev(_) => Err(because(expr, format!("`{name}` is a deviation"))),

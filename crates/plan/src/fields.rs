@@ -8,7 +8,7 @@ use datafusion::functions::core::expr_fn::{coalesce, get_field};
 use datafusion::logical_expr::{Expr, cast, ident, lit};
 use fluo_rules::expr::Comparison;
 use fluo_rules::field::{Field, Intrinsic, Scope};
-use fluo_rules::rule::Conventions;
+use fluo_rules::rule::{Conventions, Kin};
 use fluo_spans::layout::{AttributeScope, Layout};
 use fluo_spans::schema::columns;
 use fluo_spans::semconv;
@@ -27,6 +27,8 @@ pub struct Fields<'a> {
     pub conventions: Conventions,
     /// In what the tests of values are spelled.
     pub form: Form,
+    /// Of a rule that asks for the parents or children of spans.
+    pub kin: Option<Kin>,
 }
 
 /// A field's value as an expression over the columns.
@@ -87,6 +89,7 @@ impl Fields<'_> {
                 Intrinsic::TraceId => Located::Text(hex(ident(columns::TRACE_ID))),
                 Intrinsic::SpanId => Located::Text(hex(ident(columns::SPAN_ID))),
                 Intrinsic::Duration => Located::Duration(ident(columns::DURATION_NS)),
+                Intrinsic::SelfTime => self.self_time(),
                 Intrinsic::Root => Located::Bool(ident(columns::PARENT_SPAN_ID).is_null()),
                 Intrinsic::EventName => items(columns::EVENTS, ItemValue::Text("name")),
                 Intrinsic::LinkTraceId => items(columns::LINKS, ItemValue::Id("trace_id")),
@@ -97,16 +100,23 @@ impl Fields<'_> {
                 items(column, ItemValue::Attribute(self.spellings(*scope, key)))
             }
             Field::Attribute { scope, key } => {
-                let spellings = self.spellings(*scope, key);
-                let scopes: &[Scope] = match scope {
-                    Scope::Either => &[Scope::Span, Scope::Resource],
-                    scope => std::slice::from_ref(scope),
-                };
-                let candidates =
-                    scopes.iter().flat_map(|scope| spellings.iter().map(|key| self.attribute(*scope, key)));
-                Located::Attribute(candidates.collect())
+                let candidates = self.candidates(*scope, key);
+                Located::Attribute(
+                    candidates.iter().map(|(scope, key)| self.attribute(*scope, key)).collect(),
+                )
             }
+            Field::Parent(field) => self.of_parent(field),
         }
+    }
+
+    /// The places of an attribute, one after the other.
+    pub(crate) fn candidates(&self, scope: Scope, key: &str) -> Vec<(Scope, String)> {
+        let spellings = self.spellings(scope, key);
+        let scopes: &[Scope] = match scope {
+            Scope::Either => &[Scope::Span, Scope::Resource],
+            _ => std::slice::from_ref(&scope),
+        };
+        scopes.iter().flat_map(|scope| spellings.iter().map(|key| (*scope, key.clone()))).collect()
     }
 
     /// The field's value in this form: printed SQL looks attributes up once, under the field's name.
@@ -182,7 +192,7 @@ impl Fields<'_> {
         }
     }
 
-    fn attribute(&self, scope: Scope, key: &str) -> Expr {
+    pub(crate) fn attribute(&self, scope: Scope, key: &str) -> Expr {
         let (promoted, map) = match scope {
             Scope::Resource => {
                 (self.layout.column(AttributeScope::Resource, key), columns::RESOURCE_ATTRIBUTES)

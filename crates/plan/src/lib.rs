@@ -6,6 +6,7 @@
 //! | [`earlier`] | rule → how far back it looks, and at what |
 //! | `missing` | rule → whether missing spans can make it true |
 //! | [`fields`] | field, layout → columns |
+//! | [`kin`] | field of a parent, or of children → columns that stand beside those of the span |
 //! | `functions`, `spelled` | test of a value → a call of fluo's own function, or the same in SQL's |
 //! | `operators` | constant, comparison, arithmetic → expression |
 //! | [`evidence`] | condition, values of a window → which of its spans show what is wrong |
@@ -25,6 +26,7 @@ pub mod evidence;
 pub mod fields;
 pub mod form;
 mod functions;
+pub mod kin;
 mod missing;
 mod operators;
 mod predicate;

@@ -9,8 +9,8 @@ use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::functions::math::expr_fn as math;
 use datafusion::functions::string::expr_fn as string;
 use datafusion::functions::unicode::expr_fn as unicode;
-use datafusion::logical_expr::{Expr, cast, lit};
-use fluo_rules::expr::{Comparison, Expr as RuleExpr, ExprKind, Function};
+use datafusion::logical_expr::{Expr, cast, lit, try_cast};
+use fluo_rules::expr::{Comparison, Expr as RuleExpr, ExprKind, Function, Type, type_of};
 use fluo_rules::field::{Field, Scope};
 use fluo_rules::matcher::{Matcher, Test, Value};
 use fluo_rules::rule::Selector;
@@ -20,6 +20,7 @@ use crate::error::PlanError;
 use crate::fields::{Fields, Located, Tested, first};
 use crate::functions::{Compared, Elements, ItemValue, ValueTest};
 use crate::operators::{arithmetic, binary_of_numbers, extreme, literal, negated};
+use crate::project::Value as Taken;
 
 /// The place of a predicate, which decides whether a null there counts as false by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,23 @@ impl Fields<'_> {
     /// A field's value as a number: nanoseconds of the duration, or the number that an attribute's text stands for.
     pub fn number(&self, field: &Field) -> Expr {
         self.numeric_of(self.locate(field))
+    }
+
+    /// What an aggregate takes of a span. Durations are whole nanoseconds, the nearest ones.
+    pub(crate) fn measure(&self, of: &RuleExpr) -> Result<Taken, PlanError> {
+        if let ExprKind::Field(field) = &of.kind {
+            return Ok(match self.locate(field) {
+                Located::Duration(nanos) => Taken::Nanos(nanos),
+                located => Taken::Number(self.numeric_of(located)),
+            });
+        }
+        let number = self.numeric(of)?;
+        Ok(if type_of(of, &[]) == Type::Duration {
+            // What is too large for a duration is none.
+            Taken::Nanos(try_cast(math::round(vec![number]), DataType::Int64))
+        } else {
+            Taken::Number(number)
+        })
     }
 
     fn select(&self, selector: &Selector, polarity: Polarity) -> Result<Expr, PlanError> {

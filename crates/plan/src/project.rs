@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::logical_expr::utils::split_conjunction_owned;
-use datafusion::logical_expr::{BinaryExpr, Expr, Operator, ident, lit};
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, lit};
+use fluo_rules::expr::{Expr as RuleExpr, ExprKind};
 use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::rule::{Aggregate, AggregateFunction, Rule, Selector, Subject};
 use fluo_rules::trace::Step;
@@ -14,6 +15,8 @@ use fluo_spans::schema::columns;
 use crate::error::PlanError;
 use crate::fields::Fields;
 use crate::form::Form;
+use crate::kin::{KinColumn, kin_type};
+use crate::reads::keys_read;
 
 /// The expressions that a rule needs of each span.
 #[derive(Debug, Clone)]
@@ -28,6 +31,8 @@ pub struct Projection {
     pub inputs: Vec<Input>,
     /// Texts of the keys of which the commonest values are told.
     pub top: Vec<Expr>,
+    /// The columns that it reads beside those of the files: of the parents and children of spans.
+    pub kin: Vec<KinColumn>,
     /// Of a rule about traces: the selection of the spans that can be each step.
     pub steps: Vec<Arc<Projection>>,
 }
@@ -73,12 +78,18 @@ fn all(expr: Expr) -> Vec<Expr> {
     split_conjunction_owned(expr).into_iter().filter(|expr| *expr != lit(true)).collect()
 }
 
-/// Returns whether the field is the span's duration, which is summed up in whole nanoseconds.
-pub fn is_duration(field: &Field) -> bool {
-    *field == Field::Intrinsic(Intrinsic::Duration)
+/// Returns whether an aggregate takes nothing but the span's duration.
+pub fn is_duration(measure: &RuleExpr) -> bool {
+    matches!(measure.kind, ExprKind::Field(Field::Intrinsic(Intrinsic::Duration)))
 }
 
 impl Value {
+    pub(crate) fn into_expr(self) -> Expr {
+        match self {
+            Self::Nanos(expr) | Self::Number(expr) | Self::Text(expr) => expr,
+        }
+    }
+
     pub(crate) fn expr(&self) -> &Expr {
         match self {
             Self::Nanos(expr) | Self::Number(expr) | Self::Text(expr) => expr,
@@ -89,14 +100,13 @@ impl Value {
 impl Projection {
     /// Of a rule with these aggregates, in files of a layout.
     pub(crate) fn of(rule: &Rule, aggregates: &[Aggregate], layout: &Layout) -> Result<Self, PlanError> {
-        let fields = Fields { layout, conventions: rule.conventions, form: Form::Functions };
+        let fields = Fields { layout, conventions: rule.conventions, form: Form::Functions, kin: rule.kin };
         let inputs = aggregates.iter().map(|aggregate| {
             let filter = aggregate.filter.as_ref().map(|filter| fields.filter(filter)).transpose()?;
-            let value = aggregate.function.field().map(|field| match aggregate.function {
-                AggregateFunction::CountDistinct(_) => Value::Text(fields.text(field)),
-                _ if is_duration(field) => Value::Nanos(ident(columns::DURATION_NS)),
-                _ => Value::Number(fields.number(field)),
-            });
+            let value = match &aggregate.function {
+                AggregateFunction::CountDistinct(field) => Some(Value::Text(fields.text(field))),
+                function => function.measure().map(|of| fields.measure(of)).transpose()?,
+            };
             Ok(Input { filter: filter.map(all).unwrap_or_default(), value })
         });
         let selected = |selector: &Selector| Ok::<_, PlanError>(all(fields.selector(selector)?));
@@ -118,6 +128,7 @@ impl Projection {
             inputs: inputs.collect::<Result<_, PlanError>>()?,
             top: rule.top.iter().map(|key| fields.text(&key.field)).collect(),
             steps,
+            kin: if rule.kin.is_some() { kin_columns(rule, &fields) } else { Vec::new() },
             ..Self::of_selected(Vec::new(), layout)
         })
     }
@@ -130,8 +141,22 @@ impl Projection {
             groups: Vec::new(),
             inputs: Vec::new(),
             top: Vec::new(),
+            kin: Vec::new(),
             steps: Vec::new(),
         }
+    }
+
+    /// The selection of the spans of which parents or children matter: by what they are themselves.
+    #[must_use]
+    pub fn own(&self) -> Self {
+        let is_own =
+            |expr: &&Expr| expr.column_refs().into_iter().all(|column| kin_type(&column.name).is_none());
+        Self::of_selected(self.selector.iter().filter(is_own).cloned().collect(), &self.layout)
+    }
+
+    /// These texts of every span.
+    pub fn of_texts(texts: Vec<Expr>, layout: &Layout) -> Self {
+        Self { top: texts, ..Self::of_selected(Vec::new(), layout) }
     }
 
     /// The services of the spans that it selects; `None` where they may be of any.
@@ -147,6 +172,17 @@ impl Projection {
             .flat_map(|Input { filter, value }| filter.iter().chain(value.iter().map(Value::expr)));
         self.selector.iter().chain(&self.groups).chain(inputs).chain(&self.top)
     }
+}
+
+/// The columns that a rule needs beside those of spans, each once.
+fn kin_columns(rule: &Rule, fields: &Fields<'_>) -> Vec<KinColumn> {
+    let mut all: Vec<KinColumn> = Vec::new();
+    for column in keys_read(rule).iter().flat_map(|field| fields.kin_columns(field)) {
+        if !all.contains(&column) {
+            all.push(column);
+        }
+    }
+    all
 }
 
 /// The texts of which a column is one where an expression is true; `None` where it may be any.

@@ -1,6 +1,6 @@
 //! Which fields a rule reads: for the columns of a query, and because evidence shows nothing else.
 
-use fluo_rules::expr::{Expr, ExprKind};
+use fluo_rules::expr::Expr;
 use fluo_rules::field::{Field, Scope};
 use fluo_rules::rule::{Rule, Selector, Subject};
 
@@ -20,7 +20,7 @@ pub fn keys_read(rule: &Rule) -> Vec<Field> {
         add(&group.field, &mut fields);
     }
     for aggregate in &rule.aggregates {
-        if let Some(field) = aggregate.function.field() {
+        for field in aggregate.function.fields() {
             add(field, &mut fields);
         }
         if let Some(filter) = &aggregate.filter {
@@ -58,8 +58,5 @@ fn selector(selector: &Selector, fields: &mut Vec<Field>) {
 }
 
 fn expression(expr: &Expr, fields: &mut Vec<Field>) {
-    match &expr.kind {
-        ExprKind::Field(field) => add(field, fields),
-        _ => expr.children().into_iter().for_each(|child| expression(child, fields)),
-    }
+    expr.fields().into_iter().for_each(|field| add(field, fields));
 }

@@ -30,7 +30,7 @@ pub struct Reach {
     pub sums: i64,
     /// Before it, where spans that are missing can make its condition true.
     pub silence: i64,
-    /// After it: spans that come later may do what had not been done.
+    /// After it: spans that come later may do what had not been done, and a parent often ends after its children.
     pub after: i64,
 }
 
@@ -224,10 +224,13 @@ impl RulePlan {
     }
 
     /// The distances from the end of a row of its windows at which the spans ended that decide about it: a span is a row,
-    /// and stands for itself.
+    /// and stands for itself, and for its parent and children where the rule asks for those.
     fn of_row(&self) -> TimeRange {
         match self.rule.trace() {
-            None => TimeRange { from: 0, to: 0 },
+            None => {
+                let within = self.rule.kin.map_or(0, |kin| kin.within.0);
+                TimeRange { from: within.saturating_neg(), to: within }
+            }
             Some(trace) if trace.is_across() => {
                 // Its occasion ended then, or so long before that what came after it may be part of it.
                 let around = trace.around();

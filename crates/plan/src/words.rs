@@ -3,7 +3,7 @@
 mod trace;
 
 use fluo_rules::expr::{EarlierFunction, Total};
-use fluo_rules::field::{Field, Scope};
+use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::rule::{AggregateFunction, Conventions, GroupKey, Rule, Subject};
 use fluo_rules::trace::TraceRule;
 use fluo_rules::words::selector;
@@ -72,12 +72,21 @@ pub fn words(plan: &RulePlan, layout: &Layout) -> String {
             line("          no span that arrives later can make the condition false again.");
         }
         Judging::Grid(reason) => {
-            line(&format!("Judged    every {}, and reported at the watermark:", rule.grid_step()));
+            let settle = rule.waits();
+            let when = if rule.kin.is_some() { format!("{settle} after") } else { "at".to_owned() };
+            line(&format!("Judged    every {}, and reported {when} the watermark:", rule.grid_step()));
             line(&format!("          {}.", why(reason)));
         }
     }
+    if let Some(kin) = rule.kin {
+        line(&format!(
+            "Looks for parents and children that ended at most {} before or after a span;",
+            kin.within
+        ));
+        line("          one that arrives later opens the windows of the span again.");
+    }
     line(&format!("Joined    moments at most {} apart are one violation", plan.gap()));
-    let fields = Fields { layout, conventions: rule.conventions, form: Form::Functions };
+    let fields = Fields { layout, conventions: rule.conventions, form: Form::Functions, kin: rule.kin };
     for field in keys_read(rule) {
         line(&format!("Reads     {}", place(&fields, &field)));
     }
@@ -114,6 +123,7 @@ fn shown(rule: &Rule) -> Vec<String> {
 fn why(reason: &Reason) -> String {
     match reason {
         Reason::Every => "the rule says `every`".to_owned(),
+        Reason::Kin => "a span's parent and children may arrive after it".to_owned(),
         Reason::For => "the rule says `for`, which counts evaluations that are due".to_owned(),
         Reason::Condition { part, because } => format!("in `{part}`, {because}"),
     }
@@ -121,7 +131,19 @@ fn why(reason: &Reason) -> String {
 
 /// A field, and the columns and map entries where it is looked up.
 fn place(fields: &Fields<'_>, field: &Field) -> String {
-    let Field::Attribute { scope, key } = field else { return format!("{field}: column") };
+    let Field::Attribute { scope, key } = field else {
+        return match field {
+            Field::Parent(of_parent) => {
+                let own = place(fields, of_parent);
+                let (_, places) = own.split_once(": ").unwrap_or(("", &own));
+                format!("{field}: of the parent, {places}")
+            }
+            Field::Intrinsic(Intrinsic::SelfTime) => {
+                format!("{field}: duration less the times of its children")
+            }
+            _ => format!("{field}: column"),
+        };
+    };
     let spellings = fields.spellings(*scope, key);
     let one = |key: &String| match scope {
         Scope::Span | Scope::Either => match fields.layout.column(AttributeScope::Span, key) {

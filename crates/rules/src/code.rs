@@ -105,6 +105,7 @@ codes! {
     ExprTooLong "E0308" "An expression of more than 16 KiB.",
     ExprTooDeep "E0309" "An expression nested more than 64 deep.",
     BeyondOneSpan "E0310" "A TraceQL query about more than one span.",
+    KinMisplaced "E0311" "`parent.` or `self_time` where the rule cannot ask for it, or a field of the parent that cannot be asked for.",
     TemplateSyntax "E0401" "An annotation that is not a template.",
     TemplateName "E0402" "A template that names a variable, label, group key, aggregate, filter, test or function that does not exist.",
     TemplateTooDeep "E0403" "A template nested more than 64 deep, with more than 256 operators in a row, or with a loop that calls itself.",

@@ -14,6 +14,8 @@ pub enum Field {
         /// The key as the rule spells it.
         key: String,
     },
+    /// A field of the span's parent; no value where the parent is not stored.
+    Parent(Box<Field>),
 }
 
 impl Field {
@@ -30,6 +32,11 @@ impl Field {
             (Scope::Link, "span_id") => Self::Intrinsic(Intrinsic::LinkSpanId),
             _ => Self::Attribute { scope, key },
         }
+    }
+
+    /// Returns whether other spans decide its value: the parent, or the children.
+    pub fn is_of_kin(&self) -> bool {
+        matches!(self, Self::Parent(_) | Self::Intrinsic(Intrinsic::SelfTime))
     }
 
     /// Of what a span may have many, where the field is of such a thing: `events` or `links`. A comparison with it holds
@@ -59,6 +66,13 @@ impl fmt::Display for Field {
                     (_, false) => write!(f, "{}[{key:?}]", scope.as_str()),
                 }
             }
+            Self::Parent(field) => match &**field {
+                Self::Attribute { scope: Scope::Either, key } if is_bare_key(key) && !is_taken(key) => {
+                    write!(f, "parent.{key}")
+                }
+                Self::Attribute { scope: Scope::Either, key } => write!(f, "parent.any[{key:?}]"),
+                field => write!(f, "parent.{field}"),
+            },
         }
     }
 }
@@ -68,6 +82,13 @@ impl fmt::Display for Field {
 pub(crate) fn is_bare_key(key: &str) -> bool {
     key.chars().next().is_some_and(|first| !first.is_numeric())
         && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.'))
+}
+
+/// Returns whether a word behind `parent.` means something else than an attribute of that key.
+fn is_taken(key: &str) -> bool {
+    crate::expr::parse_field(key).ok() != Some(Field::attribute(Scope::Either, key))
+        || key.starts_with("parent.")
+        || key == "parent"
 }
 
 /// Where an attribute is looked up.
@@ -101,7 +122,7 @@ impl Scope {
     }
 }
 
-/// A span's own fields. All are plain text except `Duration` (nanoseconds) and `Root` (boolean);
+/// A span's own fields. All are plain text except `Duration` and `SelfTime` (nanoseconds) and `Root` (boolean);
 /// their text is never read as a JSON array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Intrinsic {
@@ -121,6 +142,8 @@ pub enum Intrinsic {
     SpanId,
     /// The resource attribute `service.name`; no value where it is missing.
     ServiceName,
+    /// The part of its duration in which none of its children ran.
+    SelfTime,
     /// Whether the span has no parent.
     Root,
     /// Name of the instrumentation scope; no value where it is empty.
@@ -147,6 +170,7 @@ impl Intrinsic {
             Self::TraceId => "trace_id",
             Self::SpanId => "span_id",
             Self::ServiceName => "service_name",
+            Self::SelfTime => "self_time",
             Self::Root => "root",
             Self::ScopeName => "scope.name",
             Self::ScopeVersion => "scope.version",

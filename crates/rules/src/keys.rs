@@ -297,13 +297,13 @@ const RULE: &[Key] = &[
         "settle",
         Shape::Duration { zero: true },
         Some("30s"),
-        "Of rules about traces: how long no span of a trace must have ended before it is judged, a duration.",
+        "Of rules about traces: how long no span of a trace must have ended before it is judged; of rules about the parents or children of spans: how long after the watermark a window waits for them. A duration.",
     ),
     key(
         "max_trace_duration",
         Shape::Duration { zero: false },
         Some("15m"),
-        "Of rules about traces: how far the spans of a trace lie apart at most, a duration. A trace without a root is judged so long after its first span started.",
+        "Of rules about traces: how far the spans of a trace lie apart at most, a duration. A trace without a root is judged so long after its first span started. Of rules about the parents or children of spans: how far from a span's end they may have ended.",
     ),
 ];
 

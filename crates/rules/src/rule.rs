@@ -12,7 +12,7 @@ use std::sync::Arc;
 use fluo_time::Nanos;
 
 use crate::condition::{Condition, Level};
-use crate::expr::Expr;
+use crate::expr::{Expr, Type, type_of};
 use crate::field::Field;
 use crate::matcher::Matcher;
 use crate::trace::TraceRule;
@@ -74,8 +74,19 @@ pub struct Rule {
     pub eval_delay: Option<Nanos>,
     /// How far below the watermark late spans re-open windows, where the rule sets its own.
     pub allowed_lateness: Option<Nanos>,
+    /// Of a rule about spans that asks for their parents or children: when these are taken to be there.
+    pub kin: Option<Kin>,
     /// Where the rule stands.
     pub source: Source,
+}
+
+/// The times that decide which parents and children of spans are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kin {
+    /// How long after the watermark a window waits for them.
+    pub settle: Nanos,
+    /// They are looked for among the spans that ended less than this before a span, and at most this after it.
+    pub within: Nanos,
 }
 
 /// Distance of the watermark behind the evaluation time, where neither rule nor deployment says.
@@ -101,6 +112,12 @@ impl Rule {
             Subject::Spans(_) => None,
             Subject::Traces(trace) => Some(trace),
         }
+    }
+
+    /// How long behind the watermark the rule waits for spans that are still to come.
+    pub fn waits(&self) -> Nanos {
+        let of_trace = self.trace().map(TraceRule::waits);
+        of_trace.or(self.kin.map(|kin| kin.settle)).unwrap_or_default()
     }
 
     /// The names of the counts of one trace.
@@ -266,6 +283,23 @@ pub enum Selector {
     Where(Expr),
 }
 
+impl Selector {
+    /// Returns whether the parents or children of spans decide which spans it selects.
+    pub fn reads_kin(&self) -> bool {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::reads_kin),
+            Self::Not(inner) => inner.reads_kin(),
+            Self::Match(field, _) => field.is_of_kin(),
+            Self::Event { .. } => false,
+            Self::Where(expr) => reads_kin(expr),
+        }
+    }
+}
+
+fn reads_kin(expr: &Expr) -> bool {
+    expr.fields().into_iter().any(Field::is_of_kin)
+}
+
 /// A named value over the spans of a window.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Aggregate {
@@ -281,13 +315,20 @@ impl Aggregate {
     /// Name of the aggregate that is always defined.
     pub const COUNT: &'static str = "count";
 
+    /// Returns whether it reads the parents or children of spans.
+    pub fn reads_kin(&self) -> bool {
+        let of_value = self.function.fields().into_iter().any(Field::is_of_kin);
+        of_value || self.filter.as_ref().is_some_and(reads_kin)
+    }
+
     /// `count` where the rule did not declare it.
     pub fn implied_count() -> Self {
         Self { name: Self::COUNT.to_owned(), function: AggregateFunction::Count, filter: None }
     }
 }
 
-/// What an aggregate computes. Spans whose field has no (numeric) value take no part, except in `Count`.
+/// What an aggregate computes, of a field or of an expression over fields. Spans for which that has no (numeric) value take
+/// no part, except in `Count`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AggregateFunction {
     /// Number of spans.
@@ -295,19 +336,19 @@ pub enum AggregateFunction {
     /// Exact number of distinct values.
     CountDistinct(Field),
     /// Sum; no value over nothing.
-    Sum(Field),
+    Sum(Expr),
     /// Arithmetic mean; no value over nothing.
-    Avg(Field),
+    Avg(Expr),
     /// Smallest value.
-    Min(Field),
+    Min(Expr),
     /// Largest value.
-    Max(Field),
+    Max(Expr),
     /// Population standard deviation.
-    Stddev(Field),
+    Stddev(Expr),
     /// Nearest-rank percentile.
     Percentile {
         /// Over which values.
-        of: Field,
+        of: Expr,
         /// In percent, above 0 and at most 100.
         p: f64,
     },
@@ -319,18 +360,35 @@ pub enum AggregateFunction {
 }
 
 impl AggregateFunction {
-    /// The field that is aggregated, where there is one.
-    pub fn field(&self) -> Option<&Field> {
+    /// The number or duration of each span that is aggregated, where there is one.
+    pub fn measure(&self) -> Option<&Expr> {
         match self {
-            Self::Count | Self::Rate { .. } => None,
-            Self::CountDistinct(field)
-            | Self::Sum(field)
-            | Self::Avg(field)
-            | Self::Min(field)
-            | Self::Max(field)
-            | Self::Stddev(field)
-            | Self::Percentile { of: field, .. } => Some(field),
+            Self::Count | Self::Rate { .. } | Self::CountDistinct(_) => None,
+            Self::Sum(of)
+            | Self::Avg(of)
+            | Self::Min(of)
+            | Self::Max(of)
+            | Self::Stddev(of)
+            | Self::Percentile { of, .. } => Some(of),
         }
+    }
+
+    /// The fields that it reads.
+    pub fn fields(&self) -> Vec<&Field> {
+        match self {
+            Self::CountDistinct(field) => vec![field],
+            function => function.measure().map(Expr::fields).unwrap_or_default(),
+        }
+    }
+
+    /// Returns whether it takes a value of each span, and does not only count them.
+    pub fn takes_value(&self) -> bool {
+        !matches!(self, Self::Count | Self::Rate { .. })
+    }
+
+    /// Returns whether its value is a duration.
+    pub fn is_of_durations(&self) -> bool {
+        self.measure().is_some_and(|of| type_of(of, &[]) == Type::Duration)
     }
 }
 

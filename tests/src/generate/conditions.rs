@@ -219,7 +219,7 @@ fn grows(function: &AggregateFunction) -> Option<bool> {
         | AggregateFunction::CountDistinct(_)
         | AggregateFunction::Max(_)
         | AggregateFunction::Rate { .. } => Some(true),
-        AggregateFunction::Sum(field) if *field == Field::Intrinsic(Intrinsic::Duration) => Some(true),
+        AggregateFunction::Sum(of) if *of == Expr::field(Field::Intrinsic(Intrinsic::Duration)) => Some(true),
         AggregateFunction::Min(_) => Some(false),
         _ => None,
     }
@@ -303,8 +303,7 @@ fn reference(name: &str) -> Expr {
 }
 
 fn is_duration(function: &AggregateFunction) -> bool {
-    !matches!(function, AggregateFunction::CountDistinct(_))
-        && function.field() == Some(&Field::Intrinsic(Intrinsic::Duration))
+    function.is_of_durations()
 }
 
 /// Thresholds that small counts, and now and then sums of statuses, come to lie around.

@@ -15,6 +15,7 @@ pub mod aggregates;
 pub mod arrival;
 pub mod conditions;
 pub mod expressions;
+pub mod kin;
 pub mod rules;
 pub mod selectors;
 pub mod spans;

@@ -137,6 +137,7 @@ fn frame() -> impl Strategy<Value = Frame> {
                 redact: Vec::new(),
                 eval_delay: None,
                 allowed_lateness: None,
+                kin: None,
                 source: Source {
                     file: "generated.yml".into(),
                     line: 1,

@@ -31,7 +31,7 @@ fn spellings(key: &str) -> Vec<String> {
     std::iter::once(key).chain(others.copied()).map(str::to_owned).collect()
 }
 
-const GIVENS: Givens<'static> = Givens { hash: &hash, spellings: &spellings };
+const GIVENS: Givens<'static> = Givens::new(&hash, &spellings);
 
 fn samples<T>(strategy: &impl Strategy<Value = T>, count: usize) -> Vec<T> {
     let mut runner = TestRunner::deterministic();
@@ -171,6 +171,21 @@ fn holds_a_huge_number(span: &Span) -> bool {
 /// Returns whether each of `subset` is in `all`, whatever its values.
 fn within(subset: &[HoldingMoment], all: &[HoldingMoment]) -> bool {
     subset.iter().all(|moment| all.iter().any(|other| (other.at, &other.group) == (moment.at, &moment.group)))
+}
+
+#[test]
+fn parents_and_children_decide_in_many_cases() {
+    let cases = samples(&super::kin::case(), 400);
+    let found = |case: &Case, spans: &[Span]| evaluate(&case.rule, spans, case.range, GIVENS);
+    let decided = cases.iter().filter(|case| {
+        let orphans: Vec<Span> =
+            case.spans.iter().map(|span| Span { parent_span_id: None, ..span.clone() }).collect();
+        found(case, &case.spans).is_ok_and(|all| !all.is_empty())
+            && found(case, &case.spans) != found(case, &orphans)
+    });
+    let decided = decided.count();
+    assert!(decided >= 10, "{decided}");
+    assert!(cases.iter().all(|case| !is_exact(&case.rule)));
 }
 
 proptest! {

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use fluo_rules::field::{Field, Intrinsic};
+use fluo_rules::expr::{Expr, Type, type_of};
 use fluo_rules::rule::{Aggregate, AggregateFunction, Rule};
 use fluo_spans::span::Span;
 use num_bigint::{BigInt, BigUint};
 
 use super::datum::Datum;
-use super::expression::{Environment, holds};
+use super::expression::{self, Environment, holds};
+use super::kin::Within;
 use super::lookup::Subject;
 use super::number::{self, Number};
 use super::terms::{Givens, RefValue};
@@ -78,42 +79,54 @@ pub(super) fn taking_part<'a>(
 
 /// The span as the rule sees it.
 pub(super) fn subject<'a>(span: &'a Span, rule: &Rule, givens: Givens<'a>) -> Subject<'a> {
-    Subject { span, item: None, conventions: rule.conventions, givens }
+    let within = rule.kin.map(|kin| Within(kin.within.0));
+    Subject { span, item: None, conventions: rule.conventions, givens, within }
 }
 
 fn is_duration(function: &AggregateFunction) -> bool {
-    !matches!(function, AggregateFunction::CountDistinct(_))
-        && function.field() == Some(&Field::Intrinsic(Intrinsic::Duration))
+    function.measure().is_some_and(is_of_durations)
+}
+
+fn is_of_durations(of: &Expr) -> bool {
+    type_of(of, &[]) == Type::Duration
 }
 
 fn integer(count: usize) -> Option<Number> {
     i128::try_from(count).ok().map(Number::Int)
 }
 
-/// The field's numbers; spans that have none take no part.
-fn numbers(field: &Field, spans: &[&Span], rule: &Rule, givens: Givens<'_>) -> Vec<Number> {
+/// The numbers of a field or an expression; spans that have none take no part.
+fn numbers(of: &Expr, spans: &[&Span], rule: &Rule, givens: Givens<'_>) -> Vec<Number> {
     spans
         .iter()
-        .filter_map(|span| match subject(span, rule, givens).value(field)? {
-            Datum::Duration(nanos) => Some(nanos),
+        .filter_map(|span| match expression::value(of, &Environment::Span(subject(span, rule, givens)))? {
+            Datum::Duration(Number::Int(nanos)) => Some(Number::Int(nanos)),
+            Datum::Duration(Number::Float(nanos)) => whole(nanos),
             // Attributes are aggregated as doubles.
             other => other.number().map(|number| Number::Float(number.as_f64())),
         })
         .collect()
 }
 
-fn ascending(field: &Field, spans: &[&Span], rule: &Rule, givens: Givens<'_>) -> Vec<Number> {
-    let mut numbers = numbers(field, spans, rule, givens);
+/// The nearest whole number of nanoseconds, half away from zero; none that 64 bits do not hold.
+#[expect(clippy::cast_possible_truncation, reason = "it is held against what it may be")]
+fn whole(nanos: f64) -> Option<Number> {
+    let nanos = nanos.round() as i128;
+    i64::try_from(nanos).ok().map(|nanos| Number::Int(nanos.into()))
+}
+
+fn ascending(of: &Expr, spans: &[&Span], rule: &Rule, givens: Givens<'_>) -> Vec<Number> {
+    let mut numbers = numbers(of, spans, rule, givens);
     numbers.sort_by(|left, right| left.as_f64().total_cmp(&right.as_f64()).then(left.compare(*right)));
     numbers
 }
 
 /// One of the field's numbers: durations are whole nanoseconds, attributes' numbers are `f64`.
-fn as_reported(field: &Field, number: Option<&Number>) -> Option<Number> {
-    match field {
-        Field::Intrinsic(Intrinsic::Duration) => number.copied(),
-        _ => number.map(|number| Number::Float(number.as_f64())),
+fn as_reported(of: &Expr, number: Option<&Number>) -> Option<Number> {
+    if is_of_durations(of) {
+        return number.copied();
     }
+    number.map(|number| Number::Float(number.as_f64()))
 }
 
 /// Integers only give an exact integer, anything else a sum that is rounded once.

@@ -9,9 +9,11 @@ use fluo_rules::rule::{AggregateFunction, Rule};
 ///
 /// It is if each level of its condition is built with `and` and `or` from comparisons of the form *increasing* `>`/`>=`
 /// *constant* or *decreasing* `<`/`<=` *constant* (or the same with the sides swapped), what ends it from comparisons of
-/// the form *increasing* `<`/`<=` *constant* of what has a value over nothing, it has no `every`, and its `for` is zero.
+/// the form *increasing* `<`/`<=` *constant* of what has a value over nothing, it has no `every`, its `for` is zero, and it asks for
+/// no parents or children.
 pub fn is_exact(rule: &Rule) -> bool {
     rule.every.is_none()
+        && rule.kin.is_none()
         && rule.hold_for.0 <= 0
         && rule.condition.levels().all(|level| only_gains(rule, &level.condition.expr))
         && rule.condition.resolve.iter().all(|end| only_loses(rule, &end.expr))
@@ -99,8 +101,10 @@ fn aggregate_direction(function: &AggregateFunction) -> Option<Direction> {
         AggregateFunction::Count
         | AggregateFunction::CountDistinct(_)
         | AggregateFunction::Rate { .. }
-        | AggregateFunction::Max(_)
-        | AggregateFunction::Sum(Field::Intrinsic(Intrinsic::Duration)) => Some(Direction::Up),
+        | AggregateFunction::Max(_) => Some(Direction::Up),
+        AggregateFunction::Sum(of) if *of == Expr::field(Field::Intrinsic(Intrinsic::Duration)) => {
+            Some(Direction::Up)
+        }
         AggregateFunction::Min(_) => Some(Direction::Down),
         AggregateFunction::Sum(_)
         | AggregateFunction::Avg(_)

@@ -171,7 +171,7 @@ fn call(function: Function, arguments: &[Expr], environment: &Environment<'_>) -
 fn is_numeric(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::Literal(literal) => matches!(literal, Value::Number(_) | Value::Duration(_)),
-        ExprKind::Field(field) => *field == Field::Intrinsic(Intrinsic::Duration),
+        ExprKind::Field(field) => is_duration(field),
         ExprKind::Aggregate(_) | ExprKind::Negate(_) | ExprKind::Arithmetic(..) => true,
         ExprKind::Earlier(call) => call.of().is_some(),
         ExprKind::Call(function, arguments) => match function {
@@ -193,9 +193,17 @@ fn is_numeric(expr: &Expr) -> bool {
     }
 }
 
+fn is_duration(field: &Field) -> bool {
+    match field {
+        Field::Parent(field) => is_duration(field),
+        field => matches!(field, Field::Intrinsic(Intrinsic::Duration | Intrinsic::SelfTime)),
+    }
+}
+
 /// Returns whether the expression is an attribute's value, to be read by meaning.
 fn is_attribute(expr: &Expr) -> bool {
     match &expr.kind {
+        ExprKind::Field(Field::Parent(field)) => matches!(**field, Field::Attribute { .. }),
         ExprKind::Field(field) => matches!(field, Field::Attribute { .. }),
         ExprKind::Call(Function::Coalesce, arguments) => arguments.iter().all(is_attribute),
         _ => false,

@@ -5,6 +5,7 @@ use fluo_rules::rule::Conventions;
 use fluo_spans::span::{Attributes, Event, Link, Span};
 
 use super::datum::Datum;
+use super::kin::Within;
 use super::number::Number;
 use super::terms::Givens;
 use super::text::elements;
@@ -21,6 +22,8 @@ pub(super) struct Subject<'a> {
     pub(super) conventions: Conventions,
     /// What the product gives.
     pub(super) givens: Givens<'a>,
+    /// Of a rule that asks for parents or children.
+    pub(super) within: Option<Within>,
 }
 
 /// What a span may have many of.
@@ -41,6 +44,10 @@ impl<'a> Subject<'a> {
         match field {
             Field::Attribute { scope, key } => self.attribute(*scope, key).map(Datum::Attribute),
             Field::Intrinsic(intrinsic) => self.intrinsic(*intrinsic),
+            Field::Parent(field) => {
+                let span = self.within?.parent(self.span, self.givens)?;
+                Subject { span, item: None, ..self }.value(field)
+            }
         }
     }
 
@@ -91,6 +98,9 @@ impl<'a> Subject<'a> {
             Intrinsic::StatusMessage => unless_empty(&span.status_message),
             Intrinsic::Duration => {
                 Some(Datum::Duration(Number::Int(i128::from(span.end_ns) - i128::from(span.start_ns))))
+            }
+            Intrinsic::SelfTime => {
+                Some(Datum::Duration(Number::Int(self.within?.self_time(span, self.givens))))
             }
             Intrinsic::TraceId => text(&hex::encode(span.trace_id)),
             Intrinsic::SpanId => text(&hex::encode(span.span_id)),

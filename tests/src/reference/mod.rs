@@ -21,6 +21,7 @@ mod episodes;
 mod evidence;
 mod exactness;
 mod expression;
+mod kin;
 mod lookup;
 mod moments;
 mod number;
@@ -53,6 +54,7 @@ pub fn evaluate(
     givens: Givens<'_>,
 ) -> Result<Vec<Episode>, Overflow> {
     let Some(judged) = moments::Judged::new(rule, spans, range) else { return Ok(Vec::new()) };
+    let givens = Givens { stored: spans, ..givens };
     let episodes = |histories: &[History<'_>], shown: Shown<'_>| {
         let of_group = |history| episodes::of_group(rule, history, judged, shown);
         let mut episodes: Vec<Episode> = histories.iter().flat_map(of_group).collect();
@@ -88,6 +90,7 @@ pub fn holding_moments(
     givens: Givens<'_>,
 ) -> Result<Vec<HoldingMoment>, Overflow> {
     let Some(judged) = moments::Judged::new(rule, spans, range) else { return Ok(Vec::new()) };
+    let givens = Givens { stored: spans, ..givens };
     let rows =
         rule.trace().map(|trace| traces::spans(&traces::rows(rule, trace, spans, judged, range.to, givens)));
     let of_rows = rule.trace().map(|trace| traces::over_rows(rule, trace));

@@ -93,6 +93,10 @@ pub(super) fn judge<'a>(
         })
         .collect();
     let ends = judged.ends(rule);
+    if ends.from > ends.to {
+        // Between two moments of the grid nothing is judged, and no group is looked for.
+        return Ok(Vec::new());
+    }
     let stretches = earlier::stretches(rule, givens);
     let first = spans.iter().map(|span| span.end_ns).min();
     let first = first.map(|first| first.div_euclid(MILLISECOND) * MILLISECOND);

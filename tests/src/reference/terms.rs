@@ -10,6 +10,18 @@ pub struct Givens<'a> {
     pub hash: &'a dyn Fn(&Span) -> [u8; 32],
     /// All names of an attribute: its own first, then the others, newest first.
     pub spellings: &'a dyn Fn(&str) -> Vec<String>,
+    /// All spans that are stored, among which parents and children are looked for; the reference puts them here itself.
+    pub stored: &'a [Span],
+}
+
+impl<'a> Givens<'a> {
+    /// What the product defines.
+    pub const fn new(
+        hash: &'a dyn Fn(&Span) -> [u8; 32],
+        spellings: &'a dyn Fn(&str) -> Vec<String>,
+    ) -> Self {
+        Self { hash, spellings, stored: &[] }
+    }
 }
 
 /// The moments that are judged, in nanoseconds since the epoch, both ends included.

@@ -28,7 +28,7 @@ pub(crate) fn run(args: &Explain) -> Result<Status, Failure> {
     match args.format {
         ExplainFormat::Text => {
             output.line(&words(&plan, &layout))?;
-            if plan.rule().trace().is_none() {
+            if sql::has_form(plan.rule()) {
                 output.line(&statement()?)?;
             }
         }

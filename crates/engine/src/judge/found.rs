@@ -55,6 +55,8 @@ impl<'a> Found<'a> {
         };
         let of_rule = |seen| {
             let stored = seen || is_stored(plan.reach_of_sums());
+            // The spans around a cell decide about its sums, too: those of rules that ask for kin are made each time.
+            let known = known.filter(|_| plan.rule().kin.is_none());
             known.zip(asked.hash).map(|(known, hash)| OfRule { known, hash, seen, stored })
         };
         let mut found = Self {

@@ -313,7 +313,7 @@ fn reads<'a>(
     rules: &[Result<Found<'a>, EngineError>],
     wants: impl Fn(&Found<'a>) -> Vec<Want<'a>>,
 ) -> Vec<TimeRange> {
-    joined(rules.iter().flatten().flat_map(wants).flat_map(|want| want.ranges))
+    joined(rules.iter().flatten().flat_map(wants).flat_map(|want| want.around()))
 }
 
 /// One pass for those rules that want one. Each rule takes what comes of its wants, in their order.

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use datafusion::common::runtime::SpawnedTask;
+use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use fluo_plan::RulePlan;
 use fluo_spans::batch::to_batch;
@@ -35,6 +36,7 @@ use futures::future::try_join_all;
 use crate::copies::{Copies, first_of_each};
 use crate::error::EngineError;
 use crate::files::Batches;
+use crate::kin::Kin;
 use crate::pages::Sought;
 use crate::source::SpanSource;
 use crate::truth::Truth;
@@ -55,6 +57,17 @@ pub(crate) struct Want<'a> {
     pub(crate) what: What,
     /// Each span counts once. Where that is not asked for, a copy may count, too.
     pub(crate) once: bool,
+}
+
+impl Want<'_> {
+    /// The times in which the spans ended that decide: those of the spans, and around them of their parents and children.
+    pub(crate) fn around(&self) -> Vec<TimeRange> {
+        let Some(kin) = self.plan.rule().kin else { return self.ranges.clone() };
+        joined(self.ranges.iter().map(|range| TimeRange {
+            from: range.from.saturating_sub(kin.within.0),
+            to: range.to.saturating_add(kin.within.0),
+        }))
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -101,6 +114,11 @@ pub(crate) async fn pass(
     if all.is_empty() {
         return Ok(Passed { got: pass.over(Vec::new()).await, ..Passed::default() });
     }
+    let kin = match Kin::find(session, source, wants).await {
+        // What is too much for one of those that ask for parents and children is too much for all.
+        Err(EngineError::Memory(error)) => return Box::pin(without_kin(session, source, wants, error)).await,
+        kin => kin?.map(Arc::new),
+    };
     let services = pass.services()?;
     let once = joined(wants.iter().filter(|want| want.once).flat_map(|want| want.ranges.iter().copied()));
     // Of the same services, so that both see the same spans of a moment.
@@ -114,7 +132,7 @@ pub(crate) async fn pass(
         let program = Arc::new(Program::new(session, &part.layout, &pass.plans, ids)?);
         for batches in part.scan(session, &program.columns, &sought)? {
             let copied = Copied::Sometimes(Arc::clone(&copies), Apart::none(session));
-            let thread = pass.thread(&program, copied).run(batches);
+            let thread = pass.thread(&program, copied, kin.as_ref()).run(batches);
             threads.push(async move {
                 let ended = SpawnedTask::spawn(thread).await;
                 Ok::<_, EngineError>((at, ended.map_err(|error| EngineError::Thread(Box::new(error)))??))
@@ -136,7 +154,7 @@ pub(crate) async fn pass(
     for (program, settled) in &settled {
         let (batch, others) = settled.uncontested(&contested)?;
         passed.duplicates += others;
-        let mut thread = pass.thread(program, Copied::Never);
+        let mut thread = pass.thread(program, Copied::Never, kin.as_ref());
         thread.batch(&batch)?;
         threads.push(thread);
     }
@@ -145,11 +163,28 @@ pub(crate) async fn pass(
         let layout = Layout::builtin();
         let program = Arc::new(Program::new(session, &layout, &pass.plans, true)?);
         let batch = program.columns.of(&to_batch(&passed.contested, 0, &layout)?)?;
-        let mut thread = pass.thread(&program, Copied::Contested);
+        let mut thread = pass.thread(&program, Copied::Contested, kin.as_ref());
         thread.batch(&batch)?;
         threads.push(thread);
     }
     Ok(Passed { got: pass.over(threads).await, ..passed })
+}
+
+/// A pass for those of the wants that ask for no parents or children, which are too many.
+async fn without_kin(
+    session: &SessionContext,
+    source: &SpanSource,
+    wants: &[Want<'_>],
+    error: Box<DataFusionError>,
+) -> Result<Passed, EngineError> {
+    let asks = |want: &Want<'_>| want.plan.rule().kin.is_some();
+    let others: Vec<Want<'_>> = wants.iter().filter(|want| !asks(want)).cloned().collect();
+    let mut passed = pass(session, source, &others).await?;
+    let mut got = std::mem::take(&mut passed.got).into_iter();
+    let error = Arc::new(EngineError::Memory(error));
+    let refused = || Some(Err(EngineError::Pass(Arc::clone(&error))));
+    passed.got = wants.iter().filter_map(|want| if asks(want) { refused() } else { got.next() }).collect();
+    Ok(passed)
 }
 
 impl Passed {
@@ -202,7 +237,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn thread(&self, program: &Arc<Program>, copied: Copied) -> Thread {
+    fn thread(&self, program: &Arc<Program>, copied: Copied, kin: Option<&Arc<Kin>>) -> Thread {
         let sink = |(want, budget): (&Want<'_>, &Arc<Budget>)| {
             let budget = Arc::clone(budget);
             Ok(match &want.what {
@@ -218,6 +253,7 @@ impl<'a> Pass<'a> {
             ranges: Arc::clone(&self.ranges),
             rules: Arc::clone(&self.rules),
             copied,
+            kin: kin.cloned(),
         }
     }
 
@@ -279,6 +315,7 @@ struct Thread {
     ranges: Arc<Vec<Vec<TimeRange>>>,
     rules: Arc<Vec<(usize, Option<Cells>)>>,
     copied: Copied,
+    kin: Option<Arc<Kin>>,
 }
 
 /// The number of times that the spans of batches lie in the source.
@@ -302,6 +339,27 @@ impl Thread {
         if let Copied::Sometimes(_, apart) = &self.copied { Some(apart) } else { None }
     }
 
+    /// The batch with what is known of the parents and children of its spans, if a rule asks for any. `among`: rows by list
+    /// of ranges.
+    fn beside_kin(
+        &mut self,
+        batch: &RecordBatch,
+        ends: &[i64],
+        among: &[Truth],
+    ) -> Result<Option<RecordBatch>, EngineError> {
+        let Some(kin) = self.kin.as_ref().filter(|_| !self.program.kin.is_empty()) else { return Ok(None) };
+        let mut asks = vec![false; ends.len()];
+        let mut frame = Frame::new(&self.program, batch, &mut self.memory);
+        for (rule, (ranges, _)) in self.program.rules.iter().zip(self.rules.iter()) {
+            if rule.asks_kin {
+                let selected = frame.all(&self.program.own(rule), among[*ranges].clone())?;
+                selected.rows(0, ends.len()).into_iter().for_each(|row| asks[row] = true);
+            }
+        }
+        let asks = Truth::by_row(ends.len(), |row| asks[row]);
+        kin.beside(batch, &self.program.kin, ends, &asks).map(Some)
+    }
+
     fn batch(&mut self, batch: &RecordBatch) -> Result<(), EngineError> {
         let program = Arc::clone(&self.program);
         let ends = program.ends(batch)?;
@@ -314,7 +372,6 @@ impl Thread {
                 alive = Truth::by_row(ends.len(), |row| !copied.is(row));
             }
         }
-        let mut frame = Frame::new(&program, batch, &mut self.memory);
         let among: Vec<Truth> = self
             .ranges
             .iter()
@@ -329,6 +386,9 @@ impl Thread {
                 of_ranges.and(&alive)
             })
             .collect();
+        let of_kin = self.beside_kin(batch, ends, &among)?;
+        let batch = of_kin.as_ref().unwrap_or(batch);
+        let mut frame = Frame::new(&program, batch, &mut self.memory);
         let mut cells_of_rows: Vec<(Cells, CellsOfRows)> = Vec::new();
         for ((sink, rule), (ranges, cells)) in
             self.sinks.iter_mut().zip(&program.rules).zip(self.rules.iter())

@@ -4,9 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{Schema, TimestampNanosecondType};
+use arrow::datatypes::{Field, Schema, TimestampNanosecondType};
 use datafusion::logical_expr::Expr;
 use datafusion::prelude::SessionContext;
+use fluo_plan::kin::kin_type;
 use fluo_plan::project::{Input, Value};
 use fluo_plan::{Projection, RulePlan};
 use fluo_spans::layout::Layout;
@@ -24,6 +25,8 @@ pub(crate) struct Program {
     pub(crate) rules: Vec<RuleProgram>,
     /// Different lists of group keys, each a list of texts.
     pub(crate) groupings: Vec<Vec<usize>>,
+    /// The columns of the parents and children of spans, which stand behind those of files.
+    pub(crate) kin: Vec<Arc<Field>>,
     /// The place of the spans' ends.
     end: usize,
 }
@@ -42,6 +45,8 @@ pub(crate) struct RuleProgram {
     pub(crate) grouping: usize,
     pub(crate) inputs: Vec<InputProgram>,
     pub(crate) top: Vec<usize>,
+    /// It asks for the parents or children of spans.
+    pub(crate) asks_kin: bool,
 }
 
 /// The input of an aggregate.
@@ -86,11 +91,19 @@ impl Program {
                 names.extend(expr.column_refs().into_iter().map(|column| column.name.as_str()));
             }
         }
+        let kin: Vec<Arc<Field>> = names
+            .iter()
+            .filter_map(|name| Some(Arc::new(Field::new(*name, kin_type(name)?, true))))
+            .collect();
+        if !kin.is_empty() {
+            names.extend([columns::TRACE_ID, columns::PARENT_SPAN_ID, columns::SPAN_ID, columns::START_TIME]);
+        }
         let columns = Columns::named(layout, &names)?;
         let mut writer = Writer {
             session,
             compiled: Expressions::in_session(session).of(layout)?,
             columns: &columns,
+            kin: &kin,
             places: HashMap::new(),
             expressions: Vec::new(),
             groupings: Vec::new(),
@@ -98,7 +111,14 @@ impl Program {
         let rules = projections.map(|projection| writer.rule(projection)).collect::<Result<_, _>>()?;
         let Writer { expressions, groupings, .. } = writer;
         let end = columns.place(columns::END_TIME)?;
-        Ok(Self { columns, expressions, rules, groupings, end })
+        Ok(Self { columns, expressions, rules, groupings, kin, end })
+    }
+
+    /// The expressions of a rule's selector that read columns of files alone.
+    pub(crate) fn own(&self, rule: &RuleProgram) -> Vec<usize> {
+        let of_files = self.columns.schema.fields().len();
+        let is_own = |at: &usize| self.expressions[*at].reads.iter().all(|column| *column < of_files);
+        rule.selector.iter().copied().filter(is_own).collect()
     }
 
     /// Returns the ends of the spans of a batch.
@@ -112,6 +132,7 @@ struct Writer<'a> {
     session: &'a SessionContext,
     compiled: Arc<OfLayout>,
     columns: &'a Columns,
+    kin: &'a [Arc<Field>],
     /// By where the expression lies in memory: what is equal lies there once.
     places: HashMap<*const Expression, usize>,
     expressions: Vec<Placed>,
@@ -141,7 +162,8 @@ impl Writer<'_> {
             Ok(InputProgram { filter, value: value.transpose()? })
         });
         let inputs = inputs.collect::<Result<_, EngineError>>()?;
-        Ok(RuleProgram { selector, grouping, inputs, top: self.all(&projection.top)? })
+        let asks_kin = !projection.kin.is_empty();
+        Ok(RuleProgram { selector, grouping, inputs, top: self.all(&projection.top)?, asks_kin })
     }
 
     fn all(&mut self, exprs: &[Expr]) -> Result<Vec<usize>, EngineError> {
@@ -154,10 +176,18 @@ impl Writer<'_> {
             return Ok(*known);
         }
         let fields = Schema::fields(&compiled.schema).iter();
-        let reads = fields.map(|field| self.columns.place(field.name())).collect::<Result<_, _>>()?;
+        let reads = fields.map(|field| self.place(field.name())).collect::<Result<_, _>>()?;
         self.places.insert(Arc::as_ptr(&compiled), self.expressions.len());
         self.expressions.push(Placed { compiled, reads });
         Ok(self.expressions.len() - 1)
+    }
+
+    /// The place of a column in a batch, with those of kin behind.
+    fn place(&self, name: &str) -> Result<usize, EngineError> {
+        match self.kin.iter().position(|field| field.name() == name) {
+            Some(at) => Ok(self.columns.schema.fields().len() + at),
+            None => self.columns.place(name),
+        }
     }
 
     /// The order in which what must all be true is looked at.

@@ -10,7 +10,6 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use fluo_alerts::value::Value;
-use fluo_plan::project::is_duration;
 use fluo_rules::rule::AggregateFunction;
 use fluo_time::Nanos;
 use serde::{Deserialize, Serialize};
@@ -63,11 +62,11 @@ impl Summary {
         match function {
             AggregateFunction::Count | AggregateFunction::Rate { .. } => Self::Count(0),
             AggregateFunction::CountDistinct(_) => Self::Distinct(BTreeSet::new()),
-            AggregateFunction::Sum(field) if is_duration(field) => Self::Nanos(None),
-            AggregateFunction::Min(field) if is_duration(field) => {
+            AggregateFunction::Sum(_) if function.is_of_durations() => Self::Nanos(None),
+            AggregateFunction::Min(_) if function.is_of_durations() => {
                 Self::NanosBound { largest: false, of: None }
             }
-            AggregateFunction::Max(field) if is_duration(field) => {
+            AggregateFunction::Max(_) if function.is_of_durations() => {
                 Self::NanosBound { largest: true, of: None }
             }
             AggregateFunction::Min(_) => Self::Bound { largest: false, of: None },
@@ -189,9 +188,9 @@ impl Summary {
             (Self::Moments { count, sum, squares: Some(squares) }, _) => finite(sum.stddev(squares, *count)),
             (Self::Moments { sum, .. }, _) => finite(sum.to_f64()),
             #[expect(clippy::cast_possible_truncation, reason = "a double of nanoseconds is within 64 bits")]
-            (Self::Percentile(percentile), AggregateFunction::Percentile { of, p }) => {
+            (Self::Percentile(percentile), AggregateFunction::Percentile { p, .. }) => {
                 match percentile.value(*p) {
-                    Some(nanos) if is_duration(of) => Value::Duration((nanos as i64).into()),
+                    Some(nanos) if function.is_of_durations() => Value::Duration((nanos as i64).into()),
                     value => value.map_or(Value::None, finite),
                 }
             }

@@ -20,13 +20,13 @@ pub(super) fn needs_fields(plan: &RulePlan) -> bool {
     let is_bare = plan.aggregates().all(|aggregate| {
         let bare = match &aggregate.function {
             AggregateFunction::CountDistinct(_) => false,
-            function => function.field().is_none_or(is_duration),
+            function => function.measure().is_none_or(is_duration),
         };
         bare && aggregate.filter.is_none()
     });
     if rule.trace().is_some_and(TraceRule::is_across) {
         // Its keys are known, and it lasts as long as its occasion.
-        let lasts = plan.aggregates().any(|aggregate| aggregate.function.field().is_some());
+        let lasts = plan.aggregates().any(|aggregate| aggregate.function.takes_value());
         return !is_bare || lasts || !rule.top.is_empty();
     }
     !(is_bare && rule.group_by.is_empty() && rule.top.is_empty())

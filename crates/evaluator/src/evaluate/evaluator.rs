@@ -63,11 +63,12 @@ impl Evaluator {
     }
 
     /// The times of an evaluation for a rule, or for those that set none of their own. A rule about traces waits for these
-    /// to be quiet, and across traces for what comes after an occasion: its watermark lies further back.
+    /// to be quiet, across traces for what comes after an occasion, and for the parents and children that a rule asks for:
+    /// its watermark lies further back.
     pub(super) fn times(&self, state: &State, eval_time: i64, rule: Option<&Rule>) -> Times {
         let delay = rule.and_then(|rule| rule.eval_delay).unwrap_or(self.settings.eval_delay).0;
         let alive_to = if self.settings.always_alive { i64::MAX } else { state.pipeline.alive_to };
-        let waits = rule.and_then(Rule::trace).map_or(0, |trace| trace.waits().0);
+        let waits = rule.map_or(0, |rule| rule.waits().0);
         Times { eval_time, watermark: eval_time.saturating_sub(delay).saturating_sub(waits), alive_to }
     }
 

@@ -99,7 +99,7 @@ impl Evaluator {
         let number = files.of_windows().filter(is_met).count();
         // Spans that are missing may be what must be there: that waits for a file that comes after them.
         let trace = known.rule.trace();
-        let settled_to = due.watermark.saturating_add(trace.map_or(0, |trace| trace.waits().0));
+        let settled_to = due.watermark.saturating_add(known.rule.waits().0);
         let settled_to = if trace.is_some_and(missing_can_break) {
             settled_to.min(due.alive_to.saturating_sub(1))
         } else {

@@ -33,6 +33,7 @@ mod compaction;
 mod crashes;
 mod detection;
 mod isolation;
+mod kin;
 mod messages;
 mod missing;
 mod muting;

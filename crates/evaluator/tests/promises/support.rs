@@ -804,9 +804,18 @@ pub(crate) const UNCONFIRMED: &str = "
     never: [{name: cancel, before: 3m}, {sequence: [order, {name: refund, at_least: 2}], within: 5m}]
 ";
 
+/// A rule about the callers of spans.
+pub(crate) const FAR_AWAY: &str = "
+- name: far-away
+  span: {name: serve, where: 'parent.name = \"call\"'}
+  group_by: [parent.service_name]
+  aggregation: {gap: {max: parent.duration - duration}}
+  condition: gap > 1s
+";
+
 /// Rules of all kinds, in one file.
 pub(crate) fn rules_of_all_kinds() -> Vec<SourceFile> {
-    files(&[("rules.yml", &format!("{FAILING}{SILENT}{UNCHECKED}{UNCONFIRMED}"))])
+    files(&[("rules.yml", &format!("{FAILING}{SILENT}{UNCHECKED}{UNCONFIRMED}{FAR_AWAY}"))])
 }
 
 /// A span of this name, alone in its trace.

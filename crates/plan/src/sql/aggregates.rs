@@ -5,13 +5,11 @@ use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::functions_aggregate::count::count_distinct;
 use datafusion::functions_aggregate::expr_fn::{count, max, min, sum};
 use datafusion::logical_expr::{Expr, cast, ident, lit, when};
-use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::rule::{Aggregate, AggregateFunction};
 use fluo_time::Nanos;
 
 use crate::error::PlanError;
 use crate::fields::Fields;
-use crate::project::is_duration;
 
 /// Sums of nanoseconds are exact in 128 bits.
 const DURATION_SUM: DataType = DataType::Decimal128(38, 0);
@@ -43,11 +41,8 @@ impl Planned {
                 return Ok(counted.map(|counted| counted.alias(&self.input)));
             }
             AggregateFunction::CountDistinct(field) => fields.text(field),
-            function => match function.field() {
-                Some(Field::Intrinsic(Intrinsic::Duration)) => {
-                    ident(fluo_spans::schema::columns::DURATION_NS)
-                }
-                Some(field) => fields.number(field),
+            function => match function.measure() {
+                Some(of) => fields.measure(of)?.into_expr(),
                 None => return Ok(None),
             },
         };
@@ -74,7 +69,9 @@ impl Planned {
             AggregateFunction::CountDistinct(_) => Some(count_distinct(input())),
             AggregateFunction::Min(_) => Some(min(input())),
             AggregateFunction::Max(_) => Some(max(input())),
-            AggregateFunction::Sum(field) if is_duration(field) => Some(sum(self.duration_input())),
+            function @ AggregateFunction::Sum(_) if function.is_of_durations() => {
+                Some(sum(self.duration_input()))
+            }
             AggregateFunction::Sum(_)
             | AggregateFunction::Avg(_)
             | AggregateFunction::Stddev(_)
@@ -92,8 +89,10 @@ impl Planned {
                 let count = coalesce(vec![cast(raw, DataType::Float64), lit(0.0)]);
                 count * cast(lit(per.0), DataType::Float64) / cast(lit(window.0), DataType::Float64)
             }
-            AggregateFunction::Sum(field) if is_duration(field) => cast(raw, DURATION_SUM),
-            AggregateFunction::Percentile { of, .. } if is_duration(of) => cast(raw, DataType::Int64),
+            function @ AggregateFunction::Sum(_) if function.is_of_durations() => cast(raw, DURATION_SUM),
+            function @ AggregateFunction::Percentile { .. } if function.is_of_durations() => {
+                cast(raw, DataType::Int64)
+            }
             _ => raw,
         }
         .alias(&self.output)
@@ -103,10 +102,10 @@ impl Planned {
     pub(crate) fn is_integer(&self) -> bool {
         match &self.aggregate.function {
             AggregateFunction::Count | AggregateFunction::CountDistinct(_) => true,
-            AggregateFunction::Sum(field)
-            | AggregateFunction::Min(field)
-            | AggregateFunction::Max(field)
-            | AggregateFunction::Percentile { of: field, .. } => is_duration(field),
+            function @ (AggregateFunction::Sum(_)
+            | AggregateFunction::Min(_)
+            | AggregateFunction::Max(_)
+            | AggregateFunction::Percentile { .. }) => function.is_of_durations(),
             AggregateFunction::Avg(_) | AggregateFunction::Stddev(_) | AggregateFunction::Rate { .. } => {
                 false
             }

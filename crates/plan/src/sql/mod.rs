@@ -9,4 +9,4 @@ mod condition;
 mod dialect;
 mod statement;
 
-pub use statement::statement;
+pub use statement::{has_form, statement};

@@ -8,8 +8,7 @@ use datafusion::logical_expr::{Expr, Operator, cast, ident, lit};
 use datafusion::sql::unparser::Unparser;
 use fluo_rules::condition::Level;
 use fluo_rules::expr::Expr as RuleExpr;
-use fluo_rules::field::{Field, Intrinsic};
-use fluo_rules::rule::{AggregateFunction, Severity, Subject};
+use fluo_rules::rule::{AggregateFunction, Rule, Severity, Subject};
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
 
@@ -24,19 +23,37 @@ use super::aggregates::Planned;
 use super::condition::Conditions;
 use super::dialect::Printed;
 
+/// Returns whether a rule has a form in SQL.
+pub fn has_form(rule: &Rule) -> bool {
+    without_form(rule).is_none()
+}
+
+/// What a rule is that has no form in SQL.
+fn without_form(rule: &Rule) -> Option<&'static str> {
+    if rule.trace().is_some() {
+        Some("a rule about traces")
+    } else if rule.kin.is_some() {
+        Some("a rule that asks for the parents or children of spans")
+    } else if !rule.condition.earlier().is_empty() {
+        Some("a condition about earlier windows")
+    } else {
+        None
+    }
+}
+
 /// The rule as SQL over the table `spans`, whose files are laid out as `layout` says.
 ///
 /// # Errors
 ///
-/// [`PlanError::NotInSql`] where the condition is about earlier windows.
+/// [`PlanError::NotInSql`] where it has none ([`has_form`]).
 ///
 /// Lambdas (`element -> …`), where there are any, need `SET datafusion.sql_parser.dialect = 'duckdb'`.
 pub fn statement(plan: &RulePlan, layout: &Layout) -> Result<String, PlanError> {
     let rule = plan.rule();
-    if !plan.calls().is_empty() {
-        return Err(PlanError::NotInSql("a condition about earlier windows"));
+    if let Some(what) = without_form(rule) {
+        return Err(PlanError::NotInSql(what));
     }
-    let fields = Fields { layout, conventions: rule.conventions, form: Form::Sql };
+    let fields = Fields { layout, conventions: rule.conventions, form: Form::Sql, kin: None };
     let aggregates: Vec<Planned> = plan.shown().map(Planned::new).collect();
     let writer = Writer { plan, aggregates: &aggregates, fields };
     let body = if plan.judging().is_exact() { writer.exact()? } else { writer.grid()? };
@@ -371,7 +388,7 @@ impl Writer<'_> {
 /// An aggregate over rows, in SQL's own functions.
 fn plain_aggregate(planned: &Planned) -> String {
     let input = quoted(&planned.input);
-    let duration = planned.aggregate.function.field() == Some(&Field::Intrinsic(Intrinsic::Duration));
+    let duration = planned.aggregate.function.is_of_durations();
     match &planned.aggregate.function {
         AggregateFunction::Count | AggregateFunction::Rate { .. } => {
             if planned.aggregate.filter.is_some() {

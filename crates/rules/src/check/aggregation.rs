@@ -2,9 +2,9 @@
 
 use super::{Report, expression, shape};
 use crate::diagnostic::Code;
-use crate::expr::Expr;
 use crate::expr::nearest::nearest;
-use crate::field::{Field, Intrinsic};
+use crate::expr::{self, Expr, ExprKind, Type, type_of};
+use crate::field::Field;
 use crate::keys::{MAX_EVIDENCE, Table};
 use crate::matcher::Number;
 use crate::rule::{Aggregate, AggregateFunction};
@@ -239,15 +239,15 @@ fn of_field(report: &mut Report, part: &Entry) -> Option<AggregateFunction> {
     match part.key.as_str() {
         "rate" => shape::positive_duration(report, part).map(|per| AggregateFunction::Rate { per }),
         "percentile" => percentile(report, part),
-        "count_distinct" => field(report, part, false).map(AggregateFunction::CountDistinct),
-        "sum" => field(report, part, true).map(AggregateFunction::Sum),
-        "avg" => field(report, part, true).map(AggregateFunction::Avg),
-        "min" => field(report, part, true).map(AggregateFunction::Min),
-        "max" => field(report, part, true).map(AggregateFunction::Max),
-        "stddev" => field(report, part, true).map(AggregateFunction::Stddev),
+        "count_distinct" => field(report, part).map(AggregateFunction::CountDistinct),
+        "sum" => measure(report, part).map(AggregateFunction::Sum),
+        "avg" => measure(report, part).map(AggregateFunction::Avg),
+        "min" => measure(report, part).map(AggregateFunction::Min),
+        "max" => measure(report, part).map(AggregateFunction::Max),
+        "stddev" => measure(report, part).map(AggregateFunction::Stddev),
         short => {
             let p = percent_of(short)?;
-            field(report, part, true).map(|of| AggregateFunction::Percentile { of, p })
+            measure(report, part).map(|of| AggregateFunction::Percentile { of, p })
         }
     }
 }
@@ -258,7 +258,7 @@ fn percentile(report: &mut Report, part: &Entry) -> Option<AggregateFunction> {
     for missing in ["of", "p"].into_iter().filter(|key| part.value.get(key).is_none()) {
         report.add(Code::MissingKey, part.key_at.clone(), format!("`percentile` needs `{missing}`"));
     }
-    let of = part.value.get("of").and_then(|entry| field(report, entry, true));
+    let of = part.value.get("of").and_then(|entry| measure(report, entry));
     let p = part.value.get("p").and_then(|entry| {
         let p = shape::number(report, entry)?;
         if p <= 0.0 || p > 100.0 {
@@ -278,20 +278,36 @@ fn percent_of(key: &str) -> Option<f64> {
     (p > 0.0 && p <= 100.0).then_some(p)
 }
 
-/// A field to aggregate; with `numeric`, one that can have numbers.
-fn field(report: &mut Report, part: &Entry, numeric: bool) -> Option<Field> {
+/// A field whose different values are counted.
+fn field(report: &mut Report, part: &Entry) -> Option<Field> {
     let name = shape::some_text(report, part)?;
-    let field = expression::field(report, &part.value, &name)?;
-    let reason = match (field.many(), &field) {
-        (Some(many), _) => format!("a span may have many {many}"),
-        (None, Field::Intrinsic(Intrinsic::Duration) | Field::Attribute { .. }) => return Some(field),
-        (None, Field::Intrinsic(_)) if numeric => "it is not a number".to_owned(),
-        (None, Field::Intrinsic(_)) => return Some(field),
+    let field = match expr::parse_measure(&name) {
+        Ok(Expr { kind: ExprKind::Field(_), .. }) | Err(_) => expression::field(report, &part.value, &name)?,
+        Ok(_) => {
+            let message = format!("`{}` counts the values of a field, and `{name}` is computed", part.key);
+            report.value(Code::NotAggregatable, part, message).hint("it takes a field or an attribute");
+            return None;
+        }
     };
-    let message = format!("`{}` cannot work on `{name}`: {reason}", part.key);
-    let finding = report.value(Code::NotAggregatable, part, message);
-    if numeric {
-        finding.hint("it takes `duration` or an attribute");
+    if let Some(many) = field.many() {
+        let message = format!("`{}` cannot work on `{name}`: a span may have many {many}", part.key);
+        report.value(Code::NotAggregatable, part, message);
+        return None;
     }
+    Some(field)
+}
+
+/// A number or a duration of each span.
+fn measure(report: &mut Report, part: &Entry) -> Option<Expr> {
+    let text = expression::source(report, part)?;
+    let expr = expression::measure(report, part, &text)?;
+    let ExprKind::Field(field) = &expr.kind else { return Some(expr) };
+    let reason = match (field.many(), type_of(&expr, &[])) {
+        (Some(many), _) => format!("a span may have many {many}"),
+        (None, Type::Duration | Type::Attribute) => return Some(expr),
+        (None, _) => "it is not a number".to_owned(),
+    };
+    let message = format!("`{}` cannot work on `{text}`: {reason}", part.key);
+    report.value(Code::NotAggregatable, part, message).hint("it takes `duration` or an attribute");
     None
 }

@@ -19,8 +19,8 @@ pub(super) fn warn_of_key(report: &mut Report, at: std::ops::Range<usize>, scope
 
 /// Warns of every attribute that an expression, the text of `node`, names.
 pub(super) fn warn_of_all(report: &mut Report, node: &Node, text: &str, expr: &Expr) {
-    if let ExprKind::Field(Field::Attribute { scope, key }) = &expr.kind
-        && let Some((code, message, hint)) = doubt(*scope, key, false)
+    if let ExprKind::Field(field) = &expr.kind
+        && let Some((code, message, hint)) = doubt_of_field(field)
     {
         report.within(code, node, text, &expr.at, message).hint(hint);
     }
@@ -31,10 +31,19 @@ pub(super) fn warn_of_all(report: &mut Report, node: &Node, text: &str, expr: &E
 
 /// Warns of a field of `group_by` or of an aggregate.
 pub(super) fn warn_of_field(report: &mut Report, node: &Node, field: &Field) {
-    if let Field::Attribute { scope, key } = field
-        && let Some((code, message, hint)) = doubt(*scope, key, false)
-    {
+    if let Some((code, message, hint)) = doubt_of_field(field) {
         report.at(code, node, message).hint(hint);
+    }
+}
+
+fn doubt_of_field(field: &Field) -> Option<Doubt> {
+    match field {
+        Field::Attribute { scope, key } => doubt(*scope, key, false),
+        Field::Parent(field) => {
+            let (code, message, hint) = doubt_of_field(field)?;
+            Some((code, message, hint.replace("write `", "write `parent.")))
+        }
+        Field::Intrinsic(_) => None,
     }
 }
 

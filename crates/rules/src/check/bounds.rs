@@ -6,8 +6,9 @@
 use super::Report;
 use crate::condition::Written;
 use crate::diagnostic::Code;
-use crate::expr::{Arithmetic, Comparison, EarlierCall, EarlierFunction, Expr, ExprKind, Function, Total};
-use crate::field::{Field, Intrinsic};
+use crate::expr::{
+    Arithmetic, Comparison, EarlierCall, EarlierFunction, Expr, ExprKind, Function, Total, Type, type_of,
+};
 use crate::matcher::Value;
 use crate::rule::{Aggregate, AggregateFunction};
 use crate::yaml::Entry;
@@ -196,7 +197,8 @@ impl Reader<'_> {
     }
 
     fn aggregate(&self, name: &str) -> Bounds {
-        let is_duration = |field: &Field| *field == Field::Intrinsic(Intrinsic::Duration);
+        let is_duration =
+            |of: &Expr| matches!(of.kind, ExprKind::Field(_)) && type_of(of, &[]) == Type::Duration;
         match self.aggregates.iter().find(|aggregate| aggregate.name == name).map(|it| &it.function) {
             None
             | Some(
@@ -206,13 +208,13 @@ impl Reader<'_> {
                 | AggregateFunction::Stddev(_),
             ) => NOT_NEGATIVE,
             Some(
-                AggregateFunction::Sum(field)
-                | AggregateFunction::Avg(field)
-                | AggregateFunction::Min(field)
-                | AggregateFunction::Max(field)
-                | AggregateFunction::Percentile { of: field, .. },
+                AggregateFunction::Sum(of)
+                | AggregateFunction::Avg(of)
+                | AggregateFunction::Min(of)
+                | AggregateFunction::Max(of)
+                | AggregateFunction::Percentile { of, .. },
             ) => {
-                if is_duration(field) {
+                if is_duration(of) {
                     NOT_NEGATIVE
                 } else {
                     ANY

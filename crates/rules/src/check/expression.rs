@@ -2,7 +2,7 @@
 
 use super::{Report, attribute, pattern, shape};
 use crate::diagnostic::Code;
-use crate::expr::{self, Context, Expr, Problem};
+use crate::expr::{self, Context, Expr, ExprKind, Problem};
 use crate::field::Field;
 use crate::rule::Selector;
 use crate::yaml::{Entry, Node};
@@ -38,7 +38,28 @@ pub(super) fn spanset(report: &mut Report, entry: &Entry) -> Option<Selector> {
 /// Reports the parts of an expression over a span's values, the text of `node`, that are sound and hardly meant.
 fn doubts(report: &mut Report, node: &Node, text: &str, expr: &Expr) {
     attribute::warn_of_all(report, node, text, expr);
+    refuse_kin(report, node, text, expr);
     pattern::refuse_control_characters(report, node, text, expr);
+}
+
+/// Reports every field of a parent, and of children, where none can be asked for.
+fn refuse_kin(report: &mut Report, node: &Node, text: &str, expr: &Expr) {
+    if let ExprKind::Field(field) = &expr.kind
+        && let Some((message, hint)) = misplaced(report, field)
+    {
+        report.within(Code::KinMisplaced, node, text, &expr.at, message).hint(hint);
+    }
+    for child in expr.children() {
+        refuse_kin(report, node, text, child);
+    }
+}
+
+/// What to say of a field that cannot be asked for here.
+fn misplaced(report: &Report, field: &Field) -> Option<(String, &'static str)> {
+    let why = report.refuses_kin().filter(|_| field.is_of_kin())?;
+    let hint =
+        "`parent.` and `self_time` stand in `where`, `group_by` and `aggregation` of rules about spans";
+    Some((format!("`{field}` cannot be asked for here: {why}"), hint))
 }
 
 /// Reports what a filter compares, and hardly means.
@@ -51,7 +72,10 @@ fn doubts_of_filter(report: &mut Report, entry: &Entry, text: &str, selector: &S
         }
         Selector::Not(inner) => doubts_of_filter(report, entry, text, inner),
         Selector::Where(expr) => doubts(report, &entry.value, text, expr),
-        Selector::Match(field, _) => attribute::warn_of_field(report, &entry.value, field),
+        Selector::Match(field, _) => {
+            attribute::warn_of_field(report, &entry.value, field);
+            warn_of_misplaced(report, &entry.value, field);
+        }
         Selector::Event { .. } => {}
     }
 }
@@ -87,12 +111,29 @@ fn accept<T>(report: &mut Report, entry: &Entry, text: &str, parsed: Result<T, V
     }
 }
 
+/// Reports a field of a parent, or of children, where none can be asked for. Says whether it did.
+fn warn_of_misplaced(report: &mut Report, node: &Node, field: &Field) -> bool {
+    let misplaced = misplaced(report, field);
+    let is_misplaced = misplaced.is_some();
+    if let Some((message, hint)) = misplaced {
+        report.at(Code::KinMisplaced, node, message).hint(hint);
+    }
+    is_misplaced
+}
+
+/// What an aggregate takes of each span: a field, or an expression over fields, which is the text of `node`.
+pub(super) fn measure(report: &mut Report, entry: &Entry, text: &str) -> Option<Expr> {
+    let expr = accept(report, entry, text, expr::parse_measure(text))?;
+    doubts(report, &entry.value, text, &expr);
+    Some(expr)
+}
+
 /// A field's name, which is the text of `node`.
 pub(super) fn field(report: &mut Report, node: &Node, text: &str) -> Option<Field> {
     match expr::parse_field(text) {
         Ok(field) => {
             attribute::warn_of_field(report, node, &field);
-            Some(field)
+            (!warn_of_misplaced(report, node, &field)).then_some(field)
         }
         Err(problem) => {
             add(report, node, text, problem);

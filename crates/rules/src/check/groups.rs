@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::trace::OF_TRACES;
 use super::{Report, expression, shape};
 use crate::diagnostic::Code;
 use crate::expr::nearest::nearest;
@@ -18,16 +19,25 @@ struct List {
     most: usize,
     /// True if a span may have many of one.
     many: bool,
+    /// The reason why it cannot be of a parent, if it cannot.
+    refuses_kin: Option<&'static str>,
 }
+
+/// What is shown of spans is read of these alone.
+const SHOWN: Option<&str> = Some("it is shown of the span itself");
 
 /// The value of `group_by`.
 pub(super) fn group_by(report: &mut Report, entry: &Entry) -> Option<Vec<GroupKey>> {
-    fields(report, entry, &List { one: "a group key", most: 32, many: false })
+    fields(report, entry, &List { one: "a group key", most: 32, many: false, refuses_kin: None })
 }
 
 /// The value of `by`: one key at least.
 pub(super) fn by(report: &mut Report, entry: &Entry) -> Option<Vec<GroupKey>> {
-    let keys = fields(report, entry, &List { one: "a key of `by`", most: 32, many: false })?;
+    let keys = fields(
+        report,
+        entry,
+        &List { one: "a key of `by`", most: 32, many: false, refuses_kin: Some(OF_TRACES) },
+    )?;
     if keys.is_empty() {
         report.value(Code::InvalidValue, entry, "`by` lists no keys").hint("`by: [user.id]`");
         return None;
@@ -37,12 +47,12 @@ pub(super) fn by(report: &mut Report, entry: &Entry) -> Option<Vec<GroupKey>> {
 
 /// The value of `top`.
 pub(super) fn top(report: &mut Report, entry: &Entry) -> Option<Vec<GroupKey>> {
-    fields(report, entry, &List { one: "a key of `top`", most: 8, many: false })
+    fields(report, entry, &List { one: "a key of `top`", most: 8, many: false, refuses_kin: SHOWN })
 }
 
 /// The value of `evidence`: a list of fields, or `{only: …}`.
 pub(super) fn evidence(report: &mut Report, entry: &Entry) -> Option<EvidenceKeys> {
-    let list = List { one: "a key of `evidence`", most: 32, many: true };
+    let list = List { one: "a key of `evidence`", most: 32, many: true, refuses_kin: SHOWN };
     let Yaml::Map(entries) = &entry.value.value else {
         return Some(EvidenceKeys { keys: fields(report, entry, &list)?, only: false });
     };
@@ -63,8 +73,12 @@ fn fields(report: &mut Report, entry: &Entry, list: &List) -> Option<Vec<GroupKe
     let mut sound = true;
     for item in items {
         let name = shape::item_text(report, item, &entry.key);
-        let Some((name, field)) =
-            name.and_then(|name| expression::field(report, item, &name).map(|field| (name, field)))
+        let field = |report: &mut Report, name: &str| expression::field(report, item, name);
+        let field_of = |report: &mut Report, name: &str| match list.refuses_kin {
+            Some(why) => report.without_kin(why, |report| field(report, name)),
+            None => field(report, name),
+        };
+        let Some((name, field)) = name.and_then(|name| field_of(report, &name).map(|field| (name, field)))
         else {
             sound = false;
             continue;

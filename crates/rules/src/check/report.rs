@@ -15,12 +15,14 @@ pub(crate) struct Report {
     lines: Lines,
     findings: Vec<Finding>,
     errors: usize,
+    /// The reason why the parents and children of spans cannot be asked for in what is read, if they cannot.
+    refuses_kin: Option<&'static str>,
 }
 
 impl Report {
     pub(crate) fn new(file: Arc<str>, text: Arc<str>) -> Self {
         let lines = Lines::of(&text);
-        Self { file, text, lines, findings: Vec::new(), errors: 0 }
+        Self { file, text, lines, findings: Vec::new(), errors: 0, refuses_kin: None }
     }
 
     /// The file as named to the loader.
@@ -93,6 +95,19 @@ impl Report {
         } else {
             self.at(code, &entry.value, message)
         }
+    }
+
+    /// Reads something in which the parents and children of spans cannot be asked for. `why`: the end of a sentence.
+    pub(crate) fn without_kin<T>(&mut self, why: &'static str, read: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.refuses_kin.replace(why);
+        let read = read(self);
+        self.refuses_kin = before;
+        read
+    }
+
+    /// The reason why the parents and children of spans cannot be asked for, if they cannot.
+    pub(crate) fn refuses_kin(&self) -> Option<&'static str> {
+        self.refuses_kin
     }
 
     /// The number of errors so far that keep what they are about from being used.

@@ -19,7 +19,7 @@ use crate::diagnostic::Code;
 use crate::expr::EarlierCall;
 use crate::keys::{CONVENTIONS, SEVERITIES, Shape, Table};
 use crate::rule::{
-    Aggregate, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Selector, Severity, Source, Subject,
+    Aggregate, Conventions, EvidenceKeys, GroupKey, Kin, Realert, Rule, Selector, Severity, Source, Subject,
     grid_step,
 };
 use crate::template::Names;
@@ -49,9 +49,15 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         missing(report, node, "name", "every rule needs a `name`");
     }
     let kind = rule_kind(report, node);
-    let given = node.get("aggregation").map(|entry| aggregation::aggregation(report, entry));
+    let over_spans = |report: &mut Report| {
+        let aggregation = node.get("aggregation").map(|entry| aggregation::aggregation(report, entry));
+        (aggregation, node.get("group_by").map(|entry| groups::group_by(report, entry)))
+    };
+    let (given, group_by) = match kind {
+        Kind::Traces(_) => report.without_kin(trace::OF_TRACES, over_spans),
+        Kind::Spans(_) | Kind::Other => over_spans(report),
+    };
     let aggregation = given.unwrap_or_else(|| kind.usual_aggregation());
-    let group_by = node.get("group_by").map(|entry| groups::group_by(report, entry));
     let group_by = match (group_by, kind.by()) {
         (Some(keys), By::Keys(by)) => {
             let entry = node.get("group_by").map(|entry| &entry.value.value);
@@ -64,7 +70,8 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         (None, By::Unread) => None,
         (keys, By::Trace | By::Unread) => keys.unwrap_or_else(|| Some(Vec::new())),
     };
-    if let Some(why) = kind.has_no_end() {
+    let kin = kin(report, node, &kind, &aggregation, group_by.as_deref());
+    if let Some(why) = kind.has_no_end().filter(|_| kin.is_none()) {
         ["settle", "max_trace_duration"].into_iter().filter_map(|key| own.get(key)).for_each(|entry| {
             report.add(Code::Conflict, entry.key_at.clone(), format!("`{}` {why}", entry.key));
         });
@@ -161,6 +168,7 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
                 redact: values.redact,
                 eval_delay: values.eval_delay,
                 allowed_lateness: values.allowed_lateness,
+                kin,
                 source,
             })
         }
@@ -264,7 +272,9 @@ impl Kind {
     /// Why the rule does not wait for the end of a trace, where it does not.
     fn has_no_end(&self) -> Option<&'static str> {
         match self {
-            Self::Spans(_) => Some("belongs to rules about traces"),
+            Self::Spans(_) => Some(
+                "belongs to rules about traces, and to those that ask for the parents or children of spans",
+            ),
             Self::Traces(read) if read.by.is_across() => {
                 Some("is about one trace, and `by` is about spans of any")
             }
@@ -323,6 +333,25 @@ impl Kind {
         }
         (Some(Subject::Traces(Box::new(trace))), Some(condition))
     }
+}
+
+/// The times that decide about the parents and children of spans, of a rule that asks for them.
+fn kin(
+    report: &mut Report,
+    node: &Node,
+    kind: &Kind,
+    aggregation: &Aggregation,
+    group_by: Option<&[GroupKey]>,
+) -> Option<Kin> {
+    let Kind::Spans(selector) = kind else { return None };
+    let mut keys = group_by.into_iter().flatten();
+    let asks = selector.as_ref().is_some_and(Selector::reads_kin)
+        || aggregation.aggregates.iter().any(Aggregate::reads_kin)
+        || keys.any(|key| key.field.is_of_kin());
+    asks.then(|| Kin {
+        settle: duration(report, node, "settle").unwrap_or(SETTLE),
+        within: duration(report, node, "max_trace_duration").unwrap_or(MAX_TRACE_DURATION),
+    })
 }
 
 /// The keys that say what a rule is about.

@@ -67,6 +67,13 @@ impl By {
 
 /// The value of `trace:`.
 pub(super) fn trace(report: &mut Report, entry: &Entry, timing: Timing) -> Read {
+    report.without_kin(OF_TRACES, |report| read(report, entry, timing))
+}
+
+/// The reason why the parents and children of spans cannot be asked for in a rule about traces.
+pub(super) const OF_TRACES: &str = "the rule is about traces";
+
+fn read(report: &mut Report, entry: &Entry, timing: Timing) -> Read {
     let errors = report.errors();
     let Some(entries) = shape::map(report, entry, "a mapping of `when`, `always`, `never`, `sequence`")
     else {

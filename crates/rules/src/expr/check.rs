@@ -42,6 +42,33 @@ pub(super) fn check(raw: Raw, context: Context<'_>) -> Result<Expr, Vec<Problem>
     }
 }
 
+/// The checked tree, which is a number or a duration of one span; or all mistakes, in the order of the text.
+pub(super) fn measure(raw: Raw) -> Result<Expr, Vec<Problem>> {
+    let mut checker =
+        Checker { context: Context::Where, traceql: false, problems: Vec::new(), aggregates_named: 0 };
+    let measure = checker.value(raw, None);
+    if let Some(Typed { expr, ty }) = &measure {
+        let at = expr.at.clone();
+        let fields = expr.fields();
+        if !ty.has_number() && *ty != Type::Duration {
+            checker.problems.push(not_a_number(*ty, at));
+        } else if let Some(many) = fields.iter().find_map(|field| field.many()) {
+            let message = format!("a span may have many {many}: their values are no number");
+            checker.problems.push(Problem::new(Code::NotAggregatable, at, message));
+        } else if fields.is_empty() {
+            let message = "it depends on no field, and is the same of every span";
+            checker.problems.push(Problem::new(Code::NotAggregatable, at, message));
+        }
+    }
+    match measure {
+        Some(Typed { expr, .. }) if checker.problems.is_empty() => Ok(expr),
+        _ => {
+            checker.problems.sort_by_key(|problem| (problem.at.start, problem.at.end));
+            Err(checker.problems)
+        }
+    }
+}
+
 /// The selector that a spanset filter is; or all mistakes, in the order of the text.
 pub(super) fn spanset(raw: Raw) -> Result<Selector, Vec<Problem>> {
     let mut checker =
@@ -221,8 +248,9 @@ impl Checker<'_> {
     /// Otherwise one mistake in `statuss = error` would be told twice.
     fn words_beside(&self, raw: &Raw) -> Option<Words> {
         let (RawKind::Word(word), Context::Where) = (&raw.kind, self.context) else { return None };
+        let word = word.trim_start_matches("parent.");
         let near = match names::resolve(word, &raw.at, self.context) {
-            Ok(_) => word.as_str(),
+            Ok(_) => word,
             Err(_) => nearest(word, [Words::Kind.as_str(), Words::Status.as_str()])?,
         };
         [Words::Kind, Words::Status].into_iter().find(|words| words.as_str() == near)

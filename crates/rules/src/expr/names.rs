@@ -12,12 +12,13 @@ use crate::field::{Field, Intrinsic, Scope};
 use crate::rule::Aggregate;
 
 /// The intrinsics that stand without a scope.
-const INTRINSICS: [Intrinsic; 9] = [
+const INTRINSICS: [Intrinsic; 10] = [
     Intrinsic::Name,
     Intrinsic::Kind,
     Intrinsic::Status,
     Intrinsic::StatusMessage,
     Intrinsic::Duration,
+    Intrinsic::SelfTime,
     Intrinsic::TraceId,
     Intrinsic::SpanId,
     Intrinsic::ServiceName,
@@ -97,11 +98,57 @@ pub fn parse_field(text: &str) -> Result<Field, Problem> {
         return Err(Problem::new(Code::ExprSyntax, at, format!("`{name}` is not a field"))
             .hint(format!("any key can be written in quotes: `any[{name:?}]`")));
     }
-    match scoped(name) {
-        Some(("", _)) => Err(no_key(start..start + name.len())),
-        Some((key, scope)) => Ok(Field::attribute(scope, key)),
-        None => Ok(intrinsic(name).unwrap_or_else(|| Field::attribute(Scope::Either, name))),
+    let at = start..start + name.len();
+    match (name.strip_prefix(PARENT), scoped(name)) {
+        (Some(name), _) => of_parent(name, &at),
+        (None, Some(("", _))) => Err(no_key(at)),
+        (None, Some((key, scope))) => Ok(Field::attribute(scope, key)),
+        (None, None) => Ok(intrinsic(name).unwrap_or_else(|| Field::attribute(Scope::Either, name))),
     }
+}
+
+/// Stands before the name of a field, and makes it that of the span's parent.
+const PARENT: &str = "parent.";
+
+/// The field of the parent that is called `name`: as of the span itself, and a bare key is an attribute of the parent or its
+/// resource.
+fn of_parent(name: &str, at: &Range<usize>) -> Result<Field, Problem> {
+    if name == "parent" || name.starts_with(PARENT) {
+        let message = "the parent of the parent cannot be asked for";
+        return Err(Problem::new(Code::KinMisplaced, at.clone(), message)
+            .hint("`parent.` goes one step up; who else is in the trace is asked with `trace:`"));
+    }
+    let field = match scoped(name) {
+        _ if name.is_empty() => {
+            return Err(Problem::new(Code::ExprSyntax, at.clone(), "a field is missing behind `parent.`")
+                .hint("write `parent.service_name`, or `parent.span.http.route`"));
+        }
+        Some(("", _)) => return Err(no_key(at.clone())),
+        Some((key, scope)) => Field::attribute(scope, key),
+        None => intrinsic(name).unwrap_or_else(|| Field::attribute(Scope::Either, name)),
+    };
+    parents(field, at)
+}
+
+/// A field of the parent, which has it by itself, and once.
+fn parents(field: Field, at: &Range<usize>) -> Result<Field, Problem> {
+    let refused =
+        |message: String, hint: &str| Err(Problem::new(Code::KinMisplaced, at.clone(), message).hint(hint));
+    if let Some(many) = field.many() {
+        let message = format!("the {many} of the parent cannot be asked for");
+        return refused(
+            message,
+            "its own fields and attributes can: `parent.status`, `parent.span.error.type`",
+        );
+    }
+    if matches!(field, Field::Parent(_)) {
+        return of_parent(PARENT, at);
+    }
+    if field.is_of_kin() {
+        let hint = "`self_time` is that of the span itself; a rule about the parent's selects the parent";
+        return refused("the parent's own time cannot be asked for".to_owned(), hint);
+    }
+    Ok(Field::Parent(Box::new(field)))
 }
 
 /// `span["weird key!"]` and nothing else.
@@ -115,7 +162,7 @@ fn indexed_field(text: &str) -> Option<Field> {
             TokenKind::Text(key),
             TokenKind::Symbol("]"),
             TokenKind::End,
-        ] => Some(Field::attribute(index_scope(scope)?, key.as_str())),
+        ] => index(scope, key, 0..text.len()).ok(),
         _ => None,
     }
 }
@@ -129,6 +176,9 @@ fn index_scope(word: &str) -> Option<Scope> {
 
 /// The field `scope["key"]`.
 pub(super) fn index(scope: &str, key: &str, at: Range<usize>) -> Result<Field, Problem> {
+    if let Some(of_parent) = scope.strip_prefix(PARENT) {
+        return parents(index(of_parent, key, at.clone())?, &at);
+    }
     index_scope(scope).map(|scope| Field::attribute(scope, key)).ok_or_else(|| {
         Problem::new(Code::UnknownName, at, format!("`{scope}` has no keys")).hint(
             "keys stand behind `span`, `resource`, `event`, `link`, `scope`, or `any` (the span, else the resource)",
@@ -170,6 +220,9 @@ pub(super) fn resolve(word: &str, at: &Range<usize>, context: Context<'_>) -> Re
 fn field(word: &str, at: &Range<usize>) -> Result<Field, Problem> {
     if let Some(field) = intrinsic(word) {
         return Ok(field);
+    }
+    if let Some(name) = word.strip_prefix(PARENT) {
+        return of_parent(name, at);
     }
     match scoped(word) {
         Some(("", _)) => return Err(no_key(at.clone())),
@@ -223,10 +276,10 @@ fn aggregate(word: &str, at: &Range<usize>, aggregates: &[Aggregate]) -> Result<
     if names().any(|name| name == word) {
         return Ok(word.to_owned());
     }
-    if intrinsic(word).is_some() || scoped(word).is_some() {
+    if intrinsic(word).is_some() || scoped(word).is_some() || word.starts_with(PARENT) {
         let message = format!("`{word}` is a field of one span; a condition is about a window of spans");
         let example = match word {
-            "duration" => "`slow: {p99: duration}`".to_owned(),
+            "duration" | "self_time" | "parent.duration" => format!("`slow: {{p99: {word}}}`"),
             "status" | "kind" => format!("`matching: {{count: {{where: \"{word} = …\"}}}}`"),
             _ => format!("`different: {{count_distinct: {word}}}`"),
         };

@@ -105,12 +105,17 @@ fn beside(f: &mut Formatter<'_>, side: &Expr, other: &Expr) -> fmt::Result {
     }
 }
 
+fn has_words(field: &Field) -> bool {
+    match field {
+        Field::Parent(field) => has_words(field),
+        field => matches!(field, Field::Intrinsic(Intrinsic::Kind | Intrinsic::Status)),
+    }
+}
+
 /// A constant; the words of kind and status stand without quotes.
 fn constant_beside(f: &mut Formatter<'_>, value: &Value, other: &Expr) -> fmt::Result {
     match (value, &other.kind) {
-        (Value::Text(word), ExprKind::Field(Field::Intrinsic(Intrinsic::Kind | Intrinsic::Status))) => {
-            f.write_str(word)
-        }
+        (Value::Text(word), ExprKind::Field(field)) if has_words(field) => f.write_str(word),
         _ => write!(f, "{value}"),
     }
 }

@@ -136,9 +136,7 @@ impl Lexer<'_> {
                     true
                 }
                 None if &rest[..word] == "parent" => {
-                    self.key(start, "parent", word + 1);
-                    let message = "the parent of a span (`parent.`) is not supported yet";
-                    self.problems.push(Problem::new(Code::NotSupportedYet, start..self.at, message));
+                    self.of_parent(start, word + 1);
                     true
                 }
                 None => false,
@@ -146,6 +144,40 @@ impl Lexer<'_> {
         }
         let whole = behind.strip_prefix(':').map_or(word, |behind| word + 1 + length(behind));
         self.intrinsic(start, whole)
+    }
+
+    /// What stands behind `parent.`, `skip` bytes behind `start`: an attribute with its scope, an intrinsic, or an attribute of
+    /// the parent or its resource.
+    fn of_parent(&mut self, start: usize, skip: usize) {
+        const SCOPES: [(&str, &str); 4] = [
+            ("span.", "parent.span"),
+            ("resource.", "parent.resource"),
+            ("instrumentation.", "parent.scope"),
+            ("scope.", "parent.scope"),
+        ];
+        const INTRINSICS: [(&str, &str); 5] = [
+            ("name", "parent.name"),
+            ("kind", "parent.kind"),
+            ("status", "parent.status"),
+            ("statusMessage", "parent.status_message"),
+            ("duration", "parent.duration"),
+        ];
+        let behind = &self.text[start + skip..];
+        if let Some((scope, called)) = SCOPES.iter().find(|(scope, _)| behind.starts_with(scope)) {
+            self.key(start, called, skip + scope.len());
+            return;
+        }
+        let word = &behind[..behind.find(|c| !in_key(c)).unwrap_or(behind.len())];
+        if let Some((_, called)) = INTRINSICS.iter().find(|(name, _)| *name == word) {
+            self.at = start + skip + word.len();
+            self.push(start, TokenKind::Word((*called).to_owned()));
+            return;
+        }
+        self.key(start, "parent.any", skip);
+        if behind.starts_with("parent.") {
+            let message = "the parent of the parent cannot be asked for";
+            self.problems.push(Problem::new(Code::KinMisplaced, start..self.at, message));
+        }
     }
 
     /// The intrinsic of this length, if `TraceQL` knows it and expressions do not.

@@ -24,6 +24,19 @@ impl PartialEq for Expr {
 }
 
 impl Expr {
+    /// A field.
+    pub fn field(field: Field) -> Self {
+        Self { kind: ExprKind::Field(field), at: 0..0 }
+    }
+
+    /// The fields that it reads, in the order of the text.
+    pub fn fields(&self) -> Vec<&Field> {
+        match &self.kind {
+            ExprKind::Field(field) => vec![field],
+            _ => self.children().into_iter().flat_map(Self::fields).collect(),
+        }
+    }
+
     /// The expressions that it is built from, in the order of the text.
     pub fn children(&self) -> Vec<&Self> {
         match &self.kind {

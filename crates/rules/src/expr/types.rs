@@ -109,7 +109,8 @@ pub(super) fn of_value(value: &Value) -> Type {
 pub(super) fn of_field(field: &Field) -> Type {
     match field {
         Field::Attribute { .. } => Type::Attribute,
-        Field::Intrinsic(Intrinsic::Duration) => Type::Duration,
+        Field::Parent(field) => of_field(field),
+        Field::Intrinsic(Intrinsic::Duration | Intrinsic::SelfTime) => Type::Duration,
         Field::Intrinsic(Intrinsic::Root) => Type::Bool,
         Field::Intrinsic(Intrinsic::Kind) => Type::Kind,
         Field::Intrinsic(Intrinsic::Status) => Type::Status,
@@ -131,13 +132,13 @@ pub(super) fn of_field(field: &Field) -> Type {
 pub(super) fn of_aggregate(name: &str, aggregates: &[Aggregate]) -> Type {
     match aggregates.iter().find(|aggregate| aggregate.name == name).map(|aggregate| &aggregate.function) {
         Some(
-            AggregateFunction::Sum(field)
-            | AggregateFunction::Avg(field)
-            | AggregateFunction::Min(field)
-            | AggregateFunction::Max(field)
-            | AggregateFunction::Stddev(field)
-            | AggregateFunction::Percentile { of: field, .. },
-        ) if of_field(field) == Type::Duration => Type::Duration,
+            AggregateFunction::Sum(of)
+            | AggregateFunction::Avg(of)
+            | AggregateFunction::Min(of)
+            | AggregateFunction::Max(of)
+            | AggregateFunction::Stddev(of)
+            | AggregateFunction::Percentile { of, .. },
+        ) if type_of(of, &[]) == Type::Duration => Type::Duration,
         _ => Type::Number,
     }
 }

@@ -304,7 +304,7 @@ fn field(token: &Token) -> Result<Field, Problem> {
         Kind::Quoted(key) => Ok(Field::attribute(Scope::Either, key)),
         Kind::Word(word) => match word.strip_prefix("span:") {
             Some(name) => match parse_field(name) {
-                Ok(field @ Field::Intrinsic(_)) => Ok(field),
+                Ok(field @ Field::Intrinsic(_)) if !field.is_of_kin() => Ok(field),
                 _ => Err(Problem::new(
                     Code::UnknownName,
                     token.at.clone(),

@@ -48,8 +48,11 @@ impl Test {
 
 /// Returns whether the values of a field stand in a test as they are; others are made or worked out.
 fn has_written_values(field: &Field) -> bool {
-    use Intrinsic::{Duration, Root, SpanId, TraceId};
-    !matches!(field, Field::Intrinsic(Duration | Root | SpanId | TraceId))
+    use Intrinsic::{Duration, Root, SelfTime, SpanId, TraceId};
+    match field {
+        Field::Parent(field) => has_written_values(field),
+        field => !matches!(field, Field::Intrinsic(Duration | SelfTime | Root | SpanId | TraceId)),
+    }
 }
 
 impl Template {

@@ -1,10 +1,11 @@
 //! Files that load, and what they mean.
 
 use fluo_rules::diagnostic::Level;
+use fluo_rules::expr::Expr;
 use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::matcher::{Matcher, Number, Test, Value};
 use fluo_rules::rule::{
-    Aggregate, AggregateFunction, Conventions, GroupKey, Realert, Rule, Selector, Severity, Subject,
+    Aggregate, AggregateFunction, Conventions, GroupKey, Kin, Realert, Rule, Selector, Severity, Subject,
 };
 use fluo_rules::{SourceFile, load};
 use fluo_time::Nanos;
@@ -405,14 +406,15 @@ fn selectors_nest() {
 #[test]
 fn aggregates_have_many_forms() {
     use AggregateFunction::{Avg, Count, CountDistinct, Max, Min, Percentile, Rate, Stddev, Sum};
-    let duration = || Field::Intrinsic(Intrinsic::Duration);
+    let duration = || Expr::field(Field::Intrinsic(Intrinsic::Duration));
+    let kin = Kin { settle: Nanos(30 * Nanos::SECOND.0), within: Nanos(15 * Nanos::MINUTE.0) };
     for (written, function) in [
         ("count", Count),
         ("{count: {}}", Count),
         ("{count: }", Count),
         ("{count_distinct: user.id}", CountDistinct(Field::attribute(Scope::Either, "user.id"))),
         ("{count_distinct: name}", CountDistinct(Field::Intrinsic(Intrinsic::Name))),
-        ("{sum: span.amount}", Sum(Field::attribute(Scope::Span, "amount"))),
+        ("{sum: span.amount}", Sum(Expr::field(Field::attribute(Scope::Span, "amount")))),
         ("{avg: duration}", Avg(duration())),
         ("{min: duration}", Min(duration())),
         ("{max: duration}", Max(duration())),
@@ -425,6 +427,17 @@ fn aggregates_have_many_forms() {
     ] {
         let found = aggregates(&format!("{{x: {written}}}"));
         assert_eq!(found, [Aggregate { name: "x".to_owned(), function, filter: None }], "{written}");
+    }
+    for (written, computed) in [
+        ("{p95: parent.duration - duration}", "parent.duration - duration"),
+        ("{sum: span.bytes * 8}", "span.bytes * 8"),
+        ("{max: -(self_time / 2)}", "-(self_time / 2)"),
+        ("{avg: self_time}", "self_time"),
+    ] {
+        let of =
+            rule(&format!("- {{name: a, span: {{}}, aggregation: {{x: {written}}}, condition: count > 5}}"));
+        assert_eq!(of.aggregates[0].function.measure().map(ToString::to_string).as_deref(), Some(computed));
+        assert_eq!(of.kin, (!computed.contains("bytes")).then_some(kin), "{written}");
     }
     for written in [
         "{count: {where: status = error}}",

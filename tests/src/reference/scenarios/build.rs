@@ -91,6 +91,7 @@ pub(super) fn auth_failures() -> Rule {
         redact: Vec::new(),
         eval_delay: None,
         allowed_lateness: None,
+        kin: None,
         source: Source {
             file: "auth.yml".into(),
             line: 1,
@@ -183,7 +184,7 @@ fn spellings(key: &str) -> Vec<String> {
     std::iter::once(key).chain(others.copied()).map(str::to_owned).collect()
 }
 
-const GIVENS: Givens<'static> = Givens { hash: &hash, spellings: &spellings };
+const GIVENS: Givens<'static> = Givens::new(&hash, &spellings);
 
 /// Every violation over the whole of the data.
 pub(super) fn violations(rule: &Rule, spans: &[Span]) -> Vec<Episode> {

@@ -17,7 +17,7 @@ use crate::reference::RefValue;
 fn aggregates_are_over_what_has_a_number() {
     use AggregateFunction::{Avg, Count, CountDistinct, Max, Min, Percentile, Rate, Stddev, Sum};
     let n = || span_attribute("n");
-    let took = || Field::Intrinsic(Intrinsic::Duration);
+    let took = || Expr::field(Field::Intrinsic(Intrinsic::Duration));
     let of = |values: &[&str]| -> Vec<Span> {
         values.iter().zip(1..).map(|(value, id)| with(id, i64::from(id), &[("n", value)])).collect()
     };
@@ -32,30 +32,40 @@ fn aggregates_are_over_what_has_a_number() {
             .collect()
     };
     for (scenario, function, spans, expected) in [
-        ("sum of integers", Sum(n()), of(&["1", "2", "x", "[5]", "nan"]), RefValue::Float(3.0)),
+        ("sum of integers", Sum(Expr::field(n())), of(&["1", "2", "x", "[5]", "nan"]), RefValue::Float(3.0)),
         (
             "sum beyond 64 bits",
-            Sum(n()),
+            Sum(Expr::field(n())),
             of(&["9223372036854775807"; 2]),
             RefValue::Float(18_446_744_073_709_551_616.0),
         ),
-        ("sum of others", Sum(n()), of(&["0.1", "0.2", "0.3"]), RefValue::Float(0.6)),
-        ("sum of both", Sum(n()), of(&["1", "1.0"]), RefValue::Float(2.0)),
-        ("sum of nothing", Sum(n()), of(&["x"]), RefValue::None),
-        ("sum beyond all numbers", Sum(n()), of(&["1e308", "1e308"]), RefValue::None),
+        ("sum of others", Sum(Expr::field(n())), of(&["0.1", "0.2", "0.3"]), RefValue::Float(0.6)),
+        ("sum of both", Sum(Expr::field(n())), of(&["1", "1.0"]), RefValue::Float(2.0)),
+        ("sum of nothing", Sum(Expr::field(n())), of(&["x"]), RefValue::None),
+        ("sum beyond all numbers", Sum(Expr::field(n())), of(&["1e308", "1e308"]), RefValue::None),
         ("sum of durations", Sum(took()), lasting(&[1, 2, SECOND]), RefValue::Int(1_000_000_003)),
-        ("mean", Avg(n()), of(&["1", "2"]), RefValue::Float(1.5)),
+        ("mean", Avg(Expr::field(n())), of(&["1", "2"]), RefValue::Float(1.5)),
         ("mean of durations", Avg(took()), lasting(&[1, 2]), RefValue::Float(1.5)),
-        ("deviation", Stddev(n()), of(&["1", "3"]), RefValue::Float(1.0)),
-        ("deviation of one", Stddev(n()), of(&["0.1"]), RefValue::Float(0.0)),
-        ("smallest", Min(n()), of(&["10", "9", "x"]), RefValue::Float(9.0)),
-        ("largest", Max(n()), of(&["10", "9", "x"]), RefValue::Float(10.0)),
+        ("deviation", Stddev(Expr::field(n())), of(&["1", "3"]), RefValue::Float(1.0)),
+        ("deviation of one", Stddev(Expr::field(n())), of(&["0.1"]), RefValue::Float(0.0)),
+        ("smallest", Min(Expr::field(n())), of(&["10", "9", "x"]), RefValue::Float(9.0)),
+        ("largest", Max(Expr::field(n())), of(&["10", "9", "x"]), RefValue::Float(10.0)),
         ("largest duration", Max(took()), lasting(&[0, 7]), RefValue::Int(7)),
-        ("largest of nothing", Max(n()), of(&[""]), RefValue::None),
-        ("median", Percentile { of: n(), p: 50.0 }, of(&["1", "2", "3", "4"]), RefValue::Float(2.0)),
+        ("largest of nothing", Max(Expr::field(n())), of(&[""]), RefValue::None),
+        (
+            "median",
+            Percentile { of: Expr::field(n()), p: 50.0 },
+            of(&["1", "2", "3", "4"]),
+            RefValue::Float(2.0),
+        ),
         ("p99 of durations", Percentile { of: took(), p: 99.0 }, lasting(&[3, 1, 2]), RefValue::Int(3)),
         ("distinct texts", CountDistinct(n()), of(&["1", "1.0", "1", "", "[1]"]), RefValue::Int(4)),
-        ("distinct durations", CountDistinct(took()), lasting(&[1, 1, 2]), RefValue::Int(2)),
+        (
+            "distinct durations",
+            CountDistinct(Field::Intrinsic(Intrinsic::Duration)),
+            lasting(&[1, 1, 2]),
+            RefValue::Int(2),
+        ),
         ("count", Count, of(&["x", "y"]), RefValue::Int(2)),
         ("rate a second", Rate { per: Nanos::SECOND }, of(&["x", "y", "z"]), RefValue::Float(0.05)),
         ("rate a minute", Rate { per: Nanos::MINUTE }, of(&["x", "y", "z"]), RefValue::Float(3.0)),

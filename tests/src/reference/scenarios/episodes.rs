@@ -107,7 +107,7 @@ fn values_are_the_declared_aggregates_in_their_order() {
         )),
         ..named("errors", AggregateFunction::Count)
     };
-    let slowest = named("slowest", AggregateFunction::Max(Field::Intrinsic(Intrinsic::Duration)));
+    let slowest = named("slowest", AggregateFunction::Max(field(Field::Intrinsic(Intrinsic::Duration))));
     let rule = any_span(vec![slowest, errors], more_than(aggregate("count"), 1));
     let ok = Span { status: Status::Ok, ..failure(2, 1) };
     let episodes = violations(&rule, &[failure(1, 0), ok]);
@@ -156,7 +156,7 @@ fn evidence_of_a_bound_on_values_is_what_lies_beyond_it_the_worst_first() {
         let rule = Rule { every: Some(Nanos::SECOND), ..rule };
         ids(&violations_in(&rule, &spans, Some(0), Some(SECOND))[0])
     };
-    let of = Field::Intrinsic(Intrinsic::Duration);
+    let of = field(Field::Intrinsic(Intrinsic::Duration));
     let p80 = AggregateFunction::Percentile { of: of.clone(), p: 80.0 };
     assert_eq!(at_the_end(p80, Comparison::Gt, 10), [5, 2, 4], "of equals the newest first");
     assert_eq!(at_the_end(AggregateFunction::Avg(of.clone()), Comparison::Gt, 10), [5, 2, 4]);

@@ -9,15 +9,15 @@ use super::build::{aggregate, any_span, compare, expr, float, int, more_than, na
 use crate::reference::is_exact;
 
 fn rule(condition: Expr) -> Rule {
-    let duration = Field::Intrinsic(Intrinsic::Duration);
+    let duration = Expr::field(Field::Intrinsic(Intrinsic::Duration));
     any_span(
         vec![
             named("distinct", AggregateFunction::CountDistinct(span_attribute("user"))),
             named("per_second", AggregateFunction::Rate { per: Nanos::SECOND }),
-            named("most", AggregateFunction::Max(span_attribute("n"))),
-            named("least", AggregateFunction::Min(span_attribute("n"))),
+            named("most", AggregateFunction::Max(Expr::field(span_attribute("n")))),
+            named("least", AggregateFunction::Min(Expr::field(span_attribute("n")))),
             named("busy", AggregateFunction::Sum(duration.clone())),
-            named("total", AggregateFunction::Sum(span_attribute("n"))),
+            named("total", AggregateFunction::Sum(Expr::field(span_attribute("n")))),
             named("mean", AggregateFunction::Avg(duration.clone())),
             named("p99", AggregateFunction::Percentile { of: duration, p: 99.0 }),
         ],

@@ -116,7 +116,7 @@ fn the_peak_is_at_the_worst_level_whatever_the_others_exceed_by() {
         Span { start_ns: span.end_ns - nanos, ..span }
     };
     let slowest = || aggregate("slowest");
-    let max = AggregateFunction::Max(Field::Intrinsic(Intrinsic::Duration));
+    let max = AggregateFunction::Max(Expr::field(Field::Intrinsic(Intrinsic::Duration)));
     let rule = Rule {
         aggregates: vec![named("slowest", max)],
         ..levels(vec![more_than(aggregate("count"), 0), compare(Comparison::Gt, slowest(), duration(5))])
@@ -146,7 +146,7 @@ fn a_rule_is_exact_where_each_level_and_what_ends_it_are() {
     assert!(is_exact(&levels(vec![more_than(count(), 3), more_than(count(), 4)])));
     assert!(!is_exact(&levels(vec![more_than(count(), 3), fewer_than(4)])));
     let slow = |end| {
-        let max = AggregateFunction::Max(Field::Intrinsic(Intrinsic::Duration));
+        let max = AggregateFunction::Max(Expr::field(Field::Intrinsic(Intrinsic::Duration)));
         Rule { aggregates: vec![named("slowest", max)], ..ended_by(end) }
     };
     assert!(is_exact(&slow(compare(Comparison::Gte, int(2), count()))));

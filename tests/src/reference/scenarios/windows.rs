@@ -1,6 +1,6 @@
 //! Where windows begin and end, and what counts once.
 
-use fluo_rules::expr::Comparison;
+use fluo_rules::expr::{Comparison, Expr};
 use fluo_rules::rule::{Aggregate, AggregateFunction, Rule};
 use fluo_time::Nanos;
 
@@ -61,7 +61,7 @@ fn a_copy_of_a_span_counts_once_and_only_if_it_is_one() {
 fn of_copies_that_differ_the_one_with_the_smaller_hash_counts() {
     // Here the hash is the first attribute's value.
     let copies = [with(1, 0, &[("n", "2")]), with(1, 0, &[("n", "1")]), with(1, 0, &[("n", "3")])];
-    let sum = AggregateFunction::Sum(span_attribute("n"));
+    let sum = AggregateFunction::Sum(Expr::field(span_attribute("n")));
     for order in [[0, 1, 2], [1, 2, 0], [2, 0, 1]] {
         let spans = order.map(|at| copies[at].clone());
         assert_eq!(value_of(sum.clone(), &spans), RefValue::Float(1.0), "{order:?}");

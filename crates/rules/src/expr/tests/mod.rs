@@ -13,7 +13,7 @@ use crate::rule::{Aggregate, AggregateFunction};
 
 /// The aggregates that conditions in these tests may name, beside `count`.
 fn aggregates() -> Vec<Aggregate> {
-    let duration = || Field::Intrinsic(Intrinsic::Duration);
+    let duration = || Expr::field(Field::Intrinsic(Intrinsic::Duration));
     let amount = || Field::attribute(crate::field::Scope::Span, "amount");
     [
         ("errors", AggregateFunction::Count),
@@ -23,7 +23,7 @@ fn aggregates() -> Vec<Aggregate> {
         ("p99", AggregateFunction::Percentile { of: duration(), p: 99.0 }),
         ("slowest", AggregateFunction::Max(duration())),
         ("busy", AggregateFunction::Sum(duration())),
-        ("amount", AggregateFunction::Avg(amount())),
+        ("amount", AggregateFunction::Avg(Expr::field(amount()))),
     ]
     .map(|(name, function)| Aggregate { name: name.to_owned(), function, filter: None })
     .into()
@@ -51,6 +51,7 @@ fn dump(expr: &Expr) -> String {
         }
         ExprKind::Field(Field::Intrinsic(intrinsic)) => format!("{intrinsic:?}"),
         ExprKind::Field(Field::Attribute { scope, key }) => format!("{scope:?}<{key}>"),
+        ExprKind::Field(Field::Parent(field)) => format!("^{}", dump(&Expr::field((**field).clone()))),
         ExprKind::Aggregate(name) => format!("${name}"),
         ExprKind::Not(operand) => list("not", &[operand]),
         ExprKind::And(left, right) => list("and", &[left, right]),

@@ -498,7 +498,7 @@ fn spansets() {
         ("nested sets", "{ nestedSetParent < 0 }", "nestedSetParent", "`span:parentID = nil`"),
         ("the parent's id", "{ span:parentID = \"ab\" }", "span:parentID", "`span:parentID = nil`"),
         ("children counted", "{ span:childCount > 3 }", "span:childCount", "`trace:`"),
-        ("the parent", "{ parent.span.a = 1 }", "parent.span.a", ""),
+        ("the parent's parent", "{ parent.parent.a = 1 && .b > 1s }", "parent.parent.a", ""),
     ] {
         let problems = parse_spanset(text).expect_err(scenario);
         assert_eq!(&text[problems[0].at.clone()], underlined, "{scenario}: {problems:?}");

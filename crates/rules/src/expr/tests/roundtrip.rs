@@ -43,6 +43,13 @@ fn the_fewest_parentheses() {
         ("name !~ 'a\\\\d'", r#"name !~ "a\\d""#),
         ("span['a-b'] = any['5']", r#"span["a-b"] = any["5"]"#),
         ("(root = true) = root", "(root = true) = root"),
+        (
+            "parent.kind = 'client' and parent.span['a-b'] = 1",
+            r#"parent.kind = client and parent.span["a-b"] = 1"#,
+        ),
+        ("parent.http.route = parent.any['name']", r#"parent.http.route = parent.any["name"]"#),
+        ("parent.any['span.a'] = parent.span.a", r#"parent.any["span.a"] = parent.span.a"#),
+        ("self_time > parent.duration - duration", "self_time > parent.duration - duration"),
     ] {
         assert_eq!(parse_where(text).to_string(), expected);
     }
@@ -62,7 +69,11 @@ fn attribute() -> impl Strategy<Value = Expr> {
             !matches!(key.as_str(), "name" | "version" | "service.name")
         }),
     )
-        .prop_map(|(scope, key)| expr(ExprKind::Field(Field::attribute(scope, key))))
+        .prop_flat_map(|(scope, key)| (Just(Field::attribute(scope, key)), any::<bool>()))
+        .prop_map(|(field, of_parent)| {
+            let of_parent = of_parent && field.many().is_none();
+            expr(ExprKind::Field(if of_parent { Field::Parent(Box::new(field)) } else { field }))
+        })
 }
 
 fn text() -> impl Strategy<Value = Expr> {

@@ -1,0 +1,170 @@
+//! One scan of the times around: parents with what rules read of them, and children with when they ran.
+
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::{Int64Type, TimestampNanosecondType};
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::prelude::SessionContext;
+use fluo_plan::{Projection, RulePlan};
+use fluo_spans::layout::Layout;
+use fluo_spans::schema::columns;
+use fluo_time::TimeRange;
+use fluo_time::range::contain;
+use futures::TryStreamExt;
+use futures::future::try_join_all;
+
+use super::children::{Child, Children};
+use super::parents::{Parents, Seen};
+use super::sought::{Ids, Keys, PARTS};
+use super::{columns_of, texts_of};
+use crate::error::EngineError;
+use crate::pages::Sought;
+use crate::pass::frame::{Frame, Memory};
+use crate::pass::program::Program;
+use crate::rows::index;
+use crate::source::SpanSource;
+
+/// Finds the parents and children that are sought, among the spans that ended in some ranges.
+pub(super) async fn found(
+    session: &SessionContext,
+    source: &SpanSource,
+    plans: &[&RulePlan],
+    sought: Keys,
+    ranges: &[TimeRange],
+) -> Result<(Parents, Children), EngineError> {
+    let of_time = Sought { ranges: ranges.to_vec(), services: None };
+    let (sought, ranges): (Arc<Keys>, Arc<[TimeRange]>) = (Arc::new(sought), ranges.into());
+    let mut threads = Vec::new();
+    for part in source.parts() {
+        let program = Arc::new(program(session, plans, &part.layout, &sought)?);
+        for mut batches in part.scan(session, &program.columns, &of_time)? {
+            let mut thread = Thread {
+                program: Arc::clone(&program),
+                memory: Memory::default(),
+                sought: Arc::clone(&sought),
+                ranges: Arc::clone(&ranges),
+                parents: (0..PARTS).map(|_| Seen::default()).collect(),
+                children: (0..PARTS).map(|_| Vec::new()).collect(),
+                reservation: MemoryConsumer::new("parents and children")
+                    .register(&session.runtime_env().memory_pool),
+            };
+            threads.push(SpawnedTask::spawn(async move {
+                while let Some(batch) = batches.try_next().await? {
+                    thread.batch(&batch)?;
+                }
+                Ok::<_, EngineError>((thread.parents, thread.memory, thread.children))
+            }));
+        }
+    }
+    let ended = threads
+        .into_iter()
+        .map(|thread| async { thread.await.map_err(|error| EngineError::Thread(Box::new(error)))? });
+    let (mut parents, mut children) = (Vec::new(), Vec::new());
+    for (of_parents, memory, of_children) in try_join_all(ended).await? {
+        parents.push((of_parents, memory));
+        children.push(of_children);
+    }
+    let sought = Arc::into_inner(sought).ok_or(EngineError::Changed("keys of parents"))?;
+    let texts = texts_of(&columns_of(plans, &Layout::builtin())?).len();
+    let mut known = Parents::of(sought.parents, parents, texts).await;
+    let contested = known.contested();
+    if !contested.is_empty() {
+        let builtin = Arc::new(program(session, plans, &Layout::builtin(), &Keys::default())?);
+        known.settle(session, source, &builtin, &contested).await?;
+    }
+    Ok((known, Children::of(sought.spans, children).await))
+}
+
+/// What is read of spans that may be parents or children.
+fn program(
+    session: &SessionContext,
+    plans: &[&RulePlan],
+    layout: &Layout,
+    sought: &Keys,
+) -> Result<Program, EngineError> {
+    let of_layout = columns_of(plans, layout)?;
+    let texts = texts_of(&of_layout).into_iter().map(|(_, text)| text.clone()).collect();
+    let mut more = vec![columns::TRACE_ID, columns::SPAN_ID, columns::DURATION_NS];
+    if !sought.spans.is_empty() {
+        more.extend([columns::PARENT_SPAN_ID, columns::START_TIME]);
+    }
+    Program::of(session, layout, std::iter::once(&Projection::of_texts(texts, layout)), &more)
+}
+
+struct Thread {
+    program: Arc<Program>,
+    memory: Memory,
+    sought: Arc<Keys>,
+    ranges: Arc<[TimeRange]>,
+    /// By part.
+    parents: Vec<Seen>,
+    children: Vec<Vec<Child>>,
+    reservation: MemoryReservation,
+}
+
+impl Thread {
+    fn batch(&mut self, batch: &RecordBatch) -> Result<(), EngineError> {
+        let ends = self.program.ends(batch)?;
+        let traces = Ids::of(batch, columns::TRACE_ID)?;
+        let is_near: Vec<bool> = ends.iter().map(|end| contain(&self.ranges, *end)).collect();
+        let mut added = 0;
+        if !self.sought.parents.is_empty() {
+            let ids = Ids::of(batch, columns::SPAN_ID)?;
+            let mut hits: Vec<(u32, usize, u32)> = Vec::new();
+            for row in (0..ends.len()).filter(|row| is_near[*row]) {
+                let Some(id) = ids.span(row)? else { continue };
+                if let Some((part, place)) = self.sought.parents.get(&(traces.trace(row)?, id)) {
+                    hits.push((index(row), part, place));
+                }
+            }
+            if !hits.is_empty() {
+                let rows: UInt32Array = hits.iter().map(|(row, ..)| *row).collect();
+                let places: Vec<(usize, u32)> = hits.iter().map(|(_, part, place)| (*part, *place)).collect();
+                let parents = take_record_batch(batch, &rows)?;
+                let program = Arc::clone(&self.program);
+                added += add(&program, &parents, &mut self.memory, &places, &mut self.parents)?;
+            }
+        }
+        if !self.sought.spans.is_empty() {
+            let (parents, starts) = (Ids::of(batch, columns::PARENT_SPAN_ID)?, starts(batch)?);
+            for row in (0..ends.len()).filter(|row| is_near[*row]) {
+                let Some(id) = parents.span(row)? else { continue };
+                if let Some((part, place)) = self.sought.spans.get(&(traces.trace(row)?, id)) {
+                    self.children[part].push(Child { place, start: starts[row], end: ends[row] });
+                    added += 2 * size_of::<Child>();
+                }
+            }
+        }
+        Ok(self.reservation.try_grow(added)?)
+    }
+}
+
+/// Adds what is read of the spans of a batch, which are at these places of parts. Returns how many bytes it takes.
+pub(super) fn add(
+    program: &Program,
+    batch: &RecordBatch,
+    memory: &mut Memory,
+    places: &[(usize, u32)],
+    seen: &mut [Seen],
+) -> Result<usize, EngineError> {
+    let ends = program.ends(batch)?;
+    let column = batch.column_by_name(columns::DURATION_NS);
+    let durations = column.and_then(|column| column.as_primitive_opt::<Int64Type>());
+    let durations = durations.ok_or_else(|| EngineError::Column(columns::DURATION_NS.to_owned()))?.values();
+    let mut frame = Frame::new(program, batch, memory);
+    let texts = &program.rules[0].top;
+    let texts = texts.iter().map(|text| frame.text(*text)).collect::<Result<Vec<_>, _>>()?;
+    for (row, (part, place)) in places.iter().enumerate() {
+        seen[*part].add(*place, ends[row], durations[row], texts.iter().map(|text| text.of(row)));
+    }
+    Ok(2 * places.len() * (size_of::<(u32, i64, i64)>() + 4 * texts.len()))
+}
+
+fn starts(batch: &RecordBatch) -> Result<&[i64], EngineError> {
+    let column = batch.column_by_name(columns::START_TIME);
+    let column = column.and_then(|column| column.as_primitive_opt::<TimestampNanosecondType>());
+    Ok(column.ok_or_else(|| EngineError::Column(columns::START_TIME.to_owned()))?.values())
+}

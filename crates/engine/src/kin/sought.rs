@@ -1,0 +1,222 @@
+//! The keys of the spans whose parents or children rules may ask for.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, FixedSizeBinaryArray, RecordBatch};
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::prelude::SessionContext;
+use fluo_plan::Projection;
+use fluo_spans::layout::Layout;
+use fluo_spans::schema::columns;
+use fluo_time::TimeRange;
+use fluo_time::range::{contain, joined};
+use futures::TryStreamExt;
+use futures::future::try_join_all;
+use hashbrown::HashMap;
+
+use crate::error::EngineError;
+use crate::pages::Sought;
+use crate::pass::Want;
+use crate::pass::frame::{Frame, Memory};
+use crate::pass::program::Program;
+use crate::rows::index;
+use crate::source::SpanSource;
+use crate::truth::Truth;
+use crate::work::each;
+
+/// A span, by its trace and its own id.
+pub(super) type Key = (u128, u64);
+
+/// Keys are parted in so many, so that the parts can be looked at side by side.
+pub(super) const PARTS: usize = 64;
+
+/// The part of a key: the last byte of an id is random in all formats that there are.
+pub(super) fn part_of((trace, _): &Key) -> usize {
+    let bytes = trace.to_be_bytes();
+    usize::from(bytes[15] ^ bytes[7]) % PARTS
+}
+
+/// Keys by part, each with a place of its own among those of the part.
+#[derive(Default)]
+pub(super) struct Places(pub(super) Vec<HashMap<Key, u32>>);
+
+impl Places {
+    async fn of(threads: Vec<Vec<Vec<Key>>>) -> Self {
+        let mut by_part: Vec<Vec<Vec<Key>>> = (0..PARTS).map(|_| Vec::new()).collect();
+        for parts in threads {
+            by_part.iter_mut().zip(parts).for_each(|(all, part)| all.push(part));
+        }
+        let placed = each(by_part, |lists| {
+            let mut places = HashMap::with_capacity(lists.iter().map(Vec::len).sum());
+            for key in lists.into_iter().flatten() {
+                let next = index(places.len());
+                places.entry(key).or_insert(next);
+            }
+            places.shrink_to_fit();
+            places
+        });
+        Self(placed.await)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.iter().all(HashMap::is_empty)
+    }
+
+    /// The part and the place in it of a key.
+    pub(super) fn get(&self, key: &Key) -> Option<(usize, u32)> {
+        let part = part_of(key);
+        Some((part, *self.0.get(part)?.get(key)?))
+    }
+}
+
+/// The keys that are sought.
+#[derive(Default)]
+pub(super) struct Keys {
+    /// Of parents.
+    pub(super) parents: Places,
+    /// Of spans whose children are sought.
+    pub(super) spans: Places,
+}
+
+impl Keys {
+    /// Of the spans that rules may select.
+    pub(super) async fn of(
+        session: &SessionContext,
+        source: &SpanSource,
+        wants: &[&Want<'_>],
+        asks_parents: bool,
+        asks_children: bool,
+    ) -> Result<Self, EngineError> {
+        let own = |layout: &Layout| -> Result<Vec<Projection>, EngineError> {
+            wants.iter().map(|want| Ok(want.plan.projection(layout)?.own())).collect()
+        };
+        let mut services = Some(std::collections::BTreeSet::new());
+        for projection in own(&Layout::builtin())? {
+            match (projection.services(), &mut services) {
+                (Some(some), Some(all)) => all.extend(some),
+                _ => services = None,
+            }
+        }
+        let sought = Sought {
+            ranges: joined(wants.iter().flat_map(|want| want.ranges.iter().copied())),
+            services: services.map(|all| all.into_iter().collect()),
+        };
+        let ranges: Arc<Vec<Vec<TimeRange>>> =
+            Arc::new(wants.iter().map(|want| want.ranges.clone()).collect());
+        let mut threads = Vec::new();
+        for part in source.parts() {
+            let projections = own(&part.layout)?;
+            let ids = [columns::TRACE_ID, columns::PARENT_SPAN_ID, columns::SPAN_ID];
+            let ids = if asks_children { &ids[..] } else { &ids[..2] };
+            let program = Arc::new(Program::of(session, &part.layout, projections.iter(), ids)?);
+            for mut batches in part.scan(session, &program.columns, &sought)? {
+                let mut thread = Thread {
+                    program: Arc::clone(&program),
+                    memory: Memory::default(),
+                    ranges: Arc::clone(&ranges),
+                    parents: asks_parents.then(parts),
+                    spans: asks_children.then(parts),
+                    reservation: MemoryConsumer::new("keys of parents and children")
+                        .register(&session.runtime_env().memory_pool),
+                };
+                threads.push(SpawnedTask::spawn(async move {
+                    while let Some(batch) = batches.try_next().await? {
+                        thread.batch(&batch)?;
+                    }
+                    Ok::<_, EngineError>((
+                        thread.parents.unwrap_or_default(),
+                        thread.spans.unwrap_or_default(),
+                    ))
+                }));
+            }
+        }
+        let ended = threads
+            .into_iter()
+            .map(|thread| async { thread.await.map_err(|error| EngineError::Thread(Box::new(error)))? });
+        let (parents, spans) = try_join_all(ended).await?.into_iter().unzip();
+        Ok(Self { parents: Places::of(parents).await, spans: Places::of(spans).await })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.parents.is_empty() && self.spans.is_empty()
+    }
+}
+
+fn parts() -> Vec<Vec<Key>> {
+    (0..PARTS).map(|_| Vec::new()).collect()
+}
+
+struct Thread {
+    program: Arc<Program>,
+    memory: Memory,
+    /// By rule.
+    ranges: Arc<Vec<Vec<TimeRange>>>,
+    parents: Option<Vec<Vec<Key>>>,
+    spans: Option<Vec<Vec<Key>>>,
+    reservation: MemoryReservation,
+}
+
+impl Thread {
+    fn batch(&mut self, batch: &RecordBatch) -> Result<(), EngineError> {
+        let program = Arc::clone(&self.program);
+        let ends = program.ends(batch)?;
+        let mut frame = Frame::new(&program, batch, &mut self.memory);
+        let mut asks = vec![false; ends.len()];
+        for (rule, ranges) in program.rules.iter().zip(self.ranges.iter()) {
+            let among = Truth::by_row(ends.len(), |row| contain(ranges, ends[row]));
+            for row in frame.all(&rule.selector, among)?.rows(0, ends.len()) {
+                asks[row] = true;
+            }
+        }
+        if !asks.contains(&true) {
+            return Ok(());
+        }
+        let traces = Ids::of(batch, columns::TRACE_ID)?;
+        let mut added = 0;
+        for (keys, name) in
+            [(&mut self.parents, columns::PARENT_SPAN_ID), (&mut self.spans, columns::SPAN_ID)]
+        {
+            let Some(keys) = keys else { continue };
+            let ids = Ids::of(batch, name)?;
+            let mut last = None;
+            for row in (0..asks.len()).filter(|row| asks[*row]) {
+                let Some(id) = ids.span(row)? else { continue };
+                let key = (traces.trace(row)?, id);
+                // Siblings tend to lie together.
+                if last.replace(key) != Some(key) {
+                    keys[part_of(&key)].push(key);
+                    added += 2 * size_of::<(Key, u32)>();
+                }
+            }
+        }
+        Ok(self.reservation.try_grow(added)?)
+    }
+}
+
+/// A column of ids.
+pub(super) struct Ids<'a> {
+    ids: &'a FixedSizeBinaryArray,
+    name: &'a str,
+}
+
+impl<'a> Ids<'a> {
+    pub(super) fn of(batch: &'a RecordBatch, name: &'a str) -> Result<Self, EngineError> {
+        let ids = batch.column_by_name(name).and_then(|column| column.as_fixed_size_binary_opt());
+        Ok(Self { ids: ids.ok_or_else(|| EngineError::Column(name.to_owned()))?, name })
+    }
+
+    pub(super) fn trace(&self, row: usize) -> Result<u128, EngineError> {
+        let bytes = self.ids.value(row).try_into();
+        Ok(u128::from_be_bytes(bytes.map_err(|_| EngineError::Column(self.name.to_owned()))?))
+    }
+
+    /// The span's id; `None` where there is none.
+    pub(super) fn span(&self, row: usize) -> Result<Option<u64>, EngineError> {
+        if self.ids.is_null(row) {
+            return Ok(None);
+        }
+        let bytes = self.ids.value(row).try_into();
+        Ok(Some(u64::from_be_bytes(bytes.map_err(|_| EngineError::Column(self.name.to_owned()))?)))
+    }
+}
