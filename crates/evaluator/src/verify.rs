@@ -26,7 +26,8 @@ use fluo_rules::rule::Rule;
 use fluo_rules::{SourceFile, load};
 use fluo_store::compaction::Replacements;
 use fluo_store::names::current;
-use fluo_store::{DataFile, Root, StoreError, etag, list_range};
+use fluo_store::{DataFile, Root, StoreError, etag, first_end, list_range};
+use fluo_time::range::meet;
 use fluo_time::{TimeRange, moment};
 use object_store::path::Path;
 use object_store::{Error as ObjectError, ObjectStoreExt};
@@ -37,7 +38,7 @@ pub use finding::{Finding, Kind};
 use finding::differs;
 
 use crate::settings::Settings;
-use crate::span_data::SpanData;
+use crate::span_data::{SpanData, ends_of};
 use crate::state::State;
 
 /// Name and version of the payload's format.
@@ -298,9 +299,22 @@ enum Look {
 
 async fn look(told: &Told, rule: &Arc<Rule>, files: &[DataFile], root: &Root) -> Result<Look, VerifyError> {
     let plan = RulePlan::new(Arc::clone(rule)).map_err(EngineError::from)?;
+    let starts_at = told.violation.starts_at;
+    let moment = TimeRange { from: starts_at, to: starts_at };
+    let (store, spans) = (root.store.as_ref(), root.at(&Path::from("spans")));
+    let mut files = files.to_vec();
+    if plan.seen_behind().is_some() {
+        // When groups were seen is no part of what is named. A file that is summed up and not named came later.
+        let listed =
+            list_range(store, &spans, starts_at.saturating_sub(plan.reach().before)..=starts_at).await?;
+        let summed = plan.times_of(moment);
+        let present = current(listed.files, |file| file.name.as_ref()).current;
+        files.extend(present.into_iter().filter(|file| !meet(&summed, ends_of(file))));
+    }
+    let first = if plan.calls().is_empty() { None } else { first_end(store, &spans, |_| true).await? };
     let data = SpanData::new(root.clone());
     let mut known = State::new();
-    let opened = data.source(files, &mut known).await;
+    let opened = data.source(&files, &mut known).await;
     if let Some(unread) = known.unread.first() {
         return Err(VerifyError::Unread { file: unread.name.clone(), reason: unread.reason.clone() });
     }
@@ -311,10 +325,9 @@ async fn look(told: &Told, rule: &Arc<Rule>, files: &[DataFile], root: &Root) ->
     // Of a file that is not opened, one of the two is known.
     let source = opened.unwrap_or_default();
     let session = session_with_memory(Settings::default().rule_memory);
-    let starts_at = told.violation.starts_at;
-    let moment = TimeRange { from: starts_at, to: starts_at };
     // All that was known then lies in the files that are named.
-    let judged = fluo_engine::judge(&session, &source, &[Asked::new(&plan, vec![moment])]).await?;
+    let asked = [Asked { first, ..Asked::new(&plan, vec![moment]) }];
+    let judged = fluo_engine::judge(&session, &source, &asked).await?;
     let violations = judged.rules.into_iter().next().unwrap_or_else(|| Ok(Vec::new()))?;
     // Links and annotations are texts about the alert, and not part of what is proved.
     let renderer = Renderer::new(None);

@@ -330,7 +330,11 @@ async fn run<'a>(
     let mut passed =
         if wanted.is_empty() { Passed::default() } else { pass(session, source, &wanted).await? };
     let mut got = std::mem::take(&mut passed.got).into_iter();
-    let of_rule = |wants: &Vec<Want<'a>>| got.by_ref().take(wants.len()).collect::<Result<Vec<Got>, _>>();
+    let of_rule = |wants: &Vec<Want<'a>>| {
+        // All of a rule's, also where the first failed: what follows is another's.
+        let of_rule: Vec<_> = got.by_ref().take(wants.len()).collect();
+        of_rule.into_iter().collect::<Result<Vec<Got>, _>>()
+    };
     let got: Vec<_> = wants.iter().map(of_rule).collect();
     let taken = each(rules.iter_mut().zip(got).collect(), |(rule, got)| {
         let taken = got.and_then(|got| rule.as_mut().map_or(Ok(()), |found| take(found, got)));

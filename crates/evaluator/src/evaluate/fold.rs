@@ -52,7 +52,12 @@ impl Evaluator {
             until,
             damaged: &damaged,
             holed: &holed,
-            patience: rule.trace().map_or(0, |trace| trace.max_duration.0),
+            patience: rule
+                .trace()
+                .map(|trace| trace.max_duration)
+                .or(rule.kin.map(|kin| kin.within))
+                .unwrap_or_default()
+                .0,
             renderer: &self.renderer,
         };
         let stretches = judged.len();

@@ -148,6 +148,35 @@ async fn an_alert_holds_as_it_was_told() {
     assert!(!exact.alert.unwrap().violation.evidence.is_empty());
 }
 
+/// A rise above earlier windows, and a group that fell silent: when it was seen is named nowhere.
+#[tokio::test]
+async fn alerts_that_look_back_hold_as_they_were_told() {
+    let rules = "
+- name: doubled
+  span: {service_name: auth}
+  group_by: [name]
+  condition: count > 2 * avg_over(count, 3m) and count > 5
+- name: silent
+  span: {service_name: auth}
+  group_by: [name]
+  lookback: 1h
+  condition: absent(2m)
+";
+    let store = Store::new(rules);
+    store.add("{at: -20m, service_name: shop, name: order}").await;
+    store.add("{at: -10m..0s, every: 20s, service_name: auth, name: login}").await;
+    store.add("{at: -100s, service_name: auth, name: logout}").await;
+    store.tick(-300).await;
+    store.add("{at: 1s..55s, every: 3s, service_name: auth, name: login}").await;
+    store.add("{at: 170s, service_name: auth, name: login}").await;
+    let told = store.tick(240).await;
+    for rule in ["doubled", "silent"] {
+        let found = told.iter().find(|told| told.rule.as_deref() == Some(rule) && told.alert.is_some());
+        let found = found.unwrap_or_else(|| panic!("nothing was told of {rule}: {told:?}"));
+        assert_eq!(store.verify(found).await.findings, [], "{rule}");
+    }
+}
+
 /// Told at once, for what must not be there, before it was known what else is missing.
 #[tokio::test]
 async fn an_alert_across_traces_holds_as_it_was_told() {

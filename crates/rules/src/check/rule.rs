@@ -73,7 +73,10 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
     let kin = kin(report, node, &kind, &aggregation, group_by.as_deref());
     if let Some(why) = kind.has_no_end().filter(|_| kin.is_none()) {
         ["settle", "max_trace_duration"].into_iter().filter_map(|key| own.get(key)).for_each(|entry| {
-            report.add(Code::Conflict, entry.key_at.clone(), format!("`{}` {why}", entry.key));
+            let problem = report.add(Code::Conflict, entry.key_at.clone(), format!("`{}` {why}", entry.key));
+            if matches!(kind, Kind::Spans(_)) {
+                problem.hint("windows wait for late spans as `eval_delay` says");
+            }
         });
     }
     if let Some(entry) = node.get("condition") {
