@@ -1,5 +1,6 @@
 """One evaluation a minute, each a process of its own, over a store that fills."""
 
+import json
 import os
 import time
 
@@ -19,7 +20,10 @@ def ticks(fluo, source, rules, folder, batches):
     """The run of `fluo run --once` for each second and list of files in `batches`, after those files of the store
     `source` were given to the store in `folder`, which must lie on the same file system."""
     (folder / "rules.yml").write_text(rules)
-    (folder / "fluo.yml").write_text("store: store\nrules: [rules.yml]\nsinks:\n  - {type: file, path: alerts.ndjson}\n")
+    alerts = json.dumps(str((folder / "alerts.ndjson").resolve()))
+    (folder / "fluo.yml").write_text(
+        f"store: store\nrules: [rules.yml]\nsinks:\n  - {{type: file, path: {alerts}}}\n"
+    )
     (folder / "store").mkdir(exist_ok=True)
     for seconds, files in batches:
         for file in files:
