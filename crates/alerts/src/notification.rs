@@ -357,10 +357,10 @@ pub struct Now {
     /// The newest judged moment at which the condition held.
     #[serde(with = "wire::moment")]
     pub at: i64,
-    /// How bad it was then; only of rules with levels.
+    /// The severity then; only of rules with levels.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "wire::optional_severity")]
     pub severity: Option<Severity>,
-    /// How bad people were told before that it is, the least severe first; only of rules with levels. Who was told of it
+    /// The severities that people were told before, the least severe first; only of rules with levels. Who was told of it
     /// as of one of these is told of its end.
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "wire::severities")]
     pub told_as: Vec<Severity>,

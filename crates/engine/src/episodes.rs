@@ -14,9 +14,9 @@ pub(crate) struct Episode {
     pub(crate) ends_at: i64,
     /// The moment that is worst; the earliest of equals.
     pub(crate) peak_at: i64,
-    /// How bad that one is.
+    /// The badness of that one.
     pub(crate) worst: Badness,
-    /// How bad the last one is; none where the rule has one level.
+    /// The severity of the last one; none where the rule has one level.
     pub(crate) severity: Option<Severity>,
     /// True if no level holds at any of them.
     pub(crate) kept: bool,
@@ -46,7 +46,7 @@ pub(crate) struct Joining {
     pub(crate) gap: i64,
     /// Episodes end where a multiple of this since the epoch passes, too.
     pub(crate) cell: Option<i64>,
-    /// Where the moments that are kept begin or end, too.
+    /// Episodes end, too, where the moments that are kept begin or end.
     pub(crate) kept_apart: bool,
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Due<'a> {
     pub(crate) exact: bool,
     /// Spans that are missing can make it true.
     pub(crate) missing_matters: bool,
-    /// Whether it holds at a moment depends on the moments before: it has a `resolve_condition`.
+    /// True if it depends on the moments before whether it holds at a moment: it has a `resolve_condition`.
     pub(crate) goes_on: bool,
     /// The distances from a moment at which spans ended that matter to it.
     pub(crate) reach: Reach,

@@ -1,4 +1,4 @@
-//! How far back a rule looks: the windows of which its functions over earlier windows are made.
+//! The past that a rule looks back to: the windows of which its functions over earlier windows are made.
 //!
 //! ```text
 //!  sums     (──────┤ offset ├──────]     (───┤ avg_over ├───](─ present ─]
@@ -19,16 +19,16 @@ pub struct Behind {
     pub end: i64,
 }
 
-/// What a rule looks at, of the past of each moment.
+/// The past of each moment that a rule looks at.
 #[derive(Debug, Clone)]
 pub(crate) struct Earlier {
     /// The calls in its condition, each once.
     pub(crate) calls: Vec<EarlierCall>,
     /// The stretches that are summed up, the latest first, and apart.
     pub(crate) behind: Vec<Behind>,
-    /// Where windows begin and end within these, in order.
+    /// The beginnings and ends of windows within these, in order.
     pub(crate) edges: Vec<i64>,
-    /// How far back it matters that a group was seen.
+    /// The distance back to which it matters that a group was seen.
     pub(crate) seen: Option<i64>,
 }
 
@@ -72,7 +72,7 @@ impl Earlier {
     }
 }
 
-/// How long before the present window's end the windows end that a call is made of.
+/// The distances from the present window's end at which the windows end that a call is made of.
 fn ends(call: &EarlierCall, window: i64) -> impl Iterator<Item = i64> + Clone {
     let (first, last, step) = match &call.function {
         EarlierFunction::Previous { windows, .. } => (i64::from(*windows), i64::from(*windows), window),

@@ -54,7 +54,7 @@ impl Fields<'_> {
         self.numeric_of(self.locate(field))
     }
 
-    /// What an aggregate takes of a span. Durations are whole nanoseconds, the nearest ones.
+    /// The value that an aggregate takes of a span. Durations are whole nanoseconds, the nearest ones.
     pub(crate) fn measure(&self, of: &RuleExpr) -> Result<Taken, PlanError> {
         if let ExprKind::Field(field) = &of.kind {
             return Ok(match self.locate(field) {

@@ -114,12 +114,13 @@ impl RulePlan {
         &self.earlier.edges
     }
 
-    /// How far back from a moment it matters that a group was seen, in nanoseconds; none where it does not matter.
+    /// The distance back from a moment to which it matters that a group was seen, in nanoseconds; none where it does
+    /// not.
     pub fn seen_behind(&self) -> Option<i64> {
         self.earlier.seen
     }
 
-    /// How far back from a moment spans matter to it that are summed up, in nanoseconds.
+    /// The distance back from a moment to which spans matter to it that are summed up, in nanoseconds.
     pub fn reach_of_sums(&self) -> i64 {
         self.earlier.behind.iter().map(|behind| behind.begin).max().unwrap_or_default()
     }

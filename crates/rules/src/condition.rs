@@ -15,16 +15,16 @@ pub struct Condition {
     pub lowest: Level,
     /// The others, the less severe first.
     pub higher: Vec<Level>,
-    /// What must hold for a violation to be over. Where the rule does not say it, one is over where no level holds.
+    /// The expression that must hold for a violation to be over. Without it, a violation is over where no level holds.
     pub resolve: Option<Written>,
 }
 
 /// A level of a condition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Level {
-    /// How bad it is that it holds; the rule's own severity where the condition has no levels.
+    /// The severity of a violation at which it holds; none where the condition has no levels: the rule has one then.
     pub severity: Option<Severity>,
-    /// What holds.
+    /// The expression.
     pub condition: Written,
 }
 

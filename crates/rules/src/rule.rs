@@ -24,7 +24,7 @@ pub struct Rule {
     pub name: String,
     /// What the rule is about, for people.
     pub description: Option<String>,
-    /// How bad a violation is; where the condition has levels, the severity of the highest.
+    /// The severity of a violation; where the condition has levels, that of the highest.
     pub severity: Severity,
     /// Disabled rules are checked and not evaluated.
     pub enabled: bool,
@@ -83,7 +83,7 @@ pub struct Rule {
 /// The times that decide which parents and children of spans are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kin {
-    /// How long after the watermark a window waits for them.
+    /// The time after the watermark that a window waits for them.
     pub settle: Nanos,
     /// They are looked for among the spans that ended less than this before a span, and at most this after it.
     pub within: Nanos,
@@ -114,7 +114,7 @@ impl Rule {
         }
     }
 
-    /// How long behind the watermark the rule waits for spans that are still to come.
+    /// Returns the time behind the watermark that the rule waits for spans that are still to come.
     pub fn waits(&self) -> Nanos {
         let of_trace = self.trace().map(TraceRule::waits);
         of_trace.or(self.kin.map(|kin| kin.settle)).unwrap_or_default()
@@ -140,7 +140,7 @@ impl Rule {
         self.condition.earlier().iter().any(|call| call.name == name)
     }
 
-    /// How bad it is that a level of its condition holds.
+    /// Returns the severity of a violation at which a level of its condition holds.
     pub fn severity_of(&self, level: &Level) -> Severity {
         level.severity.unwrap_or(self.severity)
     }
@@ -327,8 +327,8 @@ impl Aggregate {
     }
 }
 
-/// What an aggregate computes, of a field or of an expression over fields. Spans for which that has no (numeric) value take
-/// no part, except in `Count`.
+/// The value of an aggregate, computed of a field or of an expression over fields. Spans for which that has no
+/// (numeric) value take no part, except in `Count`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AggregateFunction {
     /// Number of spans.

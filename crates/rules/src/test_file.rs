@@ -208,7 +208,7 @@ pub struct Expectation {
     pub group: Vec<Placed<Option<String>>>,
     /// Values of the rule's aggregates.
     pub values: Vec<Placed<Expected>>,
-    /// How bad the alert is, and where that stands.
+    /// The alert's severity, and the place where that stands.
     pub severity: Option<(Severity, Place)>,
     /// A message that was told about the alert: `firing`, `escalated`, `renotify`, `resolved`, `fired_late`, `withdrawn`
     /// or `reopened`.

@@ -25,7 +25,8 @@ pub fn exact_condition(aggregates: &[Aggregate]) -> impl Strategy<Value = Writte
     combined(Union::new(leaves).boxed(), false)
 }
 
-/// What may end a violation of an exact rule: `and` and `or` of comparisons that more spans can only make false.
+/// A condition that may end a violation of an exact rule: `and` and `or` of comparisons that more spans can only make
+/// false.
 pub fn ending(aggregates: &[Aggregate]) -> impl Strategy<Value = Written> + use<> {
     let counts = |function: &AggregateFunction| {
         use AggregateFunction::{Count, CountDistinct, Rate};
@@ -161,7 +162,7 @@ fn score(of: BoxedStrategy<Expr>, grid: Grid) -> BoxedStrategy<Expr> {
         .boxed()
 }
 
-/// What is true of a group, and of when it was seen.
+/// A truth about a group, and about when it was seen.
 fn truth(grid: Grid) -> BoxedStrategy<Expr> {
     let absent = grid.windows(1).prop_map(|past| EarlierFunction::Absent { past });
     prop_oneof![Just(EarlierFunction::IsNew), absent].prop_map(called).boxed()

@@ -105,7 +105,7 @@ impl Choices {
         Expr { kind, at }
     }
 
-    /// What an aggregate takes: now and then the difference to the parent's duration.
+    /// The value that an aggregate takes: now and then the difference to the parent's duration.
     fn measure(&mut self, of: Expr) -> Expr {
         let duration = || Expr::field(Field::Intrinsic(Intrinsic::Duration));
         if of == duration() && self.one() == 3 {

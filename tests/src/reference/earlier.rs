@@ -124,8 +124,8 @@ pub(super) fn keeps_groups(rule: &Rule) -> bool {
     rule.condition.earlier().into_iter().any(absent)
 }
 
-/// How long before a moment windows begin and end that matter to it; of those in which it only matters that a group was
-/// seen, too.
+/// The distances before a moment at which windows begin and end that matter to it; of those in which it only matters
+/// that a group was seen, too.
 pub(super) fn stretches(rule: &Rule, givens: Givens<'_>) -> Vec<(i64, i64)> {
     let (window, lookback) = (rule.window.0, rule.lookback.0);
     let mut stretches = vec![(window, 0)];

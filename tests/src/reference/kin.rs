@@ -4,7 +4,7 @@ use fluo_spans::span::Span;
 
 use super::terms::Givens;
 
-/// How far from a span its parent and its children may have ended.
+/// The distance from a span at which its parent and its children may have ended.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Within(pub(super) i64);
 

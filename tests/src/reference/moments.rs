@@ -68,8 +68,8 @@ pub(super) struct Held {
     pub(super) values: Values,
     /// Functions over earlier windows.
     pub(super) calls: Calls,
-    /// How bad it is, where that depends on what holds: as the worst level that does. What only goes on is as bad as the
-    /// least bad one.
+    /// The severity, where that depends on what holds: that of the worst level that does. What only goes on is as bad
+    /// as the least bad one.
     pub(super) severity: Option<Severity>,
     /// By how much the first comparison of that level exceeds; `None` where a side has no value.
     pub(super) excess: Option<f64>,

@@ -15,7 +15,7 @@ pub struct Givens<'a> {
 }
 
 impl<'a> Givens<'a> {
-    /// What the product defines.
+    /// Gives the reference what the product defines.
     pub const fn new(
         hash: &'a dyn Fn(&Span) -> [u8; 32],
         spellings: &'a dyn Fn(&str) -> Vec<String>,
@@ -74,9 +74,9 @@ pub struct Episode {
     pub ongoing: bool,
     /// The values at `starts_at`.
     pub values: Values,
-    /// How bad the worst of its moments is; only of rules with levels.
+    /// The severity of the worst of its moments; only of rules with levels.
     pub worst: Option<Severity>,
-    /// How bad its last moment is.
+    /// The severity of its last moment.
     pub severity: Option<Severity>,
     /// The values at its worst: at the highest level, where the first comparison of that exceeds most.
     pub peak: Values,

@@ -92,8 +92,8 @@ fn due(
     told
 }
 
-/// How bad an event says that the alert is: a rise at its highest, a reminder as it is now, and its end as bad as anybody
-/// was told that it was.
+/// The severity that an event says: of a rise the highest, of a reminder the present one, and of an end the worst that
+/// anybody was told.
 fn severity_of(alert: &Alert, worst: Severity, event: Event) -> Severity {
     match event {
         Event::Renotify => alert.severity(),
@@ -102,7 +102,7 @@ fn severity_of(alert: &Alert, worst: Severity, event: Event) -> Severity {
     }
 }
 
-/// What is told of an alert now, if anything; and what it owes from now on.
+/// Returns the event that is told of an alert now, if any, and the words that it owes from now on.
 fn next_event(
     alert: &mut Alert,
     worst: Severity,

@@ -13,7 +13,7 @@ pub(crate) struct Chain {
     pub(crate) first: i64,
     /// Last holding moment of all of its runs.
     pub(crate) last: i64,
-    /// How bad it was at its worst.
+    /// The badness of its worst moment.
     pub(crate) worst: Badness,
     /// Since when it had held for `for` without a pause; none where that is not known any more.
     pub(crate) held_since: Option<i64>,

@@ -32,7 +32,7 @@ pub struct Segment {
     /// The severity at `last`, in the same way.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "wire::optional_severity")]
     pub severity: Option<Severity>,
-    /// Whether no level held, and `resolve_condition` kept it going. Told apart in rules with `for` only, which waits for
+    /// True if no level held, and `resolve_condition` kept it going. Told apart in rules with `for` only, which waits for
     /// what holds.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kept: bool,
@@ -71,8 +71,8 @@ pub struct Segment {
     pub fired: bool,
 }
 
-/// How bad a moment is: worse the higher the level that holds, then the more the first comparison of that level exceeds
-/// its bound.
+/// The badness of a moment: worse the higher the level that holds, then the more the first comparison of that level
+/// exceeds its bound.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Badness {
     /// The level's severity; none where the rule has one level.
@@ -93,7 +93,7 @@ impl Badness {
 }
 
 impl Segment {
-    /// How bad it is at its peak.
+    /// The badness of its peak.
     pub fn badness(&self) -> Badness {
         Badness { severity: self.worst, excess: self.excess }
     }

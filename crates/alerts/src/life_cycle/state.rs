@@ -93,7 +93,7 @@ pub struct Course {
     /// Values then.
     #[serde(with = "wire::typed_values")]
     pub values: Vec<(String, Value)>,
-    /// How bad it was then, by the highest level that held; none where the rule has one level.
+    /// The severity then, by the highest level that held; none where the rule has one level.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "wire::optional_severity")]
     pub severity: Option<Severity>,
     /// Values at its start.
@@ -109,7 +109,7 @@ pub struct Course {
     pub top: Vec<Top>,
 }
 
-/// How bad people were told that an alert is, whose rule has levels.
+/// The severity that people were told of an alert, whose rule has levels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToldSeverities {
     /// The last time.
@@ -138,12 +138,12 @@ pub struct Alert {
     /// Its course; none where it was stored before that was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub course: Option<Course>,
-    /// How much it exceeds its bound at its worst: the order of summaries.
+    /// The excess over its bound at its worst: the order of summaries.
     pub excess: Option<f64>,
     /// Since when it held for `for`, where that is not its first moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_since: Option<i64>,
-    /// How bad people were told that it is; none where its rule has one level, or nobody was told.
+    /// The severity that people were told; none where its rule has one level, or nobody was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severities: Option<ToldSeverities>,
     /// Whether anybody was told that it fires.
@@ -197,13 +197,13 @@ impl Alert {
         told.map(|(name, told)| (name.clone(), now(name).unwrap_or_else(|| told.clone()))).collect()
     }
 
-    /// How bad it is now: by the highest level that held at the newest judged moment.
+    /// The severity now: by the highest level that held at the newest judged moment.
     pub fn severity(&self) -> Severity {
         let now = self.course.as_ref().and_then(|course| course.severity);
         now.unwrap_or(self.told.violation.severity)
     }
 
-    /// How bad it was at worst since people were last told of it, given the segments of its group.
+    /// The worst severity since people were last told of it, given the segments of its group.
     pub(super) fn worst_since_told(&self, segments: &[Segment]) -> Severity {
         let told_to = self.severities.as_ref().map_or(i64::MIN, |told| told.to);
         let is_new = |segment: &&Segment| {
@@ -213,12 +213,12 @@ impl Alert {
         worst.map_or(self.severity(), |worst| worst.max(self.severity()))
     }
 
-    /// How bad people were told last that it is.
+    /// The severity that people were told last.
     pub(super) fn told_severity(&self) -> Severity {
         self.severities.as_ref().map_or(self.told.violation.severity, |told| told.last)
     }
 
-    /// How bad people were told that it is, each once, the least severe first; nothing of a rule without levels.
+    /// The severities that people were told, each once, the least severe first; nothing of a rule without levels.
     pub(super) fn told_as(&self) -> Vec<Severity> {
         let has_levels = self.course.as_ref().is_some_and(|course| course.severity.is_some());
         match &self.severities {

@@ -24,7 +24,7 @@ pub struct Subject<'a> {
     pub violation: &'a Violation,
     /// The event that is told: `firing`, `resolved` …
     pub state: &'a str,
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
     /// The newest moment at which the condition held; nanoseconds since the epoch.
     pub at: i64,

@@ -18,7 +18,7 @@ use crate::rows::Group;
 use crate::source::SpanSource;
 use crate::summary::{ExactSum, Summary, Values};
 
-/// What is known of a store beside its spans.
+/// The facts about a store that its spans do not say.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Store {
     /// The end of its first span, to the millisecond; none where it has none.

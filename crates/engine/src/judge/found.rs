@@ -23,7 +23,7 @@ pub(super) struct Found<'a> {
     pub(super) sums: Part<'a>,
     /// When groups were seen; none where that does not matter.
     pub(super) seen: Option<Part<'a>>,
-    /// What is known of the store beside its spans.
+    /// The facts about the store that its spans do not say.
     pub(super) store: Store,
     /// By stretch: the moments at which it holds.
     pub(super) stretches: Vec<Stretch>,

@@ -72,7 +72,7 @@ impl<'a> Held<'a> {
     }
 }
 
-/// How bad it is at these values, at which that level holds, or none does.
+/// The badness of these values, at which that level holds, or none does.
 pub(super) fn badness(plan: &RulePlan, level: Option<&Level>, values: &Values) -> Badness {
     let rule = plan.rule();
     let level = level.unwrap_or(&rule.condition.lowest);

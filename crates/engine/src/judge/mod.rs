@@ -68,8 +68,8 @@ pub struct Asked<'a> {
     pub hash: Option<&'a str>,
     /// The spans of traces that are known.
     pub as_of: AsOf,
-    /// Where violations of the rule are known to have been before the stretches. It matters to rules with
-    /// `resolve_condition` only.
+    /// The moments before the stretches at which violations of the rule are known to have been. They matter to rules
+    /// with `resolve_condition` only.
     pub before: Before,
     /// The end of the store's first span; that of the source's where this is `None`. Windows that begin before it have no
     /// value to functions over earlier windows.
@@ -138,9 +138,9 @@ pub struct Observed {
     pub values: Values,
     /// The moment that is worst; the earliest of equals.
     pub peak_at: i64,
-    /// How bad that one is.
+    /// The badness of that one.
     pub worst: Badness,
-    /// How bad the last one is; none where the rule has one level.
+    /// The severity of the last one; none where the rule has one level.
     pub severity: Option<Severity>,
     /// True if no level holds at any of its moments: what held before goes on.
     pub kept: bool,

@@ -1,4 +1,4 @@
-//! What is known of the kin of a batch's spans, as columns beside those of the batch.
+//! The kin of a batch's spans, as columns beside those of the batch.
 
 use std::sync::Arc;
 

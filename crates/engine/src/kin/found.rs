@@ -78,7 +78,7 @@ pub(super) async fn found(
     Ok((known, Children::of(sought.spans, children).await))
 }
 
-/// What is read of spans that may be parents or children.
+/// The fields that are read of spans that may be parents or children.
 fn program(
     session: &SessionContext,
     plans: &[&RulePlan],

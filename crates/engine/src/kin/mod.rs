@@ -32,7 +32,7 @@ use children::Children;
 use parents::Parents;
 use sought::Keys;
 
-/// What is known of the parents and children of spans.
+/// The parents and children of spans, as far as they are known.
 #[derive(Default)]
 pub(crate) struct Kin {
     /// By name.

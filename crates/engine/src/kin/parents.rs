@@ -201,7 +201,7 @@ impl Parents {
     }
 }
 
-/// What is known of a parent.
+/// A parent, as far as it is known.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Parent<'a> {
     pub(super) duration: i64,

@@ -158,7 +158,7 @@ impl Windows {
     }
 }
 
-/// What a group has in some cells.
+/// The sums of a group in some cells.
 fn of<'a>(
     sums: &'a Sums,
     group: &Group,

@@ -324,7 +324,7 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// Where violations are known to have been: what was found there may go on in the stretches.
+    /// The moments at which violations are known to have been: what was found there may go on in the stretches.
     fn before_stretches(&self) -> Before {
         if self.known.rule.condition.resolve.is_none() {
             return Before::new();

@@ -1,4 +1,4 @@
-//! How bad alerts are at a moment of a test, once everything has arrived.
+//! The severity of alerts at a moment of a test, once everything has arrived.
 //!
 //! State remembers of an alert how bad it is now and was at its worst, and not when in between. So the engine looks at the
 //! rule again, over all spans of the test, up to the moment that is asked for.

@@ -11,7 +11,7 @@ fn at(minutes: i64, seconds: i64) -> i64 {
 /// Spans by the minute in which they arrive, up to a last minute; each is its region, its name, and when it ended.
 type Arriving<'a> = &'a [(i64, &'a [(&'a str, &'a str, i64)])];
 
-/// What is told, minute by minute.
+/// The events that are told, minute by minute.
 async fn told_by(rules: &str, arriving: Arriving<'_>, last: i64) -> Vec<(i64, Vec<String>)> {
     let rules = files(&[("rules.yml", rules)]);
     let mut world = World::in_memory().with_sinks(&["mail"]);

@@ -17,7 +17,7 @@ const RULES: &str = "
   trace: {by: [region], when: {name: order}, never: [{name: cancel, before: 3m}]}
 ";
 
-/// What is told of them, sorted.
+/// The events that are told of them, sorted.
 const TOLD: [&str; 3] = ["firing auth-failures a", "firing auth-failures b", "firing cancelled-before u"];
 
 /// In how many ways they are interleaved.

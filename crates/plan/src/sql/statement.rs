@@ -28,7 +28,7 @@ pub fn has_form(rule: &Rule) -> bool {
     without_form(rule).is_none()
 }
 
-/// What a rule is that has no form in SQL.
+/// Returns the kind of a rule that has no form in SQL; none where it has one.
 fn without_form(rule: &Rule) -> Option<&'static str> {
     if rule.trace().is_some() {
         Some("a rule about traces")

@@ -1,4 +1,4 @@
-//! What `by` of a rule about traces asks of the rest of it, and what has no meaning beside it.
+//! The demands of `by` on the rest of a rule about traces, and the keys that have no meaning beside it.
 
 use std::ops::Range;
 

@@ -8,7 +8,7 @@ use crate::diagnostic::Code;
 use crate::expr::{EarlierCall, EarlierFunction, Expr, ExprKind};
 use crate::yaml::{Entry, Node};
 
-/// What the windows of a rule are.
+/// The windows of a rule.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Windows {
     pub(super) window: Nanos,
@@ -74,7 +74,7 @@ impl Windows {
         }
     }
 
-    /// What does not fit, and what would.
+    /// Returns a message that says what does not fit, and a hint that says what would.
     fn misfit(self, call: &EarlierCall) -> Option<(String, String)> {
         let window = self.window;
         match &call.function {

@@ -54,7 +54,7 @@ fn refuse_kin(report: &mut Report, node: &Node, text: &str, expr: &Expr) {
     }
 }
 
-/// What to say of a field that cannot be asked for here.
+/// The message about a field that cannot be asked for here.
 fn misplaced(report: &Report, field: &Field) -> Option<(String, &'static str)> {
     let why = report.refuses_kin().filter(|_| field.is_of_kin())?;
     let hint =
@@ -121,7 +121,7 @@ fn warn_of_misplaced(report: &mut Report, node: &Node, field: &Field) -> bool {
     is_misplaced
 }
 
-/// What an aggregate takes of each span: a field, or an expression over fields, which is the text of `node`.
+/// The value that an aggregate takes of each span: a field, or an expression over fields, which is the text of `node`.
 pub(super) fn measure(report: &mut Report, entry: &Entry, text: &str) -> Option<Expr> {
     let expr = accept(report, entry, text, expr::parse_measure(text))?;
     doubts(report, &entry.value, text, &expr);

@@ -23,7 +23,7 @@ struct List {
     refuses_kin: Option<&'static str>,
 }
 
-/// What is shown of spans is read of these alone.
+/// The reason of lists that say what is shown of spans: that is read of the spans alone.
 const SHOWN: Option<&str> = Some("it is shown of the span itself");
 
 /// The value of `group_by`.

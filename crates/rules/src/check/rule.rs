@@ -264,7 +264,7 @@ impl Kind {
         }
     }
 
-    /// What belongs together.
+    /// The spans that belong together.
     fn by(&self) -> &By {
         match self {
             Self::Traces(read) => &read.by,
@@ -272,7 +272,7 @@ impl Kind {
         }
     }
 
-    /// Why the rule does not wait for the end of a trace, where it does not.
+    /// Returns the reason why the rule does not wait for the end of a trace; none where it does.
     fn has_no_end(&self) -> Option<&'static str> {
         match self {
             Self::Spans(_) => Some(

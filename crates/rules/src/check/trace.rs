@@ -31,11 +31,11 @@ pub(super) struct Read {
     pub(super) rule: Option<TraceRule>,
     /// Its counts, as what a condition may name.
     pub(super) counts: Vec<Aggregate>,
-    /// What belongs together: across traces the group of the rule.
+    /// The spans that belong together: across traces, the group of the rule.
     pub(super) by: By,
 }
 
-/// What belongs together.
+/// The spans that belong together.
 #[derive(Debug, Clone)]
 pub(super) enum By {
     /// Spans of a trace: the rule has no `by`.
@@ -202,7 +202,7 @@ pub(super) enum Unresolved {
 }
 
 pub(super) struct UnresolvedSequence {
-    /// Where its key stands.
+    /// The place of its key.
     at: Range<usize>,
     steps: Vec<InOrder>,
     within: Option<Nanos>,

@@ -7,7 +7,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::tree::{EarlierCall, EarlierFunction, Expr, ExprKind, Total};
 
-/// What a called name over earlier windows stands for.
+/// A function over earlier windows, by the name that it is called by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EarlierName {
     Previous,

@@ -146,7 +146,7 @@ impl Lexer<'_> {
         self.intrinsic(start, whole)
     }
 
-    /// What stands behind `parent.`, `skip` bytes behind `start`: an attribute with its scope, an intrinsic, or an attribute of
+    /// The field behind `parent.`, `skip` bytes behind `start`: an attribute with its scope, an intrinsic, or an attribute of
     /// the parent or its resource.
     fn of_parent(&mut self, start: usize, skip: usize) {
         const SCOPES: [(&str, &str); 4] = [

@@ -19,7 +19,7 @@ pub enum Near {
 }
 
 impl Near {
-    /// How long before the occasion; a span that ended so long before it is too old by one nanosecond.
+    /// The time before the occasion; a span that ended so long before it is too old by one nanosecond.
     pub fn before(self) -> i64 {
         match self {
             Self::Before(nanos) | Self::Within(nanos) => nanos.0,
@@ -27,7 +27,7 @@ impl Near {
         }
     }
 
-    /// How long after it, at most.
+    /// The time after it, at most.
     pub fn after(self) -> i64 {
         match self {
             Self::After(nanos) | Self::Within(nanos) => nanos.0,
@@ -97,7 +97,7 @@ impl TraceRule {
         }
     }
 
-    /// How long after its moment, in event time, a violation is told that a missing span could explain.
+    /// Returns the time after its moment, in event time, at which a violation is told that a missing span could explain.
     pub fn waits(&self) -> Nanos {
         if self.is_across() { Nanos(self.around_missing().after) } else { self.settle }
     }

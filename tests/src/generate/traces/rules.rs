@@ -29,7 +29,7 @@ pub fn rule() -> impl Strategy<Value = Rule> {
         .prop_map(|(trace, rule)| Rule { subject: Subject::Traces(Box::new(trace)), ..rule })
 }
 
-/// What a rule says of windows: half of them nothing.
+/// The part of a rule that is about windows: half of them say nothing.
 pub(super) fn of_windows() -> impl Strategy<Value = Rule> {
     prop_oneof![
         1 => rules::rule().prop_map(usual).boxed(),

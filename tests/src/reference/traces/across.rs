@@ -183,7 +183,7 @@ impl<'a> OfKey<'a> {
         self.about.trace.steps[step].at_least as usize
     }
 
-    /// How long after an occasion a span may end that must be there.
+    /// The time after an occasion within which a span may end that must be there.
     fn longest_after(&self) -> i128 {
         let trace = self.about.trace;
         let of_step = |step: usize| match trace.steps[step].near {

@@ -146,7 +146,7 @@ pub(super) async fn matched(
     Ok(all.into_iter().map(|(matched, _)| matched).collect())
 }
 
-/// What is needed of a span for each step of all rules.
+/// The columns of a span that each step of all rules needs.
 fn projections(questions: &[Question<'_>], layout: &Layout) -> Result<Vec<Arc<Projection>>, EngineError> {
     let mut all = Vec::new();
     for question in questions {

@@ -67,7 +67,7 @@ impl<'a> Together<'a> {
         Self { rule, points, of_steps, missing: rule.around_missing(), most }
     }
 
-    /// What the occasions break, by occasion.
+    /// The demands that the occasions break, by occasion.
     pub(super) fn violations(&self, known: Known<'_>) -> Vec<Broken> {
         let occasions = self.rule.when.map_or(&[][..], |when| &self.of_steps[when]);
         occasions.iter().filter_map(|occasion| self.broken(*occasion, known)).collect()

@@ -73,7 +73,7 @@ impl Checker<'_> {
         Some(Typed { expr: Expr { kind, at }, ty })
     }
 
-    /// What a function is of: a number or a duration that is made of aggregates.
+    /// The argument that a function is of: a number or a duration that is made of aggregates.
     fn over_earlier(&mut self, raw: Raw) -> Option<Typed> {
         let mut typed = self.value(raw, None)?;
         let at = typed.expr.at.clone();
