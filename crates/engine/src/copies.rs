@@ -12,10 +12,8 @@ use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use arrow::array::{AsArray, BooleanArray, FixedSizeBinaryArray, RecordBatch};
+use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::TimestampNanosecondType;
-use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::prelude::SessionContext;
 use fluo_spans::batch::from_batch;
@@ -24,12 +22,12 @@ use fluo_spans::schema::columns;
 use fluo_spans::span::Span;
 use fluo_time::TimeRange;
 use fluo_time::range::{joined, meet};
-use futures::TryStreamExt;
-use futures::future::try_join_all;
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 
+use crate::column::{Keys, times};
 use crate::error::EngineError;
 use crate::pages::Sought;
+use crate::readers::Readers;
 use crate::repeated::{Marks, Seen};
 use crate::scan::Columns;
 use crate::source::SpanSource;
@@ -80,7 +78,7 @@ impl Copies {
         let seeing = Arc::clone(&seen);
         let of_areas = Sought { ranges: areas, services: sought.services.clone() };
         let ends = over(session, source, &of_areas, &[columns::END_TIME], move |batch, found| {
-            let ends = ends_of(batch)?.iter().map(|end| end.cast_unsigned());
+            let ends = times(batch, columns::END_TIME)?.iter().map(|end| end.cast_unsigned());
             found.extend(ends.inspect(|end| seeing.see(*end)));
             Ok(())
         });
@@ -110,7 +108,7 @@ impl Copies {
         let hasher = DefaultHashBuilder::default();
         let (seeing, of_rows) = (Arc::clone(&seen), hasher.clone());
         let rows = over(session, source, &at, &names, move |batch, found| {
-            let keys = Keys::of(batch)?;
+            let keys = Keys::of(batch, times(batch, columns::END_TIME)?)?;
             for (row, end) in keys.ends.iter().enumerate() {
                 if ends.contains(&end.cast_unsigned()) {
                     let hash = of_rows.hash_one(keys.key(row)?);
@@ -204,7 +202,7 @@ impl Copies {
     ) -> Result<u64, EngineError> {
         let keys = match keys {
             Some(keys) => keys,
-            None => keys.insert(Keys::of(batch)?),
+            None => keys.insert(Keys::of(batch, times(batch, columns::END_TIME)?)?),
         };
         Ok(self.hash(&keys.key(row)?))
     }
@@ -248,7 +246,7 @@ async fn spans(
     let sought = Sought { ranges: joined(ends.iter().map(|end| moment(*end))), services: None };
     let ends = Arc::new(ends.clone());
     let found = over(session, source, &sought, &[], move |batch, found| {
-        let keys = Keys::of(batch)?;
+        let keys = Keys::of(batch, times(batch, columns::END_TIME)?)?;
         let is_wanted = keys
             .ends
             .iter()
@@ -272,34 +270,28 @@ pub(crate) async fn over<T: Send + 'static>(
     of_batch: impl Fn(&RecordBatch, &mut Vec<T>) -> Result<(), EngineError> + Clone + Send + 'static,
 ) -> Result<Vec<Vec<T>>, EngineError> {
     let names: BTreeSet<&str> = names.iter().copied().collect();
-    let mut threads = Vec::new();
+    let mut readers = Readers::new();
     for part in source.parts() {
         let columns =
             if names.is_empty() { Columns::all(&part.layout) } else { Columns::named(&part.layout, &names)? };
-        for mut batches in part.scan(session, &columns, sought)? {
+        for batches in part.scan(session, &columns, sought)? {
             let pool = Arc::clone(&session.runtime_env().memory_pool);
             let reservation = MemoryConsumer::new("copies of spans").register(&pool);
             let of_batch = of_batch.clone();
-            threads.push(SpawnedTask::spawn(async move {
-                let mut found = Vec::new();
-                while let Some(batch) = batches.try_next().await? {
-                    let before = found.capacity();
-                    of_batch(&batch, &mut found)?;
-                    reservation.try_grow((found.capacity() - before) * size_of::<T>())?;
-                }
-                Ok::<_, EngineError>(found)
-            }));
+            let each = move |found: &mut Vec<T>, batch: &RecordBatch| {
+                let before = found.capacity();
+                of_batch(batch, found)?;
+                Ok(reservation.try_grow((found.capacity() - before) * size_of::<T>())?)
+            };
+            readers.read(batches, Vec::new(), each, |found| found);
         }
     }
-    let found = threads
-        .into_iter()
-        .map(|thread| async { thread.await.map_err(|error| EngineError::Thread(Box::new(error)))? });
-    try_join_all(found).await
+    readers.ended().await
 }
 
 /// Of copies of spans, the selected ones that count: of each span the first.
 pub(crate) fn first_of_each(batch: &RecordBatch, selected: &Truth) -> Result<Truth, EngineError> {
-    let keys = Keys::of(batch)?;
+    let keys = Keys::of(batch, times(batch, columns::END_TIME)?)?;
     let mut counts = vec![false; batch.num_rows()];
     let mut last: Option<SpanKey> = None;
     for row in selected.rows(0, batch.num_rows()) {
@@ -307,39 +299,6 @@ pub(crate) fn first_of_each(batch: &RecordBatch, selected: &Truth) -> Result<Tru
         counts[row] = last.replace(key) != Some(key);
     }
     Ok(Truth::by_row(counts.len(), |row| counts[row]))
-}
-
-/// The keys of the spans of a batch.
-struct Keys<'a> {
-    trace: &'a FixedSizeBinaryArray,
-    span: &'a FixedSizeBinaryArray,
-    ends: &'a [i64],
-}
-
-impl<'a> Keys<'a> {
-    fn of(batch: &'a RecordBatch) -> Result<Self, EngineError> {
-        let ids = |name: &str| {
-            let column = batch.column_by_name(name).and_then(|column| column.as_fixed_size_binary_opt());
-            column.ok_or_else(|| EngineError::Column(name.to_owned()))
-        };
-        Ok(Self { trace: ids(columns::TRACE_ID)?, span: ids(columns::SPAN_ID)?, ends: ends_of(batch)? })
-    }
-
-    fn key(&self, row: usize) -> Result<SpanKey, EngineError> {
-        let bad = |name: &str| EngineError::Column(name.to_owned());
-        Ok((
-            self.trace.value(row).try_into().map_err(|_| bad(columns::TRACE_ID))?,
-            self.span.value(row).try_into().map_err(|_| bad(columns::SPAN_ID))?,
-            self.ends[row],
-        ))
-    }
-}
-
-fn ends_of(batch: &RecordBatch) -> Result<&[i64], EngineError> {
-    let column = batch
-        .column_by_name(columns::END_TIME)
-        .and_then(|column| column.as_primitive_opt::<TimestampNanosecondType>());
-    Ok(column.ok_or_else(|| EngineError::Column(columns::END_TIME.to_owned()))?.values())
 }
 
 impl SpanSource {

@@ -22,6 +22,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
 
+mod column;
 mod copies;
 mod episodes;
 pub mod error;
@@ -37,6 +38,7 @@ pub mod open;
 mod pages;
 pub mod panes;
 mod pass;
+mod readers;
 pub mod record;
 mod repeated;
 mod rows;

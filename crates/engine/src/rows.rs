@@ -3,16 +3,14 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use arrow::array::{
-    Array, AsArray, BooleanArray, FixedSizeBinaryArray, Int64Array, RecordBatch, StringArray, UInt32Array,
-};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::{Int64Type, UInt32Type};
 use fluo_spans::identity::SpanKey;
-use fluo_spans::schema::columns;
 use fluo_time::TimeRange;
 use fluo_time::range::contain;
 
+use crate::column::{Keys, values};
 use crate::error::EngineError;
 
 /// Columns of rows.
@@ -60,50 +58,13 @@ pub(crate) struct Rows {
     bounds: Vec<Range<usize>>,
 }
 
-/// The ids of a batch of rows.
-struct Ids<'a> {
-    trace: &'a FixedSizeBinaryArray,
-    span: &'a FixedSizeBinaryArray,
-    end: &'a Int64Array,
-}
-
-impl<'a> Ids<'a> {
-    fn of(batch: &'a RecordBatch) -> Result<Self, EngineError> {
-        Ok(Self {
-            trace: ids(batch, columns::TRACE_ID)?,
-            span: ids(batch, columns::SPAN_ID)?,
-            end: ends(batch)?,
-        })
-    }
-
-    fn key(&self, at: usize) -> Result<SpanKey, EngineError> {
-        let (trace, span, end) = (self.trace.value(at), self.span.value(at), self.end.value(at));
-        let bad = |name: &str| EngineError::Column(name.to_owned());
-        Ok((
-            trace.try_into().map_err(|_| bad(columns::TRACE_ID))?,
-            span.try_into().map_err(|_| bad(columns::SPAN_ID))?,
-            end,
-        ))
-    }
-}
-
-fn ids<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a FixedSizeBinaryArray, EngineError> {
-    batch
-        .column_by_name(name)
-        .and_then(|column| column.as_fixed_size_binary_opt())
-        .ok_or_else(|| EngineError::Column(name.to_owned()))
-}
-
-fn ends(batch: &RecordBatch) -> Result<&Int64Array, EngineError> {
-    batch
-        .column_by_name(row::END)
-        .and_then(|column| column.as_primitive_opt::<Int64Type>())
-        .ok_or_else(|| EngineError::Column(row::END.to_owned()))
+fn ends(batch: &RecordBatch) -> Result<&[i64], EngineError> {
+    values::<Int64Type>(batch, row::END)
 }
 
 /// The rows that ended in one of the ranges, which are in order and apart.
 pub(crate) fn within(batch: &RecordBatch, ranges: &[TimeRange]) -> Result<RecordBatch, EngineError> {
-    let kept: BooleanArray = ends(batch)?.values().iter().map(|end| Some(contain(ranges, *end))).collect();
+    let kept: BooleanArray = ends(batch)?.iter().map(|end| Some(contain(ranges, *end))).collect();
     Ok(filter_record_batch(batch, &kept)?)
 }
 
@@ -161,13 +122,13 @@ impl Rows {
     /// Sorts rows in which no span stands twice.
     pub(crate) fn new(batch: &RecordBatch, keys: usize) -> Result<Self, EngineError> {
         let (groups, numbers) = groups_of(batch, keys)?;
-        let ids = Ids::of(batch)?;
+        let ids = Keys::of(batch, ends(batch)?)?;
         let mut order: Vec<u32> = (0..index(batch.num_rows())).collect();
         order.sort_unstable_by(|&left, &right| {
             let (left, right) = (left as usize, right as usize);
-            (numbers[left], ids.end.value(left), ids.trace.value(left), ids.span.value(left)).cmp(&(
+            (numbers[left], ids.ends[left], ids.trace.value(left), ids.span.value(left)).cmp(&(
                 numbers[right],
-                ids.end.value(right),
+                ids.ends[right],
                 ids.trace.value(right),
                 ids.span.value(right),
             ))
@@ -185,7 +146,7 @@ impl Rows {
 
     /// Returns the ends of the rows of each group, and their places.
     pub(crate) fn by_group(&self) -> Result<impl Iterator<Item = (&[i64], Range<usize>)>, EngineError> {
-        let ends = ends(&self.batch)?.values();
+        let ends = ends(&self.batch)?;
         Ok(self.bounds.iter().map(|bounds| (&ends[bounds.clone()], bounds.clone())))
     }
 
@@ -197,7 +158,7 @@ impl Rows {
     /// The rows of a group that ended in `(moment − window, moment]`, oldest first.
     pub(crate) fn window(&self, group: usize, moment: i64, window: i64) -> Result<Range<usize>, EngineError> {
         let bounds = self.bounds[group].clone();
-        let ends = &ends(&self.batch)?.values()[bounds.clone()];
+        let ends = &ends(&self.batch)?[bounds.clone()];
         let after = |limit: i64| bounds.start + ends.partition_point(|&end| end <= limit);
         Ok(after(moment.saturating_sub(window))..after(moment))
     }
@@ -207,6 +168,6 @@ impl Rows {
         let copies =
             self.batch.column_by_name(row::COPY).and_then(|column| column.as_primitive_opt::<UInt32Type>());
         let copies = copies.ok_or_else(|| EngineError::Column(row::COPY.to_owned()))?;
-        Ok(Id { key: Ids::of(&self.batch)?.key(row)?, copy: copies.value(row) })
+        Ok(Id { key: Keys::of(&self.batch, ends(&self.batch)?)?.key(row)?, copy: copies.value(row) })
     }
 }

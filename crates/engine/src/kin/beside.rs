@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, DictionaryArray, Int32Array, Int64Array, RecordBatch};
-use arrow::datatypes::{Field, Int32Type, Schema, TimestampNanosecondType};
+use arrow::array::{ArrayRef, DictionaryArray, Int32Array, Int64Array, RecordBatch};
+use arrow::datatypes::{Field, Int32Type, Schema};
 use fluo_spans::schema::columns;
 
 use super::parents::Parent;
 use super::sought::Ids;
 use super::{Column, Kin, Of};
+use crate::column::times;
 use crate::error::EngineError;
 use crate::truth::Truth;
 
@@ -66,10 +67,7 @@ impl Kin {
             }
             Of::SelfTime => {
                 let (traces, ids) = (Ids::of(batch, columns::TRACE_ID)?, Ids::of(batch, columns::SPAN_ID)?);
-                let starts = batch.column_by_name(columns::START_TIME);
-                let starts = starts.and_then(|column| column.as_primitive_opt::<TimestampNanosecondType>());
-                let starts =
-                    starts.ok_or_else(|| EngineError::Column(columns::START_TIME.to_owned()))?.values();
+                let starts = times(batch, columns::START_TIME)?;
                 let mut times = vec![None; ends.len()];
                 for row in asking {
                     let key = (traces.trace(*row)?, ids.span(*row)?.unwrap_or_default());

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch, UInt32Array};
+use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
-use arrow::datatypes::{Int64Type, TimestampNanosecondType};
-use datafusion::common::runtime::SpawnedTask;
+use arrow::datatypes::Int64Type;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::prelude::SessionContext;
 use fluo_plan::{Projection, RulePlan};
@@ -13,17 +12,17 @@ use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
 use fluo_time::TimeRange;
 use fluo_time::range::contain;
-use futures::TryStreamExt;
-use futures::future::try_join_all;
 
 use super::children::{Child, Children};
 use super::parents::{Parents, Seen};
 use super::sought::{Ids, Keys, PARTS};
 use super::{columns_of, texts_of};
+use crate::column::{times, values};
 use crate::error::EngineError;
 use crate::pages::Sought;
 use crate::pass::frame::{Frame, Memory};
 use crate::pass::program::Program;
+use crate::readers::Readers;
 use crate::rows::index;
 use crate::source::SpanSource;
 
@@ -37,11 +36,11 @@ pub(super) async fn found(
 ) -> Result<(Parents, Children), EngineError> {
     let of_time = Sought { ranges: ranges.to_vec(), services: None };
     let (sought, ranges): (Arc<Keys>, Arc<[TimeRange]>) = (Arc::new(sought), ranges.into());
-    let mut threads = Vec::new();
+    let mut readers = Readers::new();
     for part in source.parts() {
         let program = Arc::new(program(session, plans, &part.layout, &sought)?);
-        for mut batches in part.scan(session, &program.columns, &of_time)? {
-            let mut thread = Thread {
+        for batches in part.scan(session, &program.columns, &of_time)? {
+            let thread = Thread {
                 program: Arc::clone(&program),
                 memory: Memory::default(),
                 sought: Arc::clone(&sought),
@@ -51,19 +50,13 @@ pub(super) async fn found(
                 reservation: MemoryConsumer::new("parents and children")
                     .register(&session.runtime_env().memory_pool),
             };
-            threads.push(SpawnedTask::spawn(async move {
-                while let Some(batch) = batches.try_next().await? {
-                    thread.batch(&batch)?;
-                }
-                Ok::<_, EngineError>((thread.parents, thread.memory, thread.children))
-            }));
+            readers.read(batches, thread, Thread::batch, |thread| {
+                (thread.parents, thread.memory, thread.children)
+            });
         }
     }
-    let ended = threads
-        .into_iter()
-        .map(|thread| async { thread.await.map_err(|error| EngineError::Thread(Box::new(error)))? });
     let (mut parents, mut children) = (Vec::new(), Vec::new());
-    for (of_parents, memory, of_children) in try_join_all(ended).await? {
+    for (of_parents, memory, of_children) in readers.ended().await? {
         parents.push((of_parents, memory));
         children.push(of_children);
     }
@@ -129,7 +122,8 @@ impl Thread {
             }
         }
         if !self.sought.spans.is_empty() {
-            let (parents, starts) = (Ids::of(batch, columns::PARENT_SPAN_ID)?, starts(batch)?);
+            let (parents, starts) =
+                (Ids::of(batch, columns::PARENT_SPAN_ID)?, times(batch, columns::START_TIME)?);
             for row in (0..ends.len()).filter(|row| is_near[*row]) {
                 let Some(id) = parents.span(row)? else { continue };
                 if let Some((part, place)) = self.sought.spans.get(&(traces.trace(row)?, id)) {
@@ -151,9 +145,7 @@ pub(super) fn add(
     seen: &mut [Seen],
 ) -> Result<usize, EngineError> {
     let ends = program.ends(batch)?;
-    let column = batch.column_by_name(columns::DURATION_NS);
-    let durations = column.and_then(|column| column.as_primitive_opt::<Int64Type>());
-    let durations = durations.ok_or_else(|| EngineError::Column(columns::DURATION_NS.to_owned()))?.values();
+    let durations = values::<Int64Type>(batch, columns::DURATION_NS)?;
     let mut frame = Frame::new(program, batch, memory);
     let texts = &program.rules[0].top;
     let texts = texts.iter().map(|text| frame.text(*text)).collect::<Result<Vec<_>, _>>()?;
@@ -161,10 +153,4 @@ pub(super) fn add(
         seen[*part].add(*place, ends[row], durations[row], texts.iter().map(|text| text.of(row)));
     }
     Ok(2 * places.len() * (size_of::<(u32, i64, i64)>() + 4 * texts.len()))
-}
-
-fn starts(batch: &RecordBatch) -> Result<&[i64], EngineError> {
-    let column = batch.column_by_name(columns::START_TIME);
-    let column = column.and_then(|column| column.as_primitive_opt::<TimestampNanosecondType>());
-    Ok(column.ok_or_else(|| EngineError::Column(columns::START_TIME.to_owned()))?.values())
 }

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, FixedSizeBinaryArray, RecordBatch};
-use datafusion::common::runtime::SpawnedTask;
+use arrow::array::{Array, FixedSizeBinaryArray, RecordBatch};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::prelude::SessionContext;
 use fluo_plan::Projection;
@@ -11,15 +10,15 @@ use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
 use fluo_time::TimeRange;
 use fluo_time::range::{contain, joined};
-use futures::TryStreamExt;
-use futures::future::try_join_all;
 use hashbrown::HashMap;
 
+use crate::column::{id, ids};
 use crate::error::EngineError;
 use crate::pages::Sought;
 use crate::pass::Want;
 use crate::pass::frame::{Frame, Memory};
 use crate::pass::program::Program;
+use crate::readers::Readers;
 use crate::rows::index;
 use crate::source::SpanSource;
 use crate::truth::Truth;
@@ -104,14 +103,14 @@ impl Keys {
         };
         let ranges: Arc<Vec<Vec<TimeRange>>> =
             Arc::new(wants.iter().map(|want| want.ranges.clone()).collect());
-        let mut threads = Vec::new();
+        let mut readers = Readers::new();
         for part in source.parts() {
             let projections = own(&part.layout)?;
             let ids = [columns::TRACE_ID, columns::PARENT_SPAN_ID, columns::SPAN_ID];
             let ids = if asks_children { &ids[..] } else { &ids[..2] };
             let program = Arc::new(Program::of(session, &part.layout, projections.iter(), ids)?);
-            for mut batches in part.scan(session, &program.columns, &sought)? {
-                let mut thread = Thread {
+            for batches in part.scan(session, &program.columns, &sought)? {
+                let thread = Thread {
                     program: Arc::clone(&program),
                     memory: Memory::default(),
                     ranges: Arc::clone(&ranges),
@@ -120,21 +119,12 @@ impl Keys {
                     reservation: MemoryConsumer::new("keys of parents and children")
                         .register(&session.runtime_env().memory_pool),
                 };
-                threads.push(SpawnedTask::spawn(async move {
-                    while let Some(batch) = batches.try_next().await? {
-                        thread.batch(&batch)?;
-                    }
-                    Ok::<_, EngineError>((
-                        thread.parents.unwrap_or_default(),
-                        thread.spans.unwrap_or_default(),
-                    ))
-                }));
+                readers.read(batches, thread, Thread::batch, |thread| {
+                    (thread.parents.unwrap_or_default(), thread.spans.unwrap_or_default())
+                });
             }
         }
-        let ended = threads
-            .into_iter()
-            .map(|thread| async { thread.await.map_err(|error| EngineError::Thread(Box::new(error)))? });
-        let (parents, spans) = try_join_all(ended).await?.into_iter().unzip();
+        let (parents, spans) = readers.ended().await?.into_iter().unzip();
         Ok(Self { parents: Places::of(parents).await, spans: Places::of(spans).await })
     }
 
@@ -202,13 +192,11 @@ pub(super) struct Ids<'a> {
 
 impl<'a> Ids<'a> {
     pub(super) fn of(batch: &'a RecordBatch, name: &'a str) -> Result<Self, EngineError> {
-        let ids = batch.column_by_name(name).and_then(|column| column.as_fixed_size_binary_opt());
-        Ok(Self { ids: ids.ok_or_else(|| EngineError::Column(name.to_owned()))?, name })
+        Ok(Self { ids: ids(batch, name)?, name })
     }
 
     pub(super) fn trace(&self, row: usize) -> Result<u128, EngineError> {
-        let bytes = self.ids.value(row).try_into();
-        Ok(u128::from_be_bytes(bytes.map_err(|_| EngineError::Column(self.name.to_owned()))?))
+        Ok(u128::from_be_bytes(id(self.ids, row, self.name)?))
     }
 
     /// The span's id; `None` where there is none.
@@ -216,7 +204,6 @@ impl<'a> Ids<'a> {
         if self.ids.is_null(row) {
             return Ok(None);
         }
-        let bytes = self.ids.value(row).try_into();
-        Ok(Some(u64::from_be_bytes(bytes.map_err(|_| EngineError::Column(self.name.to_owned()))?)))
+        Ok(Some(u64::from_be_bytes(id(self.ids, row, self.name)?)))
     }
 }

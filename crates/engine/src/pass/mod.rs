@@ -21,7 +21,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use datafusion::common::runtime::SpawnedTask;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use fluo_plan::RulePlan;
@@ -30,14 +29,12 @@ use fluo_spans::layout::Layout;
 use fluo_spans::span::Span;
 use fluo_time::TimeRange;
 use fluo_time::range::{contain, joined};
-use futures::TryStreamExt;
-use futures::future::try_join_all;
 
 use crate::copies::{Copies, first_of_each};
 use crate::error::EngineError;
-use crate::files::Batches;
 use crate::kin::Kin;
 use crate::pages::Sought;
+use crate::readers::Readers;
 use crate::source::SpanSource;
 use crate::truth::Truth;
 use crate::work::{Budget, each};
@@ -127,20 +124,17 @@ pub(crate) async fn pass(
     let sought = Sought { ranges: all, services };
     let ids = copies.need_ids() || wants.iter().any(|want| matches!(want.what, What::Rows));
     let mut programs: Vec<Arc<Program>> = Vec::new();
-    let mut threads = Vec::new();
+    let mut readers = Readers::new();
     for (at, part) in source.parts().iter().enumerate() {
         let program = Arc::new(Program::new(session, &part.layout, &pass.plans, ids)?);
         for batches in part.scan(session, &program.columns, &sought)? {
             let copied = Copied::Sometimes(Arc::clone(&copies), Apart::none(session));
-            let thread = pass.thread(&program, copied, kin.as_ref()).run(batches);
-            threads.push(async move {
-                let ended = SpawnedTask::spawn(thread).await;
-                Ok::<_, EngineError>((at, ended.map_err(|error| EngineError::Thread(Box::new(error)))??))
-            });
+            let thread = pass.thread(&program, copied, kin.as_ref());
+            readers.read(batches, thread, Thread::batch, move |thread| (at, thread));
         }
         programs.push(program);
     }
-    let ended = try_join_all(threads).await?;
+    let ended = readers.ended().await?;
 
     let mut settled = Vec::new();
     for (at, program) in programs.iter().enumerate() {
@@ -328,13 +322,6 @@ enum Copied {
 }
 
 impl Thread {
-    async fn run(mut self, mut batches: Batches) -> Result<Self, EngineError> {
-        while let Some(batch) = batches.try_next().await? {
-            self.batch(&batch)?;
-        }
-        Ok(self)
-    }
-
     fn apart(&self) -> Option<&Apart> {
         if let Copied::Sometimes(_, apart) = &self.copied { Some(apart) } else { None }
     }

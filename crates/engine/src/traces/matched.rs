@@ -5,9 +5,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::TimestampNanosecondType;
-use datafusion::common::runtime::SpawnedTask;
+use arrow::array::RecordBatch;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::logical_expr::Expr;
 use datafusion::prelude::SessionContext;
@@ -16,14 +14,14 @@ use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
 use fluo_time::TimeRange;
 use fluo_time::range::contain;
-use futures::TryStreamExt;
-use futures::future::try_join_all;
 use hashbrown::{HashMap, HashSet};
 
+use crate::column::{id, ids, times};
 use crate::error::EngineError;
 use crate::pages::Sought;
 use crate::pass::frame::{Frame, Memory};
 use crate::pass::program::Program;
+use crate::readers::Readers;
 use crate::source::SpanSource;
 use crate::truth::Truth;
 
@@ -187,15 +185,15 @@ pub(super) async fn matched(
     });
     let sought = Sought { ranges: ranges.to_vec(), services };
     let ranges: Arc<[TimeRange]> = ranges.into();
-    let mut threads = Vec::new();
+    let mut readers = Readers::new();
     for part in source.parts() {
         let projections = steps.projections(plans, &part.layout)?;
         let more = [columns::TRACE_ID, columns::SPAN_ID, columns::START_TIME];
         let program =
             Arc::new(Program::of(session, &part.layout, projections.iter().map(AsRef::as_ref), &more)?);
-        for mut batches in part.scan(session, &program.columns, &sought)? {
+        for batches in part.scan(session, &program.columns, &sought)? {
             let pool = Arc::clone(&session.runtime_env().memory_pool);
-            let mut thread = Thread {
+            let thread = Thread {
                 program: Arc::clone(&program),
                 memory: Memory::default(),
                 parts: (0..PARTS).map(|_| Part { words: steps.words(), ..Part::default() }).collect(),
@@ -203,19 +201,11 @@ pub(super) async fn matched(
                 every,
                 reservation: MemoryConsumer::new("spans of traces").register(&pool),
             };
-            threads.push(SpawnedTask::spawn(async move {
-                while let Some(batch) = batches.try_next().await? {
-                    thread.batch(&batch)?;
-                }
-                Ok::<_, EngineError>(thread.parts)
-            }));
+            readers.read(batches, thread, Thread::batch, |thread| thread.parts);
         }
     }
-    let ended = threads
-        .into_iter()
-        .map(|thread| async { thread.await.map_err(|error| EngineError::Thread(Box::new(error)))? });
     let mut all: Vec<Part> = (0..PARTS).map(|_| Part { words: steps.words(), ..Part::default() }).collect();
-    for parts in try_join_all(ended).await? {
+    for parts in readers.ended().await? {
         all.iter_mut().zip(parts).for_each(|(all, part)| all.extend(part));
     }
     Ok(all)
@@ -252,21 +242,14 @@ impl Thread {
         if !self.every && !any.contains(&true) {
             return Ok(());
         }
-        let ids = |name: &str| {
-            let column = batch.column_by_name(name).and_then(|column| column.as_fixed_size_binary_opt());
-            column.ok_or_else(|| EngineError::Column(name.to_owned()))
-        };
-        let bad = |name: &str| EngineError::Column(name.to_owned());
-        let (traces, spans) = (ids(columns::TRACE_ID)?, ids(columns::SPAN_ID)?);
-        let starts = batch.column_by_name(columns::START_TIME);
-        let starts = starts.and_then(|column| column.as_primitive_opt::<TimestampNanosecondType>());
-        let starts = starts.ok_or_else(|| bad(columns::START_TIME))?.values();
+        let (traces, spans) = (ids(batch, columns::TRACE_ID)?, ids(batch, columns::SPAN_ID)?);
+        let starts = times(batch, columns::START_TIME)?;
         let mut added = 0;
         for row in (0..ends.len()).filter(|row| any[*row] || (self.every && among.is(*row))) {
-            let trace = traces.value(row).try_into().map_err(|_| bad(columns::TRACE_ID))?;
+            let trace = id(traces, row, columns::TRACE_ID)?;
             let part = &mut self.parts[part_of(&trace)];
             if any[row] {
-                let span = spans.value(row).try_into().map_err(|_| bad(columns::SPAN_ID))?;
+                let span = id(spans, row, columns::SPAN_ID)?;
                 let bits = &bits[row * words..(row + 1) * words];
                 part.add(Row { trace, span, start: starts[row], end: ends[row], bits: 0 }, bits);
                 added += size_of::<Row>() + size_of_val(bits);

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, FixedSizeBinaryArray, RecordBatch};
-use arrow::datatypes::TimestampNanosecondType;
+use arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::prelude::SessionContext;
 use fluo_spans::schema::columns;
 use fluo_time::TimeRange;
@@ -11,6 +10,7 @@ use fluo_time::range::contain;
 use hashbrown::{HashMap, HashSet};
 
 use super::light::Light;
+use crate::column::{id, ids, times};
 use crate::copies::over;
 use crate::error::EngineError;
 use crate::pages::Sought;
@@ -111,23 +111,4 @@ fn linked(batch: &RecordBatch, row: usize, trace: [u8; 16]) -> Result<Vec<[u8; 8
     let (traces, spans) = (column(columns::TRACE_ID)?, column(columns::SPAN_ID)?);
     let own = (0..links.len()).filter(|at| traces.value(*at) == trace);
     own.map(|at| id(spans, at, columns::LINKS)).collect()
-}
-
-fn ids<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a FixedSizeBinaryArray, EngineError> {
-    let column = batch.column_by_name(name).and_then(|column| column.as_fixed_size_binary_opt());
-    column.ok_or_else(|| EngineError::Column(name.to_owned()))
-}
-
-fn id<const BYTES: usize>(
-    ids: &FixedSizeBinaryArray,
-    row: usize,
-    name: &str,
-) -> Result<[u8; BYTES], EngineError> {
-    ids.value(row).try_into().map_err(|_| EngineError::Column(name.to_owned()))
-}
-
-fn times<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a [i64], EngineError> {
-    let column = batch.column_by_name(name).and_then(|column| column.as_primitive_opt());
-    let column: Option<&arrow::array::PrimitiveArray<TimestampNanosecondType>> = column;
-    Ok(column.ok_or_else(|| EngineError::Column(name.to_owned()))?.values())
 }

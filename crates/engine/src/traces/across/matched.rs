@@ -4,9 +4,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{AsArray, BooleanArray, FixedSizeBinaryArray, RecordBatch};
+use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::prelude::SessionContext;
 use fluo_plan::Projection;
@@ -14,17 +13,17 @@ use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
 use fluo_time::TimeRange;
 use fluo_time::range::contain;
-use futures::TryStreamExt;
-use futures::future::try_join_all;
 use hashbrown::HashMap;
 
 use super::super::Question;
 use super::verdict::Point;
+use crate::column::{id, ids};
 use crate::error::EngineError;
 use crate::pages::Sought;
 use crate::pass::frame::{Frame, Memory};
 use crate::pass::program::Program;
 use crate::pass::texts::GroupId;
+use crate::readers::Readers;
 use crate::rows::index;
 use crate::source::SpanSource;
 use crate::truth::Truth;
@@ -105,15 +104,15 @@ pub(super) async fn matched(
         .enumerate()
         .flat_map(|(rule, question)| (0..question.rule.steps.len()).map(move |step| Sieve { rule, step }));
     let sieves: Arc<[Sieve]> = sieves.collect();
-    let mut threads = Vec::new();
+    let mut readers = Readers::new();
     for part in source.parts() {
         let projections = projections(questions, &part.layout)?;
         let more = [columns::TRACE_ID, columns::SPAN_ID];
         let program =
             Arc::new(Program::of(session, &part.layout, projections.iter().map(AsRef::as_ref), &more)?);
-        for mut batches in part.scan(session, &program.columns, &sought)? {
+        for batches in part.scan(session, &program.columns, &sought)? {
             let pool = Arc::clone(&session.runtime_env().memory_pool);
-            let mut thread = Thread {
+            let thread = Thread {
                 program: Arc::clone(&program),
                 sieves: Arc::clone(&sieves),
                 reads: Arc::clone(&own),
@@ -122,21 +121,15 @@ pub(super) async fn matched(
                 values: HashMap::new(),
                 reservation: MemoryConsumer::new("spans of rules across traces").register(&pool),
             };
-            threads.push(SpawnedTask::spawn(async move {
-                while let Some(batch) = batches.try_next().await? {
-                    thread.batch(&batch)?;
-                }
-                Ok::<_, EngineError>((thread.found, thread.values, thread.reservation))
-            }));
+            readers.read(batches, thread, Thread::batch, |thread| {
+                (thread.found, thread.values, thread.reservation)
+            });
         }
     }
-    let ended = threads
-        .into_iter()
-        .map(|thread| async { thread.await.map_err(|error| EngineError::Thread(Box::new(error)))? });
     let mut all: Vec<(Matched, Places)> = questions.iter().map(|_| Default::default()).collect();
     // Their memory is theirs until all is told apart.
     let mut reserved = Vec::new();
-    for (found, values, reservation) in try_join_all(ended).await? {
+    for (found, values, reservation) in readers.ended().await? {
         let values = values.into_iter().filter_map(|(group, values)| Some((group, values?))).collect();
         for ((matched, known), found) in all.iter_mut().zip(found) {
             matched.extend(found, &values, known);
@@ -236,17 +229,4 @@ impl Thread {
         // Once here, and once when they are put together.
         Ok(self.reservation.try_grow(2 * added)?)
     }
-}
-
-fn ids<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a FixedSizeBinaryArray, EngineError> {
-    let column = batch.column_by_name(name).and_then(|column| column.as_fixed_size_binary_opt());
-    column.ok_or_else(|| EngineError::Column(name.to_owned()))
-}
-
-fn id<const BYTES: usize>(
-    ids: &FixedSizeBinaryArray,
-    row: usize,
-    name: &str,
-) -> Result<[u8; BYTES], EngineError> {
-    ids.value(row).try_into().map_err(|_| EngineError::Column(name.to_owned()))
 }
