@@ -261,10 +261,7 @@ proptest! {
 
     #[test]
     fn compaction_changes_no_answer(
-        (case, files) in generate::case().prop_flat_map(|case| {
-            let files = arrival::redelivered_files(case.spans.clone());
-            (Just(case), files)
-        }),
+        (case, files) in arrival::delivered(generate::case()),
         cuts in cuts(),
     ) {
         block_on(check(&case, &files, cuts))?;

@@ -134,10 +134,7 @@ proptest! {
 
     #[test]
     fn files_redeliveries_order_and_layouts_change_nothing(
-        (case, files) in generate::case().prop_flat_map(|case| {
-            let files = arrival::redelivered_files(case.spans.clone());
-            (Just(case), files)
-        }),
+        (case, files) in arrival::delivered(generate::case()),
         first_layout in 0_usize..3,
     ) {
         check(&case, &files, first_layout)?;

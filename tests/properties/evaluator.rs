@@ -194,10 +194,7 @@ proptest! {
 
     #[test]
     fn arrival_order_and_delays_change_nothing(
-        (case, files) in generate::case().prop_flat_map(|case| {
-            let files = arrival::redelivered_files(case.spans.clone());
-            (Just(case), files)
-        }),
+        (case, files) in arrival::delivered(generate::case()),
         course in course(),
     ) {
         check(&case, &files, &course)?;
@@ -205,10 +202,7 @@ proptest! {
 
     #[test]
     fn arrival_order_and_delays_change_nothing_across_traces(
-        (case, files) in across::case().prop_flat_map(|case| {
-            let files = arrival::redelivered_files(case.spans.clone());
-            (Just(case), files)
-        }),
+        (case, files) in arrival::delivered(across::case()),
         course in course(),
     ) {
         check(&case, &files, &course)?;
@@ -216,10 +210,7 @@ proptest! {
 
     #[test]
     fn parents_and_children_count_whenever_they_arrive(
-        (case, files) in generate::kin::case().prop_flat_map(|case| {
-            let files = arrival::redelivered_files(case.spans.clone());
-            (Just(case), files)
-        }),
+        (case, files) in arrival::delivered(generate::kin::case()),
         course in course(),
     ) {
         check(&case, &files, &course)?;

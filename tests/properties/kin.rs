@@ -1,7 +1,7 @@
 //! Rules that ask for the parents and children of spans: engine against reference, whatever the layout, the files and their
 //! order, and whatever other rules are judged with them.
 
-use fluo_tests::generate::{self, Case, arrival, kin, traces};
+use fluo_tests::generate::{self, arrival, kin, traces};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -18,10 +18,7 @@ proptest! {
 
     #[test]
     fn files_redeliveries_order_and_layouts_change_nothing(
-        (case, files) in kin::case().prop_flat_map(|case| {
-            let files = arrival::redelivered_files(case.spans.clone());
-            (Just(case), files)
-        }),
+        (case, files) in arrival::delivered(kin::case()),
         first_layout in 0_usize..3,
     ) {
         check(&case, &files, first_layout)?;
@@ -34,12 +31,7 @@ proptest! {
         of_spans in vec((generate::rules::rule(), traces::range()), 0..3),
         of_traces in vec((traces::rules::rule(), traces::range()), 0..2),
     ) {
-        let cases: Vec<Case> = of_kin
-            .into_iter()
-            .chain(of_spans)
-            .chain(of_traces)
-            .map(|(rule, range)| Case { rule, spans: Vec::new(), range })
-            .collect();
-        check_together(&cases, &spans)?;
+        let rules = of_kin.into_iter().chain(of_spans).chain(of_traces);
+        check_together(rules, &spans)?;
     }
 }

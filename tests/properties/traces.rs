@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use fluo_engine::{AsOf, Asked, Observed, evaluate, judge, moments, session};
 use fluo_plan::RulePlan;
+use fluo_rules::rule::Rule;
 use fluo_spans::span::Span;
 use fluo_tests::generate::spans::BASE_NS;
 use fluo_tests::generate::traces::across;
 use fluo_tests::generate::{self, Case, arrival, traces};
+use fluo_tests::reference::Range;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -56,25 +58,29 @@ fn in_words(case: &Case) -> String {
 }
 
 /// Judges all rules together, each in its own range, and holds what is found of each against what is found of it alone.
-pub(crate) fn check_together(cases: &[Case], spans: &[Span]) -> Result<(), TestCaseError> {
+pub(crate) fn check_together(
+    rules: impl Iterator<Item = (Rule, Range)>,
+    spans: &[Span],
+) -> Result<(), TestCaseError> {
     let source = source(&[spans.to_vec()], 0);
-    let plans: Vec<RulePlan> =
-        cases.iter().map(|case| RulePlan::new(Arc::new(case.rule.clone())).unwrap()).collect();
-    let ranges = cases.iter().map(|case| fluo_engine::Range { from: case.range.from, to: case.range.to });
-    let asked: Vec<Asked<'_>> = plans
+    let rules: Vec<(RulePlan, fluo_engine::Range)> = rules
+        .map(|(rule, Range { from, to })| {
+            (RulePlan::new(Arc::new(rule)).unwrap(), fluo_engine::Range { from, to })
+        })
+        .collect();
+    let asked: Vec<Asked<'_>> = rules
         .iter()
-        .zip(ranges.clone())
         .map(|(plan, range)| Asked {
             as_of: range.to.map_or(AsOf::ALL, AsOf::of),
-            ..Asked::new(plan, moments(plan, &source, range).into_iter().collect())
+            ..Asked::new(plan, moments(plan, &source, *range).into_iter().collect())
         })
         .collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let session = session();
         let together = judge(&session, &source, &asked).await.unwrap();
-        for ((plan, range), together) in plans.iter().zip(ranges).zip(together.rules) {
-            let alone = evaluate(&session, plan, &source, range).await;
+        for ((plan, range), together) in rules.iter().zip(together.rules) {
+            let alone = evaluate(&session, plan, &source, *range).await;
             let together: Result<Vec<Observed>, String> = together.map_err(|error| error.to_string());
             let alone = alone.map(|alone| alone.violations).map_err(|error| error.to_string());
             prop_assert_eq!(together, alone, "{:#?}", plan.rule());
@@ -94,10 +100,7 @@ proptest! {
 
     #[test]
     fn files_redeliveries_order_and_layouts_change_nothing(
-        (case, files) in traces::case().prop_flat_map(|case| {
-            let files = arrival::redelivered_files(case.spans.clone());
-            (Just(case), files)
-        }),
+        (case, files) in arrival::delivered(traces::case()),
         first_layout in 0_usize..3,
     ) {
         check(&case, &files, first_layout)?;
@@ -109,12 +112,8 @@ proptest! {
         of_traces in vec((traces::rules::rule(), traces::range()), 1..6),
         of_spans in vec((generate::rules::rule(), traces::range()), 0..3),
     ) {
-        let cases: Vec<Case> = of_traces
-            .into_iter()
-            .chain(of_spans)
-            .map(|(rule, range)| Case { rule, spans: Vec::new(), range })
-            .collect();
-        check_together(&cases, &spans)?;
+        let rules = of_traces.into_iter().chain(of_spans);
+        check_together(rules, &spans)?;
     }
 
     #[test]
@@ -125,10 +124,7 @@ proptest! {
 
     #[test]
     fn files_redeliveries_order_and_layouts_change_nothing_across_traces(
-        (case, files) in across::case().prop_flat_map(|case| {
-            let files = arrival::redelivered_files(case.spans.clone());
-            (Just(case), files)
-        }),
+        (case, files) in arrival::delivered(across::case()),
         first_layout in 0_usize..3,
     ) {
         check(&case, &files, first_layout)?;
@@ -141,12 +137,7 @@ proptest! {
         of_traces in vec((traces::rules::rule(), traces::range()), 0..3),
         of_spans in vec((generate::rules::rule(), traces::range()), 0..3),
     ) {
-        let cases: Vec<Case> = across
-            .into_iter()
-            .chain(of_traces)
-            .chain(of_spans)
-            .map(|(rule, range)| Case { rule, spans: Vec::new(), range })
-            .collect();
-        check_together(&cases, &spans)?;
+        let rules = across.into_iter().chain(of_traces).chain(of_spans);
+        check_together(rules, &spans)?;
     }
 }

@@ -4,6 +4,8 @@ use fluo_spans::span::Span;
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy};
 
+use super::Case;
+
 /// The spans in random order, split into one to five files, some of which may be empty.
 ///
 /// What a rule says of the files must not depend on any of this.
@@ -20,6 +22,14 @@ pub fn files(spans: Vec<Span>) -> impl Strategy<Value = Vec<Vec<Span>>> {
                 file
             })
             .collect()
+    })
+}
+
+/// Cases, each with its spans as [`files`], some of which are delivered a second time.
+pub fn delivered(case: impl Strategy<Value = Case>) -> impl Strategy<Value = (Case, Vec<Vec<Span>>)> {
+    case.prop_flat_map(|case| {
+        let files = redelivered_files(case.spans.clone());
+        (Just(case), files)
     })
 }
 

@@ -86,6 +86,16 @@ impl Life {
 
     /// Judges the given minutes anew: these were found there.
     fn see(&mut self, times: Times, judged: (i64, i64), found: Vec<Segment>) {
+        let observations = found.into_iter().map(|segment| Observation {
+            fingerprint: fingerprint("r", &[]),
+            group: Vec::new(),
+            segment,
+        });
+        self.see_groups(times, judged, observations.collect());
+    }
+
+    /// Judges the given minutes anew: these were found there, of any group.
+    fn see_groups(&mut self, times: Times, judged: (i64, i64), observations: Vec<Observation>) {
         let rule = Arc::clone(&self.rules["r"]);
         let renderer = Renderer::new(None);
         let facts = Facts {
@@ -101,14 +111,9 @@ impl Life {
             holed: &self.damaged,
             renderer: &renderer,
         };
-        let observations = found.into_iter().map(|segment| Observation {
-            fingerprint: fingerprint("r", &[]),
-            group: Vec::new(),
-            segment,
-        });
         let stretch = TimeRange { from: judged.0 * MINUTE, to: judged.1 * MINUTE };
         let state = self.states.remove("r").unwrap();
-        let change = transition(state, &facts, &[stretch], observations.collect(), judged.1 * MINUTE, times);
+        let change = transition(state, &facts, &[stretch], observations, judged.1 * MINUTE, times);
         self.states.insert("r".to_owned(), change.state);
         self.records.extend(change.records);
     }

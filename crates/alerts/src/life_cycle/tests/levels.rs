@@ -156,30 +156,12 @@ fn what_is_kept_going_does_not_count_for_how_long_it_must_hold() {
 fn many_at_once_are_as_bad_as_the_worst_of_them() {
     let mut life = life(", notification_limit: 1, group_by: [x]");
     let times = life.times(11);
-    let rule = Arc::clone(&life.rules["r"]);
     let of_group = |x: &str, severity| Observation {
         fingerprint: fingerprint("r", &[("x", Some(x))]),
         group: vec![("x".to_owned(), Some(x.to_owned()))],
         segment: minute(10, severity, severity),
     };
-    let renderer = Renderer::new(None);
-    let facts = Facts {
-        rule: &rule,
-        hash: "hash",
-        gap: MINUTE,
-        step: None,
-        horizon: 0,
-        since: 0,
-        patience: 0,
-        until: None,
-        damaged: &[],
-        holed: &[],
-        renderer: &renderer,
-    };
-    let stretch = TimeRange { from: 0, to: 10 * MINUTE };
-    let found = vec![of_group("a", Warning), of_group("b", Critical)];
-    let change = transition(life.states["r"].clone(), &facts, &[stretch], found, 10 * MINUTE, times);
-    life.states.insert("r".to_owned(), change.state);
+    life.see_groups(times, (0, 10), vec![of_group("a", Warning), of_group("b", Critical)]);
     let told = life.announce(times).remove(0);
     assert_eq!((told.event, told.severity), (Event::Summary, Critical));
     assert_eq!(told.summary.unwrap().largest[0].group[0].1.as_deref(), Some("b"));
