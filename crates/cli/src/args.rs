@@ -152,7 +152,7 @@ pub(crate) struct Explain {
 pub(crate) enum ExplainFormat {
     /// Words, then the SQL, where the rule has a form in SQL
     Text,
-    /// One SQL statement over the table `spans`; rules about traces have none
+    /// One SQL statement over the table `spans`; rules about traces, parents, children or earlier windows have none
     Sql,
     /// What is read of each span, selected and summed up
     Plan,
