@@ -77,7 +77,7 @@ pub struct Former {
     pub until: i64,
     /// How far behind an evaluation's time late spans still change what it found.
     pub reach: i64,
-    /// The time that it waits beyond that for what may come after an occasion.
+    /// The time that it waits beyond that for spans that are still to come.
     #[serde(default)]
     pub waits: i64,
     /// What it found.

@@ -91,7 +91,7 @@ impl Evaluator {
         let times = self.times(state, eval_time, Some(rule));
         let reach = plan.reach();
         let exact = plan.judging().is_exact();
-        let waits = rule.trace().map_or(0, |trace| trace.waits().0);
+        let waits = rule.waits().0;
         // Of what was not known when it was judged, something may be told by now.
         let ahead = if exact { eval_time.saturating_sub(times.watermark) } else { 0 };
         let again = rule.trace().map_or(0, |trace| match (trace.is_across(), missing_can_break(trace)) {

@@ -7,7 +7,6 @@ use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_engine::EngineError;
 use fluo_plan::{RulePlan, missing_can_make_true};
 use fluo_rules::decisive::decide_alike;
-use fluo_rules::rule::Rule;
 use fluo_rules::{SourceFile, load};
 
 use super::evaluator::Evaluator;
@@ -84,7 +83,7 @@ impl Evaluator {
                         text: was.map(|was| was.text.clone()),
                         until,
                         reach: delay.saturating_add(self.lateness(rule)),
-                        waits: rule.and_then(Rule::trace).map_or(0, |trace| trace.waits().0),
+                        waits: rule.map_or(0, |rule| rule.waits().0),
                         state: former,
                     });
                     state.rules.insert(name.clone(), changed);

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use fluo_engine::{Range, record, session};
+use fluo_engine::{EngineError, Range, record, session};
 use fluo_rules::rule::Severity;
 
 use super::{RuleTestError, Stored};
@@ -35,7 +35,8 @@ impl Severities {
         };
         let mut state = State::new();
         let data = SpanData::new(stored.root.clone());
-        let source = data.source(&stored.files, &mut state).await.unwrap_or_default();
+        let source = data.source(&stored.files, &mut state).await;
+        let source = source.ok_or(EngineError::Changed("files of the test"))?;
         let range = Range { from: Some(from), to: Some(at) };
         let outcome = fluo_engine::evaluate(&session(), plan, &source, range).await?;
         let mut violations = outcome.violations;
