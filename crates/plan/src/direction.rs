@@ -78,14 +78,6 @@ impl Judging {
 /// The reason of what is about earlier windows.
 const EARLIER: &str = "spans of earlier windows, too, move the value either way";
 
-/// The first call of a function over earlier windows in an expression.
-fn earlier(expr: &Expr) -> Option<&Expr> {
-    match &expr.kind {
-        ExprKind::Earlier(_) => Some(expr),
-        _ => expr.children().into_iter().find_map(earlier),
-    }
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Direction {
     Increasing,
@@ -140,7 +132,7 @@ fn monotone(named: Named<'_>, expr: &Expr, moved: Moved) -> Result<(), NotMonoto
         ExprKind::Compare(op, left, right) => {
             let (op, moving, constant) =
                 if constant(left).is_some() { (op.mirrored(), right, left) } else { (*op, left, right) };
-            if let Some(call) = earlier(expr) {
+            if let Some(call) = expr.first_earlier() {
                 return Err(because(call, EARLIER));
             }
             if self::constant(constant).is_none() {
@@ -179,9 +171,7 @@ fn monotone(named: Named<'_>, expr: &Expr, moved: Moved) -> Result<(), NotMonoto
 
 /// Returns whether an aggregate has a value in a window without any span.
 fn has_always_a_value(named: Named<'_>, name: &str) -> bool {
-    use AggregateFunction::{Count, CountDistinct, Rate};
-    let function = named(name).map(|aggregate| aggregate.function);
-    matches!(function, Some(Count | CountDistinct(_) | Rate { .. }))
+    named(name).is_some_and(|aggregate| aggregate.function.counts())
 }
 
 /// Which way a number moves when spans are added.

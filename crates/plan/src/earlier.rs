@@ -8,7 +8,7 @@
 //! All windows end a whole number of panes before the present one.
 
 use fluo_rules::expr::{EarlierCall, EarlierFunction, Expr};
-use fluo_rules::rule::{AggregateFunction, Rule};
+use fluo_rules::rule::Rule;
 
 /// A stretch of the past of a moment t, in nanoseconds: the spans that ended in `(t − begin, t − end]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,13 +88,7 @@ fn ends(call: &EarlierCall, window: i64) -> impl Iterator<Item = i64> + Clone {
 
 /// Returns whether what a call is of has a value over a window without spans.
 fn has_value_of_nothing(rule: &Rule, call: &EarlierCall) -> bool {
-    let of_nothing = |name: &str| {
-        let counts = matches!(
-            rule.aggregate(name)?.function,
-            AggregateFunction::Count | AggregateFunction::CountDistinct(_) | AggregateFunction::Rate { .. }
-        );
-        counts.then_some(0.0)
-    };
+    let of_nothing = |name: &str| rule.aggregate(name)?.function.counts().then_some(0.0);
     call.of().and_then(|of: &Expr| of.number(&of_nothing)).is_some()
 }
 

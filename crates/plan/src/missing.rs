@@ -83,13 +83,7 @@ fn either_way(rule: &Rule, expr: &Expr) -> bool {
 
 fn is_count(rule: &Rule, name: &str) -> bool {
     rule.aggregate(name).is_some_and(|aggregate| {
-        matches!(
-            aggregate.function,
-            AggregateFunction::Count
-                | AggregateFunction::CountDistinct(_)
-                | AggregateFunction::Rate { .. }
-                | AggregateFunction::Sum(_)
-        )
+        aggregate.function.counts() || matches!(aggregate.function, AggregateFunction::Sum(_))
     })
 }
 

@@ -6,7 +6,7 @@
 
 use crate::condition::Written;
 use crate::expr::{Arithmetic, Comparison, Expr, ExprKind, Values};
-use crate::rule::{AggregateFunction, Rule};
+use crate::rule::Rule;
 
 /// A comparison of a condition.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,13 +52,7 @@ pub fn decisive<'a>(rule: &'a Rule, values: Values<'_>) -> Vec<Compared<'a>> {
         }
         compared.expr.aggregates().into_iter().all(|name| {
             let Some(aggregate) = rule.aggregate(name) else { return false };
-            let counts = matches!(
-                aggregate.function,
-                AggregateFunction::Count
-                    | AggregateFunction::CountDistinct(_)
-                    | AggregateFunction::Rate { .. }
-            );
-            counts && (aggregate.filter.is_none() || divisors.contains(&name))
+            aggregate.function.counts() && (aggregate.filter.is_none() || divisors.contains(&name))
         })
     };
     if !found.iter().all(is_guard) {

@@ -360,6 +360,11 @@ pub enum AggregateFunction {
 }
 
 impl AggregateFunction {
+    /// Returns whether it is a number of spans, or of values: of no spans that is 0.
+    pub fn counts(&self) -> bool {
+        matches!(self, Self::Count | Self::CountDistinct(_) | Self::Rate { .. })
+    }
+
     /// The number or duration of each span that is aggregated, where there is one.
     pub fn measure(&self) -> Option<&Expr> {
         match self {

@@ -7,7 +7,7 @@ use crate::diagnostic::Code;
 use crate::expr::{Comparison, Context, EarlierCall, EarlierFunction, Expr, ExprKind};
 use crate::keys::{SEVERITIES, Table};
 use crate::matcher::{Number, Value};
-use crate::rule::{Aggregate, AggregateFunction, Severity};
+use crate::rule::{Aggregate, Severity};
 use crate::trace::TRACES;
 use crate::yaml::{Entry, Node};
 
@@ -272,8 +272,5 @@ fn needs_many(expr: &Expr, aggregates: &[Aggregate]) -> bool {
 fn counts(expr: &Expr, aggregates: &[Aggregate]) -> bool {
     let ExprKind::Aggregate(name) = &expr.kind else { return false };
     let declared = aggregates.iter().find(|aggregate| aggregate.name == *name);
-    declared.is_none_or(|aggregate| {
-        use AggregateFunction::{Count, CountDistinct, Rate};
-        matches!(aggregate.function, Count | CountDistinct(_) | Rate { .. })
-    })
+    declared.is_none_or(|aggregate| aggregate.function.counts())
 }

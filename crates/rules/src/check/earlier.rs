@@ -29,7 +29,7 @@ pub(super) fn check(report: &mut Report, node: &Node, condition: &Condition, win
 /// Refuses calls in the conditions of a rule about traces, `node`.
 pub(super) fn refuse(report: &mut Report, node: &Node, condition: &Condition) {
     each(report, node, condition, |report, entry, written| {
-        if let Some(call) = first_call(&written.expr) {
+        if let Some(call) = written.expr.first_earlier() {
             let message = "functions over earlier windows are not supported yet in rules about traces";
             report.within(Code::NotSupportedYet, &entry.value, &written.text, &call.at, message);
         }
@@ -51,13 +51,6 @@ fn each(
     }
     if let (Some(entry), Some(end)) = (node.get("resolve_condition"), &condition.resolve) {
         look(report, entry, end);
-    }
-}
-
-fn first_call(expr: &Expr) -> Option<&Expr> {
-    match &expr.kind {
-        ExprKind::Earlier(_) => Some(expr),
-        _ => expr.children().into_iter().find_map(first_call),
     }
 }
 

@@ -125,6 +125,14 @@ impl Expr {
         calls
     }
 
+    /// The first call of such a function, in the order of the text.
+    pub fn first_earlier(&self) -> Option<&Self> {
+        match &self.kind {
+            ExprKind::Earlier(_) => Some(self),
+            _ => self.children().into_iter().find_map(Self::first_earlier),
+        }
+    }
+
     fn collect_earlier<'a>(&'a self, calls: &mut Vec<&'a EarlierCall>) {
         if let ExprKind::Earlier(call) = &self.kind
             && !calls.contains(&&**call)
