@@ -1,7 +1,9 @@
 //! Which rows of a file can be of spans that are sought, by what its page index says of pages.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
+use fluo_plan::Projection;
 use fluo_spans::schema::columns;
 use fluo_time::TimeRange;
 use parquet::arrow::arrow_reader::RowSelection;
@@ -17,6 +19,13 @@ pub(crate) struct Sought {
     pub(crate) ranges: Vec<TimeRange>,
     /// Their services, in order; any where this is `None`.
     pub(crate) services: Option<Vec<String>>,
+}
+
+/// The services of all spans that any of some projections selects, in order; `None` where they may be of any.
+pub(crate) fn services<'a>(projections: impl IntoIterator<Item = &'a Projection>) -> Option<Vec<String>> {
+    let all: Option<Vec<BTreeSet<String>>> = projections.into_iter().map(Projection::services).collect();
+    let all: BTreeSet<String> = all?.into_iter().flatten().collect();
+    Some(all.into_iter().collect())
 }
 
 /// Row groups, and rows of all of them together.

@@ -69,14 +69,11 @@ fn columns_of(plans: &[&RulePlan], layout: &Layout) -> Result<BTreeMap<String, K
 
 /// The texts of parents that columns are of, each once, in an order that is the same in all layouts.
 fn texts_of(columns: &BTreeMap<String, KinColumn>) -> Vec<(&str, &datafusion::logical_expr::Expr)> {
-    let text = |column: &'_ KinColumn| matches!(column.of, KinValue::Text(_));
-    let texts = columns.values().filter(|column| text(column));
-    texts
-        .filter_map(|column| match &column.of {
-            KinValue::Text(expr) => Some((column.name.as_str(), expr)),
-            KinValue::Duration | KinValue::SelfTime => None,
-        })
-        .collect()
+    let texts = columns.values().filter_map(|column| match &column.of {
+        KinValue::Text(expr) => Some((column.name.as_str(), expr)),
+        KinValue::Duration | KinValue::SelfTime => None,
+    });
+    texts.collect()
 }
 
 impl Kin {

@@ -14,7 +14,7 @@ use hashbrown::HashMap;
 
 use crate::column::{id, ids};
 use crate::error::EngineError;
-use crate::pages::Sought;
+use crate::pages::{Sought, services};
 use crate::pass::Want;
 use crate::pass::frame::{Frame, Memory};
 use crate::pass::program::Program;
@@ -90,16 +90,9 @@ impl Keys {
         let own = |layout: &Layout| -> Result<Vec<Projection>, EngineError> {
             wants.iter().map(|want| Ok(want.plan.projection(layout)?.own())).collect()
         };
-        let mut services = Some(std::collections::BTreeSet::new());
-        for projection in own(&Layout::builtin())? {
-            match (projection.services(), &mut services) {
-                (Some(some), Some(all)) => all.extend(some),
-                _ => services = None,
-            }
-        }
         let sought = Sought {
             ranges: joined(wants.iter().flat_map(|want| want.ranges.iter().copied())),
-            services: services.map(|all| all.into_iter().collect()),
+            services: services(&own(&Layout::builtin())?),
         };
         let ranges: Arc<Vec<Vec<TimeRange>>> =
             Arc::new(wants.iter().map(|want| want.ranges.clone()).collect());

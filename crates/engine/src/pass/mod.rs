@@ -17,7 +17,7 @@ mod rows;
 mod sums;
 pub(crate) mod texts;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -33,7 +33,7 @@ use fluo_time::range::{contain, joined};
 use crate::copies::{Copies, first_of_each};
 use crate::error::EngineError;
 use crate::kin::Kin;
-use crate::pages::Sought;
+use crate::pages::{Sought, services};
 use crate::readers::Readers;
 use crate::source::SpanSource;
 use crate::truth::Truth;
@@ -279,14 +279,9 @@ impl<'a> Pass<'a> {
 
     /// The services of all spans that any of the rules selects; `None` where they may be of any.
     fn services(&self) -> Result<Option<Vec<String>>, EngineError> {
-        let mut all = BTreeSet::new();
-        for plan in &self.plans {
-            match plan.projection(&Layout::builtin())?.services() {
-                Some(services) => all.extend(services),
-                None => return Ok(None),
-            }
-        }
-        Ok(Some(all.into_iter().collect()))
+        let of_builtin = self.plans.iter().map(|plan| plan.projection(&Layout::builtin()));
+        let of_builtin = of_builtin.collect::<Result<Vec<_>, _>>()?;
+        Ok(services(of_builtin.iter().map(AsRef::as_ref)))
     }
 }
 

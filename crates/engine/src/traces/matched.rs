@@ -14,11 +14,11 @@ use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
 use fluo_time::TimeRange;
 use fluo_time::range::contain;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use crate::column::{id, ids, times};
 use crate::error::EngineError;
-use crate::pages::Sought;
+use crate::pages::{Sought, services};
 use crate::pass::frame::{Frame, Memory};
 use crate::pass::program::Program;
 use crate::readers::Readers;
@@ -171,18 +171,8 @@ pub(super) async fn matched(
     ranges: &[TimeRange],
     every: bool,
 ) -> Result<Vec<Part>, EngineError> {
-    let mut services = Some(HashSet::new());
-    for projection in steps.projections(plans, &Layout::builtin())? {
-        match (projection.services(), &mut services) {
-            (Some(some), Some(all)) if !every => all.extend(some),
-            _ => services = None,
-        }
-    }
-    let services = services.map(|all| {
-        let mut all: Vec<String> = all.into_iter().collect();
-        all.sort_unstable();
-        all
-    });
+    let of_builtin = steps.projections(plans, &Layout::builtin())?;
+    let services = if every { None } else { services(of_builtin.iter().map(AsRef::as_ref)) };
     let sought = Sought { ranges: ranges.to_vec(), services };
     let ranges: Arc<[TimeRange]> = ranges.into();
     let mut readers = Readers::new();

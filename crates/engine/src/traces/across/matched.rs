@@ -1,7 +1,6 @@
 //! One pass over the spans for the steps of all rules across traces: which spans can be which, and the values of the keys
 //! under which each step carries those of its rule.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{BooleanArray, RecordBatch};
@@ -19,7 +18,7 @@ use super::super::Question;
 use super::verdict::Point;
 use crate::column::{id, ids};
 use crate::error::EngineError;
-use crate::pages::Sought;
+use crate::pages::{Sought, services};
 use crate::pass::frame::{Frame, Memory};
 use crate::pass::program::Program;
 use crate::pass::texts::GroupId;
@@ -96,8 +95,9 @@ pub(super) async fn matched(
     questions: &[Question<'_>],
     reads: &[TimeRange],
 ) -> Result<Vec<Matched>, EngineError> {
-    let sought =
-        Sought { ranges: reads.to_vec(), services: services(&projections(questions, &Layout::builtin())?) };
+    let of_builtin = projections(questions, &Layout::builtin())?;
+    let services = services(of_builtin.iter().map(AsRef::as_ref));
+    let sought = Sought { ranges: reads.to_vec(), services };
     let own: Arc<[Vec<TimeRange>]> = questions.iter().map(|question| question.reads.clone()).collect();
     let sieves = questions
         .iter()
@@ -146,13 +146,6 @@ fn projections(questions: &[Question<'_>], layout: &Layout) -> Result<Vec<Arc<Pr
         all.extend(question.asked.plan.projection(layout)?.steps.iter().cloned());
     }
     Ok(all)
-}
-
-/// The services of the spans that can be a step; `None` where they may be of any.
-fn services(steps: &[Arc<Projection>]) -> Option<Vec<String>> {
-    let services: Option<Vec<BTreeSet<String>>> = steps.iter().map(|step| step.services()).collect();
-    let all: BTreeSet<String> = services?.into_iter().flatten().collect();
-    Some(all.into_iter().collect())
 }
 
 struct Thread {
