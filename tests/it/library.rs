@@ -1,12 +1,14 @@
 //! The rule library.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use fluo_rules::files::is_rule_file;
 use fluo_tests::files::files_below;
 use fluo_tests::program::repository;
+use tempfile::TempDir;
 
 use crate::fluo;
 
@@ -67,4 +69,46 @@ fn every_rule_tells_its_reader_what_and_what_to_do() {
         }
         assert!(names.insert(file.file_name().unwrap().to_owned()), "two files {}", file.display());
     }
+}
+
+/// Ten minutes of a shop that works, all that the store has: what is usual in it, or new to it, nobody knows yet. Then it is
+/// silent, and that is told.
+#[test]
+fn in_a_store_of_ten_minutes_no_rule_alerts_because_it_is_new() {
+    let spans = [
+        ("frontend", "server", "GET /", 2),
+        ("frontend", "client", "POST checkout", 4),
+        ("checkout", "server", "POST /checkout", 4),
+        ("checkout", "client", "SELECT orders", 4),
+        ("payment", "server", "charge", 6),
+        ("accounting", "consumer", "orders process", 10),
+    ];
+    let folder = TempDir::new().unwrap();
+    let mut test = String::from("rules:\n");
+    for (number, file) in rule_files(&repository().join("rules")).iter().enumerate() {
+        fs::copy(file, folder.path().join(format!("{number}.yml"))).unwrap();
+        writeln!(test, "  - {number}.yml").unwrap();
+    }
+    test += "tests:\n  - name: ten minutes\n    until: 30m\n    spans:\n";
+    for (service, kind, name, every) in spans {
+        writeln!(
+            test,
+            "      - {{at: 0s..10m, every: {every}s, service_name: {service}, kind: {kind}, name: {name}, \
+             duration: 40ms, attributes: {{server.address: {service}-db, http.response.status_code: 200, \
+             messaging.destination.name: orders}}}}"
+        )
+        .unwrap();
+    }
+    test += "    expect:\n";
+    for name in rule_names() {
+        for at in ["2m", "6m", "9m59s"] {
+            writeln!(test, "      - {{rule: {name}, at: {at}, state: inactive}}").unwrap();
+        }
+    }
+    test += "      - {rule: order-consumer-silence, at: 22m, state: firing}\n      \
+             - {rule: service-fell-silent, at: 22m, group: {service_name: frontend}, state: firing}\n";
+    let file = folder.path().join("new.test.yml");
+    fs::write(&file, test).unwrap();
+    let ended = fluo(&["test", file.to_str().unwrap()]);
+    assert_eq!(ended.status, 0, "{}{}", ended.stdout, ended.stderr);
 }
