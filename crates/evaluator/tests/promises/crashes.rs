@@ -72,7 +72,13 @@ fn incident() -> Vec<Step> {
                 step(3, "pay", Some("root"), minute(4) + 50 * SECOND),
                 step(3, "bypass", Some("root"), minute(4) + 51 * SECOND),
             ];
-            [failures("auth", "b", minute(4) + 5 * SECOND, 12), rest.to_vec()].concat()
+            // A call that took five seconds, of which its server took two.
+            let called = step(4, "call", None, minute(4) + 30 * SECOND);
+            let far = [
+                Span { start_ns: called.end_ns - 5 * SECOND, ..called },
+                step(4, "serve", Some("call"), minute(4) + 29 * SECOND),
+            ];
+            [failures("auth", "b", minute(4) + 5 * SECOND, 12), rest.to_vec(), far.to_vec()].concat()
         }
         6 => failures("auth", "b", minute(5) + 5 * SECOND, 12),
         // Within the outage: one that is over, one that goes on.
@@ -260,6 +266,7 @@ async fn the_incident_has_everything_in_it() {
             "firing auth-failures b",
             "firing auth-failures e",
             "firing checkout-errors",
+            "firing far-away shop",
             "firing unchecked",
             "firing unchecked",
             "firing unconfirmed u",
@@ -268,6 +275,7 @@ async fn the_incident_has_everything_in_it() {
             "resolved auth-failures b",
             "resolved auth-failures e",
             "resolved checkout-errors",
+            "resolved far-away shop",
             "resolved unchecked",
             "resolved unchecked",
             "resolved unconfirmed u",
