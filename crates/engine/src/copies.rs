@@ -13,6 +13,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use arrow::array::{BooleanArray, RecordBatch};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute::filter_record_batch;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::prelude::SessionContext;
@@ -29,6 +30,7 @@ use crate::error::EngineError;
 use crate::pages::Sought;
 use crate::readers::Readers;
 use crate::repeated::{Marks, Seen};
+use crate::row_test::RowTest;
 use crate::scan::Columns;
 use crate::source::SpanSource;
 use crate::truth::Truth;
@@ -77,7 +79,7 @@ impl Copies {
         let seen = Arc::new(Seen::none(rows, first.from.cast_unsigned(), last.to.cast_unsigned()));
         let seeing = Arc::clone(&seen);
         let of_areas = Sought { ranges: areas, services: sought.services.clone() };
-        let ends = over(session, source, &of_areas, &[columns::END_TIME], move |batch, found| {
+        let ends = over(session, source, &of_areas, &[columns::END_TIME], None, move |batch, found| {
             let ends = times(batch, columns::END_TIME)?.iter().map(|end| end.cast_unsigned());
             found.extend(ends.inspect(|end| seeing.see(*end)));
             Ok(())
@@ -107,7 +109,13 @@ impl Copies {
         let seen = Arc::new(Seen::none(2 * ends.len() as u64, 0, u64::MAX));
         let hasher = DefaultHashBuilder::default();
         let (seeing, of_rows) = (Arc::clone(&seen), hasher.clone());
-        let rows = over(session, source, &at, &names, move |batch, found| {
+        let ends = Arc::new(ends);
+        let of_test = Arc::clone(&ends);
+        let test = RowTest::of_rows(&[columns::END_TIME], move |batch| {
+            let found = times(batch, columns::END_TIME)?;
+            Ok(Truth::by_row(found.len(), |row| of_test.contains(&found[row].cast_unsigned())))
+        });
+        let rows = over(session, source, &at, &names, Some(test), move |batch, found| {
             let keys = Keys::of(batch, times(batch, columns::END_TIME)?)?;
             for (row, end) in keys.ends.iter().enumerate() {
                 if ends.contains(&end.cast_unsigned()) {
@@ -241,18 +249,23 @@ async fn spans(
     session: &SessionContext,
     source: &SpanSource,
     ends: &HashSet<i64>,
-    wanted: impl Fn(&SpanKey) -> bool + Clone + Send + 'static,
+    wanted: impl Fn(&SpanKey) -> bool + Clone + Send + Sync + 'static,
 ) -> Result<Vec<Span>, EngineError> {
     let sought = Sought { ranges: joined(ends.iter().map(|end| moment(*end))), services: None };
     let ends = Arc::new(ends.clone());
-    let found = over(session, source, &sought, &[], move |batch, found| {
+    let is_wanted = move |batch: &RecordBatch| {
         let keys = Keys::of(batch, times(batch, columns::END_TIME)?)?;
-        let is_wanted = keys
-            .ends
-            .iter()
-            .enumerate()
-            .map(|(row, end)| Ok(Some(ends.contains(end) && wanted(&keys.key(row)?))));
-        let is_wanted: BooleanArray = is_wanted.collect::<Result<_, EngineError>>()?;
+        let mut is = vec![false; batch.num_rows()];
+        for (row, end) in keys.ends.iter().enumerate() {
+            is[row] = ends.contains(end) && wanted(&keys.key(row)?);
+        }
+        Ok::<_, EngineError>(BooleanBuffer::from(is))
+    };
+    let names = [columns::END_TIME, columns::TRACE_ID, columns::SPAN_ID];
+    let of_test = is_wanted.clone();
+    let test = RowTest::of_rows(&names, move |batch| Ok(Truth::of(of_test(batch)?)));
+    let found = over(session, source, &sought, &[], Some(test), move |batch, found| {
+        let is_wanted = BooleanArray::from(is_wanted(batch)?);
         if is_wanted.true_count() > 0 {
             found.extend(from_batch(&filter_record_batch(batch, &is_wanted)?)?);
         }
@@ -267,6 +280,7 @@ pub(crate) async fn over<T: Send + 'static>(
     source: &SpanSource,
     sought: &Sought,
     names: &[&str],
+    test: Option<RowTest>,
     of_batch: impl Fn(&RecordBatch, &mut Vec<T>) -> Result<(), EngineError> + Clone + Send + 'static,
 ) -> Result<Vec<Vec<T>>, EngineError> {
     let names: BTreeSet<&str> = names.iter().copied().collect();
@@ -274,7 +288,7 @@ pub(crate) async fn over<T: Send + 'static>(
     for part in source.parts() {
         let columns =
             if names.is_empty() { Columns::all(&part.layout) } else { Columns::named(&part.layout, &names)? };
-        for batches in part.scan(session, &columns, sought)? {
+        for batches in part.scan(session, &columns, sought, test.clone())? {
             let pool = Arc::clone(&session.runtime_env().memory_pool);
             let reservation = MemoryConsumer::new("copies of spans").register(&pool);
             let of_batch = of_batch.clone();

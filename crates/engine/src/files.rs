@@ -25,6 +25,7 @@ use parquet::errors::Result;
 use crate::error::EngineError;
 use crate::file_cache::{FEW_ROWS, FileCache};
 use crate::pages::{Chosen, Sought};
+use crate::row_test::RowTest;
 use crate::source::FileOf;
 
 /// Batches of one thread.
@@ -53,6 +54,8 @@ pub(crate) struct Files {
     /// The columns that are read, in the layout's order.
     pub(crate) schema: SchemaRef,
     pub(crate) sought: Sought,
+    /// A test of rows before all columns of them are read.
+    pub(crate) test: Option<RowTest>,
 }
 
 /// Some row groups of a file.
@@ -151,6 +154,8 @@ impl Files {
             return Ok(stream::empty().boxed());
         }
         let location = file.location.clone();
+        let test = self.test.as_ref().map(|test| Ok::<_, EngineError>((test, test.schema(&self.layout)?)));
+        let test = test.transpose()?;
         let open = || -> Result<_> {
             let metadata = arrow_metadata(&footer, &self.layout)?;
             let names = Schema::fields(&self.schema).iter().map(|field| field.name().as_str());
@@ -163,6 +168,10 @@ impl Files {
                 .with_batch_size(BATCH);
             if let Some(rows) = chosen.rows {
                 builder = builder.with_row_selection(rows);
+            }
+            if let Some((test, schema)) = test {
+                let filter = test.filter(schema, builder.parquet_schema());
+                builder = builder.with_row_filter(filter);
             }
             builder.build()
         };

@@ -41,6 +41,7 @@ mod pass;
 mod readers;
 pub mod record;
 mod repeated;
+mod row_test;
 mod rows;
 mod scan;
 mod session;

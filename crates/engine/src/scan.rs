@@ -14,6 +14,7 @@ use futures::{StreamExt, stream};
 use crate::error::EngineError;
 use crate::files::{Batches, Files};
 use crate::pages::Sought;
+use crate::row_test::RowTest;
 use crate::source::{Part, Stored};
 
 /// Some columns of a part of a source.
@@ -53,12 +54,14 @@ impl Columns {
 }
 
 impl Part {
-    /// Streams that together give the batches in which spans that are sought may be, one for each thread.
+    /// Streams that together give the batches in which spans that are sought may be, one for each thread. Rows that fail a
+    /// test may be left out.
     pub(crate) fn scan(
         &self,
         session: &SessionContext,
         columns: &Columns,
         sought: &Sought,
+        test: Option<RowTest>,
     ) -> Result<Vec<Batches>, EngineError> {
         let threads = session.state_ref().read().config().target_partitions();
         match &self.spans {
@@ -80,6 +83,7 @@ impl Part {
                     layout: self.layout.clone(),
                     schema: Arc::clone(&columns.schema),
                     sought: sought.clone(),
+                    test,
                 };
                 Ok(files.streams(threads))
             }

@@ -21,6 +21,25 @@ impl Truth {
         }
     }
 
+    /// Any.
+    pub(crate) fn or(self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::All, _) | (_, Self::All) => Self::All,
+            (Self::None, other) => other.clone(),
+            (own, Self::None) => own,
+            (Self::Some(left), Self::Some(right)) => Self::of(&left | right),
+        }
+    }
+
+    /// A bit for each of so many rows.
+    pub(crate) fn into_buffer(self, rows: usize) -> BooleanBuffer {
+        match self {
+            Self::All => BooleanBuffer::new_set(rows),
+            Self::None => BooleanBuffer::new_unset(rows),
+            Self::Some(rows) => rows,
+        }
+    }
+
     pub(crate) fn of(rows: BooleanBuffer) -> Self {
         match rows.count_set_bits() {
             0 => Self::None,

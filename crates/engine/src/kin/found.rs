@@ -23,8 +23,10 @@ use crate::pages::Sought;
 use crate::pass::frame::{Frame, Memory};
 use crate::pass::program::Program;
 use crate::readers::Readers;
+use crate::row_test::RowTest;
 use crate::rows::index;
 use crate::source::SpanSource;
+use crate::truth::Truth;
 
 /// Finds the parents and children that are sought, among the spans that ended in some ranges.
 pub(super) async fn found(
@@ -39,7 +41,7 @@ pub(super) async fn found(
     let mut readers = Readers::new();
     for part in source.parts() {
         let program = Arc::new(program(session, plans, &part.layout, &sought)?);
-        for batches in part.scan(session, &program.columns, &of_time)? {
+        for batches in part.scan(session, &program.columns, &of_time, Some(test(&sought)))? {
             let thread = Thread {
                 program: Arc::clone(&program),
                 memory: Memory::default(),
@@ -69,6 +71,33 @@ pub(super) async fn found(
         known.settle(session, source, &builtin, &contested).await?;
     }
     Ok((known, Children::of(sought.spans, children).await))
+}
+
+/// The rows of spans that may be parents or children.
+fn test(sought: &Arc<Keys>) -> RowTest {
+    let names = [
+        (!sought.parents.is_empty()).then_some(columns::SPAN_ID),
+        (!sought.spans.is_empty()).then_some(columns::PARENT_SPAN_ID),
+    ];
+    let names: Vec<&str> = names.into_iter().flatten().chain([columns::TRACE_ID]).collect();
+    let sought = Arc::clone(sought);
+    RowTest::of_rows(&names, move |batch| {
+        let traces = Ids::of(batch, columns::TRACE_ID)?;
+        let mut is = vec![false; batch.num_rows()];
+        for (places, name) in [(&sought.parents, columns::SPAN_ID), (&sought.spans, columns::PARENT_SPAN_ID)]
+        {
+            if places.is_empty() {
+                continue;
+            }
+            let ids = Ids::of(batch, name)?;
+            for (row, is) in is.iter_mut().enumerate() {
+                if let Some(id) = ids.span(row)? {
+                    *is |= places.get(&(traces.trace(row)?, id)).is_some();
+                }
+            }
+        }
+        Ok(Truth::by_row(is.len(), |row| is[row]))
+    })
 }
 
 /// The fields that are read of spans that may be parents or children.

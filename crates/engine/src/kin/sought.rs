@@ -19,6 +19,7 @@ use crate::pass::Want;
 use crate::pass::frame::{Frame, Memory};
 use crate::pass::program::Program;
 use crate::readers::Readers;
+use crate::row_test::RowTest;
 use crate::rows::index;
 use crate::source::SpanSource;
 use crate::truth::Truth;
@@ -99,10 +100,11 @@ impl Keys {
         let mut readers = Readers::new();
         for part in source.parts() {
             let projections = own(&part.layout)?;
+            let test = RowTest::selected(session, &part.layout, &projections, &sought.ranges)?;
             let ids = [columns::TRACE_ID, columns::PARENT_SPAN_ID, columns::SPAN_ID];
             let ids = if asks_children { &ids[..] } else { &ids[..2] };
             let program = Arc::new(Program::of(session, &part.layout, projections.iter(), ids)?);
-            for batches in part.scan(session, &program.columns, &sought)? {
+            for batches in part.scan(session, &program.columns, &sought, Some(test))? {
                 let thread = Thread {
                     program: Arc::clone(&program),
                     memory: Memory::default(),

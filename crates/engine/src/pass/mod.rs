@@ -127,7 +127,7 @@ pub(crate) async fn pass(
     let mut readers = Readers::new();
     for (at, part) in source.parts().iter().enumerate() {
         let program = Arc::new(Program::new(session, &part.layout, &pass.plans, ids)?);
-        for batches in part.scan(session, &program.columns, &sought)? {
+        for batches in part.scan(session, &program.columns, &sought, None)? {
             let copied = Copied::Sometimes(Arc::clone(&copies), Apart::none(session));
             let thread = pass.thread(&program, copied, kin.as_ref());
             readers.read(batches, thread, Thread::batch, move |thread| (at, thread));

@@ -22,6 +22,7 @@ use crate::pages::{Sought, services};
 use crate::pass::frame::{Frame, Memory};
 use crate::pass::program::Program;
 use crate::readers::Readers;
+use crate::row_test::RowTest;
 use crate::source::SpanSource;
 use crate::truth::Truth;
 
@@ -178,10 +179,12 @@ pub(super) async fn matched(
     let mut readers = Readers::new();
     for part in source.parts() {
         let projections = steps.projections(plans, &part.layout)?;
+        let projections: Vec<&Projection> = projections.iter().map(AsRef::as_ref).collect();
+        let test = RowTest::selected(session, &part.layout, projections.iter().copied(), &ranges)?;
+        let test = (!every).then_some(test);
         let more = [columns::TRACE_ID, columns::SPAN_ID, columns::START_TIME];
-        let program =
-            Arc::new(Program::of(session, &part.layout, projections.iter().map(AsRef::as_ref), &more)?);
-        for batches in part.scan(session, &program.columns, &sought)? {
+        let program = Arc::new(Program::of(session, &part.layout, projections.iter().copied(), &more)?);
+        for batches in part.scan(session, &program.columns, &sought, test)? {
             let pool = Arc::clone(&session.runtime_env().memory_pool);
             let thread = Thread {
                 program: Arc::clone(&program),

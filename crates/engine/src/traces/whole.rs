@@ -14,7 +14,9 @@ use crate::column::{id, ids, times};
 use crate::copies::over;
 use crate::error::EngineError;
 use crate::pages::Sought;
+use crate::row_test::RowTest;
 use crate::source::SpanSource;
+use crate::truth::Truth;
 
 /// Traces, with their spans by end and id, each once.
 pub(super) type Traces = HashMap<[u8; 16], Vec<Light>>;
@@ -37,7 +39,16 @@ pub(super) async fn whole(
     ];
     names.extend(links.then_some(columns::LINKS));
     let (wanted, ranges): (_, Arc<[TimeRange]>) = (Arc::new(traces), ranges.into());
-    let found = over(session, source, &sought, &names, move |batch, found| {
+    let of_test = Arc::clone(&wanted);
+    let test = RowTest::of_rows(&[columns::TRACE_ID], move |batch| {
+        let traces = ids(batch, columns::TRACE_ID)?;
+        let mut is = vec![false; batch.num_rows()];
+        for (row, is) in is.iter_mut().enumerate() {
+            *is = of_test.contains(&id(traces, row, columns::TRACE_ID)?);
+        }
+        Ok(Truth::by_row(is.len(), |row| is[row]))
+    });
+    let found = over(session, source, &sought, &names, Some(test), move |batch, found| {
         spans(batch, &wanted, &ranges, links, found)
     });
     let mut all = Traces::new();

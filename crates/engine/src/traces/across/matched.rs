@@ -23,6 +23,7 @@ use crate::pass::frame::{Frame, Memory};
 use crate::pass::program::Program;
 use crate::pass::texts::GroupId;
 use crate::readers::Readers;
+use crate::row_test::RowTest;
 use crate::rows::index;
 use crate::source::SpanSource;
 use crate::truth::Truth;
@@ -107,10 +108,11 @@ pub(super) async fn matched(
     let mut readers = Readers::new();
     for part in source.parts() {
         let projections = projections(questions, &part.layout)?;
+        let projections: Vec<&Projection> = projections.iter().map(AsRef::as_ref).collect();
+        let test = RowTest::selected(session, &part.layout, projections.iter().copied(), reads)?;
         let more = [columns::TRACE_ID, columns::SPAN_ID];
-        let program =
-            Arc::new(Program::of(session, &part.layout, projections.iter().map(AsRef::as_ref), &more)?);
-        for batches in part.scan(session, &program.columns, &sought)? {
+        let program = Arc::new(Program::of(session, &part.layout, projections.iter().copied(), &more)?);
+        for batches in part.scan(session, &program.columns, &sought, Some(test))? {
             let pool = Arc::clone(&session.runtime_env().memory_pool);
             let thread = Thread {
                 program: Arc::clone(&program),

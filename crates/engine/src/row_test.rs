@@ -1,0 +1,102 @@
+//! Tests of rows by a few of their columns, before the others are read: ids take most of a file, and differ in every row.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::datatypes::SchemaRef;
+use datafusion::prelude::SessionContext;
+use fluo_plan::Projection;
+use fluo_spans::layout::Layout;
+use fluo_time::TimeRange;
+use fluo_time::range::contain;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowPredicateFn, RowFilter};
+use parquet::schema::types::SchemaDescriptor;
+
+use crate::error::EngineError;
+use crate::pass::frame::{Frame, Memory};
+use crate::pass::program::Program;
+use crate::scan::Columns;
+use crate::truth::Truth;
+
+/// A test of rows. Where it saves no reading, it is left out: a batch may hold rows that fail it.
+#[derive(Clone)]
+pub(crate) struct RowTest {
+    /// The columns that it reads.
+    names: BTreeSet<String>,
+    /// Makes it ready for batches that come one after the other.
+    ready: Arc<dyn Fn() -> Ready + Send + Sync>,
+}
+
+/// Returns which rows of a batch pass.
+type Ready = Box<dyn FnMut(&RecordBatch) -> Result<Truth, EngineError> + Send>;
+
+impl RowTest {
+    /// The rows of spans that any of some projections selects, and that ended in some ranges.
+    pub(crate) fn selected<'a>(
+        session: &SessionContext,
+        layout: &Layout,
+        projections: impl IntoIterator<Item = &'a Projection>,
+        ranges: &[TimeRange],
+    ) -> Result<Self, EngineError> {
+        let own: Vec<Projection> = projections.into_iter().map(Projection::own).collect();
+        let program = Arc::new(Program::of(session, layout, own.iter(), &[])?);
+        let ranges: Arc<[TimeRange]> = ranges.into();
+        let names = program.columns.schema.fields().iter().map(|field| field.name().clone()).collect();
+        let ready = move || -> Ready {
+            let (program, ranges, mut memory) =
+                (Arc::clone(&program), Arc::clone(&ranges), Memory::default());
+            Box::new(move |batch| any_selects(&program, &ranges, &mut memory, batch))
+        };
+        Ok(Self { names, ready: Arc::new(ready) })
+    }
+
+    /// The rows for which something is true that depends on some columns.
+    pub(crate) fn of_rows(
+        names: &[&str],
+        is: impl Fn(&RecordBatch) -> Result<Truth, EngineError> + Clone + Send + Sync + 'static,
+    ) -> Self {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        Self { names, ready: Arc::new(move || Box::new(is.clone())) }
+    }
+
+    /// Of the columns that it reads, in files of a layout.
+    pub(crate) fn schema(&self, layout: &Layout) -> Result<SchemaRef, EngineError> {
+        let names = self.names.iter().map(String::as_str).collect();
+        Ok(Columns::named(layout, &names)?.schema)
+    }
+
+    /// The test in the form in which readers of files take it.
+    pub(crate) fn filter(&self, schema: SchemaRef, file: &SchemaDescriptor) -> RowFilter {
+        let columns = ProjectionMask::columns(file, self.names.iter().map(String::as_str));
+        let mut ready = (self.ready)();
+        let test = move |batch: RecordBatch| {
+            let batch = RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec())?;
+            // What goes wrong here goes wrong again where the row is looked at, and is told there.
+            let truth = ready(&batch).unwrap_or(Truth::All);
+            Ok(BooleanArray::from(truth.into_buffer(batch.num_rows())))
+        };
+        RowFilter::new(vec![Box::new(ArrowPredicateFn::new(columns, test))])
+    }
+}
+
+/// The rows of a batch that any rule of a program selects, and that ended in some ranges.
+fn any_selects(
+    program: &Program,
+    ranges: &[TimeRange],
+    memory: &mut Memory,
+    batch: &RecordBatch,
+) -> Result<Truth, EngineError> {
+    let ends = program.ends(batch)?;
+    let among = Truth::by_row(ends.len(), |row| contain(ranges, ends[row]));
+    if among.is_none() {
+        return Ok(among);
+    }
+    let mut frame = Frame::new(program, batch, memory);
+    let mut any = Truth::None;
+    for rule in &program.rules {
+        any = any.or(&frame.all(&rule.selector, among.clone())?);
+    }
+    Ok(any)
+}
