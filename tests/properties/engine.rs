@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use fluo_alerts::value::Value;
-use fluo_engine::{EngineError, Observed, Outcome, Range, SpanSource, evaluate, session};
+use fluo_engine::{DataFiles, EngineError, Observed, Outcome, Range, SpanSource, evaluate, session};
 use fluo_plan::RulePlan;
 use fluo_rules::rule::Rule;
+use fluo_spans::identity::dedupe;
 use fluo_spans::layout::{AttributeScope, Layout};
 use fluo_spans::semconv;
 use fluo_spans::span::Span;
+use fluo_store::{Content, Packing, Root, write_spans};
 use fluo_tests::generate::{self, Case, arrival};
 use fluo_tests::reference::{self, Episode, Givens, RefValue};
+use object_store::path::Path;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
@@ -41,11 +44,47 @@ pub(crate) fn source(files: &[Vec<Span>], first_layout: usize) -> SpanSource {
     source
 }
 
+/// The same in files, of which only the rows that matter are read.
+async fn stored(files: &[Vec<Span>], first_layout: usize) -> SpanSource {
+    let all: Vec<Span> = files.iter().flatten().cloned().collect();
+    let (layouts, root) = (layouts(&all), Root::in_memory().unwrap());
+    let folder = Path::from("spans");
+    for (at, file) in files.iter().enumerate() {
+        let (content, layout) =
+            (Content::of(&at.to_be_bytes()), &layouts[(first_layout + at) % layouts.len()]);
+        write_spans(root.store.as_ref(), &folder, file.clone(), content, 0, layout, Packing::Quick)
+            .await
+            .unwrap();
+    }
+    let opened = DataFiles::with_small_files(Arc::clone(&root.store), 0).below(&folder).await.unwrap();
+    assert!(opened.faults.is_empty(), "{:?}", opened.faults);
+    opened.source
+}
+
+/// Holds what is found in files against what is found of the same spans in memory.
+pub(crate) fn check_stored(
+    case: &Case,
+    files: &[Vec<Span>],
+    first_layout: usize,
+) -> Result<(), TestCaseError> {
+    let files: Vec<Vec<Span>> = files.iter().map(|file| dedupe(file.clone()).spans).collect();
+    let of_files = block_on(stored(&files, first_layout));
+    let found = |source: &SpanSource| {
+        let outcome = judged(&case.rule, source, case.range);
+        outcome.map(|outcome| outcome.violations).map_err(|error| error.to_string())
+    };
+    prop_assert_eq!(found(&of_files), found(&source(&files, first_layout)));
+    Ok(())
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
 fn judged(rule: &Rule, source: &SpanSource, range: reference::Range) -> Result<Outcome, EngineError> {
     let plan = RulePlan::new(Arc::new(rule.clone()))?;
     let range = Range { from: range.from, to: range.to };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(evaluate(&session(), &plan, source, range))
+    block_on(evaluate(&session(), &plan, source, range))
 }
 
 fn same_value(expected: RefValue, found: Value) -> bool {
@@ -138,5 +177,6 @@ proptest! {
         first_layout in 0_usize..3,
     ) {
         check(&case, &files, first_layout)?;
+        check_stored(&case, &files, first_layout)?;
     }
 }

@@ -5,7 +5,7 @@ use fluo_tests::generate::{self, arrival, kin, traces};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::engine::check;
+use crate::engine::{check, check_stored};
 use crate::traces::check_together;
 
 proptest! {
@@ -22,6 +22,7 @@ proptest! {
         first_layout in 0_usize..3,
     ) {
         check(&case, &files, first_layout)?;
+        check_stored(&case, &files, first_layout)?;
     }
 
     #[test]

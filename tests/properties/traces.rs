@@ -15,7 +15,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
-use crate::engine::{check, source};
+use crate::engine::{check, check_stored, source};
 
 /// The spans of a case in a line each, and the rule, so that a person can work out what is right.
 fn in_words(case: &Case) -> String {
@@ -104,6 +104,7 @@ proptest! {
         first_layout in 0_usize..3,
     ) {
         check(&case, &files, first_layout)?;
+        check_stored(&case, &files, first_layout)?;
     }
 
     #[test]
@@ -128,6 +129,7 @@ proptest! {
         first_layout in 0_usize..3,
     ) {
         check(&case, &files, first_layout)?;
+        check_stored(&case, &files, first_layout)?;
     }
 
     #[test]

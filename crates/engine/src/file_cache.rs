@@ -20,12 +20,14 @@ const FOOTERS: usize = 64 << 20;
 /// Bytes of columns that are kept.
 const COLUMNS: usize = 32 << 20;
 
-/// The most rows of a file whose columns are kept.
+/// The most rows of a file whose columns are kept, if nobody says otherwise.
 pub(crate) const FEW_ROWS: u64 = 16_384;
 
 /// Footers and columns of the data files of a store.
 pub(crate) struct FileCache {
     store: Arc<dyn ObjectStore>,
+    /// The most rows of a file whose columns are kept.
+    pub(crate) few_rows: u64,
     pub(crate) schemas: Schemas,
     footers: DefaultCache<Path, Kept<Arc<Footer>>>,
     columns: DefaultCache<Path, Kept<Arc<BTreeMap<String, ArrayRef>>>>,
@@ -54,9 +56,10 @@ impl fmt::Debug for FileCache {
 
 impl FileCache {
     /// Of a store, of which nothing is known.
-    pub(crate) fn new(store: Arc<dyn ObjectStore>) -> Self {
+    pub(crate) fn new(store: Arc<dyn ObjectStore>, few_rows: u64) -> Self {
         Self {
             store,
+            few_rows,
             schemas: Schemas::default(),
             footers: DefaultCache::new(FOOTERS),
             columns: DefaultCache::new(COLUMNS),

@@ -23,7 +23,7 @@ use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
 use parquet::errors::Result;
 
 use crate::error::EngineError;
-use crate::file_cache::{FEW_ROWS, FileCache};
+use crate::file_cache::FileCache;
 use crate::pages::{Chosen, Sought};
 use crate::row_test::RowTest;
 use crate::source::FileOf;
@@ -98,7 +98,7 @@ impl Files {
         // What every row group says, since that is what is read; a footer can say another sum.
         let rows =
             metadata.row_groups().iter().map(|group| u64::try_from(group.num_rows()).unwrap_or(u64::MAX));
-        let few = rows.fold(0, u64::saturating_add) <= FEW_ROWS;
+        let few = rows.fold(0, u64::saturating_add) <= self.cache.few_rows;
         if few && only.is_none() {
             return if share.nth == 0 { self.small(file, footer).await } else { Ok(stream::empty().boxed()) };
         }

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::file_cache::FileCache;
+use crate::file_cache::{FEW_ROWS, FileCache};
 use crate::source::{FileOf, SpanSource};
 
 /// Files opened at a time.
@@ -76,7 +76,13 @@ pub struct Opened {
 impl DataFiles {
     /// Of a store.
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { cache: Arc::new(FileCache::new(store)), known: Mutex::default() }
+        Self::with_small_files(store, FEW_ROWS)
+    }
+
+    /// Of a store. Files with at most so many rows are small: of these, whole columns are read and kept; of others, the
+    /// rows that matter.
+    pub fn with_small_files(store: Arc<dyn ObjectStore>, rows: u64) -> Self {
+        Self { cache: Arc::new(FileCache::new(store, rows)), known: Mutex::default() }
     }
 
     /// Opens what lies at or below `root`.
