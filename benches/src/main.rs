@@ -4,6 +4,7 @@
 //! one minute in the middle there are many. One span in a hundred is delivered twice, in the file of the next minute.
 //! The same arguments give the same bytes.
 
+mod requests;
 mod shop;
 
 use std::error::Error;
@@ -31,6 +32,9 @@ struct Args {
     /// Nanoseconds between two ticks of the senders' clocks
     #[arg(long, default_value_t = 1)]
     clock: u64,
+    /// Whole requests, of five spans each, in the place of spans that belong to nothing
+    #[arg(long)]
+    requests: bool,
     /// The folder in which `spans/` is made
     #[arg(long)]
     out: PathBuf,
@@ -40,9 +44,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     let layout = Layout::builtin();
     let a_minute = args.spans / args.minutes;
-    let mut again: Vec<Span> = Vec::new();
+    let (mut again, mut later): (Vec<Span>, Vec<Span>) = (Vec::new(), Vec::new());
     for minute in 0..args.minutes {
-        let mut spans = shop::minute(minute, args.minutes, a_minute, args.clock.max(1));
+        let mut spans = if args.requests {
+            let mut spans = requests::minute(minute, a_minute / requests::SPANS);
+            spans.append(&mut later);
+            let is_now = |span: &Span| span.end_ns.cast_unsigned() < shop::START_NS + (minute + 1) * shop::MINUTE_NS;
+            (spans, later) = spans.into_iter().partition(|span| minute + 1 == args.minutes || is_now(span));
+            spans
+        } else {
+            shop::minute(minute, args.minutes, a_minute, args.clock.max(1))
+        };
         let redelivered = std::mem::take(&mut again);
         again = spans.iter().step_by(100).cloned().collect();
         spans.extend(redelivered);
@@ -66,6 +78,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 };
                 let content =
                     format!("{minute} of {} with {} by {}{of}", args.minutes, args.spans, args.clock);
+                let content = if args.requests { format!("requests, {content}") } else { content };
                 let content = Content::of(content.as_bytes());
                 let name = DataFileName::new(ends, spans.len() as u64, content, layout.number, 1)?;
                 let folder = args.out.join("spans").join(hour.partition().trim_start_matches("spans/"));

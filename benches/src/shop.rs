@@ -5,8 +5,8 @@ use std::sync::Arc;
 use fluo_spans::span::{Attributes, InstrumentationScope, Kind, Resource, Span, Status};
 
 /// 2026-11-22T10:00:00Z
-const START_NS: u64 = 1_795_341_600_000_000_000;
-const MINUTE_NS: u64 = 60_000_000_000;
+pub(crate) const START_NS: u64 = 1_795_341_600_000_000_000;
+pub(crate) const MINUTE_NS: u64 = 60_000_000_000;
 
 const SERVICES: [&str; 20] = [
     "auth-service",
@@ -35,10 +35,10 @@ const ROUTES: [&str; 8] =
     ["/login", "/cart", "/product/{id}", "/checkout", "/search", "/api/items", "/api/orders/{id}", "/health"];
 
 /// `SplitMix64`: small, fast, and the same everywhere.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -46,7 +46,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
     }
 }
@@ -56,11 +56,7 @@ pub(crate) fn minute(minute: u64, minutes: u64, spans: u64, clock: u64) -> Vec<S
     let mut random = Random(minute + 1);
     let incident = minute == minutes / 2;
     let resources: Vec<Arc<Resource>> = SERVICES.iter().map(|service| Arc::new(resource(service))).collect();
-    let scope = Arc::new(InstrumentationScope {
-        name: "io.opentelemetry.http".to_owned(),
-        version: "2.10.0".to_owned(),
-        attributes: Attributes::default(),
-    });
+    let scope = Arc::new(scope());
     (0..spans)
         .map(|at| {
             let service = usize::try_from(random.below(20)).unwrap_or(0);
@@ -72,7 +68,15 @@ pub(crate) fn minute(minute: u64, minutes: u64, spans: u64, clock: u64) -> Vec<S
         .collect()
 }
 
-fn resource(service: &str) -> Resource {
+pub(crate) fn scope() -> InstrumentationScope {
+    InstrumentationScope {
+        name: "io.opentelemetry.http".to_owned(),
+        version: "2.10.0".to_owned(),
+        attributes: Attributes::default(),
+    }
+}
+
+pub(crate) fn resource(service: &str) -> Resource {
     let attributes = [
         ("deployment.environment.name", "production"),
         ("service.version", "1.42.0"),
