@@ -65,7 +65,7 @@ pub(crate) fn minute(minute: u64, requests: u64) -> Vec<Span> {
             80..95 => &ACCOUNT,
             _ => &SYNC,
         };
-        let wrong = (random.below(WRONG) == 0).then(|| random.below(3));
+        let wrong = (random.below(WRONG) == 0).then(|| random.below(5));
         writer.request(&mut random, steps, start, wrong, &mut spans);
     }
     spans
@@ -104,8 +104,8 @@ impl Writer {
         let slot = lasts / (2 * SPANS);
         for (at, (service, name, kind, parent)) in steps.iter().copied().enumerate() {
             let name = match (wrong, at) {
-                // The third step is left out, or stands behind the fourth; or all are one that is tried again.
-                (Some(0), 2) => "step.skipped",
+                // A step is left out; or the third stands behind the fourth; or all are one that is tried again.
+                (Some(0), 2) | (Some(3), 3) | (Some(4), 4) => "step.skipped",
                 (Some(1), 2) => steps[3].1,
                 (Some(1), 3) => steps[2].1,
                 (Some(2), 1..) => "http.retry",
