@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::datatypes::SchemaRef;
+use datafusion::common::Column;
 use datafusion::prelude::SessionContext;
 use fluo_plan::Projection;
 use fluo_spans::layout::Layout;
+use fluo_spans::schema::span_schema;
 use fluo_time::TimeRange;
 use fluo_time::range::contain;
 use parquet::arrow::ProjectionMask;
@@ -33,15 +35,28 @@ pub(crate) struct RowTest {
 type Ready = Box<dyn FnMut(&RecordBatch) -> Result<Truth, EngineError> + Send>;
 
 impl RowTest {
-    /// The rows of spans that any of some projections selects, and that ended in some ranges.
+    /// The rows of spans that ended in some ranges and that any of some projections may select, by columns of one value a
+    /// span. `None` where these tell nothing.
     pub(crate) fn selected<'a>(
         session: &SessionContext,
         layout: &Layout,
         projections: impl IntoIterator<Item = &'a Projection>,
         ranges: &[TimeRange],
-    ) -> Result<Self, EngineError> {
-        let own: Vec<Projection> = projections.into_iter().map(Projection::own).collect();
-        let program = Arc::new(Program::of(session, layout, own.iter(), &[])?);
+    ) -> Result<Option<Self>, EngineError> {
+        let schema = span_schema(layout);
+        let is_nested = |column: &Column| {
+            schema.field_with_name(&column.name).is_ok_and(|field| field.data_type().is_nested())
+        };
+        let quick = |projection: &Projection| {
+            let mut own = projection.own();
+            own.selector.retain(|expr| !expr.column_refs().into_iter().any(is_nested));
+            own
+        };
+        let quick: Vec<Projection> = projections.into_iter().map(quick).collect();
+        if quick.iter().any(|projection| projection.selector.is_empty()) {
+            return Ok(None);
+        }
+        let program = Arc::new(Program::of(session, layout, quick.iter(), &[])?);
         let ranges: Arc<[TimeRange]> = ranges.into();
         let names = program.columns.schema.fields().iter().map(|field| field.name().clone()).collect();
         let ready = move || -> Ready {
@@ -49,7 +64,7 @@ impl RowTest {
                 (Arc::clone(&program), Arc::clone(&ranges), Memory::default());
             Box::new(move |batch| any_selects(&program, &ranges, &mut memory, batch))
         };
-        Ok(Self { names, ready: Arc::new(ready) })
+        Ok(Some(Self { names, ready: Arc::new(ready) }))
     }
 
     /// The rows for which something is true that depends on some columns.

@@ -104,7 +104,7 @@ impl Keys {
             let ids = [columns::TRACE_ID, columns::PARENT_SPAN_ID, columns::SPAN_ID];
             let ids = if asks_children { &ids[..] } else { &ids[..2] };
             let program = Arc::new(Program::of(session, &part.layout, projections.iter(), ids)?);
-            for batches in part.scan(session, &program.columns, &sought, Some(test))? {
+            for batches in part.scan(session, &program.columns, &sought, test)? {
                 let thread = Thread {
                     program: Arc::clone(&program),
                     memory: Memory::default(),

@@ -181,7 +181,7 @@ pub(super) async fn matched(
         let projections = steps.projections(plans, &part.layout)?;
         let projections: Vec<&Projection> = projections.iter().map(AsRef::as_ref).collect();
         let test = RowTest::selected(session, &part.layout, projections.iter().copied(), &ranges)?;
-        let test = (!every).then_some(test);
+        let test = test.filter(|_| !every);
         let more = [columns::TRACE_ID, columns::SPAN_ID, columns::START_TIME];
         let program = Arc::new(Program::of(session, &part.layout, projections.iter().copied(), &more)?);
         for batches in part.scan(session, &program.columns, &sought, test)? {

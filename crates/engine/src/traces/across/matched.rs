@@ -112,7 +112,7 @@ pub(super) async fn matched(
         let test = RowTest::selected(session, &part.layout, projections.iter().copied(), reads)?;
         let more = [columns::TRACE_ID, columns::SPAN_ID];
         let program = Arc::new(Program::of(session, &part.layout, projections.iter().copied(), &more)?);
-        for batches in part.scan(session, &program.columns, &sought, Some(test))? {
+        for batches in part.scan(session, &program.columns, &sought, test)? {
             let pool = Arc::clone(&session.runtime_env().memory_pool);
             let thread = Thread {
                 program: Arc::clone(&program),
