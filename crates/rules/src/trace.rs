@@ -174,9 +174,9 @@ impl TraceRule {
         }
     }
 
-    /// Returns whether steps are related by structure, so that spans beside theirs matter.
-    pub fn asks_structure(&self) -> bool {
-        self.steps.iter().any(|step| !step.ties.is_empty())
+    /// Returns whether steps are related by structure in some way.
+    pub fn is_tied_by(&self, is: impl Fn(TieKind) -> bool) -> bool {
+        self.steps.iter().flat_map(|step| &step.ties).any(|tie| is(tie.kind))
     }
 
     /// Returns whether a step leads, by its ties and those of the steps that it is tied to, to the step at `to`.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, RecordBatch};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::logical_expr::Expr;
 use datafusion::prelude::SessionContext;
@@ -77,6 +77,8 @@ pub(super) struct Row {
     pub(super) end: i64,
     pub(super) span: [u8; 8],
     pub(super) start: i64,
+    /// Read if a rule asks for it.
+    pub(super) parent: Option<[u8; 8]>,
     /// The place of its bits, in words.
     bits: u32,
 }
@@ -138,6 +140,7 @@ impl Part {
                     let of_copy = bits[later.bits as usize + word];
                     bits[first.bits as usize + word] |= of_copy;
                 }
+                first.parent = first.parent.or(later.parent);
             }
             is_copy
         });
@@ -163,7 +166,7 @@ impl Part {
 }
 
 /// Finds the spans of steps among those that ended in some ranges. `every`: whether traces matter of which no span can be
-/// any step.
+/// any step. `parents`: whether the ids of parents are read.
 pub(super) async fn matched(
     session: &SessionContext,
     source: &SpanSource,
@@ -171,6 +174,7 @@ pub(super) async fn matched(
     steps: &Steps,
     ranges: &[TimeRange],
     every: bool,
+    parents: bool,
 ) -> Result<Vec<Part>, EngineError> {
     let of_builtin = steps.projections(plans, &Layout::builtin())?;
     let services = if every { None } else { services(of_builtin.iter().map(AsRef::as_ref)) };
@@ -182,7 +186,8 @@ pub(super) async fn matched(
         let projections: Vec<&Projection> = projections.iter().map(AsRef::as_ref).collect();
         let test = RowTest::selected(session, &part.layout, projections.iter().copied(), &ranges)?;
         let test = test.filter(|_| !every);
-        let more = [columns::TRACE_ID, columns::SPAN_ID, columns::START_TIME];
+        let mut more = vec![columns::TRACE_ID, columns::SPAN_ID, columns::START_TIME];
+        more.extend(parents.then_some(columns::PARENT_SPAN_ID));
         let program = Arc::new(Program::of(session, &part.layout, projections.iter().copied(), &more)?);
         for batches in part.scan(session, &program.columns, &sought, test)? {
             let pool = Arc::clone(&session.runtime_env().memory_pool);
@@ -192,6 +197,7 @@ pub(super) async fn matched(
                 parts: (0..PARTS).map(|_| Part { words: steps.words(), ..Part::default() }).collect(),
                 ranges: Arc::clone(&ranges),
                 every,
+                parents,
                 reservation: MemoryConsumer::new("spans of traces").register(&pool),
             };
             readers.read(batches, thread, Thread::batch, |thread| thread.parts);
@@ -210,6 +216,7 @@ struct Thread {
     parts: Vec<Part>,
     ranges: Arc<[TimeRange]>,
     every: bool,
+    parents: bool,
     reservation: MemoryReservation,
 }
 
@@ -237,14 +244,17 @@ impl Thread {
         }
         let (traces, spans) = (ids(batch, columns::TRACE_ID)?, ids(batch, columns::SPAN_ID)?);
         let starts = times(batch, columns::START_TIME)?;
+        let parents = self.parents.then(|| ids(batch, columns::PARENT_SPAN_ID)).transpose()?;
         let mut added = 0;
         for row in (0..ends.len()).filter(|row| any[*row] || (self.every && among.is(*row))) {
             let trace = id(traces, row, columns::TRACE_ID)?;
             let part = &mut self.parts[part_of(&trace)];
             if any[row] {
                 let span = id(spans, row, columns::SPAN_ID)?;
+                let parent = parents.filter(|parents| parents.is_valid(row));
+                let parent = parent.map(|parents| id(parents, row, columns::PARENT_SPAN_ID)).transpose()?;
                 let bits = &bits[row * words..(row + 1) * words];
-                part.add(Row { trace, span, start: starts[row], end: ends[row], bits: 0 }, bits);
+                part.add(Row { trace, span, start: starts[row], parent, end: ends[row], bits: 0 }, bits);
                 added += size_of::<Row>() + size_of_val(bits);
             }
             if self.every && part.see(trace, ends[row], ends[row]) {

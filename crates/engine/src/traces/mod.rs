@@ -175,7 +175,11 @@ impl<'a> Tracing<'a> {
         let steps = Steps::of(&plans)?;
         let every: Vec<bool> =
             self.questions.iter().map(|question| verdict::concerns_every_trace(question.rule)).collect();
-        let mut parts = matched(session, source, &plans, &steps, &reads, every.contains(&true)).await?;
+        let any_tied =
+            |is: fn(TieKind) -> bool| self.questions.iter().any(|question| question.rule.is_tied_by(is));
+        let parents = any_tied(is_of_parents);
+        let every_trace = every.contains(&true);
+        let mut parts = matched(session, source, &plans, &steps, &reads, every_trace, parents).await?;
         // Of each part, the traces that may break rules, with the places of these.
         let suspects = each(parts.iter_mut().collect(), |part| {
             part.sort();
@@ -185,9 +189,7 @@ impl<'a> Tracing<'a> {
         })
         .await;
         let mut found: Found = self.questions.iter().map(|_| Ok(Vec::new())).collect();
-        let links = self.questions.iter().any(|question| {
-            question.rule.steps.iter().flat_map(|step| &step.ties).any(|tie| tie.kind == TieKind::Follows)
-        });
+        let links = any_tied(|kind| kind == TieKind::Follows);
         let mut waiting: Vec<(Suspects, &Part)> = Vec::new();
         let last = parts.len() - 1;
         for (at, (suspects, part)) in suspects.into_iter().zip(&parts).enumerate() {
@@ -289,6 +291,11 @@ impl<'a> Tracing<'a> {
     }
 }
 
+/// Returns whether it shows in the ids of two spans and of their parents whether they are so related.
+fn is_of_parents(kind: TieKind) -> bool {
+    matches!(kind, TieKind::ChildOf | TieKind::SiblingOf)
+}
+
 impl Question<'_> {
     /// Returns whether a trace may break the rule, of which the spans are known that can be steps. `spans`: room for them.
     fn may_break(&self, at: usize, rows: &[Row], part: &Part, steps: &Steps, spans: &mut Vec<Light>) -> bool {
@@ -298,8 +305,8 @@ impl Question<'_> {
             let steps = steps.of_rule(at, part.bits(row));
             present |= steps;
             if steps != 0 {
-                let Row { span: id, start, end, .. } = *row;
-                spans.push(Light { id, parent: None, start, end, steps, links: Vec::new() });
+                let Row { span: id, parent, start, end, .. } = *row;
+                spans.push(Light { id, parent, start, end, steps, links: Vec::new() });
             }
         }
         // Of a trace that lasts too long, parts are judged.
@@ -310,8 +317,9 @@ impl Question<'_> {
         if lasts < self.rule.max_duration.0 && !verdict::may_break(self.rule, present) {
             return false;
         }
-        // Where structure matters, more must be known than these.
-        let needs_more = self.rule.asks_structure() || lasts >= self.rule.max_duration.0;
+        // Where spans between them or links matter, more must be known than these.
+        let needs_more =
+            self.rule.is_tied_by(|kind| !is_of_parents(kind)) || lasts >= self.rule.max_duration.0;
         needs_more || !matches!(verdict::breaks(self.rule, spans), Ok(false))
     }
 

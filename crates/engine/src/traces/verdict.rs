@@ -94,9 +94,9 @@ pub(super) fn breaks(rule: &TraceRule, spans: &[Light]) -> Result<bool, Undecide
     Ok(look(rule, spans, i64::MAX)?.is_broken(false))
 }
 
-/// Returns whether a trace without a span of any step may break a rule.
+/// Returns whether a trace without a span of any step breaks a rule.
 pub(super) fn concerns_every_trace(rule: &TraceRule) -> bool {
-    may_break(rule, 0)
+    !matches!(breaks(rule, &[]), Ok(false))
 }
 
 /// A moment at which a trace can be judged, by all of its spans up to then.
