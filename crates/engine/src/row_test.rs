@@ -43,13 +43,10 @@ impl RowTest {
         projections: impl IntoIterator<Item = &'a Projection>,
         ranges: &[TimeRange],
     ) -> Result<Option<Self>, EngineError> {
-        let schema = span_schema(layout);
-        let is_nested = |column: &Column| {
-            schema.field_with_name(&column.name).is_ok_and(|field| field.data_type().is_nested())
-        };
+        let is_nested = is_nested(layout);
         let quick = |projection: &Projection| {
             let mut own = projection.own();
-            own.selector.retain(|expr| !expr.column_refs().into_iter().any(is_nested));
+            own.selector.retain(|expr| !expr.column_refs().into_iter().any(&is_nested));
             own
         };
         let quick: Vec<Projection> = projections.into_iter().map(quick).collect();
@@ -94,6 +91,18 @@ impl RowTest {
         };
         RowFilter::new(vec![Box::new(ArrowPredicateFn::new(columns, test))])
     }
+}
+
+/// Returns whether the selection of a projection asks for columns of many values a span.
+pub(crate) fn reads_nested(projection: &Projection, layout: &Layout) -> bool {
+    let is_nested = is_nested(layout);
+    projection.selector.iter().any(|expr| expr.column_refs().into_iter().any(&is_nested))
+}
+
+/// Tells columns of many values a span from others.
+fn is_nested(layout: &Layout) -> impl Fn(&Column) -> bool {
+    let schema = span_schema(layout);
+    move |column| schema.field_with_name(&column.name).is_ok_and(|field| field.data_type().is_nested())
 }
 
 /// The rows of a batch that any rule of a program selects, and that ended in some ranges.

@@ -22,7 +22,7 @@ use crate::pages::{Sought, services};
 use crate::pass::frame::{Frame, Memory};
 use crate::pass::program::Program;
 use crate::readers::Readers;
-use crate::row_test::RowTest;
+use crate::row_test::{RowTest, reads_nested};
 use crate::source::SpanSource;
 use crate::truth::Truth;
 
@@ -157,6 +157,15 @@ impl Part {
         &self.bits[at..at + self.words]
     }
 
+    /// Puts down the bits of the steps that any of some spans can be.
+    pub(super) fn present(&self, rows: &[Row], bits: &mut Vec<u64>) {
+        bits.clear();
+        bits.resize(self.words, 0);
+        for row in rows {
+            bits.iter_mut().zip(self.bits(row)).for_each(|(all, own)| *all |= own);
+        }
+    }
+
     /// Forgets all but the spans of some traces.
     pub(super) fn retain(&mut self, is_kept: impl Fn(&[u8; 16]) -> bool) {
         self.rows.retain(|row| is_kept(&row.trace));
@@ -177,30 +186,38 @@ pub(super) async fn matched(
     parents: bool,
 ) -> Result<Vec<Part>, EngineError> {
     let of_builtin = steps.projections(plans, &Layout::builtin())?;
-    let services = if every { None } else { services(of_builtin.iter().map(AsRef::as_ref)) };
-    let sought = Sought { ranges: ranges.to_vec(), services };
     let ranges: Arc<[TimeRange]> = ranges.into();
     let mut readers = Readers::new();
     for part in source.parts() {
         let projections = steps.projections(plans, &part.layout)?;
-        let projections: Vec<&Projection> = projections.iter().map(AsRef::as_ref).collect();
-        let test = RowTest::selected(session, &part.layout, projections.iter().copied(), &ranges)?;
-        let test = test.filter(|_| !every);
-        let mut more = vec![columns::TRACE_ID, columns::SPAN_ID, columns::START_TIME];
-        more.extend(parents.then_some(columns::PARENT_SPAN_ID));
-        let program = Arc::new(Program::of(session, &part.layout, projections.iter().copied(), &more)?);
-        for batches in part.scan(session, &program.columns, &sought, test)? {
-            let pool = Arc::clone(&session.runtime_env().memory_pool);
-            let thread = Thread {
-                program: Arc::clone(&program),
-                memory: Memory::default(),
-                parts: (0..PARTS).map(|_| Part { words: steps.words(), ..Part::default() }).collect(),
-                ranges: Arc::clone(&ranges),
-                every,
-                parents,
-                reservation: MemoryConsumer::new("spans of traces").register(&pool),
+        for places in apart(&projections, &part.layout, every) {
+            let of = |all: &[Arc<Projection>]| {
+                places.iter().map(|place| Arc::clone(&all[*place])).collect::<Vec<_>>()
             };
-            readers.read(batches, thread, Thread::batch, |thread| thread.parts);
+            let (projections, of_builtin) = (of(&projections), of(&of_builtin));
+            let projections = || projections.iter().map(AsRef::as_ref);
+            let services = if every { None } else { services(of_builtin.iter().map(AsRef::as_ref)) };
+            let sought = Sought { ranges: ranges.to_vec(), services };
+            let test = RowTest::selected(session, &part.layout, projections(), &ranges)?;
+            let test = test.filter(|_| !every);
+            let mut more = vec![columns::TRACE_ID, columns::SPAN_ID, columns::START_TIME];
+            more.extend(parents.then_some(columns::PARENT_SPAN_ID));
+            let program = Arc::new(Program::of(session, &part.layout, projections(), &more)?);
+            let places: Arc<[usize]> = places.into();
+            for batches in part.scan(session, &program.columns, &sought, test)? {
+                let pool = Arc::clone(&session.runtime_env().memory_pool);
+                let thread = Thread {
+                    program: Arc::clone(&program),
+                    places: Arc::clone(&places),
+                    memory: Memory::default(),
+                    parts: (0..PARTS).map(|_| Part { words: steps.words(), ..Part::default() }).collect(),
+                    ranges: Arc::clone(&ranges),
+                    every,
+                    parents,
+                    reservation: MemoryConsumer::new("spans of traces").register(&pool),
+                };
+                readers.read(batches, thread, Thread::batch, |thread| thread.parts);
+            }
         }
     }
     let mut all: Vec<Part> = (0..PARTS).map(|_| Part { words: steps.words(), ..Part::default() }).collect();
@@ -210,8 +227,22 @@ pub(super) async fn matched(
     Ok(all)
 }
 
+/// Parts steps, by their places, into those that are scanned for apart: maps of attributes are read only for the steps that
+/// ask for them.
+fn apart(projections: &[Arc<Projection>], layout: &Layout, every: bool) -> Vec<Vec<usize>> {
+    let all = 0..projections.len();
+    if every {
+        return vec![all.collect()];
+    }
+    let (nested, flat): (Vec<usize>, Vec<usize>) =
+        all.partition(|place| reads_nested(&projections[*place], layout));
+    [flat, nested].into_iter().filter(|places| !places.is_empty()).collect()
+}
+
 struct Thread {
     program: Arc<Program>,
+    /// The places of its steps among all.
+    places: Arc<[usize]>,
     memory: Memory,
     parts: Vec<Part>,
     ranges: Arc<[TimeRange]>,
@@ -232,7 +263,8 @@ impl Thread {
         let program = Arc::clone(&self.program);
         let mut frame = Frame::new(&program, batch, &mut self.memory);
         let mut any = vec![false; ends.len()];
-        for (place, step) in program.rules.iter().enumerate() {
+        let places = Arc::clone(&self.places);
+        for (place, step) in places.iter().zip(&program.rules) {
             let is_step = frame.all(&step.selector, among.clone())?;
             for row in is_step.rows(0, ends.len()) {
                 bits[row * words + place / 64] |= 1 << (place % 64);

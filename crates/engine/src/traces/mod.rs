@@ -224,13 +224,20 @@ impl<'a> Tracing<'a> {
         let mut suspects = Suspects::new();
         let mut spans = Vec::new();
         let mut seen: HashSet<[u8; 16]> = HashSet::new();
+        let read = reads(&self.questions);
+        let alike: Vec<bool> = self.questions.iter().map(|question| question.reads == read).collect();
+        let mut present = Vec::new();
         for rows in part.by_trace() {
             let trace = rows[0].trace;
+            part.present(rows, &mut present);
             let may: Vec<usize> = self
                 .questions
                 .iter()
                 .enumerate()
-                .filter(|(at, question)| question.may_break(*at, rows, part, steps, &mut spans))
+                .filter(|(at, question)| {
+                    let of_all = alike[*at].then(|| steps.of_rule(*at, &present));
+                    question.may_break(*at, of_all, rows, part, steps, &mut spans)
+                })
                 .map(|(at, _)| at)
                 .collect();
             if !may.is_empty() {
@@ -297,8 +304,24 @@ fn is_of_parents(kind: TieKind) -> bool {
 }
 
 impl Question<'_> {
-    /// Returns whether a trace may break the rule, of which the spans are known that can be steps. `spans`: room for them.
-    fn may_break(&self, at: usize, rows: &[Row], part: &Part, steps: &Steps, spans: &mut Vec<Light>) -> bool {
+    /// Returns whether a trace may break the rule, of which the spans are known that can be steps. `of_all`: the steps that
+    /// all of these can be, if all matter to the rule. `spans`: room for them.
+    fn may_break(
+        &self,
+        at: usize,
+        of_all: Option<u64>,
+        rows: &[Row],
+        part: &Part,
+        steps: &Steps,
+        spans: &mut Vec<Light>,
+    ) -> bool {
+        // Of a trace that lasts too long, parts are judged.
+        let ends = part.traces.get(&rows[0].trace).copied();
+        let lasts = |first: i64, last: i64| last.saturating_sub(first) >= self.rule.max_duration.0;
+        let (first, last) = ends.unwrap_or((rows[0].end, rows[rows.len() - 1].end));
+        if of_all.is_some_and(|of_all| !lasts(first, last) && !verdict::may_break(self.rule, of_all)) {
+            return false;
+        }
         spans.clear();
         let mut present = 0;
         for row in rows.iter().filter(|row| contain(&self.reads, row.end)) {
@@ -309,17 +332,13 @@ impl Question<'_> {
                 spans.push(Light { id, parent, start, end, steps, links: Vec::new() });
             }
         }
-        // Of a trace that lasts too long, parts are judged.
-        let trace = rows[0].trace;
-        let ends = part.traces.get(&trace).copied();
         let ends = ends.or_else(|| Some((spans.first()?.end, spans.last()?.end)));
-        let lasts = ends.map_or(0, |(first, last)| last.saturating_sub(first));
-        if lasts < self.rule.max_duration.0 && !verdict::may_break(self.rule, present) {
+        let lasts = ends.is_some_and(|(first, last)| lasts(first, last));
+        if !lasts && !verdict::may_break(self.rule, present) {
             return false;
         }
         // Where spans between them or links matter, more must be known than these.
-        let needs_more =
-            self.rule.is_tied_by(|kind| !is_of_parents(kind)) || lasts >= self.rule.max_duration.0;
+        let needs_more = lasts || self.rule.is_tied_by(|kind| !is_of_parents(kind));
         needs_more || !matches!(verdict::breaks(self.rule, spans), Ok(false))
     }
 
