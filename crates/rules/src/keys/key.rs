@@ -29,6 +29,8 @@ pub(crate) enum Shape {
     Factor,
     /// Percentile: above 0, at most 100.
     Percent,
+    /// A share above none and below all, in percent or as a number.
+    Share,
     /// A list of texts.
     Texts,
     /// A list of texts, or that mapping.
@@ -129,6 +131,7 @@ pub(crate) enum Table {
     Realert,
     Inhibit,
     Levels,
+    Slo,
     TestFile,
     Test,
     SpanFile,

@@ -14,6 +14,7 @@ fn example(key: &Key) -> &'static str {
         Shape::Duration { .. } | Shape::DurationOr(_) => "1m",
         Shape::Integer { .. } => "7",
         Shape::Factor | Shape::Percent => "2",
+        Shape::Share => "99.9%",
         Shape::Texts | Shape::TextsOr(_) | Shape::Groups | Shape::Inhibits => "[a]",
         Shape::Scalars => "[1]",
         Shape::Text | Shape::Scalar | Shape::Matcher => "1",
@@ -32,6 +33,7 @@ fn example(key: &Key) -> &'static str {
         Shape::Steps => "[{name: a}, '{ name = \"b\" }']",
         Shape::Forbidden => "[{name: a}, {sequence: [{name: b}, {name: c}]}]",
         Shape::OneOrList(_) => "[{of: {name: a}, as: n}]",
+        Shape::Map(Table::Slo) => "{objective: 99.9%, good: status != error}",
         Shape::Map(Table::PercentileForm) => "{of: duration, p: 99}",
         Shape::ListOf(_) => "[{}]",
         Shape::EmptyOr(_) | Shape::Map(_) | Shape::Later => "{}",
@@ -71,6 +73,8 @@ fn file(table: Table, key: &Key) -> String {
         let is_of_traces = ["trace", "settle", "max_trace_duration"].iter().any(|key| inner.starts_with(key));
         let common = if is_of_traces {
             ["name: n", "trace: {never: [{name: a}]}", "condition: traces > 5", "group_by: [a]"]
+        } else if inner.starts_with("slo") {
+            ["name: n", "span: {}", "slo: {}", "group_by: [a]"]
         } else {
             ["name: n", "span: {}", "condition: count > 5", "group_by: [a]"]
         };
@@ -136,6 +140,12 @@ fn file(table: Table, key: &Key) -> String {
         Table::Inhibit if key.name == "rule" => rule(&format!("inhibit: [{{{entry}}}]")),
         Table::Inhibit => rule(&format!("inhibit: [{{rule: a, {entry}}}]")),
         Table::Levels => rule(&format!("condition: {{{entry}}}")),
+        Table::Slo => {
+            let needed = ["objective: 99%", "good: status != error"].into_iter();
+            let own = needed.filter(|line| !line.starts_with(&format!("{}:", key.name)));
+            let lines: Vec<&str> = own.chain([entry.as_str()]).collect();
+            rule(&format!("slo: {{{}}}", lines.join(", ")))
+        }
         _ => unreachable!("not of rule files"),
     }
 }
