@@ -44,8 +44,15 @@ impl Table {
     ];
 
     /// Those of test files.
-    pub(crate) const OF_TESTS: [Self; 6] =
-        [Self::TestFile, Self::Test, Self::SpanFile, Self::Span, Self::SpanEvent, Self::Expectation];
+    pub(crate) const OF_TESTS: [Self; 7] = [
+        Self::TestFile,
+        Self::Test,
+        Self::SpanFile,
+        Self::Span,
+        Self::SpanEvent,
+        Self::SpanLink,
+        Self::Expectation,
+    ];
 
     /// Those of silences.
     pub(crate) const OF_SILENCES: [Self; 4] =
@@ -80,6 +87,7 @@ impl Table {
             Self::Test => "test",
             Self::SpanFile => "span_file",
             Self::Span => "span",
+            Self::SpanLink => "link",
             Self::Expectation => "expectation",
             Self::Silence => "silence",
             Self::SilenceMatcher => "matcher",
@@ -119,6 +127,7 @@ impl Table {
             Self::SpanFile => test_file::SPAN_FILE,
             Self::Span => test_file::SPAN,
             Self::SpanEvent => test_file::SPAN_EVENT,
+            Self::SpanLink => test_file::SPAN_LINK,
             Self::Expectation => test_file::EXPECTATION,
             Self::SilenceFile => silence::FILE,
             Self::Silence => silence::SILENCE,
@@ -146,6 +155,7 @@ impl Table {
             Self::Test => &["name", "expect"],
             Self::SpanFile => &["file"],
             Self::Span => &["at"],
+            Self::SpanLink => &["span_id"],
             Self::Rule | Self::SpanEvent => &["name"],
             Self::Expectation => &["rule", "at", "state"],
             Self::SilenceFile => &["silences"],
@@ -415,7 +425,12 @@ const INHIBIT: &[Key] = &[
 const SLO: &[Key] = &[
     key("objective", Shape::Share, None, "The share of spans that must be good, such as `99.9%`."),
     key("good", Shape::Expression, None, "What is true of a span that is good."),
-    key("period", Shape::Duration { zero: false }, Some("30d"), "How long the error budget lasts, a duration from 3d to 92d."),
+    key(
+        "period",
+        Shape::Duration { zero: false },
+        Some("30d"),
+        "How long the error budget lasts, a duration from 3d to 92d.",
+    ),
     key(
         "min_events",
         Shape::Integer { min: 1, max: MANY },

@@ -237,6 +237,10 @@ fn of_shape(shape: Shape) -> Value {
             let file = json!({"anyOf": [reference("scalar"), reference(Table::SpanFile.name())]});
             json!({"anyOf": [file, {"type": "array", "items": file}]})
         }
+        Shape::Links => {
+            let link = json!({"anyOf": [reference("scalar"), reference(Table::SpanLink.name())]});
+            json!({"type": "array", "items": link})
+        }
         Shape::Literals => reference("literals"),
         Shape::OneGroup => json!({
             "type": "object",

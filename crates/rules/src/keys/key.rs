@@ -83,6 +83,8 @@ pub(crate) enum Shape {
     Times,
     /// Files with spans: a path, that mapping, or a list of both.
     SpanFiles,
+    /// A list of span ids, or of that mapping with more about the link.
+    Links,
     /// A mapping of attribute key to value.
     Literals,
     /// A mapping of group key to value or nothing.
@@ -137,6 +139,7 @@ pub(crate) enum Table {
     SpanFile,
     Span,
     SpanEvent,
+    SpanLink,
     Expectation,
     SilenceFile,
     Silence,

@@ -41,6 +41,7 @@ fn example(key: &Key) -> &'static str {
         Shape::Moment => "30m",
         Shape::Times => "[1m, 2m..3m]",
         Shape::SpanFiles => "[a.json, {file: b.json}]",
+        Shape::Links => "[00000000000000ff, {span_id: 00000000000000fe, trace_id: t, attributes: {a: b}}]",
         Shape::Literals => "{a: [1, true, x], b: {c: 1.5}}",
         Shape::OneGroup => "{a: ~}",
         Shape::Expected => "{a: 1, b: 2s, c: ~}",
@@ -156,7 +157,7 @@ fn mapping(table: Table, key: &Key) -> String {
         (Table::TestFile, "tests") | (Table::Test, "expect") | (Table::SilenceFile, "silences") => "[]",
         (Table::Test, "spans") => "[{at: 0s}]",
         (Table::Span, "events") => "[{name: exception}]",
-        (Table::Span, "parent") => "00000000000000ff",
+        (Table::Span, "parent") | (Table::SpanLink, "span_id") => "00000000000000ff",
         (Table::Silence, "weekly") => "{from: \"22:00\", to: \"6:00\"}",
         (Table::Weekly, "to") => "\"6:00\"",
         (Table::Weekly, "timezone") => "Europe/Berlin",
@@ -188,7 +189,11 @@ fn mapping(table: Table, key: &Key) -> String {
         _ => &[],
     };
     // A given span id is that of one span.
-    let needed = if key.name == "span_id" { &["at: 0s"] } else { needed };
+    let needed = match (table, key.name) {
+        (Table::SpanLink, _) => &["span_id: 00000000000000ff"],
+        (_, "span_id") => &["at: 0s"],
+        _ => needed,
+    };
     let own = format!("{}:", key.name);
     let others = needed.iter().copied().filter(|entry| !entry.starts_with(&own));
     let entry = format!("{own} {value}");
@@ -205,6 +210,7 @@ fn other_file(table: Table, key: &Key) -> String {
         Table::SpanFile => test(format!("{{name: n, expect: [], spans_from: {inner}}}")),
         Table::Span => test(format!("{{name: n, expect: [], spans: [{inner}]}}")),
         Table::SpanEvent => test(format!("{{name: n, expect: [], spans: [{{at: 0s, events: [{inner}]}}]}}")),
+        Table::SpanLink => test(format!("{{name: n, expect: [], spans: [{{at: 0s, links: [{inner}]}}]}}")),
         Table::Expectation => test(format!("{{name: n, spans: [{{at: 0s}}], expect: [{inner}]}}")),
         Table::Silence => silence(inner),
         Table::SilenceMatcher => silence(format!("{{comment: c, matchers: {{a: {inner}}}}}")),
