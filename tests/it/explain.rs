@@ -114,7 +114,7 @@ fn an_objective_is_explained_as_the_two_rules_that_it_stands_for() {
         "Burns     more than 14.4x over 1h and over 5m: 2 % of the budget in 1h\n",
         "       or more than 6x over 6h and over 30m: 5 % of the budget in 6h\n",
         "          with at least 100 spans in the long one of the two windows\n",
-        "Computes  failed = count where not status != error\n",
+        "Computes  failed = number of spans where not status != error\n",
         "Violated  when burn_long > burn_limit and burn_short > burn_limit and total >= 100\n",
         "Judged    every 1m, and reported at the watermark:\n          an error budget burns more or less with every span.\n",
     ] {

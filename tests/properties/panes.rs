@@ -65,7 +65,7 @@ const RULES: &str = "
 - name: budget
   span: {kind: server}
   group_by: [service_name]
-  slo: {objective: 90%, good: status != error, period: 3d, min_events: 3}
+  slo: {objective: 90%, good: status != error, min_events: 3}
 ";
 
 /// The fate of the panes before an evaluation.

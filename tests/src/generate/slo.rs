@@ -23,6 +23,10 @@ pub fn case() -> impl Strategy<Value = Case> {
 }
 
 /// One of the two rules of an objective.
+///
+/// # Panics
+///
+/// If what is generated does not load.
 pub fn rule() -> impl Strategy<Value = Rule> {
     let objective = select(vec!["99.9%", "99%", "90%", "0.95", "62.5%"]);
     let good = select(vec!["status != error", "duration < 1s", "not (name = \"login\" and status = error)"]);

@@ -11,38 +11,48 @@ pub(super) fn readings(
     values: &[(String, Value)],
     peak: &[(String, Value)],
 ) -> Option<Vec<Reading>> {
-    let limit = number(values, BurnValue::BurnLimit)?;
+    let (now, peak) = (Told { values }, Told { values: peak });
+    let limit = now.number(BurnValue::BurnLimit)?;
     let pair = objective.pair_of_limit(limit)?;
-    let reading = |what: String, of: &dyn Fn(&[(String, Value)]) -> String, limit: String, falls| Reading {
-        what,
-        value: of(values),
-        peak: of(peak),
-        limit,
-        falls,
-    };
-    let of_burn = |value| {
-        move |values: &[(String, Value)]| {
-            number(values, value)
-                .map_or_else(|| Value::None.human(), |burn| format!("{}x", significant(burn, 3)))
-        }
-    };
-    let (long, short) = (of_burn(BurnValue::BurnLong), of_burn(BurnValue::BurnShort));
-    let with_counts = |values: &[(String, Value)]| {
-        let count = |value: BurnValue| found(values, value.as_str()).unwrap_or(Value::None).human();
-        format!("{} ({} of {})", long(values), count(BurnValue::Errors), count(BurnValue::Total))
-    };
-    let left = |values: &[(String, Value)]| {
-        number(values, BurnValue::BudgetLeft)
-            .map_or_else(|| Value::None.human(), |left| format!("{} %", significant(left * 100.0, 3)))
-    };
     let limit = format!("limit {}x", significant(limit, 6));
+    let of = |what: String, value: String, peak: String| Reading {
+        what,
+        value,
+        peak,
+        limit: limit.clone(),
+        falls: false,
+    };
+    let left = of(format!("error budget left of {}", objective.period), now.left(), peak.left());
     Some(vec![
-        reading(format!("error budget burn over {}", pair.long), &with_counts, limit.clone(), false),
-        reading(format!("over {}", pair.short), &short, limit, false),
-        reading(format!("error budget left of {}", objective.period), &left, String::new(), true),
+        of(format!("error budget burn over {}", pair.long), now.long(), peak.long()),
+        of(format!("over {}", pair.short), now.burn(BurnValue::BurnShort), peak.burn(BurnValue::BurnShort)),
+        Reading { limit: String::new(), falls: true, ..left },
     ])
 }
 
-fn number(values: &[(String, Value)], value: BurnValue) -> Option<f64> {
-    found(values, value.as_str()).and_then(Value::as_f64)
+/// The values of a moment.
+struct Told<'a> {
+    values: &'a [(String, Value)],
+}
+
+impl Told<'_> {
+    fn number(&self, value: BurnValue) -> Option<f64> {
+        found(self.values, value.as_str()).and_then(Value::as_f64)
+    }
+
+    fn burn(&self, value: BurnValue) -> String {
+        self.number(value).map_or_else(|| Value::None.human(), |burn| format!("{}x", significant(burn, 3)))
+    }
+
+    /// The burn over the long window, and of what it is made.
+    fn long(&self) -> String {
+        let count = |value: BurnValue| found(self.values, value.as_str()).unwrap_or(Value::None).human();
+        let (errors, total) = (count(BurnValue::Errors), count(BurnValue::Total));
+        format!("{} ({errors} of {total})", self.burn(BurnValue::BurnLong))
+    }
+
+    fn left(&self) -> String {
+        self.number(BurnValue::BudgetLeft)
+            .map_or_else(|| Value::None.human(), |left| format!("{} %", significant(left * 100.0, 3)))
+    }
 }
