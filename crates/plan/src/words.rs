@@ -43,7 +43,9 @@ pub fn words(plan: &RulePlan, layout: &Layout) -> String {
         format!(", for each {}", keys.join(", "))
     };
     if let Some(objective) = rule.objective() {
-        objective::lines(objective).iter().for_each(|text| line(text));
+        for text in objective::lines(objective) {
+            line(&text);
+        }
     }
     line(&format!("Window    {}, (t - {}, t]{over}", rule.window, rule.window));
     for aggregate in &rule.aggregates {
