@@ -103,6 +103,33 @@ fn words_say_what_is_read_when_it_is_judged_and_why() {
 }
 
 #[test]
+fn an_objective_is_explained_as_the_two_rules_that_it_stands_for() {
+    let words = fluo(&["explain", "error-budget-burn", "--rules", "rules"]).expect(0);
+    let page = fluo(&["explain", "error-budget-burn/page", "--rules", "rules"]).expect(0);
+    let ticket = fluo(&["explain", "error-budget-burn/ticket", "--rules", "rules"]).expect(0);
+    assert_eq!(words, format!("{page}\n{ticket}"));
+    for line in [
+        "error-budget-burn/page (critical)\n",
+        "Objective 99.9 % of spans in 30d must not fail: the error budget is 0.1 %\n",
+        "Burns     more than 14.4x over 1h and over 5m: 2 % of the budget in 1h\n",
+        "       or more than 6x over 6h and over 30m: 5 % of the budget in 6h\n",
+        "          with at least 100 spans in the long one of the two windows\n",
+        "Computes  failed = number of spans where not status != error\n",
+        "Violated  when burn_long > burn_limit and burn_short > burn_limit and total >= 100\n",
+        "Judged    every 1m, and reported at the watermark:\n          an error budget burns more or less with every span.\n",
+    ] {
+        assert!(page.contains(line), "{line}\n{page}");
+    }
+    for line in
+        ["more than 3x over 1d and over 2h: 10 %", "more than 1x over 3d and over 6h: 10 %", "every 5m"]
+    {
+        assert!(ticket.contains(line), "{line}\n{ticket}");
+    }
+    let plan = fluo(&["explain", "error-budget-burn", "--rules", "rules", "--format", "plan"]).expect(0);
+    assert!(plan.contains("sums: of (t - 30d, t - 0s]"), "{plan}");
+}
+
+#[test]
 fn the_plan_says_what_is_read_selected_and_summed_up() {
     let plan = fluo(&["explain", "AuthFailuresRule", "--rules", "rules", "--format", "plan"]).expect(0);
     for line in [

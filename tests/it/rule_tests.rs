@@ -190,3 +190,37 @@ tests:
         "{told}"
     );
 }
+
+/// A step that follows another is tied to it by a link, and by nothing else.
+#[test]
+fn links_of_spans_are_what_follows_asks_for() {
+    let rules = "- name: order-without-batch
+  trace: {when: {name: order.placed, as: order}, always: [{name: batch.sent, follows: order}]}
+- name: retried
+  span: {where: 'link.why = \"retry\"'}
+  condition: count > 0
+";
+    let tests = "rules: [auth.yml]
+tests:
+  - name: the batch is linked to the order
+    spans:
+      - {at: 1s, trace_id: t, span_id: order, name: order.placed}
+      - {at: 4s, trace_id: t, name: batch.sent, links: [order]}
+    expect: []
+  - name: the batch is linked to something else
+    spans:
+      - {at: 1s, trace_id: t, span_id: order, name: order.placed}
+      - {at: 2s, trace_id: t, span_id: other, name: order.changed}
+      - {at: 4s, trace_id: t, name: batch.sent, links: [other, {span_id: order, trace_id: elsewhere}]}
+    expect:
+      - {rule: order-without-batch, at: 4s, state: firing}
+  - name: links have attributes
+    spans:
+      - {at: 1s, name: order.changed, links: [{span_id: 00000000000000aa, attributes: {why: retry}}]}
+    expect:
+      - {rule: retried, at: 1s, state: firing}
+";
+    let folder = folder(tests);
+    fs::write(folder.path().join("auth.yml"), rules).unwrap();
+    assert_eq!(run(&folder, "human", 0), "3 of 3 tests passed\n");
+}

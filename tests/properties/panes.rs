@@ -62,6 +62,10 @@ const RULES: &str = "
   span: {service_name: b}
   window: 5m
   condition: count >= 3
+- name: budget
+  span: {kind: server}
+  group_by: [service_name]
+  slo: {objective: 90%, good: status != error, min_events: 3}
 ";
 
 /// The fate of the panes before an evaluation.

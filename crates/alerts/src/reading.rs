@@ -1,5 +1,7 @@
 //! The comparisons of a condition, with their values: `errors / total = 45.2 % (271 of 600), limit 10 %`.
 
+mod burn;
+
 use std::fmt::Write as _;
 
 use fluo_rules::comparison::{Compared, decisive};
@@ -53,6 +55,9 @@ pub fn readings(
     values: &[(String, Value)],
     peak: &[(String, Value)],
 ) -> Vec<Reading> {
+    if let Some(readings) = rule.objective().and_then(|objective| burn::readings(objective, values, peak)) {
+        return readings;
+    }
     let number = |name: &str| found(at, name).and_then(Value::as_f64);
     let compared = decisive(rule, &number);
     let mut readings: Vec<Reading> = Vec::new();

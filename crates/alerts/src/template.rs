@@ -173,9 +173,12 @@ fn limited() -> Environment<'static> {
 pub fn default_summary(rule: &Rule, violation: &Violation, values: &[(String, Value)]) -> String {
     let shown: Vec<String> = readings(rule, values, values, &[]).iter().map(Reading::now).collect();
     let condition = violation.condition.split_whitespace().collect::<Vec<_>>().join(" ");
-    let window = violation.window;
-    let mut text =
-        format!("{}: {} ({}) in {window}", plain(&violation.rule), shown.join(", "), plain(&condition));
+    let mut text = format!("{}: {}", plain(&violation.rule), shown.join(", "));
+    // What an objective compares has windows of its own.
+    if rule.objective().is_none() {
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, " ({}) in {}", plain(&condition), violation.window);
+    }
     if !violation.group.is_empty() {
         text.push_str(" for ");
         text.push_str(&group_text(&violation.group));

@@ -23,7 +23,7 @@ use fluo_rules::test_file::{
     Expectation, Expected, Kind, Literal, Pipeline, State, Status as SpanStatus, Test, TestSpan,
 };
 use fluo_spans::layout::Layout;
-use fluo_spans::span::{Attributes, Event as SpanEvent, InstrumentationScope, Resource, Span};
+use fluo_spans::span::{Attributes, Event as SpanEvent, InstrumentationScope, Link, Resource, Span};
 use fluo_spans::text;
 use fluo_store::names::Content;
 use fluo_store::{DataFile, Packing, Root, StoreError, write_spans};
@@ -143,7 +143,14 @@ fn to_span(span: &TestSpan<'_>) -> Span {
                 attributes: attributes(&event.attributes),
             })
             .collect(),
-        links: Vec::new(),
+        links: std::iter::zip(&template.links, span.links.iter())
+            .map(|(link, (trace_id, span_id))| Link {
+                trace_id: trace_id.unwrap_or(span.trace_id),
+                span_id: *span_id,
+                trace_state: String::new(),
+                attributes: attributes(&link.attributes),
+            })
+            .collect(),
         dropped_attributes: 0,
         dropped_events: 0,
         dropped_links: 0,

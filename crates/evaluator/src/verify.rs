@@ -205,7 +205,11 @@ async fn rule(hash: &str, root: &Root, findings: &mut Vec<Finding>) -> Result<Op
         add(Kind::RuleAltered, format!("the text of the rule, `{name}`, was altered: its hash is another"));
         return Ok(None);
     }
+    // An objective stands for several rules, each with a hash of its own.
     let mut rules = loaded.rules;
+    if rules.len() > 1 {
+        rules.retain(|rule| rule.source.hash == hash);
+    }
     if let (Some(rule), true) = (rules.pop(), rules.is_empty()) {
         // How many groups are too many is no part of the hash.
         return Ok(Some(Rule { group_limit: u32::MAX, ..rule }));

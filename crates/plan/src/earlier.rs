@@ -51,6 +51,12 @@ impl Earlier {
                 behind.push(Behind { begin: past.0, end: 0 });
                 edges.push(past.0);
             }
+            if let EarlierFunction::Burn { value, objective } = &call.function {
+                for length in objective.lengths(*value) {
+                    behind.push(Behind { begin: length.0, end: 0 });
+                    edges.push(length.0);
+                }
+            }
             let earliest = match call.function {
                 EarlierFunction::IsNew => Some(window),
                 EarlierFunction::Absent { .. } => (!rule.group_by.is_empty()).then_some(0),
@@ -81,7 +87,9 @@ fn ends(call: &EarlierCall, window: i64) -> impl Iterator<Item = i64> + Clone {
         }
         EarlierFunction::PredictLinear { past, .. } => (1, past.0 / window - 1, window),
         EarlierFunction::Offset { by, .. } => (1, 1, by.0),
-        EarlierFunction::IsNew | EarlierFunction::Absent { .. } => (1, 0, window),
+        EarlierFunction::IsNew | EarlierFunction::Absent { .. } | EarlierFunction::Burn { .. } => {
+            (1, 0, window)
+        }
     };
     (first..=last).map(move |times| times.saturating_mul(step))
 }

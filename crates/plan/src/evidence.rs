@@ -17,6 +17,7 @@ use std::cmp::Ordering;
 
 use fluo_rules::comparison::{Compared, decisive};
 use fluo_rules::expr::{Arithmetic, EarlierFunction, Expr, ExprKind, Function, Values};
+use fluo_rules::objective::Objective;
 use fluo_rules::rule::{Aggregate, AggregateFunction, Rule};
 
 /// The part that a span has in an aggregate.
@@ -221,6 +222,7 @@ fn present(expr: &Expr) -> Vec<&str> {
         ExprKind::Earlier(call) => match call.of() {
             Some(of) if call.is_of_present() => present(of),
             None if call.function == EarlierFunction::IsNew => vec![Aggregate::COUNT],
+            None if call.objective().is_some() => vec![Objective::FAILED],
             _ => Vec::new(),
         },
         _ => expr.children().into_iter().flat_map(present).collect(),

@@ -1,5 +1,6 @@
 //! A rule in words: what it selects, how it is judged, and what it reads.
 
+mod objective;
 mod trace;
 
 use fluo_rules::expr::{EarlierFunction, Total};
@@ -41,6 +42,11 @@ pub fn words(plan: &RulePlan, layout: &Layout) -> String {
         let keys: Vec<&str> = rule.group_by.iter().map(|group| group.key.as_str()).collect();
         format!(", for each {}", keys.join(", "))
     };
+    if let Some(objective) = rule.objective() {
+        for text in objective::lines(objective) {
+            line(&text);
+        }
+    }
     line(&format!("Window    {}, (t - {}, t]{over}", rule.window, rule.window));
     for aggregate in &rule.aggregates {
         let filter = aggregate.filter.as_ref().map(|filter| format!(" where {filter}")).unwrap_or_default();
@@ -49,7 +55,9 @@ pub fn words(plan: &RulePlan, layout: &Layout) -> String {
     for call in plan.calls() {
         line(&format!("Recalls   {} = {}", call.name, earlier(rule, &call.function)));
     }
-    if !plan.calls().is_empty() {
+    if rule.objective().is_some() {
+        line("          (before the first span of the store, nothing counts as failed)");
+    } else if !plan.calls().is_empty() {
         line("          (no value where that begins before the first span of the store)");
     }
     for (at, level) in rule.condition.levels().enumerate() {
@@ -75,7 +83,11 @@ pub fn words(plan: &RulePlan, layout: &Layout) -> String {
             let settle = rule.waits();
             let when = if rule.kin.is_some() { format!("{settle} after") } else { "at".to_owned() };
             line(&format!("Judged    every {}, and reported {when} the watermark:", rule.grid_step()));
-            line(&format!("          {}.", why(reason)));
+            let because = match rule.objective() {
+                Some(_) => "an error budget burns more or less with every span".to_owned(),
+                None => why(reason),
+            };
+            line(&format!("          {because}."));
         }
     }
     if let Some(kin) = rule.kin {
@@ -216,6 +228,7 @@ fn earlier(rule: &Rule, function: &EarlierFunction) -> String {
             let expected = if rule.expect.is_empty() { "" } else { " or is expected" };
             format!("no span for {past}, of a group that was seen in the last {}{expected}", rule.lookback)
         }
+        EarlierFunction::Burn { value, objective } => objective::value(*value, objective),
     }
 }
 

@@ -114,7 +114,7 @@ codes! {
     BadRange "E0503" "A range of times without a step, without times, or whose end comes before its beginning.",
     TooManySpans "E0504" "A test of more than 100,000 spans.",
     BadId "E0505" "A trace or span id that cannot be one, or is given to several spans.",
-    UnknownParent "E0506" "A `parent` that no span of the test has as its `span_id`, or a span among its own ancestors.",
+    UnknownParent "E0506" "A `parent`, or an entry of `links`, that no span of the test has as its `span_id`, or a span among its own ancestors.",
     UnknownExpected "E0507" "An expectation about a rule, aggregate or group key that does not exist.",
     NeverEvaluated "E0508" "An expectation about a moment that is not evaluated, or a test without a moment that is.",
     DuplicateSilence "E0601" "Two silences of one id.",

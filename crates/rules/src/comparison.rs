@@ -47,8 +47,9 @@ pub fn decisive<'a>(rule: &'a Rule, values: Values<'_>) -> Vec<Compared<'a>> {
     let mut divisors = Vec::new();
     collect_divisors(condition, &mut divisors);
     let is_guard = |compared: &Compared<'_>| {
-        if !compared.expr.earlier().is_empty() {
-            return false;
+        let calls = compared.expr.earlier();
+        if !calls.is_empty() {
+            return calls.iter().all(|call| call.counts());
         }
         compared.expr.aggregates().into_iter().all(|name| {
             let Some(aggregate) = rule.aggregate(name) else { return false };

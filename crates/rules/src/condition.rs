@@ -4,6 +4,7 @@
 //! bad as the highest level that holds. `resolve_condition` keeps a violation going between the levels and its end.
 
 use crate::expr::{EarlierCall, ExactValues, Expr, Values};
+use crate::objective::Objective;
 use crate::rule::Severity;
 
 /// A rule's condition.
@@ -17,6 +18,8 @@ pub struct Condition {
     pub higher: Vec<Level>,
     /// The expression that must hold for a violation to be over. Without it, a violation is over where no level holds.
     pub resolve: Option<Written>,
+    /// Values that people see and that nothing in it compares.
+    pub shows: Vec<EarlierCall>,
 }
 
 /// A level of a condition.
@@ -42,7 +45,13 @@ impl Condition {
     pub fn of(text: impl Into<String>, expr: Expr) -> Self {
         let text = text.into();
         let condition = Written { text: text.clone(), expr };
-        Self { text, lowest: Level { severity: None, condition }, higher: Vec::new(), resolve: None }
+        Self {
+            text,
+            lowest: Level { severity: None, condition },
+            higher: Vec::new(),
+            resolve: None,
+            shows: Vec::new(),
+        }
     }
 
     /// The levels, the lowest first.
@@ -77,15 +86,20 @@ impl Condition {
         names
     }
 
-    /// The calls of functions over earlier windows that it has, each once.
+    /// The calls of functions over earlier windows that it has, and those that it shows, each once.
     pub fn earlier(&self) -> Vec<&EarlierCall> {
         let mut calls: Vec<&EarlierCall> = Vec::new();
-        for call in self.expressions().flat_map(Expr::earlier) {
+        for call in self.expressions().flat_map(Expr::earlier).chain(&self.shows) {
             if calls.iter().all(|known| known.name != call.name) {
                 calls.push(call);
             }
         }
         calls
+    }
+
+    /// The objective that it is about.
+    pub fn objective(&self) -> Option<&Objective> {
+        self.shows.iter().find_map(EarlierCall::objective)
     }
 
     /// The highest level that holds, where two whole numbers are compared as such.

@@ -35,6 +35,11 @@ pub(crate) fn hash(whole: &Node, file: &str) -> String {
     text_hash(&yaml::flow(&decisive, file))
 }
 
+/// The hash of one of the rules that a rule of this hash becomes.
+pub(crate) fn hash_of_part(hash: &str, part: &str) -> String {
+    text_hash(&format!("{hash}/{part}"))
+}
+
 /// Returns whether two rules of different hashes judge every moment alike, because they differ in spelling alone
 /// (`60s`, `1m`).
 pub fn decide_alike(one: &Rule, other: &Rule) -> bool {

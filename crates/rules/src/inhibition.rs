@@ -32,6 +32,11 @@ pub(crate) fn findings(
     let mut found = circles(inhibits);
     found.extend(unknown(inhibits, named));
     found.extend(unequal(inhibits, rules));
+    // The rules of an objective have their entries in common.
+    let mut told = BTreeSet::new();
+    found.retain(|(file, Finding { code, place, .. })| {
+        told.insert((*file, code.as_str(), place.start.line, place.start.column))
+    });
     found
 }
 

@@ -22,7 +22,7 @@ pub(crate) use trace::is_of_step;
 
 impl Table {
     /// Those of rule files, for what is derived from the table.
-    pub(crate) const OF_RULES: [Self; 17] = [
+    pub(crate) const OF_RULES: [Self; 18] = [
         Self::File,
         Self::Rule,
         Self::Defaults,
@@ -40,11 +40,19 @@ impl Table {
         Self::Realert,
         Self::Inhibit,
         Self::Levels,
+        Self::Slo,
     ];
 
     /// Those of test files.
-    pub(crate) const OF_TESTS: [Self; 6] =
-        [Self::TestFile, Self::Test, Self::SpanFile, Self::Span, Self::SpanEvent, Self::Expectation];
+    pub(crate) const OF_TESTS: [Self; 7] = [
+        Self::TestFile,
+        Self::Test,
+        Self::SpanFile,
+        Self::Span,
+        Self::SpanEvent,
+        Self::SpanLink,
+        Self::Expectation,
+    ];
 
     /// Those of silences.
     pub(crate) const OF_SILENCES: [Self; 4] =
@@ -75,9 +83,11 @@ impl Table {
             Self::Realert => "realert",
             Self::Inhibit => "inhibit",
             Self::Levels => "levels",
+            Self::Slo => "slo",
             Self::Test => "test",
             Self::SpanFile => "span_file",
             Self::Span => "span",
+            Self::SpanLink => "link",
             Self::Expectation => "expectation",
             Self::Silence => "silence",
             Self::SilenceMatcher => "matcher",
@@ -111,11 +121,13 @@ impl Table {
             Self::Realert => REALERT,
             Self::Inhibit => INHIBIT,
             Self::Levels => LEVELS,
+            Self::Slo => SLO,
             Self::TestFile => test_file::FILE,
             Self::Test => test_file::TEST,
             Self::SpanFile => test_file::SPAN_FILE,
             Self::Span => test_file::SPAN,
             Self::SpanEvent => test_file::SPAN_EVENT,
+            Self::SpanLink => test_file::SPAN_LINK,
             Self::Expectation => test_file::EXPECTATION,
             Self::SilenceFile => silence::FILE,
             Self::Silence => silence::SILENCE,
@@ -138,10 +150,12 @@ impl Table {
             Self::PercentileForm => &["of", "p"],
             Self::Evidence => &["only"],
             Self::Inhibit => &["rule"],
+            Self::Slo => &["objective", "good"],
             Self::TestFile => &["rules", "tests"],
             Self::Test => &["name", "expect"],
             Self::SpanFile => &["file"],
             Self::Span => &["at"],
+            Self::SpanLink => &["span_id"],
             Self::Rule | Self::SpanEvent => &["name"],
             Self::Expectation => &["rule", "at", "state"],
             Self::SilenceFile => &["silences"],
@@ -203,7 +217,12 @@ const RULE: &[Key] = &[
         "In place of `span`: what each trace must do, and must not.",
     ),
     key("sql", Shape::Later, None, "A rule as one SQL query."),
-    key("slo", Shape::Later, None, "A service level objective, as burn-rate rules."),
+    key(
+        "slo",
+        Shape::Map(Table::Slo),
+        None,
+        "A service level objective over the spans of `span`, in place of a condition. It stands for two rules, NAME/page and NAME/ticket.",
+    ),
     key(
         "window",
         Shape::Duration { zero: false },
@@ -400,6 +419,23 @@ const INHIBIT: &[Key] = &[
         Shape::Texts,
         None,
         "Group keys whose values must agree. Left out: those that both rules have; none at all: it inhibits every group.",
+    ),
+];
+
+const SLO: &[Key] = &[
+    key("objective", Shape::Share, None, "The share of spans that must be good, such as `99.9%`."),
+    key("good", Shape::Expression, None, "What is true of a span that is good."),
+    key(
+        "period",
+        Shape::Duration { zero: false },
+        Some("30d"),
+        "How long the error budget lasts, a duration from 3d to 92d.",
+    ),
+    key(
+        "min_events",
+        Shape::Integer { min: 1, max: MANY },
+        Some("1"),
+        "With fewer spans in the long window, nothing is told.",
     ),
 ];
 

@@ -41,6 +41,7 @@ mod inhibition;
 pub mod json;
 pub mod load;
 pub mod matcher;
+pub mod objective;
 pub mod position;
 pub mod printable;
 pub mod render;

@@ -113,24 +113,28 @@ impl Loading {
             return;
         }
         let whole = merged(item, defaults.node);
-        let Checked { name, rule, inhibits } = check::rule(report, item, &whole);
-        let mut unique = true;
-        let own = name.as_ref().map(|(name, _)| name.clone());
-        if let Some((name, at)) = name {
-            unique = self.register(report, &name, at);
+        let Checked { names, rules, inhibits } = check::rule(report, item, &whole);
+        // Of the names of an objective, one that is there already is enough to tell.
+        let unique = names.iter().all(|(name, at)| self.register(report, name, at.clone()));
+        let mut own: Vec<Option<&String>> = names.iter().map(|(name, _)| Some(name)).collect();
+        if own.is_empty() {
+            own.push(None);
         }
-        self.inhibits.extend(inhibits.into_iter().map(|entry| {
-            Inhibited {
-                file,
-                by: entry.inhibit.rule,
-                rule: own.clone(),
-                place: report.place(entry.at),
-                equal: std::iter::zip(entry.inhibit.equal.unwrap_or_default(), entry.equal)
-                    .map(|(key, at)| (key, report.place(at)))
-                    .collect(),
-            }
-        }));
-        self.rules.extend(rule.filter(|_| unique && defaults.sound));
+        for own in own {
+            self.inhibits.extend(inhibits.iter().map(|entry| {
+                let equal = entry.inhibit.equal.iter().flatten().zip(&entry.equal);
+                Inhibited {
+                    file,
+                    by: entry.inhibit.rule.clone(),
+                    rule: own.cloned(),
+                    place: report.place(entry.at.clone()),
+                    equal: equal.map(|(key, at)| (key.clone(), report.place(at.clone()))).collect(),
+                }
+            }));
+        }
+        if unique && defaults.sound {
+            self.rules.extend(rules);
+        }
     }
 
     /// Returns whether no rule had this name before.

@@ -15,6 +15,7 @@ use crate::condition::{Condition, Level};
 use crate::expr::{Expr, Type, type_of};
 use crate::field::Field;
 use crate::matcher::Matcher;
+use crate::objective::Objective;
 use crate::trace::TraceRule;
 
 /// A declared condition over spans.
@@ -114,6 +115,16 @@ impl Rule {
         }
     }
 
+    /// Returns the objective of a rule about one.
+    pub fn objective(&self) -> Option<&Objective> {
+        self.condition.objective()
+    }
+
+    /// Returns how long a group is judged after each of its spans.
+    pub fn presence(&self) -> Nanos {
+        self.objective().map_or(self.window, |objective| self.window.max(objective.presence()))
+    }
+
     /// Returns the time behind the watermark that the rule waits for spans that are still to come.
     pub fn waits(&self) -> Nanos {
         let of_trace = self.trace().map(TraceRule::waits);
@@ -128,6 +139,9 @@ impl Rule {
     /// Returns whether a violation carries the value of that name: of an aggregate that it declares (without `aggregation`,
     /// of `count`), of a count of traces, or of a call of a function over earlier windows.
     pub fn declares(&self, name: &str) -> bool {
+        if self.objective().is_some() {
+            return self.calls(name);
+        }
         if self.counts().any(|count| count == name) || self.aggregates.is_empty() && name == Aggregate::COUNT
         {
             return true;

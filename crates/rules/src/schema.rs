@@ -134,6 +134,9 @@ fn mapping(table: Table) -> Value {
     schema
 }
 
+/// `99.9%`.
+const SHARE: &str = r"^ *[0-9]*(\.[0-9]+)? *%? *$";
+
 /// `p50`, `p99`, `p99.9`.
 const PERCENTILE_KEY: &str = r"^p(100|[0-9]{1,2})(\.[0-9]+)?$";
 
@@ -165,6 +168,10 @@ fn of_shape(shape: Shape) -> Value {
         Shape::Duration { .. } => reference("duration"),
         Shape::Integer { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),
         Shape::Factor => json!({"type": "number", "minimum": 1}),
+        Shape::Share => json!({"anyOf": [
+            {"type": "string", "pattern": SHARE, "examples": ["99.9%"]},
+            {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+        ]}),
         Shape::Percent => json!({"type": "number", "exclusiveMinimum": 0, "maximum": 100}),
         Shape::Texts => json!({"type": "array", "items": reference("scalar")}),
         Shape::Scalars => reference("scalars"),
@@ -229,6 +236,10 @@ fn of_shape(shape: Shape) -> Value {
         Shape::SpanFiles => {
             let file = json!({"anyOf": [reference("scalar"), reference(Table::SpanFile.name())]});
             json!({"anyOf": [file, {"type": "array", "items": file}]})
+        }
+        Shape::Links => {
+            let link = json!({"anyOf": [reference("scalar"), reference(Table::SpanLink.name())]});
+            json!({"type": "array", "items": link})
         }
         Shape::Literals => reference("literals"),
         Shape::OneGroup => json!({

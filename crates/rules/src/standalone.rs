@@ -138,11 +138,12 @@ fn rules_of(root: &Node) -> &[Node] {
     }
 }
 
-/// Returns whether `text` is a file of this rule and nothing else.
+/// Returns whether `text` is a file of this rule and nothing else; an objective is several rules.
 fn loads_as(text: &str, rule: &Rule) -> bool {
     let loaded = load(&[SourceFile::new(Arc::clone(&rule.source.file), text)]);
-    let [read] = loaded.rules.as_slice() else { return false };
-    !loaded.is_partial() && Rule { source: rule.source.clone(), ..read.clone() } == *rule
+    let is_one = loaded.rules.windows(2).all(|pair| pair[0].source.range == pair[1].source.range);
+    let same = |read: &Rule| Rule { source: rule.source.clone(), ..read.clone() } == *rule;
+    !loaded.is_partial() && is_one && loaded.rules.iter().any(same)
 }
 
 /// As written. Blank lines at the end belong to whatever comes next in the file.

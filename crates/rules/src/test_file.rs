@@ -122,8 +122,21 @@ pub struct Template {
     pub scope: Vec<(String, Literal)>,
     /// Events.
     pub events: Vec<Event>,
+    /// Links to other spans.
+    pub links: Vec<Link>,
     /// Where the template stands.
     pub place: Place,
+}
+
+/// A link to another span.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Link {
+    /// The other span.
+    pub span_id: Id<SpanId>,
+    /// Its trace, where the link says; else that of the span in the test, or the trace of the span that has the link.
+    pub trace_id: Option<Id<TraceId>>,
+    /// Attributes of the link, keys unique.
+    pub attributes: Vec<(String, Literal)>,
 }
 
 /// Moments; ns since the epoch.

@@ -63,6 +63,7 @@ pub fn with_levels(
                 .map(of_severity)
                 .collect(),
             resolve,
+            shows: Vec::new(),
         }
     })
 }

@@ -18,6 +18,7 @@ pub mod expressions;
 pub mod kin;
 pub mod rules;
 pub mod selectors;
+pub mod slo;
 pub mod spans;
 pub mod traces;
 pub mod vocabulary;

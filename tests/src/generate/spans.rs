@@ -91,7 +91,7 @@ fn copy() -> impl Strategy<Value = Copy> {
     ]
 }
 
-fn moved_to(span: Span, end_ns: i64) -> Span {
+pub(super) fn moved_to(span: Span, end_ns: i64) -> Span {
     Span { start_ns: end_ns - (span.end_ns - span.start_ns), end_ns, ..span }
 }
 

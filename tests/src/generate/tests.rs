@@ -11,7 +11,9 @@ use proptest::test_runner::TestRunner;
 use super::expressions::filter;
 use super::writing::written;
 use super::{Case, arrival, case, exact_case, grid_case};
-use crate::reference::{Episode, Givens, HoldingMoment, SpanKey, evaluate, holding_moments, is_exact};
+use crate::reference::{
+    Episode, Givens, HoldingMoment, RefValue, SpanKey, evaluate, holding_moments, is_exact,
+};
 
 /// Tells spans that differ apart, and no more.
 fn hash(span: &Span) -> [u8; 32] {
@@ -112,6 +114,46 @@ fn a_good_part_of_the_cases_across_traces_breaks_each_demand() {
         ("sequence", 25),
         ("without groups", 10),
         ("told after the occasion", 10),
+    ] {
+        assert!(seen.get(what).is_some_and(|count| *count >= at_least), "{what}: {seen:?}");
+    }
+}
+
+#[test]
+fn a_good_part_of_the_objectives_burns_by_either_pair_of_windows() {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for Case { rule, spans, range } in samples(&super::slo::case(), 400) {
+        let mut add = |what: String| *seen.entry(what).or_default() += 1;
+        let Ok(episodes) = evaluate(&rule, &spans, range, GIVENS) else { continue };
+        let kind = rule.name.trim_start_matches("slo/");
+        if episodes.is_empty() {
+            add(format!("{kind} is quiet"));
+        }
+        let limits = rule.objective().unwrap().pairs.map(|pair| pair.limit(rule.objective().unwrap().period));
+        for (at, limit) in limits.into_iter().enumerate() {
+            let is_limit = |(name, value): &(String, RefValue)| {
+                name == "burn_limit" && matches!(value, RefValue::Float(found) if *found == limit)
+            };
+            if episodes.iter().any(|episode| episode.values.iter().any(is_limit)) {
+                add(format!("{kind} by pair {at}"));
+            }
+        }
+        if episodes.iter().any(|episode| !episode.ongoing) {
+            add(format!("{kind} is over"));
+        }
+        if episodes.iter().any(|episode| episode.evidence.is_empty()) {
+            add(format!("{kind} without a failure in the last minutes"));
+        }
+    }
+    for (what, at_least) in [
+        ("page is quiet", 40),
+        ("page by pair 0", 20),
+        ("page by pair 1", 10),
+        ("page is over", 10),
+        ("ticket is quiet", 40),
+        ("ticket by pair 0", 20),
+        ("ticket by pair 1", 10),
+        ("ticket is over", 2),
     ] {
         assert!(seen.get(what).is_some_and(|count| *count >= at_least), "{what}: {seen:?}");
     }

@@ -147,6 +147,8 @@ fn write_earlier(text: &mut String, call: &EarlierCall) -> EarlierCall {
             let _ = write!(text, "absent({past})");
             EarlierFunction::Absent { past: *past }
         }
+        // It is no text that could be read.
+        burn @ EarlierFunction::Burn { .. } => burn.clone(),
     })
 }
 

@@ -11,7 +11,7 @@ use super::datum::Datum;
 use super::expression::{self, Environment};
 use super::number::{self, Number};
 use super::terms::Givens;
-use super::{aggregate, moments};
+use super::{aggregate, moments, slo};
 
 /// A group, with all of its spans that matter.
 pub(super) struct Past<'a> {
@@ -46,6 +46,9 @@ impl Past<'_> {
 
     /// All calls of the rule's condition at a moment.
     pub(super) fn calls(&self, moment: i64) -> Calls {
+        if let Some(objective) = self.rule.objective() {
+            return slo::values(self, objective, moment);
+        }
         let calls = self.rule.condition.earlier().into_iter();
         calls.map(|call| (call.name.clone(), self.call(call, moment))).collect()
     }
@@ -53,6 +56,8 @@ impl Past<'_> {
     fn call(&self, call: &EarlierCall, moment: i64) -> Option<Datum> {
         let window = self.rule.window.0;
         match &call.function {
+            // All of them at once.
+            EarlierFunction::Burn { .. } => None,
             EarlierFunction::Previous { of, windows } => self.at(of, moment - i64::from(*windows) * window),
             EarlierFunction::Offset { of, by } => self.at(of, moment - by.0),
             EarlierFunction::Over { total, of, past } => over(*total, &self.before(of, moment, past.0)),
@@ -133,6 +138,10 @@ pub(super) fn stretches(rule: &Rule, givens: Givens<'_>) -> Vec<(i64, i64)> {
         let ends: Vec<i64> = match &call.function {
             EarlierFunction::Previous { windows, .. } => vec![i64::from(*windows) * window],
             EarlierFunction::Offset { by, .. } => vec![by.0],
+            EarlierFunction::Burn { objective, .. } => {
+                stretches.push((slo::longest(objective), 0));
+                Vec::new()
+            }
             EarlierFunction::Over { past, .. } | EarlierFunction::ZScore { past, .. } => {
                 (1..=past.0 / window).map(|back| back * window).collect()
             }

@@ -12,7 +12,7 @@ use super::earlier::Calls;
 use super::expression::{self, Environment};
 use super::number::Number;
 use super::terms::{Givens, SpanKey};
-use super::{aggregate, copies, moments};
+use super::{aggregate, copies, moments, slo};
 
 /// The spans of a window at which the condition holds that show it.
 pub(super) fn of_window(rule: &Rule, window: &[&Span], calls: &Calls, givens: Givens<'_>) -> Vec<SpanKey> {
@@ -103,11 +103,16 @@ impl Window<'_> {
         collect_divisors(condition, &mut divisors);
         // "Enough of them to say anything" explains nothing.
         let guards = |wrong: &Wrong| {
-            wrong.comparison.earlier().is_empty()
-                && self.aggregates_in(&wrong.comparison).iter().all(|aggregate| {
-                    is_count(&aggregate.function)
-                        && (aggregate.filter.is_none() || divisors.contains(&aggregate.name))
-                })
+            let enough_of_a_budget = match &wrong.comparison.kind {
+                ExprKind::Compare(Comparison::Gte, left, _) => slo::is_number_of_spans(left),
+                _ => false,
+            };
+            enough_of_a_budget
+                || wrong.comparison.earlier().is_empty()
+                    && self.aggregates_in(&wrong.comparison).iter().all(|aggregate| {
+                        is_count(&aggregate.function)
+                            && (aggregate.filter.is_none() || divisors.contains(&aggregate.name))
+                    })
         };
         if wrong.iter().any(|wrong| !guards(wrong)) {
             wrong.retain(|wrong| !guards(wrong));
@@ -307,6 +312,8 @@ fn is_of_one_value(function: &AggregateFunction) -> bool {
 pub(super) fn names_in(expr: &Expr) -> Vec<String> {
     match &expr.kind {
         ExprKind::Aggregate(name) => vec![name.clone()],
+        // A budget burns by the spans that failed.
+        ExprKind::Earlier(call) if call.objective().is_some() => vec![slo::FAILED.to_owned()],
         // A new group shows itself by whatever spans it has.
         ExprKind::Earlier(call) if call.function == EarlierFunction::IsNew => vec!["count".to_owned()],
         _ => parts(expr).into_iter().flat_map(names_in).collect(),

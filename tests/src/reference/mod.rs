@@ -29,6 +29,7 @@ mod pattern;
 #[cfg(test)]
 mod scenarios;
 mod selection;
+mod slo;
 mod terms;
 mod text;
 mod traces;

@@ -12,7 +12,7 @@ use super::earlier::{self, Calls, Past};
 use super::exactness::is_exact;
 use super::expression::{self, Environment};
 use super::terms::{Givens, Group, Overflow, Range, Values};
-use super::{aggregate, copies, selection};
+use super::{aggregate, copies, selection, slo};
 
 /// The judged range, its defaults filled in. Times are `i128`, so that a window may reach beyond the 64 bits that
 /// spans' times have.
@@ -137,7 +137,8 @@ pub(super) fn judge<'a>(
             let mut held: Vec<Held> = Vec::new();
             let mut last_judged = None;
             for at in moments(rule, &spans, judged) {
-                let kept = || earlier::keeps_groups(rule) && past.was_seen(at);
+                let burns = || rule.objective().is_some() && slo::may_burn(&past, at);
+                let kept = || earlier::keeps_groups(rule) && past.was_seen(at) || burns();
                 if !past.standing && window(rule, &spans, at).is_empty() && !kept() {
                     continue;
                 }

@@ -89,3 +89,38 @@ fn declared_values_that_are_not_compared_stand_behind_and_the_peak_beside() {
         ["retries = 900", "p95 = 1ns", "p50 = 100ms"]
     );
 }
+
+/// The readings of an objective of 99.9 % over 30 days at these values, each with its peak.
+fn of_objective(values: [f64; 6]) -> Vec<String> {
+    let text = "- {name: r, span: {}, slo: {objective: 99.9%, good: status != error}}";
+    let rule = load(&[SourceFile::new("r.yml", text)]).rules.remove(0);
+    let named =
+        ["burn_long", "burn_limit", "burn_short", "total", "errors", "budget_left"].into_iter().zip(values);
+    let now: Vec<(String, Value)> =
+        named.map(|(name, value)| (name.to_owned(), Value::Float(value))).collect();
+    let peak: Vec<(String, Value)> = now.iter().map(|(name, _)| (name.clone(), Value::Float(50.0))).collect();
+    let readings = readings(&rule, &now, &now, &peak);
+    readings
+        .iter()
+        .map(|reading| format!("{} = {}; {}", reading.what, reading.against(), reading.peak))
+        .collect()
+}
+
+#[test]
+fn a_burning_budget_is_told_by_the_windows_that_hold() {
+    assert_eq!(
+        of_objective([43.2, 14.4, 160.0, 10_000.0, 432.0, 0.354]),
+        [
+            "error budget burn over 1h = 43.2x (432 of 10000), limit 14.4x; 50x (50 of 50)",
+            "over 5m = 160x, limit 14.4x; 50x",
+            "error budget left of 30d = 35.4 %; 5000 %",
+        ]
+    );
+    assert_eq!(
+        of_objective([7.0, 6.0, 8.0, 1e5, 700.0, -1.5])[..2],
+        [
+            "error budget burn over 6h = 7x (700 of 100000), limit 6x; 50x (50 of 50)",
+            "over 30m = 8x, limit 6x; 50x",
+        ]
+    );
+}

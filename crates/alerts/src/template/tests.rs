@@ -216,6 +216,21 @@ fn annotations_know_the_runbook_and_fail_one_by_one() {
 }
 
 #[test]
+fn the_summary_of_an_objective_speaks_of_its_budget() {
+    let text = "- {name: r, span: {}, slo: {objective: 99.9%, good: status != error}}";
+    let rule = fluo_rules::load(&[fluo_rules::SourceFile::new("r.yml", text)]).rules.remove(0);
+    let values = [("burn_long", 20.0), ("burn_limit", 14.4), ("burn_short", 30.0), ("budget_left", 0.5)];
+    let mut values: Vec<(String, Value)> =
+        values.map(|(name, value)| (name.to_owned(), Value::Float(value))).into();
+    values.extend([("total", 500), ("errors", 10)].map(|(name, value)| (name.to_owned(), Value::Int(value))));
+    let mut violation = violation();
+    violation.group.clear();
+    let expected = "AuthFailuresRule: error budget burn over 1h = 20x (10 of 500), over 5m = 30x, \
+                    error budget left of 30d = 50 %";
+    assert_eq!(default_summary(&rule, &violation, &values), expected);
+}
+
+#[test]
 fn the_default_summary_is_the_documented_one() {
     let mut violation = violation();
     let default = "AuthFailuresRule: count = 6, p99 = 1.2s (gt(count, 5)) in 1m \

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use fluo_plan::{RulePlan, sql, words};
+use fluo_rules::objective::Urgency;
+use fluo_rules::rule::Rule;
 use fluo_spans::layout::Layout;
 
 use crate::args::{Explain, ExplainFormat};
@@ -16,16 +18,35 @@ pub(crate) fn run(args: &Explain) -> Result<Status, Failure> {
         Err(status) => return Ok(status),
     };
     let names: Vec<String> = loaded.rules.iter().map(|rule| rule.name.clone()).collect();
-    let Some(rule) = loaded.rules.into_iter().find(|rule| rule.name == args.rule) else {
+    // By its own name, or by that of the objective that it is one of the rules of.
+    let is_asked = |rule: &Rule| {
+        let of_objective = || Urgency::ALL.iter().any(|urgency| urgency.name_of(&args.rule) == rule.name);
+        rule.name == args.rule || (rule.objective().is_some() && of_objective())
+    };
+    let rules: Vec<Rule> = loaded.rules.into_iter().filter(is_asked).collect();
+    if rules.is_empty() {
         return Err(Failure::usage(format!("there is no rule `{}`", args.rule))
             .hint(format!("there are: {}", names.join(", "))));
-    };
-    let failed = |error| Failure::because(format!("could not plan `{}`", args.rule), error);
+    }
+    let mut output = Output::new();
+    for (at, rule) in rules.into_iter().enumerate() {
+        if at > 0 {
+            output.line("")?;
+        }
+        explain(&mut output, rule, args.format)?;
+    }
+    output.finish()?;
+    Ok(Status::Done)
+}
+
+/// What one rule means.
+fn explain(output: &mut Output, rule: Rule, format: ExplainFormat) -> Result<(), Failure> {
+    let name = rule.name.clone();
+    let failed = |error| Failure::because(format!("could not plan `{name}`"), error);
     let plan = RulePlan::new(Arc::new(rule)).map_err(failed)?;
     let layout = Layout::builtin();
     let statement = || sql::statement(&plan, &layout).map_err(failed);
-    let mut output = Output::new();
-    match args.format {
+    match format {
         ExplainFormat::Text => {
             output.line(&words(&plan, &layout))?;
             if sql::has_form(plan.rule()) {
@@ -38,6 +59,5 @@ pub(crate) fn run(args: &Explain) -> Result<Status, Failure> {
             output.line(&plan.describe(&projection))?;
         }
     }
-    output.finish()?;
-    Ok(Status::Done)
+    Ok(())
 }

@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 use fluo_alerts::value::Value;
 use fluo_plan::RulePlan;
 use fluo_rules::expr::{EarlierCall, EarlierFunction, Expr, ExprKind, Total};
-use fluo_time::TimeRange;
+use fluo_rules::objective::{BurnValue, Last, Objective};
+use fluo_rules::rule::Aggregate;
 use fluo_time::range::{joined, meet};
+use fluo_time::{Nanos, TimeRange};
 
 use super::seen::is_seen;
 use super::values_of;
@@ -57,21 +59,37 @@ pub(super) struct OfGroup<'a> {
     standing: bool,
     /// Values of windows, by their ends: many moments have the same earlier windows.
     known: BTreeMap<i64, Option<Values>>,
+    /// What is known of the last whiles, by their lengths, and the moment that they are of.
+    lasts: (i64, BTreeMap<Nanos, Option<Last>>),
 }
 
 impl<'a> Past<'a> {
     pub(super) fn of(self, group: &'a Group, standing: bool) -> OfGroup<'a> {
-        OfGroup { past: self, group, standing, known: BTreeMap::new() }
+        OfGroup { past: self, group, standing, known: BTreeMap::new(), lasts: (i64::MIN, BTreeMap::new()) }
     }
 
     /// The values of the aggregates over the window that ends at a moment.
     pub(super) fn sums_at(&self, group: &Group, end: i64) -> Values {
+        self.sums_over(group, end, self.plan.rule().window.0)
+    }
+
+    /// The values of the aggregates over the last while before a moment, of a length that is summed up.
+    fn sums_over(&self, group: &Group, end: i64, length: i64) -> Values {
         let mut sums: Vec<Summary> =
             self.plan.aggregates().map(|aggregate| Summary::empty(&aggregate.function)).collect();
         let cells = self.sums.cells;
-        let first = cells.of(end.saturating_sub(self.plan.rule().window.0).saturating_add(1));
+        let first = cells.of(end.saturating_sub(length).saturating_add(1));
         self.sums.add_to(&mut sums, group, first..=cells.of(end));
         values_of(self.plan, &mut sums)
+    }
+
+    /// What is known of the last while before a moment; none before the store's first span.
+    fn last(&self, group: &Group, moment: i64, length: Nanos) -> Option<Last> {
+        let known = Nanos(moment.saturating_sub(self.store.first?).min(length.0));
+        let sums = self.sums_over(group, moment, length.0);
+        let count = |name: &str| sums.iter().find(|(found, _)| found == name)?.1.as_f64();
+        let (errors, total) = (count(Objective::FAILED)?, count(Aggregate::COUNT)?);
+        (known.0 > 0).then_some(Last { errors, total, known })
     }
 
     /// Returns whether a span of a group ended after `after`, and at or before `to`; both are ends of panes.
@@ -122,6 +140,24 @@ impl OfGroup<'_> {
             }
             EarlierFunction::IsNew => truth(self.is_new(moment)),
             EarlierFunction::Absent { past } => truth(self.is_absent(moment, past.0)),
+            EarlierFunction::Burn { value, objective } => self.burn(*value, objective, moment),
+        }
+    }
+
+    /// A value of an objective at a moment.
+    fn burn(&mut self, value: BurnValue, objective: &Objective, moment: i64) -> Value {
+        if self.lasts.0 != moment {
+            self.lasts = (moment, BTreeMap::new());
+        }
+        let Self { past, group, lasts: (_, lasts), .. } = self;
+        let found = objective.value(value, &mut |length| {
+            *lasts.entry(length).or_insert_with(|| past.last(group, moment, length))
+        });
+        match found {
+            #[expect(clippy::cast_possible_truncation, reason = "a number of spans")]
+            Some(count) if value.counts() => Value::Int(count as i128),
+            Some(number) => finite(number),
+            None => Value::None,
         }
     }
 

@@ -83,21 +83,21 @@ impl<'a> Grid<'a> {
         }
     }
 
-    /// The grid moments, as multiples of the step, in whose windows the group has spans.
+    /// The grid moments, as multiples of the step, in whose windows the group has spans, or shortly after which.
     fn ticks(&self, group: &Group, first: i64, last: i64) -> Vec<i64> {
         let rule = self.past.plan.rule();
-        let (step, window) = (rule.grid_step().0, rule.window.0);
+        let (step, presence) = (rule.grid_step().0, rule.presence().0);
         let sums = self.past.sums;
         let cells =
             sums.cells_with(group).map(|cell| (cell.saturating_mul(sums.cells.size), sums.cells.size));
         let size = Hours::CELLS.size;
         let hours = sums.hours_with(group).map(|hour| (hour.saturating_mul(size), size));
-        // A stretch of time lies in windows as a whole: in those of moments k·step from its end to its begin + window.
+        // A stretch of time lies in windows as a whole: in those of moments k·step from its end to its begin + presence.
         let mut stretches: Vec<(i64, i64)> = cells
             .chain(hours)
             .map(|(end, size)| {
                 let from = end.saturating_add(step - 1).div_euclid(step).max(first);
-                let to = end.saturating_sub(size).saturating_add(window).div_euclid(step).min(last);
+                let to = end.saturating_sub(size).saturating_add(presence).div_euclid(step).min(last);
                 (from, to)
             })
             .collect();

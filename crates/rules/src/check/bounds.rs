@@ -255,11 +255,11 @@ impl Reader<'_> {
 
     /// Of a value that is made of earlier windows.
     fn earlier(&self, call: &EarlierCall) -> Bounds {
-        use EarlierFunction::{Absent, IsNew, Offset, Over, PredictLinear, Previous, ZScore};
+        use EarlierFunction::{Absent, Burn, IsNew, Offset, Over, PredictLinear, Previous, ZScore};
         match &call.function {
             Over { total: Total::Stddev, .. } => NOT_NEGATIVE,
             Over { total: Total::Sum, of, .. } if self.bounds(of).low >= 0.0 => NOT_NEGATIVE,
-            Over { total: Total::Sum, .. } | ZScore { .. } | PredictLinear { .. } => ANY,
+            Over { total: Total::Sum, .. } | ZScore { .. } | PredictLinear { .. } | Burn { .. } => ANY,
             Previous { of, .. } | Over { of, .. } | Offset { of, .. } => self.bounds(of),
             IsNew | Absent { .. } => Bounds { low: 0.0, high: 1.0 },
         }

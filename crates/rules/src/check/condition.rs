@@ -67,7 +67,7 @@ fn levels(
         warn_of_higher(report, entry, lower, higher);
     }
     let mut all = all.into_iter();
-    Some(Condition { text, lowest: all.next()?, higher: all.collect(), resolve: None })
+    Some(Condition { text, lowest: all.next()?, higher: all.collect(), resolve: None, shows: Vec::new() })
 }
 
 /// Warns of a level that holds only where the next higher one does, too: bounds that were mixed up.

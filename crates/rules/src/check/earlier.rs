@@ -99,7 +99,7 @@ impl Windows {
                 let forgotten = !self.standing && *past >= self.lookback;
                 forgotten.then(|| (message(), "write a longer `lookback`".to_owned()))
             }),
-            EarlierFunction::Offset { .. } | EarlierFunction::IsNew => None,
+            EarlierFunction::Offset { .. } | EarlierFunction::IsNew | EarlierFunction::Burn { .. } => None,
         }
     }
 

@@ -18,12 +18,12 @@ pub(crate) struct Inhibits {
     pub(crate) equal: Vec<Range<usize>>,
 }
 
-/// The entries of a rule's `inhibit`. `name` is the rule's own.
-pub(super) fn inhibits(report: &mut Report, node: &Node, name: Option<&str>) -> Vec<Inhibits> {
+/// The entries of a rule's `inhibit`. `own` are the names of the rule, or of those that an objective stands for.
+pub(super) fn inhibits(report: &mut Report, node: &Node, own: &[String]) -> Vec<Inhibits> {
     let Some(entry) = node.get("inhibit") else { return Vec::new() };
     let items = shape::items(report, entry).unwrap_or_default();
     let inhibits = items.iter().filter_map(|item| {
-        let inhibit = inhibit(report, entry, item, name)?;
+        let inhibit = inhibit(report, entry, item, own)?;
         let at = item.get("rule").map_or(&item.at, |rule| &rule.value.at).clone();
         let equal = item.get("equal").map_or(&Yaml::Null, |equal| &equal.value.value);
         let Yaml::List(keys) = equal else { return Some(Inhibits { inhibit, at, equal: Vec::new() }) };
@@ -33,7 +33,7 @@ pub(super) fn inhibits(report: &mut Report, node: &Node, name: Option<&str>) -> 
 }
 
 /// A rule's name, or `{rule: NAME, equal: [KEY, …]}`.
-fn inhibit(report: &mut Report, entry: &Entry, item: &Node, name: Option<&str>) -> Option<Inhibit> {
+fn inhibit(report: &mut Report, entry: &Entry, item: &Node, own: &[String]) -> Option<Inhibit> {
     let inhibit = match &item.value {
         Yaml::Map(entries) => {
             shape::known_keys(report, entries, Table::Inhibit, "an entry of `inhibit`");
@@ -47,7 +47,7 @@ fn inhibit(report: &mut Report, entry: &Entry, item: &Node, name: Option<&str>) 
         }
         _ => Inhibit { rule: shape::item_text(report, item, &entry.key)?, equal: None },
     };
-    if name == Some(inhibit.rule.as_str()) {
+    if own.contains(&inhibit.rule) {
         report.at(Code::Conflict, item, "a rule cannot make itself redundant");
     }
     Some(inhibit)

@@ -25,6 +25,7 @@
 //! | `test_file` | a test file, from `test_span`, `expectation` and the two below |
 //! | `moment` | moments, offsets and ranges of them |
 //! | `literal` | values of attributes |
+//! | `slo` | service level objectives, and the rules that they stand for |
 //! | `silence` | `silences.yml` |
 //! | `config` | `fluo.yml` |
 
@@ -50,6 +51,7 @@ mod rule;
 mod selector;
 mod shape;
 mod silence;
+mod slo;
 mod templates;
 mod test_file;
 mod test_span;

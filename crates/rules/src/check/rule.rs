@@ -10,14 +10,15 @@ use super::aggregation::Aggregation;
 use super::inhibit::Inhibits;
 use super::trace::By;
 use super::{
-    Report, across, aggregation, condition, earlier, groups, inhibit, selector, shape, templates, timing,
-    trace, trace_text, unsupported,
+    Report, across, aggregation, condition, earlier, groups, inhibit, selector, shape, slo, templates,
+    timing, trace, trace_text, unsupported,
 };
 use crate::condition::Condition;
 use crate::decisive;
 use crate::diagnostic::Code;
 use crate::expr::EarlierCall;
 use crate::keys::{CONVENTIONS, SEVERITIES, Shape, Table};
+use crate::objective::Urgency;
 use crate::rule::{
     Aggregate, Conventions, EvidenceKeys, GroupKey, Kin, Realert, Rule, Selector, Severity, Source, Subject,
     grid_step,
@@ -29,10 +30,10 @@ use crate::yaml::{Entry, Node, Yaml};
 /// A rule's item, read.
 #[derive(Debug)]
 pub(crate) struct Checked {
-    /// Its name and where that stands, where it has one.
-    pub(crate) name: Option<(String, Range<usize>)>,
-    /// The rule, unless something is wrong with it.
-    pub(crate) rule: Option<Rule>,
+    /// Its name, where it has one, or the names of the rules that an objective stands for; and where they stand.
+    pub(crate) names: Vec<(String, Range<usize>)>,
+    /// The rule, unless something is wrong with it; of an objective, the rules that it stands for.
+    pub(crate) rules: Vec<Rule>,
     /// The entries of `inhibit`.
     pub(crate) inhibits: Vec<Inhibits>,
 }
@@ -48,7 +49,28 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
     if name_entry.is_none() {
         missing(report, node, "name", "every rule needs a `name`");
     }
+    let slo_entry = node.get("slo").cloned();
+    let without_others;
+    let node = match &slo_entry {
+        Some(entry) => {
+            slo::refuse_others(report, own, entry);
+            name_entry
+                .iter()
+                .zip(&name)
+                .for_each(|(at, name)| slo::check_name(report, at, name, MAX_NAME_BYTES));
+            without_others = slo::without_others(node);
+            &without_others
+        }
+        None => node,
+    };
     let kind = rule_kind(report, node);
+    let slo = slo_entry.as_ref().map(|entry| {
+        if let Kind::Traces(_) = kind {
+            let message = "`slo` stands beside `span`: an objective is about spans";
+            report.add(Code::Conflict, entry.key_at.clone(), message);
+        }
+        slo::slo(report, entry)
+    });
     let over_spans = |report: &mut Report| {
         let aggregation = node.get("aggregation").map(|entry| aggregation::aggregation(report, entry));
         (aggregation, node.get("group_by").map(|entry| groups::group_by(report, entry)))
@@ -57,7 +79,10 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         Kind::Traces(_) => report.without_kin(trace::OF_TRACES, over_spans),
         Kind::Spans(_) | Kind::Other => over_spans(report),
     };
-    let aggregation = given.unwrap_or_else(|| kind.usual_aggregation());
+    let aggregation = match &slo {
+        Some(slo) => slo::aggregation(slo.as_ref()),
+        None => given.unwrap_or_else(|| kind.usual_aggregation()),
+    };
     let group_by = match (group_by, kind.by()) {
         (Some(keys), By::Keys(by)) => {
             let entry = node.get("group_by").map(|entry| &entry.value.value);
@@ -93,6 +118,9 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         (None, Kind::Traces(_)) if node.get("aggregation").is_none() => {
             condition::any_trace(report, node, &aggregation)
         }
+        (None, Kind::Spans(_)) if slo.is_some() => {
+            slo.iter().flatten().map(|slo| slo.condition(Urgency::Page)).next()
+        }
         (None, Kind::Spans(_) | Kind::Traces(_)) => {
             missing(report, node, "condition", "the rule has no `condition`");
             None
@@ -101,7 +129,10 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         (_, Kind::Other) => None,
     };
     let calls = condition.as_ref().map(Condition::earlier);
-    let names = names(node, &aggregation, kind.counts(), calls.as_deref(), group_by.as_deref());
+    // People see the values of an objective, and not what these are made of.
+    let unseen = Aggregation { aggregates: Vec::new(), ..aggregation };
+    let seen = if slo.is_some() { &unseen } else { &aggregation };
+    let names = names(node, seen, kind.counts(), calls.as_deref(), group_by.as_deref());
     let values = Values::read(report, node, &names);
     let expect = match (node.get("expect"), &group_by) {
         (Some(entry), Some(keys)) => groups::expect(report, entry, keys),
@@ -128,11 +159,16 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         }
         _ => {}
     }
-    let inhibits = inhibit::inhibits(report, node, name.as_deref());
+    let own_names: Vec<String> = match (&name, &slo) {
+        (Some(name), Some(_)) => Urgency::ALL.map(|urgency| urgency.name_of(name)).to_vec(),
+        (name, _) => name.iter().cloned().collect(),
+    };
+    let inhibits = inhibit::inhibits(report, node, &own_names);
     let (subject, condition) = kind.subject(report, node, condition);
 
     let sound = report.errors() == errors && !own.incomplete;
-    let named = name.clone().zip(name_entry.map(|entry| entry.value.at.clone()));
+    let named_at = name_entry.map_or(0..0, |entry| entry.value.at.clone());
+    let names = own_names.into_iter().map(|name| (name, named_at.clone())).collect();
     let rule = match (sound, name, subject, group_by, expect, condition) {
         (true, Some(name), Some(subject), Some(group_by), Some(expect), Some(condition)) => {
             let place = report.place(name_entry.map_or(range.start, |entry| entry.key_at.start)..range.end);
@@ -177,7 +213,11 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         }
         _ => None,
     };
-    Checked { name: named, rule, inhibits }
+    let rules = match (rule, slo) {
+        (Some(rule), Some(Some(slo))) => slo.rules(&rule),
+        (rule, _) => rule.into_iter().collect(),
+    };
+    Checked { names, rules, inhibits }
 }
 
 /// Reads `defaults` for what can be wrong in them by themselves. What depends on the rest of a rule is found
@@ -201,6 +241,9 @@ pub(crate) fn defaults(report: &mut Report, node: &Node) -> bool {
     }
     if let Some(entry) = node.get("span") {
         selector::selector(report, entry);
+    }
+    if let Some(entry) = node.get("slo") {
+        slo::slo(report, entry);
     }
     if let Some(entry) = node.get("aggregation") {
         aggregation::aggregation(report, entry);
@@ -359,7 +402,7 @@ fn kin(
 
 /// The keys that say what a rule is about.
 fn rule_kinds(node: &Node) -> Vec<&Entry> {
-    ["span", "trace", "sql", "slo"].into_iter().filter_map(|key| node.get(key)).collect()
+    ["span", "trace", "sql"].into_iter().filter_map(|key| node.get(key)).collect()
 }
 
 /// Returns whether the rule is a condition that speaks of traces by itself.

@@ -158,7 +158,7 @@ fn templates(report: &mut Report, entry: &Entry, start: i64, late: Nanos) -> Vec
     templates
 }
 
-/// Ids of spans stand once; parents exist, and no span is among its own ancestors.
+/// Ids of spans stand once; parents and spans with links to them exist, and no span is among its own ancestors.
 fn check_family(report: &mut Report, templates: &[Template], nodes: &[&Node]) {
     let mut first: BTreeMap<&Id<SpanId>, usize> = BTreeMap::new();
     for (number, template) in templates.iter().enumerate() {
@@ -174,15 +174,33 @@ fn check_family(report: &mut Report, templates: &[Template], nodes: &[&Node]) {
             first.insert(id, number);
         }
     }
-    for (number, template) in templates.iter().enumerate() {
-        let (Some(parent), Some(entry)) = (&template.parent, nodes[number].get("parent")) else { continue };
-        if let (Id::Named(word), false) = (parent, first.contains_key(parent)) {
-            let message = format!("no span of this test has the `span_id` `{word}`");
+    let unknown = |id: &Id<SpanId>| match id {
+        Id::Named(word) if !first.contains_key(id) => {
             let words = templates.iter().filter_map(|template| match &template.span_id {
                 Some(Id::Named(word)) => Some(word.as_str()),
                 _ => None,
             });
-            report.value(Code::UnknownParent, entry, message).did_you_mean(nearest(word, words));
+            let message = format!("no span of this test has the `span_id` `{word}`");
+            Some((message, nearest(word, words)))
+        }
+        _ => None,
+    };
+    for (template, node) in templates.iter().zip(nodes) {
+        let Some(entry) = node.get("links") else { continue };
+        let Yaml::List(items) = &entry.value.value else { continue };
+        for (link, item) in template.links.iter().zip(items) {
+            // What is in a trace that the link names may lie outside of the test.
+            let Some((message, near)) = unknown(&link.span_id).filter(|_| link.trace_id.is_none()) else {
+                continue;
+            };
+            let at = item.get("span_id").map_or(item, |entry| &entry.value);
+            report.at(Code::UnknownParent, at, message).did_you_mean(near);
+        }
+    }
+    for (number, template) in templates.iter().enumerate() {
+        let (Some(parent), Some(entry)) = (&template.parent, nodes[number].get("parent")) else { continue };
+        if let Some((message, near)) = unknown(parent) {
+            report.value(Code::UnknownParent, entry, message).did_you_mean(near);
         }
         if descends_from_itself(number, templates, &first) {
             report.value(Code::UnknownParent, entry, "this span is among its own ancestors");

@@ -5,8 +5,8 @@ use fluo_time::Nanos;
 use super::{Report, literal, moment, shape};
 use crate::diagnostic::Code;
 use crate::keys::{KINDS, MANY_SPANS, STATUSES, Table};
-use crate::test_file::{Event, Id, Kind, Literal, Status, Template};
-use crate::yaml::{Entry, Node};
+use crate::test_file::{Event, Id, Kind, Link, Literal, Status, Template};
+use crate::yaml::{Entry, Node, Yaml};
 
 /// Longest word that stands for an id, in bytes.
 const MAX_WORD: usize = 100;
@@ -55,6 +55,7 @@ pub(super) fn template(report: &mut Report, item: &Node, start: i64, late: Nanos
         scope_version,
         scope,
         events: item.get("events").and_then(|entry| events(report, entry)).unwrap_or_default(),
+        links: item.get("links").and_then(|entry| links(report, entry)).unwrap_or_default(),
         place: report.place(item.extent()),
     };
     check_times(report, item, &template);
@@ -93,27 +94,61 @@ fn event(report: &mut Report, item: &Node) -> Option<Event> {
     Some(Event { name: name?, at, attributes: attributes.unwrap_or_default() })
 }
 
-/// A trace or span id: digits, or a word.
+fn links(report: &mut Report, entry: &Entry) -> Option<Vec<Link>> {
+    let items = shape::list(report, entry, "a list of other spans' ids")?;
+    let links: Vec<_> = items.iter().map(|item| link(report, entry, item)).collect();
+    links.into_iter().collect()
+}
+
+/// The id of the other span, or that with more about the link.
+fn link(report: &mut Report, entry: &Entry, item: &Node) -> Option<Link> {
+    if let Yaml::Map(entries) = &item.value {
+        shape::known_keys(report, entries, Table::SpanLink, "a link");
+        shape::required_keys(report, item, Table::SpanLink, "a link");
+        let attributes = item.get("attributes").and_then(|entry| literal::literals(report, entry));
+        let trace_id = item.get("trace_id").map(|entry| id(report, entry));
+        let span_id = item.get("span_id").and_then(|entry| id(report, entry));
+        return Some(Link {
+            span_id: span_id?,
+            trace_id: trace_id.map_or(Some(None), |id| id.map(Some))?,
+            attributes: attributes.unwrap_or_default(),
+        });
+    }
+    let text = shape::item_text(report, item, &entry.key)?;
+    let span_id = read_id(&text, "span_id").map_err(|wrong| {
+        report.at(Code::BadId, item, wrong);
+    });
+    Some(Link { span_id: span_id.ok()?, trace_id: None, attributes: Vec::new() })
+}
+
+/// A trace or span id.
 fn id<const N: usize>(report: &mut Report, entry: &Entry) -> Option<Id<[u8; N]>> {
     let text = shape::some_text(report, entry)?;
+    let read = read_id(&text, &entry.key);
+    read.map_err(|wrong| {
+        report.value(Code::BadId, entry, wrong);
+    })
+    .ok()
+}
+
+/// Digits, or a word; or a message that says why it is no id. `key` takes such an id.
+fn read_id<const N: usize>(text: &str, key: &str) -> Result<Id<[u8; N]>, String> {
     let digits = 2 * N;
     let hexadecimal = text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let mut bytes = [0; N];
-    let wrong = if hex::decode_to_slice(&text, &mut bytes).is_ok() {
+    Err(if hex::decode_to_slice(text, &mut bytes).is_ok() {
         if bytes != [0; N] {
-            return Some(Id::Given(bytes));
+            return Ok(Id::Given(bytes));
         }
         "an id is not all zeros".to_owned()
     } else if hexadecimal && text.len() >= 8 {
         // Long enough to be meant as digits: a digit lost would make it another trace without a word.
-        format!("this has {} hexadecimal digits, and `{}` has {digits}", text.len(), entry.key)
+        format!("this has {} hexadecimal digits, and `{key}` has {digits}", text.len())
     } else if text.len() > MAX_WORD {
         format!("a word that stands for an id has at most {MAX_WORD} bytes")
     } else {
-        return Some(Id::Named(text));
-    };
-    report.value(Code::BadId, entry, wrong);
-    None
+        return Ok(Id::Named(text.to_owned()));
+    })
 }
 
 /// OTLP's times begin in 1970, and arrival must be a moment, too.

@@ -6,6 +6,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::tree::{EarlierCall, EarlierFunction, Expr, ExprKind, Total};
+use crate::objective::Objective;
 
 /// A function over earlier windows, by the name that it is called by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,8 +68,21 @@ impl EarlierCall {
             | EarlierFunction::Offset { of, .. }
             | EarlierFunction::ZScore { of, .. }
             | EarlierFunction::PredictLinear { of, .. } => Some(of),
-            EarlierFunction::IsNew | EarlierFunction::Absent { .. } => None,
+            EarlierFunction::IsNew | EarlierFunction::Absent { .. } | EarlierFunction::Burn { .. } => None,
         }
+    }
+
+    /// The objective that it is a value of.
+    pub fn objective(&self) -> Option<&Objective> {
+        match &self.function {
+            EarlierFunction::Burn { objective, .. } => Some(objective),
+            _ => None,
+        }
+    }
+
+    /// Returns whether it is a number of spans, as which it keeps an objective's rule quiet where there are few.
+    pub fn counts(&self) -> bool {
+        matches!(self.function, EarlierFunction::Burn { value, .. } if value.counts())
     }
 
     /// Returns whether it rises and falls with the present window, too.
@@ -113,6 +127,7 @@ impl Display for EarlierFunction {
             Self::PredictLinear { of, past, ahead } => write!(f, "predict_linear({of}, {past}, {ahead})"),
             Self::IsNew => f.write_str("is_new()"),
             Self::Absent { past } => write!(f, "absent({past})"),
+            Self::Burn { value, .. } => write!(f, "{value}"),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The checked tree: what every expression is once its names, types and units are known.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use fluo_time::Nanos;
 
 use crate::field::Field;
 use crate::matcher::Value;
+use crate::objective::{BurnValue, Objective};
 
 /// A checked expression.
 #[derive(Debug, Clone)]
@@ -230,6 +232,13 @@ pub enum EarlierFunction {
     Absent {
         /// d
         past: Nanos,
+    },
+    /// A value of a rule about an objective. It has a name and no call that could be written.
+    Burn {
+        /// Which.
+        value: BurnValue,
+        /// The objective.
+        objective: Arc<Objective>,
     },
 }
 

@@ -146,7 +146,7 @@ pub(super) fn of_aggregate(name: &str, aggregates: &[Aggregate]) -> Type {
 /// The type of a call of a function over earlier windows.
 fn of_call(call: &EarlierCall, aggregates: &[Aggregate]) -> Type {
     match (&call.function, call.of()) {
-        (EarlierFunction::ZScore { .. }, _) => Type::Number,
+        (EarlierFunction::ZScore { .. } | EarlierFunction::Burn { .. }, _) => Type::Number,
         (_, Some(of)) if type_of(of, aggregates) == Type::Duration => Type::Duration,
         (_, Some(_)) => Type::Number,
         (_, None) => Type::Bool,

@@ -29,6 +29,8 @@ pub(crate) enum Shape {
     Factor,
     /// Percentile: above 0, at most 100.
     Percent,
+    /// A share above none and below all, in percent or as a number.
+    Share,
     /// A list of texts.
     Texts,
     /// A list of texts, or that mapping.
@@ -81,6 +83,8 @@ pub(crate) enum Shape {
     Times,
     /// Files with spans: a path, that mapping, or a list of both.
     SpanFiles,
+    /// A list of span ids, or of that mapping with more about the link.
+    Links,
     /// A mapping of attribute key to value.
     Literals,
     /// A mapping of group key to value or nothing.
@@ -129,11 +133,13 @@ pub(crate) enum Table {
     Realert,
     Inhibit,
     Levels,
+    Slo,
     TestFile,
     Test,
     SpanFile,
     Span,
     SpanEvent,
+    SpanLink,
     Expectation,
     SilenceFile,
     Silence,

@@ -103,6 +103,28 @@ pub(super) const SPAN: &[Key] = &[
     key("resource", Shape::Literals, None, "Attributes of the resource."),
     key("scope", Shape::Literals, None, "Name, version and attributes of the instrumentation scope."),
     key("events", Shape::ListOf(Table::SpanEvent), None, "Events of the span."),
+    key(
+        "links",
+        Shape::Links,
+        None,
+        "Links to other spans: their `span_id`, as written there, or that with more about the link.",
+    ),
+];
+
+pub(super) const SPAN_LINK: &[Key] = &[
+    key(
+        "span_id",
+        Shape::Text,
+        None,
+        "The other span's `span_id`: as written there, or 16 hexadecimal digits.",
+    ),
+    key(
+        "trace_id",
+        Shape::Text,
+        None,
+        "The other span's trace. Left out: the one that it is in in this test, else that of the span with the link.",
+    ),
+    key("attributes", Shape::Literals, None, "Attributes of the link."),
 ];
 
 pub(super) const SPAN_EVENT: &[Key] = &[

@@ -14,6 +14,7 @@ fn example(key: &Key) -> &'static str {
         Shape::Duration { .. } | Shape::DurationOr(_) => "1m",
         Shape::Integer { .. } => "7",
         Shape::Factor | Shape::Percent => "2",
+        Shape::Share => "99.9%",
         Shape::Texts | Shape::TextsOr(_) | Shape::Groups | Shape::Inhibits => "[a]",
         Shape::Scalars => "[1]",
         Shape::Text | Shape::Scalar | Shape::Matcher => "1",
@@ -32,6 +33,7 @@ fn example(key: &Key) -> &'static str {
         Shape::Steps => "[{name: a}, '{ name = \"b\" }']",
         Shape::Forbidden => "[{name: a}, {sequence: [{name: b}, {name: c}]}]",
         Shape::OneOrList(_) => "[{of: {name: a}, as: n}]",
+        Shape::Map(Table::Slo) => "{objective: 99.9%, good: status != error}",
         Shape::Map(Table::PercentileForm) => "{of: duration, p: 99}",
         Shape::ListOf(_) => "[{}]",
         Shape::EmptyOr(_) | Shape::Map(_) | Shape::Later => "{}",
@@ -39,6 +41,7 @@ fn example(key: &Key) -> &'static str {
         Shape::Moment => "30m",
         Shape::Times => "[1m, 2m..3m]",
         Shape::SpanFiles => "[a.json, {file: b.json}]",
+        Shape::Links => "[00000000000000ff, {span_id: 00000000000000fe, trace_id: t, attributes: {a: b}}]",
         Shape::Literals => "{a: [1, true, x], b: {c: 1.5}}",
         Shape::OneGroup => "{a: ~}",
         Shape::Expected => "{a: 1, b: 2s, c: ~}",
@@ -71,6 +74,8 @@ fn file(table: Table, key: &Key) -> String {
         let is_of_traces = ["trace", "settle", "max_trace_duration"].iter().any(|key| inner.starts_with(key));
         let common = if is_of_traces {
             ["name: n", "trace: {never: [{name: a}]}", "condition: traces > 5", "group_by: [a]"]
+        } else if inner.starts_with("slo") {
+            ["name: n", "span: {}", "slo: {}", "group_by: [a]"]
         } else {
             ["name: n", "span: {}", "condition: count > 5", "group_by: [a]"]
         };
@@ -136,6 +141,12 @@ fn file(table: Table, key: &Key) -> String {
         Table::Inhibit if key.name == "rule" => rule(&format!("inhibit: [{{{entry}}}]")),
         Table::Inhibit => rule(&format!("inhibit: [{{rule: a, {entry}}}]")),
         Table::Levels => rule(&format!("condition: {{{entry}}}")),
+        Table::Slo => {
+            let needed = ["objective: 99%", "good: status != error"].into_iter();
+            let own = needed.filter(|line| !line.starts_with(&format!("{}:", key.name)));
+            let lines: Vec<&str> = own.chain([entry.as_str()]).collect();
+            rule(&format!("slo: {{{}}}", lines.join(", ")))
+        }
         _ => unreachable!("not of rule files"),
     }
 }
@@ -146,7 +157,7 @@ fn mapping(table: Table, key: &Key) -> String {
         (Table::TestFile, "tests") | (Table::Test, "expect") | (Table::SilenceFile, "silences") => "[]",
         (Table::Test, "spans") => "[{at: 0s}]",
         (Table::Span, "events") => "[{name: exception}]",
-        (Table::Span, "parent") => "00000000000000ff",
+        (Table::Span, "parent") | (Table::SpanLink, "span_id") => "00000000000000ff",
         (Table::Silence, "weekly") => "{from: \"22:00\", to: \"6:00\"}",
         (Table::Weekly, "to") => "\"6:00\"",
         (Table::Weekly, "timezone") => "Europe/Berlin",
@@ -178,7 +189,11 @@ fn mapping(table: Table, key: &Key) -> String {
         _ => &[],
     };
     // A given span id is that of one span.
-    let needed = if key.name == "span_id" { &["at: 0s"] } else { needed };
+    let needed = match (table, key.name) {
+        (Table::SpanLink, _) => &["span_id: 00000000000000ff"],
+        (_, "span_id") => &["at: 0s"],
+        _ => needed,
+    };
     let own = format!("{}:", key.name);
     let others = needed.iter().copied().filter(|entry| !entry.starts_with(&own));
     let entry = format!("{own} {value}");
@@ -195,6 +210,7 @@ fn other_file(table: Table, key: &Key) -> String {
         Table::SpanFile => test(format!("{{name: n, expect: [], spans_from: {inner}}}")),
         Table::Span => test(format!("{{name: n, expect: [], spans: [{inner}]}}")),
         Table::SpanEvent => test(format!("{{name: n, expect: [], spans: [{{at: 0s, events: [{inner}]}}]}}")),
+        Table::SpanLink => test(format!("{{name: n, expect: [], spans: [{{at: 0s, links: [{inner}]}}]}}")),
         Table::Expectation => test(format!("{{name: n, spans: [{{at: 0s}}], expect: [{inner}]}}")),
         Table::Silence => silence(inner),
         Table::SilenceMatcher => silence(format!("{{comment: c, matchers: {{a: {inner}}}}}")),

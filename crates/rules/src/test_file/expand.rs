@@ -1,12 +1,13 @@
 //! A test's templates → its spans, each with its times and ids.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::ids::{Seed, span_id, trace_id};
-use super::{Id, SpanId, Template, Test, TraceId};
+use super::{Id, Link, SpanId, Template, Test, TraceId};
 
 /// One span of a test. What is not here is in its template.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TestSpan<'a> {
     /// What it is like.
     pub template: &'a Template,
@@ -16,6 +17,8 @@ pub struct TestSpan<'a> {
     pub span_id: SpanId,
     /// The parent; none of a root.
     pub parent_id: Option<SpanId>,
+    /// The traces and spans that its links are to, in the order of the template's.
+    pub links: Arc<[(Option<TraceId>, SpanId)]>,
     /// Start; ns since the epoch.
     pub start_ns: i64,
     /// End, which is its event time; ns since the epoch.
@@ -38,6 +41,7 @@ impl Test {
         let traces = Traces::of(&self.name, &templates);
         templates.into_iter().flat_map(move |(first, template)| {
             let trace = traces.of_template(template);
+            let links: Arc<[_]> = template.links.iter().map(|link| traces.of_link(link)).collect();
             let parent_id = template.parent.as_ref().map(|parent| parent.bytes(&self.name));
             let copies = template.moments().flat_map(|at| (0..template.count).map(move |_| at));
             (first..).zip(copies).map(move |(ordinal, end_ns)| TestSpan {
@@ -48,6 +52,7 @@ impl Test {
                     None => span_id(&self.name, Seed::Ordinal(ordinal)),
                 },
                 parent_id,
+                links: Arc::clone(&links),
                 start_ns: end_ns.saturating_sub(template.duration.0),
                 end_ns,
                 arrives_ns: end_ns.saturating_add(template.late.0),
@@ -98,6 +103,13 @@ impl Traces {
                 return traces;
             }
         }
+    }
+
+    /// The span that a link is to, and its trace, where that is known; else it is the trace of the span that has the link.
+    fn of_link(&self, link: &Link) -> (Option<TraceId>, SpanId) {
+        let span_id = link.span_id.bytes(&self.test);
+        let given = link.trace_id.as_ref().map(|id| id.bytes(&self.test));
+        (given.or_else(|| self.of_spans.get(&span_id).copied()), span_id)
     }
 
     fn own_id(&self, template: &Template) -> Option<SpanId> {
@@ -162,6 +174,22 @@ mod tests {
         assert_ne!(spans[2].span_id, spans[3].span_id);
         assert_eq!(spans[4].parent_id, None);
         assert_ne!(spans[4].trace_id, spans[1].trace_id);
+    }
+
+    #[test]
+    fn links_are_to_spans_of_the_test_or_to_others() {
+        let test = test(
+            "  - {at: 1s, span_id: order, trace_id: shop}
+  - {at: 2s, links: [order, 00000000000000aa, {span_id: order, trace_id: other, attributes: {why: retry}}]}
+",
+        );
+        let spans: Vec<_> = test.spans().collect();
+        let [(first, order), (second, unknown), (third, again)] = spans[1].links[..] else { panic!() };
+        assert_eq!((first, order, again), (Some(spans[0].trace_id), spans[0].span_id, spans[0].span_id));
+        assert_eq!((second, unknown), (None, [0, 0, 0, 0, 0, 0, 0, 0xaa]));
+        assert_ne!(third, first);
+        assert_eq!(spans[1].template.links[2].attributes[0].0, "why");
+        assert_ne!(spans[1].trace_id, spans[0].trace_id);
     }
 
     #[test]

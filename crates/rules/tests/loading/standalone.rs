@@ -19,6 +19,8 @@ fn rules(text: &str) -> Vec<Rule> {
 /// The rule that a text by itself is, as if it stood where `like` does.
 fn again(text: &str, like: &Rule) -> Rule {
     let mut read = rules(text);
+    // Of an objective, it has the other rule, too.
+    read.retain(|rule| like.objective().is_none() || rule.name == like.name);
     assert_eq!(read.len(), 1, "{text}");
     Rule { source: like.source.clone(), ..read.remove(0) }
 }
@@ -30,7 +32,8 @@ pub(crate) fn stands_alone(text: &str) -> Vec<String> {
     for (rule, alone) in rules.iter().zip(&texts) {
         assert_eq!(again(alone, rule), *rule, "{alone}");
         assert_eq!(standalone(rule), *alone);
-        let twice = load(&[SourceFile::new("rules.yml", alone.as_str())]).rules.remove(0);
+        let mut twice = load(&[SourceFile::new("rules.yml", alone.as_str())]).rules;
+        let twice = twice.swap_remove(twice.iter().position(|twice| twice.name == rule.name).unwrap());
         assert_eq!(again(&standalone(&twice), rule), *rule, "{alone}");
         assert_eq!(twice.source.hash, rule.source.hash, "{alone}");
     }
@@ -47,7 +50,10 @@ fn rules_of_the_library_stand_alone_as_they_are_written() {
     for file in files {
         let text = fs::read_to_string(&file).unwrap();
         // One rule a file, without defaults: nothing is to be changed.
-        assert_eq!(stands_alone(&text), [text.as_str()], "{}", file.display());
+        let mut texts = stands_alone(&text);
+        // An objective is two rules of one text.
+        texts.dedup();
+        assert_eq!(texts, [text.as_str()], "{}", file.display());
     }
 }
 

@@ -86,7 +86,8 @@ fn levels(exprs: Vec<Expr>) -> Rule {
         .zip(Severity::ALL)
         .map(|(expr, severity)| Level { severity: Some(severity), condition: written(expr) });
     let lowest = levels.next().unwrap();
-    let condition = Condition { text: String::new(), lowest, higher: levels.collect(), resolve: None };
+    let condition =
+        Condition { text: String::new(), lowest, higher: levels.collect(), shows: Vec::new(), resolve: None };
     Rule { condition, ..rule }
 }
 

@@ -93,6 +93,7 @@ fn dump(expr: &Expr) -> String {
                 EarlierFunction::PredictLinear { past, ahead, .. } => format!("predict {past} {ahead}"),
                 EarlierFunction::IsNew => "new".to_owned(),
                 EarlierFunction::Absent { past } => format!("absent {past}"),
+                EarlierFunction::Burn { value, .. } => value.to_string(),
             };
             list(&head, &of)
         }
