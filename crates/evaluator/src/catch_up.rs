@@ -69,6 +69,7 @@ fn told_unjudged(rule: Option<&Rule>, moments: TimeRange, at: i64, why: &str) ->
         reason: None,
         alert: None,
         summary: None,
+        together: None,
         alarm: None,
         trouble: None,
     }

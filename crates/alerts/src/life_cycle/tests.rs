@@ -122,7 +122,7 @@ impl Life {
         let silenced = self.silenced;
         let mutes = Mutes { silenced: &|_| silenced.then(|| "s".to_owned()) };
         let mut states: Vec<_> = self.states.iter_mut().map(|(name, state)| (name.as_str(), state)).collect();
-        announce(&mut states, &self.rules, mutes, &Renderer::new(None), times)
+        announce(&mut states, &self.rules, mutes, &Renderer::new(None), times, &Levels::new())
     }
 
     /// The last record of every violation: start, end, status, in minutes.

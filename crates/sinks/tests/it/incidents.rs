@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fluo_alerts::fingerprint::fingerprint;
-use fluo_alerts::life_cycle::{Facts, Mutes, Observation, RuleState, Segment, Times, announce, transition};
+use fluo_alerts::life_cycle::{
+    Facts, Levels, Mutes, Observation, RuleState, Segment, Times, announce, transition,
+};
 use fluo_alerts::notification::Notification;
 use fluo_alerts::template::Renderer;
 use fluo_alerts::trouble::{Subject, Telling, Troubles, Wrong};
@@ -116,7 +118,7 @@ fn told(rule: &Arc<Rule>, observed: Vec<Vec<Observation>>, evaluations: Vec<i64>
         states.insert(name.clone(), change.state);
         let mutes = Mutes { silenced: &|_| None };
         let mut states: Vec<_> = states.iter_mut().map(|(name, state)| (name.as_str(), state)).collect();
-        told.extend(announce(&mut states, &rules, mutes, &renderer, times));
+        told.extend(announce(&mut states, &rules, mutes, &renderer, times, &Levels::new()));
     }
     told.pop().expect("it is told")
 }

@@ -150,6 +150,7 @@ fn alert(event: Event, environment: &str, service: &str) -> Notification {
             }],
         }),
         summary: None,
+        together: None,
         alarm: None,
         trouble: None,
     }
