@@ -61,6 +61,18 @@ fn counted_related(together: &Together, event: Event) -> String {
     }
 }
 
+impl Notification {
+    /// Says which alerts its alert is related to, in title and text, too.
+    pub fn relate(&mut self, together: Together) {
+        let before = self.heading();
+        self.together = Some(together);
+        if let Some(rest) = self.title.strip_prefix(&before) {
+            self.title = format!("{}{rest}", self.heading());
+        }
+        self.text = text(self);
+    }
+}
+
 impl Together {
     /// Returns a line for each of the others, and one for those that are not listed.
     pub fn lines(&self) -> Vec<String> {

@@ -8,7 +8,7 @@ use fluo_rules::trace::words::demand as demand_in_words;
 use super::state::{Alert, Course, Phase};
 use super::transition::Times;
 use crate::escape::plain;
-use crate::notification::{Event, Id, Notification, Now, SCHEMA, SummaryLine, Together, Told};
+use crate::notification::{Event, Id, Notification, Now, SCHEMA, SummaryLine, Told};
 use crate::reading::{bare_readings, readings, shown};
 use crate::template::{Renderer, SUMMARY, Subject};
 use crate::value::Value;
@@ -20,23 +20,6 @@ pub(super) struct Due {
     pub(super) notification: Notification,
     pub(super) excess: Option<f64>,
     pub(super) line: SummaryLine,
-    /// What the title says behind the heading.
-    summary: String,
-}
-
-impl Due {
-    /// Says which alerts it is related to.
-    pub(super) fn relate(&mut self, together: Together) {
-        self.notification.together = Some(together);
-        self.write();
-    }
-
-    /// Writes title and text.
-    fn write(&mut self) {
-        let title = format!("{}: {}", self.notification.heading(), plain(&self.summary));
-        self.notification.title = title;
-        self.notification.text = words::text(&self.notification);
-    }
 }
 
 /// Returns the notification of an alert's event, in the words of now.
@@ -71,7 +54,7 @@ pub(super) fn tell(
     let summary = summary.unwrap_or_else(|| words::line(event, &alert.told, &now));
     let told = Told { now: Some(now), ..alert.told.clone() };
     let values = told.compared(event);
-    let notification = Notification {
+    let mut notification = Notification {
         schema: SCHEMA.to_owned(),
         id,
         event,
@@ -88,6 +71,8 @@ pub(super) fn tell(
         alarm: None,
         trouble: None,
     };
+    notification.title = format!("{}: {}", notification.heading(), plain(&summary));
+    notification.text = words::text(&notification);
     let line = SummaryLine {
         id: alert.told.id,
         group: group.to_vec(),
@@ -95,9 +80,7 @@ pub(super) fn tell(
         starts_at: alert.starts_at,
         ends_at: alert.ends_at,
     };
-    let mut due = Due { notification, excess: alert.excess, line, summary };
-    due.write();
-    due
+    Due { notification, excess: alert.excess, line }
 }
 
 /// The rule's annotations as they read now; one that cannot be rendered is left out, and said why.

@@ -237,41 +237,41 @@ fn deepest_first<'a>(nodes: Vec<&'a Node>, levels: &Levels) -> Vec<&'a Node> {
 /// Names in what is told the alerts that are related to it.
 fn name(states: &[(&str, &mut RuleState)], told: &mut [Vec<Due>]) {
     let mut groupings: BTreeMap<Id, Grouping> = BTreeMap::new();
-    let mut firing: BTreeMap<Id, Vec<(u64, Related)>> = BTreeMap::new();
+    let mut firing: BTreeMap<Id, Vec<Related>> = BTreeMap::new();
     for (_, state) in states {
         for alert in state.groups.values().flat_map(|group| &group.alerts).filter(|alert| !alert.passed_on) {
             let Some(grouping) = alert.grouping else { continue };
             groupings.insert(alert.told.id, grouping);
             if alert.is_firing() && alert.known && alert.muted_by.is_none() {
                 let of_key = firing.entry(grouping.key).or_default();
-                of_key.push((grouping.place, alert.related()));
+                of_key.push(alert.related(grouping.place));
             }
         }
     }
     // By key and event: what the same is told of.
-    let mut same: BTreeMap<(Id, Event), Vec<(u64, Related)>> = BTreeMap::new();
+    let mut same: BTreeMap<(Id, Event), Vec<Related>> = BTreeMap::new();
     for due in told.iter().flatten() {
         if let Some(Grouping { key, place }) = groupings.get(&due.line.id) {
-            same.entry((*key, due.notification.event)).or_default().push((*place, due.related()));
+            same.entry((*key, due.notification.event)).or_default().push(due.related(*place));
         }
     }
-    let in_order = |all: &mut Vec<(u64, Related)>| all.sort_by_key(|(place, one)| (*place, one.starts_at, one.id));
+    let in_order = |all: &mut Vec<Related>| all.sort_by_key(|one| (one.place, one.starts_at, one.id));
     firing.values_mut().for_each(in_order);
     same.values_mut().for_each(in_order);
     // With those that fire besides.
     let all = same.into_iter().map(|((key, event), mut all)| {
-        let told: BTreeSet<Id> = all.iter().map(|(_, one)| one.id).collect();
-        all.extend(firing.get(&key).into_iter().flatten().filter(|(_, one)| !told.contains(&one.id)).cloned());
+        let told: BTreeSet<Id> = all.iter().map(|one| one.id).collect();
+        all.extend(firing.get(&key).into_iter().flatten().filter(|one| !told.contains(&one.id)).cloned());
         ((key, event), (told.len(), all))
     });
     let all: BTreeMap<_, _> = all.collect();
     for due in told.iter_mut().flatten() {
         let Some(Grouping { key, place }) = groupings.get(&due.line.id).copied() else { continue };
         let Some((told, all)) = all.get(&(key, due.notification.event)) else { continue };
-        let others = all.iter().map(|(_, one)| one).filter(|one| one.id != due.line.id);
+        let others = all.iter().filter(|one| one.id != due.line.id);
         let alerts = others.take(NAMED).cloned().collect();
         let (told, firing) = (told.saturating_sub(1) as u64, (all.len() - told) as u64);
-        due.relate(Together { key, place, told, firing, alerts });
+        due.notification.relate(Together { key, place, told, firing, alerts });
     }
 }
 
@@ -290,12 +290,15 @@ impl Alert {
     }
 
     /// As others name it: as it stands now.
-    fn related(&self) -> Related {
+    fn related(&self, place: u64) -> Related {
         let violation = &self.told.violation;
         Related {
             id: self.told.id,
+            place,
             rule: violation.rule.clone(),
             severity: self.severity(),
+            told_as: self.told_as(),
+            labels: violation.labels.clone(),
             group: violation.group.clone(),
             values: self.standing(),
             starts_at: self.starts_at,
@@ -306,11 +309,15 @@ impl Alert {
 
 impl Due {
     /// As others name it that are told with it.
-    fn related(&self) -> Related {
+    fn related(&self, place: u64) -> Related {
+        let now = self.notification.alert.iter().flat_map(|alert| &alert.now);
         Related {
             id: self.line.id,
+            place,
             rule: self.notification.rule.clone().unwrap_or_default(),
             severity: self.notification.severity,
+            told_as: now.flat_map(|now| now.told_as.clone()).collect(),
+            labels: self.notification.labels.clone(),
             group: self.line.group.clone(),
             values: self.line.values.clone(),
             starts_at: self.line.starts_at,
@@ -318,6 +325,3 @@ impl Due {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

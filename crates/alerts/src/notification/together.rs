@@ -1,5 +1,7 @@
 //! Alerts that are told together, because they are related.
 
+use std::collections::BTreeMap;
+
 use fluo_rules::rule::Severity;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +29,11 @@ pub struct Together {
 }
 
 impl Together {
+    /// The others of which the same is told, and that go before it; as many as are listed.
+    pub fn before(&self) -> impl Iterator<Item = &Related> {
+        self.alerts.iter().filter(|other| other.event.is_some() && other.place < self.place)
+    }
+
     /// The number of the others that are not listed.
     pub fn more(&self) -> u64 {
         self.told.saturating_add(self.firing).saturating_sub(self.alerts.len() as u64)
@@ -43,11 +50,19 @@ fn is_zero(number: &u64) -> bool {
 pub struct Related {
     /// The episode's id.
     pub id: Id,
+    /// Its place among all of them.
+    pub place: u64,
     /// Its rule.
     pub rule: String,
     /// How bad.
     #[serde(with = "wire::severity")]
     pub severity: Severity,
+    /// The severities that people were told before, the least severe first; only of rules with levels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "wire::severities")]
+    pub told_as: Vec<Severity>,
+    /// The rule's labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     /// Group keys and values.
     #[serde(with = "wire::pairs")]
     pub group: Vec<(String, Option<String>)>,
