@@ -31,6 +31,7 @@ mod scenarios;
 mod selection;
 mod terms;
 mod text;
+pub mod together;
 mod traces;
 
 use fluo_rules::rule::Rule;

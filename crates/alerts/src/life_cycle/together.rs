@@ -83,6 +83,13 @@ struct Node {
     sample: Sample,
 }
 
+impl Node {
+    /// The order of alerts of which nothing else is known.
+    fn by_start(&self) -> (i64, &str, Fingerprint, Id) {
+        (self.starts_at, &self.rule, self.fingerprint, self.id)
+    }
+}
+
 /// Gives every alert that is told for the first time its place among those that it is related to, and names these in what
 /// is told. `told`: by state.
 pub(super) fn relate(states: &mut [(&str, &mut RuleState)], told: &mut [Vec<Due>], levels: &Levels) {
@@ -137,11 +144,10 @@ fn groupings(nodes: &[Node], levels: &Levels) -> BTreeMap<Id, Grouping> {
             of_group.into_iter().partition(|node| node.grouping.is_some());
         let new = deepest_first(new, levels);
         let Some(head) = new.first() else { continue };
-        let known = before.iter().filter_map(|node| Some((node.starts_at, node.grouping?)));
-        let key = known.clone().map(|(starts_at, known)| (starts_at, known.key)).min().map(|(_, key)| key);
-        let key = key.unwrap_or(head.id);
-        let of_key = known.filter(|(_, known)| known.key == key).map(|(_, known)| known.place);
-        let first = of_key.max().map_or(0, |last| last.saturating_add(1));
+        let earliest = before.iter().min_by_key(|node| node.by_start());
+        let key = earliest.and_then(|node| node.grouping).map_or(head.id, |grouping| grouping.key);
+        let of_key = before.iter().filter_map(|node| node.grouping).filter(|grouping| grouping.key == key);
+        let first = of_key.map(|grouping| grouping.place.saturating_add(1)).max().unwrap_or(0);
         given.extend(new.iter().zip(first..).map(|(node, place)| (node.id, Grouping { key, place })));
     }
     given
@@ -224,13 +230,7 @@ fn deepest_first<'a>(nodes: Vec<&'a Node>, levels: &Levels) -> Vec<&'a Node> {
         }
     }
     let mut order: Vec<usize> = (0..nodes.len()).collect();
-    order.sort_by(|one, other| {
-        let key = |at: usize| {
-            let Node { starts_at, rule, fingerprint, id, .. } = nodes[at];
-            (below[at], Reverse(above[at]), starts_at, rule, fingerprint, id)
-        };
-        key(*one).cmp(&key(*other))
-    });
+    order.sort_by_key(|at| (below[*at], Reverse(above[*at]), nodes[*at].by_start()));
     order.into_iter().map(|at| nodes[at]).collect()
 }
 

@@ -176,13 +176,21 @@ impl Found<'_> {
         Ok(values_of(plan, &mut sums))
     }
 
-    /// What shows an episode at its start.
+    /// What shows an episode: spans at its start; and traces, of exact rules those at its end, too, of which the rows are
+    /// known.
     fn shown(&self, stretch: &Stretch, episode: &Episode) -> Result<Shown, EngineError> {
         let group = &stretch.groups[episode.group];
         let Some(rows) = &self.rows else { return Ok(Shown::default()) };
-        let Some(window) = self.window(rows, group, episode.starts_at)? else { return Ok(Shown::default()) };
         let parts = Parts::of(self.asked.plan, rows)?;
-        let ranked = parts.ranked(window, &self.values(group, episode.starts_at)?);
-        Ok(Shown { evidence: parts.guiltiest(&ranked)?, traces: parts.sample(&ranked)? })
+        let ranked = |moment| {
+            let window = self.window(rows, group, moment)?.unwrap_or_default();
+            Ok::<_, EngineError>(parts.ranked(window, &self.values(group, moment)?))
+        };
+        let at_start = ranked(episode.starts_at)?;
+        let mut traces = parts.sample(&at_start)?;
+        if self.asked.plan.judging().is_exact() && episode.ends_at != episode.starts_at {
+            traces = Sample::merged([&traces, &parts.sample(&ranked(episode.ends_at)?)?]);
+        }
+        Ok(Shown { evidence: parts.guiltiest(&at_start)?, traces })
     }
 }
