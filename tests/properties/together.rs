@@ -118,7 +118,8 @@ async fn told(all: &[Drawn], spans: &[Span], seed: u64) -> Vec<Notification> {
     let mut arrivals = Scheduled { live: live(&root), arrival: BTreeMap::new() };
     for minute in 0..2 {
         for file in 0..3 {
-            let of_file = all.iter().zip(spans).filter(|(drawn, _)| (drawn.minute, drawn.file) == (minute, file));
+            let of_file =
+                all.iter().zip(spans).filter(|(drawn, _)| (drawn.minute, drawn.file) == (minute, file));
             let mut of_file: Vec<Span> = of_file.map(|(_, span)| span.clone()).collect();
             if of_file.is_empty() {
                 continue;
@@ -170,8 +171,7 @@ fn expected(spans: &[Span], told: &[Notification]) -> BTreeMap<String, Place> {
 
 /// The same as it was told.
 fn found(told: &[Notification]) -> BTreeMap<String, Place> {
-    let names: BTreeMap<_, _> =
-        told.iter().map(|told| (told.about(), told.rule.clone().unwrap())).collect();
+    let names: BTreeMap<_, _> = told.iter().map(|told| (told.about(), told.rule.clone().unwrap())).collect();
     let place = |told: &Notification| {
         let together = told.together.as_ref().unwrap();
         (told.rule.clone().unwrap(), Place { group: names[&together.key].clone(), place: together.place })
@@ -192,7 +192,12 @@ fn check_names(told: &[Notification], places: &BTreeMap<String, Place>) {
             })
             .collect();
         expected.sort();
-        let named: Vec<(u64, String)> = one.together.as_ref().unwrap().alerts.iter()
+        let named: Vec<(u64, String)> = one
+            .together
+            .as_ref()
+            .unwrap()
+            .alerts
+            .iter()
             .filter(|other| other.event.is_some())
             .map(|other| (other.place, other.rule.clone()))
             .collect();
@@ -238,8 +243,7 @@ proptest! {
 
 #[test]
 fn enough_cases_have_something_to_group_and_to_order() {
-    let (related, headed, later, apart) =
-        (Cell::new(0), Cell::new(0), Cell::new(0), Cell::new(0));
+    let (related, headed, later, apart) = (Cell::new(0), Cell::new(0), Cell::new(0), Cell::new(0));
     let count = |cell: &Cell<u32>, is: bool| cell.set(cell.get() + u32::from(is));
     let mut runner = TestRunner::deterministic();
     let runtime = runtime();

@@ -58,9 +58,10 @@ impl Sample {
     }
 
     /// Returns the sample of what some samples have.
-    pub fn merged<'a>(samples: impl IntoIterator<Item = &'a Self> + Clone) -> Self {
-        let spans = || samples.clone().into_iter().flat_map(Self::spans).copied();
-        spans().map(|span| span.end).max().map_or_else(Self::default, |newest| Self::of(newest, spans()))
+    pub fn merged<'a>(samples: impl IntoIterator<Item = &'a Self>) -> Self {
+        let spans: Vec<SampledSpan> = samples.into_iter().flat_map(Self::spans).copied().collect();
+        let newest = spans.iter().map(|span| span.end).max();
+        newest.map_or_else(Self::default, |newest| Self::of(newest, spans))
     }
 
     /// The spans, of each trace one.
@@ -81,8 +82,8 @@ fn hash(trace: &TraceId) -> u64 {
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         bits ^ (bits >> 31)
     };
-    let id = u128::from_be_bytes(*trace);
-    let (high, low) = ((id >> 64) as u64, (id & u128::from(u64::MAX)) as u64);
+    let number = |half: &[u8]| half.iter().fold(0, |bits, byte| bits << 8 | u64::from(*byte));
+    let (high, low) = (number(&trace[..8]), number(&trace[8..]));
     mix(mix(high.wrapping_add(0x9e37_79b9_7f4a_7c15)) ^ low)
 }
 

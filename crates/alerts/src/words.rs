@@ -41,7 +41,8 @@ impl Notification {
     pub fn heading(&self) -> String {
         match (&self.rule, self.alert.is_some() || self.summary.is_some()) {
             (Some(rule), true) => {
-                let related = self.together.as_ref().map_or_else(String::new, |all| counted_related(all, self.event));
+                let related =
+                    self.together.as_ref().map_or_else(String::new, |all| counted_related(all, self.event));
                 heading(self.severity, &format!("{}: {}{related}", word(self.event), plain(rule)))
             }
             _ => self.title.clone(),

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use fluo_alerts::life_cycle::{Alert, RuleState};
 use fluo_alerts::life_cycle::announce::labels;
+use fluo_alerts::life_cycle::{Alert, RuleState};
 use fluo_alerts::notification::{Event, Id};
 use fluo_alerts::trouble::Subject;
 use fluo_alerts::wire;

@@ -143,7 +143,8 @@ impl Message {
         }
         if !self.listed.is_empty() {
             let lines = first(&self.listed, MAX_LISTED).into_iter().map(|line| format!("  {line}"));
-            parts.push(std::iter::once(format!("{}:", self.list)).chain(lines).collect::<Vec<_>>().join("\n"));
+            parts
+                .push(std::iter::once(format!("{}:", self.list)).chain(lines).collect::<Vec<_>>().join("\n"));
         }
         parts.push(
             self.links.iter().map(|(text, url)| format!("{text}: {url}")).collect::<Vec<_>>().join("\n"),

@@ -176,7 +176,8 @@ fn attributes(notification: &Notification) -> Vec<Value> {
         let lines: Vec<Value> =
             together.lines().into_iter().map(|line| json!({"stringValue": line})).collect();
         if !lines.is_empty() {
-            attributes.push(json!({"key": "fluo.together.related", "value": {"arrayValue": {"values": lines}}}));
+            attributes
+                .push(json!({"key": "fluo.together.related", "value": {"arrayValue": {"values": lines}}}));
         }
     }
     if let Some(summary) = &notification.summary {

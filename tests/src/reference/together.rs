@@ -56,7 +56,8 @@ pub fn places(alerts: &[Alert<'_>], stored: &[Span]) -> Vec<Place> {
             places[at] = Some(Place { group: name.clone(), place });
         }
     }
-    places.into_iter().map(|place| place.expect("every alert is of a group")).collect()
+    // Every alert is of a group, and has a place in it.
+    places.into_iter().flatten().collect()
 }
 
 fn related(one: &Alert<'_>, other: &Alert<'_>) -> bool {
@@ -85,7 +86,9 @@ fn depth_of_one(one: &Alert<'_>, other: &Alert<'_>, stored: &[Span]) -> i64 {
     traces.dedup();
     let mut deeper = 0;
     for trace in traces {
-        let (Some(one), Some(other)) = (first_to_end(one, trace), first_to_end(other, trace)) else { continue };
+        let (Some(one), Some(other)) = (first_to_end(one, trace), first_to_end(other, trace)) else {
+            continue;
+        };
         let (one, other) = (above(one, stored), above(other, stored));
         if one.last() == other.last() {
             deeper += i64::from(one.len() > other.len()) - i64::from(one.len() < other.len());

@@ -193,8 +193,8 @@ impl Segment {
             *self = other;
         }
         let whole =
-            Self { last, peak_at, excess, worst, severity, kept, peak, fired, traces, ..std::mem::take(self) };
-        *self = Self { partial: true, ..whole };
+            Self { last, peak_at, excess, worst, severity, kept, peak, fired, ..std::mem::take(self) };
+        *self = Self { traces, partial: true, ..whole };
     }
 }
 

@@ -61,7 +61,9 @@ pub fn sought(states: &[(&str, &mut RuleState)]) -> Vec<SampledSpan> {
         // Those that most of the others have, too.
         let mut shared: Vec<_> = sample
             .spans()
-            .filter_map(|span| sharing.get(&span.trace).filter(|number| **number > 1).map(|number| (number, span.trace)))
+            .filter_map(|span| {
+                sharing.get(&span.trace).filter(|number| **number > 1).map(|number| (number, span.trace))
+            })
             .collect();
         shared.sort_by_key(|(number, _)| Reverse(**number));
         traces.extend(shared.iter().take(TRACES).map(|(_, trace)| *trace));
@@ -117,7 +119,8 @@ fn nodes(states: &[(&str, &mut RuleState)], told: &BTreeSet<Id>) -> Vec<Node> {
     for (rule, state) in states {
         for (fingerprint, group) in &state.groups {
             for alert in group.alerts.iter().filter(|alert| alert.known && !alert.passed_on) {
-                let is_new = alert.grouping.is_none() && told.contains(&alert.told.id) && alert.is_first_word();
+                let is_new =
+                    alert.grouping.is_none() && told.contains(&alert.told.id) && alert.is_first_word();
                 if !is_new && !alert.is_firing() {
                     continue;
                 }
@@ -142,7 +145,7 @@ fn groupings(nodes: &[Node], levels: &Levels) -> BTreeMap<Id, Grouping> {
     for of_group in related(nodes) {
         let (before, new): (Vec<&Node>, Vec<&Node>) =
             of_group.into_iter().partition(|node| node.grouping.is_some());
-        let new = deepest_first(new, levels);
+        let new = deepest_first(&new, levels);
         let Some(head) = new.first() else { continue };
         let earliest = before.iter().min_by_key(|node| node.by_start());
         let key = earliest.and_then(|node| node.grouping).map_or(head.id, |grouping| grouping.key);
@@ -201,7 +204,7 @@ impl Parts {
 
 /// Orders alerts: the one whose spans lie deepest first. Of two, that is the one whose spans lie deeper in more of the
 /// traces that they share; of all, the one below which the fewest others lie, then the one that lies below the most.
-fn deepest_first<'a>(nodes: Vec<&'a Node>, levels: &Levels) -> Vec<&'a Node> {
+fn deepest_first<'a>(nodes: &[&'a Node], levels: &Levels) -> Vec<&'a Node> {
     let mut by_trace: BTreeMap<TraceId, Vec<(usize, Level)>> = BTreeMap::new();
     for (at, node) in nodes.iter().enumerate() {
         for span in node.sample.spans() {

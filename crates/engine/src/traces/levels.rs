@@ -4,8 +4,8 @@ use datafusion::prelude::SessionContext;
 use fluo_alerts::life_cycle::Levels;
 use fluo_alerts::life_cycle::together::Level;
 use fluo_alerts::sample::{SampledSpan, SpanId};
-use fluo_time::{Nanos, TimeRange};
 use fluo_time::range::joined;
+use fluo_time::{Nanos, TimeRange};
 use hashbrown::{HashMap, HashSet};
 
 use super::light::Light;
@@ -28,7 +28,9 @@ impl Leveling {
     /// At some spans, by what ended up to `until`.
     pub fn new(spans: Vec<SampledSpan>, until: i64) -> Self {
         let reads = joined(
-            spans.iter().map(|span| TimeRange { from: span.end.saturating_sub(BEFORE), to: span.end.max(until) }),
+            spans
+                .iter()
+                .map(|span| TimeRange { from: span.end.saturating_sub(BEFORE), to: span.end.max(until) }),
         );
         Self { spans, reads }
     }

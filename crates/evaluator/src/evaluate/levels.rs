@@ -36,12 +36,12 @@ impl Evaluator {
         let step = step!("find depths");
         let leveling = Leveling::new(spans, inputs.eval_time);
         let looking = self.leveled(state, &leveling, files, read);
-        let leveled = match inputs.patience {
-            None => looking.await,
-            Some(_) => {
-                let patience = Duration::from_nanos(self.settings.rule_time.0.max(0).unsigned_abs());
-                tokio::time::timeout(patience, looking).await.unwrap_or_else(|_| Err("there was no time".to_owned()))
-            }
+        let leveled = if inputs.patience.is_some() {
+            let patience = Duration::from_nanos(self.settings.rule_time.0.max(0).unsigned_abs());
+            let leveled = tokio::time::timeout(patience, looking).await;
+            leveled.unwrap_or_else(|_| Err("there was no time".to_owned()))
+        } else {
+            looking.await
         };
         leveled.unwrap_or_else(|reason| {
             failed(&step, reason);
@@ -56,12 +56,15 @@ impl Evaluator {
         files: &Files,
         read: &mut Read,
     ) -> Result<Levels, String> {
-        let is_met = |file: &&DataFile| leveling.reads().iter().any(|reads| ends_of(file.stored()).meets(*reads));
+        let is_met =
+            |file: &&DataFile| leveling.reads().iter().any(|reads| ends_of(file.stored()).meets(*reads));
         let needed: Vec<DataFile> = files.of_windows().filter(is_met).cloned().collect();
         // Each time, at least one file less.
         loop {
             let needed = self.data.not_missing(&needed, state);
-            let Some(mut source) = self.opened(state, &needed, leveling.reads(), read).await else { continue };
+            let Some(mut source) = self.opened(state, &needed, leveling.reads(), read).await else {
+                continue;
+            };
             let leveled = tried(&mut source, async |source| leveling.over(&self.session, source).await).await;
             if let Some(leveled) = self.ended(state, leveled, &needed) {
                 return leveled.map_err(|error| chain(&error));

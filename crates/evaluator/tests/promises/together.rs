@@ -16,7 +16,8 @@ use crate::support::{
 };
 
 /// Services that call each other, the outermost first; their names say nothing of it.
-const SERVICES: [&str; 10] = ["gateway", "shop", "cart", "orders", "auth", "stock", "prices", "tax", "ledger", "bank"];
+const SERVICES: [&str; 10] =
+    ["gateway", "shop", "cart", "orders", "auth", "stock", "prices", "tax", "ledger", "bank"];
 
 const SLOW: &str = "
 - name: slow
@@ -115,8 +116,16 @@ async fn ten_services_that_wait_for_the_innermost_are_one_message_headed_by_it()
                 let [one, other] = <[Notification; 2]>::try_from(mail).unwrap();
                 let (bank, search) = if together(&one).told > 0 { (one, other) } else { (other, one) };
                 assert_eq!(named(&bank), ("bank".to_owned(), inwards(1)));
-                assert_eq!(named(&search), ("search".to_owned(), Vec::new()), "nothing but the time is common");
-                assert!(bank.title.starts_with("WARNING firing: slow and 9 related alerts: p99 = 2.982s"), "{}", bank.title);
+                assert_eq!(
+                    named(&search),
+                    ("search".to_owned(), Vec::new()),
+                    "nothing but the time is common"
+                );
+                assert!(
+                    bank.title.starts_with("WARNING firing: slow and 9 related alerts: p99 = 2.982s"),
+                    "{}",
+                    bank.title
+                );
                 let first = &together(&bank).alerts[0];
                 assert_eq!(first.values, [("p99".to_owned(), "2.984s".to_owned())]);
                 assert_eq!(first.event, Some(Event::Firing));
@@ -153,7 +162,11 @@ async fn ten_services_that_wait_for_the_innermost_are_one_message_headed_by_it()
             assert_eq!((head.rule.as_str(), head.group[0].1.as_deref()), ("slow", Some("bank")));
             assert_eq!((&related["bank"], &related["search"]), (&None, &None));
             assert_eq!(related.values().flatten().count(), 9);
-            let keys = status.firing.iter().filter(|alert| alert.together.as_deref() == Some(head.id.as_str())).count();
+            let keys = status
+                .firing
+                .iter()
+                .filter(|alert| alert.together.as_deref() == Some(head.id.as_str()))
+                .count();
             assert_eq!(keys, 10);
         }
         world.news();
@@ -238,7 +251,11 @@ async fn who_wants_some_alerts_is_told_of_them_by_the_deepest_of_these() {
         .flat_map(|of_rule| of_rule.firing())
         .map(|(_, alert)| alert.grouping.unwrap().key)
         .collect();
-    assert_eq!(keys.len(), 2, "all under the key of those that were told first, and the search under its own");
+    assert_eq!(
+        keys.len(),
+        2,
+        "all under the key of those that were told first, and the search under its own"
+    );
 }
 
 /// In a world in which ten alerts are about to fire.
@@ -299,7 +316,11 @@ async fn two_evaluators_at_once_tell_them_once() {
         let one = world.process(due(), &gates[0], "one", &clock);
         let other = world.process(due(), &gates[1], "other", &clock);
         let (one, other) = Box::pin(turns.run(one, other)).await;
-        assert_eq!(one.unwrap().unwrap().delivered.sent + other.unwrap().unwrap().delivered.sent, 13, "seed {seed}");
+        assert_eq!(
+            one.unwrap().unwrap().delivered.sent + other.unwrap().unwrap().delivered.sent,
+            13,
+            "seed {seed}"
+        );
         assert_eq!((taken(&world, "mail").len(), taken(&world, "pager").len()), (2, 11), "seed {seed}");
     }
 }

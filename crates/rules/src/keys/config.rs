@@ -191,7 +191,11 @@ const FILE: &[Key] = &sink::<7>(
 
 const OTLP: &[Key] = &sink::<8>(
     "otlp",
-    &[key("endpoint", Shape::Secret, None, "The address of a collector's OTLP over HTTP."), HEADERS, TOGETHER],
+    &[
+        key("endpoint", Shape::Secret, None, "The address of a collector's OTLP over HTTP."),
+        HEADERS,
+        TOGETHER,
+    ],
 );
 
 const PAGERDUTY: &[Key] = &sink::<7>(

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fluo_alerts::fingerprint::fingerprint;
+use fluo_alerts::life_cycle::together::Level;
 use fluo_alerts::life_cycle::{
     Facts, Levels, Mutes, Observation, RuleState, Segment, Times, announce, transition,
 };
-use fluo_alerts::life_cycle::together::Level;
 use fluo_alerts::notification::Notification;
 use fluo_alerts::sample::{Sample, SampledSpan};
 use fluo_alerts::template::Renderer;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use fluo_alerts::fingerprint::fingerprint;
 use fluo_alerts::notification::{
-    Alarm, Event, FileRef, Id, Notification, Now, Related, SCHEMA, Summary, SummaryLine, Together, Told, TroubleRef,
+    Alarm, Event, FileRef, Id, Notification, Now, Related, SCHEMA, Summary, SummaryLine, Together, Told,
+    TroubleRef,
 };
 use fluo_alerts::reading::Reading;
 use fluo_alerts::value::Value;

@@ -110,7 +110,10 @@ fn time_alone_relates_nothing() {
     assert_eq!((told.len(), keys(&told).len()), (3, 3));
     for told in &told {
         let alert = told.alert.as_ref().unwrap().id;
-        assert_eq!(*together(told), Together { key: alert, place: 0, told: 0, firing: 0, alerts: Vec::new() });
+        assert_eq!(
+            *together(told),
+            Together { key: alert, place: 0, told: 0, firing: 0, alerts: Vec::new() }
+        );
         assert_eq!(told.title, format!("WARNING firing: r: count = 10, limit 5 in 1m for x={}", group(told)));
     }
 }
@@ -175,7 +178,11 @@ fn what_begins_while_another_fires_is_told_under_its_key_and_names_it() {
     let of_b = second.iter().find(|told| group(told) == "b").unwrap();
     assert_eq!((together(of_b).place, together(of_b).told, together(of_b).firing), (1, 1, 1));
     assert_eq!(together(of_b).alerts[1].event, None);
-    assert!(of_b.text.contains("r for x=a: count = 10, since 1970-01-01 00:10:00 UTC, told before"), "{}", of_b.text);
+    assert!(
+        of_b.text.contains("r for x=a: count = 10, since 1970-01-01 00:10:00 UTC, told before"),
+        "{}",
+        of_b.text
+    );
     let third = life.next(13, &[("a", &[3]), ("b", &[3]), ("c", &[3]), ("d", &[3]), ("e", &[4])]);
     assert_eq!(
         third.iter().map(|told| told.title.as_str()).collect::<Vec<_>>(),
@@ -221,7 +228,11 @@ fn what_a_summary_tells_is_told_by_no_other_message() {
     let told = life.next(11, &[("a", &[1]), ("b", &[1])]);
     assert_eq!(told.iter().map(|told| told.event).collect::<Vec<_>>(), [Event::Summary]);
     let later = life.next(12, &[("a", &[2]), ("b", &[2]), ("c", &[2])]);
-    assert_eq!((later.len(), together(&later[0]).firing), (1, 1), "each of the first two has a key of its own");
+    assert_eq!(
+        (later.len(), together(&later[0]).firing),
+        (1, 1),
+        "each of the first two has a key of its own"
+    );
 }
 
 #[test]
@@ -233,7 +244,8 @@ fn the_spans_that_are_asked_for_are_of_traces_that_several_new_alerts_share() {
     let observations = observations.map(|(group, traces)| observed(group, 11, traces));
     life.see_groups(times, (11, 11), observations.into());
     let states: Vec<_> = life.states.iter_mut().map(|(name, state)| (name.as_str(), state)).collect();
-    let asked: Vec<_> = sought(&states).iter().map(|span| (span.trace[0], char::from(span.span[0]))).collect();
+    let asked: Vec<_> =
+        sought(&states).iter().map(|span| (span.trace[0], char::from(span.span[0]))).collect();
     assert_eq!(asked, [(4, 'b'), (4, 'c'), (5, 'b'), (5, 'c')]);
     life.announce(times);
     let states: Vec<_> = life.states.iter_mut().map(|(name, state)| (name.as_str(), state)).collect();
@@ -256,7 +268,12 @@ fn many_related_alerts_are_counted_and_some_of_them_named() {
 fn an_alert_that_was_told_before_keys_were_kept_has_none_and_gives_its_own() {
     let mut life = life("");
     let first = life.next(11, &[("a", &[1])]);
-    for alert in life.states.values_mut().flat_map(|state| state.groups.values_mut()).flat_map(|group| &mut group.alerts) {
+    for alert in life
+        .states
+        .values_mut()
+        .flat_map(|state| state.groups.values_mut())
+        .flat_map(|group| &mut group.alerts)
+    {
         alert.grouping = None;
     }
     let second = life.next(12, &[("a", &[2]), ("b", &[2])]);
