@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
+use fluo_alerts::life_cycle::RuleState;
 use fluo_alerts::notification::{Event, Notification, Together};
 use fluo_rules::SourceFile;
 use fluo_rules::rule::Severity;
@@ -134,7 +135,7 @@ async fn ten_services_that_wait_for_the_innermost_are_one_message_headed_by_it()
                 let key = bank.alert.as_ref().unwrap().id;
                 let of_key = pager.iter().filter(|told| told.grouping_key() == key).count();
                 assert_eq!((together(&bank).key, of_key), (key, 10));
-                let mut ids: Vec<_> = pager.iter().map(|told| told.about()).collect();
+                let mut ids: Vec<_> = pager.iter().map(Notification::about).collect();
                 ids.sort_unstable();
                 ids.dedup();
                 assert_eq!(ids.len(), 11);
@@ -248,7 +249,7 @@ async fn who_wants_some_alerts_is_told_of_them_by_the_deepest_of_these() {
     let keys: std::collections::BTreeSet<_> = state
         .rules
         .values()
-        .flat_map(|of_rule| of_rule.firing())
+        .flat_map(RuleState::firing)
         .map(|(_, alert)| alert.grouping.unwrap().key)
         .collect();
     assert_eq!(
