@@ -9,7 +9,12 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use fluo_rules::rule::Rule;
+
+use super::announce::{Mutes, labels};
+use super::inhibition::Inhibition;
 use super::state::{Alert, Grouping, RuleState};
 use super::tell::Due;
 use crate::fingerprint::Fingerprint;
@@ -43,15 +48,23 @@ fn begins(alert: &Alert) -> bool {
     is_first && alert.grouping.is_none() && !alert.passed_on
 }
 
-/// Returns the spans of which it matters how deep they lie: of traces that several alerts have which begin now.
-pub fn sought(states: &[(&str, &mut RuleState)]) -> Vec<SampledSpan> {
-    let groups = states.iter().flat_map(|(_, state)| state.groups.values());
-    let samples: Vec<Sample> = groups
-        .flat_map(|group| {
-            let new = group.alerts.iter().filter(|alert| begins(alert));
-            new.map(|alert| alert.traces(&group.segments))
-        })
-        .collect();
+/// Returns the spans of which it matters how deep they lie: of traces that several alerts have which are told for the first
+/// time now.
+pub fn sought(
+    states: &[(&str, &mut RuleState)],
+    rules: &BTreeMap<String, Arc<Rule>>,
+    mutes: Mutes<'_>,
+) -> Vec<SampledSpan> {
+    let inhibition = Inhibition::new(states, rules);
+    let mut samples: Vec<Sample> = Vec::new();
+    for (name, state) in states {
+        let inhibitors = inhibition.of(name);
+        for group in state.groups.values().filter(|group| inhibitors.of(&group.group).is_none()) {
+            let is_told = |alert: &&Alert| begins(alert) && (mutes.silenced)(&labels(alert)).is_none();
+            let new = group.alerts.iter().filter(is_told);
+            samples.extend(new.map(|alert| alert.traces(&group.segments)));
+        }
+    }
     let mut sharing: BTreeMap<TraceId, usize> = BTreeMap::new();
     for span in samples.iter().flat_map(Sample::spans) {
         *sharing.entry(span.trace).or_default() += 1;

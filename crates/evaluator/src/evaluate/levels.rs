@@ -29,7 +29,7 @@ impl Evaluator {
         inputs: Inputs<'_>,
         read: &mut Read,
     ) -> Levels {
-        let spans = together::sought(&state.all_rules());
+        let spans = together::sought(&state.all_rules(), &inputs.rules.by_name(), inputs.mutes);
         if spans.is_empty() {
             return Levels::new();
         }

@@ -346,3 +346,25 @@ async fn the_end_of_an_alert_waits_for_the_message_that_told_of_it_with_another(
     assert!(place(Event::Firing, "bank").unwrap() < place(Event::Resolved, "gateway").unwrap(), "{told:?}");
     assert_eq!(place(Event::Firing, "gateway"), None, "{told:?}");
 }
+
+/// What began and was over while nothing was evaluated is told by a summary: what goes on is told by itself.
+#[tokio::test]
+async fn who_goes_on_after_an_outage_is_not_left_to_a_message_that_is_not_sent() {
+    let rules = files(&[("rules.yml", SLOW)]);
+    let mut world = world();
+    world.minute(1, arriving(1), &rules).await;
+    for end in 2..=14 {
+        let is_slow = |at: i64| if at <= 4 { 3 * SECOND } else { SECOND / 10 };
+        let gateway = traces(4, &SERVICES[..1], end, 3 * SECOND);
+        let spans = [traces(1, &SERVICES, end, is_slow(end)), gateway].concat();
+        world.arrive(minute(end) + SECOND, spans).await;
+    }
+    world.tick(Due::at(evaluated(14), &rules)).await;
+    let mail = taken(&world, "mail");
+    let [going_on, over] = <[Notification; 2]>::try_from(mail).unwrap();
+    assert_eq!(named(&going_on), ("gateway".to_owned(), Vec::new()));
+    assert_eq!((together(&going_on).told, together(&going_on).firing), (0, 0));
+    assert!(going_on.title.starts_with("WARNING firing: slow: p99 = "), "{}", going_on.title);
+    assert!(!going_on.text.contains("Related"), "{}", going_on.text);
+    assert_eq!((over.event, over.summary.unwrap().alerts), (Event::Summary, 9));
+}

@@ -37,6 +37,13 @@ impl Life {
         self.announce(times)
     }
 
+    /// The traces and groups of the spans that are asked for.
+    fn asked(&mut self, silenced: &dyn Fn(&BTreeMap<String, String>) -> Option<String>) -> Vec<(u8, char)> {
+        let states: Vec<_> = self.states.iter_mut().map(|(name, state)| (name.as_str(), state)).collect();
+        let spans = sought(&states, &self.rules, Mutes { silenced });
+        spans.iter().map(|span| (span.trace[0], char::from(span.span[0]))).collect()
+    }
+
     /// In a trace, each group's span is called by that of the group before.
     fn calls(&mut self, number: u8, groups: &[&str]) {
         let top = span(groups[0], number).span;
@@ -243,13 +250,11 @@ fn the_spans_that_are_asked_for_are_of_traces_that_several_new_alerts_share() {
     let observations = [("a", &[1, 2, 3, 9][..]), ("b", &[1, 2, 4, 5]), ("c", &[4, 5, 6]), ("d", &[3, 7])];
     let observations = observations.map(|(group, traces)| observed(group, 11, traces));
     life.see_groups(times, (11, 11), observations.into());
-    let states: Vec<_> = life.states.iter_mut().map(|(name, state)| (name.as_str(), state)).collect();
-    let asked: Vec<_> =
-        sought(&states).iter().map(|span| (span.trace[0], char::from(span.span[0]))).collect();
-    assert_eq!(asked, [(4, 'b'), (4, 'c'), (5, 'b'), (5, 'c')]);
+    let nobody: &dyn Fn(&BTreeMap<String, String>) -> Option<String> = &|_| None;
+    assert_eq!(life.asked(nobody), [(4, 'b'), (4, 'c'), (5, 'b'), (5, 'c')]);
+    assert_eq!(life.asked(&|labels| (labels["x"] == "b").then(|| "s".to_owned())), [], "b is not told");
     life.announce(times);
-    let states: Vec<_> = life.states.iter_mut().map(|(name, state)| (name.as_str(), state)).collect();
-    assert_eq!(sought(&states), [], "what was told is told");
+    assert_eq!(life.asked(nobody), [], "what was told is told");
 }
 
 #[test]
