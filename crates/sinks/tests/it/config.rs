@@ -53,6 +53,7 @@ fn example(root: &Value, schema: &Value) -> Value {
         return words[0].clone();
     }
     match schema["type"].as_str() {
+        Some("boolean") => json!(false),
         Some("array") => json!([example(root, &schema["items"])]),
         Some("object") => match schema["properties"].as_object() {
             Some(properties) => {
