@@ -10,4 +10,5 @@ mod one_evaluator;
 mod panes;
 mod printed_sql;
 mod slo;
+mod together;
 mod traces;

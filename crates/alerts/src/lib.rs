@@ -12,6 +12,7 @@
 //! | [`notification`] | an event in an alert's life → the payload that every sink starts from |
 //! | [`facts`], [`words`] | a notification → what every message says, and its heading |
 //! | [`reading`] | a condition and values → what is compared, in words |
+//! | [`sample`] | the spans that show an alert → traces by which it is found to be related to others |
 //! | [`template`] | annotations → texts, with a default that never fails |
 //! | [`log`] | what was done, and how much it matters → a line of JSON |
 //! | [`mod@step`] | a step of the work → a span of fluo's own traces |
@@ -27,6 +28,7 @@ pub mod life_cycle;
 pub mod log;
 pub mod notification;
 pub mod reading;
+pub mod sample;
 pub mod step;
 pub mod template;
 pub mod trouble;

@@ -20,6 +20,10 @@ use crate::value::Value;
 use crate::violation::{Top, Violation};
 use crate::wire;
 
+mod together;
+
+pub use together::{Related, Together};
+
 /// Name and version of the payload's format.
 pub const SCHEMA: &str = "fluo.notification/v1";
 
@@ -292,6 +296,9 @@ pub struct Notification {
     pub alert: Option<Told>,
     /// The alerts, where it is about several.
     pub summary: Option<Summary>,
+    /// The alerts to which the alert is related. In a payload it is there only of alerts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub together: Option<Together>,
     /// The alarm, where it is about one. In a payload it is there only then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alarm: Option<Alarm>,
@@ -301,6 +308,11 @@ pub struct Notification {
 }
 
 impl Notification {
+    /// Returns what receivers group it by: the key of the alerts to which its alert is related, or what it is about.
+    pub fn grouping_key(&self) -> Id {
+        self.together.as_ref().map_or_else(|| self.about(), |together| together.key)
+    }
+
     /// What it is about, the same for every event of it: the alert, the trouble, or the alarm. A notification about
     /// none of them is about itself.
     pub fn about(&self) -> Id {
@@ -515,6 +527,7 @@ mod tests {
                 violation,
             }),
             summary: None,
+            together: None,
             alarm: None,
             trouble: None,
         }

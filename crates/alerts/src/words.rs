@@ -8,7 +8,7 @@ use fluo_time::moment;
 
 use crate::escape::plain;
 use crate::facts;
-use crate::notification::{Event, Notification, Now, Summary, SummaryLine, Told};
+use crate::notification::{Event, Notification, Now, Related, Summary, SummaryLine, Together, Told};
 use crate::reading::Reading;
 use crate::template::group_text;
 
@@ -36,12 +36,66 @@ pub fn heading(severity: Severity, what: &str) -> String {
 }
 
 impl Notification {
-    /// Returns the head of every message: `CRITICAL firing: checkout-error-ratio`; without a rule, the title.
+    /// Returns the head of every message: `CRITICAL firing: checkout-error-ratio`, and how many alerts are related to it;
+    /// without a rule, the title.
     pub fn heading(&self) -> String {
         match (&self.rule, self.alert.is_some() || self.summary.is_some()) {
-            (Some(rule), true) => heading(self.severity, &format!("{}: {}", word(self.event), plain(rule))),
+            (Some(rule), true) => {
+                let related =
+                    self.together.as_ref().map_or_else(String::new, |all| counted_related(all, self.event));
+                heading(self.severity, &format!("{}: {}{related}", word(self.event), plain(rule)))
+            }
             _ => self.title.clone(),
         }
+    }
+}
+
+/// ` and 9 related alerts`, or `, related to 2 alerts that fire`
+fn counted_related(together: &Together, event: Event) -> String {
+    let alerts = |number| if number == 1 { "alert" } else { "alerts" };
+    let Together { told, firing, .. } = *together;
+    match (told, firing) {
+        (1.., _) => format!(" and {told} related {}", alerts(told)),
+        (0, 1) if event.is_open() => ", related to an alert that fires".to_owned(),
+        (0, 2..) if event.is_open() => format!(", related to {firing} alerts that fire"),
+        _ => String::new(),
+    }
+}
+
+impl Notification {
+    /// Says which alerts its alert is related to, in title and text, too.
+    pub fn relate(&mut self, together: Together) {
+        let before = self.heading();
+        self.together = Some(together);
+        if let Some(rest) = self.title.strip_prefix(&before) {
+            self.title = format!("{}{rest}", self.heading());
+        }
+        self.text = text(self);
+    }
+}
+
+impl Together {
+    /// Returns a line for each of the others, and one for those that are not listed.
+    pub fn lines(&self) -> Vec<String> {
+        let more = (self.more() > 0).then(|| format!("… {} more", self.more()));
+        self.alerts.iter().map(Related::text).chain(more).collect()
+    }
+}
+
+impl Related {
+    /// `CRITICAL slow-service for service_name=gateway: p99 = 3.2s, since 2026-11-22 11:04:51 UTC`
+    pub fn text(&self) -> String {
+        let mut what = heading(self.severity, &plain(&self.rule));
+        if !self.group.is_empty() {
+            what.extend([" for ", &group_text(&self.group)]);
+        }
+        let values: Vec<String> =
+            self.values.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        if !values.is_empty() {
+            what.extend([": ", &values.join(", ")]);
+        }
+        let told = if self.event.is_some() { "" } else { ", told before" };
+        format!("{what}, since {}{told}", moment::human(self.starts_at))
     }
 }
 
@@ -77,6 +131,8 @@ pub(crate) fn line(event: Event, alert: &Told, now: &Now) -> String {
 pub(crate) fn text(notification: &Notification) -> String {
     let mut lines: Vec<String> = facts::description(notification).into_iter().collect();
     lines.extend(facts::facts(notification).iter().map(ToString::to_string));
+    let related = notification.together.iter().flat_map(Together::lines);
+    lines.extend(related.map(|line| format!("Related: {line}")));
     if let Some(alert) = &notification.alert {
         let traces = facts::traces(alert);
         for trace in traces.iter().take(TRACES_NAMED) {

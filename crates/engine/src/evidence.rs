@@ -1,8 +1,10 @@
-//! Which rows of a window are shown: the guiltiest first, and of each trace one before any other.
+//! Which rows of a window are shown: the guiltiest first, and of each trace one before any other; and which traces they are
+//! of.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use fluo_alerts::sample::{Sample, SampledSpan};
 use fluo_alerts::value::Value;
 use fluo_plan::RulePlan;
 use fluo_plan::evidence::{Guilt, Part, Question};
@@ -30,8 +32,8 @@ impl<'a> Parts<'a> {
         found.map_or(Part::None, |(_, input)| input.part(row))
     }
 
-    /// The rows of a window with these values that show what is wrong there, as many as are kept.
-    pub(crate) fn guiltiest(&self, window: Range<usize>, values: &Values) -> Result<Vec<Id>, EngineError> {
+    /// The rows of a window with these values that show what is wrong there, the guiltiest first.
+    pub(crate) fn ranked(&self, window: Range<usize>, values: &Values) -> Vec<usize> {
         let rule = self.plan.rule();
         let number = |name: &str| {
             let found = values.iter().find(|(found, _)| found == name);
@@ -49,14 +51,19 @@ impl<'a> Parts<'a> {
         if ranked.is_empty() {
             ranked = newest.filter(|row| question.concerns(&|name| self.part(*row, name))).collect();
         }
-        let limit = rule.evidence_limit as usize;
+        ranked
+    }
+
+    /// As many of ranked rows as are kept.
+    pub(crate) fn guiltiest(&self, ranked: &[usize]) -> Result<Vec<Id>, EngineError> {
+        let limit = self.plan.rule().evidence_limit as usize;
         let mut traces = BTreeSet::new();
         let (mut first_of_trace, mut others) = (Vec::new(), Vec::new());
         for row in ranked {
             if first_of_trace.len() == limit {
                 break;
             }
-            let id = self.rows.id(row)?;
+            let id = self.rows.id(*row)?;
             if traces.insert(id.key.0) {
                 first_of_trace.push(id);
             } else if others.len() < limit {
@@ -66,5 +73,20 @@ impl<'a> Parts<'a> {
         first_of_trace.extend(others);
         first_of_trace.truncate(limit);
         Ok(first_of_trace)
+    }
+
+    /// Some of the traces of ranked rows. Of a rule that keeps no evidence, none.
+    pub(crate) fn sample(&self, ranked: &[usize]) -> Result<Sample, EngineError> {
+        let keys = self.rows.keys()?;
+        let newest = ranked.iter().map(|row| keys.ends[*row]).max();
+        let Some(newest) = newest.filter(|_| self.plan.rule().evidence_limit > 0) else {
+            return Ok(Sample::default());
+        };
+        let spans = ranked.iter().map(|row| {
+            let (trace, span, end) = keys.key(*row)?;
+            Ok(SampledSpan { trace, span, end })
+        });
+        let spans: Vec<SampledSpan> = spans.collect::<Result<_, EngineError>>()?;
+        Ok(Sample::of(newest, spans))
     }
 }

@@ -63,4 +63,4 @@ pub use open::{DataFiles, Opened};
 pub use panes::{Contents, Known, Panes, StoredPanesError};
 pub use session::{session, session_with_memory};
 pub use source::SpanSource;
-pub use traces::{Traced, Tracing};
+pub use traces::{Leveling, Traced, Tracing};

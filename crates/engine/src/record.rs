@@ -61,6 +61,7 @@ pub fn observation(rule: &Rule, observed: Observed) -> Observation {
         peak: observed.peak,
         top: top(rule, &observed.top),
         evidence: evidence(rule, &observed.evidence),
+        traces: observed.traces,
         failed: observed.failed,
         partial: observed.partial,
         seen_at: observed.seen_at,

@@ -163,11 +163,16 @@ impl Rows {
         Ok(after(moment.saturating_sub(window))..after(moment))
     }
 
+    /// Returns the keys of the spans that rows are.
+    pub(crate) fn keys(&self) -> Result<Keys<'_>, EngineError> {
+        Keys::of(&self.batch, ends(&self.batch)?)
+    }
+
     /// Returns the span that a row is, and the copy of it.
     pub(crate) fn id(&self, row: usize) -> Result<Id, EngineError> {
         let copies =
             self.batch.column_by_name(row::COPY).and_then(|column| column.as_primitive_opt::<UInt32Type>());
         let copies = copies.ok_or_else(|| EngineError::Column(row::COPY.to_owned()))?;
-        Ok(Id { key: Keys::of(&self.batch, ends(&self.batch)?)?.key(row)?, copy: copies.value(row) })
+        Ok(Id { key: self.keys()?.key(row)?, copy: copies.value(row) })
     }
 }

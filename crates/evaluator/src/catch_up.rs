@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fluo_alerts::escape::plain;
 use fluo_alerts::life_cycle::summary::of_summary;
-use fluo_alerts::notification::{Event, Id, Notification, SCHEMA, SummaryLine};
+use fluo_alerts::notification::{Event, Id, Notification, Related, SCHEMA, SummaryLine};
 use fluo_alerts::words::heading;
 use fluo_rules::rule::{Rule, Severity};
 use fluo_time::{TimeRange, moment};
@@ -69,6 +69,7 @@ fn told_unjudged(rule: Option<&Rule>, moments: TimeRange, at: i64, why: &str) ->
         reason: None,
         alert: None,
         summary: None,
+        together: None,
         alarm: None,
         trouble: None,
     }
@@ -114,6 +115,29 @@ fn leave_out_past_troubles(outbox: &mut Vec<Queued>) {
     outbox.retain(|queued| !queued.held || !past.contains(&queued.notification.about()));
 }
 
+/// Something that is told of an alert, by the evaluation of a time.
+type Word = (Id, Event, i64);
+
+/// Names of related alerts, as told with one, only those of which the same is still told. Of the others some fire, and are
+/// told by messages of their own.
+fn name_who_is_told(notification: &mut Notification, told: &BTreeSet<Word>, words: &BTreeMap<Id, Words>) {
+    let (event, at) = (notification.event, notification.at);
+    let Some(mut together) = notification.together.clone() else { return };
+    let is_told_no_more = |other: &Related| other.event.is_some() && !told.contains(&(other.id, event, at));
+    if !together.alerts.iter().any(is_told_no_more) {
+        return;
+    }
+    for mut other in together.alerts.extract_if(.., |other| is_told_no_more(other)).collect::<Vec<_>>() {
+        together.told = together.told.saturating_sub(1);
+        if words.get(&other.id).is_some_and(|words| words.last.1.is_open()) {
+            together.firing += 1;
+            other.event = None;
+            together.alerts.push(other);
+        }
+    }
+    notification.relate(together);
+}
+
 /// Makes one summary a rule of the alerts that began and ended while nothing was sent; of the others, the last word.
 pub(crate) fn condense(outbox: &mut Vec<Queued>, eval_time: i64) {
     leave_out_past_troubles(outbox);
@@ -139,6 +163,11 @@ pub(crate) fn condense(outbox: &mut Vec<Queued>, eval_time: i64) {
             }
             _ => kept.push(queued),
         }
+    }
+    let held = kept.iter().filter(|queued| queued.held).map(|queued| &queued.notification);
+    let told: BTreeSet<Word> = held.map(|told| (told.about(), told.event, told.at)).collect();
+    for queued in kept.iter_mut().filter(|queued| queued.held) {
+        name_who_is_told(&mut queued.notification, &told, &words);
     }
     for (rule, notifications) in summaries {
         let Some(severity) = notifications.iter().map(|one| one.severity).max() else { continue };

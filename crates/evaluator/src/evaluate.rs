@@ -10,6 +10,7 @@ mod fold;
 mod former;
 mod inputs;
 mod lateness;
+mod levels;
 mod missing;
 mod observe;
 mod older;
@@ -168,6 +169,11 @@ impl Evaluator {
                 }
             }
         }
+        let mut read_again = BTreeMap::new();
+        let levels = self.levels(&mut state, &files, inputs, &mut read_again).await;
+        for (_, file) in read_again.iter().filter(|(location, _)| !read.contains_key(*location)) {
+            report.read(file);
+        }
         report.damaged_files.extend(names(&state.damaged).difference(&known_damage).cloned());
         let reach = due_rules.iter().map(|(_, plan)| plan.reach().before).max().unwrap_or_default();
         self.forget(&mut state, inputs.eval_time, reach);
@@ -184,6 +190,7 @@ impl Evaluator {
             inputs.mutes,
             &self.renderer,
             times,
+            &levels,
         ));
         self.forget_former(&mut state, inputs.eval_time);
         state.rules.retain(|name, _| !inputs.rules.whole || inputs.rules.rules.contains_key(name));

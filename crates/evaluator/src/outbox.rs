@@ -94,13 +94,14 @@ fn is_leased(outbox: &[Queued], nonce: &str) -> bool {
 /// Places in the outbox, and sinks.
 type Deliveries = BTreeSet<(usize, String)>;
 
-/// The deliveries that may be begun now. What is told of one alert or trouble is told in order, whatever has to be
-/// tried again: a `firing` behind its `resolved` would leave an incident open at the receiver for ever.
+/// The deliveries that may be begun now. What is told of related alerts, or of one trouble, is told in order, whatever has
+/// to be tried again: a `firing` behind its `resolved` would leave an incident open at the receiver for ever.
 fn due(outbox: &[Queued], nonce: &str, now: i64) -> Deliveries {
     let mut due = Deliveries::new();
     let mut waiting: BTreeSet<(&str, Id)> = BTreeSet::new();
     for (at, queued) in outbox.iter().enumerate().filter(|(_, queued)| !queued.held) {
-        let about = queued.notification.about();
+        // What is told of an alert may have been told with another, to which it is related.
+        let about = queued.notification.grouping_key();
         for (sink, attempt) in &queued.pending {
             if is_free(attempt, nonce, now) && !waiting.contains(&(sink.as_str(), about)) {
                 due.insert((at, sink.clone()));

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use fluo_alerts::life_cycle::Alert;
 use fluo_alerts::life_cycle::announce::labels;
-use fluo_alerts::notification::Event;
+use fluo_alerts::life_cycle::{Alert, RuleState};
+use fluo_alerts::notification::{Event, Id};
 use fluo_alerts::trouble::Subject;
 use fluo_alerts::wire;
 use fluo_rules::rule::Severity;
@@ -70,6 +70,22 @@ pub struct Firing {
     pub values: Vec<(String, String)>,
     /// The silence or the rule that mutes it.
     pub muted_by: Option<String>,
+    /// The key of the alerts that it is related to, and its own; none where nobody was told of it.
+    pub together: Option<String>,
+    /// The first of those that it is related to; none where it is that itself, or related to none that fires.
+    pub related_to: Option<Related>,
+}
+
+/// An alert that others are related to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Related {
+    /// The episode's id.
+    pub id: String,
+    /// Its rule.
+    pub rule: String,
+    /// Group keys and values.
+    #[serde(with = "wire::pairs")]
+    pub group: Vec<(String, Option<String>)>,
 }
 
 /// Something that is wrong with fluo itself.
@@ -211,9 +227,21 @@ pub fn status(state: &State, now: i64) -> Status {
 /// The alerts that fire and whose labels, as silences see them, are wanted; by rule and start.
 pub fn firing(state: &State, is_wanted: impl Fn(&BTreeMap<String, String>) -> bool) -> Vec<Firing> {
     let mut firing = Vec::new();
+    // By key: the first of the alerts that are related.
+    let mut heads: BTreeMap<Id, (u64, i64, &Alert)> = BTreeMap::new();
+    for alert in state.rules.values().flat_map(RuleState::firing).map(|(_, alert)| alert) {
+        let Some(grouping) = alert.grouping else { continue };
+        let head = heads.entry(grouping.key).or_insert((grouping.place, alert.starts_at, alert));
+        if (grouping.place, alert.starts_at, alert.told.id) < (head.0, head.1, head.2.told.id) {
+            *head = (grouping.place, alert.starts_at, alert);
+        }
+    }
     for (name, of_rule) in &state.rules {
         let wanted = of_rule.firing().filter(|(_, alert)| is_wanted(&labels(alert)));
-        firing.extend(wanted.map(|(_, alert)| firing_alert(name, alert)));
+        firing.extend(wanted.map(|(_, alert)| {
+            let head = alert.grouping.and_then(|grouping| heads.get(&grouping.key));
+            firing_alert(name, alert, head.map(|(_, _, head)| *head))
+        }));
     }
     firing.sort_by(|one, other| {
         (&one.rule, one.since, &one.group).cmp(&(&other.rule, other.since, &other.group))
@@ -232,7 +260,8 @@ fn set_aside(known: &state::SetAside) -> Option<SetAside> {
     })
 }
 
-fn firing_alert(rule: &str, alert: &Alert) -> Firing {
+fn firing_alert(rule: &str, alert: &Alert, head: Option<&Alert>) -> Firing {
+    let head = head.filter(|head| head.told.id != alert.told.id);
     Firing {
         rule: rule.to_owned(),
         severity: alert.severity(),
@@ -241,6 +270,12 @@ fn firing_alert(rule: &str, alert: &Alert) -> Firing {
         since: alert.starts_at,
         values: alert.standing(),
         muted_by: alert.muted_by.clone(),
+        together: alert.grouping.map(|grouping| grouping.key.to_string()),
+        related_to: head.map(|head| Related {
+            id: head.told.id.to_string(),
+            rule: head.told.violation.rule.clone(),
+            group: head.told.violation.group.clone(),
+        }),
     }
 }
 
@@ -264,8 +299,7 @@ fn outbox(state: &State) -> Outbox {
 
 #[cfg(test)]
 mod tests {
-    use fluo_alerts::life_cycle::{GroupState, RuleState, Tracked};
-    use fluo_alerts::notification::Id;
+    use fluo_alerts::life_cycle::{GroupState, Tracked};
     use fluo_alerts::trouble::{Telling, Wrong};
     use fluo_time::Nanos;
 

@@ -5,6 +5,9 @@
 //! values look alike after cleaning. Labels are those that were told when the alert first fired, so that a rule edited
 //! meanwhile still closes the alert that it opened.
 //!
+//! The label `together` is the same of all alerts that are related, and stays for as long as each of them lives: a route
+//! with `group_by: [together]` makes one message of them.
+//!
 //! An alert of a rule with levels is another alert there when its severity is another: the one that was told before is
 //! ended with the same request.
 //!
@@ -27,7 +30,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fluo_alerts::escape::plain;
-use fluo_alerts::notification::{Event, Notification, Told};
+use fluo_alerts::notification::{Event, Notification, Together, Told};
 use fluo_alerts::template::{NO_VALUE, SUMMARY};
 use fluo_rules::rule::Severity;
 use fluo_time::moment;
@@ -84,7 +87,8 @@ fn forms(notification: &Notification, at: i64, expires_after: Duration) -> Vec<V
         return vec![form(notification, &event_labels(notification), starts_at, ends_at)];
     };
     let of_severity = |severity, ends_at| {
-        form(notification, &alert_labels(alert, severity), alert.violation.starts_at, ends_at)
+        let together = notification.together.as_ref();
+        form(notification, &alert_labels(alert, severity, together), alert.violation.starts_at, ends_at)
     };
     let told = alert.now.iter().flat_map(|now| &now.told_as);
     let others = told.filter(|told| **told != notification.severity);
@@ -129,12 +133,15 @@ fn later(ns: i64, by: Duration) -> i64 {
     ns.saturating_add(i64::try_from(by.as_nanos()).unwrap_or(i64::MAX))
 }
 
-fn alert_labels(alert: &Told, severity: Severity) -> BTreeMap<String, String> {
+fn alert_labels(alert: &Told, severity: Severity, together: Option<&Together>) -> BTreeMap<String, String> {
     let violation = &alert.violation;
     let mut labels = Labels::default();
     labels.own("alertname", &violation.rule);
     labels.own("severity", severity.as_str());
     labels.own("fingerprint", &violation.fingerprint.to_string());
+    if let Some(Together { key, .. }) = together {
+        labels.own("together", &key.to_string());
+    }
     for (key, value) in &violation.labels {
         labels.add(key, "label_", value);
     }
@@ -218,7 +225,9 @@ fn annotations(notification: &Notification) -> BTreeMap<String, String> {
         }
     }
     if notification.summary.is_some() {
-        annotations.own("largest", &message.largest.join("\n"));
+        annotations.own("largest", &message.listed.join("\n"));
+    } else {
+        annotations.own("related", &message.listed.join("\n"));
     }
     annotations.0
 }

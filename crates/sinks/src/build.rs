@@ -167,7 +167,7 @@ pub fn route_all(
         .iter()
         .map(|config| {
             let sink = build_with_aws(config, secrets, aws)?;
-            Ok(Routed { sink, filter: config.filter().clone() })
+            Ok(Routed { sink, filter: config.filter().clone(), together: config.is_together() })
         })
         .collect()
 }

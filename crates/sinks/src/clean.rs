@@ -84,6 +84,11 @@ fn each_text(notification: &mut Notification, line: impl Fn(&mut String), lines:
     if let Some(trouble) = &mut notification.trouble {
         trouble.name.iter_mut().for_each(&line);
     }
+    for related in notification.together.iter_mut().flat_map(|together| &mut together.alerts) {
+        line(&mut related.rule);
+        related.group.iter_mut().filter_map(|(_, value)| value.as_mut()).for_each(&line);
+        related.values.iter_mut().for_each(|(_, value)| line(value));
+    }
     for (_, value) in notification.summary.iter_mut().flat_map(|summary| &mut summary.common) {
         lines(value);
     }

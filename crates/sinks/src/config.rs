@@ -7,6 +7,7 @@
 //!     url: {env: SLACK_WEBHOOK_URL}    # a secret: from the environment, or the text itself
 //!     severity: [critical]             # what to send there; default: everything
 //!     labels: {team: payments}
+//!     together: false                  # every alert by itself; default: related ones in one message
 //! ```
 //!
 //! Its keys, and what is told of mistakes, are in `fluo_rules::config`; what is read here is the document that passed
@@ -34,6 +35,7 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct SinkConfig {
     name: String,
     filter: Filter,
+    together: bool,
     pub(crate) timeout: Duration,
     pub(crate) kind: Kind,
 }
@@ -47,6 +49,11 @@ impl SinkConfig {
     /// What it wants.
     pub fn filter(&self) -> &Filter {
         &self.filter
+    }
+
+    /// Returns whether related alerts are one message there. To pagers and their kind each is an incident of its own.
+    pub fn is_together(&self) -> bool {
+        self.together && !matches!(self.kind, Kind::PagerDuty(_) | Kind::Alertmanager(_))
     }
 
     /// The word that `type` is.
@@ -201,6 +208,7 @@ struct Written {
     labels: BTreeMap<String, String>,
     #[serde(default, deserialize_with = "duration")]
     timeout: Option<Duration>,
+    together: Option<bool>,
     #[serde(flatten)]
     kind: Kind,
 }
@@ -211,11 +219,12 @@ struct Word(#[serde(with = "wire::severity")] Severity);
 
 impl From<Written> for SinkConfig {
     fn from(written: Written) -> Self {
-        let Written { name, severity, labels, timeout, kind } = written;
+        let Written { name, severity, labels, timeout, together, kind } = written;
         let severity = severity.into_iter().map(|Word(severity)| severity).collect();
         Self {
             name: name.unwrap_or_else(|| kind.word().to_owned()),
             filter: Filter { severity, labels },
+            together: together.unwrap_or(true),
             timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
             kind,
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fluo_alerts::notification::Notification;
+use fluo_alerts::notification::{Notification, Related, Together};
 use fluo_alerts::step;
 use fluo_alerts::step::traced;
 use fluo_rules::rule::Severity;
@@ -28,12 +28,22 @@ impl Filter {
     /// what becomes of it, whatever its severity is by then.
     pub fn wants(&self, notification: &Notification) -> bool {
         let now = notification.alert.iter().flat_map(|alert| &alert.now);
-        let mut told = now.flat_map(|now| &now.told_as).chain([&notification.severity]);
-        let severity = self.severity.is_empty() || told.any(|severity| self.severity.contains(severity));
+        let told = now.flat_map(|now| &now.told_as).chain([&notification.severity]);
+        let severity = self.wants_any(told);
         let unlabelled = notification.rule.is_none() || notification.trouble.is_some();
         let differs = |key| notification.summary.iter().any(|summary| summary.differing.contains(key));
         let has = |(key, value)| notification.labels.get(key) == Some(value) || differs(key);
         severity && (unlabelled || self.labels.iter().all(has))
+    }
+
+    /// Returns the same of an alert that another notification names.
+    fn wants_related(&self, alert: &Related) -> bool {
+        let has = |(key, value)| alert.labels.get(key) == Some(value);
+        self.wants_any(alert.told_as.iter().chain([&alert.severity])) && self.labels.iter().all(has)
+    }
+
+    fn wants_any<'a>(&self, mut severities: impl Iterator<Item = &'a Severity>) -> bool {
+        self.severity.is_empty() || severities.any(|severity| self.severity.contains(severity))
     }
 }
 
@@ -43,12 +53,16 @@ pub struct Routed {
     pub sink: Box<dyn Sink>,
     /// What to send there.
     pub filter: Filter,
+    /// Whether of related alerts, of which the same is told at once, only the first is sent, which names the others.
+    pub together: bool,
 }
 
 impl Routed {
-    /// Returns whether the sink is to be sent `notification`.
+    /// Returns whether the sink is to be sent `notification`. Of related alerts of which the same is told at once, that is the
+    /// first that it wants: its message names the others.
     pub fn wants(&self, notification: &Notification) -> bool {
-        self.filter.wants(notification)
+        let mut before = notification.together.iter().filter(|_| self.together).flat_map(Together::before);
+        self.filter.wants(notification) && !before.any(|other| self.filter.wants_related(other))
     }
 
     /// Sends it once, as a step of fluo's own traces: [`Sink::send`]. What takes longer than `within` may arrive or not,

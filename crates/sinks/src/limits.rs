@@ -26,8 +26,8 @@ const SQUEEZES: [usize; 3] = [512, 128, 32];
 
 /// The cleaned notification in the form that `form` makes of it, with as much of its lists as `limit` bytes can hold.
 ///
-/// Evidence goes first, by halves, then commonest values, the names of the files, links, and annotations, and at last the ends of all
-/// texts: whoever controls values must not be able to make an alert about them too large to send. The text says what
+/// Evidence goes first, by halves, then commonest values, the names of the files, links, annotations, and related alerts,
+/// and at last the ends of all texts: whoever controls values must not be able to make an alert about them too large to send. The text says what
 /// was left out; `form` is given the same by itself.
 pub(crate) fn fit(
     notification: &Notification,
@@ -72,6 +72,7 @@ fn shrink(notification: &mut Notification) -> bool {
     {
         return true;
     }
+    let related = notification.together.as_mut().map(|together| &mut together.alerts);
     let Some(alert) = &mut notification.alert else { return false };
     halve(&mut alert.violation.evidence)
         || halve(&mut alert.violation.top)
@@ -79,11 +80,12 @@ fn shrink(notification: &mut Notification) -> bool {
         || halve(&mut alert.files)
         || halve(&mut alert.trace_urls)
         || alert.annotations.pop_last().is_some()
+        || related.is_some_and(halve)
 }
 
 fn left_out(whole: &Notification, shown: &Notification) -> Vec<String> {
     type Count = fn(&Notification) -> usize;
-    let counts: [(&str, Count); 6] = [
+    let counts: [(&str, Count); 7] = [
         ("spans of evidence", |n| n.alert.as_ref().map_or(0, |alert| alert.violation.evidence.len())),
         ("lists of commonest values", |n| {
             n.alert.iter().flat_map(|alert| &alert.now).map(|now| now.top.len()).sum()
@@ -91,6 +93,7 @@ fn left_out(whole: &Notification, shown: &Notification) -> Vec<String> {
         ("data files", |n| n.alert.as_ref().map_or(0, |alert| alert.files.len())),
         ("links", |n| n.alert.as_ref().map_or(0, |alert| alert.trace_urls.len())),
         ("annotations", |n| n.alert.as_ref().map_or(0, |alert| alert.annotations.len())),
+        ("related alerts", |n| n.together.as_ref().map_or(0, |together| together.alerts.len())),
         ("of the alerts listed", |n| n.summary.as_ref().map_or(0, |summary| summary.largest.len())),
     ];
     counts

@@ -3,9 +3,10 @@
 //! Every text is clean, none has markup: a sink adds its own and escapes these. Nothing is said twice.
 
 use fluo_alerts::facts::{Fact, Trace, description, facts, traces};
-use fluo_alerts::notification::{Notification, SummaryLine};
+use fluo_alerts::notification::{Notification, Summary, SummaryLine};
 use fluo_alerts::template::SUMMARY;
 use fluo_alerts::words::{TRACES_NAMED, more_traces};
+use fluo_rules::rule::Severity;
 use reqwest::Url;
 
 use crate::clean::clean;
@@ -30,8 +31,10 @@ pub(crate) struct Message {
     pub(crate) traces: Vec<(Trace, Option<Url>)>,
     /// The number of those that are not listed.
     pub(crate) more_traces: usize,
-    /// The largest of many alerts, a line each.
-    pub(crate) largest: Vec<String>,
+    /// The largest of many alerts, or those that are related to one, a line each.
+    pub(crate) listed: Vec<String>,
+    /// What these are.
+    pub(crate) list: &'static str,
     /// Text and address of what the rule's annotations link to.
     pub(crate) links: Vec<(String, Url)>,
     /// The notification's id.
@@ -71,14 +74,11 @@ impl Message {
             .collect();
         let more_traces = traces.len().saturating_sub(TRACES_NAMED);
         traces.truncate(TRACES_NAMED);
-        let mut largest = Vec::new();
-        if let Some(summary) = &n.summary {
-            largest.extend(summary.largest.iter().map(SummaryLine::text));
-            let listed = u64::try_from(summary.largest.len()).unwrap_or(u64::MAX);
-            if summary.alerts > listed {
-                largest.push(format!("… {} more", summary.alerts - listed));
-            }
-        }
+        let (list, listed) = match (&n.summary, &n.together) {
+            (Some(summary), _) => ("Largest", largest(summary)),
+            (None, Some(together)) => (RELATED, together.lines()),
+            (None, None) => ("", Vec::new()),
+        };
         Self {
             heading: n.heading(),
             title: n.title,
@@ -86,7 +86,8 @@ impl Message {
             facts: said,
             traces,
             more_traces,
-            largest,
+            listed,
+            list,
             links,
             id: n.id.to_string(),
         }
@@ -115,6 +116,12 @@ impl Message {
         lines
     }
 
+    /// What is listed; what is related to an alert, with a line that says so.
+    pub(crate) fn titled_list(&self) -> Vec<String> {
+        let title = (self.list == RELATED && !self.listed.is_empty()).then(|| format!("{RELATED}:"));
+        title.into_iter().chain(self.listed.iter().cloned()).collect()
+    }
+
     /// All links: those of the annotations, then those of the traces.
     pub(crate) fn all_links(&self) -> Vec<(String, Url)> {
         let traces = self.traces.iter().enumerate();
@@ -134,9 +141,10 @@ impl Message {
             }
             parts.push(lines.join("\n"));
         }
-        if !self.largest.is_empty() {
-            let lines = first(&self.largest, MAX_LARGEST).into_iter().map(|line| format!("  {line}"));
-            parts.push(std::iter::once("Largest:".to_owned()).chain(lines).collect::<Vec<_>>().join("\n"));
+        if !self.listed.is_empty() {
+            let lines = first(&self.listed, MAX_LISTED).into_iter().map(|line| format!("  {line}"));
+            parts
+                .push(std::iter::once(format!("{}:", self.list)).chain(lines).collect::<Vec<_>>().join("\n"));
         }
         parts.push(
             self.links.iter().map(|(text, url)| format!("{text}: {url}")).collect::<Vec<_>>().join("\n"),
@@ -147,8 +155,26 @@ impl Message {
     }
 }
 
+/// What alerts are that are related to one.
+const RELATED: &str = "Related";
+
+/// The worst severity of what a notification tells of.
+pub(crate) fn worst(notification: &Notification) -> Severity {
+    let others = notification.together.iter().flat_map(|together| &together.alerts);
+    let told = others.filter(|other| other.event.is_some()).map(|other| other.severity);
+    told.fold(notification.severity, Severity::max)
+}
+
 /// The most alerts that a message lists.
-pub(crate) const MAX_LARGEST: usize = 10;
+pub(crate) const MAX_LISTED: usize = 10;
+
+/// The largest of many alerts, and how many more there are.
+fn largest(summary: &Summary) -> Vec<String> {
+    let listed = u64::try_from(summary.largest.len()).unwrap_or(u64::MAX);
+    let more = summary.alerts.checked_sub(listed).filter(|more| *more > 0);
+    let more = more.map(|more| format!("… {more} more"));
+    summary.largest.iter().map(SummaryLine::text).chain(more).collect()
+}
 
 /// A link that is safe to offer: whole, and of the web. Its parts are in percent form, as the parser leaves them.
 fn link(text: &str) -> Option<Url> {

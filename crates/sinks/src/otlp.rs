@@ -171,6 +171,15 @@ fn attributes(notification: &Notification) -> Vec<Value> {
             }
         }
     }
+    if let Some(together) = &notification.together {
+        attributes.push(text_attribute("fluo.together.key", &together.key.to_string()));
+        let lines: Vec<Value> =
+            together.lines().into_iter().map(|line| json!({"stringValue": line})).collect();
+        if !lines.is_empty() {
+            attributes
+                .push(json!({"key": "fluo.together.related", "value": {"arrayValue": {"values": lines}}}));
+        }
+    }
     if let Some(summary) = &notification.summary {
         attributes.push(json!({"key": "fluo.alerts", "value": {"intValue": summary.alerts.to_string()}}));
     }

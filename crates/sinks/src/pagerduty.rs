@@ -11,6 +11,9 @@
 //! | its all-clear (`rule_error_over` …) | `resolve` | the trouble's id |
 //! | `summary`, `unjudged` | `trigger` with the notification's severity | the notification's id |
 //!
+//! Each of some related alerts is an incident of its own. Their common key is the event's `group`, by which the service can
+//! group them.
+//!
 //! The last kind has no end that fluo tells: whoever took care of it resolves the incident. A retried delivery has the
 //! same key and so never makes a second incident.
 
@@ -71,6 +74,9 @@ impl PagerDuty {
         });
         if let Some(service) = service {
             payload["component"] = json!(service);
+        }
+        if let Some(together) = &notification.together {
+            payload["group"] = json!(together.key);
         }
         let links: Vec<_> = message
             .all_links()
@@ -144,7 +150,10 @@ fn details(notification: &Notification, message: &Message) -> Value {
     }
     if let Some(summary) = &notification.summary {
         add("alerts", json!(summary.alerts));
-        add("largest", json!(message.largest));
+        add("largest", json!(message.listed));
+    }
+    if notification.together.as_ref().is_some_and(|together| !together.alerts.is_empty()) {
+        add("related", json!(message.listed));
     }
     add("notification_id", json!(message.id));
     Value::Object(details)

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::cut::{cut_escaped, lines_within};
 use crate::http::Endpoint;
-use crate::message::Message;
+use crate::message::{Message, worst};
 use crate::{Sink, SinkError};
 
 // Slack's limits, in characters, of texts as they are written: escapes count.
@@ -63,7 +63,7 @@ fn form(message: &Message, sign: &str) -> Value {
     section(&message.lead.lines().map(str::to_owned).collect::<Vec<_>>());
     section(&message.fact_lines());
     section(&message.trace_lines());
-    section(&message.largest);
+    section(&message.titled_list());
     if let Some(links) = links(&message.all_links()) {
         blocks.push(json!({"type": "section", "text": {"type": "mrkdwn", "text": links, "verbatim": true}}));
     }
@@ -81,7 +81,7 @@ fn form(message: &Message, sign: &str) -> Value {
 
 /// The text that a person sees before reading.
 fn sign(notification: &Notification) -> &'static str {
-    match (notification.event, notification.severity) {
+    match (notification.event, worst(notification)) {
         // What fired and was seen late is over, and still bad news.
         (event, _) if event.is_closed() && event != Event::FiredLate => "🟢",
         (_, Severity::Critical) => "🔴",

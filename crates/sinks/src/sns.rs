@@ -10,7 +10,7 @@
 //! Developer Guide, message attributes), so that a subscription's filter policy on them might let nothing through. Who
 //! is to be told what is said by the filters of several sinks, each with a topic.
 //!
-//! On a FIFO topic the notification's id de-duplicates (for SNS's five minutes), and the messages about one alert keep
+//! On a FIFO topic the notification's id de-duplicates (for SNS's five minutes), and the messages about related alerts keep
 //! their order.
 //!
 //! A proxy is used only where the edge's own AWS configuration brings a client that does.
@@ -40,7 +40,7 @@ use crate::clean::clean;
 use crate::cut::{cut, first};
 use crate::error::{ConfigError, SinkError, answer};
 use crate::limits::fit;
-use crate::message::{MAX_LARGEST, Message};
+use crate::message::{MAX_LISTED, Message};
 use crate::secret::Secrets;
 
 /// SNS takes 256 KiB: the message in all its forms.
@@ -210,7 +210,7 @@ impl Sink for Sns {
             .message(message);
         if self.topic_arn.strip_suffix(".fifo").is_some() {
             publish = publish
-                .message_group_id(notification.about().to_string())
+                .message_group_id(notification.grouping_key().to_string())
                 .message_deduplication_id(notification.id.to_string());
         }
         let now = UNIX_EPOCH + Duration::from_nanos(u64::try_from(at).unwrap_or(0));
@@ -263,7 +263,7 @@ fn chat(notification: &Notification, message: &Message) -> Value {
         message.lead.lines().map(str::to_owned).collect(),
         first(&message.fact_lines(), MAX_FACTS),
         message.trace_lines(),
-        first(&message.largest, MAX_LARGEST),
+        first(&message.listed, MAX_LISTED),
     ];
     let parts: Vec<String> = parts
         .iter()
@@ -278,7 +278,7 @@ fn chat(notification: &Notification, message: &Message) -> Value {
     });
     let mut next_steps: Vec<_> = links.collect();
     next_steps.retain(|step| step.len() <= 350);
-    let thread = notification.about().to_string();
+    let thread = notification.grouping_key().to_string();
     let mut content = json!({
         "textType": "client-markdown",
         "title": markdown(&cut(&message.heading, 120)),
@@ -292,7 +292,7 @@ fn chat(notification: &Notification, message: &Message) -> Value {
         "source": "custom",
         "id": message.id,
         "content": content,
-        // What is said about one alert is one thread.
+        // What is said about one alert, and those that are related to it, is one thread.
         "metadata": {"threadId": thread, "summary": markdown(&cut(&message.title, 120)), "eventType": notification.event.as_str()},
     })
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::cut::{cut, first};
 use crate::http::Endpoint;
-use crate::message::Message;
+use crate::message::{Message, worst};
 use crate::{Sink, SinkError};
 
 /// Teams refuses messages above 28 KB, however it counts them; some room is left for what the workflow adds.
@@ -96,7 +96,7 @@ fn form(message: &Message, colour: &str, size: Size) -> Value {
     if message.facts.len() > shown {
         body.push(block(&[text_run(&format!("… {} more", message.facts.len() - shown), size.line)]));
     }
-    for (title, details) in [("Traces", message.trace_lines()), ("Largest", message.largest.clone())] {
+    for (title, details) in [("Traces", message.trace_lines()), (message.list, message.listed.clone())] {
         if details.is_empty() {
             continue;
         }
@@ -158,7 +158,7 @@ fn escaped(text: &str, length: usize) -> String {
 }
 
 fn colour(notification: &Notification) -> &'static str {
-    match (notification.event, notification.severity) {
+    match (notification.event, worst(notification)) {
         // What fired and was seen late is over, and still bad news.
         (event, _) if event.is_closed() && event != Event::FiredLate => "good",
         (_, Severity::Critical) => "attention",

@@ -54,7 +54,8 @@ const RULE_SHARE: u64 = 4;
 pub fn configuration(environment: &Environment) -> Result<Config, EnvironmentError> {
     let store = environment.required("FLUO_STORE", "the root of the store: s3://bucket")?;
     let topic = topic(environment)?;
-    let mut sinks = vec![json!({"type": "sns", "name": TOPIC, "topic_arn": topic})];
+    // Behind it there may be pagers, which are told of each alert by itself; `notify-chat` makes one message for the others.
+    let mut sinks = vec![json!({"type": "sns", "name": TOPIC, "topic_arn": topic, "together": false})];
     sinks.extend(more_topics(environment, topic)?);
     let mut fields = Map::new();
     fields.insert("store".to_owned(), store.into());

@@ -70,6 +70,7 @@ pub fn notification(alarm: &Change) -> Result<Notification, TimeError> {
         reason: alarm.new_state_reason.clone(),
         alert: None,
         summary: None,
+        together: None,
         alarm: Some(notification::Alarm { id: Id::of_alarm(subject), name, state: state.to_owned() }),
         trouble: None,
     })

@@ -32,6 +32,7 @@ mod selection;
 mod slo;
 mod terms;
 mod text;
+pub mod together;
 mod traces;
 
 use fluo_rules::rule::Rule;

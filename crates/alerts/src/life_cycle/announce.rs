@@ -9,6 +9,7 @@ use super::inhibition::{Inhibition, Inhibitors};
 use super::state::{Alert, RuleState};
 use super::summary::summary;
 use super::tell::{Due, tell};
+use super::together::{self, Levels};
 use super::transition::Times;
 use crate::notification::{Event, Notification};
 use crate::template::Renderer;
@@ -36,29 +37,42 @@ pub fn labels(alert: &Alert) -> BTreeMap<String, String> {
 }
 
 /// Decides what is told now, and remembers that it was. In the order of states, groups and starts; a rule that was edited
-/// has several.
+/// has several. `levels`: how deep those spans lie that were [sought](together::sought).
 pub fn announce(
     states: &mut [(&str, &mut RuleState)],
     rules: &BTreeMap<String, Arc<Rule>>,
     mutes: Mutes<'_>,
     renderer: &Renderer,
     times: Times,
+    levels: &Levels,
 ) -> Vec<Notification> {
     let inhibition = Inhibition::new(states, rules);
     inhibition.hand_over_untold(states);
-    let mut notifications = Vec::new();
-    for (name, state) in states {
-        let rule = rules.get(*name);
+    let mut told = Vec::with_capacity(states.len());
+    let mut many = Vec::new();
+    for (at, (name, state)) in states.iter_mut().enumerate() {
+        let rule = rules.get(*name).map(AsRef::as_ref);
         let inhibitors = inhibition.of(name);
-        let told = due(state, rule.map(AsRef::as_ref), &inhibitors, mutes, renderer, times);
+        let of_rule = due(state, rule, &inhibitors, mutes, renderer, times);
         let limit = rule.map_or(usize::MAX, |rule| rule.notification_limit as usize);
-        if told.len() > limit {
-            notifications.push(summary(name, rule.map(AsRef::as_ref), told, times));
+        if of_rule.len() > limit {
+            many.push((at, of_rule));
+            told.push(Vec::new());
         } else {
-            notifications.extend(told.into_iter().map(|told| told.notification));
+            told.push(of_rule);
         }
     }
-    notifications
+    for (_, of_rule) in &many {
+        together::alone(states, of_rule);
+    }
+    together::relate(states, &mut told, levels);
+    let mut told: Vec<Vec<Notification>> =
+        told.into_iter().map(|told| told.into_iter().map(|told| told.notification).collect()).collect();
+    for (at, of_rule) in many {
+        let name = states[at].0;
+        told[at].push(summary(name, rules.get(name).map(AsRef::as_ref), of_rule, times));
+    }
+    told.into_iter().flatten().collect()
 }
 
 fn due(

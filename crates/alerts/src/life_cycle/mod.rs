@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! observations ─replace─▶ segments ─runs─▶ violations (records with revisions)
-//!                                   └─chains─▶ alerts ─▶ events ─announce (silences, inhibition, limits)─▶ notifications
+//!                                   └─chains─▶ alerts ─▶ events ─announce (silences, inhibition, limits, relations)─▶ notifications
 //! ```
 //!
 //! | module | does |
@@ -11,9 +11,10 @@
 //! | [`chain`](self) | runs that belong to one alert, with `for` and `keep_firing_for` |
 //! | `identity` | which known episode a found one is |
 //! | [`mod@transition`] | the only place that changes a rule's state |
-//! | [`mod@announce`] | which events are told now: silences, inhibition, reminders, limits |
+//! | [`mod@announce`] | which events are told now: silences, inhibition, reminders, limits, and together with which others |
 //! | `inhibition` | which alerts are redundant while others fire |
 //! | `tell` | how an alert stands, in words |
+//! | [`together`] | which alerts are related, and which of them heads their message |
 //! | [`summary`] | many alerts in one message |
 //!
 //! All of it is pure: the state that an evaluation leaves is a function of the state before, what was observed, and the
@@ -27,11 +28,13 @@ pub mod segment;
 pub mod state;
 pub mod summary;
 mod tell;
+pub mod together;
 pub mod transition;
 
 pub use announce::{Mutes, announce};
 pub use segment::{Badness, Segment};
-pub use state::{Alert, Course, GroupState, Phase, RuleState, ToldSeverities, Tracked};
+pub use state::{Alert, Course, GroupState, Grouping, Phase, RuleState, ToldSeverities, Tracked};
+pub use together::Levels;
 pub use transition::{Change, Facts, Observation, Times, ViolationRecord, transition};
 
 #[cfg(test)]

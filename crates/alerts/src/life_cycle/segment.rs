@@ -10,6 +10,7 @@ use fluo_rules::rule::Severity;
 use fluo_time::TimeRange;
 use serde::{Deserialize, Serialize};
 
+use crate::sample::Sample;
 use crate::value::Value;
 use crate::violation::{Evidence, Top};
 use crate::wire;
@@ -54,6 +55,9 @@ pub struct Segment {
     /// Spans of the window at `first`; kept for the first segment of a run only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
+    /// Traces of windows up to `last`; kept for the last segment of a run only.
+    #[serde(default, skip_serializing_if = "Sample::is_empty")]
+    pub traces: Sample,
     /// Whether data of a window could not be read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub partial: bool,
@@ -138,6 +142,11 @@ pub(crate) fn highest(segments: &[Segment]) -> Option<&Segment> {
     segments.iter().reduce(|best, segment| if worse(best, segment) { segment } else { best })
 }
 
+/// Returns the traces of some segments.
+pub(crate) fn sample(segments: &[Segment]) -> Sample {
+    Sample::merged(segments.iter().map(|segment| &segment.traces))
+}
+
 /// Returns whether one excess is larger than another; none is smaller than any.
 fn exceeds(one: Option<f64>, other: Option<f64>) -> bool {
     match (one, other) {
@@ -179,12 +188,13 @@ impl Segment {
         let (peak_at, excess, worst) = (highest.peak_at, highest.excess, highest.worst);
         let peak = highest.peak.clone();
         let (fired, kept) = (self.fired || other.fired, self.kept && other.kept);
+        let traces = Sample::merged([&self.traces, &other.traces]);
         if other.first < self.first {
             *self = other;
         }
         let whole =
             Self { last, peak_at, excess, worst, severity, kept, peak, fired, ..std::mem::take(self) };
-        *self = Self { partial: true, ..whole };
+        *self = Self { traces, partial: true, ..whole };
     }
 }
 
@@ -214,7 +224,7 @@ pub(crate) fn settle(
 /// Some segments of a run as one that is settled.
 fn base_of(segments: &[Segment], fired: bool) -> Option<Segment> {
     let (first, rest) = segments.split_first()?;
-    let mut base = first.clone();
+    let mut base = Segment { traces: sample(segments), ..first.clone() };
     if let Some(best) = highest(segments) {
         base.peak_at = best.peak_at;
         base.excess = best.excess;

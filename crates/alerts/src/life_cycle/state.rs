@@ -10,6 +10,7 @@ use fluo_rules::rule::Severity;
 use super::segment::Segment;
 use crate::fingerprint::Fingerprint;
 use crate::notification::{Event, Id, Told, Untold};
+use crate::sample::Sample;
 use crate::value::Value;
 use crate::violation::Top;
 use crate::wire;
@@ -122,6 +123,16 @@ pub struct ToldSeverities {
     pub to: i64,
 }
 
+/// The place of an alert among those that it is related to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grouping {
+    /// The same for all of them, and for as long as each of them lives: the id of the first that people were told of.
+    pub key: Id,
+    /// Its place among them: those that were told earlier first, and of those that were told in one message the one whose
+    /// spans lie deepest.
+    pub place: u64,
+}
+
 /// An alert that fired.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
@@ -163,6 +174,10 @@ pub struct Alert {
     /// It goes on under a later text of its rule, which has it as its own: nothing is told of it here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub passed_on: bool,
+    /// The alerts among which it was told for the first time; none before that, and where it was stored before that was
+    /// kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grouping: Option<Grouping>,
     /// Alerts that this one inhibited, and that were over before anybody was told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untold: Vec<Untold>,
@@ -211,6 +226,12 @@ impl Alert {
         };
         let worst = segments.iter().filter(is_new).filter_map(|segment| segment.worst).max();
         worst.map_or(self.severity(), |worst| worst.max(self.severity()))
+    }
+
+    /// The traces that show it, given the segments of its group.
+    pub(super) fn traces(&self, segments: &[Segment]) -> Sample {
+        let own = segments.iter().filter(|segment| (self.starts_at..=self.ends_at).contains(&segment.first));
+        Sample::merged(own.map(|segment| &segment.traces))
     }
 
     /// The severity that people were told last.

@@ -66,6 +66,7 @@ pub fn of_summary(
         reason: why.map(str::to_owned),
         alert: None,
         summary: Some(summary),
+        together: None,
         alarm: None,
         trouble: None,
     };

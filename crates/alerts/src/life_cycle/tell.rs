@@ -67,6 +67,7 @@ pub(super) fn tell(
         reason: alert.reason.clone().or_else(|| (alert.phase == Phase::Merged).then(|| "merged".to_owned())),
         alert: Some(told),
         summary: None,
+        together: None,
         alarm: None,
         trouble: None,
     };

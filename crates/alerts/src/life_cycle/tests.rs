@@ -15,6 +15,7 @@ use crate::template::Renderer;
 use crate::value::Value;
 
 mod levels;
+mod together;
 
 const MINUTE: i64 = 60_000_000_000;
 
@@ -47,6 +48,8 @@ struct Life {
     silenced: bool,
     alive: bool,
     damaged: Vec<TimeRange>,
+    /// How deep spans lie.
+    depths: Levels,
 }
 
 impl Life {
@@ -59,6 +62,7 @@ impl Life {
             silenced: false,
             alive: true,
             damaged: Vec::new(),
+            depths: Levels::new(),
         }
     }
 
@@ -122,7 +126,7 @@ impl Life {
         let silenced = self.silenced;
         let mutes = Mutes { silenced: &|_| silenced.then(|| "s".to_owned()) };
         let mut states: Vec<_> = self.states.iter_mut().map(|(name, state)| (name.as_str(), state)).collect();
-        announce(&mut states, &self.rules, mutes, &Renderer::new(None), times)
+        announce(&mut states, &self.rules, mutes, &Renderer::new(None), times, &self.depths)
     }
 
     /// The last record of every violation: start, end, status, in minutes.

@@ -9,10 +9,11 @@ use sha2::{Digest, Sha256};
 
 use super::chain::{Chain, Lengths, chains};
 use super::identity::{Known, matches};
-use super::segment::{Run, Segment, highest, replace, runs, settle};
+use super::segment::{Run, Segment, highest, replace, runs, sample, settle};
 use super::state::{Alert, Course, GroupState, Phase, RuleState, Tracked};
 use crate::fingerprint::Fingerprint;
 use crate::notification::{Event, Id, Told};
+use crate::sample::Sample;
 use crate::template::{Renderer, Subject, default_summary};
 use crate::violation::{Violation, declared};
 
@@ -244,6 +245,7 @@ fn base_of(alert: &Alert, segments: &[Segment]) -> Segment {
         top: peak.map_or(course.top, |segment| segment.top.clone()),
         evidence: told.evidence.clone(),
         failed: told.failed.clone(),
+        traces: sample(&within),
         partial: told.partial,
         seen_at: None,
         settled: true,
@@ -573,6 +575,7 @@ impl Step<'_> {
             passed_on: false,
             untold: Vec::new(),
             muted_by: None,
+            grouping: None,
             course: Some(course),
             told: Told {
                 id: Id::of_episode(&self.fingerprint, chain.first),
@@ -610,8 +613,11 @@ impl Step<'_> {
             if ended(run.last) && !needed {
                 continue;
             }
-            for (at, segment) in group.segments[run.from..run.to].iter().enumerate() {
+            let of_run = &group.segments[run.from..run.to];
+            for (at, segment) in of_run.iter().enumerate() {
                 let mut segment = segment.clone();
+                // All that is looked for among other alerts' is what they had last.
+                segment.traces = if at + 1 == of_run.len() { sample(of_run) } else { Sample::default() };
                 if at > 0 {
                     // Only what a run starts with is shown.
                     segment.values.clear();

@@ -107,6 +107,7 @@ pub(super) fn notification(trouble: &Trouble, event: Event, at: i64) -> Notifica
         reason: Some(reason),
         alert: None,
         summary: None,
+        together: None,
         alarm: None,
         trouble: Some(TroubleRef {
             id: about,

@@ -95,8 +95,12 @@ pub(crate) fn firing(alert: &Firing) -> String {
     let values: Vec<String> =
         alert.values.iter().map(|(name, value)| format!("{} = {}", plain(name), plain(value))).collect();
     let muted = alert.muted_by.as_ref().map_or(String::new(), |by| format!(" (muted by {})", plain(by)));
+    let related = alert
+        .related_to
+        .as_ref()
+        .map_or(String::new(), |head| format!(" (related to {}{})", plain(&head.rule), group(&head.group)));
     format!(
-        "{} {}{} since {}: {}{muted}",
+        "{} {}{} since {}: {}{related}{muted}",
         alert.severity,
         plain(&alert.rule),
         group(&alert.group),

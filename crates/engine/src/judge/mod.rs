@@ -23,6 +23,7 @@ use std::collections::BTreeSet;
 
 use datafusion::prelude::SessionContext;
 use fluo_alerts::life_cycle::Badness;
+use fluo_alerts::sample::Sample;
 use fluo_alerts::violation::Top;
 use fluo_plan::RulePlan;
 use fluo_rules::rule::{Severity, Subject};
@@ -150,6 +151,8 @@ pub struct Observed {
     pub latest: Values,
     /// The spans of the window at `starts_at` that show what is wrong, the guiltiest first.
     pub evidence: Vec<Span>,
+    /// Traces of the spans that show what is wrong in that window.
+    pub traces: Sample,
     /// The commonest values of the rule's `top` in the window at `peak_at`.
     pub top: Vec<Top>,
     /// True if a file that could not be read may hold spans of its windows.

@@ -1,6 +1,7 @@
 //! What is told of a rule: its episodes with their values, and the spans that show them.
 
 use datafusion::prelude::SessionContext;
+use fluo_alerts::sample::Sample;
 use fluo_spans::identity::SpanKey;
 use fluo_spans::span::Span;
 use fluo_time::TimeRange;
@@ -23,8 +24,17 @@ use crate::top::Commonest;
 /// All that is told of a rule, before the spans that show it are there.
 pub(super) struct Told<'a> {
     found: Found<'a>,
-    /// By stretch and episode: the spans that show it.
-    evidence: Vec<Vec<Vec<Id>>>,
+    /// By stretch and episode: what shows it.
+    shown: Vec<Vec<Shown>>,
+}
+
+/// What shows an episode.
+#[derive(Default)]
+struct Shown {
+    /// The spans that are told, the guiltiest first.
+    evidence: Vec<Id>,
+    /// Traces by which it is found to be related to others.
+    traces: Sample,
 }
 
 impl<'a> Told<'a> {
@@ -37,8 +47,8 @@ impl<'a> Told<'a> {
         let of_stretch = |stretch: &Stretch| {
             stretch.episodes.iter().map(|episode| found.shown(stretch, episode)).collect()
         };
-        let evidence = found.stretches.iter().map(of_stretch).collect::<Result<_, _>>()?;
-        Ok(Self { found, evidence })
+        let shown = found.stretches.iter().map(of_stretch).collect::<Result<_, _>>()?;
+        Ok(Self { found, shown })
     }
 }
 
@@ -49,7 +59,8 @@ pub(super) async fn observed(
     contested: &[Span],
     told: Vec<Result<Told<'_>, EngineError>>,
 ) -> Result<Vec<Result<Vec<Observed>, EngineError>>, EngineError> {
-    let shown = told.iter().flatten().flat_map(|told| told.evidence.iter().flatten().flatten());
+    let shown = told.iter().flatten().flat_map(|told| told.shown.iter().flatten());
+    let shown = shown.flat_map(|shown| &shown.evidence);
     let mut keys: Vec<SpanKey> = shown.filter(|id| id.copy == 0).map(|id| id.key).collect();
     keys.sort_unstable();
     keys.dedup();
@@ -65,14 +76,14 @@ impl Told<'_> {
         contested: &[Span],
         spans: &HashMap<SpanKey, Span>,
     ) -> Result<Vec<Observed>, EngineError> {
-        let Self { found, evidence } = self;
+        let Self { found, shown } = self;
         let plan = found.asked.plan;
         let gap = plan.gap().0;
         let commonest =
             found.rows.as_ref().map(|rows| Commonest::of(plan.rule(), &rows.batch)).transpose()?;
         let mut observed = Vec::new();
-        for (stretch, evidence) in found.stretches.iter().zip(evidence) {
-            for (episode, evidence) in stretch.episodes.iter().zip(evidence) {
+        for (stretch, shown) in found.stretches.iter().zip(shown) {
+            for (episode, Shown { evidence, traces }) in stretch.episodes.iter().zip(shown) {
                 let group = &stretch.groups[episode.group];
                 let whole = |id: &Id| {
                     let copy = (id.copy as usize).checked_sub(1);
@@ -100,6 +111,7 @@ impl Told<'_> {
                     peak: found.values(group, episode.peak_at)?,
                     latest: found.values(group, episode.ends_at)?,
                     evidence: evidence.iter().map(whole).collect::<Result<_, _>>()?,
+                    traces: traces.clone(),
                     top,
                     partial: source
                         .is_partial(TimeRange { from: episode.starts_at, to: episode.ends_at }, plan),
@@ -164,11 +176,21 @@ impl Found<'_> {
         Ok(values_of(plan, &mut sums))
     }
 
-    /// The spans that show an episode, the guiltiest first.
-    fn shown(&self, stretch: &Stretch, episode: &Episode) -> Result<Vec<Id>, EngineError> {
+    /// What shows an episode: spans at its start; and traces, of exact rules those at its end, too, of which the rows are
+    /// known.
+    fn shown(&self, stretch: &Stretch, episode: &Episode) -> Result<Shown, EngineError> {
         let group = &stretch.groups[episode.group];
-        let Some(rows) = &self.rows else { return Ok(Vec::new()) };
-        let Some(window) = self.window(rows, group, episode.starts_at)? else { return Ok(Vec::new()) };
-        Parts::of(self.asked.plan, rows)?.guiltiest(window, &self.values(group, episode.starts_at)?)
+        let Some(rows) = &self.rows else { return Ok(Shown::default()) };
+        let parts = Parts::of(self.asked.plan, rows)?;
+        let ranked = |moment| {
+            let window = self.window(rows, group, moment)?.unwrap_or_default();
+            Ok::<_, EngineError>(parts.ranked(window, &self.values(group, moment)?))
+        };
+        let at_start = ranked(episode.starts_at)?;
+        let mut traces = parts.sample(&at_start)?;
+        if self.asked.plan.judging().is_exact() && episode.ends_at != episode.starts_at {
+            traces = Sample::merged([&traces, &parts.sample(&ranked(episode.ends_at)?)?]);
+        }
+        Ok(Shown { evidence: parts.guiltiest(&at_start)?, traces })
     }
 }

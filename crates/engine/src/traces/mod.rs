@@ -15,6 +15,7 @@
 
 mod across;
 mod chain;
+mod levels;
 mod light;
 mod matched;
 mod rows;
@@ -38,6 +39,7 @@ use crate::judge::{Asked, Observed, judge_rows};
 use crate::source::SpanSource;
 use crate::work::each;
 use chain::Undecided;
+pub use levels::Leveling;
 use light::Light;
 use matched::{Part, Row, Steps, matched};
 use verdict::{Broken, Known};

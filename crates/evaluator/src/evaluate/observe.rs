@@ -246,7 +246,7 @@ impl Evaluator {
 
     /// Opens those of the files in which spans of some times are. What cannot be opened is put down in `state`, and then
     /// there is nothing to read.
-    async fn opened(
+    pub(super) async fn opened(
         &self,
         state: &mut State,
         files: &[DataFile],
@@ -262,7 +262,7 @@ impl Evaluator {
     }
 
     /// Puts down the files that were at fault, if any were.
-    fn ended<T>(
+    pub(super) fn ended<T>(
         &self,
         state: &mut State,
         tried: Tried<T>,

@@ -19,6 +19,7 @@
 //! | `detection` | as early as is sound |
 //! | `arrivals` | what is asked for by arrival is told seconds after its file, and costs nothing where nothing came |
 //! | `across` | an occasion is told once, and rightly, whatever of what belongs to it arrives when |
+//! | `together` | what one cause breaks is one message, whoever dies while it is told |
 //! | `traces` | a trace is told once, and rightly, whatever of it arrives when |
 //!
 //! `support` is the world they run in.
@@ -44,6 +45,7 @@ mod rule_changes;
 mod rule_store;
 mod states;
 mod support;
+mod together;
 mod traces;
 mod troubles;
 mod two_evaluators;

@@ -484,6 +484,8 @@ pub(crate) struct World {
     pub(crate) post: Arc<Mutex<Post>>,
     pub(crate) settings: Settings,
     pub(crate) sinks: Vec<String>,
+    /// What sinks want that do not want everything, and whether related alerts are one message there; by name.
+    pub(crate) routes: BTreeMap<String, (Filter, bool)>,
     /// The part of the store that evaluators do not get at.
     pub(crate) cut_off: CutOff,
     /// The wall clock. It only goes on.
@@ -532,6 +534,7 @@ impl World {
             post: Arc::default(),
             settings: Settings::default(),
             sinks: vec!["mail".to_owned()],
+            routes: BTreeMap::new(),
             cut_off: CutOff::default(),
             clock: 0,
             per_look: 0,
@@ -560,6 +563,7 @@ impl World {
             post: Arc::new(Mutex::new(self.post.lock().unwrap().clone())),
             settings: self.settings.clone(),
             sinks: self.sinks.clone(),
+            routes: self.routes.clone(),
             cut_off: self.cut_off.clone(),
             ..*self
         }
@@ -700,7 +704,11 @@ impl World {
             .sinks
             .iter()
             .map(|name| Recorder { name: name.clone(), gate: Arc::clone(gate), post: Arc::clone(&self.post) })
-            .map(|sink| Routed { sink: Box::new(sink), filter: Filter::default() })
+            .map(|sink| {
+                let (filter, together) =
+                    self.routes.get(&sink.name).cloned().unwrap_or((Filter::default(), true));
+                Routed { sink: Box::new(sink), filter, together }
+            })
             .collect();
         let silenced = |labels: &BTreeMap<String, String>| {
             let covers = |(key, value): &&(&str, &str)| labels.get(*key).is_some_and(|label| label == value);

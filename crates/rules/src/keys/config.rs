@@ -176,19 +176,26 @@ const ALERTMANAGER: &[Key] = &sink::<8>(
     ],
 );
 
-const FILE: &[Key] = &sink::<6>(
+const FILE: &[Key] = &sink::<7>(
     "file",
-    &[key(
-        "path",
-        Shape::Text,
-        None,
-        "The file, from the folder that `fluo` runs in; its folder must exist.",
-    )],
+    &[
+        key(
+            "path",
+            Shape::Text,
+            None,
+            "The file, from the folder that `fluo` runs in; its folder must exist.",
+        ),
+        TOGETHER,
+    ],
 );
 
-const OTLP: &[Key] = &sink::<7>(
+const OTLP: &[Key] = &sink::<8>(
     "otlp",
-    &[key("endpoint", Shape::Secret, None, "The address of a collector's OTLP over HTTP."), HEADERS],
+    &[
+        key("endpoint", Shape::Secret, None, "The address of a collector's OTLP over HTTP."),
+        HEADERS,
+        TOGETHER,
+    ],
 );
 
 const PAGERDUTY: &[Key] = &sink::<7>(
@@ -200,9 +207,9 @@ const PAGERDUTY: &[Key] = &sink::<7>(
 );
 
 const SLACK: &[Key] =
-    &sink::<6>("slack", &[key("url", Shape::Secret, None, "The address of an incoming webhook.")]);
+    &sink::<7>("slack", &[key("url", Shape::Secret, None, "The address of an incoming webhook."), TOGETHER]);
 
-const SNS: &[Key] = &sink::<7>(
+const SNS: &[Key] = &sink::<8>(
     "sns",
     &[
         key("topic_arn", Shape::Text, None, "The ARN of the topic."),
@@ -212,15 +219,16 @@ const SNS: &[Key] = &sink::<7>(
             None,
             "Another server than AWS's, for this sink alone; before `aws_endpoint`.",
         ),
+        TOGETHER,
     ],
 );
 
-const STDOUT: &[Key] = &sink::<5>("stdout", &[]);
+const STDOUT: &[Key] = &sink::<6>("stdout", &[TOGETHER]);
 
 const TEAMS: &[Key] =
-    &sink::<6>("teams", &[key("url", Shape::Secret, None, "The address of a Workflows webhook.")]);
+    &sink::<7>("teams", &[key("url", Shape::Secret, None, "The address of a Workflows webhook."), TOGETHER]);
 
-const WEBHOOK: &[Key] = &sink::<8>(
+const WEBHOOK: &[Key] = &sink::<9>(
     "webhook",
     &[
         key("url", Shape::Secret, None, "The address that records are posted to."),
@@ -231,7 +239,16 @@ const WEBHOOK: &[Key] = &sink::<8>(
             None,
             "Keys that each message is signed with: base64 of at least 24 random bytes.",
         ),
+        TOGETHER,
     ],
+);
+
+/// Of the sinks that make messages for people, or a record of these.
+const TOGETHER: Key = key(
+    "together",
+    Shape::Bool,
+    Some("true"),
+    "Whether related alerts, of which the same is told at once, are one message.",
 );
 
 const HEADERS: Key = key("headers", Shape::SecretMap, None, "Headers of every request.");

@@ -1,6 +1,6 @@
 //! What may be configured, and what is said about what may not.
 
-use fluo_alerts::notification::Event;
+use fluo_alerts::notification::{Event, Related, Together};
 use fluo_rules::rule::Severity;
 use fluo_rules::{SourceFile, config};
 use fluo_sinks::{SinkConfig, build, route_all, sinks_of};
@@ -53,6 +53,7 @@ fn example(root: &Value, schema: &Value) -> Value {
         return words[0].clone();
     }
     match schema["type"].as_str() {
+        Some("boolean") => json!(false),
         Some("array") => json!([example(root, &schema["items"])]),
         Some("object") => match schema["properties"].as_object() {
             Some(properties) => {
@@ -260,5 +261,57 @@ fn many_alerts_in_one_message_go_to_everybody_whom_one_of_them_may_concern() {
         let sink = read(&format!("{{type: stdout, labels: {labels}}}")).unwrap();
         let routed = route_all(&[sink], &secrets, None).unwrap();
         assert_eq!(routed[0].wants(&many), expected, "{labels}");
+    }
+}
+
+#[test]
+fn of_related_alerts_a_sink_is_sent_the_first_that_it_wants_unless_it_wants_them_one_by_one() {
+    use Severity::{Critical, Warning};
+    let kinds = ["{type: stdout}", "{type: slack, url: 'http://a'}", "{type: stdout, together: false}"];
+    let pager = "{type: pagerduty, routing_key: x}";
+    let alertmanager = "{type: alertmanager, url: 'http://a'}";
+    let critical = "{type: stdout, severity: [critical]}";
+    let of_login = "{type: stdout, labels: {area: login}}";
+    // Three alerts of which the same is told at once, and one that fires besides.
+    let severities = [Warning, Critical, Warning];
+    let team = |area: &str| [("area".to_owned(), area.to_owned())].into();
+    let related = |place: usize, event| Related {
+        id: firing().id,
+        place: place as u64,
+        rule: "r".to_owned(),
+        severity: *severities.get(place).unwrap_or(&Warning),
+        told_as: Vec::new(),
+        labels: team(if place == 2 { "login" } else { "search" }),
+        group: Vec::new(),
+        values: Vec::new(),
+        starts_at: 0,
+        event,
+    };
+    let told = |place: usize| {
+        let mut notification = firing();
+        let own = related(place, None);
+        (notification.severity, notification.labels) = (own.severity, own.labels);
+        let others = (0..3).filter(|other| *other != place).map(|other| related(other, Some(Event::Firing)));
+        let alerts = others.chain([related(9, None)]).collect();
+        let key = notification.id;
+        notification.together = Some(Together { key, place: place as u64, told: 2, firing: 1, alerts });
+        notification
+    };
+    for (yaml, expected) in [
+        (kinds[0], [true, false, false]),
+        (kinds[1], [true, false, false]),
+        (kinds[2], [true, true, true]),
+        (pager, [true, true, true]),
+        (alertmanager, [true, true, true]),
+        (critical, [false, true, false]),
+        (of_login, [false, false, true]),
+    ] {
+        let routed = route_all(&[read(yaml).unwrap()], &secrets, None).unwrap();
+        let wants = [0, 1, 2].map(|place| routed[0].wants(&told(place)));
+        assert_eq!(wants, expected, "{yaml}");
+    }
+    for yaml in ["{type: pagerduty, routing_key: x, together: true}", "{type: stdout, together: maybe}"] {
+        let loaded = config::load_sinks(&SourceFile::new("sinks.yml", format!("- {yaml}")));
+        assert_eq!(loaded.findings.len(), 1, "{yaml}");
     }
 }

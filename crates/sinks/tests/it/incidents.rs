@@ -5,8 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fluo_alerts::fingerprint::fingerprint;
-use fluo_alerts::life_cycle::{Facts, Mutes, Observation, RuleState, Segment, Times, announce, transition};
+use fluo_alerts::life_cycle::together::Level;
+use fluo_alerts::life_cycle::{
+    Facts, Levels, Mutes, Observation, RuleState, Segment, Times, announce, transition,
+};
 use fluo_alerts::notification::Notification;
+use fluo_alerts::sample::{Sample, SampledSpan};
 use fluo_alerts::template::Renderer;
 use fluo_alerts::trouble::{Subject, Telling, Troubles, Wrong};
 use fluo_alerts::value::Value;
@@ -86,6 +90,16 @@ impl Incident {
 /// Returns the notification of the last evaluation. What each of the first ones observed is given; the others see nothing
 /// new.
 fn told(rule: &Arc<Rule>, observed: Vec<Vec<Observation>>, evaluations: Vec<i64>) -> Notification {
+    all_told(rule, observed, evaluations, &Levels::new()).pop().expect("it is told")
+}
+
+/// The same, all of it. `levels`: how deep spans lie.
+fn all_told(
+    rule: &Arc<Rule>,
+    observed: Vec<Vec<Observation>>,
+    evaluations: Vec<i64>,
+    levels: &Levels,
+) -> Vec<Notification> {
     let mut observed = observed.into_iter();
     let renderer = Renderer::new(Some("https://traces.example/trace/{trace_id}"));
     let name = rule.name.clone();
@@ -116,9 +130,9 @@ fn told(rule: &Arc<Rule>, observed: Vec<Vec<Observation>>, evaluations: Vec<i64>
         states.insert(name.clone(), change.state);
         let mutes = Mutes { silenced: &|_| None };
         let mut states: Vec<_> = states.iter_mut().map(|(name, state)| (name.as_str(), state)).collect();
-        told.extend(announce(&mut states, &rules, mutes, &renderer, times));
+        told.extend(announce(&mut states, &rules, mutes, &renderer, times, levels));
     }
-    told.pop().expect("it is told")
+    told
 }
 
 /// One cause that breaks a rule in a dozen groups at once.
@@ -387,6 +401,39 @@ fn hostile() -> Notification {
     .told()
 }
 
+/// Services that wait for the innermost of them; some are called what attackers call them.
+fn together() -> Notification {
+    let rule = rule(
+        r#"
+- name: slow-service
+  severity: warning
+  labels: {team: platform}
+  annotations: {runbook_url: "https://runbooks.example/slow"}
+  span: {kind: server}
+  window: 5m
+  group_by: [service_name]
+  aggregation: {p99: {p99: duration}}
+  condition: p99 > 1s
+"#,
+    );
+    let services = ["gateway", ATTACKS[0], "shop", ATTACKS[4], ATTACKS[6], ATTACKS[9], "ledger", "bank"];
+    let mut levels = Levels::new();
+    let of_service = |(at, service): (u8, &&str)| {
+        let p99 = 3_100_000_000 - 20_000_000 * i128::from(at);
+        let values = || values([("p99", Value::Duration(p99)), ("count", int(1812))]);
+        let evidence = vec![span(1, service, "handle", 3000, "", &[])];
+        let seen = Seen { at: [60, 60, 60], values: [values(), values(), values()], evidence, top: vec![] };
+        let mut observed = seen.observed(&rule, &[("service_name", Some(service))], 1.0);
+        let (trace, span) = ([1; 16], [at + 1; 8]);
+        levels.insert((trace, span), Level { top: [1; 8], above: at.into() });
+        observed.segment.traces = Sample::of(0, [SampledSpan { trace, span, end: 0 }]);
+        observed
+    };
+    let observed: Vec<Observation> = (0_u8..).zip(&services).map(of_service).collect();
+    let told = all_told(&rule, vec![observed], vec![121], &levels);
+    told.into_iter().find(|told| told.together.as_ref().unwrap().place == 0).unwrap()
+}
+
 /// Fluo itself cannot do its work.
 fn trouble() -> Notification {
     let mut troubles = Troubles::default();
@@ -398,7 +445,7 @@ fn trouble() -> Notification {
 }
 
 /// All of them, by the names of their golden files.
-pub(crate) fn all() -> [(&'static str, Notification); 9] {
+pub(crate) fn all() -> [(&'static str, Notification); 10] {
     [
         ("burst", burst()),
         ("ratio", ratio()),
@@ -408,6 +455,7 @@ pub(crate) fn all() -> [(&'static str, Notification); 9] {
         ("escalated", escalated()),
         ("hostile", hostile()),
         ("many", many()),
+        ("together", together()),
         ("trouble", trouble()),
     ]
 }

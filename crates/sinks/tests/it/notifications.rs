@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use fluo_alerts::fingerprint::fingerprint;
 use fluo_alerts::notification::{
-    Alarm, Event, FileRef, Id, Notification, Now, SCHEMA, Summary, SummaryLine, Told, TroubleRef,
+    Alarm, Event, FileRef, Id, Notification, Now, Related, SCHEMA, Summary, SummaryLine, Together, Told,
+    TroubleRef,
 };
 use fluo_alerts::reading::Reading;
 use fluo_alerts::value::Value;
@@ -150,6 +151,7 @@ fn alert(event: Event, environment: &str, service: &str) -> Notification {
             }],
         }),
         summary: None,
+        together: None,
         alarm: None,
         trouble: None,
     }
@@ -278,6 +280,21 @@ pub(crate) fn hostile() -> Notification {
         .map(|(n, attack)| (format!("key.{n}"), Some((*attack).to_owned())))
         .chain([("key-0".to_owned(), Some(long))])
         .collect();
+    let related = |(place, attack): (u64, &&str)| Related {
+        id: notification.id,
+        place,
+        rule: (*attack).to_owned(),
+        severity: Severity::Critical,
+        told_as: Vec::new(),
+        labels: BTreeMap::new(),
+        group: vec![("key".to_owned(), Some((*attack).to_owned()))],
+        values: vec![("count".to_owned(), (*attack).to_owned())],
+        starts_at: STARTS_AT,
+        event: Some(Event::Firing),
+    };
+    let alerts: Vec<Related> = (1..).zip(&ATTACKS).map(related).collect();
+    let (key, told) = (notification.id, alerts.len() as u64);
+    notification.together = Some(Together { key, place: 0, told, firing: 0, alerts });
     let span = &mut violation.evidence[0];
     ATTACKS[5].clone_into(&mut span.name);
     span.attributes = map([("http.url", ATTACKS[6]), ("user", ATTACKS[8])]);

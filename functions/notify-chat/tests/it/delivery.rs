@@ -141,6 +141,38 @@ async fn one_message_twice_in_a_batch_is_told_once() {
     assert_eq!((chat.requests().len(), pager.requests().len()), (1, 1));
 }
 
+/// The topic has related alerts one by one: a chat is sent the first that it wants, which names the others, and a pager all.
+#[tokio::test]
+async fn related_alerts_are_one_message_to_a_chat_and_one_each_to_a_pager() {
+    let folder = tempdir().unwrap();
+    let (chat, pager) = (Server::start([]).await, Server::start([]).await);
+    let function = chat_and_pager(&folder, &chat, &pager).await;
+    let mut event = event!("sqs_notification");
+    let notification: Value = serde_json::from_str(event["Records"][0]["body"].as_str().unwrap()).unwrap();
+    let record = |place: u8| {
+        let id = |at: u8| format!("{at:02x}").repeat(32);
+        let other = 1 - place;
+        let mut told = notification.clone();
+        told["id"] = json!(id(10 + place));
+        told["alert"]["id"] = json!(id(20 + place));
+        let related = json!({
+            "id": id(20 + other), "place": other, "rule": "AuthFailuresRule", "severity": "warning", "group": {},
+            "values": {"count": "6"}, "starts_at": "2026-11-22T11:04:51.200Z", "event": "firing",
+        });
+        told["together"] = json!({"key": id(20), "place": place, "told": 1, "alerts": [related]});
+        let mut record = event["Records"][0].clone();
+        (record["messageId"], record["body"]) = (json!(id(place)), json!(told.to_string()));
+        record
+    };
+    // However they come.
+    let records = [record(1), record(0)];
+    event["Records"] = json!(records);
+    let answer = invoke(&function, event.clone()).await.unwrap();
+    assert_eq!(again(&event, &answer), [0_usize; 0]);
+    assert_eq!(headings(&chat), ["🟠 WARNING firing: AuthFailuresRule and 1 related alert"]);
+    assert_eq!(pager.requests().len(), 2);
+}
+
 #[tokio::test]
 async fn a_sink_is_sent_what_it_wants() {
     let cases = [

@@ -105,7 +105,7 @@ fn silences_see_the_severity_of_now() {
         life.see(times, (minute - 1, minute - 1), vec![self::minute(minute - 1, severity, severity)]);
         let mutes = Mutes { silenced: &|labels| (labels["severity"] == "warning").then(|| "s".to_owned()) };
         let mut states: Vec<_> = life.states.iter_mut().map(|(name, state)| (name.as_str(), state)).collect();
-        let told = announce(&mut states, &life.rules, mutes, &Renderer::new(None), times);
+        let told = announce(&mut states, &life.rules, mutes, &Renderer::new(None), times, &Levels::new());
         told.into_iter().map(|told| (told.event, told.severity)).collect::<Vec<_>>()
     };
     assert_eq!(at(11, Warning), []);
