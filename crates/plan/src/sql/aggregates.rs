@@ -66,6 +66,8 @@ impl Planned {
         let input = || ident(&self.input);
         match &self.aggregate.function {
             AggregateFunction::Count | AggregateFunction::Rate { .. } => Some(self.counted()),
+            // A query computes it itself.
+            AggregateFunction::Column(_) => None,
             AggregateFunction::CountDistinct(_) => Some(count_distinct(input())),
             AggregateFunction::Min(_) => Some(min(input())),
             AggregateFunction::Max(_) => Some(max(input())),
@@ -106,7 +108,10 @@ impl Planned {
             | AggregateFunction::Min(_)
             | AggregateFunction::Max(_)
             | AggregateFunction::Percentile { .. }) => function.is_of_durations(),
-            AggregateFunction::Avg(_) | AggregateFunction::Stddev(_) | AggregateFunction::Rate { .. } => {
+            AggregateFunction::Avg(_)
+            | AggregateFunction::Stddev(_)
+            | AggregateFunction::Column(_)
+            | AggregateFunction::Rate { .. } => {
                 false
             }
         }

@@ -9,6 +9,7 @@ use datafusion::sql::unparser::Unparser;
 use fluo_rules::condition::Level;
 use fluo_rules::expr::Expr as RuleExpr;
 use fluo_rules::rule::{AggregateFunction, Rule, Severity, Subject};
+use fluo_rules::sql::{SqlRule, WINDOW_END, WINDOW_START};
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
 
@@ -53,6 +54,9 @@ pub fn statement(plan: &RulePlan, layout: &Layout) -> Result<String, PlanError> 
     if let Some(what) = without_form(rule) {
         return Err(PlanError::NotInSql(what));
     }
+    if let Some(query) = rule.sql() {
+        return Ok(of_query(rule, query));
+    }
     let fields = Fields { layout, conventions: rule.conventions, form: Form::Sql, kin: None };
     let aggregates: Vec<Planned> = plan.shown().map(Planned::new).collect();
     let writer = Writer { plan, aggregates: &aggregates, fields };
@@ -66,6 +70,18 @@ pub fn statement(plan: &RulePlan, layout: &Layout) -> Result<String, PlanError> 
     }
     sql.push_str(&body);
     Ok(sql)
+}
+
+/// A rule that is a query says it itself.
+fn of_query(rule: &Rule, query: &SqlRule) -> String {
+    let name: String = rule.name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    format!(
+        "-- {name}: its query, over the spans that ended in (t - {window}, t]\n\
+         -- {WINDOW_START} is t - {window}, and {WINDOW_END} is t: every multiple of {step}\n{}",
+        query.text.trim(),
+        window = rule.window,
+        step = rule.grid_step(),
+    )
 }
 
 struct Writer<'a> {
@@ -398,6 +414,7 @@ fn plain_aggregate(planned: &Planned) -> String {
             }
         }
         AggregateFunction::CountDistinct(_) => format!("count(DISTINCT {input})"),
+        AggregateFunction::Column(_) => input,
         AggregateFunction::Sum(_) if duration => format!("sum(CAST({input} AS DECIMAL(38, 0)))"),
         AggregateFunction::Sum(_) => format!("sum({input})"),
         AggregateFunction::Avg(_) => format!("avg(CAST({input} AS DOUBLE))"),

@@ -50,6 +50,7 @@ mod rule;
 mod selector;
 mod shape;
 mod silence;
+mod sql;
 mod templates;
 mod test_file;
 mod test_span;
@@ -58,6 +59,7 @@ mod trace;
 mod trace_text;
 mod unsupported;
 
+pub(crate) use aggregation::can_be_name;
 pub(crate) use config::{Read as ReadConfig, config, sinks};
 pub(crate) use pattern::{beyond as beyond_patterns, describe as describe_pattern};
 pub(crate) use report::Report;

@@ -10,7 +10,7 @@ use super::aggregation::Aggregation;
 use super::inhibit::Inhibits;
 use super::trace::By;
 use super::{
-    Report, across, aggregation, condition, earlier, groups, inhibit, selector, shape, templates, timing,
+    Report, across, aggregation, condition, earlier, groups, inhibit, selector, shape, sql, templates, timing,
     trace, trace_text, unsupported,
 };
 use crate::condition::Condition;
@@ -53,7 +53,11 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         let aggregation = node.get("aggregation").map(|entry| aggregation::aggregation(report, entry));
         (aggregation, node.get("group_by").map(|entry| groups::group_by(report, entry)))
     };
-    let (given, group_by) = match kind {
+    let (given, group_by) = match &kind {
+        Kind::Sql(read) => {
+            sql::refuse_others(report, own);
+            (Some(read.aggregation()), Some(read.group_by(report, node)))
+        }
         Kind::Traces(_) => report.without_kin(trace::OF_TRACES, over_spans),
         Kind::Spans(_) | Kind::Other => over_spans(report),
     };
@@ -74,7 +78,7 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
     if let Some(why) = kind.has_no_end().filter(|_| kin.is_none()) {
         ["settle", "max_trace_duration"].into_iter().filter_map(|key| own.get(key)).for_each(|entry| {
             let problem = report.add(Code::Conflict, entry.key_at.clone(), format!("`{}` {why}", entry.key));
-            if matches!(kind, Kind::Spans(_)) {
+            if matches!(kind, Kind::Spans(_) | Kind::Sql(_)) {
                 problem.hint("windows wait for late spans as `eval_delay` says");
             }
         });
@@ -93,6 +97,8 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         (None, Kind::Traces(_)) if node.get("aggregation").is_none() => {
             condition::any_trace(report, node, &aggregation)
         }
+        (Some(entry), Kind::Sql(_)) => condition::condition(report, node, entry, &aggregation),
+        (None, Kind::Sql(_)) => condition::any_row(report, node, &aggregation),
         (None, Kind::Spans(_) | Kind::Traces(_)) => {
             missing(report, node, "condition", "the rule has no `condition`");
             None
@@ -104,7 +110,7 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
     let names = names(node, &aggregation, kind.counts(), calls.as_deref(), group_by.as_deref());
     let values = Values::read(report, node, &names);
     let expect = match (node.get("expect"), &group_by) {
-        (Some(entry), Some(keys)) => groups::expect(report, entry, keys),
+        (Some(entry), Some(keys)) if !matches!(kind, Kind::Sql(_)) => groups::expect(report, entry, keys),
         _ => Some(Vec::new()),
     };
     if let (Some(entry), Some(groups)) = (node.get("expect"), &expect) {
@@ -117,11 +123,13 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
     }
     if let (Some(entry), Some(condition), Some([_, ..]), Some([])) =
         (node.get("condition"), &condition, group_by.as_deref(), expect.as_deref())
+        && !matches!(kind, Kind::Sql(_))
     {
         condition::warn_of_vanishing_groups(report, entry, condition, &aggregation.aggregates);
     }
     match (&kind, &condition, &group_by, &expect) {
-        (Kind::Traces(_), Some(condition), ..) => earlier::refuse(report, node, condition),
+        (Kind::Traces(_), Some(condition), ..) => earlier::refuse(report, node, condition, "about traces"),
+        (Kind::Sql(_), Some(condition), ..) => earlier::refuse(report, node, condition, "that are a query"),
         (_, Some(condition), Some(group_by), Some(expect)) => {
             let standing = group_by.is_empty() || !expect.is_empty();
             earlier::check(report, node, condition, values.windows(standing));
@@ -194,13 +202,16 @@ pub(crate) fn defaults(report: &mut Report, node: &Node) -> bool {
     }
     rule_kinds(node)
         .into_iter()
-        .filter(|entry| !matches!(entry.key.as_str(), "span" | "trace"))
+        .filter(|entry| !matches!(entry.key.as_str(), "span" | "trace" | "sql"))
         .for_each(|entry| unsupported::rule_kind(report, entry));
     if let Some(entry) = node.get("trace") {
         trace::trace(report, entry, trace::Timing { settle: SETTLE, max_duration: MAX_TRACE_DURATION });
     }
     if let Some(entry) = node.get("span") {
         selector::selector(report, entry);
+    }
+    if let Some(entry) = node.get("sql") {
+        sql::sql(report, node, entry);
     }
     if let Some(entry) = node.get("aggregation") {
         aggregation::aggregation(report, entry);
@@ -251,6 +262,8 @@ enum Kind {
     Spans(Option<Selector>),
     /// `trace:`.
     Traces(Box<trace::Read>),
+    /// `sql:`.
+    Sql(Box<sql::Read>),
     /// One that is refused, or none.
     Other,
 }
@@ -260,7 +273,7 @@ impl Kind {
     fn usual_aggregation(&self) -> Aggregation {
         match self {
             Self::Traces(_) => Aggregation::of_traces(),
-            Self::Spans(_) | Self::Other => Aggregation::absent(),
+            Self::Spans(_) | Self::Sql(_) | Self::Other => Aggregation::absent(),
         }
     }
 
@@ -268,14 +281,14 @@ impl Kind {
     fn by(&self) -> &By {
         match self {
             Self::Traces(read) => &read.by,
-            Self::Spans(_) | Self::Other => &By::Trace,
+            Self::Spans(_) | Self::Sql(_) | Self::Other => &By::Trace,
         }
     }
 
     /// Returns the reason why the rule does not wait for the end of a trace; none where it does.
     fn has_no_end(&self) -> Option<&'static str> {
         match self {
-            Self::Spans(_) => Some(
+            Self::Spans(_) | Self::Sql(_) => Some(
                 "belongs to rules about traces, and to those that ask for the parents or children of spans",
             ),
             Self::Traces(read) if read.by.is_across() => {
@@ -289,7 +302,7 @@ impl Kind {
     fn counts(&self) -> &[Aggregate] {
         match self {
             Self::Traces(read) => &read.counts,
-            Self::Spans(_) | Self::Other => &[],
+            Self::Spans(_) | Self::Sql(_) | Self::Other => &[],
         }
     }
 
@@ -302,6 +315,7 @@ impl Kind {
     ) -> (Option<Subject>, Option<Condition>) {
         let mut trace: TraceRule = match self {
             Self::Spans(selector) => return (selector.map(Subject::Spans), condition),
+            Self::Sql(read) => return (read.rule.map(Box::new).map(Subject::Sql), condition),
             Self::Traces(read) => match read.rule {
                 Some(rule) => rule,
                 None => return (None, condition),
@@ -392,7 +406,7 @@ fn rule_kind(report: &mut Report, node: &Node) -> Kind {
         return Kind::Traces(Box::new(trace::Read { rule, counts, by: By::Trace }));
     }
     if kinds.is_empty() {
-        missing(report, node, "span", "the rule has no `span` and no `trace`");
+        missing(report, node, "span", "the rule has no `span`, no `trace` and no `sql`");
     }
     let mut read = kinds.into_iter().map(|entry| match entry.key.as_str() {
         "span" => Kind::Spans(selector::selector(report, entry)),
@@ -400,6 +414,7 @@ fn rule_kind(report: &mut Report, node: &Node) -> Kind {
             let timing = timing(report);
             Kind::Traces(Box::new(trace::trace(report, entry, timing)))
         }
+        "sql" => Kind::Sql(Box::new(sql::sql(report, node, entry))),
         _ => {
             unsupported::rule_kind(report, entry);
             Kind::Other

@@ -7,14 +7,10 @@ use super::Report;
 use crate::diagnostic::Code;
 use crate::yaml::Entry;
 
-/// `sql:` and `slo:` in place of `span:`.
+/// `slo:` in place of `span:`.
 pub(super) fn rule_kind(report: &mut Report, entry: &Entry) {
-    let what = match entry.key.as_str() {
-        "sql" => "rules in SQL",
-        _ => "service level objectives",
-    };
-    let message = format!("{what} (`{}`) are not supported yet", entry.key);
+    let message = format!("service level objectives (`{}`) are not supported yet", entry.key);
     report
         .add(Code::NotSupportedYet, entry.key_at.clone(), message)
-        .hint("this version evaluates `span` and `trace` rules");
+        .hint("this version evaluates `span`, `trace` and `sql` rules");
 }

@@ -10,6 +10,7 @@ use super::tree::{Arithmetic, Comparison, EarlierCall, EarlierFunction, Expr, Ex
 use crate::diagnostic::Code;
 use crate::field::{Field, Intrinsic};
 use crate::matcher::{Number, Value};
+use crate::sql::Unit;
 use crate::rule::{Aggregate, AggregateFunction};
 
 /// What kind of value an expression has.
@@ -139,6 +140,7 @@ pub(super) fn of_aggregate(name: &str, aggregates: &[Aggregate]) -> Type {
             | AggregateFunction::Stddev(of)
             | AggregateFunction::Percentile { of, .. },
         ) if type_of(of, &[]) == Type::Duration => Type::Duration,
+        Some(AggregateFunction::Column(Unit::Duration)) => Type::Duration,
         _ => Type::Number,
     }
 }

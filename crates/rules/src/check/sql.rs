@@ -1,0 +1,121 @@
+//! `sql:` → [`SqlRule`], with the values and groups that its rows are.
+
+use super::aggregation::{Aggregation, DEFAULT_EVIDENCE};
+use super::{Report, shape};
+use crate::diagnostic::Code;
+use crate::expr::Problem;
+use crate::expr::nearest::nearest;
+use crate::field::{Field, Scope};
+use crate::rule::{Aggregate, AggregateFunction, GroupKey};
+use crate::sql::{Column, Role, SqlRule, read};
+use crate::yaml::{Entry, Node};
+
+/// A rule that is a query, read.
+#[derive(Debug)]
+pub(super) struct Read {
+    /// The query; none where it could not be read.
+    pub(super) rule: Option<SqlRule>,
+}
+
+/// Keys that say what a query says itself, or that need spans of a selection.
+const OTHERS: [(&str, &str); 4] = [
+    ("aggregation", "the query computes its values itself"),
+    ("expect", "the rows of the query are the groups that there are"),
+    ("lookback", "it belongs to functions over earlier windows, which are not asked of a query"),
+    ("top", "a query selects no spans whose values could be counted"),
+];
+
+/// The value of `sql:` of a rule, `node`.
+pub(super) fn sql(report: &mut Report, node: &Node, entry: &Entry) -> Read {
+    let Some(text) = shape::some_text(report, entry) else { return Read { rule: None } };
+    let group_by = node.get("group_by").map(|entry| shape::texts(report, entry).unwrap_or_default());
+    let place = |report: &mut Report, problem: Problem| {
+        let Problem { code, at, message, hint } = problem;
+        report.within(code, &entry.value, &text, &at, message).hint = hint;
+    };
+    match read(&text, group_by.as_deref()) {
+        Ok((rule, doubts)) => {
+            doubts.into_iter().for_each(|doubt| place(report, doubt));
+            let known = group_by.is_none_or(|keys| groups(report, node, &rule, &keys));
+            Read { rule: known.then_some(rule) }
+        }
+        Err(problems) => {
+            problems.into_iter().for_each(|problem| place(report, problem));
+            Read { rule: None }
+        }
+    }
+}
+
+/// Returns whether every key of `group_by` is a column of the rows.
+fn groups(report: &mut Report, node: &Node, rule: &SqlRule, keys: &[String]) -> bool {
+    let Some(entry) = node.get("group_by") else { return true };
+    let mut sound = true;
+    for (at, key) in keys.iter().enumerate() {
+        let item = match &entry.value.value {
+            crate::yaml::Yaml::List(items) => items.get(at),
+            _ => None,
+        };
+        let item = item.unwrap_or(&entry.value);
+        if keys[..at].contains(key) {
+            report.at(Code::Conflict, item, format!("`{key}` is a group key already"));
+            sound = false;
+        } else if rule.column(key).is_none() {
+            let names = rule.columns.iter().map(|column| column.name.as_str());
+            let near = nearest(key, names.clone());
+            let message = format!("the rows of the query have no column `{key}`");
+            let finding = report.at(Code::UnknownName, item, message);
+            if near.is_some() {
+                finding.did_you_mean(near);
+            } else {
+                finding.hint(format!("they have {}", names.collect::<Vec<_>>().join(", ")));
+            }
+            sound = false;
+        }
+    }
+    sound
+}
+
+/// Refuses keys of the rule's own, `own`, that do not go with a query.
+pub(super) fn refuse_others(report: &mut Report, own: &Node) {
+    for (key, why) in OTHERS {
+        if let Some(entry) = own.get(key) {
+            report.add(Code::Conflict, entry.key_at.clone(), format!("`{key}` does not go with `sql`: {why}"));
+        }
+    }
+    if let Some(entry) = own.get("semantic_conventions") {
+        report
+            .add(Code::Conflict, entry.key_at.clone(), "`semantic_conventions` does not go with `sql`")
+            .hint("a query reads keys as they are stored: `coalesce(attributes['new.name'], attributes['old.name'])`");
+    }
+}
+
+impl Read {
+    /// The values of its rows, as what a condition may name.
+    pub(super) fn aggregation(&self) -> Aggregation {
+        let value = |column: &Column| Aggregate {
+            name: column.name.clone(),
+            function: AggregateFunction::Column(column.unit),
+            filter: None,
+        };
+        Aggregation {
+            aggregates: self.rule.iter().flat_map(SqlRule::values).map(value).collect(),
+            broken: self.rule.is_none(),
+            evidence_limit: DEFAULT_EVIDENCE,
+        }
+    }
+
+    /// The columns that are the group, in the order of `group_by`, which a rule, `node`, may have, or else of the query.
+    pub(super) fn group_by(&self, report: &mut Report, node: &Node) -> Option<Vec<GroupKey>> {
+        let rule = self.rule.as_ref()?;
+        let key = |column: &Column| {
+            let read = column.reads.first().cloned();
+            let field = read.unwrap_or_else(|| Field::attribute(Scope::Either, column.name.as_str()));
+            GroupKey { key: column.name.clone(), field }
+        };
+        let Some(entry) = node.get("group_by") else {
+            return Some(rule.columns.iter().filter(|column| column.role == Role::Group).map(key).collect());
+        };
+        let keys = shape::texts(report, entry)?;
+        Some(keys.iter().filter_map(|name| rule.column(name)).map(key).collect())
+    }
+}
