@@ -9,4 +9,5 @@ mod live;
 mod one_evaluator;
 mod panes;
 mod printed_sql;
+mod queries;
 mod traces;

@@ -47,3 +47,16 @@ pub use query::Query;
 pub use reads::keys_read;
 pub use rule_plan::{Reach, RulePlan};
 pub use words::words;
+
+use fluo_rules::diagnostic::Finding;
+use fluo_rules::rule::Rule;
+
+/// What the planner refuses of rules that were loaded: queries of which their text alone does not say that they have no
+/// plan.
+pub fn findings(rules: &[Rule]) -> Vec<Finding> {
+    let of_rule = |rule: &Rule| match rule.sql().map(Query::new) {
+        Some(Err(PlanError::Query(refused))) => Some(fluo_rules::sql::refusal(rule, &refused.message, refused.place)),
+        _ => None,
+    };
+    rules.iter().filter_map(of_rule).collect()
+}

@@ -65,6 +65,7 @@ fn check(files: &[(Kind, SourceFile)]) -> Result<Checked, Failure> {
     let loaded_silences = silence::load(&silences);
     let knows_rules = !rules.is_empty() && !loaded.is_partial();
     let mut findings = loaded.findings;
+    findings.extend(fluo_plan::findings(&loaded.rules));
     findings.extend(loaded_tests.findings);
     for file in &loaded_tests.tests {
         let text = tests.iter().find(|it| it.name == file.file);

@@ -19,6 +19,7 @@
 //! | `detection` | as early as is sound |
 //! | `arrivals` | what is asked for by arrival is told seconds after its file, and costs nothing where nothing came |
 //! | `across` | an occasion is told once, and rightly, whatever of what belongs to it arrives when |
+//! | `queries` | a query is asked at the watermark, again when spans come late, and fails alone |
 //! | `traces` | a trace is told once, and rightly, whatever of it arrives when |
 //!
 //! `support` is the world they run in.
@@ -39,6 +40,7 @@ mod missing;
 mod muting;
 mod outages;
 mod pipelines;
+mod queries;
 mod receivers;
 mod rule_changes;
 mod rule_store;

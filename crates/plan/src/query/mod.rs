@@ -165,3 +165,6 @@ fn columns_read(plan: &LogicalPlan) -> Result<BTreeSet<String>, PlanError> {
     Ok(reads)
 }
 
+
+#[cfg(test)]
+mod tests;

@@ -66,4 +66,5 @@ pub(crate) use report::Report;
 pub(crate) use rule::{Checked, defaults, rule};
 pub(crate) use shape::known_keys;
 pub(crate) use silence::silences;
+pub(crate) use sql::refusal as sql_refusal;
 pub(crate) use test_file::test_file;

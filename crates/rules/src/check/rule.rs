@@ -129,7 +129,10 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
     }
     match (&kind, &condition, &group_by, &expect) {
         (Kind::Traces(_), Some(condition), ..) => earlier::refuse(report, node, condition, "about traces"),
-        (Kind::Sql(_), Some(condition), ..) => earlier::refuse(report, node, condition, "that are a query"),
+        (Kind::Sql(_), Some(condition), ..) => {
+            earlier::refuse(report, node, condition, "that are a query");
+            sql::refuse_moments(report, node, condition, &aggregation);
+        }
         (_, Some(condition), Some(group_by), Some(expect)) => {
             let standing = group_by.is_empty() || !expect.is_empty();
             earlier::check(report, node, condition, values.windows(standing));

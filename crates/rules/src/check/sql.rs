@@ -1,14 +1,18 @@
 //! `sql:` → [`SqlRule`], with the values and groups that its rows are.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use super::aggregation::{Aggregation, DEFAULT_EVIDENCE};
 use super::{Report, shape};
-use crate::diagnostic::Code;
+use crate::condition::Condition;
+use crate::diagnostic::{Code, Finding};
 use crate::expr::Problem;
 use crate::expr::nearest::nearest;
 use crate::field::{Field, Scope};
-use crate::rule::{Aggregate, AggregateFunction, GroupKey};
-use crate::sql::{Column, Role, SqlRule, read};
-use crate::yaml::{Entry, Node};
+use crate::rule::{Aggregate, AggregateFunction, GroupKey, Rule, Source};
+use crate::sql::{Column, Role, SqlRule, Unit, bytes, read};
+use crate::yaml::{self, Entry, Node, Yaml};
 
 /// A rule that is a query, read.
 #[derive(Debug)]
@@ -46,13 +50,36 @@ pub(super) fn sql(report: &mut Report, node: &Node, entry: &Entry) -> Read {
     }
 }
 
+/// What the planner says of the query of a rule that was loaded. `place`: lines and columns of the query's text, from 1;
+/// none where it is about the whole.
+pub(crate) fn refusal(rule: &Rule, message: &str, place: Option<Range<(u64, u64)>>) -> Finding {
+    let Source { file, text, range, .. } = &rule.source;
+    let mut report = Report::new(Arc::clone(file), Arc::clone(text));
+    let message = format!("the query cannot be planned: {message}");
+    let query = rule.sql().map_or("", |query| query.text.as_str());
+    let part = place.map_or(0..query.len(), |place| bytes(query, place));
+    let documents = yaml::read(text).unwrap_or_default();
+    let roots: Vec<Node> = documents.into_iter().map(|document| yaml::resolve(document, text).0).collect();
+    let items = roots.iter().flat_map(|root| {
+        let list = root.get("rules").map_or(root, |entry| &entry.value);
+        if let Yaml::List(items) = &list.value { items.as_slice() } else { &[] }
+    });
+    let own = items.filter(|item| item.extent().start == range.start).find_map(|item| item.get("sql"));
+    let of_defaults = || roots.iter().find_map(|root| root.get("defaults")?.value.get("sql"));
+    match own.or_else(of_defaults) {
+        Some(entry) => report.within(Code::SqlRefused, &entry.value, query, &part, message),
+        None => report.add(Code::SqlRefused, range.start..range.start, message),
+    };
+    report.into_findings().remove(0)
+}
+
 /// Returns whether every key of `group_by` is a column of the rows.
 fn groups(report: &mut Report, node: &Node, rule: &SqlRule, keys: &[String]) -> bool {
     let Some(entry) = node.get("group_by") else { return true };
     let mut sound = true;
     for (at, key) in keys.iter().enumerate() {
         let item = match &entry.value.value {
-            crate::yaml::Yaml::List(items) => items.get(at),
+            Yaml::List(items) => items.get(at),
             _ => None,
         };
         let item = item.unwrap_or(&entry.value);
@@ -86,6 +113,24 @@ pub(super) fn refuse_others(report: &mut Report, own: &Node) {
         report
             .add(Code::Conflict, entry.key_at.clone(), "`semantic_conventions` does not go with `sql`")
             .hint("a query reads keys as they are stored: `coalesce(attributes['new.name'], attributes['old.name'])`");
+    }
+}
+
+/// Refuses moments in the conditions of a rule, `node`: they are told, and nothing of the language can be compared with
+/// them.
+pub(super) fn refuse_moments(report: &mut Report, node: &Node, condition: &Condition, aggregation: &Aggregation) {
+    let is_moment = |name: &&str| {
+        let of = |aggregate: &Aggregate| {
+            aggregate.name == *name && aggregate.function == AggregateFunction::Column(Unit::Moment)
+        };
+        aggregation.aggregates.iter().any(of)
+    };
+    let Some(entry) = node.get("condition").or_else(|| node.get("resolve_condition")) else { return };
+    if let Some(name) = condition.aggregates().into_iter().find(is_moment) {
+        let message = format!("`{name}` is a moment: it is told, and not compared");
+        report
+            .value(Code::TypeMismatch, entry, message)
+            .hint("compare a duration that the query computes: `$window_end - max(end_time) AS silent_for`");
     }
 }
 

@@ -517,7 +517,7 @@ impl Checker<'_> {
 
     fn call(&mut self, call: &Call, scope: &Scope<'_>) -> Typed {
         let at = self.around.clone();
-        let name_at = self.place(call.name.span());
+        let name_at = self.place_of_name(&call.name);
         let Some(function) = self.function(call, &name_at) else {
             // What is wrong in its arguments is told, too.
             self.arguments(call, scope);

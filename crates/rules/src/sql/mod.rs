@@ -17,15 +17,17 @@ mod query;
 mod select;
 mod typed;
 
+pub(crate) use parse::bytes;
 pub use parse::{MAX_TOKENS, statement};
 pub use typed::SPAN_COLUMNS;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Finding};
 use crate::expr::Problem;
 use crate::field::Field;
+use crate::rule::Rule;
 use query::Checker;
 
 /// The table that queries read.
@@ -120,6 +122,12 @@ pub(crate) fn read(text: &str, group_by: Option<&[String]>) -> Result<(SqlRule, 
     let (errors, doubts): (Vec<_>, Vec<_>) =
         problems.into_iter().partition(|problem| problem.code.stops_loading());
     if errors.is_empty() { Ok((SqlRule { text: text.to_owned(), columns, reads }, doubts)) } else { Err(errors) }
+}
+
+/// What the planner says of the query of a rule that was loaded. `place`: lines and columns of the query's text, from 1;
+/// none where it is about the whole.
+pub fn refusal(rule: &Rule, message: &str, place: Option<Range<(u64, u64)>>) -> Finding {
+    crate::check::sql_refusal(rule, message, place)
 }
 
 /// The columns of the rows with their roles.

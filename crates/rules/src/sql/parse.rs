@@ -19,7 +19,7 @@ pub(super) struct Tokens<'a> {
     pub(super) text: &'a str,
     /// The first byte of each line.
     lines: Vec<usize>,
-    /// Words in lower case, in order.
+    /// Words in lower case, and texts, in order.
     words: Vec<(String, Range<usize>)>,
 }
 
@@ -29,9 +29,12 @@ impl<'a> Tokens<'a> {
         let mut found =
             Self { text, lines: std::iter::once(0).chain(breaks).collect(), words: Vec::new() };
         for TokenWithSpan { token, span } in tokens {
-            if let (Token::Word(word), Some(at)) = (token, found.at(*span)) {
-                found.words.push((word.value.to_lowercase(), at));
-            }
+            let word = match token {
+                Token::Word(word) => word.value.to_lowercase(),
+                Token::SingleQuotedString(text) => text.to_lowercase(),
+                _ => continue,
+            };
+            found.words.extend(found.at(*span).map(|at| (word, at)));
         }
         found
     }
@@ -52,12 +55,41 @@ impl<'a> Tokens<'a> {
         start + rest.char_indices().nth(number(column)).map_or(rest.len(), |(at, _)| at)
     }
 
-    /// The first place of a word in some part of the text; that part where it is not there.
+    /// The first place of a word in some part of the text, or behind it; that part where it is not there.
     pub(super) fn word(&self, word: &str, within: &Range<usize>) -> Range<usize> {
-        let is_within = |at: &Range<usize>| within.start <= at.start && at.end <= within.end;
-        let found = self.words.iter().find(|(found, at)| found == word && is_within(at));
+        let found = self.words.iter().find(|(found, at)| found == word && within.start <= at.start);
         found.map_or_else(|| within.clone(), |(_, at)| at.clone())
     }
+
+    /// The same place with the brackets that are opened in it, and those of a call whose name it is: the parser's places
+    /// end before them.
+    pub(super) fn closed(&self, at: Range<usize>) -> Range<usize> {
+        let (mut open, mut quoted, mut end) = (0_u32, None, at.end);
+        for (place, character) in self.text.get(at.start..).unwrap_or("").char_indices() {
+            let place = at.start + place;
+            let is_call = place == at.end && character == '(';
+            if place >= at.end && open == 0 && quoted.is_none() && !is_call {
+                break;
+            }
+            match (quoted, character) {
+                (Some(quote), character) if quote == character => quoted = None,
+                (Some(_), _) => {}
+                (None, '\'' | '"') => quoted = Some(character),
+                (None, '(' | '[') => open += 1,
+                (None, ')' | ']') => open = open.saturating_sub(1),
+                (None, _) => {}
+            }
+            end = end.max(place + character.len_utf8());
+        }
+        if open == 0 && quoted.is_none() { at.start..end } else { at }
+    }
+}
+
+/// The bytes of lines and columns of a text, from 1.
+pub(crate) fn bytes(text: &str, place: Range<(u64, u64)>) -> Range<usize> {
+    let places = Tokens::new(text, &[]);
+    let [from, to] = [place.start, place.end].map(|(line, column)| places.byte(Location { line, column }));
+    from..to.max(from)
 }
 
 /// The tree of a query that was accepted before.

@@ -113,7 +113,17 @@ impl<'a> Checker<'a> {
 
     /// The place of something; where that is unknown, what it stands in.
     pub(super) fn place(&self, span: Span) -> Range<usize> {
-        self.tokens.at(span).unwrap_or_else(|| self.around.clone())
+        let at = self.tokens.at(span).map(|at| self.tokens.closed(at));
+        at.unwrap_or_else(|| self.around.clone())
+    }
+
+    /// The place of a name, without what stands behind it.
+    pub(super) fn place_of_name(&self, name: &ObjectName) -> Range<usize> {
+        let text = match name.0.as_slice() {
+            [ObjectNamePart::Identifier(ident)] => ident.value.to_lowercase(),
+            _ => String::new(),
+        };
+        self.tokens.at(name.span()).unwrap_or_else(|| self.tokens.word(&text, &self.around))
     }
 
     /// Looks at something within a place, unless it is nested too deep.
@@ -451,7 +461,7 @@ impl<'a> Checker<'a> {
         alias: Option<&TableAlias>,
         tables: Tables<'_>,
     ) -> Option<Relation> {
-        let at = self.place(name.span());
+        let at = self.place_of_name(name);
         let Some(word) = single(name) else {
             let message = format!("there is no table `{name}`: a query reads `{TABLE}` alone");
             self.problem(Code::SqlForbidden, at, message);

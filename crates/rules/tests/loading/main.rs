@@ -14,6 +14,7 @@ mod hostile;
 mod library;
 mod manual;
 mod schema;
+mod sql;
 mod standalone;
 mod traces;
 mod unread;
