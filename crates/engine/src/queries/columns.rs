@@ -1,5 +1,6 @@
 //! Stored spans → the columns of the table `spans`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -29,8 +30,8 @@ pub(super) struct View {
 
 impl View {
     pub(super) fn of(plan: &RulePlan) -> Self {
-        let reads = plan.query().map(fluo_plan::Query::reads);
-        let is_read = |field: &&FieldRef| reads.is_some_and(|reads| reads.contains(field.name()));
+        let reads = reads(plan);
+        let is_read = |field: &&FieldRef| reads.contains(field.name());
         let table = table_schema();
         let fields: Vec<FieldRef> = table.fields().iter().filter(is_read).cloned().collect();
         Self { schema: Arc::new(Schema::new(fields)), keys: Arc::new(keys(plan.rule())) }
@@ -89,6 +90,12 @@ impl View {
         let offsets = OffsetBuffer::new(ScalarBuffer::from(ends));
         Ok(Arc::new(MapArray::try_new(Arc::clone(&entry), offsets, entries, None, false)?))
     }
+}
+
+/// The columns of the table that a query reads; of one that only counts rows, some column.
+pub(super) fn reads(plan: &RulePlan) -> BTreeSet<String> {
+    let reads = plan.query().map(fluo_plan::Query::reads).cloned().unwrap_or_default();
+    if reads.is_empty() { BTreeSet::from([columns::DURATION_NS.to_owned()]) } else { reads }
 }
 
 /// The keys of attributes that a rule's query asks for.

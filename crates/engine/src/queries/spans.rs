@@ -18,7 +18,7 @@ use fluo_spans::span::Span;
 use fluo_time::TimeRange;
 use hashbrown::HashMap;
 
-use super::columns::View;
+use super::columns::{View, reads};
 use crate::column::{Keys, ids, times};
 use crate::copies::{over, spans_of};
 use crate::error::EngineError;
@@ -60,7 +60,7 @@ impl Spans {
     ) -> Result<Self, EngineError> {
         let view = View::of(plan);
         let layouts: Vec<&Layout> = source.parts().iter().map(|part| &part.layout).collect();
-        let reads = plan.query().map(fluo_plan::Query::reads).cloned().unwrap_or_default();
+        let reads = reads(plan);
         let mut names: BTreeSet<&str> =
             layouts.iter().flat_map(|layout| columns_of_spans(&reads, layout)).collect();
         names.extend([columns::TRACE_ID, columns::SPAN_ID, columns::END_TIME]);

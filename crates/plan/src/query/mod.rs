@@ -70,7 +70,8 @@ impl Query {
         let statement = Box::new(adapt::adapted(statement));
         let query = Self { statement, reads: BTreeSet::new(), described: String::new() };
         let table: Arc<dyn TableSource> = Arc::new(LogicalTableSource::new(table_schema()));
-        let plan = query.over(table, TimeRange { from: 0, to: 0 })?;
+        // A window in which spans may have ended: of another, nothing would be read.
+        let plan = query.over(table, TimeRange { from: 0, to: i64::MAX })?;
         let refused = |error: DataFusionError| PlanError::from(refused(&error));
         let plan = Analyzer::new()
             .execute_and_check(plan, &ConfigOptions::default(), |_, _| {})
@@ -159,6 +160,8 @@ fn columns_read(plan: &LogicalPlan) -> Result<BTreeSet<String>, PlanError> {
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {
             reads.extend(scan.projected_schema.fields().iter().map(|field| field.name().clone()));
+            let filtered = scan.filters.iter().flat_map(|filter| filter.column_refs());
+            reads.extend(filtered.map(|column| column.name.clone()));
         }
         Ok(TreeNodeRecursion::Continue)
     })?;

@@ -196,7 +196,10 @@ impl Checker<'_> {
                 .filter(|relation| is_meant(&relation.name))
                 .filter_map(|relation| relation.table.column(&column));
             if let Some(typed) = found.next() {
-                if found.next().is_some() && !scope.joined.contains(&column) {
+                if typed.kind == Kind::Unknown {
+                    return typed;
+                }
+                if found.next().is_some_and(|other| other.kind != Kind::Unknown) && !scope.joined.contains(&column) {
                     let place = self.place(name.span);
                     let message = format!("`{column}` may be of more than one table");
                     let problem = Problem::new(Code::UnknownName, place, message);
@@ -205,7 +208,7 @@ impl Checker<'_> {
                 for field in &typed.reads {
                     self.reads(field);
                 }
-                return typed.clone();
+                return typed;
             }
             let of_rows = scope.outputs.iter().find(|output| output.name.as_ref() == Some(&column));
             if let Some(output) = of_rows.filter(|_| table.is_none()) {

@@ -29,6 +29,8 @@ pub(super) struct Table {
     pub(super) columns: Vec<(String, Typed)>,
     /// The number of `SELECT`s that are run to read it once.
     selects: u32,
+    /// It was refused, and nobody knows its columns.
+    is_unknown: bool,
 }
 
 /// The tables that names stand for, in a query and those around it.
@@ -239,7 +241,7 @@ impl<'a> Checker<'a> {
             }
         }
         let columns = outputs.into_iter().map(|Output { name, typed, .. }| (name.unwrap_or_default(), typed));
-        (word(&alias.name), Table { columns: columns.collect(), selects })
+        (word(&alias.name), Table { columns: columns.collect(), selects, is_unknown: false })
     }
 
     /// `SELECT`, or several of them together.
@@ -406,6 +408,7 @@ impl<'a> Checker<'a> {
         around: Option<&Scope<'_>>,
     ) -> Option<Relation> {
         let place = self.place(factor.span());
+        let refused = || Some(Relation { name: name_of(factor), table: Rc::new(Table::unknown()) });
         match factor {
             TableFactor::Table {
                 name,
@@ -438,19 +441,19 @@ impl<'a> Checker<'a> {
             | TableFactor::Function { .. }
             | TableFactor::UNNEST { .. } => {
                 self.refuse(place, "a function as a table", "the one table is `spans`");
-                None
+                refused()
             }
             TableFactor::Derived { lateral: true, .. } => {
                 self.refuse(place, "`LATERAL`", "join with `ON`");
-                None
+                refused()
             }
             TableFactor::NestedJoin { .. } => {
                 self.refuse(place, "a join in parentheses", "write the joins one after the other, or a subquery");
-                None
+                refused()
             }
             _ => {
                 self.refuse(place, "this way to read a table", "write `FROM spans`");
-                None
+                refused()
             }
         }
     }
@@ -465,7 +468,8 @@ impl<'a> Checker<'a> {
         let Some(word) = single(name) else {
             let message = format!("there is no table `{name}`: a query reads `{TABLE}` alone");
             self.problem(Code::SqlForbidden, at, message);
-            return None;
+            let name = alias.map(|alias| self::word(&alias.name));
+            return Some(Relation { name, table: Rc::new(Table::unknown()) });
         };
         let found = tables.find(&word);
         let table = match found {
@@ -479,7 +483,7 @@ impl<'a> Checker<'a> {
                     Some(near) => problem.hint(format!("did you mean `{near}`?")),
                     None => problem,
                 });
-                return None;
+                Rc::new(Table::unknown())
             }
         };
         let Some(alias) = alias else { return Some(Relation { name: Some(word), table }) };
@@ -512,12 +516,31 @@ impl<'t> Tables<'t> {
 impl Table {
     fn spans() -> Self {
         let columns = SPAN_COLUMNS.iter().map(|column| (column.name.to_owned(), column.typed()));
-        Self { columns: columns.collect(), selects: 0 }
+        Self { columns: columns.collect(), selects: 0, is_unknown: false }
+    }
+
+    /// One that was refused: what else is wrong is told all the same.
+    fn unknown() -> Self {
+        Self { columns: Vec::new(), selects: 0, is_unknown: true }
     }
 
     /// The type of a column; none where it is not there.
-    pub(super) fn column(&self, name: &str) -> Option<&Typed> {
-        self.columns.iter().find(|(known, _)| known == name).map(|(_, typed)| typed)
+    pub(super) fn column(&self, name: &str) -> Option<Typed> {
+        let found = self.columns.iter().find(|(known, _)| known == name).map(|(_, typed)| typed.clone());
+        found.or_else(|| self.is_unknown.then(Typed::unknown))
+    }
+}
+
+/// The name that is given to what is read.
+fn name_of(factor: &TableFactor) -> Option<String> {
+    match factor {
+        TableFactor::Table { alias, .. }
+        | TableFactor::Derived { alias, .. }
+        | TableFactor::TableFunction { alias, .. }
+        | TableFactor::Function { alias, .. }
+        | TableFactor::UNNEST { alias, .. }
+        | TableFactor::NestedJoin { alias, .. } => alias.as_ref().map(|alias| word(&alias.name)),
+        _ => None,
     }
 }
 
