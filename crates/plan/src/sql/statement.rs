@@ -24,9 +24,9 @@ use super::aggregates::Planned;
 use super::condition::Conditions;
 use super::dialect::Printed;
 
-/// Returns whether a rule has a form in SQL.
+/// Returns whether a rule has a form in SQL beside its own text: one that is a query has none.
 pub fn has_form(rule: &Rule) -> bool {
-    without_form(rule).is_none()
+    without_form(rule).is_none() && rule.sql().is_none()
 }
 
 /// Returns the kind of a rule that has no form in SQL; none where it has one.
@@ -42,7 +42,8 @@ fn without_form(rule: &Rule) -> Option<&'static str> {
     }
 }
 
-/// The rule as SQL over the table `spans`, whose files are laid out as `layout` says.
+/// The rule as SQL over the table `spans`, whose files are laid out as `layout` says; a rule that is a query, as it is
+/// written, over the table that queries see.
 ///
 /// # Errors
 ///

@@ -632,6 +632,16 @@ impl Checker<'_> {
             self.problems.push(problem.hint("make a number of it: `TRY_CAST(attributes['amount'] AS DOUBLE)`"));
             return all.with(Kind::Unknown);
         }
+        let of_numbers = matches!(
+            function.name,
+            "approx_median" | "approx_percentile_cont" | "median" | "percentile_cont" | "stddev" | "stddev_pop" | "stddev_samp"
+        );
+        if of_numbers && matches!(first, Kind::Duration | Kind::Moment) {
+            let message = format!("`{}` is of numbers, and this is {}", function.name, first.describe());
+            let problem = Problem::new(Code::TypeMismatch, at.clone(), message);
+            self.problems.push(problem.hint(format!("make a duration of what comes out: `nanoseconds({}(duration_ns))`", function.name)));
+            return all.with(Kind::Unknown);
+        }
         if matches!(first, Kind::Attributes(_)) && function.name != "count" {
             self.problem(Code::TypeMismatch, at.clone(), "all attributes together cannot be an argument");
             return all.with(Kind::Unknown);

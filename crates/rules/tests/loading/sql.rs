@@ -215,6 +215,7 @@ fn what_is_refused_and_where() {
         ("SELECT count(*) AS n FROM spans WHERE name", TypeMismatch, "name"),
         ("SELECT name + 1 AS n FROM spans", TypeMismatch, "name + 1"),
         ("SELECT sum(attributes['n']) AS n FROM spans", TypeMismatch, "sum(attributes['n'])"),
+        ("SELECT median(duration) AS n FROM spans", TypeMismatch, "median(duration)"),
         ("SELECT CAST(attributes['n'] AS BIGINT) AS n FROM spans", SqlForbidden, "attributes['n']"),
         ("SELECT attributes[name] AS n FROM spans", SqlForbidden, "name"),
         ("SELECT ARRAY[1, 2] AS n FROM spans", SqlForbidden, "1, 2"),
