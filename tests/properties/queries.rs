@@ -83,7 +83,8 @@ fn rules(pair: usize, n: u8, window: u8, every: u8) -> [Rule; 2] {
     let Twice { of_language, query, keys } = &PAIRS[pair];
     let common = format!("name: r, semantic_conventions: exact, window: {window}s, every: {every}s");
     let rule = |keys: String, is_query: bool| {
-        let common = if is_query { common.replace("semantic_conventions: exact, ", "") } else { common.clone() };
+        let common =
+            if is_query { common.replace("semantic_conventions: exact, ", "") } else { common.clone() };
         let keys = keys.replace('@', &n.to_string());
         let text = format!("- {{{common}, {keys}}}");
         let mut loaded = load(&[SourceFile::new("r.yml", text.clone())]);
@@ -136,7 +137,12 @@ fn check(
 }
 
 fn any_rules() -> impl Strategy<Value = [Rule; 2]> {
-    (0..PAIRS.len(), 1_u8..5, prop_oneof![Just(5_u8), Just(10), Just(30), Just(60)], prop_oneof![Just(10_u8), Just(20)])
+    (
+        0..PAIRS.len(),
+        1_u8..5,
+        prop_oneof![Just(5_u8), Just(10), Just(30), Just(60)],
+        prop_oneof![Just(10_u8), Just(20)],
+    )
         .prop_map(|(pair, n, window, every)| rules(pair, n, window, every))
 }
 

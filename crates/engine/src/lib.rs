@@ -58,8 +58,8 @@ pub use datafusion::prelude::SessionContext;
 pub use error::EngineError;
 pub use faults::{LeftOut, Tried, tried, without_faulty};
 pub use judge::{
-    AsOf, Asked, Before, Judged, Observed, Outcome, Point, Querying, Range, Summing, Telling, evaluate, judge, moments,
-    series,
+    AsOf, Asked, Before, Judged, Observed, Outcome, Point, Querying, Range, Summing, Telling, evaluate,
+    judge, moments, series,
 };
 pub use open::{DataFiles, Opened};
 pub use panes::{Contents, Known, Panes, StoredPanesError};

@@ -91,7 +91,10 @@ fn identified(rule: &Rule, values: &[Option<String>]) -> Identified {
         group: entries
             .map(|(entry, value)| {
                 let redacted = is_redacted(rule, &entry.field) || is_redacted_column(rule, &entry.key);
-                (entry.key.clone(), value.clone().map(|value| if redacted { REDACTED.to_owned() } else { value }))
+                (
+                    entry.key.clone(),
+                    value.clone().map(|value| if redacted { REDACTED.to_owned() } else { value }),
+                )
             })
             .collect(),
     }

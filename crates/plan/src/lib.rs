@@ -55,7 +55,9 @@ use fluo_rules::rule::Rule;
 /// plan.
 pub fn findings(rules: &[Rule]) -> Vec<Finding> {
     let of_rule = |rule: &Rule| match rule.sql().map(Query::new) {
-        Some(Err(PlanError::Query(refused))) => Some(fluo_rules::sql::refusal(rule, &refused.message, refused.place)),
+        Some(Err(PlanError::Query(refused))) => {
+            Some(fluo_rules::sql::refusal(rule, &refused.message, refused.place))
+        }
         _ => None,
     };
     rules.iter().filter_map(of_rule).collect()

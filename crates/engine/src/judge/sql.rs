@@ -45,7 +45,10 @@ impl<'a> Querying<'a> {
     /// The times in which spans ended that they ask about; in order, and apart.
     pub fn reads(&self) -> Vec<TimeRange> {
         let moments = self.questions.iter().flat_map(|(_, asked)| {
-            asked.stretches.iter().filter_map(|stretch| Some(reads(asked.plan, grid::within(asked.plan, *stretch)?)))
+            asked
+                .stretches
+                .iter()
+                .filter_map(|stretch| Some(reads(asked.plan, grid::within(asked.plan, *stretch)?)))
         });
         joined(moments)
     }
@@ -97,7 +100,8 @@ async fn judged(
             let spans = Spans::read(session, source, asked.plan, range, &of_spans).await?;
             let step = usize::try_from(asked.plan.rule().grid_step().0).unwrap_or(usize::MAX);
             for moment in (some.from..=some.to).step_by(step) {
-                let window = TimeRange { from: moment.saturating_sub(asked.plan.rule().window.0), to: moment };
+                let window =
+                    TimeRange { from: moment.saturating_sub(asked.plan.rule().window.0), to: moment };
                 let rows = ask(own, asked.plan, &spans, window).await?;
                 groups.at(moment, by_group(asked.plan, &rows)?, &spans, window, &budget)?;
             }
@@ -182,7 +186,11 @@ impl<'a> Groups<'a> {
     }
 
     /// The violations of the stretch, by start and group.
-    async fn observed(self, session: &SessionContext, source: &SpanSource) -> Result<Vec<Observed>, EngineError> {
+    async fn observed(
+        self,
+        session: &SessionContext,
+        source: &SpanSource,
+    ) -> Result<Vec<Observed>, EngineError> {
         let Self { asked, stretch, all, .. } = self;
         let plan = asked.plan;
         let mut held = Vec::new();

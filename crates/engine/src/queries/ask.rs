@@ -45,7 +45,7 @@ pub(crate) async fn ask(
     let table = Window::new(spans.schema(), spans.batches(window));
     let logical = query.over(provider_as_source(Arc::new(table)), window)?;
     let running = async {
-        let logical = counted(session.optimize(&logical)?)?;
+        let logical = counted(logical)?;
         let physical = session.query_planner().create_physical_plan(&logical, session).await?;
         let mut stream = execute_stream(physical, session.task_ctx())?;
         let (mut batches, mut rows) = (Vec::new(), 0);

@@ -47,7 +47,9 @@ impl View {
 
     fn column(&self, stored: &RecordBatch, field: &FieldRef) -> Result<ArrayRef, EngineError> {
         match field.name().as_str() {
-            name @ (columns::TRACE_ID | columns::SPAN_ID | columns::PARENT_SPAN_ID) => hexadecimal(stored, name),
+            name @ (columns::TRACE_ID | columns::SPAN_ID | columns::PARENT_SPAN_ID) => {
+                hexadecimal(stored, name)
+            }
             columns::ATTRIBUTES => self.attributes(stored, Scope::Span),
             columns::RESOURCE_ATTRIBUTES => self.attributes(stored, Scope::Resource),
             columns::SCOPE_ATTRIBUTES => self.attributes(stored, Scope::Scope),
@@ -135,7 +137,8 @@ impl<'a> Source<'a> {
         };
         let schema = stored.schema_ref();
         let is_it = |field: &&FieldRef| {
-            prefix.is_some() && AttributeScope::of_column(field.name()) == prefix
+            prefix.is_some()
+                && AttributeScope::of_column(field.name()) == prefix
                 && field.metadata().get(META_KEY).is_some_and(|of| of == key)
         };
         let promoted = schema.fields().iter().find(is_it).map(|field| field.name().as_str());
@@ -172,6 +175,7 @@ fn texts(column: &ArrayRef) -> Result<StringArray, EngineError> {
 /// Ids as people see them.
 fn hexadecimal(stored: &RecordBatch, name: &str) -> Result<ArrayRef, EngineError> {
     let ids = ids(stored, name)?;
-    let texts: StringArray = (0..ids.len()).map(|row| ids.is_valid(row).then(|| hex::encode(ids.value(row)))).collect();
+    let texts: StringArray =
+        (0..ids.len()).map(|row| ids.is_valid(row).then(|| hex::encode(ids.value(row)))).collect();
     Ok(Arc::new(texts))
 }

@@ -3,8 +3,8 @@
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, DurationNanosecondType, Float64Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
-    TimestampNanosecondType, UInt64Type,
+    DataType, DurationNanosecondType, Float64Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit,
+    TimeUnit, TimestampNanosecondType, UInt64Type,
 };
 use fluo_alerts::value::Value;
 use fluo_plan::RulePlan;
@@ -59,8 +59,7 @@ pub(crate) fn by_group(
                 hex::decode(ids.value(row)).ok()
             };
             let shown = id(&traces).map(|trace| (trace, id(&spans)));
-            let values =
-                values.iter().map(|(name, values)| ((*name).to_owned(), values[row])).collect();
+            let values = values.iter().map(|(name, values)| ((*name).to_owned(), values[row])).collect();
             groups[at].1.rows.push(Row { values, shown });
         }
     }
@@ -157,8 +156,7 @@ fn durations(values: &ArrayRef) -> Result<Vec<Value>, EngineError> {
     if matches!(values.data_type(), DataType::Interval(_)) {
         let intervals = cast(values, &DataType::Interval(IntervalUnit::MonthDayNano))?;
         let length = |interval: arrow::datatypes::IntervalMonthDayNano| {
-            (interval.months == 0)
-                .then(|| i128::from(interval.days) * DAY + i128::from(interval.nanoseconds))
+            (interval.months == 0).then(|| i128::from(interval.days) * DAY + i128::from(interval.nanoseconds))
         };
         let intervals = intervals.as_primitive::<IntervalMonthDayNanoType>().iter();
         return Ok(intervals

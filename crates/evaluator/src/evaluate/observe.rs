@@ -11,8 +11,8 @@ use std::time::Duration;
 use fluo_alerts::life_cycle::{Observation, RuleState};
 use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_engine::{
-    AsOf, Before, Contents, EngineError, Judged, Known, Observed, Querying, SpanSource, Summing, Tracing, Tried,
-    record, tried,
+    AsOf, Before, Contents, EngineError, Judged, Known, Observed, Querying, SpanSource, Summing, Tracing,
+    Tried, record, tried,
 };
 use fluo_plan::{RulePlan, missing_can_break};
 use fluo_store::DataFile;

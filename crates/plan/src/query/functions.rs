@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit};
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -19,22 +19,20 @@ pub(super) const END: &str = "end of the window";
 /// A number of nanoseconds as a duration.
 pub(super) const NANOSECONDS: &str = "nanoseconds";
 
-/// A bound of the window.
-pub(super) fn bound(name: &'static str, moment: i64) -> ScalarUDF {
-    ScalarUDF::new_from_impl(Bound { name, moment, signature: Signature::nullary(Volatility::Immutable) })
+/// A bound of the window, by its type: what it is, nobody knows while a query is planned.
+pub(super) fn bound(name: &'static str) -> ScalarUDF {
+    ScalarUDF::new_from_impl(Bound { name, signature: Signature::nullary(Volatility::Immutable) })
 }
 
 /// A number of nanoseconds as a duration.
 pub(super) fn nanoseconds() -> ScalarUDF {
-    let signature =
-        Signature::uniform(1, vec![DataType::Int64, DataType::Float64], Volatility::Immutable);
+    let signature = Signature::uniform(1, vec![DataType::Int64, DataType::Float64], Volatility::Immutable);
     ScalarUDF::new_from_impl(Nanoseconds { signature })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Bound {
     name: &'static str,
-    moment: i64,
     signature: Signature,
 }
 
@@ -52,8 +50,7 @@ impl ScalarUDFImpl for Bound {
     }
 
     fn invoke_with_args(&self, _: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let moment = ScalarValue::TimestampNanosecond(Some(self.moment), Some("UTC".into()));
-        Ok(ColumnarValue::Scalar(moment))
+        exec_err!("the {} is not known yet", self.name)
     }
 }
 

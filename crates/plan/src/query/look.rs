@@ -1,7 +1,7 @@
 //! The last look at the plan of a query before it runs: it reads one table, and calls what gives the same for the same.
 
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::TableReference;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan, WindowFunctionDefinition};
 use fluo_rules::sql::TABLE;
 
@@ -28,7 +28,10 @@ pub(super) fn look(plan: &LogicalPlan) -> Result<(), PlanError> {
         })
     })?;
     match found {
-        Some(what) => Err(Refused { message: format!("{what} is not allowed in the query of a rule"), place: None }.into()),
+        Some(what) => {
+            Err(Refused { message: format!("{what} is not allowed in the query of a rule"), place: None }
+                .into())
+        }
         None => Ok(()),
     }
 }

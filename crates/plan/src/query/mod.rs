@@ -5,12 +5,15 @@
 //! | adapt | tree → the same, with the bounds of the window as calls, and no division that fails | `adapt` |
 //! | plan | tree, table → logical plan, of one table and the functions of a list | `provider` |
 //! | look | logical plan → the same, or what it must not have in it | `look` |
-//! | bound | optimized plan → the same, whose joins count the pairs that they look at | [`pairs`] |
+//! | optimize | logical plan → the same, planned once for all windows | this file |
+//! | bind | optimized plan, window, table → a plan to run | `bound` |
+//! | count | plan to run → the same, whose joins count the pairs that they look at | [`pairs`] |
 //!
 //! The loader has checked the text by a list of what is allowed (`fluo_rules::sql`), the planner knows nothing else, and
 //! the plan is looked at once more: a query reads the spans of its window, and nothing else.
 
 mod adapt;
+mod bound;
 mod functions;
 mod look;
 pub mod pairs;
@@ -21,15 +24,13 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::DataFusionError;
-use datafusion::logical_expr::builder::LogicalTableSource;
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 use datafusion::optimizer::{Analyzer, Optimizer, OptimizerContext};
 use datafusion::sql::planner::{ParserOptions, SqlToRel};
-use datafusion::sql::sqlparser::ast::Statement;
 use fluo_rules::sql::{SqlRule, Unit, statement};
 use fluo_time::TimeRange;
 
@@ -40,11 +41,10 @@ pub use table::{columns_of_spans, table_schema};
 /// A query that was checked and has a plan.
 #[derive(Debug, Clone)]
 pub struct Query {
-    statement: Box<Statement>,
+    /// Optimized. The bounds of the window are open in it.
+    plan: LogicalPlan,
     /// The columns of the table that it reads.
     reads: BTreeSet<String>,
-    /// The optimized plan, for people.
-    described: String,
 }
 
 /// The reason why a query has no plan.
@@ -67,20 +67,19 @@ impl Query {
         let Some(statement) = statement(&rule.text) else {
             return Err(PlanError::Misplaced(rule.text.clone()));
         };
-        let statement = Box::new(adapt::adapted(statement));
-        let query = Self { statement, reads: BTreeSet::new(), described: String::new() };
-        let table: Arc<dyn TableSource> = Arc::new(LogicalTableSource::new(table_schema()));
-        // A window in which spans may have ended: of another, nothing would be read.
-        let plan = query.over(table, TimeRange { from: 0, to: i64::MAX })?;
         let refused = |error: DataFusionError| PlanError::from(refused(&error));
-        let plan = Analyzer::new()
-            .execute_and_check(plan, &ConfigOptions::default(), |_, _| {})
-            .map_err(refused)?;
+        let provider = OneTable::new(Arc::new(Blank));
+        let options = ParserOptions { collect_spans: true, ..ParserOptions::default() };
+        let planner = SqlToRel::new_with_options(&provider, options);
+        let plan = planner.sql_statement_to_plan(adapt::adapted(statement)).map_err(refused)?;
+        look::look(&plan)?;
+        let plan = bound::with_open_bounds(plan)?;
+        let plan =
+            Analyzer::new().execute_and_check(plan, &ConfigOptions::default(), |_, _| {}).map_err(refused)?;
         agrees(&plan, rule)?;
         let context = OptimizerContext::new().with_skip_failing_rules(false);
         let plan = Optimizer::new().optimize(plan, &context, |_, _| {}).map_err(refused)?;
-        let described = plan.display_indent().to_string();
-        Ok(Self { reads: columns_read(&plan)?, described, ..query })
+        Ok(Self { reads: columns_read(&plan)?, plan })
     }
 
     /// The columns of the table `spans` that it reads.
@@ -89,8 +88,8 @@ impl Query {
     }
 
     /// Its optimized plan, for people.
-    pub fn describe(&self) -> &str {
-        &self.described
+    pub fn describe(&self) -> String {
+        self.plan.display_indent().to_string()
     }
 
     /// The plan of the query over a table with the columns of [`table_schema`], whose spans ended in a window: from the
@@ -98,26 +97,30 @@ impl Query {
     ///
     /// # Errors
     ///
-    /// [`PlanError::Query`], where the planner refuses it.
+    /// [`PlanError::Query`], where it would read anything else.
     pub fn over(&self, table: Arc<dyn TableSource>, window: TimeRange) -> Result<LogicalPlan, PlanError> {
-        let options = ParserOptions { collect_spans: true, ..ParserOptions::default() };
-        let provider = OneTable::new(table, window);
-        let planner = SqlToRel::new_with_options(&provider, options);
-        let plan = planner
-            .sql_statement_to_plan(Statement::clone(&self.statement))
-            .map_err(|error| PlanError::from(refused(&error)))?;
-        look::look(&plan)?;
-        Ok(plan)
+        bound::bound(self.plan.clone(), &table, window)
+    }
+}
+
+/// The table, before there is one. It filters nothing by itself, as that of a window.
+#[derive(Debug)]
+struct Blank;
+
+impl TableSource for Blank {
+    fn schema(&self) -> SchemaRef {
+        table_schema()
     }
 }
 
 /// What the planner says, in one line, and where.
 fn refused(error: &DataFusionError) -> Refused {
     let diagnostic = error.diagnostic();
-    let place = diagnostic.and_then(|diagnostic| diagnostic.span).map(|span| {
-        (span.start.line, span.start.column)..(span.end.line, span.end.column)
-    });
-    let message = diagnostic.map_or_else(|| error.find_root().message().into_owned(), |it| it.message.clone());
+    let place = diagnostic
+        .and_then(|diagnostic| diagnostic.span)
+        .map(|span| (span.start.line, span.start.column)..(span.end.line, span.end.column));
+    let message =
+        diagnostic.map_or_else(|| error.find_root().message().into_owned(), |it| it.message.clone());
     let message: Vec<&str> = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     Refused { message: message.join(" "), place }
 }
@@ -127,7 +130,11 @@ fn agrees(plan: &LogicalPlan, rule: &SqlRule) -> Result<(), PlanError> {
     let fields = plan.schema().fields();
     let refused = |message: String| PlanError::from(Refused { message, place: None });
     if fields.len() != rule.columns.len() {
-        return Err(refused(format!("it gives {} columns, and {} are known", fields.len(), rule.columns.len())));
+        return Err(refused(format!(
+            "it gives {} columns, and {} are known",
+            fields.len(),
+            rule.columns.len()
+        )));
     }
     for (field, column) in fields.iter().zip(&rule.columns) {
         if *field.name() != column.name {
@@ -135,7 +142,8 @@ fn agrees(plan: &LogicalPlan, rule: &SqlRule) -> Result<(), PlanError> {
         }
         if unit(field.data_type()) != Some(column.unit) {
             let (name, data_type) = (&column.name, field.data_type());
-            let message = format!("the column `{name}` is of the type {data_type}: say by CAST what it is to be");
+            let message =
+                format!("the column `{name}` is of the type {data_type}: say by CAST what it is to be");
             return Err(refused(message));
         }
     }
@@ -160,14 +168,11 @@ fn columns_read(plan: &LogicalPlan) -> Result<BTreeSet<String>, PlanError> {
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {
             reads.extend(scan.projected_schema.fields().iter().map(|field| field.name().clone()));
-            let filtered = scan.filters.iter().flat_map(|filter| filter.column_refs());
-            reads.extend(filtered.map(|column| column.name.clone()));
         }
         Ok(TreeNodeRecursion::Continue)
     })?;
     Ok(reads)
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,6 @@ use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner};
 use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, TableSource, Volatility, WindowUDF};
 use fluo_rules::sql::TABLE;
 use fluo_rules::sql::functions::{Class, FUNCTIONS, function_called};
-use fluo_time::TimeRange;
 
 use super::functions::{self, END, NANOSECONDS, START};
 
@@ -35,7 +34,8 @@ impl Functions {
             Self { scalar: BTreeMap::new(), aggregate: BTreeMap::new(), window: BTreeMap::new() };
         for function in FUNCTIONS {
             let name = function.name;
-            let is_named = |known: &str, aliases: &[String]| known == name || aliases.iter().any(|alias| alias == name);
+            let is_named =
+                |known: &str, aliases: &[String]| known == name || aliases.iter().any(|alias| alias == name);
             if function.class == Class::Scalar {
                 let found = scalars.iter().find(|known| is_named(known.name(), known.aliases()));
                 let found = found.filter(|known| known.signature().volatility == Volatility::Immutable);
@@ -84,7 +84,7 @@ impl Functions {
     }
 }
 
-/// One table, and its window.
+/// One table, and the bounds of its window.
 pub(super) struct OneTable {
     table: Arc<dyn TableSource>,
     start: Arc<ScalarUDF>,
@@ -94,11 +94,11 @@ pub(super) struct OneTable {
 }
 
 impl OneTable {
-    pub(super) fn new(table: Arc<dyn TableSource>, window: TimeRange) -> Self {
+    pub(super) fn new(table: Arc<dyn TableSource>) -> Self {
         Self {
             table,
-            start: Arc::new(functions::bound(START, window.from)),
-            end: Arc::new(functions::bound(END, window.to)),
+            start: Arc::new(functions::bound(START)),
+            end: Arc::new(functions::bound(END)),
             planners: SessionStateDefaults::default_expr_planners(),
             options: ConfigOptions::default(),
         }

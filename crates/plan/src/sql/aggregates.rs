@@ -111,9 +111,7 @@ impl Planned {
             AggregateFunction::Avg(_)
             | AggregateFunction::Stddev(_)
             | AggregateFunction::Column(_)
-            | AggregateFunction::Rate { .. } => {
-                false
-            }
+            | AggregateFunction::Rate { .. } => false,
         }
     }
 }

@@ -10,8 +10,8 @@ use super::aggregation::Aggregation;
 use super::inhibit::Inhibits;
 use super::trace::By;
 use super::{
-    Report, across, aggregation, condition, earlier, groups, inhibit, selector, shape, sql, templates, timing,
-    trace, trace_text, unsupported,
+    Report, across, aggregation, condition, earlier, groups, inhibit, selector, shape, sql, templates,
+    timing, trace, trace_text, unsupported,
 };
 use crate::condition::Condition;
 use crate::decisive;
@@ -87,7 +87,9 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         condition::refuse_severity(report, own, entry);
     }
     let condition = match (node.get("condition"), &kind) {
-        (Some(entry), Kind::Spans(_)) => condition::condition(report, node, entry, &aggregation),
+        (Some(entry), Kind::Spans(_) | Kind::Sql(_)) => {
+            condition::condition(report, node, entry, &aggregation)
+        }
         // Its condition says which traces break it.
         (Some(_), Kind::Traces(_)) if is_text(node) => condition::any_trace(report, node, &aggregation),
         (Some(entry), Kind::Traces(read)) => {
@@ -97,7 +99,6 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         (None, Kind::Traces(_)) if node.get("aggregation").is_none() => {
             condition::any_trace(report, node, &aggregation)
         }
-        (Some(entry), Kind::Sql(_)) => condition::condition(report, node, entry, &aggregation),
         (None, Kind::Sql(_)) => condition::any_row(report, node, &aggregation),
         (None, Kind::Spans(_) | Kind::Traces(_)) => {
             missing(report, node, "condition", "the rule has no `condition`");

@@ -39,12 +39,16 @@ pub(super) fn sql(report: &mut Report, node: &Node, entry: &Entry) -> Read {
     };
     match read(&text, group_by.as_deref()) {
         Ok((rule, doubts)) => {
-            doubts.into_iter().for_each(|doubt| place(report, doubt));
+            for doubt in doubts {
+                place(report, doubt);
+            }
             let known = group_by.is_none_or(|keys| groups(report, node, &rule, &keys));
             Read { rule: known.then_some(rule) }
         }
         Err(problems) => {
-            problems.into_iter().for_each(|problem| place(report, problem));
+            for problem in problems {
+                place(report, problem);
+            }
             Read { rule: None }
         }
     }
@@ -106,7 +110,11 @@ fn groups(report: &mut Report, node: &Node, rule: &SqlRule, keys: &[String]) -> 
 pub(super) fn refuse_others(report: &mut Report, own: &Node) {
     for (key, why) in OTHERS {
         if let Some(entry) = own.get(key) {
-            report.add(Code::Conflict, entry.key_at.clone(), format!("`{key}` does not go with `sql`: {why}"));
+            report.add(
+                Code::Conflict,
+                entry.key_at.clone(),
+                format!("`{key}` does not go with `sql`: {why}"),
+            );
         }
     }
     if let Some(entry) = own.get("semantic_conventions") {
@@ -118,7 +126,12 @@ pub(super) fn refuse_others(report: &mut Report, own: &Node) {
 
 /// Refuses moments in the conditions of a rule, `node`: they are told, and nothing of the language can be compared with
 /// them.
-pub(super) fn refuse_moments(report: &mut Report, node: &Node, condition: &Condition, aggregation: &Aggregation) {
+pub(super) fn refuse_moments(
+    report: &mut Report,
+    node: &Node,
+    condition: &Condition,
+    aggregation: &Aggregation,
+) {
     let is_moment = |name: &&str| {
         let of = |aggregate: &Aggregate| {
             aggregate.name == *name && aggregate.function == AggregateFunction::Column(Unit::Moment)

@@ -10,8 +10,8 @@ use super::tree::{Arithmetic, Comparison, EarlierCall, EarlierFunction, Expr, Ex
 use crate::diagnostic::Code;
 use crate::field::{Field, Intrinsic};
 use crate::matcher::{Number, Value};
-use crate::sql::Unit;
 use crate::rule::{Aggregate, AggregateFunction};
+use crate::sql::Unit;
 
 /// What kind of value an expression has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

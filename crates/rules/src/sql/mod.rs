@@ -3,13 +3,14 @@
 //! | stage | from | to | where |
 //! | --- | --- | --- | --- |
 //! | parse | text | the tree of one `SELECT` | `parse` |
-//! | check | tree | columns of its rows, fields that it reads | `query`, `expression`, [`functions`], `typed` |
+//! | check | tree | columns of its rows, fields that it reads | `query`, `select`, `expression`, `calls`, [`functions`], `typed` |
 //!
 //! Whatever is not listed is refused: statements, clauses, tables, functions, casts. So a query that is accepted reads one
 //! table, the spans of its window, and gives the same rows for the same spans at any time. Its size is bounded, too: no
 //! text grows without end, and no spans are read more often than a person would write. `fluo-plan` looks at the plan of
 //! an accepted query once more, before it runs.
 
+mod calls;
 mod expression;
 pub mod functions;
 mod parse;
@@ -121,7 +122,11 @@ pub(crate) fn read(text: &str, group_by: Option<&[String]>) -> Result<(SqlRule, 
     let Checker { problems, reads, .. } = checker;
     let (errors, doubts): (Vec<_>, Vec<_>) =
         problems.into_iter().partition(|problem| problem.code.stops_loading());
-    if errors.is_empty() { Ok((SqlRule { text: text.to_owned(), columns, reads }, doubts)) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok((SqlRule { text: text.to_owned(), columns, reads }, doubts))
+    } else {
+        Err(errors)
+    }
 }
 
 /// What the planner says of the query of a rule that was loaded. `place`: lines and columns of the query's text, from 1;
@@ -131,11 +136,7 @@ pub fn refusal(rule: &Rule, message: &str, place: Option<Range<(u64, u64)>>) -> 
 }
 
 /// The columns of the rows with their roles.
-fn roles(
-    checker: &mut Checker<'_>,
-    columns: Vec<typed::Output>,
-    group_by: Option<&[String]>,
-) -> Vec<Column> {
+fn roles(checker: &mut Checker<'_>, columns: Vec<typed::Output>, group_by: Option<&[String]>) -> Vec<Column> {
     let mut names = BTreeSet::new();
     let mut roles = Vec::new();
     for typed::Output { name, at, typed } in columns {
@@ -183,7 +184,9 @@ fn role(
             let what = typed.kind.describe();
             let message = format!("the column `{name}` is {what}: no group, no value and no evidence");
             let hint = match typed.kind {
-                Kind::Bool => format!("make a number or a text of it: `CASE WHEN … THEN 1 ELSE 0 END AS {name}`"),
+                Kind::Bool => {
+                    format!("make a number or a text of it: `CASE WHEN … THEN 1 ELSE 0 END AS {name}`")
+                }
                 Kind::Null => format!("say what it is: `CAST(NULL AS DOUBLE) AS {name}`"),
                 _ => format!("select one of them: `{name}['http.route'] AS route`"),
             };
@@ -215,6 +218,3 @@ fn role(
     };
     Some((unit, role))
 }
-
-
-

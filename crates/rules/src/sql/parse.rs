@@ -26,8 +26,7 @@ pub(super) struct Tokens<'a> {
 impl<'a> Tokens<'a> {
     fn new(text: &'a str, tokens: &[TokenWithSpan]) -> Self {
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
-        let mut found =
-            Self { text, lines: std::iter::once(0).chain(breaks).collect(), words: Vec::new() };
+        let mut found = Self { text, lines: std::iter::once(0).chain(breaks).collect(), words: Vec::new() };
         for TokenWithSpan { token, span } in tokens {
             let word = match token {
                 Token::Word(word) => word.value.to_lowercase(),
@@ -73,11 +72,10 @@ impl<'a> Tokens<'a> {
             }
             match (quoted, character) {
                 (Some(quote), character) if quote == character => quoted = None,
-                (Some(_), _) => {}
                 (None, '\'' | '"') => quoted = Some(character),
                 (None, '(' | '[') => open += 1,
                 (None, ')' | ']') => open = open.saturating_sub(1),
-                (None, _) => {}
+                _ => {}
             }
             end = end.max(place + character.len_utf8());
         }
@@ -126,7 +124,8 @@ pub(super) fn parsed(text: &str) -> Result<(Query, Tokens<'_>), Box<Problem>> {
     match &first.token {
         Token::Word(word) if matches!(word.value.to_lowercase().as_str(), "select" | "with") => {}
         Token::Word(word) => {
-            let message = format!("`{}` is no query: a rule is one `SELECT` over `spans`", word.value.to_uppercase());
+            let message =
+                format!("`{}` is no query: a rule is one `SELECT` over `spans`", word.value.to_uppercase());
             let problem = Problem::new(Code::SqlForbidden, place(first), message);
             return Err(fail(problem.hint("it begins with `SELECT` or `WITH`")));
         }
@@ -150,14 +149,12 @@ pub(super) fn parsed(text: &str) -> Result<(Query, Tokens<'_>), Box<Problem>> {
             Problem::new(Code::SqlSyntax, at, format!("`{}` does not belong here", next.token))
         }));
     }
-    match parsed {
-        Statement::Query(query) => Ok((*query, places)),
-        // `WITH … INSERT` and the like.
-        _ => {
-            let message = "this is no query: a rule is one `SELECT` over `spans`";
-            Err(fail(Problem::new(Code::SqlForbidden, all(), message)))
-        }
+    if let Statement::Query(query) = parsed {
+        return Ok((*query, places));
     }
+    // `WITH … INSERT` and the like.
+    let message = "this is no query: a rule is one `SELECT` over `spans`";
+    Err(fail(Problem::new(Code::SqlForbidden, all(), message)))
 }
 
 /// A parser's error, whose place is in its text.

@@ -95,13 +95,19 @@ impl<'a> Checker<'a> {
         Some(rows.outputs)
     }
 
-    pub(super) fn problem(&mut self, code: Code, at: Range<usize>, message: impl Into<String>) -> &mut Problem {
+    pub(super) fn problem(
+        &mut self,
+        code: Code,
+        at: Range<usize>,
+        message: impl Into<String>,
+    ) -> &mut Problem {
         self.problems.push_mut(Problem::new(code, at, message))
     }
 
     /// Refuses something by its name.
     pub(super) fn refuse(&mut self, at: Range<usize>, what: &str, hint: &str) {
-        let problem = Problem::new(Code::SqlForbidden, at, format!("{what} is not allowed in the query of a rule"));
+        let problem =
+            Problem::new(Code::SqlForbidden, at, format!("{what} is not allowed in the query of a rule"));
         self.problems.push(if hint.is_empty() { problem } else { problem.hint(hint) });
     }
 
@@ -191,10 +197,15 @@ impl<'a> Checker<'a> {
                 if !limit_by.is_empty() {
                     self.refuse(self.tokens.word("limit", &self.around), "`LIMIT … BY`", "");
                 }
-                limit.iter().chain(offset.iter().map(|offset| &offset.value)).for_each(|n| self.whole_number(n));
+                limit
+                    .iter()
+                    .chain(offset.iter().map(|offset| &offset.value))
+                    .for_each(|n| self.whole_number(n));
             }
             Some(LimitClause::OffsetCommaLimit { offset, limit }) => {
-                [offset, limit].into_iter().for_each(|number| self.whole_number(number));
+                for number in [offset, limit] {
+                    self.whole_number(number);
+                }
             }
         }
         Some(rows)
@@ -303,7 +314,7 @@ impl<'a> Checker<'a> {
         }
         let selects = left.selects.saturating_add(right.selects);
         let outputs = left.outputs.into_iter().zip(right.outputs).map(|(one, other)| {
-            let typed = self.either(&one.at, one.typed, other.typed);
+            let typed = self.either(&one.at, one.typed, &other.typed);
             Output { typed, ..one }
         });
         Rows { outputs: outputs.collect(), selects }
@@ -318,13 +329,17 @@ impl<'a> Checker<'a> {
         around: Option<&Scope<'_>>,
     ) {
         let scope = Scope { outputs: &rows.outputs, around, tables, ..Scope::default() };
-        order_by.into_iter().for_each(|order_by| self.order_by(order_by, &scope));
+        if let Some(order_by) = order_by {
+            self.order_by(order_by, &scope);
+        }
     }
 
     pub(super) fn order_by(&mut self, order_by: &OrderBy, scope: &Scope<'_>) {
         self.refuse_clause(order_by.interpolate.is_some(), "interpolate");
         match &order_by.kind {
-            OrderByKind::All(_) => self.refuse(self.place(order_by.span()), "`ORDER BY ALL`", "name the columns"),
+            OrderByKind::All(_) => {
+                self.refuse(self.place(order_by.span()), "`ORDER BY ALL`", "name the columns");
+            }
             OrderByKind::Expressions(exprs) => exprs.iter().for_each(|expr| self.order(expr, scope)),
         }
     }
@@ -361,8 +376,13 @@ impl<'a> Checker<'a> {
                 let constraint = self.constraint(&join.join_operator, &join.relation)?;
                 match constraint {
                     JoinConstraint::On(expr) => {
-                        let scope =
-                            Scope { relations: &relations, joined: &joined, around, tables, ..Scope::default() };
+                        let scope = Scope {
+                            relations: &relations,
+                            joined: &joined,
+                            around,
+                            tables,
+                            ..Scope::default()
+                        };
                         self.condition(expr, &scope);
                     }
                     JoinConstraint::Using(columns) => joined.extend(columns.iter().filter_map(single)),
@@ -383,7 +403,11 @@ impl<'a> Checker<'a> {
         (!self.is_too_much).then_some((relations, joined, selects))
     }
 
-    fn constraint<'j>(&mut self, operator: &'j JoinOperator, relation: &TableFactor) -> Option<&'j JoinConstraint> {
+    fn constraint<'j>(
+        &mut self,
+        operator: &'j JoinOperator,
+        relation: &TableFactor,
+    ) -> Option<&'j JoinConstraint> {
         match operator {
             JoinOperator::Join(constraint)
             | JoinOperator::Inner(constraint)
@@ -395,7 +419,11 @@ impl<'a> Checker<'a> {
             | JoinOperator::CrossJoin(constraint) => Some(constraint),
             _ => {
                 let at = self.place(relation.span());
-                self.refuse(at, "this kind of join", "write `JOIN`, `LEFT JOIN`, `RIGHT JOIN` or `FULL JOIN`");
+                self.refuse(
+                    at,
+                    "this kind of join",
+                    "write `JOIN`, `LEFT JOIN`, `RIGHT JOIN` or `FULL JOIN`",
+                );
                 None
             }
         }
@@ -422,7 +450,7 @@ impl<'a> Checker<'a> {
                 sample: None,
                 index_hints,
             } if with_hints.is_empty() && partitions.is_empty() && index_hints.is_empty() => {
-                self.table(name, alias.as_ref(), tables)
+                Some(self.table(name, alias.as_ref(), tables))
             }
             TableFactor::Derived { lateral: false, subquery, alias, sample: None } => {
                 let rows = self.query(subquery, tables, around)?;
@@ -448,7 +476,11 @@ impl<'a> Checker<'a> {
                 refused()
             }
             TableFactor::NestedJoin { .. } => {
-                self.refuse(place, "a join in parentheses", "write the joins one after the other, or a subquery");
+                self.refuse(
+                    place,
+                    "a join in parentheses",
+                    "write the joins one after the other, or a subquery",
+                );
                 refused()
             }
             _ => {
@@ -458,18 +490,13 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn table(
-        &mut self,
-        name: &ObjectName,
-        alias: Option<&TableAlias>,
-        tables: Tables<'_>,
-    ) -> Option<Relation> {
+    fn table(&mut self, name: &ObjectName, alias: Option<&TableAlias>, tables: Tables<'_>) -> Relation {
         let at = self.place_of_name(name);
         let Some(word) = single(name) else {
             let message = format!("there is no table `{name}`: a query reads `{TABLE}` alone");
             self.problem(Code::SqlForbidden, at, message);
             let name = alias.map(|alias| self::word(&alias.name));
-            return Some(Relation { name, table: Rc::new(Table::unknown()) });
+            return Relation { name, table: Rc::new(Table::unknown()) };
         };
         let found = tables.find(&word);
         let table = match found {
@@ -486,11 +513,11 @@ impl<'a> Checker<'a> {
                 Rc::new(Table::unknown())
             }
         };
-        let Some(alias) = alias else { return Some(Relation { name: Some(word), table }) };
+        let Some(alias) = alias else { return Relation { name: Some(word), table } };
         if !alias.columns.is_empty() {
             self.refuse(self.place(alias.name.span), "a table whose columns are named anew", "");
         }
-        Some(Relation { name: Some(self::word(&alias.name)), table })
+        Relation { name: Some(self::word(&alias.name)), table }
     }
 }
 

@@ -1,8 +1,8 @@
 //! One `SELECT`: its clauses, and the columns of its rows.
 
 use sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, Ident, OrderBy, Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind,
-    Spanned, WildcardAdditionalOptions,
+    Distinct, Expr, GroupByExpr, Ident, OrderBy, Select, SelectFlavor, SelectItem,
+    SelectItemQualifiedWildcardKind, Spanned, WildcardAdditionalOptions,
 };
 
 use super::query::{Checker, Relation, Scope, Tables, single, word};
@@ -43,7 +43,9 @@ impl Checker<'_> {
         }
         let of_rows = Scope { outputs: &outputs, ..scope };
         if let Some(Distinct::On(exprs)) = &select.distinct {
-            exprs.iter().for_each(|expr| drop(self.expression(expr, &of_rows)));
+            for expr in exprs {
+                self.expression(expr, &of_rows);
+            }
         }
         select.selection.iter().for_each(|expr| self.condition(expr, &scope));
         match &select.group_by {
@@ -56,12 +58,16 @@ impl Checker<'_> {
                     let at = self.tokens.word("group", &self.around);
                     self.refuse(at, "`GROUP BY … WITH`", "");
                 }
-                exprs.iter().for_each(|expr| drop(self.expression(expr, &of_rows)));
+                for expr in exprs {
+                    self.expression(expr, &of_rows);
+                }
             }
         }
         let later = select.having.iter().chain(&select.qualify);
         later.for_each(|expr| self.condition(expr, &of_rows));
-        order_by.into_iter().for_each(|order_by| self.order_by(order_by, &of_rows));
+        if let Some(order_by) = order_by {
+            self.order_by(order_by, &of_rows);
+        }
         Some((outputs, selects))
     }
 
@@ -78,7 +84,8 @@ impl Checker<'_> {
             }
             SelectItem::Wildcard(options) => self.wildcard(options, None, scope, outputs),
             SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
-                self.wildcard(options, single(name).or(Some(String::new())), scope, outputs);
+                let of = single(name).unwrap_or_default();
+                self.wildcard(options, Some(&of), scope, outputs);
             }
             SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::Expr(_), _)
             | SelectItem::ExprWithAliases { .. } => {
@@ -91,7 +98,7 @@ impl Checker<'_> {
     fn wildcard(
         &mut self,
         options: &WildcardAdditionalOptions,
-        of: Option<String>,
+        of: Option<&str>,
         scope: &Scope<'_>,
         outputs: &mut Vec<Output>,
     ) {
@@ -106,7 +113,7 @@ impl Checker<'_> {
             self.refuse(at, "`*` with changes, or of tables that `USING` joins", "name the columns");
             return;
         }
-        let is_meant = |relation: &&Relation| of.is_none() || relation.name == of;
+        let is_meant = |relation: &&Relation| of.is_none() || relation.name.as_deref() == of;
         let mut found = false;
         for relation in scope.relations.iter().filter(is_meant) {
             found = true;

@@ -32,7 +32,10 @@ fn columns(rule: &Rule) -> String {
 fn queries_and_the_columns_of_their_rows() {
     for (query, expected) in [
         ("SELECT service_name, count(*) AS n FROM spans GROUP BY service_name", "[service_name] n: Number"),
-        ("select S.Service_Name, max(s.DURATION) as worst from spans s group by 1", "[service_name] worst: Duration"),
+        (
+            "select S.Service_Name, max(s.DURATION) as worst from spans s group by 1",
+            "[service_name] worst: Duration",
+        ),
         ("SELECT count(*) AS n FROM spans HAVING count(*) > 5;", "n: Number"),
         ("SELECT trace_id, span_id, name FROM spans WHERE status = 'error'", "(trace_id) (span_id) [name]"),
         (
@@ -98,7 +101,10 @@ fn a_condition_is_over_the_values_and_the_number_of_rows() {
     let with = rule(query, "  condition: worst > 2s and count >= 1\n");
     assert_eq!(with.condition.text, "worst > 2s and count >= 1");
     assert_eq!(rule(query, "").condition.text, "the query gives a row");
-    let levels = rule(query, "  condition: {warning: worst > 2s, critical: worst > 5s}\n  resolve_condition: worst < 1s\n");
+    let levels = rule(
+        query,
+        "  condition: {warning: worst > 2s, critical: worst > 5s}\n  resolve_condition: worst < 1s\n",
+    );
     assert!(levels.condition.has_levels());
 }
 
@@ -108,7 +114,9 @@ fn what_a_query_reads_is_known() {
                  FROM spans WHERE attributes['http.route'] = '/pay' AND status = 'error' GROUP BY 1";
     let rule = rule(query, "");
     let sql = rule.sql().expect("it is a query");
-    let texts = |fields: &[fluo_rules::field::Field]| fields.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let texts = |fields: &[fluo_rules::field::Field]| {
+        fields.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    };
     assert_eq!(texts(&sql.reads), "span.user.id resource.host.name span.http.route status");
     assert_eq!(texts(&sql.columns[0].reads), "span.user.id resource.host.name");
 }
@@ -117,8 +125,8 @@ fn what_a_query_reads_is_known() {
 #[test]
 fn what_is_refused_and_where() {
     use Code::{
-        BadPattern, ExprTooDeep, ExprTooLong, SqlColumn, SqlForbidden, SqlSyntax, SqlTooMuch, TypeMismatch, UnknownFunction,
-        UnknownName, WrongArguments,
+        BadPattern, ExprTooDeep, ExprTooLong, SqlColumn, SqlForbidden, SqlSyntax, SqlTooMuch, TypeMismatch,
+        UnknownFunction, UnknownName, WrongArguments,
     };
     let long = format!("SELECT count(*) AS n FROM spans WHERE name = '{}'", "x".repeat(17_000));
     let many = format!("SELECT {} AS n FROM spans", vec!["1"; 1_100].join(" + "));
@@ -174,7 +182,11 @@ fn what_is_refused_and_where() {
         ("SELECT count(*) AS n FROM '/etc/passwd'", SqlForbidden, "'/etc/passwd'"),
         ("SELECT count(*) AS n FROM \"s3://bucket/x.parquet\"", SqlForbidden, "\"s3://bucket/x.parquet\""),
         ("SELECT count(*) AS n FROM read_parquet('/etc/x')", SqlForbidden, "read_parquet('/etc/x')"),
-        ("SELECT count(*) AS n FROM generate_series(1, 1000000000)", SqlForbidden, "generate_series(1, 1000000000)"),
+        (
+            "SELECT count(*) AS n FROM generate_series(1, 1000000000)",
+            SqlForbidden,
+            "generate_series(1, 1000000000)",
+        ),
         ("SELECT count(*) AS n FROM TABLE(range(1, 5))", SqlForbidden, "range(1, 5)"),
         ("SELECT count(*) AS n FROM UNNEST(ARRAY[1])", SqlForbidden, "1"),
         ("SELECT count(*) AS n FROM spans, LATERAL (SELECT 1 AS one) t", SqlForbidden, "SELECT 1 AS one) t"),
@@ -202,7 +214,11 @@ fn what_is_refused_and_where() {
         ("SELECT median(duration_ns) OVER (ORDER BY end_time) AS m FROM spans", SqlForbidden, "median"),
         ("SELECT row_number() AS n FROM spans", SqlForbidden, "row_number"),
         ("SELECT extract(epoch FROM end_time) AS n FROM spans", SqlForbidden, "end_time"),
-        ("SELECT count(*) AS n FROM spans WHERE regexp_like(name, attributes['p'])", SqlForbidden, "attributes['p']"),
+        (
+            "SELECT count(*) AS n FROM spans WHERE regexp_like(name, attributes['p'])",
+            SqlForbidden,
+            "attributes['p']",
+        ),
         ("SELECT count(*) AS n FROM spans WHERE name ~ '('", BadPattern, "'('"),
         ("SELECT regexp_replace(name, 'a*', 'b', 'g') AS n FROM spans", SqlForbidden, "'a*'"),
         // Expressions.
@@ -220,7 +236,11 @@ fn what_is_refused_and_where() {
         ("SELECT attributes[name] AS n FROM spans", SqlForbidden, "name"),
         ("SELECT ARRAY[1, 2] AS n FROM spans", SqlForbidden, "1, 2"),
         ("SELECT count(*) AS n FROM spans LIMIT (SELECT 1)", SqlForbidden, "SELECT 1"),
-        ("SELECT (SELECT name, kind FROM spans) AS n FROM spans", WrongArguments, "SELECT name, kind FROM spans"),
+        (
+            "SELECT (SELECT name, kind FROM spans) AS n FROM spans",
+            WrongArguments,
+            "SELECT name, kind FROM spans",
+        ),
         // Columns.
         ("SELECT count(*) FROM spans", SqlColumn, "count(*)"),
         ("SELECT count(*) AS n, max(duration_ns) AS n FROM spans", SqlColumn, "max(duration_ns) AS n"),
@@ -228,7 +248,11 @@ fn what_is_refused_and_where() {
         ("SELECT attributes FROM spans", SqlColumn, "attributes"),
         ("SELECT NULL AS n FROM spans", SqlColumn, "NULL AS n"),
         ("SELECT count(*) AS \"my count\" FROM spans", SqlColumn, "count(*) AS \"my count\""),
-        ("SELECT span_id, count(*) AS n FROM spans GROUP BY 1", SqlColumn, "SELECT span_id, count(*) AS n FROM spans GROUP BY 1"),
+        (
+            "SELECT span_id, count(*) AS n FROM spans GROUP BY 1",
+            SqlColumn,
+            "SELECT span_id, count(*) AS n FROM spans GROUP BY 1",
+        ),
     ]
     .into_iter()
     .map(|(query, code, part)| (query.to_owned(), code, part))
@@ -247,7 +271,8 @@ fn what_is_refused_and_where() {
         let loaded = load(&[file]);
         let found: Vec<(Code, &str)> =
             loaded.findings.iter().map(|found| (found.code, &text[found.place.bytes.clone()])).collect();
-        let is_right = found.first().is_some_and(|(found, at)| *found == code && (part == "*" || *at == part));
+        let is_right =
+            found.first().is_some_and(|(found, at)| *found == code && (part == "*" || *at == part));
         if !is_right || !loaded.rules.is_empty() {
             let head: String = query.chars().take(100).collect();
             wrong.push(format!("{head}\n  expected {code} {part:?}\n  found    {found:.300?}"));
@@ -285,7 +310,8 @@ fn keys_that_do_not_go_with_a_query() {
         ("  condition: first_at > 5\n", Code::TypeMismatch),
         ("  annotations: {summary: '{{ value.m }}'}\n", Code::TemplateName),
     ] {
-        let query = "SELECT service_name, count(*) AS n, min(end_time) AS first_at FROM spans GROUP BY service_name";
+        let query =
+            "SELECT service_name, count(*) AS n, min(end_time) AS first_at FROM spans GROUP BY service_name";
         let loaded = load(&[file(query, keys)]);
         let codes: Vec<Code> = loaded.findings.iter().map(|finding| finding.code).collect();
         assert!(codes.contains(&code), "{keys}: {:?}", loaded.findings);

@@ -22,20 +22,51 @@ pub(super) fn query(tape: &[u8]) -> String {
 }
 
 const HOSTILE_STATEMENTS: &[&str] = &[
-    "COPY", "EXPLAIN", "CREATE TABLE x AS", "INSERT INTO spans", "DROP TABLE spans", "SET a = 1", "PREPARE p AS", "DELETE FROM spans",
+    "COPY",
+    "EXPLAIN",
+    "CREATE TABLE x AS",
+    "INSERT INTO spans",
+    "DROP TABLE spans",
+    "SET a = 1",
+    "PREPARE p AS",
+    "DELETE FROM spans",
 ];
 
 const HOSTILE_TABLES: &[&str] = &[
-    "users", "information_schema.tables", "'/etc/passwd'", "\"s3://a/b.parquet\"", "read_csv('x')", "generate_series(1, 9)",
-    "UNNEST(ARRAY[1])", "(VALUES (1)) v", "LATERAL (SELECT 1 AS one) l", "TABLE(range(1, 9))",
+    "users",
+    "information_schema.tables",
+    "'/etc/passwd'",
+    "\"s3://a/b.parquet\"",
+    "read_csv('x')",
+    "generate_series(1, 9)",
+    "UNNEST(ARRAY[1])",
+    "(VALUES (1)) v",
+    "LATERAL (SELECT 1 AS one) l",
+    "TABLE(range(1, 9))",
 ];
 
 const HOSTILE_TEXTS: &[&str] = &[
-    "version()", "current_user", "repeat(name, 9)", "array_agg(name)", "CAST(now() AS VARCHAR)", "uuid()", "@@version",
-    "\"start of the window\"()", "attributes[name]", "string_agg(name, ',')", "encode(name, 'hex')",
+    "version()",
+    "current_user",
+    "repeat(name, 9)",
+    "array_agg(name)",
+    "CAST(now() AS VARCHAR)",
+    "uuid()",
+    "@@version",
+    "\"start of the window\"()",
+    "attributes[name]",
+    "string_agg(name, ',')",
+    "encode(name, 'hex')",
 ];
 
-const HOSTILE_NUMBERS: &[&str] = &["random()", "extract(epoch FROM now())", "$1", "nextval('x')", "pg_sleep(9)", "cardinality(attributes)"];
+const HOSTILE_NUMBERS: &[&str] = &[
+    "random()",
+    "extract(epoch FROM now())",
+    "$1",
+    "nextval('x')",
+    "pg_sleep(9)",
+    "cardinality(attributes)",
+];
 
 impl Tape<'_> {
     fn one_of(&mut self, number: usize) -> usize {
@@ -106,7 +137,9 @@ impl Tape<'_> {
             3 => self.deeper(|tape| format!("({} || {})", tape.text(), tape.text()), "kind"),
             4 => self.deeper(|tape| format!("coalesce({}, {})", tape.text(), tape.text()), "name"),
             5 => self.deeper(
-                |tape| format!("CASE WHEN {} THEN {} ELSE {} END", tape.condition(), tape.text(), tape.text()),
+                |tape| {
+                    format!("CASE WHEN {} THEN {} ELSE {} END", tape.condition(), tape.text(), tape.text())
+                },
                 "name",
             ),
             6 => self.deeper(|tape| format!("regexp_replace({}, '[0-9]+', ':n')", tape.text()), "name"),
@@ -146,7 +179,10 @@ impl Tape<'_> {
             0 => format!("{} = {}", self.text(), self.text()),
             1 => format!("{} > {}", self.number(), self.number()),
             2 => self.deeper(|tape| format!("({} AND NOT {})", tape.condition(), tape.condition()), "true"),
-            3 => self.deeper(|tape| format!("trace_id IN (SELECT trace_id FROM {})", tape.table()), "root IS NULL"),
+            3 => self.deeper(
+                |tape| format!("trace_id IN (SELECT trace_id FROM {})", tape.table()),
+                "root IS NULL",
+            ),
             4 => format!("{} ~ '^a'", self.text()),
             5 => "end_time > $window_end - INTERVAL '5 seconds'".to_owned(),
             6 => format!("{} LIKE '%a%'", self.text()),
