@@ -234,7 +234,7 @@ impl<'a> Groups<'a> {
                 top: Vec::new(),
                 partial: source.is_partial(TimeRange { from: episode.starts_at, to: episode.ends_at }, plan),
                 failed: Vec::new(),
-                rows: Default::default(),
+                rows: [Vec::new(), Vec::new(), Vec::new()],
                 seen_at: None,
             });
         }

@@ -43,7 +43,7 @@ pub(crate) async fn ask(
 ) -> Result<Vec<RecordBatch>, EngineError> {
     let Some(query) = plan.query() else { return Ok(Vec::new()) };
     let table = Window::new(spans.schema(), spans.batches(window));
-    let logical = query.over(provider_as_source(Arc::new(table)), window)?;
+    let logical = query.over(&provider_as_source(Arc::new(table)), window)?;
     let running = async {
         let logical = counted(logical)?;
         let physical = session.query_planner().create_physical_plan(&logical, session).await?;

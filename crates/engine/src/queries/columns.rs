@@ -12,7 +12,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, FieldRef, Int64Type, Schema, SchemaRef};
 use fluo_plan::RulePlan;
 use fluo_plan::query::table_schema;
-use fluo_rules::field::{Field, Scope};
+use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::rule::Rule;
 use fluo_spans::layout::AttributeScope;
 use fluo_spans::schema::{META_KEY, columns};
@@ -104,16 +104,9 @@ pub(super) fn reads(plan: &RulePlan) -> BTreeSet<String> {
 fn keys(rule: &Rule) -> Vec<(Scope, String)> {
     let key = |field: &Field| match field {
         Field::Attribute { scope, key } => Some((*scope, key.clone())),
-        // A field of the same value: `resource_attributes['service.name']`.
-        Field::Intrinsic(_) => {
-            [Scope::Resource, Scope::Scope].into_iter().find_map(|scope| match (scope, field) {
-                (Scope::Resource, Field::Intrinsic(fluo_rules::field::Intrinsic::ServiceName)) => {
-                    Some((scope, SERVICE_NAME.to_owned()))
-                }
-                _ => None,
-            })
-        }
-        Field::Parent(_) => None,
+        // `resource_attributes['service.name']` is this field.
+        Field::Intrinsic(Intrinsic::ServiceName) => Some((Scope::Resource, SERVICE_NAME.to_owned())),
+        Field::Intrinsic(_) | Field::Parent(_) => None,
     };
     rule.sql().into_iter().flat_map(|sql| sql.reads.iter().filter_map(key)).collect()
 }

@@ -51,7 +51,7 @@ pub(crate) fn by_group(
                 groups.push((group.clone(), OfGroup::default()));
                 groups.len() - 1
             });
-            if rule.group_by.len() > 0 && groups.len() > rule.group_limit as usize {
+            if !rule.group_by.is_empty() && groups.len() > rule.group_limit as usize {
                 return Err(EngineError::GroupOverflow { limit: rule.group_limit });
             }
             let id = |ids: &Option<StringArray>| {

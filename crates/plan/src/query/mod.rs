@@ -98,8 +98,8 @@ impl Query {
     /// # Errors
     ///
     /// [`PlanError::Query`], where it would read anything else.
-    pub fn over(&self, table: Arc<dyn TableSource>, window: TimeRange) -> Result<LogicalPlan, PlanError> {
-        bound::bound(self.plan.clone(), &table, window)
+    pub fn over(&self, table: &Arc<dyn TableSource>, window: TimeRange) -> Result<LogicalPlan, PlanError> {
+        bound::bound(self.plan.clone(), table, window)
     }
 }
 

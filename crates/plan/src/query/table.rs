@@ -5,8 +5,11 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use fluo_rules::sql::SPAN_COLUMNS;
-use fluo_spans::layout::Layout;
+use fluo_spans::layout::{AttributeScope, Layout};
 use fluo_spans::schema::{columns, map_type, time_type};
+
+/// The column that stored spans have as a number of nanoseconds.
+const DURATION: &str = "duration";
 
 /// The columns of the table: no id is a number of bytes, no text a dictionary, and no attribute a column.
 pub fn table_schema() -> SchemaRef {
@@ -21,7 +24,7 @@ pub fn table_schema() -> SchemaRef {
                     | columns::STATUS
                     | columns::START_TIME
                     | columns::END_TIME
-                    | "duration"
+                    | DURATION
                     | columns::DURATION_NS
             );
             Field::new(column.name, type_of(column.name), !is_there)
@@ -34,7 +37,7 @@ pub fn table_schema() -> SchemaRef {
 fn type_of(column: &str) -> DataType {
     match column {
         columns::START_TIME | columns::END_TIME => time_type(),
-        "duration" => DataType::Duration(TimeUnit::Nanosecond),
+        DURATION => DataType::Duration(TimeUnit::Nanosecond),
         columns::DURATION_NS => DataType::Int64,
         columns::ATTRIBUTES | columns::RESOURCE_ATTRIBUTES | columns::SCOPE_ATTRIBUTES => map_type(),
         _ => DataType::Utf8,
@@ -45,15 +48,12 @@ fn type_of(column: &str) -> DataType {
 pub fn columns_of_spans<'a>(reads: &BTreeSet<String>, layout: &'a Layout) -> BTreeSet<&'a str> {
     let mut stored: BTreeSet<&'a str> = BTreeSet::new();
     for column in SPAN_COLUMNS.iter().filter(|column| reads.contains(column.name)) {
-        match column.name {
-            "duration" => _ = stored.insert(columns::DURATION_NS),
-            name => _ = stored.insert(name),
-        }
+        stored.insert(if column.name == DURATION { columns::DURATION_NS } else { column.name });
         let of_scope = match column.name {
-            columns::ATTRIBUTES => Some(fluo_spans::layout::AttributeScope::Span),
+            columns::ATTRIBUTES => Some(AttributeScope::Span),
             columns::RESOURCE_ATTRIBUTES => {
                 stored.insert(columns::SERVICE_NAME);
-                Some(fluo_spans::layout::AttributeScope::Resource)
+                Some(AttributeScope::Resource)
             }
             _ => None,
         };

@@ -59,7 +59,7 @@ fn the_bounds_of_the_window_are_those_that_are_asked_about() {
     let query =
         query("SELECT count(*) AS n, max($window_end) AS at FROM spans WHERE end_time > $window_start")
             .unwrap();
-    let plan = query.over(table(), TimeRange { from: 5, to: 7 }).unwrap();
+    let plan = query.over(&table(), TimeRange { from: 5, to: 7 }).unwrap();
     let plan = plan.display_indent().to_string();
     assert!(plan.contains("TimestampNanosecond(5") && plan.contains("TimestampNanosecond(7"), "{plan}");
 }

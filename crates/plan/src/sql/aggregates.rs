@@ -66,8 +66,6 @@ impl Planned {
         let input = || ident(&self.input);
         match &self.aggregate.function {
             AggregateFunction::Count | AggregateFunction::Rate { .. } => Some(self.counted()),
-            // A query computes it itself.
-            AggregateFunction::Column(_) => None,
             AggregateFunction::CountDistinct(_) => Some(count_distinct(input())),
             AggregateFunction::Min(_) => Some(min(input())),
             AggregateFunction::Max(_) => Some(max(input())),
@@ -77,6 +75,8 @@ impl Planned {
             AggregateFunction::Sum(_)
             | AggregateFunction::Avg(_)
             | AggregateFunction::Stddev(_)
+            // A query computes it itself.
+            | AggregateFunction::Column(_)
             | AggregateFunction::Percentile { .. } => None,
         }
     }

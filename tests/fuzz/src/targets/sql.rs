@@ -42,9 +42,11 @@ fn try_query(query: &str) -> bool {
 
 /// Fails where the plan of an accepted query reads anything but its table.
 fn look_at(plan: &RulePlan) {
-    let Some(query) = plan.query() else { panic!("the query is lost") };
+    let query = plan.query();
+    assert!(query.is_some(), "the query is lost");
+    let Some(query) = query else { return };
     let table: Arc<dyn TableSource> = Arc::new(LogicalTableSource::new(table_schema()));
-    let Ok(logical) = query.over(table, TimeRange { from: 0, to: 1 }) else { return };
+    let Ok(logical) = query.over(&table, TimeRange { from: 0, to: 1 }) else { return };
     let text = logical.display_indent().to_string();
     let looked = logical.apply_with_subqueries(|node| {
         match node {
