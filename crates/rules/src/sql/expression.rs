@@ -13,7 +13,7 @@ use super::{WINDOW_END, WINDOW_START};
 use crate::diagnostic::Code;
 use crate::expr::nearest::nearest;
 use crate::expr::{Problem, compile_pattern};
-use crate::field::Field;
+use crate::field::{Field, Scope as Attributes};
 
 /// The most texts of spans that a text is put together of.
 const MOST_TEXTS: u32 = 1_024;
@@ -265,7 +265,11 @@ impl Checker<'_> {
             let at = self.place(index.span());
             return self.refused(at, "a key that is not written out", "write `attributes['http.route']`");
         };
-        let field = Field::attribute(of, key);
+        let field = match (of, key) {
+            (Attributes::Resource, "service.name") => Field::attribute(of, key),
+            // Not the name of the instrumentation scope, but its attribute of that name.
+            _ => Field::Attribute { scope: of, key: key.to_owned() },
+        };
         self.reads(&field);
         Typed { reads: vec![field], ..Typed::of(Kind::Text) }
     }
