@@ -90,7 +90,7 @@ fn judged(rule: &Rule, source: &SpanSource, range: reference::Range) -> Result<O
 fn same_value(expected: RefValue, found: Value) -> bool {
     #[expect(clippy::cast_precision_loss, reason = "compared within a relative error")]
     let number = |value: Value| match value {
-        Value::None => None,
+        Value::None | Value::Moment(_) => None,
         Value::Int(int) | Value::Duration(int) => Some(int as f64),
         Value::Float(float) => Some(float),
     };

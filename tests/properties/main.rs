@@ -11,4 +11,5 @@ mod panes;
 mod printed_sql;
 mod slo;
 mod together;
+mod queries;
 mod traces;

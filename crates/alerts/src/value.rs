@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
+use fluo_time::moment;
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -16,13 +17,16 @@ pub enum Value {
     Float(f64),
     /// Nanoseconds, exact.
     Duration(i128),
+    /// A moment, in nanoseconds since the epoch: of a query, which tells when something was.
+    Moment(i64),
 }
 
 /// 2⁵³: up to here a double holds every whole number.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// As in payloads: whole numbers and durations (nanoseconds) are JSON integers, as are floats that are whole and
-/// below 2⁵³; other floats are the shortest number that reads back to the same double; no value is `null`.
+/// below 2⁵³; other floats are the shortest number that reads back to the same double; a moment is a text as of RFC 3339;
+/// no value is `null`.
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match *self {
@@ -32,6 +36,7 @@ impl Serialize for Value {
                 None if float.is_finite() => serializer.serialize_f64(float),
                 None => serializer.serialize_none(),
             },
+            Self::Moment(ns) => serializer.serialize_str(&moment::format(ns)),
             Self::None => serializer.serialize_none(),
         }
     }
@@ -45,7 +50,7 @@ impl<'de> Deserialize<'de> for Value {
             type Value = Value;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number or null")
+                f.write_str("a number, a moment or null")
             }
 
             fn visit_i64<E>(self, int: i64) -> Result<Value, E> {
@@ -58,6 +63,10 @@ impl<'de> Deserialize<'de> for Value {
 
             fn visit_f64<E>(self, float: f64) -> Result<Value, E> {
                 Ok(Value::Float(float))
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Value, E> {
+                moment::parse_rfc3339(text).map(Value::Moment).map_err(E::custom)
             }
 
             fn visit_unit<E>(self) -> Result<Value, E> {
@@ -73,7 +82,7 @@ impl Value {
     #[expect(clippy::cast_precision_loss, reason = "in doubles is what is asked for")]
     pub fn as_f64(self) -> Option<f64> {
         match self {
-            Self::None => None,
+            Self::None | Self::Moment(_) => None,
             Self::Int(int) | Self::Duration(int) => Some(int as f64),
             Self::Float(float) => Some(float).filter(|float| float.is_finite()),
         }
@@ -86,6 +95,7 @@ impl Value {
             Self::Int(int) => int.to_string(),
             Self::Float(float) => human_number(float),
             Self::Duration(nanos) => human_duration(nanos),
+            Self::Moment(ns) => moment::human(ns),
         }
     }
 }

@@ -189,6 +189,7 @@ pub mod typed_values {
         Int(String),
         Float(f64),
         Duration(String),
+        Moment(i64),
     }
 
     /// Writes them.
@@ -198,6 +199,7 @@ pub mod typed_values {
                 Value::Int(int) => Typed::Int(int.to_string()),
                 Value::Duration(nanos) => Typed::Duration(nanos.to_string()),
                 Value::Float(float) if float.is_finite() => Typed::Float(*float),
+                Value::Moment(ns) => Typed::Moment(*ns),
                 Value::Float(_) | Value::None => Typed::None,
             };
             (name, typed)
@@ -218,6 +220,7 @@ pub mod typed_values {
                     Typed::Int(text) => Value::Int(whole(text)?),
                     Typed::Float(float) => Value::Float(float),
                     Typed::Duration(text) => Value::Duration(whole(text)?),
+                    Typed::Moment(ns) => Value::Moment(ns),
                 };
                 Ok((name, value))
             })

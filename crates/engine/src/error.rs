@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use fluo_plan::PlanError;
+use fluo_plan::query::pairs::TooManyPairs;
 use fluo_spans::batch::BatchError;
 use fluo_store::FileFault;
 use fluo_store::guard::Panic;
@@ -36,6 +37,18 @@ pub enum EngineError {
     /// Occurs when a plan fails while it runs.
     #[error("the query failed")]
     Query(#[source] Box<DataFusionError>),
+    /// Occurs when a rule's own query fails while it runs. The rule is not judged then.
+    #[error("the query of the rule failed")]
+    Sql(#[source] Box<DataFusionError>),
+    /// Occurs when the joins of a rule's query look at too many pairs of rows. The rule is not judged then.
+    #[error("the query of the rule does too much: narrow `window`, or join on what is equal")]
+    TooManyPairs(#[source] TooManyPairs),
+    /// Occurs when a rule's query gives too many rows of a window. The rule is not judged then.
+    #[error("the query of the rule gives more than {limit} rows: group them, or select fewer")]
+    TooManyRows {
+        /// The limit.
+        limit: usize,
+    },
     /// Occurs when columns cannot be put together.
     #[error("the rows could not be put together")]
     Rows(#[from] ArrowError),
@@ -85,6 +98,9 @@ impl EngineError {
                 | Self::TooManyWindows { .. }
                 | Self::TooManyMoments { .. }
                 | Self::Entangled
+                | Self::Sql(_)
+                | Self::TooManyPairs(_)
+                | Self::TooManyRows { .. }
                 | Self::Behind
         )
     }

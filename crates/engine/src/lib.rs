@@ -11,6 +11,7 @@
 //! | `pass` | batches, all rules → each rule's sums by group and cell, or its rows |
 //! | [`summary`] | what an aggregate takes of spans → its value |
 //! | `traces` | rules about traces → the traces that break them, as rows |
+//! | `queries` | rules that are a query, a window → the rows of the query |
 //! | [`mod@judge`] | rules, source, moments → violations |
 //! | `episodes` | holding moments → episodes |
 //! | `evidence`, `top` | rows of a window → those that show what is wrong; the commonest values in them |
@@ -38,6 +39,7 @@ pub mod open;
 mod pages;
 pub mod panes;
 mod pass;
+mod queries;
 mod readers;
 pub mod record;
 mod repeated;
@@ -56,8 +58,8 @@ pub use datafusion::prelude::SessionContext;
 pub use error::EngineError;
 pub use faults::{LeftOut, Tried, tried, without_faulty};
 pub use judge::{
-    AsOf, Asked, Before, Judged, Observed, Outcome, Point, Range, Summing, Telling, evaluate, judge, moments,
-    series,
+    AsOf, Asked, Before, Judged, Observed, Outcome, Point, Querying, Range, Summing, Telling, evaluate,
+    judge, moments, series,
 };
 pub use open::{DataFiles, Opened};
 pub use panes::{Contents, Known, Panes, StoredPanesError};

@@ -91,7 +91,11 @@ fn identified(rule: &Rule, values: &[Option<String>]) -> Identified {
         fingerprint: fingerprint_of(rule, values),
         group: entries
             .map(|(entry, value)| {
-                (entry.key.clone(), value.clone().map(|value| shown(rule, &entry.field, value)))
+                let redacted = is_redacted(rule, &entry.field) || is_redacted_column(rule, &entry.key);
+                (
+                    entry.key.clone(),
+                    value.clone().map(|value| if redacted { REDACTED.to_owned() } else { value }),
+                )
             })
             .collect(),
     }
@@ -197,6 +201,13 @@ fn is_redacted(rule: &Rule, field: &Field) -> bool {
         all.iter().any(|known| is_of_one_name(known, field)).then_some(all)
     });
     is_named(rule, field) || of_steps.flatten().any(|other| is_named(rule, other))
+}
+
+/// Returns whether `redact` names a column of a query's rows, or a field that its values are made of.
+fn is_redacted_column(rule: &Rule, name: &str) -> bool {
+    let Some(column) = rule.sql().and_then(|sql| sql.column(name)) else { return false };
+    rule.redact.iter().any(|redacted| redacted == name)
+        || column.reads.iter().any(|field| is_redacted(rule, field))
 }
 
 fn is_of_one_name(one: &Field, other: &Field) -> bool {

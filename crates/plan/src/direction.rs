@@ -37,6 +37,8 @@ pub enum Reason {
     For,
     /// It asks for the parents or children of spans.
     Kin,
+    /// It is a query.
+    Sql,
     /// Its condition, a level of it, or what ends it, is not monotone.
     Condition {
         /// The part that is not.
@@ -51,6 +53,9 @@ impl Judging {
     pub fn of(rule: &Rule) -> Self {
         if rule.kin.is_some() {
             return Self::Grid(Reason::Kin);
+        }
+        if rule.sql().is_some() {
+            return Self::Grid(Reason::Sql);
         }
         if rule.every.is_some() {
             return Self::Grid(Reason::Every);
@@ -197,6 +202,7 @@ fn direction(named: Named<'_>, expr: &Expr) -> Result<Direction, NotMonotone> {
                     Err(because(expr, format!("`{name}` sums {what}, which may be negative")))
                 }
                 AggregateFunction::Avg(_) => Err(because(expr, format!("`{name}` is an average"))),
+                AggregateFunction::Column(_) => Err(because(expr, format!("`{name}` is of a query"))),
                 AggregateFunction::Stddev(_) => Err(because(expr, format!("`{name}` is a deviation"))),
                 AggregateFunction::Percentile { .. } => {
                     Err(because(expr, format!("`{name}` is a percentile")))

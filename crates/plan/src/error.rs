@@ -2,6 +2,8 @@
 
 use datafusion::error::DataFusionError;
 
+use crate::query::Refused;
+
 /// Planning failed. None of these is the rule author's mistake: those are findings of the loader.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
@@ -20,6 +22,9 @@ pub enum PlanError {
     /// Occurs when one SQL statement is asked for of a rule that has none.
     #[error("{0} has no form in SQL")]
     NotInSql(&'static str),
+    /// Occurs when the planner refuses a query.
+    #[error("the query cannot be planned")]
+    Query(#[from] Refused),
     /// Occurs when DataFusion refuses a plan.
     #[error("DataFusion refused the plan")]
     DataFusion(#[from] Box<DataFusionError>),

@@ -13,6 +13,7 @@
 //! | `predicate` | selector, `where` → expression over span columns |
 //! | [`rule_plan`] | rule → when it is judged, and by which aggregates |
 //! | [`project`] | rule, layout → what is needed of each span |
+//! | [`query`] | rule that is a query → plan over the spans of a window |
 //! | [`sql`] | rule → one SQL statement |
 //!
 //! Pure: no I/O, no clock. The engine runs what is planned here.
@@ -31,6 +32,7 @@ mod missing;
 mod operators;
 mod predicate;
 pub mod project;
+pub mod query;
 mod reads;
 pub mod rule_plan;
 mod spelled;
@@ -41,6 +43,22 @@ pub use earlier::Behind;
 pub use error::PlanError;
 pub use missing::{missing_can_break, missing_can_make_true};
 pub use project::Projection;
+pub use query::Query;
 pub use reads::keys_read;
 pub use rule_plan::{Reach, RulePlan};
 pub use words::words;
+
+use fluo_rules::diagnostic::Finding;
+use fluo_rules::rule::Rule;
+
+/// What the planner refuses of rules that were loaded: queries of which their text alone does not say that they have no
+/// plan.
+pub fn findings(rules: &[Rule]) -> Vec<Finding> {
+    let of_rule = |rule: &Rule| match rule.sql().map(Query::new) {
+        Some(Err(PlanError::Query(refused))) => {
+            Some(fluo_rules::sql::refusal(rule, &refused.message, refused.place))
+        }
+        _ => None,
+    };
+    rules.iter().filter_map(of_rule).collect()
+}

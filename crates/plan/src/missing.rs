@@ -12,9 +12,10 @@ use crate::direction::is_final;
 /// Returns whether missing spans can make the rule's condition true, or keep a violation going. They can where it
 /// compares a number that falls with the spans (count, rate, distinct values, sum) by `<`, `<=`, `=` or `!=`, or negates
 /// the opposite comparison; and where what ends a violation does the reverse. They always can where parents or
-/// children decide: a parent that is missing has no value, and a child that is makes a span's own time longer.
+/// children decide: a parent that is missing has no value, and a child that is makes a span's own time longer. Of a query nobody knows.
 pub fn missing_can_make_true(rule: &Rule) -> bool {
     rule.kin.is_some()
+        || rule.sql().is_some()
         || rule.condition.levels().any(|level| can(rule, &level.condition.expr, false))
         || rule.condition.resolve.as_ref().is_some_and(|resolve| can(rule, &resolve.expr, true))
 }

@@ -112,6 +112,8 @@ impl Projection {
         let selected = |selector: &Selector| Ok::<_, PlanError>(all(fields.selector(selector)?));
         let (selector, steps) = match &rule.subject {
             Subject::Spans(selector) => (selected(selector)?, Vec::new()),
+            // The query says what it needs.
+            Subject::Sql(_) => return Ok(Self::of_selected(Vec::new(), layout)),
             // Rows of traces are made of those that a rule selects already.
             Subject::Traces(trace) => {
                 let step = |step: &Step| {

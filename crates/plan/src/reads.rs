@@ -9,6 +9,7 @@ pub fn keys_read(rule: &Rule) -> Vec<Field> {
     let mut fields = Vec::new();
     match &rule.subject {
         Subject::Spans(spans) => selector(spans, &mut fields),
+        Subject::Sql(query) => return query.reads.clone(),
         Subject::Traces(trace) => {
             for step in &trace.steps {
                 selector(&step.selector, &mut fields);

@@ -17,6 +17,7 @@ use crate::direction::Judging;
 use crate::earlier::{Behind, Earlier};
 use crate::error::PlanError;
 use crate::project::{Input, Projection};
+use crate::query::Query;
 
 /// Layouts of which a rule's projection is kept.
 const MOST_LAYOUTS: usize = 4;
@@ -44,6 +45,8 @@ pub struct RulePlan {
     /// The number of declared aggregates.
     declared: usize,
     earlier: Earlier,
+    /// Of a rule that is a query.
+    query: Option<Arc<Query>>,
     /// Of the layouts that were asked for last: that of this version, and that of the files.
     projections: Arc<Mutex<Vec<Arc<Projection>>>>,
 }
@@ -66,12 +69,18 @@ impl RulePlan {
             return Err(PlanError::Misplaced(unknown.to_owned()));
         }
         let (judging, earlier) = (Judging::of(&rule), Earlier::of(&rule));
-        Ok(Self { judging, aggregates, declared, earlier, rule, projections: Arc::default() })
+        let query = rule.sql().map(Query::new).transpose()?.map(Arc::new);
+        Ok(Self { judging, aggregates, declared, earlier, query, rule, projections: Arc::default() })
     }
 
     /// The rule.
     pub fn rule(&self) -> &Arc<Rule> {
         &self.rule
+    }
+
+    /// The query, of a rule that is one.
+    pub fn query(&self) -> Option<&Query> {
+        self.query.as_deref()
     }
 
     /// At which moments it is judged.
@@ -156,6 +165,9 @@ impl RulePlan {
 
     /// Tells people, line by line, what is read, selected and summed up.
     pub fn describe(&self, projection: &Projection) -> String {
+        if let Some(query) = self.query() {
+            return self.describe_query(query);
+        }
         let of_steps = projection.steps.iter().flat_map(|step| step.expressions());
         let mut columns: BTreeSet<String> = projection
             .expressions()
@@ -199,6 +211,17 @@ impl RulePlan {
             format!("windows: of {window}, one every {gap}, of panes of {}", Nanos(self.pane()))
         });
         lines.join("\n")
+    }
+
+    /// The same of a query.
+    fn describe_query(&self, query: &Query) -> String {
+        let reads: Vec<&str> = query.reads().iter().map(String::as_str).collect();
+        let (window, gap) = (self.rule.window, self.gap());
+        format!(
+            "columns: {}\nquery: of the spans of each window, each once, by end and id\nwindows: of {window}, one every {gap}\n{}",
+            reads.join(", "),
+            query.describe()
+        )
     }
 
     /// Returns the distances from a moment at which spans ended that matter to it.

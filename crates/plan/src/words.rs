@@ -6,6 +6,7 @@ mod trace;
 use fluo_rules::expr::{EarlierFunction, Total};
 use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::rule::{AggregateFunction, Conventions, GroupKey, Rule, Subject};
+use fluo_rules::sql::Unit;
 use fluo_rules::trace::TraceRule;
 use fluo_rules::words::selector;
 use fluo_spans::layout::{AttributeScope, Layout};
@@ -34,6 +35,10 @@ pub fn words(plan: &RulePlan, layout: &Layout) -> String {
     line("");
     match &rule.subject {
         Subject::Spans(spans) => line(&format!("Selects   {}", selector(spans))),
+        Subject::Sql(query) => {
+            line("Asks      of the spans of each window");
+            query.text.trim().lines().for_each(|text| line(&format!("          {text}")));
+        }
         Subject::Traces(traces) => trace::lines(traces).iter().for_each(|text| line(text)),
     }
     let over = if rule.group_by.is_empty() {
@@ -135,6 +140,7 @@ fn shown(rule: &Rule) -> Vec<String> {
 fn why(reason: &Reason) -> String {
     match reason {
         Reason::Every => "the rule says `every`".to_owned(),
+        Reason::Sql => "nobody knows what spans that arrive later do to a query".to_owned(),
         Reason::Kin => "a span's parent and children may arrive after it".to_owned(),
         Reason::For => "the rule says `for`, which counts evaluations that are due".to_owned(),
         Reason::Condition { part, because } => format!("in `{part}`, {because}"),
@@ -180,6 +186,15 @@ fn place(fields: &Fields<'_>, field: &Field) -> String {
 fn function(function: &AggregateFunction) -> String {
     match function {
         AggregateFunction::Count => "number of spans".to_owned(),
+        AggregateFunction::Column(unit) => {
+            let what = match unit {
+                Unit::Text => "a text",
+                Unit::Number => "a number",
+                Unit::Duration => "a duration",
+                Unit::Moment => "a moment",
+            };
+            format!("{what} of the row")
+        }
         AggregateFunction::CountDistinct(field) => format!("number of different values of {field}"),
         AggregateFunction::Sum(field) => format!("sum of {field}"),
         AggregateFunction::Avg(field) => format!("mean of {field}"),

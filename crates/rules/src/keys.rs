@@ -216,7 +216,12 @@ const RULE: &[Key] = &[
         None,
         "In place of `span`: what each trace must do, and must not.",
     ),
-    key("sql", Shape::Later, None, "A rule as one SQL query."),
+    key(
+        "sql",
+        Shape::Text,
+        None,
+        "In place of `span`: one SELECT over the table `spans`, which holds the spans of the window. Each of its rows is a violation; its texts are the group, its numbers, durations and moments the values.",
+    ),
     key(
         "slo",
         Shape::Map(Table::Slo),

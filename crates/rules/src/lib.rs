@@ -6,6 +6,7 @@
 //! | read | bytes | nodes with places | `yaml` |
 //! | merge | nodes, `defaults` | one node a rule | `defaults` |
 //! | check | nodes | checked [`Rule`](rule::Rule)s and findings | `check`, [`expr`], [`template`] |
+//! | check queries | the text of `sql` | columns of its rows, what it reads, and findings | [`sql`] |
 //! | compare | rules of all files | unique names | [`load`](mod@load) |
 //! | keep | a [`Rule`](rule::Rule) | a text that loads by itself | [`standalone`](mod@standalone), its hash [`decisive`] |
 //! | test | bytes | checked [`Test`](test_file::Test)s and findings | [`test_file`] |
@@ -48,6 +49,7 @@ pub mod render;
 pub mod rule;
 pub mod schema;
 pub mod silence;
+pub mod sql;
 pub mod standalone;
 pub mod template;
 pub mod test_file;

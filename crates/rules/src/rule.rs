@@ -16,6 +16,7 @@ use crate::expr::{Expr, Type, type_of};
 use crate::field::Field;
 use crate::matcher::Matcher;
 use crate::objective::Objective;
+use crate::sql::{SqlRule, Unit};
 use crate::trace::TraceRule;
 
 /// A declared condition over spans.
@@ -110,8 +111,16 @@ impl Rule {
     /// Returns the demands on traces of a rule about traces.
     pub fn trace(&self) -> Option<&TraceRule> {
         match &self.subject {
-            Subject::Spans(_) => None,
             Subject::Traces(trace) => Some(trace),
+            Subject::Spans(_) | Subject::Sql(_) => None,
+        }
+    }
+
+    /// Returns the query of a rule that is one.
+    pub fn sql(&self) -> Option<&SqlRule> {
+        match &self.subject {
+            Subject::Sql(query) => Some(query),
+            Subject::Spans(_) | Subject::Traces(_) => None,
         }
     }
 
@@ -273,6 +282,8 @@ pub enum Subject {
     Spans(Selector),
     /// Traces: those that break this.
     Traces(Box<TraceRule>),
+    /// Spans as a query sees them: the rows that it gives.
+    Sql(Box<SqlRule>),
 }
 
 /// Which spans.
@@ -371,6 +382,8 @@ pub enum AggregateFunction {
         /// The unit of time.
         per: Nanos,
     },
+    /// A column of the rows of a query, which computes it itself.
+    Column(Unit),
 }
 
 impl AggregateFunction {
@@ -382,7 +395,7 @@ impl AggregateFunction {
     /// The number or duration of each span that is aggregated, where there is one.
     pub fn measure(&self) -> Option<&Expr> {
         match self {
-            Self::Count | Self::Rate { .. } | Self::CountDistinct(_) => None,
+            Self::Count | Self::Rate { .. } | Self::CountDistinct(_) | Self::Column(_) => None,
             Self::Sum(of)
             | Self::Avg(of)
             | Self::Min(of)
@@ -402,12 +415,13 @@ impl AggregateFunction {
 
     /// Returns whether it takes a value of each span, and does not only count them.
     pub fn takes_value(&self) -> bool {
-        !matches!(self, Self::Count | Self::Rate { .. })
+        !matches!(self, Self::Count | Self::Rate { .. } | Self::Column(_))
     }
 
     /// Returns whether its value is a duration.
     pub fn is_of_durations(&self) -> bool {
-        self.measure().is_some_and(|of| type_of(of, &[]) == Type::Duration)
+        *self == Self::Column(Unit::Duration)
+            || self.measure().is_some_and(|of| type_of(of, &[]) == Type::Duration)
     }
 }
 

@@ -113,7 +113,7 @@ fn printed(document: &Document<'_>) -> String {
 
 /// What a mapping looks like.
 fn mapping(table: Table) -> Value {
-    let keys = table.keys().iter().filter(|key| key.shape != Shape::Later);
+    let keys = table.keys().iter();
     let properties: Map<String, Value> = keys.map(|key| (key.name.to_owned(), property(key))).collect();
     let mut schema = json!({"type": "object", "properties": properties, "additionalProperties": false});
     let required = table.required();
@@ -280,7 +280,6 @@ fn of_shape(shape: Shape) -> Value {
         Shape::Secret => reference("secret"),
         Shape::Secrets => json!({"type": "array", "items": reference("secret")}),
         Shape::SecretMap => json!({"type": "object", "additionalProperties": reference("secret")}),
-        Shape::Later => json!(false),
     }
 }
 

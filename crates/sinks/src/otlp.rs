@@ -198,6 +198,7 @@ fn number_attribute(key: &str, value: Aggregate) -> Option<Value> {
             Err(_) => json!({"stringValue": int.to_string()}),
         },
         Aggregate::Float(float) if float.is_finite() => json!({"doubleValue": float}),
+        Aggregate::Moment(ns) => json!({"stringValue": fluo_time::moment::format(ns)}),
         Aggregate::None | Aggregate::Float(_) => return None,
     };
     Some(json!({"key": key, "value": value}))

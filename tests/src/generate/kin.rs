@@ -117,9 +117,9 @@ impl Choices {
     }
 
     fn aggregate(&mut self, aggregate: Aggregate) -> Aggregate {
-        use AggregateFunction::{Avg, Count, CountDistinct, Max, Min, Percentile, Rate, Stddev, Sum};
+        use AggregateFunction::{Avg, Column, Count, CountDistinct, Max, Min, Percentile, Rate, Stddev, Sum};
         let function = match aggregate.function {
-            function @ (Count | Rate { .. }) => function,
+            function @ (Count | Rate { .. } | Column(_)) => function,
             CountDistinct(field) => CountDistinct(self.field(field)),
             Sum(of) => Sum(self.measure(of)),
             Avg(of) => Avg(self.measure(of)),

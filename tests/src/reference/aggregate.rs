@@ -34,6 +34,8 @@ pub(super) fn value(
             let window = BigUint::from(rule.window.0.unsigned_abs());
             number::nearest_quotient(&count_times_per, &window).map(Number::Float)
         }
+        // No reference of queries is written: they are held against rules of the same meaning.
+        AggregateFunction::Column(_) => None,
         AggregateFunction::Sum(field) => sum(&numbers(field, &spans, rule, givens)),
         AggregateFunction::Avg(field) => {
             number::mean(&numbers(field, &spans, rule, givens)).map(Number::Float)

@@ -265,7 +265,9 @@ impl Window<'_> {
             | AggregateFunction::Max(of)
             | AggregateFunction::Stddev(of)
             | AggregateFunction::Percentile { of, .. } => AggregateFunction::Max(of.clone()),
-            AggregateFunction::Count | AggregateFunction::Rate { .. } => return None,
+            AggregateFunction::Count | AggregateFunction::Rate { .. } | AggregateFunction::Column(_) => {
+                return None;
+            }
         };
         let alone = Aggregate { function, ..aggregate.clone() };
         aggregate::value(&alone, self.rule, &[span], self.givens)

@@ -109,6 +109,7 @@ fn aggregate_direction(function: &AggregateFunction) -> Option<Direction> {
         AggregateFunction::Sum(_)
         | AggregateFunction::Avg(_)
         | AggregateFunction::Stddev(_)
+        | AggregateFunction::Column(_)
         | AggregateFunction::Percentile { .. } => None,
     }
 }

@@ -90,6 +90,8 @@ pub(super) fn judge<'a>(
         .filter(|span| match &rule.subject {
             Subject::Spans(selector) => selection::selects(selector, aggregate::subject(span, rule, givens)),
             Subject::Traces(_) => true,
+            // No reference of queries is written: they are held against rules of the same meaning.
+            Subject::Sql(_) => false,
         })
         .collect();
     let ends = judged.ends(rule);

@@ -124,6 +124,7 @@ fn number(value: Value) -> Any {
     match value {
         Value::Int(int) | Value::Duration(int) => Any::from(int),
         Value::Float(float) if float.is_finite() => Any::from(float),
+        Value::Moment(ns) => Any::from(moment::format(ns)),
         Value::Float(_) | Value::None => Any::from(()),
     }
 }

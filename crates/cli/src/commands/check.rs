@@ -60,11 +60,13 @@ fn check(files: &[(Kind, SourceFile)]) -> Result<Checked, Failure> {
     };
     let (rules, tests, silences) = (of(Kind::Rules), of(Kind::Tests), of(Kind::Silences));
     let loaded = load(&rules);
-    let mut counts = vec![count(loaded.rules.len(), "sound rule")];
+    let unplanned = fluo_plan::findings(&loaded.rules);
+    let mut counts = vec![count(loaded.rules.len() - unplanned.len(), "sound rule")];
     let loaded_tests = test_file::load(&tests);
     let loaded_silences = silence::load(&silences);
     let knows_rules = !rules.is_empty() && !loaded.is_partial();
     let mut findings = loaded.findings;
+    findings.extend(unplanned);
     findings.extend(loaded_tests.findings);
     for file in &loaded_tests.tests {
         let text = tests.iter().find(|it| it.name == file.file);

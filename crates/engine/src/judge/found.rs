@@ -231,7 +231,7 @@ impl<'a> Found<'a> {
 }
 
 impl Asked<'_> {
-    fn joined(&self, held: Vec<Holding>) -> Vec<Episode> {
+    pub(super) fn joined(&self, held: Vec<Holding>) -> Vec<Episode> {
         // What is recorded is told by its length alone; what lives on waits for what holds.
         let kept_apart = self.cell.is_some() && self.plan.rule().hold_for.0 > 0;
         episodes(held, Joining { gap: self.plan.gap().0, cell: self.cell, kept_apart })
@@ -270,7 +270,7 @@ const MOST_MOMENTS: i64 = 10_000_000;
 const MOST_WINDOWS: i64 = 50_000;
 
 /// Refuses a grid that is too fine for the range, by the groups that exist at every moment.
-fn check_moments(plan: &RulePlan, moments: TimeRange) -> Result<(), EngineError> {
+pub(super) fn check_moments(plan: &RulePlan, moments: TimeRange) -> Result<(), EngineError> {
     if plan.judging().is_exact() {
         return Ok(());
     }

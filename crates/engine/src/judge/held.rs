@@ -45,6 +45,11 @@ impl<'a> Held<'a> {
         self.last.is_some() && self.plan.rule().condition.resolve.is_some()
     }
 
+    /// Returns whether the last moment is part of a violation.
+    pub(super) fn is_in_one(&self) -> bool {
+        self.last.is_some()
+    }
+
     /// Judges the next moment. `instant_before`: of an exact rule, the values then, where something may go on.
     pub(super) fn at(&mut self, moment: i64, values: &Values, instant_before: Option<&Values>) {
         let condition = &self.plan.rule().condition;
@@ -88,7 +93,8 @@ pub(super) fn exact(values: &Values, name: &str) -> Option<Exact> {
     match *value {
         Value::Int(int) | Value::Duration(int) => Some(Exact::Int(int)),
         Value::Float(float) => Some(Exact::Float(float)),
-        Value::None => None,
+        // A moment is told, and not compared.
+        Value::None | Value::Moment(_) => None,
     }
 }
 

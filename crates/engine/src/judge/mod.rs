@@ -17,6 +17,7 @@ mod held;
 mod part;
 mod seen;
 mod sliding;
+mod sql;
 mod tell;
 
 use std::collections::BTreeSet;
@@ -43,6 +44,7 @@ use earlier::Store;
 use found::Found;
 pub use held::Before;
 use held::{badness, exact};
+pub use sql::Querying;
 use tell::Told;
 
 /// From when to when a rule is judged; both ends included.
@@ -177,7 +179,7 @@ pub struct Judged {
 }
 
 impl Judged {
-    /// Takes in what was found of the rules about traces.
+    /// Takes in what was found of the rules about traces, or of those that are a query.
     pub fn take(&mut self, traced: Traced) {
         for (rule, traced) in self.rules.iter_mut().zip(traced) {
             if let Some(traced) = traced {
@@ -214,8 +216,10 @@ pub async fn judge(
     asked: &[Asked<'_>],
 ) -> Result<Judged, EngineError> {
     let traced = Tracing::new(asked).over(session, source).await?;
+    let queried = Querying::new(asked).over(session, source).await?;
     let mut judged = Summing::new(asked, None).over(session, source).await?.over(session, source).await?;
     judged.take(traced);
+    judged.take(queried);
     Ok(judged)
 }
 
@@ -249,8 +253,8 @@ impl<'a> Summing<'a> {
     pub fn new(asked: &'a [Asked<'a>], known: Option<Known<'a>>) -> Self {
         let found = |asked: &'a Asked<'a>| match asked.plan.rule().subject {
             Subject::Spans(_) => Found::new(asked, known),
-            // What its windows are made of is not known yet ([`crate::Tracing`]).
-            Subject::Traces(_) => Found::of_nothing(asked),
+            // What its windows are made of is not known yet ([`crate::Tracing`]), or it is asked by itself ([`Querying`]).
+            Subject::Traces(_) | Subject::Sql(_) => Found::of_nothing(asked),
         };
         Self { rules: asked.iter().map(found).collect() }
     }
@@ -375,7 +379,7 @@ pub struct Point {
     pub excess: Option<f64>,
 }
 
-/// A grid rule at every moment of a stretch at which there is a group, by group and moment.
+/// A grid rule over spans at every moment of a stretch at which there is a group, by group and moment.
 ///
 /// # Errors
 ///

@@ -60,7 +60,10 @@ impl Summary {
     /// Of no span.
     pub fn empty(function: &AggregateFunction) -> Self {
         match function {
-            AggregateFunction::Count | AggregateFunction::Rate { .. } => Self::Count(0),
+            // A query computes its columns itself.
+            AggregateFunction::Count | AggregateFunction::Rate { .. } | AggregateFunction::Column(_) => {
+                Self::Count(0)
+            }
             AggregateFunction::CountDistinct(_) => Self::Distinct(BTreeSet::new()),
             AggregateFunction::Sum(_) if function.is_of_durations() => Self::Nanos(None),
             AggregateFunction::Min(_) if function.is_of_durations() => {

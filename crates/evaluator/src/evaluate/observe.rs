@@ -11,8 +11,8 @@ use std::time::Duration;
 use fluo_alerts::life_cycle::{Observation, RuleState};
 use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_engine::{
-    AsOf, Before, Contents, EngineError, Judged, Known, Observed, SpanSource, Summing, Tracing, Tried,
-    record, tried,
+    AsOf, Before, Contents, EngineError, Judged, Known, Observed, Querying, SpanSource, Summing, Tracing,
+    Tried, record, tried,
 };
 use fluo_plan::{RulePlan, missing_can_break};
 use fluo_store::DataFile;
@@ -226,6 +226,13 @@ impl Evaluator {
             Ok(traced) => traced,
             Err(error) => return Some(Err(error)),
         };
+        let querying = Querying::new(questions);
+        let mut source = self.opened(state, &needed, &querying.reads(), read).await?;
+        let queried = tried(&mut source, async |source| querying.over(&self.session, source).await).await;
+        let queried = match self.ended(state, queried, &needed)? {
+            Ok(queried) => queried,
+            Err(error) => return Some(Err(error)),
+        };
         let mut summing = Summing::new(questions, known);
         if self.panes.fetch(self.data.root(), summing.unknown_hours()).await {
             summing = Summing::new(questions, known);
@@ -240,6 +247,7 @@ impl Evaluator {
         let judged = tried(&mut source, async |source| telling.over(&self.session, source).await).await;
         Some(self.ended(state, judged, &needed)?.map(|mut judged| {
             judged.take(traced);
+            judged.take(queried);
             judged
         }))
     }
@@ -308,7 +316,11 @@ impl<'a> Asked<'a> {
     fn question(&self) -> fluo_engine::Asked<'a> {
         let rule = &self.known.rule;
         // Without a span there is no group, unless one is expected or stays, and no moment of an exact rule.
-        let stands = rule.group_by.is_empty() || !rule.expect.is_empty() || self.plan.stays().is_some();
+        // A query may give rows of no spans.
+        let stands = rule.group_by.is_empty()
+            || !rule.expect.is_empty()
+            || self.plan.stays().is_some()
+            || rule.sql().is_some();
         let standing = !self.plan.judging().is_exact() && stands;
         let stretches: &[TimeRange] = if standing || self.files > 0 { &self.moments.stretches } else { &[] };
         fluo_engine::Asked {

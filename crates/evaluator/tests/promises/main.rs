@@ -20,6 +20,7 @@
 //! | `arrivals` | what is asked for by arrival is told seconds after its file, and costs nothing where nothing came |
 //! | `across` | an occasion is told once, and rightly, whatever of what belongs to it arrives when |
 //! | `together` | what one cause breaks is one message, whoever dies while it is told |
+//! | `queries` | a query is asked at the watermark, again when spans come late, and fails alone |
 //! | `traces` | a trace is told once, and rightly, whatever of it arrives when |
 //!
 //! `support` is the world they run in.
@@ -40,6 +41,7 @@ mod missing;
 mod muting;
 mod outages;
 mod pipelines;
+mod queries;
 mod receivers;
 mod rule_changes;
 mod rule_store;

@@ -823,7 +823,10 @@ pub(crate) const FAR_AWAY: &str = "
 
 /// Rules of all kinds, in one file.
 pub(crate) fn rules_of_all_kinds() -> Vec<SourceFile> {
-    files(&[("rules.yml", &format!("{FAILING}{SILENT}{UNCHECKED}{UNCONFIRMED}{FAR_AWAY}"))])
+    files(&[(
+        "rules.yml",
+        &format!("{FAILING}{SILENT}{UNCHECKED}{UNCONFIRMED}{FAR_AWAY}{}", crate::queries::FAILED_REGIONS),
+    )])
 }
 
 /// A span of this name, alone in its trace.

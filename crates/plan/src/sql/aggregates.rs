@@ -75,6 +75,8 @@ impl Planned {
             AggregateFunction::Sum(_)
             | AggregateFunction::Avg(_)
             | AggregateFunction::Stddev(_)
+            // A query computes it itself.
+            | AggregateFunction::Column(_)
             | AggregateFunction::Percentile { .. } => None,
         }
     }
@@ -106,9 +108,10 @@ impl Planned {
             | AggregateFunction::Min(_)
             | AggregateFunction::Max(_)
             | AggregateFunction::Percentile { .. }) => function.is_of_durations(),
-            AggregateFunction::Avg(_) | AggregateFunction::Stddev(_) | AggregateFunction::Rate { .. } => {
-                false
-            }
+            AggregateFunction::Avg(_)
+            | AggregateFunction::Stddev(_)
+            | AggregateFunction::Column(_)
+            | AggregateFunction::Rate { .. } => false,
         }
     }
 }

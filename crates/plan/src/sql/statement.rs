@@ -9,6 +9,7 @@ use datafusion::sql::unparser::Unparser;
 use fluo_rules::condition::Level;
 use fluo_rules::expr::Expr as RuleExpr;
 use fluo_rules::rule::{AggregateFunction, Rule, Severity, Subject};
+use fluo_rules::sql::{SqlRule, WINDOW_END, WINDOW_START};
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
 
@@ -23,9 +24,9 @@ use super::aggregates::Planned;
 use super::condition::Conditions;
 use super::dialect::Printed;
 
-/// Returns whether a rule has a form in SQL.
+/// Returns whether a rule has a form in SQL beside its own text: one that is a query has none.
 pub fn has_form(rule: &Rule) -> bool {
-    without_form(rule).is_none()
+    without_form(rule).is_none() && rule.sql().is_none()
 }
 
 /// Returns the kind of a rule that has no form in SQL; none where it has one.
@@ -41,7 +42,8 @@ fn without_form(rule: &Rule) -> Option<&'static str> {
     }
 }
 
-/// The rule as SQL over the table `spans`, whose files are laid out as `layout` says.
+/// The rule as SQL over the table `spans`, whose files are laid out as `layout` says; a rule that is a query, as it is
+/// written, over the table that queries see.
 ///
 /// # Errors
 ///
@@ -52,6 +54,9 @@ pub fn statement(plan: &RulePlan, layout: &Layout) -> Result<String, PlanError> 
     let rule = plan.rule();
     if let Some(what) = without_form(rule) {
         return Err(PlanError::NotInSql(what));
+    }
+    if let Some(query) = rule.sql() {
+        return Ok(of_query(rule, query));
     }
     let fields = Fields { layout, conventions: rule.conventions, form: Form::Sql, kin: None };
     let aggregates: Vec<Planned> = plan.shown().map(Planned::new).collect();
@@ -66,6 +71,18 @@ pub fn statement(plan: &RulePlan, layout: &Layout) -> Result<String, PlanError> 
     }
     sql.push_str(&body);
     Ok(sql)
+}
+
+/// A rule that is a query says it itself.
+fn of_query(rule: &Rule, query: &SqlRule) -> String {
+    let name: String = rule.name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    format!(
+        "-- {name}: its query, over the spans that ended in (t - {window}, t]\n\
+         -- {WINDOW_START} is t - {window}, and {WINDOW_END} is t: every multiple of {step}\n{}",
+        query.text.trim(),
+        window = rule.window,
+        step = rule.grid_step(),
+    )
 }
 
 struct Writer<'a> {
@@ -398,6 +415,7 @@ fn plain_aggregate(planned: &Planned) -> String {
             }
         }
         AggregateFunction::CountDistinct(_) => format!("count(DISTINCT {input})"),
+        AggregateFunction::Column(_) => input,
         AggregateFunction::Sum(_) if duration => format!("sum(CAST({input} AS DECIMAL(38, 0)))"),
         AggregateFunction::Sum(_) => format!("sum({input})"),
         AggregateFunction::Avg(_) => format!("avg(CAST({input} AS DOUBLE))"),

@@ -58,7 +58,7 @@ pub(super) fn aggregation(report: &mut Report, entry: &Entry) -> Aggregation {
 }
 
 /// Returns whether an expression can name a value so.
-pub(super) fn can_be_name(name: &str) -> bool {
+pub(crate) fn can_be_name(name: &str) -> bool {
     let mut characters = name.chars();
     let first = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
     let is_identifier = first && characters.all(|c| c.is_ascii_alphanumeric() || c == '_');

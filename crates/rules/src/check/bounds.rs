@@ -207,6 +207,7 @@ impl Reader<'_> {
                 | AggregateFunction::Rate { .. }
                 | AggregateFunction::Stddev(_),
             ) => NOT_NEGATIVE,
+            Some(AggregateFunction::Column(_)) => ANY,
             Some(
                 AggregateFunction::Sum(of)
                 | AggregateFunction::Avg(of)

@@ -201,6 +201,15 @@ pub(super) fn any_trace(report: &mut Report, node: &Node, aggregation: &Aggregat
     with_end(report, node, aggregation, Some(some_trace()))
 }
 
+/// The condition of a rule that is a query and has none, with its `resolve_condition`: that there is a row.
+pub(super) fn any_row(report: &mut Report, node: &Node, aggregation: &Aggregation) -> Option<Condition> {
+    let condition = Condition::of(ANY_ROW, Expr { kind: ExprKind::Literal(Value::Bool(true)), at: 0..4 });
+    with_end(report, node, aggregation, Some(condition))
+}
+
+/// The condition that holds of every row, as it is told.
+const ANY_ROW: &str = "the query gives a row";
+
 /// That any trace breaks the rule.
 pub(super) fn some_trace() -> Condition {
     let zero = Expr { kind: ExprKind::Literal(Value::Number(Number::Int(0))), at: 9..10 };

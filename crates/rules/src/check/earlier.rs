@@ -26,11 +26,11 @@ pub(super) fn check(report: &mut Report, node: &Node, condition: &Condition, win
     });
 }
 
-/// Refuses calls in the conditions of a rule about traces, `node`.
-pub(super) fn refuse(report: &mut Report, node: &Node, condition: &Condition) {
+/// Refuses calls in the conditions of a rule, `node`. `what`: the end of a sentence about such rules.
+pub(super) fn refuse(report: &mut Report, node: &Node, condition: &Condition, what: &str) {
     each(report, node, condition, |report, entry, written| {
         if let Some(call) = written.expr.first_earlier() {
-            let message = "functions over earlier windows are not supported yet in rules about traces";
+            let message = format!("functions over earlier windows are not supported yet in rules {what}");
             report.within(Code::NotSupportedYet, &entry.value, &written.text, &call.at, message);
         }
     });

@@ -21,7 +21,6 @@
 //! | `earlier` | functions over earlier windows, against the window |
 //! | `timing` | windows, delays, reminders |
 //! | `templates` | `labels`, `annotations` |
-//! | `unsupported` | what this version refuses |
 //! | `test_file` | a test file, from `test_span`, `expectation` and the two below |
 //! | `moment` | moments, offsets and ranges of them |
 //! | `literal` | values of attributes |
@@ -52,18 +51,20 @@ mod selector;
 mod shape;
 mod silence;
 mod slo;
+mod sql;
 mod templates;
 mod test_file;
 mod test_span;
 mod timing;
 mod trace;
 mod trace_text;
-mod unsupported;
 
+pub(crate) use aggregation::can_be_name;
 pub(crate) use config::{Read as ReadConfig, config, sinks};
 pub(crate) use pattern::{beyond as beyond_patterns, describe as describe_pattern};
 pub(crate) use report::Report;
 pub(crate) use rule::{Checked, defaults, rule};
 pub(crate) use shape::known_keys;
 pub(crate) use silence::silences;
+pub(crate) use sql::refusal as sql_refusal;
 pub(crate) use test_file::test_file;

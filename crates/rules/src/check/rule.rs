@@ -10,8 +10,8 @@ use super::aggregation::Aggregation;
 use super::inhibit::Inhibits;
 use super::trace::By;
 use super::{
-    Report, across, aggregation, condition, earlier, groups, inhibit, selector, shape, slo, templates,
-    timing, trace, trace_text, unsupported,
+    Report, across, aggregation, condition, earlier, groups, inhibit, selector, shape, slo, sql, templates,
+    timing, trace, trace_text,
 };
 use crate::condition::Condition;
 use crate::decisive;
@@ -75,7 +75,11 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         let aggregation = node.get("aggregation").map(|entry| aggregation::aggregation(report, entry));
         (aggregation, node.get("group_by").map(|entry| groups::group_by(report, entry)))
     };
-    let (given, group_by) = match kind {
+    let (given, group_by) = match &kind {
+        Kind::Sql(read) => {
+            sql::refuse_others(report, own);
+            (Some(read.aggregation()), Some(read.group_by(report, node)))
+        }
         Kind::Traces(_) => report.without_kin(trace::OF_TRACES, over_spans),
         Kind::Spans(_) | Kind::Other => over_spans(report),
     };
@@ -99,7 +103,7 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
     if let Some(why) = kind.has_no_end().filter(|_| kin.is_none()) {
         ["settle", "max_trace_duration"].into_iter().filter_map(|key| own.get(key)).for_each(|entry| {
             let problem = report.add(Code::Conflict, entry.key_at.clone(), format!("`{}` {why}", entry.key));
-            if matches!(kind, Kind::Spans(_)) {
+            if matches!(kind, Kind::Spans(_) | Kind::Sql(_)) {
                 problem.hint("windows wait for late spans as `eval_delay` says");
             }
         });
@@ -108,7 +112,9 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         condition::refuse_severity(report, own, entry);
     }
     let condition = match (node.get("condition"), &kind) {
-        (Some(entry), Kind::Spans(_)) => condition::condition(report, node, entry, &aggregation),
+        (Some(entry), Kind::Spans(_) | Kind::Sql(_)) => {
+            condition::condition(report, node, entry, &aggregation)
+        }
         // Its condition says which traces break it.
         (Some(_), Kind::Traces(_)) if is_text(node) => condition::any_trace(report, node, &aggregation),
         (Some(entry), Kind::Traces(read)) => {
@@ -121,6 +127,7 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         (None, Kind::Spans(_)) if slo.is_some() => {
             slo.iter().flatten().map(|slo| slo.condition(Urgency::Page)).next()
         }
+        (None, Kind::Sql(_)) => condition::any_row(report, node, &aggregation),
         (None, Kind::Spans(_) | Kind::Traces(_)) => {
             missing(report, node, "condition", "the rule has no `condition`");
             None
@@ -135,7 +142,7 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
     let names = names(node, seen, kind.counts(), calls.as_deref(), group_by.as_deref());
     let values = Values::read(report, node, &names);
     let expect = match (node.get("expect"), &group_by) {
-        (Some(entry), Some(keys)) => groups::expect(report, entry, keys),
+        (Some(entry), Some(keys)) if !matches!(kind, Kind::Sql(_)) => groups::expect(report, entry, keys),
         _ => Some(Vec::new()),
     };
     if let (Some(entry), Some(groups)) = (node.get("expect"), &expect) {
@@ -148,11 +155,16 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
     }
     if let (Some(entry), Some(condition), Some([_, ..]), Some([])) =
         (node.get("condition"), &condition, group_by.as_deref(), expect.as_deref())
+        && !matches!(kind, Kind::Sql(_))
     {
         condition::warn_of_vanishing_groups(report, entry, condition, &aggregation.aggregates);
     }
     match (&kind, &condition, &group_by, &expect) {
-        (Kind::Traces(_), Some(condition), ..) => earlier::refuse(report, node, condition),
+        (Kind::Traces(_), Some(condition), ..) => earlier::refuse(report, node, condition, "about traces"),
+        (Kind::Sql(_), Some(condition), ..) => {
+            earlier::refuse(report, node, condition, "that are a query");
+            sql::refuse_moments(report, node, condition, &aggregation);
+        }
         (_, Some(condition), Some(group_by), Some(expect)) => {
             let standing = group_by.is_empty() || !expect.is_empty();
             earlier::check(report, node, condition, values.windows(standing));
@@ -232,10 +244,6 @@ pub(crate) fn defaults(report: &mut Report, node: &Node) -> bool {
             shape::unknown_key(report, entry, Table::Defaults, "`defaults`");
         }
     }
-    rule_kinds(node)
-        .into_iter()
-        .filter(|entry| !matches!(entry.key.as_str(), "span" | "trace"))
-        .for_each(|entry| unsupported::rule_kind(report, entry));
     if let Some(entry) = node.get("trace") {
         trace::trace(report, entry, trace::Timing { settle: SETTLE, max_duration: MAX_TRACE_DURATION });
     }
@@ -244,6 +252,9 @@ pub(crate) fn defaults(report: &mut Report, node: &Node) -> bool {
     }
     if let Some(entry) = node.get("slo") {
         slo::slo(report, entry);
+    }
+    if let Some(entry) = node.get("sql") {
+        sql::sql(report, node, entry);
     }
     if let Some(entry) = node.get("aggregation") {
         aggregation::aggregation(report, entry);
@@ -294,6 +305,8 @@ enum Kind {
     Spans(Option<Selector>),
     /// `trace:`.
     Traces(Box<trace::Read>),
+    /// `sql:`.
+    Sql(Box<sql::Read>),
     /// One that is refused, or none.
     Other,
 }
@@ -303,7 +316,7 @@ impl Kind {
     fn usual_aggregation(&self) -> Aggregation {
         match self {
             Self::Traces(_) => Aggregation::of_traces(),
-            Self::Spans(_) | Self::Other => Aggregation::absent(),
+            Self::Spans(_) | Self::Sql(_) | Self::Other => Aggregation::absent(),
         }
     }
 
@@ -311,14 +324,14 @@ impl Kind {
     fn by(&self) -> &By {
         match self {
             Self::Traces(read) => &read.by,
-            Self::Spans(_) | Self::Other => &By::Trace,
+            Self::Spans(_) | Self::Sql(_) | Self::Other => &By::Trace,
         }
     }
 
     /// Returns the reason why the rule does not wait for the end of a trace; none where it does.
     fn has_no_end(&self) -> Option<&'static str> {
         match self {
-            Self::Spans(_) => Some(
+            Self::Spans(_) | Self::Sql(_) => Some(
                 "belongs to rules about traces, and to those that ask for the parents or children of spans",
             ),
             Self::Traces(read) if read.by.is_across() => {
@@ -332,7 +345,7 @@ impl Kind {
     fn counts(&self) -> &[Aggregate] {
         match self {
             Self::Traces(read) => &read.counts,
-            Self::Spans(_) | Self::Other => &[],
+            Self::Spans(_) | Self::Sql(_) | Self::Other => &[],
         }
     }
 
@@ -345,6 +358,7 @@ impl Kind {
     ) -> (Option<Subject>, Option<Condition>) {
         let mut trace: TraceRule = match self {
             Self::Spans(selector) => return (selector.map(Subject::Spans), condition),
+            Self::Sql(read) => return (read.rule.map(Box::new).map(Subject::Sql), condition),
             Self::Traces(read) => match read.rule {
                 Some(rule) => rule,
                 None => return (None, condition),
@@ -435,7 +449,7 @@ fn rule_kind(report: &mut Report, node: &Node) -> Kind {
         return Kind::Traces(Box::new(trace::Read { rule, counts, by: By::Trace }));
     }
     if kinds.is_empty() {
-        missing(report, node, "span", "the rule has no `span` and no `trace`");
+        missing(report, node, "span", "the rule has no `span`, no `trace` and no `sql`");
     }
     let mut read = kinds.into_iter().map(|entry| match entry.key.as_str() {
         "span" => Kind::Spans(selector::selector(report, entry)),
@@ -443,10 +457,7 @@ fn rule_kind(report: &mut Report, node: &Node) -> Kind {
             let timing = timing(report);
             Kind::Traces(Box::new(trace::trace(report, entry, timing)))
         }
-        _ => {
-            unsupported::rule_kind(report, entry);
-            Kind::Other
-        }
+        _ => Kind::Sql(Box::new(sql::sql(report, node, entry))),
     });
     let first = read.next().unwrap_or(Kind::Other);
     // Two kinds are refused above; what is wrong in either is told.

@@ -11,6 +11,7 @@ use crate::diagnostic::Code;
 use crate::field::{Field, Intrinsic};
 use crate::matcher::{Number, Value};
 use crate::rule::{Aggregate, AggregateFunction};
+use crate::sql::Unit;
 
 /// What kind of value an expression has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,6 +140,7 @@ pub(super) fn of_aggregate(name: &str, aggregates: &[Aggregate]) -> Type {
             | AggregateFunction::Stddev(of)
             | AggregateFunction::Percentile { of, .. },
         ) if type_of(of, &[]) == Type::Duration => Type::Duration,
+        Some(AggregateFunction::Column(Unit::Duration)) => Type::Duration,
         _ => Type::Number,
     }
 }

@@ -109,8 +109,6 @@ pub(crate) enum Shape {
     Secrets,
     /// A mapping of text to them.
     SecretMap,
-    /// Part of the language that this version refuses; it has no place in the schema.
-    Later,
 }
 
 /// The mappings of rule files, test files, silences and `fluo.yml`.

@@ -31,7 +31,7 @@ fn rule(text: &str) -> Rule {
 fn spans_of(rule: &Rule) -> &Selector {
     match &rule.subject {
         Subject::Spans(selector) => selector,
-        Subject::Traces(_) => panic!("{} is about traces", rule.name),
+        Subject::Traces(_) | Subject::Sql(_) => panic!("{} selects no spans", rule.name),
     }
 }
 

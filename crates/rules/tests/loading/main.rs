@@ -15,6 +15,7 @@ mod library;
 mod manual;
 mod schema;
 mod slo;
+mod sql;
 mod standalone;
 mod traces;
 mod unread;

@@ -153,7 +153,7 @@ fn mistakes_are_not_valid() {
         ("a percentile beyond 100", json!([{"name": "a", "aggregation": {"x": {"p101": "duration"}}}])),
         ("a name among defaults", json!({"defaults": {"name": "a"}, "rules": []})),
         ("traces of which nothing is demanded", json!([{"name": "a", "trace": {"when": {"name": "b"}}}])),
-        ("what is not supported yet", json!([{"name": "a", "sql": "SELECT 1"}])),
+        ("what is not supported yet", json!([{"name": "a", "slo": {"objective": "99.9%"}}])),
     ] {
         assert!(validity(&instance).is_some(), "{scenario} is valid: {instance}");
     }

@@ -10,6 +10,7 @@ pub(crate) mod parquet;
 pub(crate) mod rules;
 pub(crate) mod silences;
 pub(crate) mod span_table;
+pub(crate) mod sql;
 pub(crate) mod template;
 pub(crate) mod tests;
 pub(crate) mod traceql;
@@ -30,6 +31,7 @@ pub fn all() -> Vec<Target> {
         rules::TARGET,
         silences::TARGET,
         span_table::TARGET,
+        sql::TARGET,
         template::TARGET,
         tests::TARGET,
         traceql::TARGET,
