@@ -227,8 +227,11 @@ pub(super) async fn matched(
     Ok(all)
 }
 
-/// Parts steps, by their places, into those that are scanned for apart: maps of attributes are read only for the steps that
-/// ask for them.
+/// A scan more pays where so many steps that need no maps of attributes stand against one that does.
+const STEPS_A_SCAN: usize = 4;
+
+/// Parts steps, by their places, into those that are scanned for apart. Maps of attributes are long, so that where few steps
+/// ask for them, they are read only of the spans that can be these.
 fn apart(projections: &[Arc<Projection>], layout: &Layout, every: bool) -> Vec<Vec<usize>> {
     let all = 0..projections.len();
     if every {
@@ -236,7 +239,10 @@ fn apart(projections: &[Arc<Projection>], layout: &Layout, every: bool) -> Vec<V
     }
     let (nested, flat): (Vec<usize>, Vec<usize>) =
         all.partition(|place| reads_nested(&projections[*place], layout));
-    [flat, nested].into_iter().filter(|places| !places.is_empty()).collect()
+    if nested.is_empty() || flat.len() < STEPS_A_SCAN * nested.len() {
+        return vec![(0..projections.len()).collect()];
+    }
+    vec![flat, nested]
 }
 
 struct Thread {
