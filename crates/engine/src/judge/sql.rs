@@ -147,7 +147,7 @@ struct At {
     evidence: Vec<SpanKey>,
 }
 
-impl<'a> Groups<'a> {
+impl Groups<'_> {
     /// Judges the groups that a query gives at a moment.
     fn at(
         &mut self,

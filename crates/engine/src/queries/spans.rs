@@ -67,7 +67,7 @@ impl Spans {
         let names: Vec<&str> = names.into_iter().collect();
         let sought = Sought { ranges: vec![range], services: None };
         let (of_batch, budget) = (view.clone(), Arc::clone(budget));
-        let found = over(session, source, &sought, &names, move |batch, found: &mut Vec<Part>| {
+        let found = over(session, source, &sought, &names, None, move |batch, found: &mut Vec<Part>| {
             let ends = times(batch, columns::END_TIME)?;
             let within: BooleanArray =
                 ends.iter().map(|end| Some(range.from <= *end && *end <= range.to)).collect();
