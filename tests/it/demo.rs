@@ -114,13 +114,82 @@ fn the_alert_comes_with_the_first_evaluation_that_can_see_six_failures() {
 
     let violations = fs::read_to_string(folder.path().join("demo/violations.ndjson")).unwrap();
     let violations: Vec<Value> = violations.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let [violation] = &violations[..] else { panic!("one violation: {violations:?}") };
+    let of_rule: Vec<&Value> =
+        violations.iter().filter(|violation| violation["rule"] == "AuthFailuresRule").collect();
+    let [violation] = of_rule[..] else { panic!("one violation: {violations:?}") };
     assert_eq!(violation["values"]["count"], 6);
     let evidence = violation["evidence"].as_array().unwrap();
     assert_eq!(evidence.len(), 6);
     let newest = failures.iter().find(|failure| failure.span.end_ns == sixth).unwrap();
     let id = u64::from_be_bytes(newest.span.span_id);
     assert_eq!(evidence[0]["span_id"], format!("{id:016x}"));
+}
+
+/// All spans of the story, straight from the objects.
+fn spans(demo: &Path) -> Vec<Span> {
+    let objects = files(&demo.join("raw"));
+    objects.values().flat_map(|bytes| decode(bytes, &Limits::default()).unwrap().spans).collect()
+}
+
+#[test]
+fn what_no_error_shows_is_told_in_time() {
+    let folder = TempDir::new().unwrap();
+    let told = demo(folder.path());
+    let spans = spans(&folder.path().join("demo"));
+    let violations = fs::read_to_string(folder.path().join("demo/violations.ndjson")).unwrap();
+    let violations: Vec<Value> = violations.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of_rule = |rule: &str| violations.iter().filter(|one| one["rule"] == rule).collect::<Vec<_>>();
+
+    // Large payments of traces without a check, and nothing else.
+    let checked: Vec<_> =
+        spans.iter().filter(|span| span.name == "payment.fraud_check").map(|span| span.trace_id).collect();
+    let is_large = |span: &&Span| {
+        let amount = span.attributes.get("payment.amount").and_then(|amount| amount.parse::<i64>().ok());
+        span.name == "payment.charge_card" && amount.is_some_and(|amount| amount > 1_000)
+    };
+    let large: Vec<&Span> = spans.iter().filter(is_large).collect();
+    let unchecked: Vec<&Span> =
+        large.iter().copied().filter(|span| !checked.contains(&span.trace_id)).collect();
+    assert!(
+        unchecked.len() >= 2 && unchecked.len() * 4 < large.len(),
+        "{} of {}",
+        unchecked.len(),
+        large.len()
+    );
+    let first = unchecked.iter().map(|span| span.end_ns).min().unwrap();
+    assert!(first > START_NS + 8 * MINUTE);
+    let violation = of_rule("payment-without-fraud-check")[0];
+    let shown = violation["evidence"][0]["trace_id"].as_str().unwrap();
+    assert!(unchecked.iter().any(|span| format!("{:032x}", u128::from_be_bytes(span.trace_id)) == shown));
+    let told_at = |rule: &str| {
+        let row = told.lines().position(|line| line.contains(&format!("ALERT {rule}"))).unwrap();
+        let minute = told.lines().take(row + 1).filter(|line| line.starts_with("12:")).last().unwrap();
+        START_NS + minute[3..5].parse::<i64>().unwrap() * MINUTE
+    };
+    let took = told_at("payment-without-fraud-check") - first;
+    assert!(
+        (0..=3 * MINUTE).contains(&took),
+        "a trace is judged once it is quiet, by the next evaluation: {took}"
+    );
+
+    // The leak is told before the limit is crossed: with the frontend, which waits for the cart, in one message.
+    let slow = |span: &&Span| {
+        span.resource.service_name.as_deref() == Some("cart") && span.end_ns - span.start_ns > 500_000_000
+    };
+    let crossed = spans.iter().filter(slow).map(|span| span.end_ns).min().unwrap();
+    assert!(told_at("latency-will-cross-its-limit") + 2 * MINUTE < crossed);
+    assert_eq!(told.matches("ALERT latency-will-cross-its-limit\n").count(), 1);
+    assert!(told.contains("before the limit of 500ms was crossed"), "{told}");
+    assert!(
+        told.contains("in the same message: WARNING latency-will-cross-its-limit for service_name=frontend")
+    );
+    for page in ["report.html", "README.md"] {
+        let text = fs::read_to_string(folder.path().join("demo").join(page)).unwrap();
+        assert!(
+            text.contains("payment-without-fraud-check") && text.contains("latency-will-cross-its-limit")
+        );
+    }
+    assert_eq!(of_rule("server-error-burst").len(), 0);
 }
 
 #[test]

@@ -48,7 +48,7 @@ use self::bucket::Bucket;
 use self::collector::{Object, collect};
 use self::incident::{Incident, MINUTES};
 use self::random::Random;
-use self::rules::{ALARMS, RULES, planned, sources};
+use self::rules::{ALARMS, LIMIT, RULES, RuleFile, planned, sources};
 use self::series::series;
 use self::story::{Alarm, RuleAtWork};
 use self::traffic::traffic;
@@ -81,7 +81,7 @@ pub async fn play(folder: &Path, start: i64) -> Result<Story, DemoError> {
         .map_err(|error| DemoError::because("could not compress an object", error))?;
     drop(spans);
 
-    for file in RULES.iter().chain(&ALARMS) {
+    for file in RULES.iter().chain(&ALARMS).chain(&LIMIT) {
         folder::write(folder, file.path, file.text)?;
     }
     folder::write(folder, "spans.sql", &duckdb_view(&Layout::builtin(), "spans"))?;
@@ -104,10 +104,11 @@ pub async fn play(folder: &Path, start: i64) -> Result<Story, DemoError> {
         window: subject.window.to_string(),
         series: series(&session, subject, CHART_STEP, &source, moments).await?,
     };
-    let alarms = alarms(&session, &source, moments).await?;
+    let alarms = alarms_of(&session, &source, moments, &ALARMS).await?;
+    let limit = alarms_of(&session, &source, moments, &LIMIT).await?.pop();
     let story = put_together(start, incident, watched, rule, alarms, &objects);
     let whole = found.into_iter().find(|violation| violation.rule == story.rule.name);
-    let story = Story { span_files: bucket.files(), rules: rules.len(), whole, ..story };
+    let story = Story { span_files: bucket.files(), rules: rules.len(), whole, limit, ..story };
     folder::write(folder, "report.html", &report::page(&story))?;
     folder::write(folder, "README.md", &readme::readme(&story))?;
     Ok(story)
@@ -136,15 +137,15 @@ async fn leave_violations(
     Ok(all)
 }
 
-/// The alarms that the rule is compared with. They know of every request the moment it ends: no delay counts against
-/// them.
-async fn alarms(
+/// The alarms that rules are compared with. They know of every request the moment it ends: no delay counts against them.
+async fn alarms_of(
     session: &SessionContext,
     source: &SpanSource,
     moments: TimeRange,
+    files: &[RuleFile],
 ) -> Result<Vec<Alarm>, DemoError> {
     let mut alarms = Vec::new();
-    for plan in planned(&ALARMS)? {
+    for plan in planned(files)? {
         let rule = plan.rule();
         let series = series(session, rule, rule.grid_step(), source, moments).await?;
         alarms.push(Alarm {
@@ -186,6 +187,7 @@ fn put_together(
         whole: None,
         in_bucket_at,
         alarms,
+        limit: None,
         span_files: 0,
         rules: 0,
     }

@@ -1,5 +1,6 @@
 //! `README.md` of the demo's folder: what lies there, and what to try.
 
+use super::rules::{AHEAD, UNCHECKED};
 use super::story::{Story, clock};
 
 /// The text.
@@ -17,14 +18,17 @@ pub(crate) fn readme(story: &Story) -> String {
 
 {minutes} minutes of a simulated shop. From {began} to {ended} UTC some or all pods of its auth-service had a wrong
 token, and turned customers away who knew their password. {fired}
+Meanwhile a pod of payment charged cards without the check for fraud, which the rule `{UNCHECKED}` finds in whole traces,
+and cart leaked connections, of which `{AHEAD}` warned before its requests took too long: in one message for it and for
+the frontend, which waits for it.
 
 | here | is |
 | --- | --- |
 | `report.html` | the incident, the alert, its evidence and how long detection took; one page, opens in any browser |
 | `raw/` | OTLP as the collector's `awss3` exporter writes it: JSON with gzip of one collector, protobuf with zstd of another |
 | `spans/` | the same spans as Parquet, as `fluo ingest` writes them |
-| `rules/` | the rules that were judged; `auth-failures.yml` is the one that fired |
-| `comparison/` | two error-rate alarms, as rules |
+| `rules/` | the rules that were judged; `auth-failures.yml` is the one that tells of the token |
+| `comparison/` | two error-rate alarms and one of latency, as rules |
 | `violations.ndjson` | what the rules find in all of it, one violation a line |
 | `spans.sql` | a view `spans` for DuckDB |
 

@@ -43,10 +43,12 @@ pub(crate) fn browse(trace: &mut Trace<'_>) {
     leave(trace, root, status);
 }
 
-/// A look into the cart.
-pub(crate) fn cart(trace: &mut Trace<'_>) {
+/// A look into the cart, which waits for a connection where these have leaked away.
+pub(crate) fn cart(trace: &mut Trace<'_>, incident: Incident) {
     let (front, root) = arrive(trace, "GET", "/cart", "/cart".to_owned());
     let (pod, client, server) = call(trace, front, root, Service::Cart, "GET", "/cart");
+    let wait = incident.wait_in_cart(trace.now);
+    trace.pass(wait, wait + wait / 10 + 1);
     let attributes = vec![("db.system.name", "redis".into()), ("db.operation.name", "HGETALL".into())];
     let redis = trace.open(pod, Some(server), SpanKind::Client, "HGETALL", attributes);
     trace.pass(300, 1_500);
@@ -101,13 +103,19 @@ pub(crate) fn login(trace: &mut Trace<'_>, incident: Incident, right_password: b
     outcome
 }
 
-/// An order: paid, stored, and handed over to shipping.
-pub(crate) fn checkout(trace: &mut Trace<'_>) {
+/// An order: checked for fraud, paid, stored, and handed over to shipping. One in six is a large one.
+pub(crate) fn checkout(trace: &mut Trace<'_>, incident: Incident) {
     let (front, root) = arrive(trace, "POST", "/checkout", "/checkout".to_owned());
     let (pod, client, server) = call(trace, front, root, Service::Checkout, "POST", "/orders");
     let (payment, to_payment, charge) = call(trace, pod, server, Service::Payment, "POST", "/charges");
-    let amount = i64::try_from(trace.random.between(9, 400)).unwrap_or(0);
-    let attributes = vec![("amount", amount.into()), ("currency", "EUR".into())];
+    let small = i64::try_from(trace.random.between(9, 400)).unwrap_or(0);
+    let amount = if small % 6 == 0 { small + 1_000 } else { small };
+    if !incident.skips_fraud_check(payment, trace.now) {
+        let check = trace.open(payment, Some(charge), SpanKind::Internal, "payment.fraud_check", Vec::new());
+        trace.pass(4_000, 20_000);
+        trace.close(check);
+    }
+    let attributes = vec![("payment.amount", amount.into()), ("payment.currency", "EUR".into())];
     let card = trace.open(payment, Some(charge), SpanKind::Client, "payment.charge_card", attributes);
     trace.pass(80_000, 420_000);
     trace.close(card);

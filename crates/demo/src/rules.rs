@@ -16,18 +16,33 @@ pub(crate) struct RuleFile {
     pub(crate) text: &'static str,
 }
 
-/// The rule that the story is about comes first; the other has nothing to tell of this incident, and must not.
-pub(crate) const RULES: [RuleFile; 2] = [
+/// The rule that the story is about comes first; the second has nothing to tell of this story, and must not.
+pub(crate) const RULES: [RuleFile; 4] = [
     RuleFile { path: "rules/auth-failures.yml", text: include_str!("../../../rules/auth/auth-failures.yml") },
     RuleFile {
         path: "rules/server-error-burst.yml",
         text: include_str!("../../../rules/http/server-error-burst.yml"),
     },
+    RuleFile {
+        path: "rules/payment-without-fraud-check.yml",
+        text: include_str!("../../../rules/payments/payment-without-fraud-check.yml"),
+    },
+    RuleFile { path: "rules/latency-will-cross-its-limit.yml", text: include_str!("leak.yml") },
 ];
+
+/// The rule about whole traces.
+pub(crate) const UNCHECKED: &str = "payment-without-fraud-check";
+
+/// The rule that looks ahead.
+pub(crate) const AHEAD: &str = "latency-will-cross-its-limit";
 
 /// The alarms that a dashboard would have.
 pub(crate) const ALARMS: [RuleFile; 1] =
     [RuleFile { path: "comparison/error-rate-alarms.yml", text: include_str!("error-rate-alarms.yml") }];
+
+/// The limit of which the rule that looks ahead warns, as an alarm.
+pub(crate) const LIMIT: [RuleFile; 1] =
+    [RuleFile { path: "comparison/latency-alarm.yml", text: include_str!("latency-limit.yml") }];
 
 /// Rule files as they are loaded.
 pub(crate) fn sources(files: &[RuleFile]) -> Vec<SourceFile> {
@@ -62,6 +77,7 @@ mod tests {
         let rules = planned(&RULES).unwrap();
         assert_eq!(rules[0].rule().name, "AuthFailuresRule");
         assert!(rules[0].judging().is_exact(), "reported at once");
-        assert_eq!(planned(&ALARMS).unwrap().len(), 2);
+        assert_eq!([&rules[2].rule().name, &rules[3].rule().name], [UNCHECKED, AHEAD]);
+        assert_eq!((planned(&ALARMS).unwrap().len(), planned(&LIMIT).unwrap().len()), (2, 1));
     }
 }

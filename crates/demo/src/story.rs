@@ -5,6 +5,7 @@ use fluo_alerts::violation::Violation;
 use fluo_time::moment;
 
 use super::incident::{Change, Incident};
+use super::rules::{AHEAD, UNCHECKED};
 use super::series::Series;
 use super::watch::{Alert, Minute};
 
@@ -25,6 +26,8 @@ pub struct Story {
     /// The moment at which the last span that the alert needed was in the bucket.
     pub(crate) in_bucket_at: Option<i64>,
     pub(crate) alarms: Vec<Alarm>,
+    /// The alarm at the limit that the rule which looks ahead warns of.
+    pub(crate) limit: Option<Alarm>,
     pub(crate) span_files: usize,
     /// The number of rules that were judged.
     pub(crate) rules: usize,
@@ -52,6 +55,16 @@ pub(crate) struct Alarm {
     pub(crate) series: Series,
 }
 
+/// Something else that went wrong.
+pub(crate) struct Meanwhile<'a> {
+    /// The rule that tells of it.
+    pub(crate) rule: &'a str,
+    /// Its first alert; none where it did not fire.
+    pub(crate) alert: Option<&'a Alert>,
+    /// What there was to tell, and how soon it was told.
+    pub(crate) truth: String,
+}
+
 /// A way to learn of the incident, and how long it took.
 pub(crate) struct Detection<'a> {
     pub(crate) by: &'a str,
@@ -69,6 +82,34 @@ impl Story {
     /// Every alert, in the order in which they were told.
     pub(crate) fn alerts(&self) -> impl Iterator<Item = &Alert> {
         self.alert.iter().chain(&self.others)
+    }
+
+    /// What else went wrong, and how it was told.
+    pub(crate) fn meanwhile(&self) -> [Meanwhile<'_>; 2] {
+        let told = |rule: &str| self.others.iter().find(|alert| alert.violation.rule == rule);
+        let after = |alert: Option<&Alert>, from: i64| {
+            alert.map_or_else(|| "never".to_owned(), |alert| elapsed(alert.told_at - from))
+        };
+        let unchecked = told(UNCHECKED);
+        let of_unchecked = format!(
+            "{} after a pod began to skip the check. No span of these requests is wrong: one is missing.",
+            after(unchecked, self.incident.unchecked_from())
+        );
+        let ahead = told(AHEAD);
+        let crossed = self.limit.as_ref().and_then(|limit| limit.told_at);
+        let of_leak = match (ahead, crossed) {
+            (Some(ahead), Some(crossed)) => format!(
+                "{} before the limit of 500ms was crossed, at {}.",
+                elapsed(crossed - ahead.told_at),
+                clock(crossed)
+            ),
+            (Some(_), None) => "The limit was not crossed by the end of the demo.".to_owned(),
+            (None, _) => "Nobody was warned.".to_owned(),
+        };
+        [
+            Meanwhile { rule: UNCHECKED, alert: unchecked, truth: of_unchecked },
+            Meanwhile { rule: AHEAD, alert: ahead, truth: of_leak },
+        ]
     }
 
     /// The rule first, then what it is compared with.

@@ -5,7 +5,7 @@ use std::path::Path;
 use fluo_alerts::escape;
 use fluo_alerts::violation::Evidence;
 
-use super::story::{Story, clock, elapsed, minute, percent, values};
+use super::story::{Meanwhile, Story, clock, elapsed, minute, percent, values};
 use super::watch::Alert;
 
 /// The number of spans of the evidence that are shown.
@@ -47,6 +47,8 @@ pub fn tell(story: &Story, folder: &Path, colour: bool) -> String {
     lines.push(String::new());
     lines.extend(alert(story, paint));
     lines.push(String::new());
+    lines.extend(meanwhile(story, paint));
+    lines.push(String::new());
     lines.extend(detection(story, paint));
     lines.push(String::new());
     lines.extend(afterwards(story, folder, paint));
@@ -65,7 +67,7 @@ fn introduction(story: &Story, paint: Paint) -> Vec<String> {
         .iter()
         .fold((0, 0), |(objects, spans), minute| (objects + minute.objects, spans + minute.spans));
     vec![
-        paint.head("A shop's logins begin to fail, and one rule notices."),
+        paint.head("A shop's logins begin to fail, and one rule notices. Two more see what no error shows."),
         String::new(),
         format!(
             "Simulated: {} minutes of {}, {spans} spans of 7 services in {objects} OTLP objects.",
@@ -153,6 +155,22 @@ fn alert(story: &Story, paint: Paint) -> Vec<String> {
         format!("  evidence  {} spans, the newest:", violation.evidence.len()),
     ];
     lines.extend(violation.evidence.iter().take(EVIDENCE).map(|span| format!("    {}", evidence(span))));
+    lines
+}
+
+/// What else went wrong.
+fn meanwhile(story: &Story, paint: Paint) -> Vec<String> {
+    let mut lines = vec![paint.head("MEANWHILE")];
+    for Meanwhile { rule, alert, truth } in story.meanwhile() {
+        let Some(Alert { violation, told_at, related, .. }) = alert else {
+            lines.push(paint.bad(&format!("  {rule} did not fire.")));
+            continue;
+        };
+        lines.push(format!("  {}", paint.bad(&escape::plain(&violation.summary))));
+        lines.push(format!("    told at {} by {rule}, {truth}", clock(*told_at)));
+        lines.extend(related.iter().map(|related| format!("    in the same message: {related}")));
+        lines.extend(violation.evidence.first().map(|span| format!("    {}", evidence(span))));
+    }
     lines
 }
 

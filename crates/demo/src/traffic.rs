@@ -18,9 +18,9 @@ pub(crate) fn traffic(start: i64, incident: Incident, random: &mut Random) -> Ve
     while at < end {
         match random.between(0, 100) {
             0..58 => spans.extend(traced(random, at, requests::browse)),
-            58..82 => spans.extend(traced(random, at, requests::cart)),
+            58..82 => spans.extend(traced(random, at, |trace| requests::cart(trace, incident))),
             82..90 => log_in(&mut spans, random, incident, at),
-            _ => spans.extend(traced(random, at, requests::checkout)),
+            _ => spans.extend(traced(random, at, |trace| requests::checkout(trace, incident))),
         }
         at += millis(random, 50, 450);
     }

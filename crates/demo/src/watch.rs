@@ -3,7 +3,7 @@
 //! The evaluator is the real one, in a replay of evaluations that are a minute apart.
 
 use datafusion::prelude::SessionContext;
-use fluo_alerts::notification::Event;
+use fluo_alerts::notification::{Event, Together};
 use fluo_alerts::template::Renderer;
 use fluo_alerts::violation::Violation;
 use fluo_engine::{Range, SpanSource, evaluate, record};
@@ -40,6 +40,8 @@ pub(crate) struct Alert {
     pub(crate) violation: Violation,
     pub(crate) told_at: i64,
     pub(crate) resolved_at: Option<i64>,
+    /// The related alerts that it names, a line each.
+    pub(crate) related: Vec<String>,
 }
 
 /// Everything that was seen.
@@ -81,9 +83,15 @@ pub(crate) async fn watch(
     for notification in replayed.notifications {
         let (at, event) = (notification.at, notification.event);
         let Some(told) = notification.alert else { continue };
+        let together = notification.together.as_ref();
+        if together.is_some_and(|together| together.before().next().is_some()) {
+            // The message of another names it.
+            continue;
+        }
         if event == Event::Firing {
             places.insert(told.id, alerts.len());
-            alerts.push(Alert { violation: told.violation, told_at: at, resolved_at: None });
+            let related = together.map(Together::lines).unwrap_or_default();
+            alerts.push(Alert { violation: told.violation, told_at: at, resolved_at: None, related });
         } else if event == Event::Resolved
             && let Some(&place) = places.get(&told.id)
         {

@@ -11,7 +11,7 @@ use fluo_time::moment;
 
 use self::chart::Chart;
 use self::markup::{Escaped, Lines};
-use super::story::{Story, clock, elapsed, percent, values};
+use super::story::{Meanwhile, Story, clock, elapsed, percent, values};
 use super::watch::Alert;
 
 /// The whole document.
@@ -25,6 +25,7 @@ pub(crate) fn page(story: &Story) -> String {
     body.push_str(&alert(story));
     body.push_str(&detection(story));
     body.push_str(&charts(story));
+    body.push_str(&meanwhile(story));
     if let Some(alert) = &story.alert {
         body.push_str(&evidence(&alert.violation.evidence));
     }
@@ -153,6 +154,28 @@ fn charts(story: &Story) -> String {
         let caption = format!("{}: {}; goes off when {}", alarm.name, alarm.description, alarm.condition);
         figure(&mut html, &caption, &chart);
     }
+    html
+}
+
+/// What else went wrong.
+fn meanwhile(story: &Story) -> String {
+    let mut html = "<h2>Meanwhile</h2>\n<table>\n".to_owned();
+    for Meanwhile { rule, alert, truth } in story.meanwhile() {
+        let summary = alert.map_or("It did not fire.", |alert| alert.violation.summary.as_str());
+        let told = alert.map_or_else(|| "never".to_owned(), |alert| clock(alert.told_at));
+        let mut related = String::new();
+        for line in alert.iter().flat_map(|alert| &alert.related) {
+            let _ = write!(related, "<br>In the same message: {}", Escaped(line));
+        }
+        let _ = writeln!(
+            html,
+            "<tr><td class=\"time\">{told}</td><td><strong>{}</strong><br>{}{related}<br><span class=\"faint\">{}</span></td></tr>",
+            Escaped(rule),
+            Escaped(summary),
+            Escaped(&truth)
+        );
+    }
+    html.push_str("</table>\n");
     html
 }
 
