@@ -9,7 +9,7 @@ mod live;
 mod one_evaluator;
 mod panes;
 mod printed_sql;
+mod queries;
 mod slo;
 mod together;
-mod queries;
 mod traces;

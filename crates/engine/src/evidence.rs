@@ -8,6 +8,7 @@ use fluo_alerts::sample::{Sample, SampledSpan};
 use fluo_alerts::value::Value;
 use fluo_plan::RulePlan;
 use fluo_plan::evidence::{Guilt, Part, Question};
+use fluo_spans::identity::SpanKey;
 
 use crate::error::EngineError;
 use crate::inputs::{Input, inputs};
@@ -78,15 +79,19 @@ impl<'a> Parts<'a> {
     /// Some of the traces of ranked rows. Of a rule that keeps no evidence, none.
     pub(crate) fn sample(&self, ranked: &[usize]) -> Result<Sample, EngineError> {
         let keys = self.rows.keys()?;
-        let newest = ranked.iter().map(|row| keys.ends[*row]).max();
-        let Some(newest) = newest.filter(|_| self.plan.rule().evidence_limit > 0) else {
+        if self.plan.rule().evidence_limit == 0 {
             return Ok(Sample::default());
-        };
-        let spans = ranked.iter().map(|row| {
-            let (trace, span, end) = keys.key(*row)?;
-            Ok(SampledSpan { trace, span, end })
-        });
-        let spans: Vec<SampledSpan> = spans.collect::<Result<_, EngineError>>()?;
-        Ok(Sample::of(newest, spans))
+        }
+        let keys = ranked.iter().map(|row| keys.key(*row)).collect::<Result<Vec<_>, _>>()?;
+        Ok(sample(&keys))
     }
+}
+
+/// Some of the traces of some spans.
+pub(crate) fn sample(spans: &[SpanKey]) -> Sample {
+    let Some(newest) = spans.iter().map(|(_, _, end)| *end).max() else { return Sample::default() };
+    Sample::of(
+        newest,
+        spans.iter().map(|(trace, span, end)| SampledSpan { trace: *trace, span: *span, end: *end }),
+    )
 }

@@ -16,6 +16,7 @@ use super::{Asked, Observed, Traced, found, grid};
 use crate::copies::spans_of;
 use crate::episodes::Episode;
 use crate::error::EngineError;
+use crate::evidence::sample;
 use crate::queries::ask::{ask, session_of};
 use crate::queries::rows::{OfGroup, Row, by_group};
 use crate::queries::spans::Spans;
@@ -230,6 +231,7 @@ impl Groups<'_> {
                 kept: episode.kept,
                 peak: at(episode, episode.peak_at)?.values.clone(),
                 latest: at(episode, episode.ends_at)?.values.clone(),
+                traces: sample(&first.evidence),
                 evidence: first.evidence.iter().map(whole).collect::<Result<_, _>>()?,
                 top: Vec::new(),
                 partial: source.is_partial(TimeRange { from: episode.starts_at, to: episode.ends_at }, plan),
