@@ -81,7 +81,8 @@ impl Spans {
             Ok(())
         })
         .await?;
-        let some = Part::together(&view.schema, found.into_iter().flatten().collect())?.sorted()?;
+        let some =
+            Part::together(&view.schema, &found.into_iter().flatten().collect::<Vec<_>>())?.sorted()?;
         let copied = some.copied()?;
         let some = if copied.is_empty() {
             some
@@ -143,7 +144,7 @@ impl Part {
         })
     }
 
-    fn together(schema: &SchemaRef, parts: Vec<Self>) -> Result<Self, EngineError> {
+    fn together(schema: &SchemaRef, parts: &[Self]) -> Result<Self, EngineError> {
         let batches = parts.iter().map(|part| &part.batch);
         let ids = |of: &dyn Fn(&Self) -> &FixedSizeBinaryArray, bytes: i32| {
             let arrays: Vec<&dyn Array> = parts.iter().map(|part| of(part) as &dyn Array).collect();
@@ -223,6 +224,6 @@ impl Part {
         let spans: Vec<&Span> = copied.iter().filter_map(|key| whole.get(key)).collect();
         let one_of_each = Self::of(view, &to_batch(&spans, 0, &Layout::builtin())?)?;
         let alone = self.taken(&UInt32Array::from(alone))?;
-        Self::together(&view.schema, vec![alone, one_of_each])?.sorted()
+        Self::together(&view.schema, &[alone, one_of_each])?.sorted()
     }
 }
