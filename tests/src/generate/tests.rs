@@ -132,7 +132,8 @@ fn a_good_part_of_the_objectives_burns_by_either_pair_of_windows() {
         let limits = rule.objective().unwrap().pairs.map(|pair| pair.limit(rule.objective().unwrap().period));
         for (at, limit) in limits.into_iter().enumerate() {
             let is_limit = |(name, value): &(String, RefValue)| {
-                name == "burn_limit" && matches!(value, RefValue::Float(found) if *found == limit)
+                name == "burn_limit"
+                    && matches!(value, RefValue::Float(found) if found.to_bits() == limit.to_bits())
             };
             if episodes.iter().any(|episode| episode.values.iter().any(is_limit)) {
                 add(format!("{kind} by pair {at}"));
