@@ -139,6 +139,7 @@ codes! {
     PresenceAlone "W0211" "A condition on traces that only asks for what is there: such a trace is a violation.",
     LevelNeverHighest "W0212" "A level of a condition that never holds without a higher one.",
     AlwaysBroken "W0213" "A demand on spans that belong together that every occasion breaks.",
+    NoOccasion "W0214" "A `when` that no span can be, so that the rule never finds anything.",
     NoTests "W0501" "A test file without tests.",
     UnknownGroupValue "W0502" "A test says that a group has no alert, and none of its spans is in that group.",
     SilencesNobody "W0601" "A silence names a rule that is not loaded.",

@@ -5,6 +5,7 @@
 //! may break by the steps that are there, and where structure does not matter by the demands: few traces are left
 //! whole     one more pass, where any is: all spans of these, as far as rules look at them
 //! verdict   each against its rules: what is broken, and since when that can be told
+//!           spanset: the occasions, where they are selected by their relations
 //! rows      a violation looks like a span, with the fields of the occasion: windows, groups and values as of spans
 //! ```
 //!
@@ -18,6 +19,7 @@ mod chain;
 mod light;
 mod matched;
 mod rows;
+mod spanset;
 mod verdict;
 mod whole;
 

@@ -1,7 +1,7 @@
 //! A rule about traces in words.
 
 use fluo_rules::trace::TraceRule;
-use fluo_rules::trace::words::{demand, keys, step};
+use fluo_rules::trace::words::{demand, keys, occasions, step};
 use fluo_time::Nanos;
 
 use crate::direction::is_final;
@@ -9,10 +9,7 @@ use crate::missing::missing_can_break;
 
 /// The occasion, the demands, and the time of judgement, a line each.
 pub(super) fn lines(trace: &TraceRule) -> Vec<String> {
-    let mut lines = vec![match trace.when {
-        Some(when) => format!("Occasion  every span with {}", step(trace, when)),
-        None => "Occasion  every trace".to_owned(),
-    }];
+    let mut lines = vec![format!("Occasion  {}", occasions(trace))];
     for (at, demand) in trace.demands().enumerate() {
         lines.push(format!("Demands   {}: {}", trace.demand_name(at), self::demand(trace, demand)));
     }

@@ -32,7 +32,7 @@ fn a_demand_stands_by_itself() {
 ",
     );
     let trace = rule.trace().unwrap();
-    assert_eq!((trace.when, trace.always.as_slice()), (Some(0), &[1][..]));
+    assert_eq!((trace.occasion(), trace.always.as_slice()), (Some(0), &[1][..]));
     assert_eq!(trace.never, [Forbidden::Step(2)]);
     assert_eq!((trace.settle, trace.max_duration), (Nanos(30_000_000_000), Nanos(900_000_000_000)));
     // What people expect of it: one such trace is one too many.
@@ -136,7 +136,7 @@ fn sequences_across_traces_have_the_occasion_in_them() {
           always: [{name: mail}], within: 5m}",
     );
     let Forbidden::Sequence(sequence) = &trace.never[0] else { panic!("{trace:?}") };
-    assert_eq!(sequence.steps.last(), Some(&trace.when.unwrap()));
+    assert_eq!(sequence.steps.last(), trace.occasion().as_ref());
     let minutes = |minutes: i64| Nanos(minutes * Nanos::MINUTE.0);
     assert_eq!(trace.steps[trace.always[0]].near, Some(Near::Within(minutes(5))), "that of the rule");
     let Around { before, after } = trace.around();
@@ -169,7 +169,7 @@ fn sections_that_only_name_steps_are_demands() {
         "never { bypass or \"x y\" } when { pay.where(amount > 1000) } always { check and trace.has(log) } // all",
     );
     let name = |at: &usize| words::selector(&read.steps[*at].selector);
-    assert_eq!(read.when.as_ref().map(name).unwrap(), "name = \"pay\" and .amount > 1000");
+    assert_eq!(read.occasion().as_ref().map(name).unwrap(), "name = \"pay\" and .amount > 1000");
     assert_eq!(read.always.iter().map(name).collect::<Vec<_>>(), ["name = \"check\"", "name = \"log\""]);
     assert_eq!(read.never.len(), 2);
     assert!(read.counts.is_empty() && read.condition.is_none());
