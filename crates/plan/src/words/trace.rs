@@ -68,6 +68,34 @@ mod tests {
     }
 
     #[test]
+    fn occasions_say_how_they_are_related() {
+        let occasion = |when: &str| of(&format!("{{when: '{when}', never: [{{name: n}}]}}")).swap_remove(0);
+        for (when, expected) in [
+            ("{ .a = 1 }", ".a = 1"),
+            ("{ .a } > { .b }", "(.b = true), child of one with (.a = true)"),
+            ("{ .a } !<< { .b }", "(.b = true), ancestor of none with (.a = true)"),
+            ("{ .a } &> { .b }", "(.a = true) that has a child with (.b = true), and this child"),
+            ("{ .a } &<< { .b }", "(.a = true) that has an ancestor with (.b = true), and this ancestor"),
+            (
+                "{ .a } ~ ({ .b } || { .c })",
+                "((.b = true) or (.c = true)), sibling of one with (.a = true)",
+            ),
+            ("{ .a } && { .b }", "(.a = true) or (.b = true), in traces that have both"),
+        ] {
+            assert_eq!(occasion(when), format!("Occasion  every span with {expected}"));
+        }
+    }
+
+    #[test]
+    fn what_later_spans_may_undo_is_not_told_at_once() {
+        let at_once = "At once   never[0]: no span that arrives later can mend it".to_owned();
+        for (operator, is_final) in [(">", true), ("&<<", true), ("&&", true), ("||", true), ("!>", false), ("!~", false)] {
+            let lines = of(&format!("{{when: '({{ .c }} {operator} {{ .d }}) > {{ .e }}', never: [{{name: n}}]}}"));
+            assert_eq!(lines.contains(&at_once), is_final, "{operator}");
+        }
+    }
+
+    #[test]
     fn rules_across_traces_say_what_belongs_together_and_how_far_they_look() {
         let guessed = "{by: [user.id], when: {name: ok, as: ok}, \
                        never: [{sequence: [{name: failed, at_least: 5}, ok], within: 45m}]}";

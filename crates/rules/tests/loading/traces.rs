@@ -2,6 +2,7 @@
 
 use fluo_rules::rule::{GroupKey, Rule};
 use fluo_rules::trace::across::{Around, Near};
+use fluo_rules::trace::spanset::{Operator, Spanset};
 use fluo_rules::trace::{Forbidden, Sequence, TieKind, TraceRule};
 use fluo_rules::words;
 use fluo_time::Nanos;
@@ -94,6 +95,50 @@ fn a_step_may_be_a_traceql_filter() {
     let filters = trace("{when: '{ name = \"a\" }', always: ['{ .x = 1 }']}");
     let texts: Vec<String> = filters.steps.iter().map(|step| words::selector(&step.selector)).collect();
     assert_eq!(texts, ["name = \"a\"", ".x = 1"]);
+}
+
+/// A spanset with parentheses around every pair.
+fn shown(spanset: &Spanset<usize>) -> String {
+    match spanset {
+        Spanset::Filter(step) => step.to_string(),
+        Spanset::Pair { operator, left, right } => {
+            format!("({} {} {})", shown(left), operator.as_str(), shown(right))
+        }
+    }
+}
+
+#[test]
+fn operators_between_filters_bind_as_in_tempo() {
+    for (when, expected) in [
+        ("{ .a } > { .b }", "(0 > 1)"),
+        ("{.a}>>{.b}", "(0 >> 1)"),
+        (" ( { .a } ) ", "0"),
+        ("{ .a } > { .b } >> { .c }", "((0 > 1) >> 2)"),
+        ("{ .a } > ({ .b } >> { .c })", "(0 > (1 >> 2))"),
+        ("{ .a } && { .b } || { .c }", "((0 && 1) || 2)"),
+        ("{ .a } || { .b } && { .c }", "((0 || 1) && 2)"),
+        ("{ .a } || { .b } > { .c } && { .d }", "((0 || (1 > 2)) && 3)"),
+        ("{ .a } !>> { .b } && ({ .c } || { .d }) &~ { .e }", "((0 !>> 1) && ((2 || 3) &~ 4))"),
+        // Signs within the braces are of their filter.
+        ("{ .a > 1 && .b !~ \"x\" } !~ { .c = \"} > {\" }", "(0 !~ 1)"),
+    ] {
+        let read = trace(&format!("{{when: '{when}', never: ['{{ }}']}}"));
+        assert_eq!(shown(read.when.as_ref().unwrap()), expected, "{when}");
+    }
+    for (operator, known) in Operator::ALL {
+        let read = trace(&format!("{{when: '{{ .a }} {operator} {{ .b }}', never: ['{{ }}']}}"));
+        assert_eq!(read.when, Some(Spanset::pair(known, Spanset::Filter(0), Spanset::Filter(1))));
+        assert_eq!((read.occasion(), read.never.as_slice()), (None, &[Forbidden::Step(2)][..]));
+        let is_logical = matches!(operator, "&&" | "||");
+        assert_eq!((read.asks_structure(), known.as_str()), (!is_logical, operator));
+    }
+}
+
+#[test]
+fn a_filter_in_parentheses_is_one_filter() {
+    let [bare, in_parentheses] = ["{ .a }", "(({ .a }))"]
+        .map(|when| trace(&format!("{{when: '{when}', never: [{{name: b}}]}}")));
+    assert_eq!((bare.occasion(), bare), (Some(0), in_parentheses));
 }
 
 #[test]
