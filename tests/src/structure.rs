@@ -54,7 +54,9 @@ impl Occasions {
         let spans = self.parts().map(|part| {
             let parent = part.parent.map_or_else(String::new, |parent| format!(", parent: 's{parent}'"));
             let (id, name, end, duration) = (part.id, part.name, part.end, part.end - part.start);
-            format!("{{at: {end}s, duration: {duration}s, trace_id: t, span_id: 's{id}'{parent}, name: {name}}}")
+            format!(
+                "{{at: {end}s, duration: {duration}s, trace_id: t, span_id: 's{id}'{parent}, name: {name}}}"
+            )
         });
         let spans: Vec<String> = spans.collect();
         let last = self.parts().map(|part| part.end).max().unwrap_or_default();
@@ -63,7 +65,9 @@ impl Occasions {
             .map(|name| format!("{{rule: r, at: {last}s, state: firing, group: {{name: {name}}}}}"))
             .unwrap_or_default();
         let (when, spans) = (self.when, spans.join(", "));
-        Some(format!("rules: [{rules}]\ntests: [{{name: '{when}', spans: [{spans}], until: 5m, expect: [{expected}]}}]\n"))
+        Some(format!(
+            "rules: [{rules}]\ntests: [{{name: '{when}', spans: [{spans}], until: 5m, expect: [{expected}]}}]\n"
+        ))
     }
 
     fn parts(&self) -> impl Iterator<Item = Part> {

@@ -73,7 +73,8 @@ impl<'a> Family<'a> {
                 *number.entry(parent).or_default() += 1;
             }
         }
-        let of_parent = |span: &Light| span.parent.and_then(|parent| number.get(&parent)).copied().unwrap_or(0);
+        let of_parent =
+            |span: &Light| span.parent.and_then(|parent| number.get(&parent)).copied().unwrap_or(0);
         self.spans.iter().zip(some).map(|(span, is_one)| of_parent(span) > usize::from(*is_one)).collect()
     }
 

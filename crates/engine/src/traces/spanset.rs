@@ -50,7 +50,8 @@ impl Related {
         let (kind, is_of_left) = kinship.tie();
         if kind == TieKind::SiblingOf {
             // Each of many children has all others as siblings.
-            let both = |own: &[bool], other: &[bool]| each(own, &family.siblings(other), |own, has| own && has);
+            let both =
+                |own: &[bool], other: &[bool]| each(own, &family.siblings(other), |own, has| own && has);
             return Self { left: both(left, right), right: both(right, left) };
         }
         let (tied, to) = if is_of_left { (left, right) } else { (right, left) };

@@ -76,10 +76,7 @@ mod tests {
             ("{ .a } !<< { .b }", "(.b = true), ancestor of none with (.a = true)"),
             ("{ .a } &> { .b }", "(.a = true) that has a child with (.b = true), and this child"),
             ("{ .a } &<< { .b }", "(.a = true) that has an ancestor with (.b = true), and this ancestor"),
-            (
-                "{ .a } ~ ({ .b } || { .c })",
-                "((.b = true) or (.c = true)), sibling of one with (.a = true)",
-            ),
+            ("{ .a } ~ ({ .b } || { .c })", "((.b = true) or (.c = true)), sibling of one with (.a = true)"),
             ("{ .a } && { .b }", "(.a = true) or (.b = true), in traces that have both"),
         ] {
             assert_eq!(occasion(when), format!("Occasion  every span with {expected}"));
@@ -89,8 +86,11 @@ mod tests {
     #[test]
     fn what_later_spans_may_undo_is_not_told_at_once() {
         let at_once = "At once   never[0]: no span that arrives later can mend it".to_owned();
-        for (operator, is_final) in [(">", true), ("&<<", true), ("&&", true), ("||", true), ("!>", false), ("!~", false)] {
-            let lines = of(&format!("{{when: '({{ .c }} {operator} {{ .d }}) > {{ .e }}', never: [{{name: n}}]}}"));
+        for (operator, is_final) in
+            [(">", true), ("&<<", true), ("&&", true), ("||", true), ("!>", false), ("!~", false)]
+        {
+            let lines =
+                of(&format!("{{when: '({{ .c }} {operator} {{ .d }}) > {{ .e }}', never: [{{name: n}}]}}"));
             assert_eq!(lines.contains(&at_once), is_final, "{operator}");
         }
     }

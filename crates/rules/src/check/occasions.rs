@@ -15,7 +15,9 @@ use crate::yaml::{Entry, Node, Yaml};
 impl Reader<'_> {
     /// The occasions: a step, or `TraceQL` filters with operators between them.
     pub(super) fn occasions(&mut self, node: &Node) -> Option<Spanset<usize>> {
-        let Yaml::Text(text) = &node.value else { return self.step(node, "`when`", false).map(Spanset::Filter) };
+        let Yaml::Text(text) = &node.value else {
+            return self.step(node, "`when`", false).map(Spanset::Filter);
+        };
         if !text.trim_start().starts_with(['{', '(', '<', '>', '~', '!', '&', '|']) {
             return self.step(node, "`when`", false).map(Spanset::Filter);
         }
@@ -24,8 +26,9 @@ impl Reader<'_> {
         let read = expression::spansets(self.report, &entry)?;
         if let (Spanset::Pair { operator, .. }, true) = (&read, self.is_across) {
             let shown = operator.as_str();
-            let message =
-                format!("`{shown}` between filters is about spans of one trace, and `by` is about those of any");
+            let message = format!(
+                "`{shown}` between filters is about spans of one trace, and `by` is about those of any"
+            );
             self.report
                 .at(Code::Conflict, node, message)
                 .hint("one filter says which spans are occasions: `{ … }`, with all tests within its braces");
@@ -58,14 +61,18 @@ pub(super) fn doubts(report: &mut Report, rule: &TraceRule, steps: &[ReadStep]) 
         // The occasion itself is never late; another span of the same filters may be.
         let is_in_time = within.is_none() || when.filter().is_some();
         if ties.is_empty() && *at_least == 1 && is_in_time && needed.iter().any(|needed| is_met(**needed)) {
-            let message = match when {
-                Spanset::Filter(_) => "the occasion itself is this step: it is always there",
-                Spanset::Pair { .. } => "this step is there wherever an occasion is",
+            let (message, there) = match when {
+                Spanset::Filter(_) => (
+                    "the occasion itself is this step: it is always there",
+                    "the same spans are the occasions",
+                ),
+                Spanset::Pair { .. } => (
+                    "this step is there wherever an occasion is",
+                    "one of these filters is of the same spans",
+                ),
             };
             let place = report.place(at.clone());
-            report
-                .add(Code::NeverBroken, steps[*step].at.clone(), message)
-                .also(place, "the same spans are the occasions");
+            report.add(Code::NeverBroken, steps[*step].at.clone(), message).also(place, there);
         }
     }
 }
@@ -93,9 +100,9 @@ fn is_empty(spanset: &Spanset<usize>, rule: &TraceRule) -> bool {
 fn only_roots(spanset: &Spanset<usize>, rule: &TraceRule) -> bool {
     match spanset {
         Spanset::Filter(step) => selects_roots(&rule.steps[*step].selector),
-        Spanset::Pair { operator: Operator::Related(_, Returned::Right | Returned::Others), right, .. } => {
-            only_roots(right, rule)
-        }
+        Spanset::Pair {
+            operator: Operator::Related(_, Returned::Right | Returned::Others), right, ..
+        } => only_roots(right, rule),
         Spanset::Pair { left, right, .. } => only_roots(left, rule) && only_roots(right, rule),
     }
 }

@@ -16,7 +16,8 @@ use crate::trace::spanset::{Operator, Spanset};
 /// The characters that operators are made of, and those that people take for them.
 const OPERATORS: &str = "<>~!&|=-^+*/";
 
-const ALL: &str = "between filters stand `> >> < << ~`, each with `!` or `&` before it if need be, `&&` and `||`";
+const ALL: &str =
+    "between filters stand `> >> < << ~`, each with `!` or `&` before it if need be, `&&` and `||`";
 
 /// The spanset of a whole text; or all mistakes of filters, and the first of what stands between them.
 pub(super) fn parse(text: &str) -> Result<Spanset<Selector>, Vec<Problem>> {
@@ -105,7 +106,9 @@ impl<'t> Reader<'t> {
         let rest = self.rest();
         let start = self.at;
         match rest.chars().next() {
-            Some('{') => self.filter(start).map(|selector| Node { spanset: Spanset::Filter(selector), height: 0 }),
+            Some('{') => {
+                self.filter(start).map(|selector| Node { spanset: Spanset::Filter(selector), height: 0 })
+            }
             Some('(') => {
                 self.at += 1;
                 self.nesting += 1;
@@ -118,8 +121,7 @@ impl<'t> Reader<'t> {
                 match self.rest().chars().next() {
                     Some(')') => self.at += 1,
                     None => {
-                        let problem =
-                            Problem::new(Code::ExprSyntax, start..start + 1, "`(` is not closed");
+                        let problem = Problem::new(Code::ExprSyntax, start..start + 1, "`(` is not closed");
                         return Err(Some(problem.hint("it lacks a `)`")));
                     }
                     Some(_) => return Err(Some(self.no_operator())),
@@ -141,7 +143,8 @@ impl<'t> Reader<'t> {
         if !is_readable {
             return Ok(nothing);
         }
-        let read = parser::filter(self.text, &tokens).map_err(|problem| vec![problem]).and_then(check::spanset);
+        let read =
+            parser::filter(self.text, &tokens).map_err(|problem| vec![problem]).and_then(check::spanset);
         Ok(read.unwrap_or_else(|problems| {
             self.problems.extend(problems);
             nothing
@@ -189,10 +192,13 @@ impl<'t> Reader<'t> {
     fn no_operator(&mut self) -> Problem {
         let rest = self.rest();
         let signs = self.signs();
-        if let Some(stage) = rest.strip_prefix('|').map(str::trim_start).filter(|stage| {
-            signs.len() == 1 && stage.starts_with(|c: char| c.is_alphabetic())
-        }) {
-            let name = &stage[..stage.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(stage.len())];
+        if let Some(stage) = rest
+            .strip_prefix('|')
+            .map(str::trim_start)
+            .filter(|stage| signs.len() == 1 && stage.starts_with(|c: char| c.is_alphabetic()))
+        {
+            let name =
+                &stage[..stage.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(stage.len())];
             let message = format!("`| {name}` is a stage of a pipeline, and `when` has none");
             return Problem::new(Code::BeyondOneSpan, self.at..self.text.len(), message).hint(
                 "numbers of spans are compared beside `when`: `count: {of: '{ … }', as: n}`, `condition: n > 2`",

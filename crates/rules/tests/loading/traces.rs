@@ -136,8 +136,8 @@ fn operators_between_filters_bind_as_in_tempo() {
 
 #[test]
 fn a_filter_in_parentheses_is_one_filter() {
-    let [bare, in_parentheses] = ["{ .a }", "(({ .a }))"]
-        .map(|when| trace(&format!("{{when: '{when}', never: [{{name: b}}]}}")));
+    let [bare, in_parentheses] =
+        ["{ .a }", "(({ .a }))"].map(|when| trace(&format!("{{when: '{when}', never: [{{name: b}}]}}")));
     assert_eq!((bare.occasion(), bare), (Some(0), in_parentheses));
 }
 

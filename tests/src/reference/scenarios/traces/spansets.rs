@@ -11,21 +11,25 @@ fn each_operator_finds_what_it_is_said_to() {
         let loaded = fluo_rules::load(&[SourceFile::new("r.yml", case.rule())]);
         assert_eq!(loaded.findings, [], "{}", case.when);
         let episodes = violations(&loaded.rules[0], &case.stored(MINUTE_START));
-        let found: Vec<&str> = episodes.iter().flat_map(|episode| episode.group.iter().flatten()).map(String::as_str).collect();
+        let found: Vec<&str> =
+            episodes.iter().flat_map(|episode| episode.group.iter().flatten()).map(String::as_str).collect();
         assert_eq!(found, case.first.into_iter().collect::<Vec<_>>(), "{} of {}", case.when, case.spans);
     }
 }
 
 #[test]
 fn every_span_that_is_returned_is_an_occasion() {
-    let rule = demanding(
-        "when: '{ name = \"call\" } > { name = \"query\" }', always: [{name: check, within: 1s}]",
-    );
+    let rule =
+        demanding("when: '{ name = \"call\" } > { name = \"query\" }', always: [{name: check, within: 1s}]");
     check(
         &rule,
         &[
             ("in time for each", "1 call 0..9, 2<1 query 1..2, 3<1 query 4..5, 4 check 3..3", &[]),
-            ("too late for the first", "1 call 0..9, 2<1 query 1..2, 3<1 query 6..7, 4 check 8..8", &["always[0]"]),
+            (
+                "too late for the first",
+                "1 call 0..9, 2<1 query 1..2, 3<1 query 6..7, 4 check 8..8",
+                &["always[0]"],
+            ),
             ("that of somebody else is none", "1 call 0..9, 2<1 query 6..7, 3 query 1..2, 4 check 8..8", &[]),
         ],
     );
