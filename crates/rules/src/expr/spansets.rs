@@ -171,12 +171,14 @@ impl<'t> Reader<'t> {
     /// The mistake where a filter should stand, and does not.
     fn no_operand(&mut self) -> Problem {
         let rest = self.rest();
-        let before = self.text[..self.at].trim_end();
         if rest.is_empty() {
-            let start = before.rfind(|c| !OPERATORS.contains(c)).map_or(0, |at| at + 1);
-            let at = if start < before.len() { start..before.len() } else { self.at..self.at };
-            let problem = Problem::new(Code::ExprSyntax, at.clone(), "a filter is missing at the end");
-            return problem.hint(format!("`{}` stands between two filters: `{{ … }}`", &before[at]));
+            let before = self.text.trim_end();
+            let at = before.trim_end_matches(|c| OPERATORS.contains(c)).len()..before.len();
+            let hint = match &before[at.clone()] {
+                "" => "a filter stands in braces: `{ name = \"…\" }`".to_owned(),
+                operator => format!("`{operator}` stands between two filters: `{{ … }}`"),
+            };
+            return Problem::new(Code::ExprSyntax, at, "a filter is missing at the end").hint(hint);
         }
         let signs = self.signs();
         let found = if signs.is_empty() { self.word() } else { signs };
