@@ -3,6 +3,7 @@
 use std::fs;
 
 use fluo_tests::program::repository;
+use fluo_tests::structure::CASES;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -223,4 +224,20 @@ tests:
     let folder = folder(tests);
     fs::write(folder.path().join("auth.yml"), rules).unwrap();
     assert_eq!(run(&folder, "human", 0), "3 of 3 tests passed\n");
+}
+
+#[test]
+fn operators_between_filters_find_the_occasions_that_their_table_says() {
+    let folder = TempDir::new().unwrap();
+    let mut number = 0;
+    for (at, case) in CASES.iter().enumerate() {
+        let rules = format!("{at}.yml");
+        let Some(test) = case.test(&rules) else { continue };
+        fs::write(folder.path().join(&rules), case.rule()).unwrap();
+        fs::write(folder.path().join(format!("{at}.test.yml")), test).unwrap();
+        number += 1;
+    }
+    let ended = binary().within(folder.path()).run(&["test", "."]);
+    let expected = format!("{number} of {number} tests passed\n");
+    assert!(number > 60 && ended.status == 0 && ended.stdout.ends_with(&expected), "{ended:?}");
 }

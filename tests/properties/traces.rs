@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use fluo_engine::{AsOf, Asked, Observed, evaluate, judge, moments, session};
 use fluo_plan::RulePlan;
+use fluo_rules::SourceFile;
 use fluo_rules::rule::Rule;
 use fluo_spans::span::Span;
 use fluo_tests::generate::spans::BASE_NS;
 use fluo_tests::generate::traces::across;
 use fluo_tests::generate::{self, Case, arrival, traces};
 use fluo_tests::reference::Range;
+use fluo_tests::structure::CASES;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -89,11 +91,28 @@ pub(crate) fn check_together(
     })
 }
 
+#[test]
+fn operators_between_filters_select_as_the_reference_does() {
+    for case in CASES {
+        let loaded = fluo_rules::load(&[SourceFile::new("r.yml", case.rule())]);
+        assert_eq!(loaded.findings, [], "{}", case.when);
+        let rule = loaded.rules.into_iter().next().unwrap();
+        let case = Case { rule, spans: case.stored(BASE_NS), range: Range::default() };
+        check(&case, std::slice::from_ref(&case.spans), 0).unwrap();
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn rules_about_traces_agree_with_the_reference(case in traces::case()) {
+        check(&case, std::slice::from_ref(&case.spans), 0)
+            .map_err(|error| TestCaseError::fail(format!("{}\n{error}", in_words(&case))))?;
+    }
+
+    #[test]
+    fn rules_whose_occasions_are_related_agree_with_the_reference(case in traces::related_case()) {
         check(&case, std::slice::from_ref(&case.spans), 0)
             .map_err(|error| TestCaseError::fail(format!("{}\n{error}", in_words(&case))))?;
     }

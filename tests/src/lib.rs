@@ -13,3 +13,4 @@ pub mod program;
 pub mod reference;
 pub mod span;
 pub mod span_table;
+pub mod structure;

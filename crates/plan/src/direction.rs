@@ -15,6 +15,7 @@ use fluo_rules::condition::{Condition, Written};
 use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind};
 use fluo_rules::matcher::Value;
 use fluo_rules::rule::{Aggregate, AggregateFunction, Rule};
+use fluo_rules::trace::spanset::Spanset;
 use fluo_rules::trace::{Demand, StepCount, TraceRule};
 
 use crate::project::is_duration;
@@ -107,8 +108,12 @@ struct NotMonotone {
 /// The aggregates that a condition may name.
 type Named<'a> = &'a dyn Fn(&str) -> Option<Aggregate>;
 
-/// Returns whether a demand on a trace that is broken stays broken, whatever spans arrive later.
+/// Returns whether a demand on a trace that is broken stays broken, whatever spans arrive later. Where they may take the
+/// occasion away, none does.
 pub fn is_final(trace: &TraceRule, demand: Demand<'_>) -> bool {
+    if !trace.when.as_ref().is_none_or(Spanset::only_grows) {
+        return false;
+    }
     match demand {
         Demand::Always(_) | Demand::Sequence(_) => false,
         Demand::Never(_) => true,

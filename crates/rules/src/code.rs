@@ -145,6 +145,7 @@ codes! {
     LevelNeverHighest "W0212" "A level of a condition that never holds without a higher one.",
     AlwaysBroken "W0213" "A demand on spans that belong together that every occasion breaks.",
     WholeQuotient "W0301" "A quotient of two whole numbers in a query, which is cut off to a whole number.",
+    NoOccasion "W0214" "A `when` that no span can be, so that the rule never finds anything.",
     NoTests "W0501" "A test file without tests.",
     UnknownGroupValue "W0502" "A test says that a group has no alert, and none of its spans is in that group.",
     SilencesNobody "W0601" "A silence names a rule that is not loaded.",

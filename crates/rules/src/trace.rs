@@ -4,6 +4,7 @@
 //! With `by`, the same words are about spans that belong together without sharing a trace.
 
 pub mod across;
+pub mod spanset;
 pub mod words;
 
 use fluo_time::Nanos;
@@ -11,6 +12,7 @@ use fluo_time::Nanos;
 use crate::condition::Written;
 use crate::rule::{Aggregate, GroupKey, Selector};
 use across::Near;
+use spanset::Spanset;
 
 /// A trace must be quiet for this long before it is judged, if the rule does not say.
 pub const SETTLE: Nanos = Nanos(30 * Nanos::SECOND.0);
@@ -29,8 +31,8 @@ pub const TRACES: &str = "traces";
 pub struct TraceRule {
     /// All steps, in the order of the file; at most [`MAX_STEPS`].
     pub steps: Vec<Step>,
-    /// The step whose spans are occasions; where there is none, every trace is one occasion.
-    pub when: Option<usize>,
+    /// The spans that are occasions, by steps; where there are none, every trace is one occasion.
+    pub when: Option<Spanset<usize>>,
     /// The steps that must be there.
     pub always: Vec<usize>,
     /// Steps and sequences that must not be there.
@@ -126,7 +128,7 @@ pub enum Forbidden {
 /// Steps in order, each by a span of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sequence {
-    /// Their places, two at least. The place of `when` stands for the occasion itself.
+    /// Their places, two at least. The place of [`TraceRule::occasion`] stands for the occasion itself.
     pub steps: Vec<usize>,
     /// Longest time from the first step's start to the last one's end; with `by`, from the first one's end.
     pub within: Option<Nanos>,
@@ -172,6 +174,16 @@ impl TraceRule {
         } else {
             "condition".to_owned()
         }
+    }
+
+    /// The step of which every span is an occasion; none where occasions are selected by their relations, or are traces.
+    pub fn occasion(&self) -> Option<usize> {
+        self.when.as_ref().and_then(Spanset::filter).copied()
+    }
+
+    /// Returns whether `when` relates spans to one another.
+    pub fn has_related_occasions(&self) -> bool {
+        self.when.as_ref().is_some_and(Spanset::is_structural)
     }
 
     /// Returns whether steps are related by structure in some way.

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fluo_rules::expr::{Context, Expr, ExprKind, parse};
+use fluo_rules::rule::Subject;
+use fluo_rules::trace::spanset::{Operator, Spanset};
 use fluo_spans::span::Span;
 use proptest::prelude::{Strategy, prop_assert, prop_assert_eq, proptest};
 use proptest::strategy::ValueTree;
@@ -214,6 +216,35 @@ fn holds_a_huge_number(span: &Span) -> bool {
 /// Returns whether each of `subset` is in `all`, whatever its values.
 fn within(subset: &[HoldingMoment], all: &[HoldingMoment]) -> bool {
     subset.iter().all(|moment| all.iter().any(|other| (other.at, &other.group) == (moment.at, &moment.group)))
+}
+
+/// The outcome with each operator differs, in several cases, from that with the operator that takes most: `||`.
+#[test]
+fn every_operator_between_filters_decides_in_several_cases() {
+    let mut seen: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
+    for case in samples(&super::traces::related_case(), 1500) {
+        let found = |when: Spanset<usize>| {
+            let mut rule = case.rule.clone();
+            let Subject::Traces(trace) = &mut rule.subject else { panic!("a rule about traces") };
+            trace.when = Some(when);
+            evaluate(&rule, &case.spans, case.range, GIVENS)
+        };
+        let when = case.rule.trace().and_then(|trace| trace.when.clone());
+        let Some(Spanset::Pair { operator, left, right }) = when else { panic!("several filters") };
+        let own = found(Spanset::pair(operator, (*left).clone(), (*right).clone()));
+        // Of `||` itself, one side must make the difference.
+        let other = match operator {
+            Operator::Either => found(*left),
+            _ => found(Spanset::pair(Operator::Either, *left, *right)),
+        };
+        let [decided, violated] = seen.entry(operator.as_str()).or_default();
+        *decided += usize::from(own != other);
+        *violated += usize::from(own.is_ok_and(|episodes| !episodes.is_empty()));
+    }
+    for (operator, _) in Operator::ALL {
+        let [decided, violated] = seen.get(operator).copied().unwrap_or_default();
+        assert!(decided >= 5 && violated >= 5, "{operator}: {seen:?}");
+    }
 }
 
 #[test]

@@ -28,6 +28,13 @@ pub fn case() -> impl Strategy<Value = Case> {
     (rules::rule(), universe(), range()).prop_map(|(rule, spans, range)| Case { rule, spans, range })
 }
 
+/// The same, of rules whose occasions are selected by their relations to other spans.
+pub fn related_case() -> impl Strategy<Value = Case> {
+    case().prop_filter("one filter", |case| {
+        case.rule.trace().and_then(|trace| trace.when.as_ref()).is_some_and(|when| when.filter().is_none())
+    })
+}
+
 /// Mostly the whole of the data, and often all that is there by a moment; else from a moment on, or between two.
 pub fn range() -> impl Strategy<Value = Range> {
     let moment = || (0_i64..32, jitter()).prop_map(|(steps, jitter)| BASE_NS + steps * RASTER_NS + jitter);

@@ -6,7 +6,7 @@
 //!                                              │
 //!                              demands ◀───────┘
 //!                                 │
-//!                   candidates, order
+//!               candidates, spansets, order
 //! ```
 //!
 //! Of a rule across traces (`by`) every occasion that breaks it is a row: `across`.
@@ -17,10 +17,12 @@ mod demands;
 mod members;
 mod order;
 mod row;
+mod spansets;
 mod stops;
 
 use fluo_rules::rule::Rule;
 use fluo_rules::trace::TraceRule;
+use fluo_rules::trace::spanset::Spanset;
 use fluo_spans::span::Span;
 
 use super::copies;
@@ -45,6 +47,13 @@ pub(super) struct About<'a> {
     rule: &'a Rule,
     trace: &'a TraceRule,
     givens: Givens<'a>,
+}
+
+impl About<'_> {
+    /// Returns whether the step is `when` itself, so that its name stands for the occasion.
+    fn is_occasion(&self, step: usize) -> bool {
+        self.trace.when == Some(Spanset::Filter(step))
+    }
 }
 
 /// The rows of the traces that violate the rule. Where the range says how far spans are there, `known_to`, a trace

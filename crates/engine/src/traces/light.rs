@@ -51,16 +51,37 @@ impl<'a> Family<'a> {
 
     /// Returns whether a span is related to another that is one of some.
     pub(super) fn to_any(&self, kind: TieKind, span: usize, is_one: &dyn Fn(usize) -> bool) -> bool {
+        self.others(kind, span).any(is_one)
+    }
+
+    /// The spans that a span is related to. Of those that several of its links lead to some stand more than once.
+    pub(super) fn others(&self, kind: TieKind, span: usize) -> Box<dyn Iterator<Item = usize> + '_> {
         let Light { id: _, parent, links, .. } = &self.spans[span];
         match kind {
-            TieKind::ChildOf => parent.is_some_and(|parent| self.all(parent).any(is_one)),
-            TieKind::DescendantOf => self.ancestors(span).into_iter().any(is_one),
-            TieKind::SiblingOf => {
-                let of_parent = parent.and_then(|parent| self.by_parent.get(&parent));
-                of_parent.into_iter().flatten().any(|at| *at != span && is_one(*at))
-            }
-            TieKind::Follows => links.iter().any(|link| self.all(*link).any(is_one)),
+            TieKind::ChildOf => Box::new(parent.iter().flat_map(|parent| self.all(*parent))),
+            TieKind::DescendantOf => Box::new(self.ancestors(span).into_iter()),
+            TieKind::SiblingOf => Box::new(self.of_parent(span).filter(move |at| *at != span)),
+            TieKind::Follows => Box::new(links.iter().flat_map(|link| self.all(*link))),
         }
+    }
+
+    /// The spans that have a sibling among some.
+    pub(super) fn siblings(&self, some: &[bool]) -> Vec<bool> {
+        let mut number: HashMap<[u8; 8], usize> = HashMap::new();
+        for (span, _) in self.spans.iter().zip(some).filter(|(_, is_one)| **is_one) {
+            if let Some(parent) = span.parent {
+                *number.entry(parent).or_default() += 1;
+            }
+        }
+        let of_parent =
+            |span: &Light| span.parent.and_then(|parent| number.get(&parent)).copied().unwrap_or(0);
+        self.spans.iter().zip(some).map(|(span, is_one)| of_parent(span) > usize::from(*is_one)).collect()
+    }
+
+    /// The spans with the parent id of a span that has one, itself among them.
+    fn of_parent(&self, span: usize) -> impl Iterator<Item = usize> {
+        let of_parent = self.spans[span].parent.and_then(|parent| self.by_parent.get(&parent));
+        of_parent.into_iter().flatten().copied()
     }
 
     fn all(&self, id: [u8; 8]) -> impl Iterator<Item = usize> {

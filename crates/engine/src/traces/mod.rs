@@ -5,6 +5,7 @@
 //! may break by the steps that are there, and where structure does not matter by the demands: few traces are left
 //! whole     one more pass, where any is: all spans of these, as far as rules look at them
 //! verdict   each against its rules: what is broken, and since when that can be told
+//!           spanset: the occasions, where they are selected by their relations
 //! rows      a violation looks like a span, with the fields of the occasion: windows, groups and values as of spans
 //! ```
 //!
@@ -19,6 +20,7 @@ mod levels;
 mod light;
 mod matched;
 mod rows;
+mod spanset;
 mod verdict;
 mod whole;
 
@@ -340,7 +342,7 @@ impl Question<'_> {
             return false;
         }
         // Where spans between them or links matter, more must be known than these.
-        let needs_more = lasts || self.rule.is_tied_by(|kind| !is_of_parents(kind));
+        let needs_more = lasts || self.rule.has_related_occasions() || self.rule.is_tied_by(|kind| !is_of_parents(kind));
         needs_more || !matches!(verdict::breaks(self.rule, spans), Ok(false))
     }
 

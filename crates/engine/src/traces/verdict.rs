@@ -6,11 +6,13 @@ use std::collections::VecDeque;
 use fluo_alerts::value::Value;
 use fluo_plan::direction::is_final;
 use fluo_rules::expr::Exact;
+use fluo_rules::trace::spanset::Spanset;
 use fluo_rules::trace::{Demand, Forbidden, Sequence, TraceRule};
 use fluo_time::TimeRange;
 
 use super::chain::{Fits, Order, Slot, Undecided, chain};
 use super::light::{Family, Light};
+use super::spanset::selected;
 
 /// A violation of a rule by a trace. Spans are given by their places.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +79,7 @@ pub(super) fn violations(
 pub(super) fn may_break(rule: &TraceRule, present: u64) -> bool {
     let is_there = |step: usize| present >> step & 1 == 1;
     let can_be = |step: usize| is_there(step) && rule.steps[step].ties.iter().all(|tie| is_there(tie.to));
-    rule.when.is_none_or(is_there)
+    rule.when.as_ref().is_none_or(|when| when.may_have(&|step: &usize| is_there(*step)))
         && rule.demands().any(|demand| match demand {
             Demand::Always(at) => {
                 let step = &rule.steps[at];
@@ -265,11 +267,11 @@ fn look<'a>(rule: &'a TraceRule, spans: &'a [Light], moment: i64) -> Result<Look
         evidence: Vec::new(),
     };
     let eye = Eye { rule, spans, family: OnceCell::new() };
-    let Some(when) = rule.when else {
+    let Some(when) = &rule.when else {
         eye.occasion(None, &mut looked)?;
         return Ok(looked);
     };
-    let mut occasions = eye.candidates(when, None);
+    let mut occasions = eye.occasions(when);
     if moment < i64::MAX {
         let from = moment.saturating_sub(rule.max_duration.0);
         occasions.retain(|at| from < spans[*at].end && spans[*at].end <= moment);
@@ -277,7 +279,7 @@ fn look<'a>(rule: &'a TraceRule, spans: &'a [Light], moment: i64) -> Result<Look
     occasions.sort_by_key(|at| (spans[*at].start, spans[*at].end, spans[*at].id));
     looked.occasion = occasions.first().copied();
     // A demand that is not about the occasion itself is the same for each.
-    let own: Vec<bool> = rule.demands().map(|demand| depends(rule, demand, when)).collect();
+    let own: Vec<bool> = rule.demands().map(|demand| depends(rule, demand)).collect();
     for (number, occasion) in occasions.into_iter().enumerate() {
         if number > 0 && own.iter().zip(&looked.broken).all(|(own, broken)| !own || *broken) {
             break;
@@ -288,10 +290,14 @@ fn look<'a>(rule: &'a TraceRule, spans: &'a [Light], moment: i64) -> Result<Look
 }
 
 /// Returns whether a demand is looked at once per occasion.
-fn depends(rule: &TraceRule, demand: Demand<'_>, when: usize) -> bool {
-    let of_step =
-        |step: usize| rule.is_tied(step, when) || rule.leads_to(step, |_, step| step.within.is_some());
-    let in_order = |sequence: &Sequence| sequence.steps.iter().any(|step| *step == when || of_step(*step));
+fn depends(rule: &TraceRule, demand: Demand<'_>) -> bool {
+    let occasion = rule.occasion();
+    let of_step = |step: usize| {
+        occasion.is_some_and(|when| rule.is_tied(step, when))
+            || rule.leads_to(step, |_, step| step.within.is_some())
+    };
+    let in_order =
+        |sequence: &Sequence| sequence.steps.iter().any(|step| Some(*step) == occasion || of_step(*step));
     match demand {
         Demand::Always(step) => of_step(step),
         Demand::Never(Forbidden::Step(step)) => of_step(*step),
@@ -320,7 +326,7 @@ impl<'a> Eye<'a> {
         let counts: Vec<u64> =
             rule.counts.iter().map(|count| self.candidates(count.of, span).len() as u64).collect();
         for (at, demand) in rule.demands().enumerate() {
-            if looked.broken[at] || (again && !rule.when.is_some_and(|when| depends(rule, demand, when))) {
+            if looked.broken[at] || (again && !depends(rule, demand)) {
                 continue;
             }
             looked.broken[at] = self.is_broken(demand, span, &counts)?;
@@ -364,7 +370,7 @@ impl<'a> Eye<'a> {
             _ if !is_broken => Vec::new(),
             Demand::Never(Forbidden::Step(step)) => self.candidates(*step, occasion),
             Demand::Never(Forbidden::Sequence(sequence)) | Demand::Sequence(sequence) => {
-                let steps = sequence.steps.iter().filter(|step| self.rule.when != Some(**step));
+                let steps = sequence.steps.iter().filter(|step| self.rule.occasion() != Some(**step));
                 steps.flat_map(|step| self.candidates(*step, occasion)).collect()
             }
             Demand::Condition(condition) => {
@@ -373,6 +379,16 @@ impl<'a> Eye<'a> {
                 counts.flat_map(|count| self.candidates(count.of, occasion)).collect()
             }
         }
+    }
+
+    /// The spans that are occasions.
+    fn occasions(&self, when: &Spanset<usize>) -> Vec<usize> {
+        if let Some(step) = when.filter() {
+            return self.candidates(*step, None);
+        }
+        let of_step = |step: usize| places(self.spans.len(), self.candidates(step, None));
+        let is_one = selected(when, &of_step, &|| self.family());
+        (0..self.spans.len()).filter(|at| is_one[*at]).collect()
     }
 
     /// The spans that can be a step, for an occasion.
@@ -387,14 +403,11 @@ impl<'a> Eye<'a> {
             if found.is_empty() {
                 break;
             }
-            let to = match occasion.filter(|_| self.rule.when == Some(tie.to)) {
+            let to = match occasion.filter(|_| self.rule.occasion() == Some(tie.to)) {
                 Some(occasion) => vec![occasion],
                 None => self.candidates(tie.to, occasion),
             };
-            let mut is_one = vec![false; self.spans.len()];
-            for at in to {
-                is_one[at] = true;
-            }
+            let is_one = places(self.spans.len(), to);
             found.retain(|at| self.family().to_any(tie.kind, *at, &|other| is_one[other]));
         }
         found
@@ -408,7 +421,7 @@ impl<'a> Eye<'a> {
     ) -> Result<Option<Vec<Vec<usize>>>, Undecided> {
         let steps = &sequence.steps;
         let slot = |step: &usize| {
-            if let Some(occasion) = occasion.filter(|_| self.rule.when == Some(*step)) {
+            if let Some(occasion) = occasion.filter(|_| self.rule.occasion() == Some(*step)) {
                 return Slot { candidates: vec![occasion], number: 1 };
             }
             let number = self.rule.steps[*step].at_least;
@@ -422,7 +435,7 @@ impl<'a> Eye<'a> {
             .iter()
             .enumerate()
             .flat_map(|(at, step)| self.rule.steps[*step].ties.iter().map(move |tie| (at, tie)))
-            .filter(|(_, tie)| self.rule.when != Some(tie.to))
+            .filter(|(_, tie)| self.rule.occasion() != Some(tie.to))
             .filter_map(|(at, tie)| Some((at, place(tie.to)?, tie.kind)))
             .collect();
         if ties.is_empty() {
@@ -445,6 +458,15 @@ impl<'a> Eye<'a> {
         };
         chain(self.spans, &slots, order, Some(fits))
     }
+}
+
+/// Of so many spans, whether each is one of some.
+fn places(number: usize, some: Vec<usize>) -> Vec<bool> {
+    let mut is_one = vec![false; number];
+    for at in some {
+        is_one[at] = true;
+    }
+    is_one
 }
 
 /// The values of counts, by name.

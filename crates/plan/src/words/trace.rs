@@ -1,7 +1,7 @@
 //! A rule about traces in words.
 
 use fluo_rules::trace::TraceRule;
-use fluo_rules::trace::words::{demand, keys, step};
+use fluo_rules::trace::words::{demand, keys, occasions, step};
 use fluo_time::Nanos;
 
 use crate::direction::is_final;
@@ -9,10 +9,7 @@ use crate::missing::missing_can_break;
 
 /// The occasion, the demands, and the time of judgement, a line each.
 pub(super) fn lines(trace: &TraceRule) -> Vec<String> {
-    let mut lines = vec![match trace.when {
-        Some(when) => format!("Occasion  every span with {}", step(trace, when)),
-        None => "Occasion  every trace".to_owned(),
-    }];
+    let mut lines = vec![format!("Occasion  {}", occasions(trace))];
     for (at, demand) in trace.demands().enumerate() {
         lines.push(format!("Demands   {}: {}", trace.demand_name(at), self::demand(trace, demand)));
     }
@@ -68,6 +65,34 @@ mod tests {
         let loaded = load(&[SourceFile::new("r.yml", text)]);
         assert_eq!(loaded.findings, [], "{trace}");
         lines(loaded.rules[0].trace().unwrap())
+    }
+
+    #[test]
+    fn occasions_say_how_they_are_related() {
+        let occasion = |when: &str| of(&format!("{{when: '{when}', never: [{{name: n}}]}}")).swap_remove(0);
+        for (when, expected) in [
+            ("{ .a = 1 }", ".a = 1"),
+            ("{ .a } > { .b }", "(.b = true), child of one with (.a = true)"),
+            ("{ .a } !<< { .b }", "(.b = true), ancestor of none with (.a = true)"),
+            ("{ .a } &> { .b }", "(.a = true) that has a child with (.b = true), and this child"),
+            ("{ .a } &<< { .b }", "(.a = true) that has an ancestor with (.b = true), and this ancestor"),
+            ("{ .a } ~ ({ .b } || { .c })", "((.b = true) or (.c = true)), sibling of one with (.a = true)"),
+            ("{ .a } && { .b }", "(.a = true) or (.b = true), in traces that have both"),
+        ] {
+            assert_eq!(occasion(when), format!("Occasion  every span with {expected}"));
+        }
+    }
+
+    #[test]
+    fn what_later_spans_may_undo_is_not_told_at_once() {
+        let at_once = "At once   never[0]: no span that arrives later can mend it".to_owned();
+        for (operator, is_final) in
+            [(">", true), ("&<<", true), ("&&", true), ("||", true), ("!>", false), ("!~", false)]
+        {
+            let lines =
+                of(&format!("{{when: '({{ .c }} {operator} {{ .d }}) > {{ .e }}', never: [{{name: n}}]}}"));
+            assert_eq!(lines.contains(&at_once), is_final, "{operator}");
+        }
     }
 
     #[test]

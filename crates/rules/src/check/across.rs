@@ -166,7 +166,7 @@ pub(super) fn only_the_occasion(report: &mut Report, name: &str, at: Range<usize
 
 /// Warns of steps that must not be there, and that every occasion is.
 pub(super) fn always_broken(report: &mut Report, rule: &TraceRule, steps: &[ReadStep]) {
-    let Some(when) = rule.when else { return };
+    let Some(when) = rule.occasion() else { return };
     let of_occasion = &rule.steps[when];
     for forbidden in &rule.never {
         let Forbidden::Step(at) = forbidden else { continue };

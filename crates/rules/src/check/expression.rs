@@ -5,6 +5,7 @@ use crate::diagnostic::Code;
 use crate::expr::{self, Context, Expr, ExprKind, Problem};
 use crate::field::Field;
 use crate::rule::Selector;
+use crate::trace::spanset::Spanset;
 use crate::yaml::{Entry, Node};
 
 /// An expression's text: of a scalar that YAML took for a number or boolean, its spelling.
@@ -33,6 +34,16 @@ pub(super) fn spanset(report: &mut Report, entry: &Entry) -> Option<Selector> {
     let selector = accept(report, entry, &text, expr::parse_spanset(&text))?;
     doubts_of_filter(report, entry, &text, &selector);
     Some(selector)
+}
+
+/// `TraceQL` filters with operators between them: `{ name = "a" } > { status = error }`.
+pub(super) fn spansets(report: &mut Report, entry: &Entry) -> Option<Spanset<Selector>> {
+    let text = source(report, entry)?;
+    let spansets = accept(report, entry, &text, expr::parse_spansets(&text))?;
+    for selector in spansets.filters() {
+        doubts_of_filter(report, entry, &text, selector);
+    }
+    Some(spansets)
 }
 
 /// Reports the parts of an expression over a span's values, the text of `node`, that are sound and hardly meant.

@@ -44,6 +44,7 @@ mod literal;
 mod matcher;
 mod meant;
 mod moment;
+mod occasions;
 mod pattern;
 mod report;
 mod rule;

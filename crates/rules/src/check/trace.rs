@@ -8,12 +8,13 @@ use std::ops::Range;
 use fluo_time::Nanos;
 
 use super::report::Report;
-use super::{across, expression, groups, selector, shape, trace_text};
+use super::{across, expression, groups, occasions, selector, shape, trace_text};
 use crate::diagnostic::Code;
 use crate::expr::nearest::nearest;
 use crate::keys::{MANY, Table, is_of_step};
 use crate::rule::{Aggregate, GroupKey};
 use crate::trace::across::Near;
+use crate::trace::spanset::Spanset;
 use crate::trace::{Forbidden, MAX_STEPS, Sequence, Step, StepCount, Tie, TieKind, TraceRule};
 use crate::yaml::{Entry, Node, Yaml};
 
@@ -84,7 +85,7 @@ fn read(report: &mut Report, entry: &Entry, timing: Timing) -> Read {
     let by = By::read(report, part("by"));
     let is_across = by.is_across();
     let mut reader = Reader { report, steps: Vec::new(), names: Vec::new(), ties: Vec::new(), is_across };
-    let when = part("when").and_then(|part| reader.step(&part.value, "`when`", false));
+    let when = part("when").and_then(|part| reader.occasions(&part.value));
     let always = reader.list(part("always"), |reader, item| reader.step(item, "a step of `always`", true));
     let never = reader.list(part("never"), Reader::forbidden);
     let sequence =
@@ -99,7 +100,7 @@ fn read(report: &mut Report, entry: &Entry, timing: Timing) -> Read {
         reader.report.add(Code::Conflict, overlap.key_at.clone(), message);
     }
     if let (Some(part), None) = (part("within"), part("sequence")) {
-        reader.within_needs(part, when, !always.is_empty());
+        reader.within_needs(part, when.is_some(), !always.is_empty());
     }
     if when.is_none() {
         reader.without_occasion();
@@ -114,6 +115,7 @@ fn read(report: &mut Report, entry: &Entry, timing: Timing) -> Read {
         }
     }
     let Reader { names, ties, mut steps, report, .. } = reader;
+    let occasion = when.as_ref().and_then(Spanset::filter).copied();
     check_unique(report, &names);
     if let Some(part) = part("by") {
         across::structure(report, &entry.value, &part.key_at, &steps);
@@ -124,7 +126,7 @@ fn read(report: &mut Report, entry: &Entry, timing: Timing) -> Read {
         tie(report, &mut steps, &names, ties);
     }
     let resolved = |report: &mut Report, sequence: UnresolvedSequence| {
-        if is_across { sequence.across(report, &names, when) } else { sequence.resolved(report, &names) }
+        if is_across { sequence.across(report, &names, occasion) } else { sequence.resolved(report, &names) }
     };
     let never: Vec<Option<Forbidden>> = never
         .into_iter()
@@ -139,7 +141,7 @@ fn read(report: &mut Report, entry: &Entry, timing: Timing) -> Read {
         let message = format!("{} steps: a rule has at most {MAX_STEPS}", steps.len());
         report.add(Code::BadNumber, entry.key_at.clone(), message);
     }
-    if when.is_some_and(|when| steps[when].step.at_least > 1) {
+    if occasion.is_some_and(|occasion| steps[occasion].step.at_least > 1) {
         let at = part("when").and_then(|when| when.value.get("at_least"));
         if let Some(at) = at {
             let message = "every span that `when` matches is an occasion of its own";
@@ -167,7 +169,7 @@ fn read(report: &mut Report, entry: &Entry, timing: Timing) -> Read {
     }
     if report.errors() == errors {
         circles(report, &read, &steps);
-        doubts(report, &read, &steps);
+        occasions::doubts(report, &read, &steps);
         across::always_broken(report, &read, &steps);
     }
     Read { rule: (report.errors() == errors).then_some(read), counts: counted, by }
@@ -215,13 +217,13 @@ enum InOrder {
     Name(String, Range<usize>),
 }
 
-struct Reader<'a> {
-    report: &'a mut Report,
-    steps: Vec<ReadStep>,
+pub(super) struct Reader<'a> {
+    pub(super) report: &'a mut Report,
+    pub(super) steps: Vec<ReadStep>,
     names: Vec<Named>,
     ties: Vec<UnresolvedTie>,
     /// The rule has `by`.
-    is_across: bool,
+    pub(super) is_across: bool,
 }
 
 impl Reader<'_> {
@@ -242,7 +244,7 @@ impl Reader<'_> {
     }
 
     /// A step: a selector with the keys of its own, or a `TraceQL` filter. Returns its place.
-    fn step(&mut self, node: &Node, within: &str, may_be_late: bool) -> Option<usize> {
+    pub(super) fn step(&mut self, node: &Node, within: &str, may_be_late: bool) -> Option<usize> {
         let at = node.extent();
         let place = self.steps.len();
         let mut step = Step::of(crate::rule::Selector::All(Vec::new()));
@@ -402,8 +404,8 @@ impl Reader<'_> {
     }
 
     /// A rule's own `within` without a sequence is about `always` steps and their occasions.
-    fn within_needs(&mut self, entry: &Entry, when: Option<usize>, always: bool) {
-        if when.is_none() || !always {
+    fn within_needs(&mut self, entry: &Entry, when: bool, always: bool) {
+        if !when || !always {
             let message = "`within` has no two ends: it needs a `sequence`, or `when` and `always`";
             self.report.add(Code::Conflict, entry.key_at.clone(), message);
         }
@@ -487,21 +489,5 @@ fn circles(report: &mut Report, rule: &TraceRule, steps: &[ReadStep]) {
     if let Some(at) = (0..steps.len()).find(|at| rule.is_tied(*at, *at)) {
         let message = "this step is tied to itself, directly or through others";
         report.add(Code::TieCircle, steps[at].at.clone(), message);
-    }
-}
-
-/// Warns of what can never be broken.
-fn doubts(report: &mut Report, rule: &TraceRule, steps: &[ReadStep]) {
-    let Some(when) = rule.when else { return };
-    for step in &rule.always {
-        let Step { selector, ties, at_least, near, by, .. } = &rule.steps[*step];
-        let is_met = near.is_none_or(|near| near.before() > 0) && *by == rule.steps[when].by;
-        if *selector == rule.steps[when].selector && ties.is_empty() && *at_least == 1 && is_met {
-            let message = "the occasion itself is this step: it is always there";
-            let place = report.place(steps[when].at.clone());
-            report
-                .add(Code::NeverBroken, steps[*step].at.clone(), message)
-                .also(place, "the same spans are the occasions");
-        }
     }
 }

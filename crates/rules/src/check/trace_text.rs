@@ -13,6 +13,7 @@ use crate::expr::{self, Comparison, Context, Expr, ExprKind, Problem, parse_wher
 use crate::field::{Field, Intrinsic};
 use crate::matcher::{Matcher, Number, Test, Value};
 use crate::rule::{Aggregate, Selector};
+use crate::trace::spanset::Spanset;
 use crate::trace::{Forbidden, MAX_STEPS, Step, StepCount, TraceRule};
 use crate::yaml::Entry;
 
@@ -159,7 +160,7 @@ fn of_sections(text: &str, sections: &[Section], rule: &mut TraceRule) -> Result
     };
     let when = of("when").and_then(step_of);
     if let (Some(when), Some(always), Some(never)) = (when, listed("always", all), listed("never", any)) {
-        rule.when = Some(when);
+        rule.when = Some(Spanset::Filter(when));
         rule.always = always;
         rule.never = never.into_iter().map(Forbidden::Step).collect();
         rule.counts.clear();

@@ -9,7 +9,7 @@
 //!                                                       │
 //!                          names, functions, earlier, types, pattern, unsupported
 //!
-//! `traceql` makes the same tokens of a spanset filter.
+//! `traceql` makes the same tokens of a spanset filter, and `spansets` reads the operators between filters.
 //! ```
 //!
 //! A tree is never higher than [`MAX_HEIGHT`], so that walks over it may recurse.
@@ -30,6 +30,7 @@ mod print;
 mod problem;
 mod raw;
 mod read;
+mod spansets;
 #[cfg(test)]
 mod tests;
 mod traceql;
@@ -44,7 +45,7 @@ pub use limits::{MAX_BYTES, MAX_HEIGHT, MAX_NESTING};
 pub use names::{is_reserved, parse_field};
 pub use pattern::{PATTERN_SIZE_LIMIT, compile_pattern, compile_whole_pattern};
 pub use problem::Problem;
-pub use read::{parse, parse_measure, parse_spanset};
+pub use read::{parse, parse_measure, parse_spanset, parse_spansets};
 pub use tree::{Arithmetic, Comparison, EarlierCall, EarlierFunction, Expr, ExprKind, Function, Total};
 pub use types::{Type, type_of};
 pub(crate) use where_clause::{parse_where, quoted_text};

@@ -22,13 +22,18 @@ pub(super) fn parse(text: &str) -> Result<Raw, Vec<Problem>> {
 pub(super) fn parse_spanset(text: &str) -> Result<Raw, Vec<Problem>> {
     short_enough(text)?;
     let tokens = traceql::tokens(text)?;
-    if let [end] = tokens.as_slice() {
-        return Ok(Raw { kind: RawKind::Literal(Value::Bool(true)), at: end.at.clone() });
-    }
-    whole(text, &tokens).map_err(|problem| vec![problem])
+    filter(text, &tokens).map_err(|problem| vec![problem])
 }
 
-fn short_enough(text: &str) -> Result<(), Vec<Problem>> {
+/// The raw tree of what stands in the braces of a filter.
+pub(super) fn filter(text: &str, tokens: &[Token]) -> Result<Raw, Problem> {
+    match tokens {
+        [end] => Ok(Raw { kind: RawKind::Literal(Value::Bool(true)), at: end.at.clone() }),
+        tokens => whole(text, tokens),
+    }
+}
+
+pub(super) fn short_enough(text: &str) -> Result<(), Vec<Problem>> {
     if text.len() <= MAX_BYTES {
         return Ok(());
     }
@@ -440,7 +445,7 @@ impl<'t> Parser<'t> {
 }
 
 /// The height of a node above one of height `below`.
-fn higher(below: usize, at: &Range<usize>) -> Result<usize, Problem> {
+pub(super) fn higher(below: usize, at: &Range<usize>) -> Result<usize, Problem> {
     if below < MAX_HEIGHT {
         return Ok(below + 1);
     }

@@ -5,8 +5,9 @@ use super::lexer::{self, TokenKind};
 use super::names::parse_field;
 use super::problem::Problem;
 use super::tree::{Expr, ExprKind};
-use super::{check, parser};
+use super::{check, parser, spansets};
 use crate::rule::Selector;
+use crate::trace::spanset::Spanset;
 
 /// Reads and checks an expression: syntax, names, types and units. It is boolean.
 ///
@@ -47,4 +48,11 @@ fn computes(text: &str) -> bool {
 pub fn parse_spanset(text: &str) -> Result<Selector, Vec<Problem>> {
     let raw = parser::parse_spanset(text)?;
     check::spanset(raw)
+}
+
+/// Reads `TraceQL` filters with operators between them: `{ name = "a" } >> ({ status = error } || { .b })`.
+///
+/// The mistakes of all filters are reported, and the first one between them.
+pub fn parse_spansets(text: &str) -> Result<Spanset<Selector>, Vec<Problem>> {
+    spansets::parse(text)
 }

@@ -70,10 +70,11 @@ const BEYOND: [(&str, &str); 15] = [
     ("trace:spanCount", WHOLE),
 ];
 
-const WHOLE: &str = "rules about whole traces are written with `trace:`, which is not supported yet";
-const ROOT: &str = "a filter of the root span itself is `{ root && name = \"…\" }`; rules about whole traces are written with `trace:`, which is not supported yet";
+const WHOLE: &str = "rules about whole traces are written with `trace:`";
+const ROOT: &str = "a filter of the root span itself is `{ root && name = \"…\" }`; rules about whole traces are written with `trace:`";
+const BETWEEN: &str = "filters stand with operators between them in `trace: {when: '{ … } >> { … }'}` alone; another step is tied to one by `child_of`, `descendant_of` or `sibling_of`";
 
-/// The tokens between the braces, with where the filter ends as the last one.
+/// The tokens of a text that is one filter, with where it ends as the last one.
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, Vec<Problem>> {
     let start = text.len() - text.trim_start().len();
     if !text[start..].starts_with('{') {
@@ -82,13 +83,30 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, Vec<Problem>> {
         let hint = "write `span: '{ resource.service.name = \"auth\" }'`, or a mapping: `span: {service_name: auth}`";
         return Err(vec![problem.hint(hint)]);
     }
+    let Filter { tokens, mut problems, end } = filter(text, start);
+    problems.extend(end.and_then(|end| behind(text, end)));
+    if problems.is_empty() { Ok(tokens) } else { Err(problems) }
+}
+
+/// A filter, read.
+pub(super) struct Filter {
+    /// The tokens between the braces, with where it ends as the last one.
+    pub(super) tokens: Vec<Token>,
+    /// Everything that is no token.
+    pub(super) problems: Vec<Problem>,
+    /// The byte behind it; none where it is not closed.
+    pub(super) end: Option<usize>,
+}
+
+/// Reads the filter that opens at byte `start`.
+pub(super) fn filter(text: &str, start: usize) -> Filter {
     let mut lexer = Lexer::new(text, start + 1);
     let close = loop {
         match lexer.rest().chars().next() {
             None => {
                 let end = text.len()..text.len();
                 lexer.problems.push(Problem::new(Code::ExprSyntax, end, "a spanset filter ends with `}`"));
-                return Err(lexer.problems);
+                return Filter { tokens: lexer.tokens, problems: lexer.problems, end: None };
             }
             Some('}') => break lexer.at,
             Some(first) => {
@@ -99,8 +117,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, Vec<Problem>> {
         }
     };
     lexer.tokens.push(Token { kind: TokenKind::End, at: close..close + 1 });
-    lexer.problems.extend(behind(text, close + 1));
-    if lexer.problems.is_empty() { Ok(lexer.tokens) } else { Err(lexer.problems) }
+    Filter { tokens: lexer.tokens, problems: lexer.problems, end: Some(close + 1) }
 }
 
 impl Lexer<'_> {
@@ -282,10 +299,10 @@ fn behind(text: &str, close: usize) -> Option<Problem> {
     match operator {
         "&&" | "||" => beyond(
             format!("`{operator}` between filters is about the spans of a trace"),
-            "tests of one span stand within one pair of braces; rules about whole traces are written with `trace:`, which is not supported yet",
+            "tests of one span stand within one pair of braces; `trace.when` takes several filters, and `always` and `never` take a list of steps",
         ),
         "" => beyond("more than one spanset filter".to_owned(), WHOLE),
-        _ => beyond(format!("`{operator}` is about how the spans of a trace relate"), WHOLE),
+        _ => beyond(format!("`{operator}` is about how the spans of a trace relate"), BETWEEN),
     }
 }
 

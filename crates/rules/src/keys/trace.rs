@@ -14,7 +14,7 @@ pub(super) const TRACE: &[Key] = &[
         "when",
         Shape::Step,
         None,
-        "The spans that are occasions: the rest must hold for each. Left out: every trace is one occasion.",
+        "The spans that are occasions: the rest must hold for each. As a text, TraceQL filters with its operators between them: `'{ name = \"a\" } > { status = error }'`. Left out: every trace is one occasion.",
     ),
     key("always", Shape::Steps, None, "Steps that must be in the trace."),
     key("never", Shape::Forbidden, None, "Steps, and sequences of steps, that must not be in the trace."),

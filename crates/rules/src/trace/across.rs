@@ -89,7 +89,7 @@ impl TraceRule {
     /// The times in which the spans ended that can stand in a sequence with an occasion.
     pub fn around_sequence(&self, sequence: &Sequence) -> Around {
         let within = sequence.within.map_or(0, |within| within.0);
-        let is_occasion = |step: Option<&usize>| step.copied() == self.when;
+        let is_occasion = |step: Option<&usize>| step.copied() == self.occasion();
         Around {
             // It may end just so long before.
             before: if is_occasion(sequence.steps.first()) { 1 } else { within.saturating_add(1) },

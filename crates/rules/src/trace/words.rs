@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::across::Near;
+use super::spanset::{Operator, Returned, Spanset};
 use super::{Demand, Forbidden, Sequence, TraceRule};
 use crate::rule::GroupKey;
 use crate::words::selector;
@@ -29,7 +30,7 @@ fn number(trace: &TraceRule, at: usize, one: &str) -> String {
 }
 
 fn in_order(trace: &TraceRule, sequence: &Sequence) -> String {
-    let name = |at: &usize| match (trace.when == Some(*at), trace.steps[*at].at_least) {
+    let name = |at: &usize| match (trace.occasion() == Some(*at), trace.steps[*at].at_least) {
         (true, _) => "the occasion".to_owned(),
         (false, 1) => format!("({})", step(trace, *at)),
         (false, many) => format!("{many} × ({})", step(trace, *at)),
@@ -40,13 +41,44 @@ fn in_order(trace: &TraceRule, sequence: &Sequence) -> String {
     format!("{}{within}", steps.join(arrow))
 }
 
+/// Returns the occasions in words.
+pub fn occasions(trace: &TraceRule) -> String {
+    match &trace.when {
+        Some(when) => format!("every span with {}", spanset(trace, when)),
+        None => "every trace".to_owned(),
+    }
+}
+
+/// Returns the spans of a spanset in words. Operands that are more than one word stand in parentheses.
+fn spanset(trace: &TraceRule, of: &Spanset<usize>) -> String {
+    let (operator, left, right) = match of {
+        Spanset::Filter(at) => return step(trace, *at),
+        Spanset::Pair { operator, left, right } => (operator, spanset(trace, left), spanset(trace, right)),
+    };
+    match operator {
+        Operator::Either => format!("({left}) or ({right})"),
+        Operator::Both => format!("({left}) or ({right}), in traces that have both"),
+        Operator::Related(kinship, Returned::Right) => {
+            format!("({right}), {} of one with ({left})", kinship.as_str())
+        }
+        Operator::Related(kinship, Returned::Others) => {
+            format!("({right}), {} of none with ({left})", kinship.as_str())
+        }
+        Operator::Related(kinship, Returned::Both) => {
+            let kin = kinship.as_str();
+            let article = if kin.starts_with('a') { "an" } else { "a" };
+            format!("({left}) that has {article} {kin} with ({right}), and this {kin}")
+        }
+    }
+}
+
 /// Returns the spans of a step in words, with their relations to others.
 pub fn step(trace: &TraceRule, at: usize) -> String {
     let step = &trace.steps[at];
     let mut text = selector(&step.selector);
     for tie in &step.ties {
         let other = &trace.steps[tie.to];
-        let name = match (&other.name, trace.when == Some(tie.to)) {
+        let name = match (&other.name, trace.occasion() == Some(tie.to)) {
             (Some(name), _) => name.clone(),
             (None, true) => "the occasion".to_owned(),
             (None, false) => selector(&other.selector),

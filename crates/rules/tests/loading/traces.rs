@@ -2,6 +2,7 @@
 
 use fluo_rules::rule::{GroupKey, Rule};
 use fluo_rules::trace::across::{Around, Near};
+use fluo_rules::trace::spanset::{Operator, Spanset};
 use fluo_rules::trace::{Forbidden, Sequence, TieKind, TraceRule};
 use fluo_rules::words;
 use fluo_time::Nanos;
@@ -32,7 +33,7 @@ fn a_demand_stands_by_itself() {
 ",
     );
     let trace = rule.trace().unwrap();
-    assert_eq!((trace.when, trace.always.as_slice()), (Some(0), &[1][..]));
+    assert_eq!((trace.occasion(), trace.always.as_slice()), (Some(0), &[1][..]));
     assert_eq!(trace.never, [Forbidden::Step(2)]);
     assert_eq!((trace.settle, trace.max_duration), (Nanos(30_000_000_000), Nanos(900_000_000_000)));
     // What people expect of it: one such trace is one too many.
@@ -96,6 +97,50 @@ fn a_step_may_be_a_traceql_filter() {
     assert_eq!(texts, ["name = \"a\"", ".x = 1"]);
 }
 
+/// A spanset with parentheses around every pair.
+fn shown(spanset: &Spanset<usize>) -> String {
+    match spanset {
+        Spanset::Filter(step) => step.to_string(),
+        Spanset::Pair { operator, left, right } => {
+            format!("({} {} {})", shown(left), operator.as_str(), shown(right))
+        }
+    }
+}
+
+#[test]
+fn operators_between_filters_bind_as_in_tempo() {
+    for (when, expected) in [
+        ("{ .a } > { .b }", "(0 > 1)"),
+        ("{.a}>>{.b}", "(0 >> 1)"),
+        (" ( { .a } ) ", "0"),
+        ("{ .a } > { .b } >> { .c }", "((0 > 1) >> 2)"),
+        ("{ .a } > ({ .b } >> { .c })", "(0 > (1 >> 2))"),
+        ("{ .a } && { .b } || { .c }", "((0 && 1) || 2)"),
+        ("{ .a } || { .b } && { .c }", "((0 || 1) && 2)"),
+        ("{ .a } || { .b } > { .c } && { .d }", "((0 || (1 > 2)) && 3)"),
+        ("{ .a } !>> { .b } && ({ .c } || { .d }) &~ { .e }", "((0 !>> 1) && ((2 || 3) &~ 4))"),
+        // Signs within the braces are of their filter.
+        ("{ .a > 1 && .b !~ \"x\" } !~ { .c = \"} > {\" }", "(0 !~ 1)"),
+    ] {
+        let read = trace(&format!("{{when: '{when}', never: ['{{ }}']}}"));
+        assert_eq!(shown(read.when.as_ref().unwrap()), expected, "{when}");
+    }
+    for (operator, known) in Operator::ALL {
+        let read = trace(&format!("{{when: '{{ .a }} {operator} {{ .b }}', never: ['{{ }}']}}"));
+        assert_eq!(read.when, Some(Spanset::pair(known, Spanset::Filter(0), Spanset::Filter(1))));
+        assert_eq!((read.occasion(), read.never.as_slice()), (None, &[Forbidden::Step(2)][..]));
+        let is_logical = matches!(operator, "&&" | "||");
+        assert_eq!((read.has_related_occasions(), known.as_str()), (!is_logical, operator));
+    }
+}
+
+#[test]
+fn a_filter_in_parentheses_is_one_filter() {
+    let [bare, in_parentheses] =
+        ["{ .a }", "(({ .a }))"].map(|when| trace(&format!("{{when: '{when}', never: [{{name: b}}]}}")));
+    assert_eq!((bare.occasion(), bare), (Some(0), in_parentheses));
+}
+
 #[test]
 fn forbidden_sequences_have_times_of_their_own() {
     let trace = trace(
@@ -136,7 +181,7 @@ fn sequences_across_traces_have_the_occasion_in_them() {
           always: [{name: mail}], within: 5m}",
     );
     let Forbidden::Sequence(sequence) = &trace.never[0] else { panic!("{trace:?}") };
-    assert_eq!(sequence.steps.last(), Some(&trace.when.unwrap()));
+    assert_eq!(sequence.steps.last(), trace.occasion().as_ref());
     let minutes = |minutes: i64| Nanos(minutes * Nanos::MINUTE.0);
     assert_eq!(trace.steps[trace.always[0]].near, Some(Near::Within(minutes(5))), "that of the rule");
     let Around { before, after } = trace.around();
@@ -169,7 +214,7 @@ fn sections_that_only_name_steps_are_demands() {
         "never { bypass or \"x y\" } when { pay.where(amount > 1000) } always { check and trace.has(log) } // all",
     );
     let name = |at: &usize| words::selector(&read.steps[*at].selector);
-    assert_eq!(read.when.as_ref().map(name).unwrap(), "name = \"pay\" and .amount > 1000");
+    assert_eq!(read.occasion().as_ref().map(name).unwrap(), "name = \"pay\" and .amount > 1000");
     assert_eq!(read.always.iter().map(name).collect::<Vec<_>>(), ["name = \"check\"", "name = \"log\""]);
     assert_eq!(read.never.len(), 2);
     assert!(read.counts.is_empty() && read.condition.is_none());

@@ -7,6 +7,7 @@ use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::matcher::{Matcher, Test, Value};
 use fluo_rules::rule::{GroupKey, Rule, Selector, Subject};
 use fluo_rules::trace::across::Near;
+use fluo_rules::trace::spanset::Spanset;
 use fluo_rules::trace::{Forbidden, Sequence, Step, TraceRule};
 use fluo_spans::span::{Attributes, Span};
 use fluo_time::Nanos;
@@ -149,7 +150,7 @@ fn trace() -> impl Strategy<Value = TraceRule> {
             never.into_iter().map(Forbidden::Step).chain(forbidden.map(Forbidden::Sequence)).collect();
         TraceRule {
             steps,
-            when: Some(0),
+            when: Some(Spanset::Filter(0)),
             always,
             never,
             sequence,

@@ -5,6 +5,7 @@ use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind};
 use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::matcher::{Matcher, Number, Test, Value};
 use fluo_rules::rule::{Aggregate, Rule, Selector, Subject};
+use fluo_rules::trace::spanset::{Operator, Spanset};
 use fluo_rules::trace::{Forbidden, Sequence, Step, StepCount, Tie, TieKind, TraceRule};
 use fluo_time::Nanos;
 use proptest::collection::vec;
@@ -59,7 +60,7 @@ fn more_than(name: &str, bound: i64) -> Expr {
 /// A rule's demands, their steps not numbered yet.
 #[derive(Debug, Clone)]
 struct Drafts {
-    when: Option<Step>,
+    when: Option<Spanset<Step>>,
     always: Vec<Step>,
     never: Vec<Step>,
     sequence: Option<Draft>,
@@ -91,7 +92,7 @@ pub fn trace() -> impl Strategy<Value = TraceRule> {
     let late_step = move || (step(), late()).prop_map(|(step, within)| Step { within, ..step });
     let drafts = (
         (
-            option::weighted(0.65, step().prop_map(|step| Step { at_least: 1, ..step })),
+            option::weighted(0.65, occasions()),
             vec(late_step(), 0..3),
             prop_oneof![2 => Just(vec![]), 1 => vec(late_step(), 1..3)],
             option::weighted(0.3, sequence()),
@@ -121,11 +122,16 @@ pub fn trace() -> impl Strategy<Value = TraceRule> {
 /// Ties steps to each other, but none to itself, in whatever way.
 fn tied(mut trace: TraceRule, ties: Vec<(usize, TieKind, usize)>) -> TraceRule {
     let number = trace.steps.len();
+    // Filters with operators between them stand first, and have no names.
+    let unnamed = match &trace.when {
+        Some(when @ Spanset::Pair { .. }) => when.filters().len(),
+        _ => 0,
+    };
     for (of, kind, to) in ties {
         // There is a step: something is demanded, or the rule is left out.
         let (of, to) = (of % number.max(1), to % number.max(1));
         let has_key = trace.steps.get(of).is_none_or(|step| step.ties.iter().any(|tie| tie.kind == kind));
-        if of != to && !has_key && !trace.is_tied(to, of) {
+        if of.min(to) >= unnamed && of != to && !has_key && !trace.is_tied(to, of) {
             trace.steps[of].ties.push(Tie { kind, to });
         }
     }
@@ -141,12 +147,13 @@ impl Drafts {
         };
         let is_whole = self.when.is_none();
         let in_time = |step: Step| if is_whole { Step { within: None, ..step } } else { step };
-        let when = self.when.map(&mut place);
+        let when = self.when.map(|when| when.map(&mut place));
+        let occasion = when.as_ref().and_then(Spanset::filter).copied();
         let always: Vec<usize> = self.always.into_iter().map(in_time).map(&mut place).collect();
         let never: Vec<usize> = self.never.into_iter().map(in_time).map(&mut place).collect();
         let others: Vec<usize> = always.iter().chain(&never).copied().collect();
         let mut in_order = |draft: Draft| {
-            let steps = draft.steps.into_iter().map(|step| match (step, when) {
+            let steps = draft.steps.into_iter().map(|step| match (step, occasion) {
                 (InOrder::Own(step), _) => place(step),
                 (InOrder::Occasion, Some(when)) => when,
                 (InOrder::Other(at), _) if !others.is_empty() => others[at % others.len()],
@@ -180,6 +187,25 @@ impl Drafts {
 
 fn any_span() -> Step {
     Step::of(Selector::All(Vec::new()))
+}
+
+/// Mostly one step, else several with operators between them.
+fn occasions() -> impl Strategy<Value = Spanset<Step>> {
+    prop_oneof![3 => filter(), 2 => spansets()]
+}
+
+fn filter() -> impl Strategy<Value = Spanset<Step>> {
+    step().prop_map(|step| Spanset::Filter(Step { at_least: 1, ..step }))
+}
+
+/// Filters with operators between them: one at least.
+pub fn spansets() -> impl Strategy<Value = Spanset<Step>> {
+    let operator = || select(Operator::ALL.map(|(_, operator)| operator).to_vec());
+    let pair = move |left: BoxedStrategy<Spanset<Step>>, right: BoxedStrategy<Spanset<Step>>| {
+        (operator(), left, right).prop_map(|(operator, left, right)| Spanset::pair(operator, left, right))
+    };
+    let inner = || prop_oneof![3 => filter(), 1 => pair(filter().boxed(), filter().boxed())].boxed();
+    pair(inner(), inner())
 }
 
 /// A step that is not tied: mostly the spans of a name.

@@ -8,6 +8,7 @@ mod demands;
 mod evidence;
 mod rows;
 mod sequences;
+mod spansets;
 mod stops;
 mod ties;
 

@@ -33,7 +33,7 @@ struct Violation<'a> {
 pub(super) fn rows(about: About<'_>, spans: &[&Span], known_to: Option<i128>) -> Vec<Row> {
     let mut members: Vec<Member<'_>> = members::by_trace(spans, about.givens).into_iter().flatten().collect();
     members.sort_by_key(place);
-    let Some(when) = about.trace.when else { return Vec::new() };
+    let Some(when) = about.trace.occasion() else { return Vec::new() };
     let values: BTreeSet<Values> = members.iter().flat_map(|member| values_of(about, when, member)).collect();
     let mut found: Vec<Violation<'_>> = Vec::new();
     for values in &values {
@@ -193,7 +193,7 @@ impl<'a> OfKey<'a> {
         let after = trace.demands().map(|demand| match demand {
             Demand::Always(step) => of_step(step),
             Demand::Sequence(sequence) => {
-                let ends_it = sequence.steps.last().copied() == trace.when;
+                let ends_it = sequence.steps.last().copied() == trace.occasion();
                 sequence.within.filter(|_| !ends_it).map_or(0, |within| within.0)
             }
             Demand::Never(_) | Demand::Condition(_) => 0,
@@ -223,24 +223,24 @@ impl<'a> OfKey<'a> {
         let (first, last) = (sequence.steps.first().copied(), sequence.steps.last().copied());
         let is_near = |member: &&Member<'a>| {
             let since = member.end - occasion.end;
-            let earliest = if first == self.about.trace.when { 0 } else { -within };
-            let latest = if last == self.about.trace.when { 0 } else { within };
+            let earliest = if first == self.about.trace.occasion() { 0 } else { -within };
+            let latest = if last == self.about.trace.occasion() { 0 } else { within };
             earliest <= since && since <= latest
         };
-        let others = sequence.steps.iter().filter(|step| Some(**step) != self.about.trace.when);
+        let others = sequence.steps.iter().filter(|step| Some(**step) != self.about.trace.occasion());
         others.flat_map(|step| self.of_step(*step)).filter(is_near).collect()
     }
 
     /// Of all chains of a sequence the one that ends first, of these the shortest, and of these the one whose spans stand
     /// nearest the occasion.
     fn best(&self, sequence: &Sequence, occasion: &'a Member<'a>) -> Option<Vec<&'a Member<'a>>> {
-        let own = sequence.steps.iter().position(|step| Some(*step) == self.about.trace.when)?;
+        let own = sequence.steps.iter().position(|step| Some(*step) == self.about.trace.occasion())?;
         let before: usize = sequence.steps[..own].iter().map(|step| self.number(*step)).sum();
         let slots: Vec<Vec<&'a Member<'a>>> = sequence
             .steps
             .iter()
             .flat_map(|step| {
-                if Some(*step) == self.about.trace.when {
+                if Some(*step) == self.about.trace.occasion() {
                     vec![vec![occasion]]
                 } else {
                     vec![self.of_step(*step); self.number(*step)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use fluo_rules::trace::spanset::Spanset;
 use fluo_rules::trace::{Tie, TieKind};
 
 use super::About;
@@ -33,12 +34,15 @@ impl<'a> Known<'a> {
 
     /// The occasions, in order.
     pub(super) fn occasions(&self) -> Vec<Occasion<'a>> {
-        let Some(when) = self.about.trace.when else { return vec![None] };
-        let (after, to) = self.of_occasions;
-        let can_be = |span: &&'a Member<'a>| {
-            after < span.end && span.end <= to && self.can_be(when, span, Some(*span))
+        let Some(when) = &self.about.trace.when else { return vec![None] };
+        let selected = match when {
+            Spanset::Filter(step) => {
+                self.spans.iter().copied().filter(|span| self.can_be(*step, span, Some(*span))).collect()
+            }
+            Spanset::Pair { .. } => self.of_spanset(when),
         };
-        self.spans.iter().copied().filter(can_be).map(Some).collect()
+        let (after, to) = self.of_occasions;
+        selected.into_iter().filter(|span| after < span.end && span.end <= to).map(Some).collect()
     }
 
     /// The spans that can be a step of an occasion, in order.
@@ -64,7 +68,7 @@ impl<'a> Known<'a> {
 
     fn is_tied(&self, tie: Tie, span: &Member<'a>, occasion: Occasion<'a>) -> bool {
         let can_be_other = |other: &Member<'a>| match occasion {
-            Some(occasion) if self.about.trace.when == Some(tie.to) => other.is(occasion),
+            Some(occasion) if self.about.is_occasion(tie.to) => other.is(occasion),
             _ => self.can_be(tie.to, other, occasion),
         };
         self.spans.iter().any(|other| self.is_related(tie.kind, span, other) && can_be_other(other))

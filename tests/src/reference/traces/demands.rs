@@ -9,6 +9,7 @@ use fluo_rules::trace::{Demand, Forbidden, Sequence, StepCount};
 use super::About;
 use super::candidates::{Known, Occasion};
 use super::members::Member;
+use super::spansets;
 use crate::reference::datum::Datum;
 use crate::reference::expression::{self, Environment};
 use crate::reference::number::Number;
@@ -74,7 +75,7 @@ impl<'a> Known<'a> {
             _ if !broken.contains(&at) => Vec::new(),
             Demand::Never(Forbidden::Step(at)) => step(*at),
             Demand::Never(Forbidden::Sequence(sequence)) | Demand::Sequence(sequence) => {
-                let is_when = |at: &usize| self.about.trace.when == Some(*at);
+                let is_when = |at: &usize| self.about.is_occasion(*at);
                 sequence.steps.iter().filter(|at| !is_when(at)).flat_map(|at| step(*at)).collect()
             }
             Demand::Condition(condition) => {
@@ -104,6 +105,10 @@ impl<'a> Known<'a> {
 
 /// Returns whether no later span can mend the demand once it is broken.
 pub(super) fn is_final(about: About<'_>, demand: Demand<'_>) -> bool {
+    // A span that comes later may be the one that an occasion must not be related to.
+    if about.trace.when.as_ref().is_some_and(spansets::negates) {
+        return false;
+    }
     match demand {
         Demand::Always(_) | Demand::Sequence(_) => false,
         Demand::Never(_) => true,

@@ -14,7 +14,7 @@ impl<'a> Known<'a> {
         let mut ways: Vec<Way<'a>> = vec![Vec::new()];
         for at in &sequence.steps {
             let (candidates, number) = match occasion {
-                Some(occasion) if self.about.trace.when == Some(*at) => (vec![occasion], 1),
+                Some(occasion) if self.about.is_occasion(*at) => (vec![occasion], 1),
                 _ => (self.candidates(*at, occasion), self.about.trace.steps[*at].at_least as usize),
             };
             let choices = choices(&candidates, number);

@@ -69,7 +69,7 @@ impl<'a> Together<'a> {
 
     /// The demands that the occasions break, by occasion.
     pub(super) fn violations(&self, known: Known<'_>) -> Vec<Broken> {
-        let occasions = self.rule.when.map_or(&[][..], |when| &self.of_steps[when]);
+        let occasions = self.rule.occasion().map_or(&[][..], |when| &self.of_steps[when]);
         occasions.iter().filter_map(|occasion| self.broken(*occasion, known)).collect()
     }
 
@@ -160,7 +160,7 @@ impl<'a> Together<'a> {
     /// The chain of a sequence that ends first, and of these the shortest: before the occasion the latest spans that can
     /// stand there, behind it the earliest. Every other chain begins no later, or ends no earlier.
     fn chain(&self, sequence: &Sequence, occasion: usize) -> Option<Vec<usize>> {
-        let own = sequence.steps.iter().position(|step| Some(*step) == self.rule.when)?;
+        let own = sequence.steps.iter().position(|step| Some(*step) == self.rule.occasion())?;
         let (before, behind) = (&sequence.steps[..own], &sequence.steps[own + 1..]);
         let number = |step: usize| self.rule.steps[step].at_least as usize;
         let mut chain = vec![occasion];
@@ -188,7 +188,7 @@ impl<'a> Together<'a> {
     /// The spans that can be steps of a sequence with an occasion, beside it.
     fn candidates(&self, sequence: &Sequence, occasion: usize) -> Vec<usize> {
         let around = self.rule.around_sequence(sequence);
-        let others = sequence.steps.iter().filter(|step| Some(**step) != self.rule.when);
+        let others = sequence.steps.iter().filter(|step| Some(**step) != self.rule.occasion());
         others.flat_map(|step| self.among(*step, occasion, around).iter().take(self.most)).copied().collect()
     }
 }
