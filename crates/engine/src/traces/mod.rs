@@ -342,7 +342,8 @@ impl Question<'_> {
             return false;
         }
         // Where spans between them or links matter, more must be known than these.
-        let needs_more = lasts || self.rule.has_related_occasions() || self.rule.is_tied_by(|kind| !is_of_parents(kind));
+        let needs_more =
+            lasts || self.rule.has_related_occasions() || self.rule.is_tied_by(|kind| !is_of_parents(kind));
         needs_more || !matches!(verdict::breaks(self.rule, spans), Ok(false))
     }
 
