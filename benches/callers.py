@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 import contest
-from many_rules import nanoseconds
+from many_rules import all_minutes, nanoseconds
 from shop_sql import MINUTE
 from trace_rules import PROGRAM
 
@@ -48,7 +48,7 @@ def main():
             path.write_text(RULE.format(limit=limit))
             sql = SQL.format(spans=spans, minute=MINUTE, limit=limit)
             return {
-                "`fluo eval`": ([args.fluo, "eval", "--rules", path, "--spans", args.store, "--format", "ndjson"], None),
+                "`fluo eval`": ([args.fluo, "eval", "--rules", path, "--spans", args.store, "--format", "ndjson", *all_minutes(args.store)], None),
                 "DuckDB": ([sys.executable, "-c", PROGRAM], json.dumps([sql])),
             }
 

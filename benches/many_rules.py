@@ -45,15 +45,20 @@ def firsts_of_sql(output):
     return {number: first for number, first in json.loads(output)}
 
 
+def all_minutes(store):
+    """All minutes that any span's window of five reaches, as `fluo eval` takes them: SQL knows nothing of where the data
+    begins and ends."""
+    ends = [int(part) // 60_000 for file in store.glob("spans/*/*/*.parquet") for part in file.name.split("-")[:2]]
+    at = lambda minute: time.strftime("%Y-%m-%dT%H:%M:00Z", time.gmtime(minute * 60))
+    return ["--from", at(min(ends)), "--to", at(max(ends) + 5)]
+
+
 def contenders(args, count, reached, folder):
     """Commands with their inputs, and how to read what they print, by name."""
-    # All minutes that any span's window of five reaches: SQL knows nothing of where the data begins and ends.
-    ends = [int(part) // 60_000 for file in args.store.glob("spans/*/*/*.parquet") for part in file.name.split("-")[:2]]
-    at = lambda minute: time.strftime("%Y-%m-%dT%H:%M:00Z", time.gmtime(minute * 60))
     path = pathlib.Path(folder, f"{count}-{reached}.yml")
     path.write_text(shop_rules.text(count, reached))
     fluo = [args.bin / "fluo", "eval", "--rules", path, "--spans", args.store, "--format", "ndjson",
-            "--from", at(min(ends)), "--to", at(max(ends) + 5)]
+            *all_minutes(args.store)]
     found = {f"`fluo eval`, {count} rules": (fluo, None, firsts_of_fluo)}
     for name in args.engines:
         engine = shop_sql.ENGINES[name]
