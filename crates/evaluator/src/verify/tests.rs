@@ -87,7 +87,7 @@ impl Store {
     async fn tick(&self, seconds: i64) -> Vec<Notification> {
         let at = DEFAULT_START + seconds * Nanos::SECOND.0;
         let told = self.folder.path().join("told.ndjson");
-        let sink = serde_json::json!({"type": "file", "path": told});
+        let sink = serde_json::json!({"type": "file", "path": told, "together": false});
         let sinks = route_all(&[serde_json::from_value(sink).unwrap()], &|_| None, None).unwrap();
         let live = Live { store: Arc::clone(&self.root.store), spans: self.root.at(&Path::from("spans")) };
         let rules = [SourceFile::new("rules.yml", self.rules.as_str())];
