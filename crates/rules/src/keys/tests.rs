@@ -67,20 +67,24 @@ fn file(table: Table, key: &Key) -> String {
         "condition" if table == Table::Trace => "n > 3",
         "child_of" | "descendant_of" | "sibling_of" | "follows" => "other",
         "as" if table == Table::StepCount => "n",
+        "sql" => "SELECT count(*) AS n FROM spans",
         _ => example(key),
     };
     let entry = format!("{}: {value}", key.name);
     let rule = |inner: &str| {
         let is_of_traces = ["trace", "settle", "max_trace_duration"].iter().any(|key| inner.starts_with(key));
-        let common = if is_of_traces {
-            ["name: n", "trace: {never: [{name: a}]}", "condition: traces > 5", "group_by: [a]"]
+        let common: &[&str] = if is_of_traces {
+            &["name: n", "trace: {never: [{name: a}]}", "condition: traces > 5", "group_by: [a]"]
         } else if inner.starts_with("slo") {
-            ["name: n", "span: {}", "slo: {}", "group_by: [a]"]
+            &["name: n", "span: {}", "slo: {}", "group_by: [a]"]
+        } else if inner.starts_with("sql") {
+            &["name: n"]
         } else {
-            ["name: n", "span: {}", "condition: count > 5", "group_by: [a]"]
+            &["name: n", "span: {}", "condition: count > 5", "group_by: [a]"]
         };
         let own: Vec<&str> = common
-            .into_iter()
+            .iter()
+            .copied()
             .filter(|line| !inner.starts_with(&line[..=line.find(':').unwrap_or(0)]))
             .collect();
         format!("- {{{}}}", [vec![inner], own].concat().join(", "))
