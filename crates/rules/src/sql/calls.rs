@@ -100,15 +100,14 @@ impl Checker<'_> {
 
     fn arguments(&mut self, call: &Call, scope: &Scope<'_>) -> Vec<Typed> {
         let FunctionArguments::List(list) = &call.args else { return Vec::new() };
+        let name = single(&call.name);
+        // Of a function that there is not, only that is told.
+        let takes_star = name.is_none_or(|name| name == "count" || function_called(&name).is_none());
         let mut arguments = Vec::new();
         for argument in &list.args {
             arguments.push(match argument {
                 FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => self.expression(expr, scope),
-                FunctionArg::Unnamed(FunctionArgExpr::Wildcard)
-                    if single(&call.name).as_deref() == Some("count") =>
-                {
-                    Typed::of(Kind::Whole)
-                }
+                FunctionArg::Unnamed(FunctionArgExpr::Wildcard) if takes_star => Typed::of(Kind::Whole),
                 _ => {
                     let at = self.around.clone();
                     self.refused(at, "this kind of argument", "")
