@@ -28,9 +28,9 @@ pub fn case() -> impl Strategy<Value = Case> {
 ///
 /// If what is generated does not load.
 pub fn rule() -> impl Strategy<Value = Rule> {
-    let objective = select(vec!["99.9%", "99%", "90%", "0.95", "62.5%"]);
+    let objective = select(vec!["99.9%", "99%", "90%", "0.5", "20%", "10%"]);
     let good = select(vec!["status != error", "duration < 1s", "not (name = \"login\" and status = error)"]);
-    let period = select(vec!["30d", "7d", "3d", "28d"]);
+    let period = select(vec!["30d", "7d", "28d", "90d"]);
     let span = prop_oneof![2 => Just("{}"), 1 => Just("{name: login}")];
     let group_by = select(vec!["[]", "[service_name]", "[service_name, name]"]);
     (objective, good, period, 1_u32..8, (span, group_by), 0_usize..2).prop_map(

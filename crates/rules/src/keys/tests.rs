@@ -64,6 +64,7 @@ fn file(table: Table, key: &Key) -> String {
         "status" => "ok",
         // Not shorter than the default of `every`.
         "max" if table == Table::Realert => "1d",
+        "period" => "7d",
         "condition" if table == Table::Trace => "n > 3",
         "child_of" | "descendant_of" | "sibling_of" | "follows" => "other",
         "as" if table == Table::StepCount => "n",
