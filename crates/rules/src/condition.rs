@@ -4,6 +4,7 @@
 //! bad as the highest level that holds. `resolve_condition` keeps a violation going between the levels and its end.
 
 use crate::expr::{EarlierCall, ExactValues, Expr, Values};
+use crate::limits::Limit;
 use crate::rule::Severity;
 
 /// A rule's condition.
@@ -33,7 +34,7 @@ pub struct Level {
 pub struct Written {
     /// As written.
     pub text: String,
-    /// Checked: boolean, over aggregates ([`crate::expr::ExprKind::Aggregate`]) and constants.
+    /// Checked: boolean, over aggregates ([`crate::expr::ExprKind::Aggregate`]), limits and constants.
     pub expr: Expr,
 }
 
@@ -64,6 +65,11 @@ impl Condition {
     pub fn expressions(&self) -> impl Iterator<Item = &Expr> {
         let levels = self.levels().map(|level| &level.condition);
         levels.chain(&self.resolve).map(|written| &written.expr)
+    }
+
+    /// The limits by group that it compares with.
+    pub fn limits(&self) -> impl Iterator<Item = &Limit> {
+        self.expressions().flat_map(Expr::limits)
     }
 
     /// The names of the aggregates that it uses, each once.

@@ -71,7 +71,7 @@ impl<'a> Past<'a> {
         let cells = self.sums.cells;
         let first = cells.of(end.saturating_sub(self.plan.rule().window.0).saturating_add(1));
         self.sums.add_to(&mut sums, group, first..=cells.of(end));
-        values_of(self.plan, &mut sums)
+        values_of(self.plan, group, &mut sums)
     }
 
     /// Returns whether a span of a group ended after `after`, and at or before `to`; both are ends of panes.

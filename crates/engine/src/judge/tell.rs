@@ -161,7 +161,7 @@ impl Found<'_> {
         for (input, sum) in inputs(plan, &rows.batch)?.iter().zip(&mut sums) {
             input.add(window.clone(), sum);
         }
-        Ok(values_of(plan, &mut sums))
+        Ok(values_of(plan, group, &mut sums))
     }
 
     /// The spans that show an episode, the guiltiest first.

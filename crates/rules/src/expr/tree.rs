@@ -5,6 +5,7 @@ use std::ops::Range;
 use fluo_time::Nanos;
 
 use crate::field::Field;
+use crate::limits::Limit;
 use crate::matcher::Value;
 
 /// A checked expression.
@@ -37,10 +38,20 @@ impl Expr {
         }
     }
 
+    /// The limits of the group that it reads, in the order of the text.
+    pub fn limits(&self) -> Vec<&Limit> {
+        match &self.kind {
+            ExprKind::Limit(limit) => vec![limit],
+            _ => self.children().into_iter().flat_map(Self::limits).collect(),
+        }
+    }
+
     /// The expressions that it is built from, in the order of the text.
     pub fn children(&self) -> Vec<&Self> {
         match &self.kind {
-            ExprKind::Literal(_) | ExprKind::Field(_) | ExprKind::Aggregate(_) => Vec::new(),
+            ExprKind::Literal(_) | ExprKind::Field(_) | ExprKind::Aggregate(_) | ExprKind::Limit(_) => {
+                Vec::new()
+            }
             ExprKind::Not(inner) | ExprKind::Negate(inner) | ExprKind::In(inner, _) => vec![inner],
             ExprKind::Regex { item, .. } => vec![item],
             ExprKind::And(left, right)
@@ -64,6 +75,8 @@ pub enum ExprKind {
     Field(Field),
     /// An aggregate by name (`condition` only).
     Aggregate(String),
+    /// A limit of the group.
+    Limit(Limit),
     /// Logical not.
     Not(Box<Expr>),
     /// Logical and.

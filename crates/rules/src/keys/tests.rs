@@ -15,6 +15,7 @@ fn example(key: &Key) -> &'static str {
         Shape::Integer { .. } => "7",
         Shape::Factor | Shape::Percent => "2",
         Shape::Texts | Shape::TextsOr(_) | Shape::Groups | Shape::Inhibits => "[a]",
+        Shape::Limits => "[{slow: 500ms}]",
         Shape::Scalars => "[1]",
         Shape::Text | Shape::Scalar | Shape::Matcher => "1",
         Shape::WordMatcher(words) => words.last().copied().unwrap_or_default(),
