@@ -144,7 +144,7 @@ fn universes_hold_copies_ties_and_neighbours_a_nanosecond_apart() {
 /// Every node lies within its parent, after its left neighbour.
 fn is_placed(expr: &Expr, text: &str) -> bool {
     let children: Vec<&Expr> = match &expr.kind {
-        ExprKind::Literal(_) | ExprKind::Field(_) | ExprKind::Aggregate(_) => vec![],
+        ExprKind::Literal(_) | ExprKind::Field(_) | ExprKind::Aggregate(_) | ExprKind::Limit(_) => vec![],
         ExprKind::Not(inner) | ExprKind::Negate(inner) | ExprKind::In(inner, _) => vec![inner],
         ExprKind::Regex { item, .. } => vec![item],
         ExprKind::And(left, right)
