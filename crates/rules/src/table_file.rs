@@ -36,7 +36,8 @@ pub(crate) fn lines(text: &str) -> Result<Vec<Vec<Cell>>, Range<usize>> {
             }
         };
         let raw = &text[start..at];
-        let body = raw.trim_start_matches(['\r', '\n']);
+        // Line breaks before the first cell are empty lines.
+        let body = if line.is_empty() { raw.trim_start_matches(['\r', '\n']) } else { raw };
         start += raw.len() - body.len();
         let body = if ends_line {
             body.trim_end_matches(['\r', '\n'])
@@ -83,10 +84,12 @@ mod tests {
 
     #[test]
     fn every_cell_knows_where_it_stands() {
-        let text = "\u{feff}k, slow\r\n\r\n\"a,b\" , 5ms\r\nä,\n";
-        let found: Vec<&str> =
-            lines(text).unwrap().iter().flatten().map(|cell| &text[cell.at.clone()]).collect();
-        assert_eq!(found, ["k", "slow", "\"a,b\"", "5ms", "ä", ""]);
+        let text = "\u{feff}k, slow\r\n\r\n\"a,b\" , 5ms\r\nä,\nend";
+        let cells: Vec<Cell> = lines(text).unwrap().into_iter().flatten().collect();
+        let found: Vec<&str> = cells.iter().map(|cell| &text[cell.at.clone()]).collect();
+        assert_eq!(found, ["k", "slow", "\"a,b\"", "5ms", "ä", "", "end"]);
+        // One that is empty stands where its text would.
+        assert!(text[..cells[5].at.start].ends_with("ä,"));
     }
 
     #[test]

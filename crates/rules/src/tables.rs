@@ -75,15 +75,20 @@ pub(crate) fn beside(file: &str, path: &str) -> Option<String> {
     Some(format!("{root}{}", parts.join("/")))
 }
 
-/// The tables among files that are loaded together, by their names.
+/// The tables among files that are loaded together: those that rules among them name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tables<'a>(BTreeMap<String, &'a SourceFile>);
 
 impl<'a> Tables<'a> {
     pub(crate) fn of(files: &'a [SourceFile]) -> Self {
-        let tables = files.iter().filter(|file| is_table(&file.name));
-        // By the names that `beside` makes.
-        Self(tables.filter_map(|file| Some((beside(&file.name, last_part(&file.name))?, file))).collect())
+        let named = tables_named(files);
+        let table = |file: &'a SourceFile| Some((plain(&file.name)?, file));
+        Self(files.iter().filter_map(table).filter(|(name, _)| named.contains(name)).collect())
+    }
+
+    /// Returns whether a file is one of them.
+    pub(crate) fn has(&self, file: &SourceFile) -> bool {
+        plain(&file.name).is_some_and(|name| self.0.contains_key(&name))
     }
 
     /// The table at `path` from the folder of another file.
@@ -92,8 +97,9 @@ impl<'a> Tables<'a> {
     }
 }
 
-fn last_part(name: &str) -> &str {
-    name.rsplit(['/', std::path::MAIN_SEPARATOR]).next().unwrap_or_default()
+/// The name of a table as [`beside`] makes it; none of any other file.
+fn plain(name: &str) -> Option<String> {
+    beside(name, name.rsplit(['/', std::path::MAIN_SEPARATOR]).next().unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ pub(super) fn limits(
             let errors = report.errors();
             let written = of_rows(report, items, keys);
             let at = if entry.value.extent().is_empty() { entry.key_at.clone() } else { entry.value.extent() };
-            (report.errors() == errors).then(|| table(report, &written, keys, &at)).flatten()
+            table(report, &written, keys, &at).filter(|_| report.errors() == errors)
         }
         Yaml::Map(entries) => of_file(report, entry, entries, keys, tables),
         _ => {
@@ -216,7 +216,9 @@ fn of_text(report: &mut Report, keys: &[GroupKey]) -> Option<Read> {
         let first = line.first().map_or(0, |cell| cell.at.start);
         let at = first..line.last().map_or(0, |cell| cell.at.end);
         if line.len() != header.len() {
-            let message = format!("this row has {} cells, and the table {} columns", line.len(), header.len());
+            let number = |number: usize, what| if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") };
+            let [cells, columns] = [number(line.len(), "cell"), number(header.len(), "column")];
+            let message = format!("this row has {cells}, and the table {columns}");
             report.add(Code::BadLimits, at, message).hint("a cell with a comma in it stands in quotes");
             continue;
         }
@@ -227,10 +229,7 @@ fn of_text(report: &mut Report, keys: &[GroupKey]) -> Option<Read> {
         };
         written.rows.push(Row { at, cells: line.into_iter().enumerate().filter_map(said).collect() });
     }
-    if report.errors() > errors {
-        return None;
-    }
-    table(report, &written, keys, &(0..0))
+    table(report, &written, keys, &(0..0)).filter(|_| report.errors() == errors)
 }
 
 /// What a column of the table is.
@@ -332,10 +331,13 @@ impl Written {
         })
     }
 
-    /// The unit of a column that is no key: that of its first value. What is no limit is reported.
+    /// The unit of a column that is no key: that of most of its values, of as many the first's. What is no limit is reported.
     fn unit(&self, report: &mut Report, column: usize, keys: &[GroupKey]) -> Option<LimitUnit> {
         let Column { name, at } = &self.columns[column];
-        let unit = self.said(column).find_map(|said| unit_of(&constant(said)?));
+        let units: Vec<LimitUnit> = self.said(column).filter_map(|said| unit_of(&constant(said)?)).collect();
+        let of_first = units.iter().filter(|unit| Some(*unit) == units.first()).count();
+        let is_most = |unit: &LimitUnit| (Some(unit) == units.first()) == (2 * of_first >= units.len());
+        let unit = units.iter().copied().find(is_most);
         let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         if unit.is_some() && is_name {
