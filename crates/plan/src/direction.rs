@@ -269,3 +269,44 @@ fn direction(around: Around<'_>, expr: &Expr) -> Result<Direction, NotMonotone> 
         _ => Err(because(expr, "it is more than an aggregate with constants")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fluo_rules::{SourceFile, load};
+
+    use super::*;
+
+    #[test]
+    fn a_limit_is_a_constant_of_the_group() {
+        for (condition, why) in [
+            ("slow > limit.calls", None),
+            ("limit.calls <= slow", None),
+            ("slow > 2 * limit.calls + 1 or fastest < limit.least / 2", None),
+            ("slow * limit.calls > 5 and count / limit.calls > 1", None),
+            ("count + limit.below > 5", None),
+            ("slow < limit.calls", Some("a span that is still to come can lift the value above the bound")),
+            // One row has a limit that is not above zero.
+            ("slow * limit.below > 5", Some("it multiplies by something other than a positive constant")),
+            ("slow / limit.below > 5", Some("it divides by a constant that is not positive")),
+            ("limit.calls > 1 and count > 5", Some("it compares constants, which no span moves")),
+            ("slow = limit.calls", Some("one more span can make an equality false")),
+            ("between(slow, limit.calls, 100)", Some("one more span can lift the value out of the range")),
+        ] {
+            let text = format!(
+                "- {{name: r, span: {{}}, group_by: [name], limits: [{{name: a, calls: 3, least: 5ms, below: 2}}, \
+                 {{name: b, calls: 1, below: -1}}, {{calls: 2, least: 1s}}], aggregation: {{fastest: {{min: duration}}, \
+                 slow: {{count: {{where: duration > limit.least}}}}}}, condition: '{condition}'}}"
+            );
+            let loaded = load(&[SourceFile::new("r.yml", text)]);
+            assert!(!loaded.is_partial(), "{condition}: {:?}", loaded.findings);
+            let found = match Judging::of(&loaded.rules[0]) {
+                Judging::Grid(Reason::Condition { because, .. }) => Some(because),
+                judging => {
+                    assert!(judging.is_exact(), "{condition}: {judging:?}");
+                    None
+                }
+            };
+            assert_eq!(found.as_deref(), why, "{condition}");
+        }
+    }
+}
