@@ -55,11 +55,19 @@ fn mistakes_in_the_table_are_found_at_their_place() {
     let found = binary().within(folder.path()).run(&["check", "rules", "--format", "json"]).expect(1);
     let found: Value = serde_json::from_str(&found).unwrap();
     let of = |key: &str| found[0][key].clone();
-    assert_eq!((of("code"), of("file"), of("line")), ("E0241".into(), "rules/slow-calls.csv".into(), 2.into()), "{found}");
+    assert_eq!(
+        (of("code"), of("file"), of("line")),
+        ("E0241".into(), "rules/slow-calls.csv".into(), 2.into()),
+        "{found}"
+    );
     fs::remove_file(&table).unwrap();
     let found = binary().within(folder.path()).run(&["check", "rules", "--format", "json"]).expect(1);
     let found: Value = serde_json::from_str(&found).unwrap();
-    assert_eq!((&found[0]["code"], &found[0]["file"]), (&"E0113".into(), &"rules/slow-calls.csv".into()), "{found}");
+    assert_eq!(
+        (&found[0]["code"], &found[0]["file"]),
+        (&"E0113".into(), &"rules/slow-calls.csv".into()),
+        "{found}"
+    );
 }
 
 #[test]
@@ -70,8 +78,7 @@ fn explain_says_the_limits_and_the_row_of_each_group() {
         binary().within(folder.path()).run(&arguments).expect(0)
     };
     let words = explain("text");
-    let lines: Vec<&str> =
-        words.lines().skip_while(|line| !line.starts_with("Limits")).take(4).collect();
+    let lines: Vec<&str> = words.lines().skip_while(|line| !line.starts_with("Limits")).take(4).collect();
     assert_eq!(
         lines,
         [
@@ -86,7 +93,9 @@ fn explain_says_the_limits_and_the_row_of_each_group() {
     let plan = explain("plan");
     assert!(plan.contains("limit.slow(service_name, name)"), "{plan}");
     let sql = explain("sql");
-    for part in ["(0, 540000000, 3)", "ELSE 2", "limited JOIN limits USING (\"limit row\")", "> \"limit.calls\""] {
+    for part in
+        ["(0, 540000000, 3)", "ELSE 2", "limited JOIN limits USING (\"limit row\")", "> \"limit.calls\""]
+    {
         assert!(sql.contains(part), "{part}:\n{sql}");
     }
 }

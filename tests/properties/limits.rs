@@ -1,7 +1,8 @@
 //! Rules with limits by group: engine against reference, whatever the layout, the files and their order, and the printed
 //! SQL in DataFusion alone.
 
-use fluo_tests::generate::{arrival, limits};
+use fluo_tests::generate::traces::across;
+use fluo_tests::generate::{arrival, kin, limits, traces};
 use proptest::prelude::*;
 
 use crate::engine::check;
@@ -21,6 +22,17 @@ proptest! {
         first_layout in 0_usize..3,
     ) {
         check(&case, &files, first_layout)?;
+    }
+
+    #[test]
+    fn rules_about_traces_and_parents_with_limits_agree_with_the_reference(
+        of_traces in limits::in_case(traces::case()),
+        across in limits::in_case(across::case()),
+        of_kin in limits::in_case(kin::case()),
+    ) {
+        for case in [of_traces, across, of_kin] {
+            check(&case, std::slice::from_ref(&case.spans), 0)?;
+        }
     }
 
     #[test]

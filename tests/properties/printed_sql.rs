@@ -104,9 +104,8 @@ fn equality_with_a_text_and_what_denies_something_look_into_arrays() {
 /// Holds the moments that the rule's statement selects, from files of one of the layouts, to the reference.
 pub(crate) fn check_printed(Case { rule, spans, .. }: &Case, layout: usize) -> Result<(), TestCaseError> {
     let spans = plain(spans.clone());
-    let expected = with_givens(|givens| {
-        reference::holding_moments(rule, &spans, reference::Range::default(), givens)
-    });
+    let expected =
+        with_givens(|givens| reference::holding_moments(rule, &spans, reference::Range::default(), givens));
     // Events and links take lambdas, which DataFusion does not plan in every place; the rule library has the common ones.
     let lambdas = keys_read(rule).iter().any(|field| field.many().is_some());
     let has_sql = rule.condition.earlier().is_empty();

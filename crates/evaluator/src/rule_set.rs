@@ -239,7 +239,9 @@ mod tests {
     #[test]
     fn a_table_goes_on_at_its_last_good_text_and_a_file_with_the_table_that_it_had() {
         let rule = |limit: &str| {
-            format!("- {{name: a, span: {{}}, group_by: [name], limits: {{file: t.csv}}, condition: count > limit.{limit}}}")
+            format!(
+                "- {{name: a, span: {{}}, group_by: [name], limits: {{file: t.csv}}, condition: count > limit.{limit}}}"
+            )
         };
         let (old, new) = (rule("n"), rule("m"));
         let last_good = texts(&[("a.yml", &old), ("t.csv", "name,n\nx,5\n")]);
@@ -248,7 +250,12 @@ mod tests {
         let broken = format!("{new} or");
         for (scenario, files, errors, limit) in [
             ("both are new", vec![file("a.yml", &new), file("t.csv", "name,m\nx,6\n")], vec![], "6"),
-            ("a mistake in the table", vec![file("a.yml", &old), file("t.csv", "name,n\nx,six\n")], vec!["t.csv"], "5"),
+            (
+                "a mistake in the table",
+                vec![file("a.yml", &old), file("t.csv", "name,n\nx,six\n")],
+                vec!["t.csv"],
+                "5",
+            ),
             ("the table is gone", vec![file("a.yml", &old), gone()], vec!["t.csv"], "5"),
             (
                 "a mistake in the rule, and another table",

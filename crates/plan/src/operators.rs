@@ -16,7 +16,8 @@ fn one_zero(number: Expr, other: &Expr) -> Expr {
     fn uncast(expr: &Expr) -> &Expr {
         if let Expr::Cast(cast) = expr { uncast(&cast.expr) } else { expr }
     }
-    let is_limit = |expr: &Expr| matches!(expr, Expr::ScalarFunction(call) if call.name().starts_with(PREFIX));
+    let is_limit =
+        |expr: &Expr| matches!(expr, Expr::ScalarFunction(call) if call.name().starts_with(PREFIX));
     let computed =
         !matches!(uncast(&number), Expr::Literal(..) | Expr::Column(_)) && !is_limit(uncast(&number));
     let may_be_zero = match uncast(other) {

@@ -264,7 +264,9 @@ impl Fields<'_> {
         Ok(match self.operand(expr)? {
             Operand::Located(located) => self.numeric_of(located),
             // A limit may be a whole number.
-            Operand::Number(number) if matches!(expr.kind, ExprKind::Limit(_)) => cast(number, DataType::Float64),
+            Operand::Number(number) if matches!(expr.kind, ExprKind::Limit(_)) => {
+                cast(number, DataType::Float64)
+            }
             Operand::Number(number) => number,
             Operand::Literal(value) => cast(literal(&value), DataType::Float64),
         })

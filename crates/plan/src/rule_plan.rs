@@ -251,7 +251,8 @@ impl RulePlan {
 
     /// The groups that exist at every moment of a grid rule, whether or not a span is there.
     pub fn standing_groups(&self) -> Vec<Vec<Option<String>>> {
-        let mut groups = if self.rule.group_by.is_empty() { vec![Vec::new()] } else { self.rule.expect.clone() };
+        let mut groups =
+            if self.rule.group_by.is_empty() { vec![Vec::new()] } else { self.rule.expect.clone() };
         // What no limits are for is not judged.
         groups.retain(|group| self.rule.limits.as_ref().is_none_or(|limits| limits.row_of(group).is_some()));
         groups

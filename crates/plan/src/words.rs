@@ -47,7 +47,9 @@ pub fn words(plan: &RulePlan, layout: &Layout) -> String {
         let filter = aggregate.filter.as_ref().map(|filter| format!(" where {filter}")).unwrap_or_default();
         line(&format!("Computes  {} = {}{filter}", aggregate.name, function(&aggregate.function)));
     }
-    limits(rule).iter().for_each(|text| line(text));
+    for text in limits(rule) {
+        line(&text);
+    }
     for call in plan.calls() {
         line(&format!("Recalls   {} = {}", call.name, earlier(rule, &call.function)));
     }
@@ -108,7 +110,8 @@ const ROWS: usize = 10;
 fn limits(rule: &Rule) -> Vec<String> {
     let Some(limits) = &rule.limits else { return Vec::new() };
     let names: Vec<&str> = limits.names().iter().map(|limit| limit.name.as_str()).collect();
-    let mut lines = vec![format!("Limits    {}, of the first of these rows that is for the group:", names.join(", "))];
+    let mut lines =
+        vec![format!("Limits    {}, of the first of these rows that is for the group:", names.join(", "))];
     for row in limits.rows().iter().take(ROWS) {
         let keys = rule.group_by.iter().zip(&row.keys).filter_map(|(key, of_row)| match of_row {
             RowKey::Any => None,

@@ -154,9 +154,8 @@ impl Limits {
 
     /// Returns whether all values of the limit at a place are whole: numbers without a fraction, or durations.
     pub fn is_whole(&self, place: usize) -> bool {
-        let is_float = |row: &LimitRow| {
-            matches!(row.values.get(place), Some(Some(Value::Number(Number::Float(_)))))
-        };
+        let is_float =
+            |row: &LimitRow| matches!(row.values.get(place), Some(Some(Value::Number(Number::Float(_)))));
         !self.rows.iter().any(is_float)
     }
 

@@ -19,7 +19,7 @@ use crate::inhibition::{self, Inhibited};
 use crate::keys::Table;
 use crate::rule::Rule;
 use crate::source_file::SourceFile;
-use crate::tables::Tables;
+use crate::tables::{Tables, is_table};
 use crate::yaml::{Entry, Node, Yaml};
 
 pub use crate::document::MAX_FILE_BYTES;
@@ -52,10 +52,8 @@ pub fn load(files: &[SourceFile]) -> Loaded {
     for (number, file) in files.iter().enumerate() {
         loading.numbers.entry(Arc::clone(&file.name)).or_insert(number);
     }
-    for (number, file) in files.iter().enumerate() {
-        if !loading.tables.has(file) {
-            loading.file(number, file);
-        }
+    for (number, file) in files.iter().enumerate().filter(|(_, file)| !is_table(&file.name)) {
+        loading.file(number, file);
     }
     loading.finish()
 }

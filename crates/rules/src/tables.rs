@@ -75,20 +75,13 @@ pub(crate) fn beside(file: &str, path: &str) -> Option<String> {
     Some(format!("{root}{}", parts.join("/")))
 }
 
-/// The tables among files that are loaded together: those that rules among them name.
+/// The tables among files that are loaded together, by their names.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tables<'a>(BTreeMap<String, &'a SourceFile>);
 
 impl<'a> Tables<'a> {
     pub(crate) fn of(files: &'a [SourceFile]) -> Self {
-        let named = tables_named(files);
-        let table = |file: &'a SourceFile| Some((plain(&file.name)?, file));
-        Self(files.iter().filter_map(table).filter(|(name, _)| named.contains(name)).collect())
-    }
-
-    /// Returns whether a file is one of them.
-    pub(crate) fn has(&self, file: &SourceFile) -> bool {
-        plain(&file.name).is_some_and(|name| self.0.contains_key(&name))
+        Self(files.iter().filter_map(|file| Some((plain(&file.name)?, file))).collect())
     }
 
     /// The table at `path` from the folder of another file.

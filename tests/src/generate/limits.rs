@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fluo_rules::condition::{Condition, Level, Written};
+use fluo_rules::condition::{self, Condition, Level};
 use fluo_rules::expr::{EarlierCall, EarlierFunction, Expr, ExprKind};
 use fluo_rules::limits::{Limit, LimitRow, LimitUnit, Limits, RowKey};
 use fluo_rules::matcher::{Number, Value};
@@ -13,36 +13,42 @@ use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::sample::select;
 
-use super::spans::universe;
+use super::Case;
 use super::vocabulary::{VALUES, one_of};
 use super::writing::written;
-use super::{Case, range};
 use crate::reference::is_exact;
 
-/// Any rule with limits over any universe, over the whole of the data or a part of it.
+/// Any rule about spans with limits over any universe, over the whole of the data or a part of it.
 pub fn case() -> impl Strategy<Value = Case> {
-    (rule(), universe(), range()).prop_map(|(rule, spans, range)| Case { rule, spans, range })
+    let cases = prop_oneof![3 => super::case().boxed(), 1 => super::grid_case().boxed()];
+    in_case(cases)
 }
 
-/// A rule with a table of limits, which stand in the place of some of its constants.
-pub fn rule() -> impl Strategy<Value = Rule> {
-    let rules = prop_oneof![3 => super::rules::rule().boxed(), 1 => super::rules::grid_rule().boxed()];
-    (rules, vec(any::<bool>(), 16), rows()).prop_map(|(rule, choices, rows)| {
-        let limits = table(&rule, rows);
-        let mut choices = Choices { choices, next: 0 };
-        let subject = match rule.subject.clone() {
-            Subject::Spans(selector) => Subject::Spans(choices.selector(selector)),
-            traces @ Subject::Traces(_) => traces,
-        };
-        let aggregates = rule.aggregates.iter().cloned().map(|one| choices.aggregate(one)).collect();
-        let condition = choices.condition(&rule.condition);
-        let was_exact = is_exact(&rule);
-        let rule = Rule { subject, aggregates, condition, limits: Some(Arc::new(limits)), ..rule };
-        // What looks back is judged on the grid: some limits turn a direction around, and some put it right.
-        let looks_back = !rule.condition.earlier().is_empty();
-        if !was_exact && looks_back && is_exact(&rule) { Rule { hold_for: Nanos::MINUTE, ..rule } } else { rule }
-    })
+/// The rules of other cases with a table of limits, which stand in the place of some of their constants.
+pub fn in_case(case: impl Strategy<Value = Case>) -> impl Strategy<Value = Case> {
+    (case, vec(any::<bool>(), 16), rows())
+        .prop_map(|(case, choices, rows)| Case { rule: with_limits(case.rule, choices, rows), ..case })
 }
+
+fn with_limits(rule: Rule, choices: Vec<bool>, rows: Vec<Written>) -> Rule {
+    let limits = table(&rule, rows);
+    let mut choices = Choices { choices, next: 0 };
+    let subject = match rule.subject.clone() {
+        Subject::Spans(selector) => Subject::Spans(choices.selector(selector)),
+        // Steps ask for none.
+        traces @ Subject::Traces(_) => traces,
+    };
+    let aggregates = rule.aggregates.iter().cloned().map(|one| choices.aggregate(one)).collect();
+    let condition = choices.condition(&rule.condition);
+    let was_exact = is_exact(&rule);
+    let rule = Rule { subject, aggregates, condition, limits: Some(Arc::new(limits)), ..rule };
+    // What looks back is judged on the grid: a limit may turn a direction around.
+    let looks_back = !rule.condition.earlier().is_empty();
+    if !was_exact && looks_back && is_exact(&rule) { Rule { hold_for: Nanos::MINUTE, ..rule } } else { rule }
+}
+
+/// What a row says of two keys at most, and of the two limits.
+type Written = ([RowKey; 2], [Option<Value>; 2]);
 
 /// The limits: one of each unit.
 fn names() -> Vec<Limit> {
@@ -52,7 +58,7 @@ fn names() -> Vec<Limit> {
 }
 
 /// Rows whose keys are of two places at most: each says whether it states them, and what.
-fn rows() -> impl Strategy<Value = Vec<([RowKey; 2], [Option<Value>; 2])>> {
+fn rows() -> impl Strategy<Value = Vec<Written>> {
     let value = prop_oneof![
         1 => Just(None),
         2 => Just(Some("401")),
@@ -69,19 +75,19 @@ fn rows() -> impl Strategy<Value = Vec<([RowKey; 2], [Option<Value>; 2])>> {
         4 => select(vec![0, 1, 2, 3, 401]).prop_map(Number::Int),
         1 => select(vec![-1.0, 0.5, 2.5]).prop_map(Number::Float),
     ];
-    let duration = select(vec![0, 1, 1_000_000_000, 5_000_000_000]).prop_map(|nanos| Value::Duration(Nanos(nanos)));
+    let duration =
+        select(vec![0, 1, 1_000_000_000, 5_000_000_000]).prop_map(|nanos| Value::Duration(Nanos(nanos)));
     let values = (option::weighted(0.9, number.prop_map(Value::Number)), option::weighted(0.9, duration));
     let row = ((key(), key()), values).prop_map(|((one, other), (n, d))| ([one, other], [n, d]));
     // A last one for all others, more often than not.
-    let otherwise = option::weighted(0.7, row.clone()).prop_map(|row| {
-        row.map(|(_, values)| ([RowKey::Any, RowKey::Any], values))
-    });
+    let otherwise = option::weighted(0.7, row.clone())
+        .prop_map(|row| row.map(|(_, values)| ([RowKey::Any, RowKey::Any], values)));
     (vec(row, 0..4), otherwise).prop_map(|(rows, otherwise)| rows.into_iter().chain(otherwise).collect())
 }
 
-fn table(rule: &Rule, rows: Vec<([RowKey; 2], [Option<Value>; 2])>) -> Limits {
-    let row = |(keys, values): ([RowKey; 2], [Option<Value>; 2])| LimitRow {
-        keys: keys.into_iter().take(rule.group_by.len()).collect(),
+fn table(rule: &Rule, rows: Vec<Written>) -> Limits {
+    let row = |(keys, values): Written| LimitRow {
+        keys: keys.into_iter().chain([RowKey::Any, RowKey::Any]).take(rule.group_by.len()).collect(),
         values: values.into(),
     };
     let mut rows: Vec<LimitRow> = rows.into_iter().map(row).collect();
@@ -125,12 +131,11 @@ impl Choices {
     }
 
     fn condition(&mut self, condition: &Condition) -> Condition {
-        let mut write = |of: &Written| {
+        let mut write = |of: &condition::Written| {
             let (text, expr) = written(&self.expr(of.expr.clone()));
-            Written { text, expr }
+            condition::Written { text, expr }
         };
-        let mut level =
-            |of: &Level| Level { severity: of.severity, condition: write(&of.condition) };
+        let mut level = |of: &Level| Level { severity: of.severity, condition: write(&of.condition) };
         let lowest = level(&condition.lowest);
         let higher = condition.higher.iter().map(&mut level).collect();
         let resolve = condition.resolve.as_ref().map(write);

@@ -203,7 +203,8 @@ fn limits_decide_in_many_cases() {
             let limits = Some(Arc::new(Limits::new(limits.names().to_vec(), rows)));
             found(&Rule { limits, ..case.rule.clone() }, case)
         };
-        let without_values = limits.rows().iter().map(|row| LimitRow { values: vec![None; 2], ..row.clone() });
+        let without_values =
+            limits.rows().iter().map(|row| LimitRow { values: vec![None; 2], ..row.clone() });
         decided += usize::from(!own.is_empty() && with_rows(without_values.collect()).as_ref() != Ok(&own));
         let otherwise = LimitRow { keys: vec![RowKey::Any; case.rule.group_by.len()], values: vec![None; 2] };
         let with_otherwise = limits.rows().iter().cloned().chain([otherwise]).collect();

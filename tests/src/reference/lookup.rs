@@ -6,8 +6,8 @@ use fluo_spans::span::{Attributes, Event, Link, Span};
 
 use super::datum::Datum;
 use super::kin::Within;
-use super::number::Number;
 use super::limits;
+use super::number::Number;
 use super::terms::{Givens, Group};
 use super::text::elements;
 

@@ -136,7 +136,14 @@ pub(super) fn judge<'a>(
     Ok(groups
         .into_iter()
         .map(|(group, spans)| {
-            let past = Past { rule, group: &group, spans: &spans, standing: standing.contains(&group), first, givens };
+            let past = Past {
+                rule,
+                group: &group,
+                spans: &spans,
+                standing: standing.contains(&group),
+                first,
+                givens,
+            };
             let mut held: Vec<Held> = Vec::new();
             let mut last_judged = None;
             for at in moments(rule, &spans, judged) {

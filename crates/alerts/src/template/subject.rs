@@ -109,7 +109,8 @@ fn numbers(values: &[(String, Value)]) -> Any {
 
 /// The limits of the group, which are the same at every moment.
 fn limits(values: &[(String, Value)]) -> Any {
-    let limits = values.iter().filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?.to_owned(), *value)));
+    let limits =
+        values.iter().filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?.to_owned(), *value)));
     numbers(&limits.collect::<Vec<_>>())
 }
 

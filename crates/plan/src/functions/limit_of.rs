@@ -88,15 +88,22 @@ const OTHER: Symbol = 1;
 struct Table {
     /// By key.
     symbols: Vec<HashMap<String, Symbol>>,
-    /// By the places of the keys that rows state: the first row of each combination.
-    stated: Vec<(Vec<usize>, HashMap<Vec<Symbol>, usize>)>,
+    stated: Vec<Stated>,
+}
+
+/// Rows that state the same keys.
+struct Stated {
+    /// The places of these keys.
+    places: Vec<usize>,
+    /// By the numbers of their texts, the first row that has these.
+    rows: HashMap<Vec<Symbol>, usize>,
 }
 
 impl Table {
     fn of(limits: &Limits, keys: usize) -> Self {
         let mut symbols: Vec<HashMap<String, Symbol>> = vec![HashMap::new(); keys];
-        let mut stated: Vec<(Vec<usize>, HashMap<Vec<Symbol>, usize>)> =
-            limits.stated().map(|places| (places.to_vec(), HashMap::new())).collect();
+        let empty = |places: &[usize]| Stated { places: places.to_vec(), rows: HashMap::new() };
+        let mut stated: Vec<Stated> = limits.stated().map(empty).collect();
         for (at, row) in limits.rows().iter().enumerate() {
             let of_row = row.keys.iter().enumerate().filter_map(|(place, key)| match key {
                 RowKey::Any => None,
@@ -107,15 +114,15 @@ impl Table {
                 }
             });
             let (places, values): (Vec<usize>, Vec<Symbol>) = of_row.unzip();
-            if let Some((_, rows)) = stated.iter_mut().find(|(known, _)| *known == places) {
-                rows.entry(values).or_insert(at);
+            if let Some(stated) = stated.iter_mut().find(|stated| stated.places == places) {
+                stated.rows.entry(values).or_insert(at);
             }
         }
         Self { symbols, stated }
     }
 
     fn row(&self, group: &[Symbol]) -> Option<usize> {
-        let found = |(places, rows): &(Vec<usize>, HashMap<Vec<Symbol>, usize>)| {
+        let found = |Stated { places, rows }: &Stated| {
             let values: Vec<Symbol> = places.iter().map(|place| group[*place]).collect();
             rows.get(&values).copied()
         };

@@ -88,7 +88,9 @@ impl Conditions<'_> {
     /// As `f64`.
     fn numeric(&self, expr: &RuleExpr) -> Result<Expr, PlanError> {
         Ok(match &expr.kind {
-            ExprKind::Literal(_) | ExprKind::Aggregate(_) | ExprKind::Limit(_) => cast(self.plain(expr)?, DataType::Float64),
+            ExprKind::Literal(_) | ExprKind::Aggregate(_) | ExprKind::Limit(_) => {
+                cast(self.plain(expr)?, DataType::Float64)
+            }
             ExprKind::Negate(inner) => negated(self.numeric(inner)?),
             ExprKind::Arithmetic(op, left, right) => {
                 arithmetic(self.form, *op, self.numeric(left)?, self.numeric(right)?)?

@@ -211,7 +211,9 @@ impl Writer<'_> {
             (false, true) => format!("CASE{cases}\n    END"),
             (false, false) => format!("CASE{cases}\n      ELSE {otherwise}\n    END"),
         };
-        let value = |value: &Option<Value>| value.as_ref().map_or(Ok("NULL".to_owned()), |value| sql(&literal(value)));
+        let value = |value: &Option<Value>| {
+            value.as_ref().map_or(Ok("NULL".to_owned()), |value| sql(&literal(value)))
+        };
         let row = |(at, row): (usize, &LimitRow)| {
             let values = row.values.iter().map(value).collect::<Result<Vec<_>, _>>()?;
             Ok(format!("({at}, {})", values.join(", ")))
@@ -428,7 +430,8 @@ impl Writer<'_> {
             }
             for name in self.limits() {
                 let mut limits = self.plan.limits_of(&group);
-                let value = limits.find(|(limit, _)| quoted(&limit.name) == name).and_then(|(_, value)| value);
+                let value =
+                    limits.find(|(limit, _)| quoted(&limit.name) == name).and_then(|(_, value)| value);
                 empty.push(value.map_or(Ok("NULL".to_owned()), |value| sql(&literal(value)))?);
             }
             empty.push("false".to_owned());

@@ -9,13 +9,13 @@ use super::{Report, groups, shape};
 use crate::diagnostic::{Code, Place};
 use crate::document;
 use crate::expr::nearest::nearest;
-use crate::expr::{LimitScope, parse_constant};
+use crate::expr::{LimitScope, NO_LIMITS, parse_constant};
 use crate::keys::Table;
 use crate::limits::{Limit, LimitRow, LimitUnit, Limits, PREFIX, RowKey};
 use crate::matcher::Value;
 use crate::rule::GroupKey;
 use crate::table_file::{self, Cell};
-use crate::tables::{ENDING, FILE, Tables};
+use crate::tables::{ENDING, FILE, LIMITS, Tables};
 use crate::yaml::{Entry, Node, Yaml};
 
 /// Most rows of a table.
@@ -63,12 +63,60 @@ struct Said {
     at: Range<usize>,
 }
 
-impl Read {
-    /// The limits that the rule's expressions may name.
-    pub(super) fn scope(read: Option<&Self>) -> LimitScope {
-        read.map_or(LimitScope::Unknown, |read| LimitScope::Known(read.limits.names().to_vec()))
+/// The limits of a rule.
+#[derive(Debug)]
+pub(super) enum OfRule {
+    /// It has none.
+    None,
+    /// They could not be read.
+    Unread,
+    /// These.
+    Read(Read),
+}
+
+impl OfRule {
+    /// Of a rule, `node`, that is grouped by `keys`, where these could be read.
+    pub(super) fn of(
+        report: &mut Report,
+        node: &Node,
+        keys: Option<&[GroupKey]>,
+        tables: &Tables<'_>,
+    ) -> Self {
+        match (node.get(LIMITS), keys) {
+            (None, _) => Self::None,
+            (Some(_), None) => Self::Unread,
+            (Some(entry), Some(keys)) => limits(report, entry, keys, tables).map_or(Self::Unread, Self::Read),
+        }
     }
 
+    /// Those that could be read.
+    pub(super) fn read(&self) -> Option<&Read> {
+        match self {
+            Self::Read(read) => Some(read),
+            Self::None | Self::Unread => None,
+        }
+    }
+
+    /// What the rule's expressions may name.
+    pub(super) fn scope(&self) -> LimitScope {
+        match self {
+            Self::None => NO_LIMITS.clone(),
+            Self::Unread => LimitScope::Unknown,
+            Self::Read(read) => LimitScope::Known(read.limits.names().to_vec()),
+        }
+    }
+
+    /// The names that its templates may use; none where they are not known.
+    pub(super) fn names(&self) -> Option<Vec<&str>> {
+        match self {
+            Self::None => Some(Vec::new()),
+            Self::Unread => None,
+            Self::Read(read) => Some(read.limits.names().iter().map(Limit::key).collect()),
+        }
+    }
+}
+
+impl Read {
     /// Warns of the limits that are `used` nowhere.
     pub(super) fn warn_of_unused(&self, report: &mut Report, used: impl Fn(&Limit) -> bool) {
         for (limit, place) in self.limits.names().iter().zip(&self.places) {
@@ -92,17 +140,13 @@ impl Read {
 }
 
 /// The value of `limits` of a rule that is grouped by `keys`.
-pub(super) fn limits(
-    report: &mut Report,
-    entry: &Entry,
-    keys: &[GroupKey],
-    tables: &Tables<'_>,
-) -> Option<Read> {
+fn limits(report: &mut Report, entry: &Entry, keys: &[GroupKey], tables: &Tables<'_>) -> Option<Read> {
     match &entry.value.value {
         Yaml::List(items) => {
             let errors = report.errors();
             let written = of_rows(report, items, keys);
-            let at = if entry.value.extent().is_empty() { entry.key_at.clone() } else { entry.value.extent() };
+            let at =
+                if entry.value.extent().is_empty() { entry.key_at.clone() } else { entry.value.extent() };
             table(report, &written, keys, &at).filter(|_| report.errors() == errors)
         }
         Yaml::Map(entries) => of_file(report, entry, entries, keys, tables),
@@ -134,8 +178,11 @@ fn of_rows(report: &mut Report, items: &[Node], keys: &[GroupKey]) -> Written {
             };
             let Some(text) = text else {
                 if !is_key {
-                    let message =
-                        format!("`{}` takes a number or a duration, not {}", entry.key, entry.value.describe());
+                    let message = format!(
+                        "`{}` takes a number or a duration, not {}",
+                        entry.key,
+                        entry.value.describe()
+                    );
                     report.value(Code::LimitValue, entry, message);
                 }
                 continue;
@@ -190,7 +237,9 @@ fn of_text(report: &mut Report, keys: &[GroupKey]) -> Option<Read> {
     let lines = match table_file::lines(&text) {
         Ok(lines) => lines,
         Err(quote) => {
-            report.add(Code::BadLimits, quote, "this quote is not closed").hint("a quote in a cell is written twice");
+            report
+                .add(Code::BadLimits, quote, "this quote is not closed")
+                .hint("a quote in a cell is written twice");
             return None;
         }
     };
@@ -210,13 +259,17 @@ fn of_text(report: &mut Report, keys: &[GroupKey]) -> Option<Read> {
     if let [Cell { text, at }] = header.as_slice()
         && text.contains([';', '\t'])
     {
-        report.add(Code::BadLimits, at.clone(), "the table has one column").hint("cells are separated by commas");
+        report
+            .add(Code::BadLimits, at.clone(), "the table has one column")
+            .hint("cells are separated by commas");
     }
     for line in lines {
         let first = line.first().map_or(0, |cell| cell.at.start);
         let at = first..line.last().map_or(0, |cell| cell.at.end);
         if line.len() != header.len() {
-            let number = |number: usize, what| if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") };
+            let number = |number: usize, what| {
+                if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+            };
             let [cells, columns] = [number(line.len(), "cell"), number(header.len(), "column")];
             let message = format!("this row has {cells}, and the table {columns}");
             report.add(Code::BadLimits, at, message).hint("a cell with a comma in it stands in quotes");
@@ -247,7 +300,10 @@ fn table(report: &mut Report, written: &Written, keys: &[GroupKey], at: &Range<u
         report.add(Code::BadLimits, at.clone(), message).hint(hint.to_owned());
     };
     if written.rows.is_empty() {
-        refuse("the table of limits has no row".to_owned(), "write `[{slow: 500ms}]` for one limit for all groups");
+        refuse(
+            "the table of limits has no row".to_owned(),
+            "write `[{slow: 500ms}]` for one limit for all groups",
+        );
         return None;
     }
     if written.rows.len() > MOST_ROWS {
@@ -271,10 +327,15 @@ fn table(report: &mut Report, written: &Written, keys: &[GroupKey], at: &Range<u
     }
     if names.is_empty() && report.errors() == errors {
         report
-            .add(Code::BadLimits, at.clone(), "the table has no limit: all its columns are keys of `group_by`")
+            .add(
+                Code::BadLimits,
+                at.clone(),
+                "the table has no limit: all its columns are keys of `group_by`",
+            )
             .hint("write `{service_name: checkout, slow: 540ms}`");
     }
-    let rows: Vec<LimitRow> = written.rows.iter().map(|row| written.row(report, row, &meanings, keys, &names)).collect();
+    let rows: Vec<LimitRow> =
+        written.rows.iter().map(|of| row(report, of, &meanings, keys.len(), &names)).collect();
     if report.errors() > errors {
         return None;
     }
@@ -326,9 +387,9 @@ impl Written {
 
     /// What is said in a column, with the row.
     fn said(&self, column: usize) -> impl Iterator<Item = &Said> {
-        self.rows.iter().flat_map(move |row| {
-            row.cells.iter().filter(move |(of, _)| *of == column).map(|(_, said)| said)
-        })
+        self.rows
+            .iter()
+            .flat_map(move |row| row.cells.iter().filter(move |(of, _)| *of == column).map(|(_, said)| said))
     }
 
     /// The unit of a column that is no key: that of most of its values, of as many the first's. What is no limit is reported.
@@ -363,26 +424,25 @@ impl Written {
         });
         None
     }
+}
 
-    /// A row; what is wrong in it is reported.
-    fn row(
-        &self,
-        report: &mut Report,
-        row: &Row,
-        meanings: &[Option<Meaning>],
-        keys: &[GroupKey],
-        names: &[Limit],
-    ) -> LimitRow {
-        let mut read = LimitRow { keys: vec![RowKey::Any; keys.len()], values: vec![None; names.len()] };
-        for (column, said) in &row.cells {
-            match meanings[*column] {
-                Some(Meaning::Key(key)) => read.keys[key] = RowKey::Is(said.text.clone()),
-                Some(Meaning::Limit(limit)) => read.values[limit] = value(report, said, &names[limit]),
-                None => {}
-            }
+/// A row; what is wrong in it is reported.
+fn row(
+    report: &mut Report,
+    row: &Row,
+    meanings: &[Option<Meaning>],
+    keys: usize,
+    names: &[Limit],
+) -> LimitRow {
+    let mut read = LimitRow { keys: vec![RowKey::Any; keys], values: vec![None; names.len()] };
+    for (column, said) in &row.cells {
+        match meanings[*column] {
+            Some(Meaning::Key(key)) => read.keys[key] = RowKey::Is(said.text.clone()),
+            Some(Meaning::Limit(limit)) => read.values[limit] = value(report, said, &names[limit]),
+            None => {}
         }
-        read
     }
+    read
 }
 
 /// The number or duration that a cell says.
@@ -405,9 +465,10 @@ fn value(report: &mut Report, said: &Said, limit: &Limit) -> Option<Value> {
     let (message, hint) = match (found, limit.unit) {
         (Some((unit, value)), of_limit) if unit == of_limit => return Some(value),
         (None, _) => (format!("`{text}` is no number and no duration"), None),
-        (Some(_), LimitUnit::Duration) => {
-            (format!("`{}` is a duration in another row, and `{text}` has no unit", limit.key()), Some(with_unit(text)))
-        }
+        (Some(_), LimitUnit::Duration) => (
+            format!("`{}` is a duration in another row, and `{text}` has no unit", limit.key()),
+            Some(with_unit(text)),
+        ),
         (Some(_), LimitUnit::Number) => {
             (format!("`{}` is a plain number in another row, and `{text}` a duration", limit.key()), None)
         }

@@ -25,7 +25,15 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn new(file: Arc<str>, text: Arc<str>) -> Self {
         let lines = Lines::of(&text);
-        Self { file, text, lines, findings: Vec::new(), errors: 0, refuses_kin: None, limits: NO_LIMITS.clone() }
+        Self {
+            file,
+            text,
+            lines,
+            findings: Vec::new(),
+            errors: 0,
+            refuses_kin: None,
+            limits: NO_LIMITS.clone(),
+        }
     }
 
     /// The file as named to the loader.

@@ -10,8 +10,8 @@ use super::aggregation::Aggregation;
 use super::inhibit::Inhibits;
 use super::trace::By;
 use super::{
-    Report, across, aggregation, condition, earlier, groups, inhibit, limits, selector, shape, templates, timing,
-    trace, trace_text, unsupported,
+    Report, across, aggregation, condition, earlier, groups, inhibit, limits, selector, shape, templates,
+    timing, trace, trace_text, unsupported,
 };
 use crate::condition::Condition;
 use crate::decisive;
@@ -51,9 +51,8 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node, tables: &Tables
         missing(report, node, "name", "every rule needs a `name`");
     }
     let Subjects { kind, group_by, limits } = subjects(report, node, tables);
-    let aggregates = |report: &mut Report| {
-        node.get("aggregation").map(|entry| aggregation::aggregation(report, entry))
-    };
+    let aggregates =
+        |report: &mut Report| node.get("aggregation").map(|entry| aggregation::aggregation(report, entry));
     let given = match kind {
         Kind::Traces(_) => report.without_kin(trace::OF_TRACES, aggregates),
         Kind::Spans(_) | Kind::Other => aggregates(report),
@@ -91,9 +90,10 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node, tables: &Tables
     };
     let calls = condition.as_ref().map(Condition::earlier);
     report.set_limits(NO_LIMITS.clone());
-    let limits = limits.as_ref().map(Option::as_ref);
-    let names =
-        Names { limits: named(limits), ..names(node, &aggregation, kind.counts(), calls.as_deref(), group_by.as_deref()) };
+    let names = Names {
+        limits: limits.names(),
+        ..names(node, &aggregation, kind.counts(), calls.as_deref(), group_by.as_deref())
+    };
     let values = Values::read(report, node, &names);
     let expect = match (node.get("expect"), &group_by) {
         (Some(entry), Some(keys)) => groups::expect(report, entry, keys),
@@ -101,7 +101,7 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node, tables: &Tables
     };
     if let (Some(entry), Some(groups)) = (node.get("expect"), &expect) {
         groups::check_limit(report, entry, groups.len(), values.group_limit);
-        if let Some(Some(limits)) = limits {
+        if let Some(limits) = limits.read() {
             limits.warn_of_groups(report, entry, groups);
         }
     }
@@ -125,7 +125,7 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node, tables: &Tables
     }
     let inhibits = inhibit::inhibits(report, node, name.as_deref());
     let (subject, condition) = kind.subject(report, node, condition);
-    if let (Some(Some(limits)), Some(subject), Some(condition)) = (limits, &subject, &condition) {
+    if let (Some(limits), Some(subject), Some(condition)) = (limits.read(), &subject, &condition) {
         let texts: Vec<&String> = values.annotations.values().collect();
         let is_used = |limit: &Limit| {
             subject.limits().chain(condition.limits()).chain(aggregation.limits()).any(|used| used == limit)
@@ -146,7 +146,7 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node, tables: &Tables
                 range,
                 hash: {
                     let keys: Vec<&str> = group_by.iter().map(|key| key.key.as_str()).collect();
-                    let limits = limits.flatten().map(|read| read.limits.node(&keys));
+                    let limits = limits.read().map(|read| read.limits.node(&keys));
                     decisive::hash(node, limits, &report.text())
                 },
             };
@@ -163,7 +163,7 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node, tables: &Tables
                 every: values.every,
                 group_by,
                 group_limit: values.group_limit,
-                limits: limits.flatten().map(|read| Arc::clone(&read.limits)),
+                limits: limits.read().map(|read| Arc::clone(&read.limits)),
                 expect,
                 lookback: values.lookback,
                 aggregates: aggregation.aggregates,
@@ -353,8 +353,7 @@ impl Kind {
 struct Subjects {
     kind: Kind,
     group_by: Option<Vec<GroupKey>>,
-    /// None where the rule has no limits, or else what could be read of them.
-    limits: Option<Option<limits::Read>>,
+    limits: limits::OfRule,
 }
 
 /// The reason why steps cannot ask for limits by group.
@@ -363,10 +362,9 @@ const OF_STEPS: &str = "a step is looked for before it is known of which group i
 fn subjects(report: &mut Report, node: &Node, tables: &Tables<'_>) -> Subjects {
     let group_by = |report: &mut Report| node.get("group_by").map(|entry| groups::group_by(report, entry));
     let limits = |report: &mut Report, keys: Option<&[GroupKey]>| {
-        let entry = node.get("limits")?;
-        let read = keys.and_then(|keys| limits::limits(report, entry, keys, tables));
-        report.set_limits(limits::Read::scope(read.as_ref()));
-        Some(read)
+        let limits = limits::OfRule::of(report, node, keys, tables);
+        report.set_limits(limits.scope());
+        limits
     };
     let is_of_traces = is_text(node) || rule_kinds(node).first().is_some_and(|kind| kind.key == "trace");
     if !is_of_traces {
@@ -391,14 +389,6 @@ fn subjects(report: &mut Report, node: &Node, tables: &Tables<'_>) -> Subjects {
     };
     let limits = limits(report, group_by.as_deref());
     Subjects { kind, group_by, limits }
-}
-
-/// The limits that templates may name; none where they are not known.
-fn named(limits: Option<Option<&limits::Read>>) -> Option<Vec<&str>> {
-    match limits {
-        None => Some(Vec::new()),
-        Some(read) => Some(read?.limits.names().iter().map(Limit::key).collect()),
-    }
 }
 
 /// The times that decide about the parents and children of spans, of a rule that asks for them.

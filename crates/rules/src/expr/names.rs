@@ -326,6 +326,9 @@ pub(super) fn limit(key: &str, at: &Range<usize>, limits: &LimitScope) -> Option
     } else if let Some(near) = nearest(key, names()) {
         format!("did you mean `limit.{near}`?")
     } else {
-        format!("the rule's limits are {}", names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
+        format!(
+            "the rule's limits are {}",
+            names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+        )
     })))
 }

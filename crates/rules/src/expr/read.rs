@@ -33,7 +33,9 @@ pub fn parse_measure(text: &str, limits: &LimitScope) -> Result<Expr, Vec<Proble
     let has_limits = *limits != *NO_LIMITS;
     match parse_field(text) {
         // Nobody gives an attribute the name of a limit and sums it up.
-        Ok(_) if has_limits && text.trim().starts_with(PREFIX) => check::measure(parser::parse(text)?, limits),
+        Ok(_) if has_limits && text.trim().starts_with(PREFIX) => {
+            check::measure(parser::parse(text)?, limits)
+        }
         Ok(field) => {
             let start = text.len() - text.trim_start().len();
             Ok(Expr { kind: ExprKind::Field(field), at: start..text.trim_end().len() })

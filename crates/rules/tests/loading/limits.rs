@@ -40,10 +40,7 @@ fn sound(loaded: Loaded) -> Rule {
 }
 
 fn beside(rule: &str, table: &str) -> Loaded {
-    load(&[
-        SourceFile::new("rules/calls.yml", rule),
-        SourceFile::new("rules/tables/calls.csv", table),
-    ])
+    load(&[SourceFile::new("rules/calls.yml", rule), SourceFile::new("rules/tables/calls.csv", table)])
 }
 
 #[test]
@@ -91,7 +88,8 @@ fn a_table_in_a_file_is_the_same_and_is_kept_with_the_rule() {
         ("as it is", TABLE.to_owned()),
         ("as spreadsheets write it", format!("\u{feff}{}", TABLE.replace('\n', "\r\n"))),
         ("columns in another order, values spelt otherwise", {
-            "calls, slow ,name,service_name\n3,0.54s,\"POST /pay\",checkout\n\n,1s,(none),\n10,2000ms,,\n".to_owned()
+            "calls, slow ,name,service_name\n3,0.54s,\"POST /pay\",checkout\n\n,1s,(none),\n10,2000ms,,\n"
+                .to_owned()
         }),
     ] {
         let rule = sound(beside(&text, &table));
