@@ -65,6 +65,7 @@ fn file(table: Table, key: &Key) -> String {
         "condition" if table == Table::Trace => "n > 3",
         "child_of" | "descendant_of" | "sibling_of" | "follows" => "other",
         "as" if table == Table::StepCount => "n",
+        "file" if table == Table::LimitsFile => "limits.csv",
         _ => example(key),
     };
     let entry = format!("{}: {value}", key.name);
@@ -137,6 +138,7 @@ fn file(table: Table, key: &Key) -> String {
         Table::Inhibit if key.name == "rule" => rule(&format!("inhibit: [{{{entry}}}]")),
         Table::Inhibit => rule(&format!("inhibit: [{{rule: a, {entry}}}]")),
         Table::Levels => rule(&format!("condition: {{{entry}}}")),
+        Table::LimitsFile => rule(&format!("limits: {{{entry}}}")),
         _ => unreachable!("not of rule files"),
     }
 }
@@ -210,8 +212,12 @@ fn other_file(table: Table, key: &Key) -> String {
 #[test]
 fn every_key_is_taken_by_the_loader_and_stands_in_the_schema() {
     for table in Table::OF_RULES {
-        let harmless = |code: Code| matches!(code, Code::NoRules | Code::UnknownRule);
-        all_known(table, &schema::schema(), |key| file(table, key), |files| load(files).findings, harmless);
+        let harmless = |code| matches!(code, Code::NoRules | Code::UnknownRule | Code::UnusedLimit);
+        let find = |files: &[SourceFile]| {
+            let limits = SourceFile::new("limits.csv", "slow\n1s\n");
+            load(&[files, &[limits]].concat()).findings
+        };
+        all_known(table, &schema::schema(), |key| file(table, key), find, harmless);
     }
     let harmless = |code| code == Code::NoTests;
     for table in Table::OF_TESTS {
