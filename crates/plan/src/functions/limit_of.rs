@@ -135,30 +135,43 @@ impl Table {
         for (key, symbols) in keys.iter().zip(&self.symbols) {
             columns.push(TextColumn::new(key)?.map(|text| symbols.get(text).copied().unwrap_or(OTHER)));
         }
-        let mut known: HashMap<Vec<Symbol>, Option<usize>> = HashMap::new();
-        let mut group: Vec<Symbol> = Vec::with_capacity(columns.len());
-        let mut last: Option<(Vec<Symbol>, Option<usize>)> = None;
-        let rows = (0..count).map(|at| {
-            group.clear();
-            group.extend(columns.iter().map(|column| column[at].unwrap_or(MISSING)));
-            // Equal rows tend to lie together.
-            if let Some((before, row)) = &last
-                && *before == group
-            {
-                return *row;
+        let symbol = |column: &[Option<Symbol>], at: usize| column[at].unwrap_or(MISSING);
+        // Most tables have one key or two, and a number is looked up faster than a list.
+        Ok(match columns.as_slice() {
+            [one] => each(count, |at| symbol(one, at), |one| self.row(&[*one])),
+            [one, two] => {
+                let pair = |at| (symbol(one, at), symbol(two, at));
+                each(count, pair, |(one, two)| self.row(&[*one, *two]))
             }
-            let row = known.get(&group).copied().unwrap_or_else(|| {
-                let row = self.row(&group);
-                known.insert(group.clone(), row);
-                row
-            });
-            let (before, of_last) = last.get_or_insert_with(|| (Vec::new(), None));
-            before.clone_from(&group);
-            *of_last = row;
-            row
-        });
-        Ok(rows.collect())
+            many => {
+                let group = |at| many.iter().map(|column| symbol(column, at)).collect::<Vec<Symbol>>();
+                each(count, group, |group| self.row(group))
+            }
+        })
     }
+}
+
+/// The row of each group; that of equal ones is found once.
+fn each<Key: Eq + Hash + Clone>(
+    count: usize,
+    group: impl Fn(usize) -> Key,
+    row: impl Fn(&Key) -> Option<usize>,
+) -> Vec<Option<usize>> {
+    let mut known: HashMap<Key, Option<usize>> = HashMap::new();
+    let mut last: Option<(Key, Option<usize>)> = None;
+    let rows = (0..count).map(|at| {
+        let group = group(at);
+        // Equal rows tend to lie together.
+        if let Some((before, row)) = &last
+            && *before == group
+        {
+            return *row;
+        }
+        let row = *known.entry(group.clone()).or_insert_with_key(&row);
+        last = Some((group, row));
+        row
+    });
+    rows.collect()
 }
 
 impl ScalarUDFImpl for LimitOf {
