@@ -49,7 +49,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut spans = if args.requests {
             let mut spans = requests::minute(minute, a_minute / requests::SPANS);
             spans.append(&mut later);
-            let is_now = |span: &Span| span.end_ns.cast_unsigned() < shop::START_NS + (minute + 1) * shop::MINUTE_NS;
+            let is_now =
+                |span: &Span| span.end_ns.cast_unsigned() < shop::START_NS + (minute + 1) * shop::MINUTE_NS;
             (spans, later) = spans.into_iter().partition(|span| minute + 1 == args.minutes || is_now(span));
             spans
         } else {

@@ -114,12 +114,17 @@ impl Writer {
             let begins = at as u64 * slot;
             let calls = steps.iter().any(|step| step.3 == Some(at));
             let ends = if calls { lasts - begins } else { begins + slot } - random.below(1000) - 1;
-            spans.push(self.span(random, (service, name, kind), Span {
-                parent_span_id: parent.map(|parent| ids[parent]),
-                start_ns: (start + begins).cast_signed(),
-                end_ns: (start + ends).cast_signed(),
-                ..Span::bare(trace_id, ids[at])
-            }, amount));
+            spans.push(self.span(
+                random,
+                (service, name, kind),
+                Span {
+                    parent_span_id: parent.map(|parent| ids[parent]),
+                    start_ns: (start + begins).cast_signed(),
+                    end_ns: (start + ends).cast_signed(),
+                    ..Span::bare(trace_id, ids[at])
+                },
+                amount,
+            ));
         }
     }
 

@@ -10,4 +10,5 @@ mod live;
 mod one_evaluator;
 mod panes;
 mod printed_sql;
+mod sampling;
 mod traces;

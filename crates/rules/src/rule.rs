@@ -35,6 +35,8 @@ pub struct Rule {
     pub annotations: BTreeMap<String, String>,
     /// Whether attribute names match their renamed predecessors and successors.
     pub conventions: Conventions,
+    /// The number of spans that a sampled span counts as.
+    pub sampling: Sampling,
     /// The spans or traces that the rule is about.
     pub subject: Subject,
     /// Length of the window `(t − window, t]`; at least 1 ns.
@@ -220,6 +222,17 @@ pub enum Conventions {
     Renamed,
     /// A name matches itself only (`semantic_conventions: exact`).
     Exact,
+}
+
+/// The number of spans that a sampled span counts as, in counts, rates, sums, means, deviations and percentiles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sampling {
+    /// Each span that is stored counts once.
+    #[default]
+    Stored,
+    /// Each counts for those, too, that sampling left out: by the threshold in its trace state
+    /// (`sampling: adjusted`).
+    Adjusted,
 }
 
 /// One entry of `group_by`, `evidence` or `top`.

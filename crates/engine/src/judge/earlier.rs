@@ -67,7 +67,7 @@ impl<'a> Past<'a> {
     /// The values of the aggregates over the window that ends at a moment.
     pub(super) fn sums_at(&self, group: &Group, end: i64) -> Values {
         let mut sums: Vec<Summary> =
-            self.plan.aggregates().map(|aggregate| Summary::empty(&aggregate.function)).collect();
+            self.plan.aggregates().map(|of| Summary::of_rule(self.plan.rule(), &of.function)).collect();
         let cells = self.sums.cells;
         let first = cells.of(end.saturating_sub(self.plan.rule().window.0).saturating_add(1));
         self.sums.add_to(&mut sums, group, first..=cells.of(end));
