@@ -64,11 +64,13 @@ impl<'a> Found<'a> {
             sums: Part::new(cells(plan), of_rule(false)),
             seen: plan.seen_behind().map(|_| Part::new(seen::cells(plan), of_rule(true))),
             store: Store::default(),
-            stretches: asked.stretches.iter().map(stretch).collect(),
+            stretches: Vec::new(),
             rows: None,
         };
-        let stretches: Vec<TimeRange> =
-            asked.stretches.iter().filter_map(|it| found.grid_moments(*it)).collect();
+        // Between two moments of the grid nothing is judged.
+        let judged = asked.stretches.iter().filter_map(|it| Some((stretch(it), found.grid_moments(*it)?)));
+        let (judged, stretches): (Vec<Stretch>, Vec<TimeRange>) = judged.unzip();
+        found.stretches = judged;
         let needed = joined(stretches.iter().flat_map(|moments| found.needed(*moments)));
         let hours = all(&asked.stretches)
             .map(|all| Hours::uncut(all, plan.behind(), plan.edges(), found.sums.windows.cells))
