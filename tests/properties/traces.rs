@@ -113,8 +113,6 @@ proptest! {
 
     #[test]
     fn rules_whose_occasions_are_related_agree_with_the_reference(case in traces::related_case()) {
-        // No rule about traces looks back. What is beyond the limit of groups is tried elsewhere.
-        prop_assume!(case.rule.condition.earlier().is_empty() && case.rule.group_limit > 3);
         check(&case, std::slice::from_ref(&case.spans), 0)
             .map_err(|error| TestCaseError::fail(format!("{}\n{error}", in_words(&case))))?;
     }
