@@ -12,7 +12,7 @@ use fluo_plan::RulePlan;
 use fluo_spans::identity::dedupe;
 use fluo_spans::span::Span;
 use fluo_store::compaction::{Options, Sizes, compact};
-use fluo_store::{Content, DataFile, Hour, Packing, Root, list, write_spans};
+use fluo_store::{DataFile, Hour, Root, list};
 use fluo_tests::generate::{self, Case, arrival};
 use fluo_tests::reference;
 use futures::stream::BoxStream;
@@ -25,7 +25,8 @@ use object_store::{
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
-use crate::engine::{layouts, same, with_givens};
+use crate::block_on;
+use crate::engine::{same, with_givens, write};
 
 const HOUR: i64 = 3_600_000_000_000;
 
@@ -116,20 +117,6 @@ fn spans() -> Path {
     Path::from("spans")
 }
 
-/// Files as ingest writes them, each in the next layout.
-async fn stored(root: &Root, files: &[Vec<Span>]) {
-    let all: Vec<Span> = files.iter().flatten().cloned().collect();
-    let layouts = layouts(&all);
-    for (number, file) in files.iter().enumerate() {
-        let content = Content::of(&number.to_be_bytes());
-        let layout = &layouts[number % layouts.len()];
-        let spans_of_file = dedupe(file.clone()).spans;
-        let written = i64::try_from(number).unwrap();
-        let (store, folder) = (root.store.as_ref(), spans());
-        write_spans(store, &folder, spans_of_file, content, written, layout, Packing::Quick).await.unwrap();
-    }
-}
-
 /// A run at so many hours from now, by the clock of the store in memory.
 async fn run(root: &Root, hours: i64, sizes: Sizes) -> bool {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
@@ -213,7 +200,7 @@ fn cuts() -> impl Strategy<Value = Cuts> {
 async fn check(case: &Case, files: &[Vec<Span>], cuts: Cuts) -> std::result::Result<(), TestCaseError> {
     let Cuts { first, second, deleting, done, sizes } = cuts;
     let root = Root::in_memory().unwrap();
-    stored(&root, files).await;
+    write(&root, &spans(), files, 0).await;
     let expected = answers(&root, case).await;
     // One object settles its copies when it is ingested, whatever a rule selects.
     let of_objects: Vec<Span> = files.iter().flat_map(|file| dedupe(file.clone()).spans).collect();
@@ -234,14 +221,14 @@ async fn check(case: &Case, files: &[Vec<Span>], cuts: Cuts) -> std::result::Res
     held("after two at once").await?;
     prop_assert!(run(&root, 2, sizes).await);
     held("after a whole run").await?;
-    stored(&root, files).await;
+    write(&root, &spans(), files, 0).await;
     held("after all was delivered again").await?;
     run(&CutOff::root(&root, deleting, done), 4, sizes).await;
     held("after some of what was replaced was deleted").await?;
     run(&CutOff::root(&root, deleting + 5, done), 4, sizes).await;
     prop_assert!(run(&root, 4, sizes).await);
     held("after all of it was").await?;
-    stored(&root, files).await;
+    write(&root, &spans(), files, 0).await;
     held("after all was delivered once more").await?;
     prop_assert!(run(&root, 6, sizes).await);
     held("after the last run").await?;
@@ -250,10 +237,6 @@ async fn check(case: &Case, files: &[Vec<Span>], cuts: Cuts) -> std::result::Res
     prop_assert!(run(&root, 8, sizes).await);
     prop_assert_eq!(&names(&root).await, &left, "there is nothing left to do");
     Ok(())
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
 proptest! {

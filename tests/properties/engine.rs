@@ -17,6 +17,8 @@ use object_store::path::Path;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
+use crate::block_on;
+
 /// The given facts that the reference takes from outside: hashes and spellings.
 pub(crate) fn with_givens<T>(run: impl FnOnce(Givens<'_>) -> T) -> T {
     run(Givens::new(&Span::content_hash, &semconv::spellings))
@@ -44,18 +46,23 @@ pub(crate) fn source(files: &[Vec<Span>], first_layout: usize) -> SpanSource {
     source
 }
 
-/// The same in files, of which only the rows that matter are read.
-async fn stored(files: &[Vec<Span>], first_layout: usize) -> SpanSource {
+/// Writes files to a store as ingest does, each in the next layout.
+pub(crate) async fn write(root: &Root, folder: &Path, files: &[Vec<Span>], first_layout: usize) {
     let all: Vec<Span> = files.iter().flatten().cloned().collect();
-    let (layouts, root) = (layouts(&all), Root::in_memory().unwrap());
-    let folder = Path::from("spans");
-    for (at, file) in files.iter().enumerate() {
-        let (content, layout) =
-            (Content::of(&at.to_be_bytes()), &layouts[(first_layout + at) % layouts.len()]);
-        write_spans(root.store.as_ref(), &folder, file.clone(), content, 0, layout, Packing::Quick)
-            .await
-            .unwrap();
+    let (layouts, store) = (layouts(&all), root.store.as_ref());
+    for (number, file) in files.iter().enumerate() {
+        let content = Content::of(&number.to_be_bytes());
+        let layout = &layouts[(first_layout + number) % layouts.len()];
+        let spans = dedupe(file.clone()).spans;
+        let written = i64::try_from(number).unwrap();
+        write_spans(store, folder, spans, content, written, layout, Packing::Quick).await.unwrap();
     }
+}
+
+/// Spans in files, of which only the rows that matter are read.
+async fn stored(files: &[Vec<Span>], first_layout: usize) -> SpanSource {
+    let (root, folder) = (Root::in_memory().unwrap(), Path::from("spans"));
+    write(&root, &folder, files, first_layout).await;
     let opened = DataFiles::with_small_files(Arc::clone(&root.store), 0).below(&folder).await.unwrap();
     assert!(opened.faults.is_empty(), "{:?}", opened.faults);
     opened.source
@@ -77,11 +84,11 @@ pub(crate) fn check_stored(
     Ok(())
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
-}
-
-fn judged(rule: &Rule, source: &SpanSource, range: reference::Range) -> Result<Outcome, EngineError> {
+pub(crate) fn judged(
+    rule: &Rule,
+    source: &SpanSource,
+    range: reference::Range,
+) -> Result<Outcome, EngineError> {
     let plan = RulePlan::new(Arc::new(rule.clone()))?;
     let range = Range { from: range.from, to: range.to };
     block_on(evaluate(&session(), &plan, source, range))

@@ -26,6 +26,7 @@ use proptest::test_runner::TestCaseError;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::block_on;
 use crate::engine::{layouts, same_values, with_givens};
 
 const SECOND: i64 = Nanos::SECOND.0;
@@ -135,8 +136,7 @@ fn short(violation: &Violation) -> String {
 
 fn check(case: &Case, files: &[Vec<Span>], course: &Course) -> Result<(), TestCaseError> {
     let rule = Rule { group_limit: 10_000, eval_delay: None, allowed_lateness: None, ..case.rule.clone() };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (replayed, range) = runtime.block_on(evaluated(&rule, files, course));
+    let (replayed, range) = block_on(evaluated(&rule, files, course));
     let failed: Vec<&String> = replayed.reports.iter().flat_map(|report| &report.failed_rules).collect();
     prop_assert!(failed.is_empty(), "{:?}", replayed.notifications.first());
     // Of copies in one file, ingest keeps one.

@@ -13,3 +13,8 @@ mod queries;
 mod slo;
 mod together;
 mod traces;
+
+/// Runs something to its end on this thread alone.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}

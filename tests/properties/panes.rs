@@ -20,6 +20,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use crate::block_on;
 use crate::live::{stored, ticked};
 
 const MINUTE: i64 = Nanos::MINUTE.0;
@@ -224,9 +225,8 @@ proptest! {
         spans in vec(short(), 50..300),
         steps in vec(step(), 4..14),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let kept = runtime.block_on(course(&spans, &steps, true));
-        let none = runtime.block_on(course(&spans, &steps, false));
+        let kept = block_on(course(&spans, &steps, true));
+        let none = block_on(course(&spans, &steps, false));
         prop_assert_eq!(kept, none);
     }
 }

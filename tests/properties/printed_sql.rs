@@ -20,6 +20,7 @@ use fluo_tests::reference;
 use fluo_tests::span::blank;
 use proptest::prelude::*;
 
+use crate::block_on;
 use crate::engine::{layouts, with_givens};
 
 /// The (group, moment) pairs that the statement selects, sorted.
@@ -33,8 +34,7 @@ fn selected(rule: &Rule, spans: &[Span], layout: &Layout) -> Vec<(Vec<Option<Str
     let batch = to_batch(spans, 0, layout).unwrap();
     let table = MemTable::try_new(span_schema(layout), vec![vec![batch]]).unwrap();
     context.register_table("spans", Arc::new(table)).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let batches: Vec<RecordBatch> = runtime.block_on(async {
+    let batches: Vec<RecordBatch> = block_on(async {
         let frame = context.sql(&statement).await.unwrap_or_else(|error| panic!("{error}\n{statement}"));
         frame.collect().await.unwrap_or_else(|error| panic!("{error}\n{statement}"))
     });

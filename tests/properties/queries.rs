@@ -1,10 +1,7 @@
 //! Rules that are a query, against rules of the language that mean the same: the reference evaluator says of these what
 //! the engine must find of those.
 
-use std::sync::Arc;
-
-use fluo_engine::{EngineError, Observed, Range, evaluate, session};
-use fluo_plan::RulePlan;
+use fluo_engine::{EngineError, Observed};
 use fluo_rules::rule::Rule;
 use fluo_rules::{SourceFile, load};
 use fluo_spans::span::Span;
@@ -13,7 +10,7 @@ use fluo_tests::reference::{self, Episode};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
-use crate::engine::{same_values, source, with_givens};
+use crate::engine::{judged, same_values, source, with_givens};
 
 /// A rule said twice: in the language, and as a query. `@` is a small number.
 struct Twice {
@@ -117,10 +114,7 @@ fn check(
     first_layout: usize,
 ) -> Result<usize, TestCaseError> {
     let expected = with_givens(|givens| reference::evaluate(of_language, spans, range, givens));
-    let plan = RulePlan::new(Arc::new(query.clone())).unwrap();
-    let range = Range { from: range.from, to: range.to };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let found = runtime.block_on(evaluate(&session(), &plan, &source(files, first_layout), range));
+    let found = judged(query, &source(files, first_layout), range);
     match (expected, found) {
         (Err(_), Err(EngineError::GroupOverflow { .. })) => Ok(0),
         (Ok(expected), Ok(found)) => {

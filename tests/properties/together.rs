@@ -22,6 +22,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
+use crate::block_on;
 use crate::live::live;
 
 const SECOND: i64 = Nanos::SECOND.0;
@@ -205,10 +206,6 @@ fn check_names(told: &[Notification], places: &BTreeMap<String, Place>) {
     }
 }
 
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-}
-
 proptest! {
     #![proptest_config(ProptestConfig {
         failure_persistence: None,
@@ -220,8 +217,7 @@ proptest! {
     #[test]
     fn alerts_are_related_and_ordered_as_the_reference_says(all in vec(drawn(), 1..24), seed in any::<u64>()) {
         let spans = spans(&all);
-        let runtime = runtime();
-        let told = runtime.block_on(self::told(&all, &spans, 0));
+        let told = block_on(self::told(&all, &spans, 0));
         let places = found(&told);
         prop_assert_eq!(&places, &expected(&spans, &told));
         check_names(&told, &places);
@@ -234,7 +230,7 @@ proptest! {
                 Drawn { file, ..drawn.clone() }
             })
             .collect();
-        let again = runtime.block_on(self::told(&others, &spans, seed));
+        let again = block_on(self::told(&others, &spans, seed));
         prop_assert_eq!(found(&again), places);
         let texts = |told: &[Notification]| told.iter().map(|told| (told.id, told.text.clone())).collect::<Vec<_>>();
         prop_assert_eq!(texts(&again), texts(&told));
@@ -246,10 +242,9 @@ fn enough_cases_have_something_to_group_and_to_order() {
     let (related, headed, later, apart) = (Cell::new(0), Cell::new(0), Cell::new(0), Cell::new(0));
     let count = |cell: &Cell<u32>, is: bool| cell.set(cell.get() + u32::from(is));
     let mut runner = TestRunner::deterministic();
-    let runtime = runtime();
     for _ in 0..60 {
         let all = vec(drawn(), 1..24).new_tree(&mut runner).unwrap().current();
-        let told = runtime.block_on(told(&all, &spans(&all), 0));
+        let told = block_on(told(&all, &spans(&all), 0));
         let places = found(&told);
         let groups: std::collections::BTreeSet<&str> =
             places.values().map(|place| place.group.as_str()).collect();

@@ -17,6 +17,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
+use crate::block_on;
 use crate::engine::{check, check_stored, source};
 
 /// The spans of a case in a line each, and the rule, so that a person can work out what is right.
@@ -77,8 +78,7 @@ pub(crate) fn check_together(
             ..Asked::new(plan, moments(plan, &source, *range).into_iter().collect())
         })
         .collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
+    block_on(async {
         let session = session();
         let together = judge(&session, &source, &asked).await.unwrap();
         for ((plan, range), together) in rules.iter().zip(together.rules) {

@@ -198,8 +198,8 @@ pub(super) async fn matched(
             let projections = || projections.iter().map(AsRef::as_ref);
             let services = if every { None } else { services(of_builtin.iter().map(AsRef::as_ref)) };
             let sought = Sought { ranges: ranges.to_vec(), services };
-            let test = RowTest::selected(session, &part.layout, projections(), &ranges)?;
-            let test = test.filter(|_| !every);
+            let test =
+                if every { None } else { RowTest::selected(session, &part.layout, projections(), &ranges)? };
             let mut more = vec![columns::TRACE_ID, columns::SPAN_ID, columns::START_TIME];
             more.extend(parents.then_some(columns::PARENT_SPAN_ID));
             let program = Arc::new(Program::of(session, &part.layout, projections(), &more)?);
@@ -233,13 +233,9 @@ const STEPS_A_SCAN: usize = 4;
 /// Parts steps, by their places, into those that are scanned for apart. Maps of attributes are long, so that where few steps
 /// ask for them, they are read only of the spans that can be these.
 fn apart(projections: &[Arc<Projection>], layout: &Layout, every: bool) -> Vec<Vec<usize>> {
-    let all = 0..projections.len();
-    if every {
-        return vec![all.collect()];
-    }
     let (nested, flat): (Vec<usize>, Vec<usize>) =
-        all.partition(|place| reads_nested(&projections[*place], layout));
-    if nested.is_empty() || flat.len() < STEPS_A_SCAN * nested.len() {
+        (0..projections.len()).partition(|place| reads_nested(&projections[*place], layout));
+    if every || nested.is_empty() || flat.len() < STEPS_A_SCAN * nested.len() {
         return vec![(0..projections.len()).collect()];
     }
     vec![flat, nested]

@@ -184,10 +184,11 @@ impl<'a> Tracing<'a> {
         let parents = any_tied(is_of_parents);
         let every_trace = every.contains(&true);
         let mut parts = matched(session, source, &plans, &steps, &reads, every_trace, parents).await?;
+        let alike: Vec<bool> = self.questions.iter().map(|question| question.reads == reads).collect();
         // Of each part, the traces that may break rules, with the places of these.
         let suspects = each(parts.iter_mut().collect(), |part| {
             part.sort();
-            let suspects = self.suspects(part, &steps, &every);
+            let suspects = self.suspects(part, &steps, &every, &alike);
             part.retain(|trace| suspects.contains_key(trace));
             suspects
         })
@@ -223,13 +224,12 @@ impl<'a> Tracing<'a> {
         Ok(found)
     }
 
-    /// The traces of a part that may break rules, with the places of these.
-    fn suspects(&self, part: &Part, steps: &Steps, every: &[bool]) -> Suspects {
+    /// The traces of a part that may break rules, with the places of these. By rule, `every`: whether traces matter of which
+    /// no span can be a step; `alike`: whether it reads the same times as all of them together.
+    fn suspects(&self, part: &Part, steps: &Steps, every: &[bool], alike: &[bool]) -> Suspects {
         let mut suspects = Suspects::new();
         let mut spans = Vec::new();
         let mut seen: HashSet<[u8; 16]> = HashSet::new();
-        let read = reads(&self.questions);
-        let alike: Vec<bool> = self.questions.iter().map(|question| question.reads == read).collect();
         let mut present = Vec::new();
         for rows in part.by_trace() {
             let trace = rows[0].trace;
@@ -320,10 +320,12 @@ impl Question<'_> {
         spans: &mut Vec<Light>,
     ) -> bool {
         // Of a trace that lasts too long, parts are judged.
-        let ends = part.traces.get(&rows[0].trace).copied();
-        let lasts = |first: i64, last: i64| last.saturating_sub(first) >= self.rule.max_duration.0;
-        let (first, last) = ends.unwrap_or((rows[0].end, rows[rows.len() - 1].end));
-        if of_all.is_some_and(|of_all| !lasts(first, last) && !verdict::may_break(self.rule, of_all)) {
+        let lasts = |ends: Option<(i64, i64)>| {
+            ends.is_some_and(|(first, last)| last.saturating_sub(first) >= self.rule.max_duration.0)
+        };
+        let of_trace = part.traces.get(&rows[0].trace).copied();
+        let of_rows = of_trace.or_else(|| Some((rows.first()?.end, rows.last()?.end)));
+        if of_all.is_some_and(|steps| !lasts(of_rows) && !verdict::may_break(self.rule, steps)) {
             return false;
         }
         spans.clear();
@@ -336,8 +338,7 @@ impl Question<'_> {
                 spans.push(Light { id, parent, start, end, steps, links: Vec::new() });
             }
         }
-        let ends = ends.or_else(|| Some((spans.first()?.end, spans.last()?.end)));
-        let lasts = ends.is_some_and(|(first, last)| lasts(first, last));
+        let lasts = lasts(of_trace.or_else(|| Some((spans.first()?.end, spans.last()?.end))));
         if !lasts && !verdict::may_break(self.rule, present) {
             return false;
         }
