@@ -11,6 +11,7 @@
 //! an accepted query once more, before it runs.
 
 mod calls;
+mod dialect;
 mod expression;
 pub mod functions;
 mod parse;

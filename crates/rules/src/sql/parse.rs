@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use sqlparser::ast::{Query, Statement};
-use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
 
 use crate::diagnostic::Code;
 use crate::expr::{MAX_BYTES, Problem};
+use crate::sql::dialect::Bounded;
 
 /// The most words and signs of a query. Its tree is no deeper, so that nobody's stack is too small for it.
 pub const MAX_TOKENS: usize = 2_000;
@@ -104,7 +104,7 @@ pub(super) fn parsed(text: &str) -> Result<(Query, Tokens<'_>), Box<Problem>> {
         let message = format!("the query is {} bytes long; it has at most 16 KiB", text.len());
         return Err(fail(Problem::new(Code::ExprTooLong, all(), message)));
     }
-    let dialect = GenericDialect {};
+    let dialect = Bounded::new();
     let tokens = Tokenizer::new(&dialect, text).tokenize_with_location().map_err(|error| {
         let empty = Tokens::new(text, &[]);
         let at = empty.byte(error.location);

@@ -23,6 +23,9 @@ const MOST_SELECTS: u32 = 32;
 /// The most of what one thing is nested in.
 const MOST_DEPTH: u32 = 64;
 
+/// The most queries in expressions, one in another: the planner's work doubles with each.
+const MOST_SUBQUERIES: u32 = 6;
+
 /// A table that can be read from.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -67,6 +70,10 @@ pub(super) struct Checker<'a> {
     /// The part of the text that is looked at, for what has no place of its own.
     pub(super) around: Range<usize>,
     depth: u32,
+    /// The queries in expressions that this one is in.
+    subqueries: u32,
+    /// The number of `SELECT`s that are run for the expressions of the `SELECT` that is looked at.
+    selects_of_expressions: u32,
     is_too_much: bool,
 }
 
@@ -80,7 +87,16 @@ impl<'a> Checker<'a> {
     pub(super) fn new(tokens: &'a Tokens<'a>) -> Self {
         let text = tokens.text;
         let around = text.len() - text.trim_start().len()..text.trim_end().len();
-        Self { tokens, problems: Vec::new(), reads: Vec::new(), around, depth: 0, is_too_much: false }
+        Self {
+            tokens,
+            problems: Vec::new(),
+            reads: Vec::new(),
+            around,
+            depth: 0,
+            subqueries: 0,
+            selects_of_expressions: 0,
+            is_too_much: false,
+        }
     }
 
     /// All of the text.
@@ -141,10 +157,11 @@ impl<'a> Checker<'a> {
         look: impl FnOnce(&mut Self) -> Option<T>,
     ) -> Option<T> {
         if self.depth >= MOST_DEPTH {
-            if !std::mem::replace(&mut self.is_too_much, true) {
-                let message = format!("the query is nested more than {MOST_DEPTH} deep");
-                self.problem(Code::ExprTooDeep, place, message);
-            }
+            self.too_much(
+                Code::ExprTooDeep,
+                place,
+                format!("the query is nested more than {MOST_DEPTH} deep"),
+            );
             return None;
         }
         self.depth += 1;
@@ -155,9 +172,47 @@ impl<'a> Checker<'a> {
         found
     }
 
-    /// The rows of a query within another one, whose names it may use.
+    /// The rows of a query in an expression, whose names it may use.
     pub(super) fn subquery(&mut self, query: &Query, scope: &Scope<'_>) -> Option<Rows> {
-        self.query(query, scope.tables, Some(scope))
+        if self.subqueries >= MOST_SUBQUERIES {
+            let message = format!("more than {MOST_SUBQUERIES} queries in expressions, one in another");
+            self.too_much(Code::ExprTooDeep, self.place(query.span()), message);
+            return None;
+        }
+        self.subqueries += 1;
+        let rows = self.query(query, scope.tables, Some(scope));
+        self.subqueries -= 1;
+        let selects = rows.as_ref().map_or(0, |rows| rows.selects);
+        self.selects_of_expressions = self.selects_of_expressions.saturating_add(selects);
+        rows
+    }
+
+    /// Looks at a `SELECT`, and counts those that are run for it.
+    fn counted(&mut self, look: impl FnOnce(&mut Self) -> Option<(Vec<Output>, u32)>) -> Option<Rows> {
+        let around = std::mem::take(&mut self.selects_of_expressions);
+        let found = look(self);
+        let of_expressions = std::mem::replace(&mut self.selects_of_expressions, around);
+        let (outputs, of_tables) = found?;
+        let selects = of_tables.saturating_add(of_expressions);
+        self.few_enough(selects).then_some(Rows { outputs, selects })
+    }
+
+    /// Returns whether so many `SELECT`s may be run.
+    fn few_enough(&mut self, selects: u32) -> bool {
+        if selects > MOST_SELECTS {
+            let message = format!(
+                "reading this runs {selects} `SELECT`s, each as often as it is named; a query has at most {MOST_SELECTS}"
+            );
+            self.too_much(Code::SqlTooMuch, self.around.clone(), message);
+        }
+        !self.is_too_much
+    }
+
+    /// Tells of the first limit that the query is over, and of no other.
+    fn too_much(&mut self, code: Code, at: Range<usize>, message: String) {
+        if !std::mem::replace(&mut self.is_too_much, true) {
+            self.problem(code, at, message);
+        }
     }
 
     fn query(&mut self, query: &Query, tables: Tables<'_>, around: Option<&Scope<'_>>) -> Option<Rows> {
@@ -266,9 +321,9 @@ impl<'a> Checker<'a> {
         match set {
             SetExpr::Select(select) => {
                 let place = self.place(select.span());
-                let (outputs, selects) =
-                    self.within(place, |checker| checker.select(select, tables, around, order_by))?;
-                Some(Rows { outputs, selects })
+                self.within(place, |checker| {
+                    checker.counted(|checker| checker.select(select, tables, around, order_by))
+                })
             }
             SetExpr::Query(query) => {
                 let rows = self.query(query, tables, around)?;
@@ -394,13 +449,7 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        if selects > MOST_SELECTS && !std::mem::replace(&mut self.is_too_much, true) {
-            let message = format!(
-                "reading this runs {selects} `SELECT`s, each as often as it is named; a query has at most {MOST_SELECTS}"
-            );
-            self.problem(Code::SqlTooMuch, self.around.clone(), message);
-        }
-        (!self.is_too_much).then_some((relations, joined, selects))
+        self.few_enough(selects).then_some((relations, joined, selects))
     }
 
     fn constraint<'j>(

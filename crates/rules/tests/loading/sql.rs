@@ -131,6 +131,11 @@ fn what_is_refused_and_where() {
     let long = format!("SELECT count(*) AS n FROM spans WHERE name = '{}'", "x".repeat(17_000));
     let many = format!("SELECT {} AS n FROM spans", vec!["1"; 1_100].join(" + "));
     let deep = format!("SELECT {}1{} AS n FROM spans", "(".repeat(60), ")".repeat(60));
+    let negated = format!("SELECT 1 AS n FROM {}spans{}", "NOT (".repeat(40), ")".repeat(40));
+    let within = |levels: usize| {
+        format!("SELECT {}1 AS n{} AS n FROM spans", "(SELECT ".repeat(levels), ")".repeat(levels))
+    };
+    let beside = vec!["(SELECT count(*) AS n FROM spans)"; 32].join(" + ");
     let doubled = |levels: usize| {
         let mut text = "WITH t0 AS (SELECT name AS x FROM spans)".to_owned();
         for level in 0..levels {
@@ -260,6 +265,10 @@ fn what_is_refused_and_where() {
         (long, ExprTooLong, "*"),
         (many, ExprTooLong, "*"),
         (deep, ExprTooDeep, "*"),
+        (negated, ExprTooDeep, "*"),
+        (within(7), ExprTooDeep, "*"),
+        (within(30), ExprTooDeep, "*"),
+        (format!("SELECT {beside} AS n FROM spans"), SqlTooMuch, "*"),
         (doubled(11), SqlTooMuch, "x || x"),
         (unions(6), SqlTooMuch, "*"),
     ])
@@ -289,6 +298,12 @@ fn bounds_of_what_is_much_are_not_reached_by_what_a_person_writes() {
             text += &format!(", t{} AS (SELECT x || x AS x FROM t{level})", level + 1);
         }
         let query = format!("{text} SELECT x, count(*) AS n FROM t{levels} GROUP BY x");
+        assert_eq!(load(&[file(&query, "")]).findings.is_empty(), is_sound, "{levels}");
+    }
+    for (levels, is_sound) in [(6, true), (7, false)] {
+        let (open, close) =
+            ("(SELECT count(*) AS n FROM spans WHERE 1 < ".repeat(levels), ")".repeat(levels));
+        let query = format!("SELECT name, {open}1{close} AS n FROM spans");
         assert_eq!(load(&[file(&query, "")]).findings.is_empty(), is_sound, "{levels}");
     }
 }
