@@ -7,7 +7,7 @@ use arrow::datatypes::{Field, Int32Type, Schema};
 use fluo_spans::schema::columns;
 
 use super::parents::Parent;
-use super::sought::Ids;
+use super::sought::{Ids, Key};
 use super::{Column, Kin, Of};
 use crate::column::times;
 use crate::error::EngineError;
@@ -70,7 +70,7 @@ impl Kin {
                 let starts = times(batch, columns::START_TIME)?;
                 let mut times = vec![None; ends.len()];
                 for row in asking {
-                    let key = (traces.trace(*row)?, ids.span(*row)?.unwrap_or_default());
+                    let key = Key::of(traces.trace(*row)?, ids.span(*row)?.unwrap_or_default());
                     times[*row] =
                         Some(self.children.self_time(&key, starts[*row], ends[*row], column.within));
                 }
@@ -91,7 +91,7 @@ impl Kin {
         let mut parents = vec![None; ends.len()];
         for row in asking {
             if let Some(id) = ids.span(*row)? {
-                parents[*row] = self.parents.get(&(traces.trace(*row)?, id), ends[*row], within);
+                parents[*row] = self.parents.get(&Key::of(traces.trace(*row)?, id), ends[*row], within);
             }
         }
         Ok(parents)

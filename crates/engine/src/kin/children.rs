@@ -67,7 +67,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_spans_own_time_is_what_its_children_leave() {
-        let key = (0, 1);
+        let key = Key::of([0; 16], [1; 8]);
         for (scenario, children, expected) in [
             ("none", vec![], 100),
             ("one", vec![(20, 50)], 70),
@@ -84,9 +84,8 @@ mod tests {
             let mut parts: Vec<Vec<Child>> = (0..PARTS).map(|_| Vec::new()).collect();
             parts[0].extend(children.iter().map(|(start, end)| Child { place: 0, start: *start, end: *end }));
             parts[0].push(Child { place: 1, start: 0, end: 100 });
-            let mut spans: Vec<_> = (0..PARTS).map(|_| hashbrown::HashMap::new()).collect();
-            spans[0].insert(key, 0);
-            let known = Children::of(Places(spans), vec![parts]).await;
+            let spans = Places::of(vec![vec![vec![key]]]).await;
+            let known = Children::of(spans, vec![parts]).await;
             assert_eq!(known.self_time(&key, 0, 100, 1000), expected, "{scenario}");
         }
     }

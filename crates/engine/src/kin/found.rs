@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, UInt32Array};
-use arrow::compute::take_record_batch;
+use arrow::array::RecordBatch;
 use arrow::datatypes::Int64Type;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::prelude::SessionContext;
@@ -15,16 +14,16 @@ use fluo_time::range::contain;
 
 use super::children::{Child, Children};
 use super::parents::{Parents, Seen};
-use super::sought::{Ids, Keys, PARTS};
+use super::sought::{Ids, Key, Keys, PARTS, Places};
 use super::{columns_of, texts_of};
 use crate::column::{times, values};
 use crate::error::EngineError;
 use crate::pages::Sought;
 use crate::pass::frame::{Frame, Memory};
 use crate::pass::program::Program;
+use crate::pass::texts::{Named, TextId};
 use crate::readers::Readers;
 use crate::row_test::RowTest;
-use crate::rows::index;
 use crate::source::SpanSource;
 use crate::truth::Truth;
 
@@ -41,7 +40,9 @@ pub(super) async fn found(
     let mut readers = Readers::new();
     for part in source.parts() {
         let program = Arc::new(program(session, plans, &part.layout, &sought)?);
-        for batches in part.scan(session, &program.columns, &of_time, Some(test(&sought)))? {
+        let reads_nested = program.columns.schema.fields().iter().any(|field| field.data_type().is_nested());
+        let test = (reads_nested || sought.are_few()).then(|| test(&sought));
+        for batches in part.scan(session, &program.columns, &of_time, test)? {
             let thread = Thread {
                 program: Arc::clone(&program),
                 memory: Memory::default(),
@@ -92,7 +93,7 @@ fn test(sought: &Arc<Keys>) -> RowTest {
             let ids = Ids::of(batch, name)?;
             for (row, is) in is.iter_mut().enumerate() {
                 if let Some(id) = ids.span(row)? {
-                    *is |= places.get(&(traces.trace(row)?, id)).is_some();
+                    *is |= places.get(&Key::of(traces.trace(row)?, id)).is_some();
                 }
             }
         }
@@ -129,57 +130,74 @@ struct Thread {
 
 impl Thread {
     fn batch(&mut self, batch: &RecordBatch) -> Result<(), EngineError> {
-        let ends = self.program.ends(batch)?;
-        let traces = Ids::of(batch, columns::TRACE_ID)?;
-        let is_near: Vec<bool> = ends.iter().map(|end| contain(&self.ranges, *end)).collect();
+        let program = Arc::clone(&self.program);
+        let ends = program.ends(batch)?;
         let mut added = 0;
         if !self.sought.parents.is_empty() {
-            let ids = Ids::of(batch, columns::SPAN_ID)?;
-            let mut hits: Vec<(u32, usize, u32)> = Vec::new();
-            for row in (0..ends.len()).filter(|row| is_near[*row]) {
-                let Some(id) = ids.span(row)? else { continue };
-                if let Some((part, place)) = self.sought.parents.get(&(traces.trace(row)?, id)) {
-                    hits.push((index(row), part, place));
-                }
+            let found = self.sought_among(batch, ends, columns::SPAN_ID, &self.sought.parents)?;
+            let durations = values::<Int64Type>(batch, columns::DURATION_NS)?;
+            let texts = texts(&program, batch, &mut self.memory)?;
+            for (row, part, place) in &found {
+                let texts = texts.iter().map(|text| text.of(*row));
+                self.parents[*part].add(*place, ends[*row], durations[*row], texts);
             }
-            if !hits.is_empty() {
-                let rows: UInt32Array = hits.iter().map(|(row, ..)| *row).collect();
-                let places: Vec<(usize, u32)> = hits.iter().map(|(_, part, place)| (*part, *place)).collect();
-                let parents = take_record_batch(batch, &rows)?;
-                let program = Arc::clone(&self.program);
-                added += add(&program, &parents, &mut self.memory, &places, &mut self.parents)?;
-            }
+            added += 2 * found.len() * (size_of::<(u32, i64, i64)>() + 4 * texts.len());
         }
         if !self.sought.spans.is_empty() {
-            let (parents, starts) =
-                (Ids::of(batch, columns::PARENT_SPAN_ID)?, times(batch, columns::START_TIME)?);
-            for row in (0..ends.len()).filter(|row| is_near[*row]) {
-                let Some(id) = parents.span(row)? else { continue };
-                if let Some((part, place)) = self.sought.spans.get(&(traces.trace(row)?, id)) {
-                    self.children[part].push(Child { place, start: starts[row], end: ends[row] });
-                    added += 2 * size_of::<Child>();
-                }
+            let found = self.sought_among(batch, ends, columns::PARENT_SPAN_ID, &self.sought.spans)?;
+            let starts = times(batch, columns::START_TIME)?;
+            for (row, part, place) in &found {
+                self.children[*part].push(Child { place: *place, start: starts[*row], end: ends[*row] });
             }
+            added += 2 * found.len() * size_of::<Child>();
         }
         Ok(self.reservation.try_grow(added)?)
     }
+
+    /// The rows of a batch whose trace and id, of this name, are among the keys that are sought, with their parts and places.
+    fn sought_among(
+        &self,
+        batch: &RecordBatch,
+        ends: &[i64],
+        name: &str,
+        sought: &Places,
+    ) -> Result<Vec<(usize, usize, u32)>, EngineError> {
+        let (traces, ids) = (Ids::of(batch, columns::TRACE_ID)?, Ids::of(batch, name)?);
+        let mut keys = Vec::with_capacity(ends.len());
+        for row in (0..ends.len()).filter(|row| contain(&self.ranges, ends[*row])) {
+            if let Some(id) = ids.span(row)? {
+                keys.push((row, Key::of(traces.trace(row)?, id)));
+            }
+        }
+        // One after the other, so that the processor waits for the memory of several at a time.
+        Ok(keys
+            .into_iter()
+            .filter_map(|(row, key)| sought.get(&key).map(|(part, place)| (row, part, place)))
+            .collect())
+    }
 }
 
-/// Adds what is read of the spans of a batch, which are at these places of parts. Returns how many bytes it takes.
+/// The texts that are read of the spans of a batch, by their numbers.
+fn texts(
+    program: &Program,
+    batch: &RecordBatch,
+    memory: &mut Memory,
+) -> Result<Vec<Named<TextId>>, EngineError> {
+    let mut frame = Frame::new(program, batch, memory);
+    program.rules[0].top.iter().map(|text| frame.text(*text)).collect()
+}
+
+/// Adds what is read of parents, which are all the spans of a batch and have one key.
 pub(super) fn add(
     program: &Program,
     batch: &RecordBatch,
     memory: &mut Memory,
-    places: &[(usize, u32)],
-    seen: &mut [Seen],
-) -> Result<usize, EngineError> {
-    let ends = program.ends(batch)?;
-    let durations = values::<Int64Type>(batch, columns::DURATION_NS)?;
-    let mut frame = Frame::new(program, batch, memory);
-    let texts = &program.rules[0].top;
-    let texts = texts.iter().map(|text| frame.text(*text)).collect::<Result<Vec<_>, _>>()?;
-    for (row, (part, place)) in places.iter().enumerate() {
-        seen[*part].add(*place, ends[row], durations[row], texts.iter().map(|text| text.of(row)));
+    seen: &mut Seen,
+) -> Result<(), EngineError> {
+    let (ends, durations) = (program.ends(batch)?, values::<Int64Type>(batch, columns::DURATION_NS)?);
+    let texts = texts(program, batch, memory)?;
+    for (row, (end, duration)) in ends.iter().zip(durations).enumerate() {
+        seen.add(0, *end, *duration, texts.iter().map(|text| text.of(row)));
     }
-    Ok(2 * places.len() * (size_of::<(u32, i64, i64)>() + 4 * texts.len()))
+    Ok(())
 }

@@ -122,7 +122,7 @@ impl Parents {
             renumber(&mut parts, &memory, columns, &mut numbers);
             by_part.iter_mut().zip(parts).for_each(|(all, seen)| all.push(seen));
         }
-        let keys: Vec<usize> = places.0.iter().map(HashMap::len).collect();
+        let keys: Vec<usize> = places.keys().map(<[Key]>::len).collect();
         let parts = by_part.into_iter().zip(keys).collect();
         let parts = each(parts, |(seen, keys)| Part::of(seen, keys, columns)).await;
         Self { places, parts, values: numbers.values() }
@@ -131,16 +131,11 @@ impl Parents {
     /// The parents whose copies differ in what rules read of them, by key, with where their rows are.
     pub(super) fn contested(&self) -> Vec<(SpanKey, usize, u32)> {
         let mut all = Vec::new();
-        for (at, (part, places)) in self.parts.iter().zip(&self.places.0).enumerate() {
-            if part.contested.is_empty() {
-                continue;
-            }
-            let of_place: HashMap<u32, &Key> = places.iter().map(|(key, place)| (*place, key)).collect();
+        for (at, (part, keys)) in self.parts.iter().zip(self.places.keys()).enumerate() {
             for row in &part.contested {
                 let Row { place, end, .. } = part.rows[*row as usize];
-                if let Some((trace, span)) = of_place.get(&place) {
-                    all.push(((trace.to_be_bytes(), span.to_be_bytes(), end), at, *row));
-                }
+                let key = keys[place as usize];
+                all.push(((key.trace(), key.span(), end), at, *row));
             }
         }
         all.sort_unstable();
@@ -171,7 +166,7 @@ impl Parents {
             let layout = Layout::builtin();
             let batch = program.columns.of(&to_batch(&spans, 0, &layout)?)?;
             let (mut memory, mut seen) = (Memory::default(), [Seen::default()]);
-            add(program, &batch, &mut memory, &vec![(0, 0); spans.len()], &mut seen)?;
+            add(program, &batch, &mut memory, &mut seen[0])?;
             renumber(&mut seen, &memory, columns, &mut numbers);
             let [Seen { rows, texts }] = seen;
             for (nth, (_, part, row)) in some.iter().enumerate() {

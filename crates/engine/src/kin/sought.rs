@@ -1,5 +1,6 @@
 //! The keys of the spans whose parents or children rules may ask for.
 
+use std::hash::{BuildHasher as _, Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::array::{Array, FixedSizeBinaryArray, RecordBatch};
@@ -10,7 +11,8 @@ use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
 use fluo_time::TimeRange;
 use fluo_time::range::{contain, joined};
-use hashbrown::HashMap;
+use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::column::{id, ids};
 use crate::error::EngineError;
@@ -25,50 +27,115 @@ use crate::source::SpanSource;
 use crate::truth::Truth;
 use crate::work::each;
 
-/// A span, by its trace and its own id.
-pub(super) type Key = (u128, u64);
+/// A span, by its trace and its own id: as words, which take less room than bytes of the same number and a place beside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Key([u64; 3]);
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // Words, not the bytes of an array.
+        self.0.iter().for_each(|word| state.write_u64(*word));
+    }
+}
 
 /// Keys are parted in so many, so that the parts can be looked at side by side.
 pub(super) const PARTS: usize = 64;
 
-/// The part of a key: the last byte of an id is random in all formats that there are.
-pub(super) fn part_of((trace, _): &Key) -> usize {
-    let bytes = trace.to_be_bytes();
-    usize::from(bytes[15] ^ bytes[7]) % PARTS
+impl Key {
+    pub(super) fn of(trace: [u8; 16], span: [u8; 8]) -> Self {
+        let trace = u128::from_be_bytes(trace);
+        #[expect(clippy::cast_possible_truncation, reason = "one half after the other")]
+        let [first, last] = [(trace >> 64) as u64, trace as u64];
+        Self([first, last, u64::from_be_bytes(span)])
+    }
+
+    pub(super) fn trace(&self) -> [u8; 16] {
+        let [first, last, _] = self.0.map(u128::from);
+        (first << 64 | last).to_be_bytes()
+    }
+
+    pub(super) fn span(&self) -> [u8; 8] {
+        self.0[2].to_be_bytes()
+    }
+
+    /// The part that it belongs to: the last byte of a trace's id is random in all formats that there are.
+    pub(super) fn part(&self) -> usize {
+        let [first, last, _] = self.0;
+        usize::from((first ^ last).to_be_bytes()[7]) % PARTS
+    }
 }
 
 /// Keys by part, each with a place of its own among those of the part.
+///
+/// A table has the places alone: the keys stand in the order in which they were read, and so do the spans that ask for
+/// them later, so that looking at the key at a place costs little.
 #[derive(Default)]
-pub(super) struct Places(pub(super) Vec<HashMap<Key, u32>>);
+pub(super) struct Places {
+    hasher: DefaultHashBuilder,
+    parts: Vec<OfPart>,
+}
+
+/// The keys of one part.
+#[derive(Default)]
+struct OfPart {
+    /// By place.
+    keys: Vec<Key>,
+    places: HashTable<u32>,
+}
+
+impl OfPart {
+    fn of(lists: Vec<Vec<Key>>, hasher: &DefaultHashBuilder) -> Self {
+        let mut part = Self::default();
+        for key in lists.into_iter().flatten() {
+            let is_it = |place: &u32| part.keys[*place as usize] == key;
+            let of_place = |place: &u32| hasher.hash_one(part.keys[*place as usize]);
+            if let Entry::Vacant(vacant) = part.places.entry(hasher.hash_one(key), is_it, of_place) {
+                vacant.insert(index(part.keys.len()));
+                part.keys.push(key);
+            }
+        }
+        part.keys.shrink_to_fit();
+        part
+    }
+}
 
 impl Places {
-    async fn of(threads: Vec<Vec<Vec<Key>>>) -> Self {
+    /// `threads`: by thread and part, keys as they were read.
+    pub(super) async fn of(threads: Vec<Vec<Vec<Key>>>) -> Self {
         let mut by_part: Vec<Vec<Vec<Key>>> = (0..PARTS).map(|_| Vec::new()).collect();
         for parts in threads {
             by_part.iter_mut().zip(parts).for_each(|(all, part)| all.push(part));
         }
-        let placed = each(by_part, |lists| {
-            let mut places = HashMap::with_capacity(lists.iter().map(Vec::len).sum());
-            for key in lists.into_iter().flatten() {
-                let next = index(places.len());
-                places.entry(key).or_insert(next);
-            }
-            places.shrink_to_fit();
-            places
-        });
-        Self(placed.await)
+        let hasher = DefaultHashBuilder::default();
+        let parts = each(by_part, |lists| OfPart::of(lists, &hasher)).await;
+        Self { hasher, parts }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.iter().all(HashMap::is_empty)
+        self.len() == 0
+    }
+
+    fn len(&self) -> usize {
+        self.parts.iter().map(|part| part.keys.len()).sum()
+    }
+
+    /// By part, the keys by their places.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &[Key]> {
+        self.parts.iter().map(|part| part.keys.as_slice())
     }
 
     /// The part and the place in it of a key.
     pub(super) fn get(&self, key: &Key) -> Option<(usize, u32)> {
-        let part = part_of(key);
-        Some((part, *self.0.get(part)?.get(key)?))
+        let at = key.part();
+        let part = self.parts.get(at)?;
+        let place =
+            part.places.find(self.hasher.hash_one(key), |place| part.keys[*place as usize] == *key)?;
+        Some((at, *place))
     }
 }
+
+/// So many keys stay near the processor.
+const FEW: usize = 1 << 15;
 
 /// The keys that are sought.
 #[derive(Default)]
@@ -126,6 +193,11 @@ impl Keys {
     pub(super) fn is_empty(&self) -> bool {
         self.parents.is_empty() && self.spans.is_empty()
     }
+
+    /// Returns whether it costs less to look a span up among them than to read more of it.
+    pub(super) fn are_few(&self) -> bool {
+        self.parents.len() + self.spans.len() <= FEW
+    }
 }
 
 fn parts() -> Vec<Vec<Key>> {
@@ -167,10 +239,10 @@ impl Thread {
             let mut last = None;
             for row in (0..asks.len()).filter(|row| asks[*row]) {
                 let Some(id) = ids.span(row)? else { continue };
-                let key = (traces.trace(row)?, id);
+                let key = Key::of(traces.trace(row)?, id);
                 // Siblings tend to lie together.
                 if last.replace(key) != Some(key) {
-                    keys[part_of(&key)].push(key);
+                    keys[key.part()].push(key);
                     added += 2 * size_of::<(Key, u32)>();
                 }
             }
@@ -190,15 +262,12 @@ impl<'a> Ids<'a> {
         Ok(Self { ids: ids(batch, name)?, name })
     }
 
-    pub(super) fn trace(&self, row: usize) -> Result<u128, EngineError> {
-        Ok(u128::from_be_bytes(id(self.ids, row, self.name)?))
+    pub(super) fn trace(&self, row: usize) -> Result<[u8; 16], EngineError> {
+        id(self.ids, row, self.name)
     }
 
     /// The span's id; `None` where there is none.
-    pub(super) fn span(&self, row: usize) -> Result<Option<u64>, EngineError> {
-        if self.ids.is_null(row) {
-            return Ok(None);
-        }
-        Ok(Some(u64::from_be_bytes(id(self.ids, row, self.name)?)))
+    pub(super) fn span(&self, row: usize) -> Result<Option<[u8; 8]>, EngineError> {
+        (!self.ids.is_null(row)).then(|| id(self.ids, row, self.name)).transpose()
     }
 }

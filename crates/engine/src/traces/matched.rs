@@ -71,7 +71,7 @@ impl Steps {
 }
 
 /// A span that can be a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Row {
     pub(super) trace: [u8; 16],
     pub(super) end: i64,
@@ -81,6 +81,13 @@ pub(super) struct Row {
     pub(super) parent: Option<[u8; 8]>,
     /// The place of its bits, in words.
     bits: u32,
+}
+
+impl Row {
+    /// The place in the order, by numbers that are compared at once. Copies have the same.
+    fn order(&self) -> (u128, i64, u64) {
+        (u128::from_be_bytes(self.trace), self.end, u64::from_be_bytes(self.span))
+    }
 }
 
 /// Spans of some traces.
@@ -131,10 +138,13 @@ impl Part {
 
     /// Sorts the spans by trace, end and id, and makes one of copies: it can be what any of them can be.
     pub(super) fn sort(&mut self) {
-        self.rows.sort_unstable();
+        self.rows.sort_unstable_by(|one, other| {
+            let among_copies = || (one.start, one.parent).cmp(&(other.start, other.parent));
+            one.order().cmp(&other.order()).then_with(among_copies)
+        });
         let (bits, words) = (&mut self.bits, self.words);
         self.rows.dedup_by(|later, first| {
-            let is_copy = (later.trace, later.end, later.span) == (first.trace, first.end, first.span);
+            let is_copy = later.order() == first.order();
             if is_copy {
                 for word in 0..words {
                     let of_copy = bits[later.bits as usize + word];
@@ -149,6 +159,13 @@ impl Part {
     /// The spans of each trace.
     pub(super) fn by_trace(&self) -> impl Iterator<Item = &[Row]> {
         self.rows.chunk_by(|one, other| one.trace == other.trace)
+    }
+
+    /// The time between the ends of the first and the last span of a trace, as far as they are known.
+    pub(super) fn lasted(&self, rows: &[Row]) -> Option<i64> {
+        let of_rows = || Some((rows.first()?.end, rows.last()?.end));
+        let ends = self.traces.get(&rows.first()?.trace).copied().or_else(of_rows);
+        ends.map(|(first, last)| last.saturating_sub(first))
     }
 
     /// The steps that a span can be.

@@ -230,20 +230,25 @@ impl<'a> Tracing<'a> {
         let mut suspects = Suspects::new();
         let mut spans = Vec::new();
         let mut seen: HashSet<[u8; 16]> = HashSet::new();
+        let all: Vec<usize> = (0..self.questions.len()).collect();
+        let shortest = self.questions.iter().map(|question| question.rule.max_duration.0).min();
+        // By the steps that are there, which are the same of most traces: the rules that these do not clear them of.
+        let mut by_steps: HashMap<Vec<u64>, Vec<usize>> = HashMap::new();
         let mut present = Vec::new();
         for rows in part.by_trace() {
             let trace = rows[0].trace;
             part.present(rows, &mut present);
-            let may: Vec<usize> = self
-                .questions
-                .iter()
-                .enumerate()
-                .filter(|(at, question)| {
-                    let of_all = alike[*at].then(|| steps.of_rule(*at, &present));
-                    question.may_break(*at, of_all, rows, part, steps, &mut spans)
-                })
-                .map(|(at, _)| at)
-                .collect();
+            if !by_steps.contains_key(&present) {
+                let may_break = |at: &usize| {
+                    let rule = self.questions[*at].rule;
+                    !alike[*at] || verdict::may_break(rule, steps.of_rule(*at, &present), &|_| None)
+                };
+                by_steps.insert(present.clone(), all.iter().copied().filter(may_break).collect());
+            }
+            let lasts = part.lasted(rows) >= shortest;
+            let likely = if lasts { &all } else { by_steps.get(&present).unwrap_or(&all) };
+            let may_break = |at: &usize| self.questions[*at].may_break(*at, rows, part, steps, &mut spans);
+            let may: Vec<usize> = likely.iter().copied().filter(may_break).collect();
             if !may.is_empty() {
                 suspects.insert(trace, may);
             }
@@ -308,26 +313,8 @@ fn is_of_parents(kind: TieKind) -> bool {
 }
 
 impl Question<'_> {
-    /// Returns whether a trace may break the rule, of which the spans are known that can be steps. `of_all`: the steps that
-    /// all of these can be, if all matter to the rule. `spans`: room for them.
-    fn may_break(
-        &self,
-        at: usize,
-        of_all: Option<u64>,
-        rows: &[Row],
-        part: &Part,
-        steps: &Steps,
-        spans: &mut Vec<Light>,
-    ) -> bool {
-        // Of a trace that lasts too long, parts are judged.
-        let lasts = |ends: Option<(i64, i64)>| {
-            ends.is_some_and(|(first, last)| last.saturating_sub(first) >= self.rule.max_duration.0)
-        };
-        let of_trace = part.traces.get(&rows[0].trace).copied();
-        let of_rows = of_trace.or_else(|| Some((rows.first()?.end, rows.last()?.end)));
-        if of_all.is_some_and(|steps| !lasts(of_rows) && !verdict::may_break(self.rule, steps)) {
-            return false;
-        }
+    /// Returns whether a trace may break the rule, of which the spans are known that can be steps. `spans`: room for them.
+    fn may_break(&self, at: usize, rows: &[Row], part: &Part, steps: &Steps, spans: &mut Vec<Light>) -> bool {
         spans.clear();
         let mut present = 0;
         for row in rows.iter().filter(|row| contain(&self.reads, row.end)) {
@@ -338,8 +325,15 @@ impl Question<'_> {
                 spans.push(Light { id, parent, start, end, steps, links: Vec::new() });
             }
         }
-        let lasts = lasts(of_trace.or_else(|| Some((spans.first()?.end, spans.last()?.end))));
-        if !lasts && !verdict::may_break(self.rule, present) {
+        // Of a trace that lasts too long, parts are judged.
+        let ends = part
+            .traces
+            .get(&rows[0].trace)
+            .copied()
+            .or_else(|| Some((spans.first()?.end, spans.last()?.end)));
+        let lasts = ends.is_some_and(|(first, last)| last.saturating_sub(first) >= self.rule.max_duration.0);
+        let number = |step: usize| Some(spans.iter().filter(|span| span.is(step)).count() as u64);
+        if !lasts && !verdict::may_break(self.rule, present, &number) {
             return false;
         }
         // Where spans between them or links matter, more must be known than these.

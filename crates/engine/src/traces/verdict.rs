@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use fluo_alerts::value::Value;
 use fluo_plan::direction::is_final;
+use fluo_rules::condition::Written;
 use fluo_rules::expr::Exact;
 use fluo_rules::trace::spanset::Spanset;
 use fluo_rules::trace::{Demand, Forbidden, Sequence, TraceRule};
@@ -75,20 +76,40 @@ pub(super) fn violations(
     Ok(found)
 }
 
-/// Returns whether a trace may break a rule, by the steps that its spans can be: `present`, all of them together.
-pub(super) fn may_break(rule: &TraceRule, present: u64) -> bool {
+/// Returns whether a trace may break a rule, by the steps that its spans can be: `present`, all of them together;
+/// `number`, by step, how many spans can be it, where that is known.
+pub(super) fn may_break(rule: &TraceRule, present: u64, number: &dyn Fn(usize) -> Option<u64>) -> bool {
     let is_there = |step: usize| present >> step & 1 == 1;
     let can_be = |step: usize| is_there(step) && rule.steps[step].ties.iter().all(|tie| is_there(tie.to));
+    // Each span that can be the step is one, for every occasion.
+    let is_free = |step: usize| rule.steps[step].within.is_none() && rule.steps[step].ties.is_empty();
+    let of_free = |step: usize| if is_free(step) { number(step) } else { None };
+    let breaks = |demand: Demand<'_>| match demand {
+        Demand::Always(at) => {
+            let least = u64::from(rule.steps[at].at_least);
+            !is_there(at) || !is_free(at) || of_free(at).map_or(least > 1, |number| number < least)
+        }
+        Demand::Never(Forbidden::Step(at)) => {
+            let least = u64::from(rule.steps[*at].at_least);
+            can_be(*at) && of_free(*at).is_none_or(|number| number >= least)
+        }
+        Demand::Never(Forbidden::Sequence(sequence)) => sequence.steps.iter().all(|step| can_be(*step)),
+        Demand::Sequence(_) => true,
+        Demand::Condition(condition) => {
+            let numbers: Option<Vec<u64>> = rule.counts.iter().map(|count| of_free(count.of)).collect();
+            numbers.is_none_or(|numbers| holds(rule, condition, &numbers))
+        }
+    };
     rule.when.as_ref().is_none_or(|when| when.may_have(&|step: &usize| is_there(*step)))
-        && rule.demands().any(|demand| match demand {
-            Demand::Always(at) => {
-                let step = &rule.steps[at];
-                !is_there(at) || step.at_least > 1 || step.within.is_some() || !step.ties.is_empty()
-            }
-            Demand::Never(Forbidden::Step(step)) => can_be(*step),
-            Demand::Never(Forbidden::Sequence(sequence)) => sequence.steps.iter().all(|step| can_be(*step)),
-            Demand::Sequence(_) | Demand::Condition(_) => true,
-        })
+        && rule.demands().any(breaks)
+}
+
+/// Returns whether a condition over counts holds, of the counts in the order of the rule.
+fn holds(rule: &TraceRule, condition: &Written, counts: &[u64]) -> bool {
+    condition.expr.holds_exactly(&|name| {
+        let at = rule.counts.iter().position(|count| count.name == name)?;
+        Some(Exact::Int(i128::from(counts[at])))
+    })
 }
 
 /// Returns whether spans of which no other is known break a rule.
@@ -356,10 +377,7 @@ impl<'a> Eye<'a> {
             Demand::Never(Forbidden::Step(step)) => are_there(*step),
             Demand::Never(Forbidden::Sequence(sequence)) => self.in_order(sequence, occasion)?.is_some(),
             Demand::Sequence(sequence) => self.in_order(sequence, occasion)?.is_none(),
-            Demand::Condition(condition) => condition.expr.holds_exactly(&|name| {
-                let at = self.rule.counts.iter().position(|count| count.name == name)?;
-                Some(Exact::Int(i128::from(counts[at])))
-            }),
+            Demand::Condition(condition) => holds(self.rule, condition, counts),
         })
     }
 
