@@ -7,7 +7,7 @@
 //!     url: {env: SLACK_WEBHOOK_URL}    # a secret: from the environment, or the text itself
 //!     severity: [critical]             # what to send there; default: everything
 //!     labels: {team: payments}
-//!     together: false                  # every alert by itself; default: related ones in one message
+//!     together: false                  # every alert by itself; default: of a chat, related ones in one message
 //! ```
 //!
 //! Its keys, and what is told of mistakes, are in `fluo_rules::config`; what is read here is the document that passed
@@ -35,7 +35,7 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct SinkConfig {
     name: String,
     filter: Filter,
-    together: bool,
+    together: Option<bool>,
     pub(crate) timeout: Duration,
     pub(crate) kind: Kind,
 }
@@ -51,9 +51,16 @@ impl SinkConfig {
         &self.filter
     }
 
-    /// Returns whether related alerts are one message there. To pagers and their kind each is an incident of its own.
+    /// Returns whether related alerts are one message there. People want one; a program that keeps account of alerts wants
+    /// each, unless it is told otherwise; and to pagers and their kind each is an incident of its own.
     pub fn is_together(&self) -> bool {
-        self.together && !matches!(self.kind, Kind::PagerDuty(_) | Kind::Alertmanager(_))
+        match self.kind {
+            Kind::PagerDuty(_) | Kind::Alertmanager(_) => false,
+            Kind::Stdout(_) | Kind::File(_) | Kind::Webhook(_) | Kind::Otlp(_) => {
+                self.together.unwrap_or(false)
+            }
+            Kind::Slack(_) | Kind::Teams(_) | Kind::Sns(_) => self.together.unwrap_or(true),
+        }
     }
 
     /// The word that `type` is.
@@ -224,7 +231,7 @@ impl From<Written> for SinkConfig {
         Self {
             name: name.unwrap_or_else(|| kind.word().to_owned()),
             filter: Filter { severity, labels },
-            together: together.unwrap_or(true),
+            together,
             timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
             kind,
         }

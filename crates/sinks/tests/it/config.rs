@@ -265,13 +265,11 @@ fn many_alerts_in_one_message_go_to_everybody_whom_one_of_them_may_concern() {
 }
 
 #[test]
-fn of_related_alerts_a_sink_is_sent_the_first_that_it_wants_unless_it_wants_them_one_by_one() {
+fn of_related_alerts_people_are_sent_the_first_that_they_want_and_programs_each() {
     use Severity::{Critical, Warning};
-    let kinds = ["{type: stdout}", "{type: slack, url: 'http://a'}", "{type: stdout, together: false}"];
     let pager = "{type: pagerduty, routing_key: x}";
     let alertmanager = "{type: alertmanager, url: 'http://a'}";
-    let critical = "{type: stdout, severity: [critical]}";
-    let of_login = "{type: stdout, labels: {area: login}}";
+    let slack = |more: &str| format!("{{type: slack, url: 'http://a'{more}}}");
     // Three alerts of which the same is told at once, and one that fires besides.
     let severities = [Warning, Critical, Warning];
     let team = |area: &str| [("area".to_owned(), area.to_owned())].into();
@@ -298,13 +296,18 @@ fn of_related_alerts_a_sink_is_sent_the_first_that_it_wants_unless_it_wants_them
         notification
     };
     for (yaml, expected) in [
-        (kinds[0], [true, false, false]),
-        (kinds[1], [true, false, false]),
-        (kinds[2], [true, true, true]),
+        ("{type: stdout}", [true, true, true]),
+        ("{type: file, path: a}", [true, true, true]),
+        ("{type: webhook, url: 'http://a'}", [true, true, true]),
+        ("{type: webhook, url: 'http://a', together: true}", [true, false, false]),
+        ("{type: otlp, endpoint: 'http://a'}", [true, true, true]),
         (pager, [true, true, true]),
         (alertmanager, [true, true, true]),
-        (critical, [false, true, false]),
-        (of_login, [false, false, true]),
+        (&slack(""), [true, false, false]),
+        (&slack(", together: false"), [true, true, true]),
+        (&slack(", severity: [critical]"), [false, true, false]),
+        (&slack(", labels: {area: login}"), [false, false, true]),
+        ("{type: sns, topic_arn: 'arn:aws:sns:eu-west-1:1:a'}", [true, false, false]),
     ] {
         let routed = route_all(&[read(yaml).unwrap()], &secrets, None).unwrap();
         let wants = [0, 1, 2].map(|place| routed[0].wants(&told(place)));
