@@ -5,8 +5,8 @@ processes, in turn, in one run.
 usage: trace_rules.py FLUO STORE [--runs N] [--only NAME…]
 
 STORE is what `fluo-bench-spans --requests` wrote. DuckDB is asked a statement a rule, each of which reads the spans of
-the names that matter, and then the ends of the traces that it found. Before anything is timed, both must find the same
-first and last moments of each rule.
+the names that matter, and then the ends of the traces that it found, unless what is broken shows in these spans alone.
+Before anything is timed, both must find the same first and last moments of each rule.
 """
 
 import argparse
@@ -22,7 +22,8 @@ from many_rules import nanoseconds
 HAS = "bool_or(name = '{}')".format
 NUMBER = "count(DISTINCT span_id) FILTER (name = '{}')".format
 
-# By rule: what it demands, the spans that matter, and of these spans, by trace, when it is broken.
+# By rule: what it demands, the spans that matter, and of these spans, by trace, when it is broken. What no later span can
+# mend is told at once: then also the moment, of the same spans.
 RULES = {
     "charge-without-check": (
         "when: {name: payment.charge_card, attributes: {amount: {gt: 1000}}}\n    always: [{name: payment.fraud_check}]",
@@ -36,7 +37,12 @@ RULES = {
         "max(start_time) FILTER (name = 'data.access') IS NOT NULL AND coalesce(min(start_time) FILTER "
         "(name = 'data.access') < min(end_time) FILTER (name = 'auth.check'), true)",
     ),
-    "retry-storm": ("count: {of: {name: http.retry}, as: retries}", "name = 'http.retry'", NUMBER("http.retry") + " > 3"),
+    "retry-storm": (
+        "count: {of: {name: http.retry}, as: retries}",
+        "name = 'http.retry'",
+        NUMBER("http.retry") + " > 3",
+        "list_sort(list(end_time))[4]",
+    ),
     "order-without-mail": (
         "when: {name: order.create}\n    always: [{name: email.send}]",
         "name IN ('order.create', 'email.send')",
@@ -51,6 +57,7 @@ RULES = {
         "never: [{sequence: [{name: payment.charge_card}, {name: payment.fraud_check}]}]",
         "name IN ('payment.charge_card', 'payment.fraud_check')",
         "max(start_time) FILTER (name = 'payment.fraud_check') >= min(end_time) FILTER (name = 'payment.charge_card')",
+        "max(end_time)",
     ),
     "catalogue-without-prices": (
         "when: {name: catalogue.read}\n    always: [{name: prices.read}]",
@@ -95,10 +102,12 @@ def statements(store, names, moments):
     """A statement a rule: its violating traces and, where `moments` are asked for, when the first and the last ended."""
     spans = f"read_parquet('{store}/spans/*/*/*.parquet')"
     for name in names:
-        _, matter, broken = RULES[name]
-        found = f"SELECT trace_id FROM {spans} WHERE {matter} GROUP BY trace_id HAVING {broken}"
+        _, matter, broken, *at_once = RULES[name]
+        traces = lambda columns: f"SELECT {columns} FROM {spans} WHERE {matter} GROUP BY trace_id HAVING {broken}"
+        found = traces("trace_id")
         if moments:
-            ended = f"SELECT max(end_time) AS e FROM {spans} WHERE trace_id IN ({found}) GROUP BY trace_id"
+            whole = f"SELECT max(end_time) AS e FROM {spans} WHERE trace_id IN ({found}) GROUP BY trace_id"
+            ended = traces(f"{at_once[0]} AS e") if at_once else whole
             found = f"SELECT epoch_ns(min(e)), epoch_ns(max(e)) FROM ({ended})"
         else:
             found = f"SELECT count(*) FROM ({found})"
@@ -116,9 +125,9 @@ def of_fluo(output, names):
 
 
 def contenders(args, names, folder):
-    path = pathlib.Path(folder, f"{len(names)}.yml")
-    path.write_text(rule_file(names))
     what = f"{len(names)} rules" if len(names) > 1 else names[0]
+    path = pathlib.Path(folder, f"{what}.yml")
+    path.write_text(rule_file(names))
     duckdb = [sys.executable, "-c", PROGRAM]
     texts = lambda moments: json.dumps(list(statements(args.store, names, moments)))
     return {
