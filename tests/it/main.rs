@@ -17,6 +17,7 @@ mod hostile;
 mod incident;
 mod ingest;
 mod library;
+mod limits;
 mod on_arrival;
 mod origin;
 mod own_traces;

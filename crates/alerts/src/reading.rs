@@ -75,9 +75,9 @@ pub fn readings(
             said.extend(names);
         }
     }
-    for (name, value) in
-        values.iter().filter(|(name, _)| rule.declares(name) && !said.contains(&name.as_str()))
-    {
+    // A limit is told with what it is the limit of.
+    let is_told = |name: &str| rule.declares(name) && rule.limit(name).is_none();
+    for (name, value) in values.iter().filter(|(name, _)| is_told(name) && !said.contains(&name.as_str())) {
         readings.push(Reading {
             what: plain(name).into_owned(),
             value: typed(rule, name, *value).human(),
@@ -109,9 +109,14 @@ pub fn shown(rule: Option<&Rule>, values: &[(String, Value)]) -> Vec<(String, St
 
 /// A value in the type of its aggregate: read back from a record, durations are plain numbers.
 fn typed(rule: &Rule, name: &str, value: Value) -> Value {
-    let expr = Expr { kind: ExprKind::Aggregate(name.to_owned()), at: 0..0 };
+    let kind = match rule.limit(name) {
+        Some(limit) => ExprKind::Limit(limit.clone()),
+        None => ExprKind::Aggregate(name.to_owned()),
+    };
     match value {
-        Value::Int(nanos) if type_of(&expr, &rule.aggregates) == Type::Duration => Value::Duration(nanos),
+        Value::Int(nanos) if type_of(&Expr { kind, at: 0..0 }, &rule.aggregates) == Type::Duration => {
+            Value::Duration(nanos)
+        }
         value => value,
     }
 }
@@ -299,7 +304,12 @@ fn is_share(rule: &Rule, text: &str, moving: &Expr, bound: Option<&Expr>) -> boo
             )
         })
     };
-    let bounded = bound.number(&|_| None).is_some_and(|bound| (0.0..=1.0).contains(&bound));
+    let limits = rule.limits.as_deref().filter(|_| !bound.limits().is_empty());
+    let is_part = |bound: Option<f64>| bound.is_some_and(|bound| (0.0..=1.0).contains(&bound));
+    let bounded = match limits {
+        Some(limits) => limits.numbers(bound).flatten().all(|bound| is_part(Some(bound))),
+        None => is_part(bound.number(&|_| None)),
+    };
     matches!(moving.kind, ExprKind::Arithmetic(Arithmetic::Divide, ..)) && counts(moving) && bounded
 }
 

@@ -10,7 +10,7 @@ use fluo_evaluator::live::Files;
 use fluo_evaluator::state;
 use fluo_rules::diagnostic::Finding;
 use fluo_rules::files::{is_config_file, is_rule_file, is_silences_file, is_test_file};
-use fluo_rules::{Loaded, SourceFile, load, render};
+use fluo_rules::{Loaded, SourceFile, load, render, tables_named};
 use fluo_store::entries::{BrokenEntry, Entry, entries};
 
 use crate::bounded;
@@ -32,6 +32,7 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<SourceFile>, Failure> {
             add(path, &mut seen, &mut files)?;
         }
     }
+    add_tables(&mut seen, &mut files);
     if files.is_empty() {
         return Err(Failure::usage("there is no rule file in what was given")
             .hint("rule files end in .yml or .yaml; *.test.yml, silences.yml and fluo.yml are none"));
@@ -52,6 +53,7 @@ pub(crate) fn read_deployed(paths: &[PathBuf]) -> Files {
             Err(error) => files.push(unread(path, error.to_string())),
         }
     }
+    add_tables(&mut seen, &mut files);
     let (silences, rules) = files.into_iter().partition(|file| is_silences_file(last_name(file)));
     Files { rules, silences }
 }
@@ -89,6 +91,7 @@ pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<(Kind, SourceFile)>, Fai
             add(path, &mut seen, &mut files)?;
         }
     }
+    add_tables(&mut seen, &mut files);
     if files.is_empty() {
         return Err(Failure::usage(
             "there is no file of rules, tests, silences or configuration in what was given",
@@ -187,6 +190,13 @@ pub(crate) fn load_or_tell(paths: &[PathBuf]) -> Result<(Vec<SourceFile>, Loaded
     let loaded = load(&files);
     tell_findings(&loaded.findings, &files);
     if loaded.is_partial() { Err(Status::Found) } else { Ok((files, loaded)) }
+}
+
+/// Adds the tables that rules among the files name. What cannot be read is among them as such.
+fn add_tables(seen: &mut BTreeSet<PathBuf>, files: &mut Vec<SourceFile>) {
+    for name in tables_named(files) {
+        files.extend(read_or_unread(Path::new(&name), seen));
+    }
 }
 
 /// Reads a file that was named, unless it was read before under whatever name.

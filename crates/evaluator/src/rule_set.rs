@@ -12,7 +12,8 @@ use fluo_plan::RulePlan;
 use fluo_rules::diagnostic::Place;
 use fluo_rules::rule::Rule;
 use fluo_rules::standalone::standalone_all;
-use fluo_rules::{SourceFile, load};
+use fluo_rules::tables::is_table;
+use fluo_rules::{SourceFile, load, tables_named};
 
 const SEPARATORS: [char; 2] = ['/', MAIN_SEPARATOR];
 
@@ -112,12 +113,20 @@ impl RuleSet {
             if broken.is_empty() {
                 break loaded;
             }
+            // A file goes back to its last good text with the tables that it named then, as they were.
+            let texts = last_good.iter().filter(|(of, _)| broken.contains_key(*of));
+            let texts: Vec<SourceFile> =
+                texts.map(|(of, text)| SourceFile::new(of.as_str(), text.as_str())).collect();
+            let named = tables_named(&texts);
             let there: BTreeSet<Arc<str>> = files.iter().map(|file| Arc::clone(&file.name)).collect();
             files = files
                 .into_iter()
                 .flat_map(|file| {
                     let name = file.name.to_string();
-                    let Some(reason) = broken.get(&name) else { return vec![file] };
+                    let Some(reason) = broken.get(&name) else {
+                        let table = last_good.get(&name).filter(|_| named.contains(&name));
+                        return vec![table.map_or(file, |text| SourceFile::new(name, text.as_str()))];
+                    };
                     let again = set.errors.insert(name.clone(), reason.clone()).is_some();
                     // What lies below a folder that cannot be read, and what was listed of it all the same.
                     let is_of_it = |of: &str| of == name || (is_below(of, &name) && !there.contains(of));
@@ -134,7 +143,7 @@ impl RuleSet {
         for file in &files {
             set.texts.insert(file.name.to_string(), String::from_utf8_lossy(&file.content).into_owned());
         }
-        set.without_rules = set.texts.keys().cloned().collect();
+        set.without_rules = set.texts.keys().filter(|name| !is_table(name)).cloned().collect();
         for rule in &loaded.rules {
             set.without_rules.remove(rule.source.file.as_ref());
         }
@@ -224,6 +233,44 @@ mod tests {
             assert_eq!(set.rules.keys().map(String::as_str).collect::<Vec<_>>(), rules, "{scenario}");
             assert_eq!(set.errors.keys().collect::<Vec<_>>(), [broken], "{scenario}");
             assert_eq!((set.goes_on(broken), set.whole), (goes_on, goes_on), "{scenario}");
+        }
+    }
+
+    #[test]
+    fn a_table_goes_on_at_its_last_good_text_and_a_file_with_the_table_that_it_had() {
+        let rule = |limit: &str| {
+            format!(
+                "- {{name: a, span: {{}}, group_by: [name], limits: {{file: t.csv}}, condition: count > limit.{limit}}}"
+            )
+        };
+        let (old, new) = (rule("n"), rule("m"));
+        let last_good = texts(&[("a.yml", &old), ("t.csv", "name,n\nx,5\n")]);
+        let file = |name: &str, text: &str| SourceFile::new(name, text);
+        let gone = || SourceFile::unread("t.csv", "there is no such file");
+        let broken = format!("{new} or");
+        for (scenario, files, errors, limit) in [
+            ("both are new", vec![file("a.yml", &new), file("t.csv", "name,m\nx,6\n")], vec![], "6"),
+            (
+                "a mistake in the table",
+                vec![file("a.yml", &old), file("t.csv", "name,n\nx,six\n")],
+                vec!["t.csv"],
+                "5",
+            ),
+            ("the table is gone", vec![file("a.yml", &old), gone()], vec!["t.csv"], "5"),
+            (
+                "a mistake in the rule, and another table",
+                vec![file("a.yml", &broken), file("t.csv", "name,m\nx,6\n")],
+                vec!["a.yml"],
+                "5",
+            ),
+        ] {
+            let set = RuleSet::load(&files, &last_good);
+            assert_eq!(set.errors.keys().collect::<Vec<_>>(), errors, "{scenario}");
+            assert!(set.whole && set.without_rules.is_empty(), "{scenario}");
+            let limits = set.rules["a"].rule.limits.as_ref().unwrap();
+            let row = limits.row_of(&[Some("x".to_owned())]).unwrap();
+            assert_eq!(row.values[0].as_ref().unwrap().to_string(), limit, "{scenario}");
+            assert!(set.rules["a"].text.contains(limit), "{scenario}: {}", set.rules["a"].text);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Rule files and silences below a folder of a store: in the bucket beside the spans, or bundled with a function.
+//! Rule files, the tables that they name, and silences below a folder of a store: in the bucket beside the spans, or bundled with a function.
 //!
 //! Read anew for every evaluation, so that a rule counts from the first one after it was put there; what has the tag
 //! that it had before is not read again.
@@ -9,9 +9,10 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use fluo_rules::SourceFile;
 use fluo_rules::files::{is_rule_file, is_silences_file};
 use fluo_rules::load::MAX_FILE_BYTES;
+use fluo_rules::tables::is_table;
+use fluo_rules::{SourceFile, tables_named};
 use fluo_store::entries::{DENIED, NOT_READABLE};
 use fluo_store::folder::BrokenObject;
 use fluo_store::guard::locked;
@@ -80,10 +81,23 @@ impl RuleStore {
             let is_silences = self.below(&location).is_some_and(|name| is_silences_file(&name));
             if is_silences { read.files.silences.extend(file) } else { read.files.rules.extend(file) }
         }
+        self.keep_tables(&mut read.files.rules);
         read
     }
 
-    /// The entries for rules and silences, in the order of their names.
+    /// Leaves those tables that rules name, and adds those of them that are not there as such.
+    fn keep_tables(&self, files: &mut Vec<SourceFile>) {
+        let named = tables_named(files);
+        files.retain(|file| !is_table(&file.name) || named.contains(file.name.as_ref()));
+        for name in named {
+            if files.iter().all(|file| *file.name != *name) {
+                let reason = if self.below(&Path::from(name.as_str())).is_some() { GONE } else { ELSEWHERE };
+                files.push(SourceFile::unread(name, reason));
+            }
+        }
+    }
+
+    /// The entries for rules, silences and tables, in the order of their names.
     async fn list(&self, read: &mut ReadRules) -> Vec<(Path, Listed)> {
         // No prefix at all is how a store wants its root to be named.
         let mut listing = self.root.store.list((!self.folder.is_root()).then_some(&self.folder));
@@ -178,8 +192,12 @@ impl ReadRules {
     }
 }
 
+/// Of a table that rules name.
+const GONE: &str = "there is no such file";
+const ELSEWHERE: &str = "it does not lie in the folder of the rules";
+
 fn is_wanted(name: &str) -> bool {
-    is_rule_file(name) || is_silences_file(name)
+    is_rule_file(name) || is_silences_file(name) || is_table(name)
 }
 
 fn request(action: &'static str, location: &Path, source: Error) -> StoreError {

@@ -13,6 +13,7 @@ use std::ops::Range;
 
 use fluo_rules::condition::{Condition, Written};
 use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind};
+use fluo_rules::limits::Limits;
 use fluo_rules::matcher::Value;
 use fluo_rules::rule::{Aggregate, AggregateFunction, Rule};
 use fluo_rules::trace::spanset::Spanset;
@@ -67,7 +68,8 @@ impl Judging {
         let Condition { resolve, .. } = &rule.condition;
         let levels = rule.condition.levels().map(|level| (&level.condition, Moved::Truer));
         for (Written { text, expr }, moved) in levels.chain(resolve.iter().map(|end| (end, Moved::Falser))) {
-            if let Err(NotMonotone { at, because }) = monotone(&|name| rule.aggregate(name), expr, moved) {
+            let around = Around { named: &|name| rule.aggregate(name), limits: rule.limits.as_deref() };
+            if let Err(NotMonotone { at, because }) = monotone(around, expr, moved) {
                 let part = text.get(at).unwrap_or(text).to_owned();
                 return Self::Grid(Reason::Condition { part, because });
             }
@@ -105,8 +107,14 @@ struct NotMonotone {
     because: String,
 }
 
-/// The aggregates that a condition may name.
-type Named<'a> = &'a dyn Fn(&str) -> Option<Aggregate>;
+/// What a condition may name.
+#[derive(Clone, Copy)]
+struct Around<'a> {
+    /// Aggregates.
+    named: &'a dyn Fn(&str) -> Option<Aggregate>,
+    /// Limits by group.
+    limits: Option<&'a Limits>,
+}
 
 /// Returns whether a demand on a trace that is broken stays broken, whatever spans arrive later. Where they may take the
 /// occasion away, none does.
@@ -125,7 +133,7 @@ pub fn is_final(trace: &TraceRule, demand: Demand<'_>) -> bool {
 fn stays_true(trace: &TraceRule, condition: &Expr) -> bool {
     let count =
         |name: &str| trace.counts.iter().find(|count| count.name == name).map(StepCount::as_aggregate);
-    monotone(&count, condition, Moved::Truer).is_ok()
+    monotone(Around { named: &count, limits: None }, condition, Moved::Truer).is_ok()
 }
 
 fn because(expr: &Expr, because: impl Into<String>) -> NotMonotone {
@@ -133,22 +141,22 @@ fn because(expr: &Expr, because: impl Into<String>) -> NotMonotone {
 }
 
 /// Returns `Ok` where more spans can move a boolean in that way only, and otherwise the reason why not.
-fn monotone(named: Named<'_>, expr: &Expr, moved: Moved) -> Result<(), NotMonotone> {
+fn monotone(around: Around<'_>, expr: &Expr, moved: Moved) -> Result<(), NotMonotone> {
     match &expr.kind {
         ExprKind::And(left, right) | ExprKind::Or(left, right) => {
-            monotone(named, left, moved)?;
-            monotone(named, right, moved)
+            monotone(around, left, moved)?;
+            monotone(around, right, moved)
         }
         ExprKind::Compare(op, left, right) => {
-            let (op, moving, constant) =
-                if constant(left).is_some() { (op.mirrored(), right, left) } else { (*op, left, right) };
+            let (op, moving, bound) =
+                if around.is_constant(left) { (op.mirrored(), right, left) } else { (*op, left, right) };
             if let Some(call) = expr.first_earlier() {
                 return Err(because(call, EARLIER));
             }
-            if self::constant(constant).is_none() {
-                return Err(because(constant, "the bound is not a constant"));
+            if !around.is_constant(bound) {
+                return Err(because(bound, "the bound is not a constant"));
             }
-            let direction = direction(named, moving)?;
+            let direction = direction(around, moving)?;
             let truer = match (op, direction) {
                 (Comparison::Gt | Comparison::Gte, Direction::Increasing)
                 | (Comparison::Lt | Comparison::Lte, Direction::Decreasing) => Moved::Truer,
@@ -157,7 +165,7 @@ fn monotone(named: Named<'_>, expr: &Expr, moved: Moved) -> Result<(), NotMonoto
                 }
                 _ => Moved::Falser,
             };
-            let always = moving.aggregates().iter().all(|name| has_always_a_value(named, name));
+            let always = moving.aggregates().iter().all(|name| around.has_always_a_value(name));
             match direction {
                 // Without a value a comparison is false, and more spans may give it one.
                 _ if truer == moved && moved == Moved::Falser && !always => {
@@ -179,19 +187,52 @@ fn monotone(named: Named<'_>, expr: &Expr, moved: Moved) -> Result<(), NotMonoto
     }
 }
 
-/// Returns whether an aggregate has a value in a window without any span.
-fn has_always_a_value(named: Named<'_>, name: &str) -> bool {
-    named(name).is_some_and(|aggregate| aggregate.function.counts())
+impl Around<'_> {
+    /// Returns whether an aggregate has a value in a window without any span.
+    fn has_always_a_value(self, name: &str) -> bool {
+        (self.named)(name).is_some_and(|aggregate| aggregate.function.counts())
+    }
+
+    /// Returns whether no span moves an expression: it is made of constants, and of limits, which are constants of the group.
+    fn is_constant(self, expr: &Expr) -> bool {
+        self.constants(expr).is_some()
+    }
+
+    /// Returns whether it is that, and above zero in every group in which it has a value.
+    fn is_positive(self, expr: &Expr) -> bool {
+        self.constants(expr).is_some_and(|numbers| numbers.into_iter().all(|number| number > 0.0))
+    }
+
+    /// The values of an expression of constants: the one, or those that it has in the rows of limits.
+    fn constants(self, expr: &Expr) -> Option<Vec<f64>> {
+        if moves(expr) {
+            return None;
+        }
+        match self.limits {
+            Some(limits) if !expr.limits().is_empty() => Some(limits.numbers(expr).flatten().collect()),
+            _ => Some(vec![expr.number(&|_| None)?]),
+        }
+    }
+}
+
+/// Returns whether it is anything else than numbers, durations and limits in arithmetic.
+fn moves(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Literal(Value::Number(_) | Value::Duration(_)) | ExprKind::Limit(_) => false,
+        ExprKind::Negate(inner) => moves(inner),
+        ExprKind::Arithmetic(_, left, right) => moves(left) || moves(right),
+        _ => true,
+    }
 }
 
 /// Which way a number moves when spans are added.
-fn direction(named: Named<'_>, expr: &Expr) -> Result<Direction, NotMonotone> {
-    if constant(expr).is_some() {
+fn direction(around: Around<'_>, expr: &Expr) -> Result<Direction, NotMonotone> {
+    if around.is_constant(expr) {
         return Err(because(expr, "it compares constants, which no span moves"));
     }
     match &expr.kind {
         ExprKind::Aggregate(name) => {
-            let Some(aggregate) = named(name) else {
+            let Some(aggregate) = (around.named)(name) else {
                 return Err(because(expr, format!("`{name}` is not known")));
             };
             match aggregate.function {
@@ -214,20 +255,24 @@ fn direction(named: Named<'_>, expr: &Expr) -> Result<Direction, NotMonotone> {
                 }
             }
         }
-        ExprKind::Arithmetic(Arithmetic::Add, left, right) => match (constant(left), constant(right)) {
-            (None, Some(_)) => direction(named, left),
-            (Some(_), None) => direction(named, right),
-            _ => Err(because(expr, "it adds two values that move")),
-        },
-        ExprKind::Arithmetic(Arithmetic::Multiply, left, right) => match (constant(left), constant(right)) {
-            (None, Some(factor)) if factor > 0.0 => direction(named, left),
-            (Some(factor), None) if factor > 0.0 => direction(named, right),
-            _ => Err(because(expr, "it multiplies by something other than a positive constant")),
-        },
-        ExprKind::Arithmetic(Arithmetic::Divide, left, right) => match constant(right) {
-            Some(divisor) if divisor > 0.0 => direction(named, left),
-            Some(_) => Err(because(expr, "it divides by a constant that is not positive")),
-            None => Err(because(expr, "it divides by an aggregate")),
+        ExprKind::Arithmetic(Arithmetic::Add, left, right) => {
+            match (around.is_constant(left), around.is_constant(right)) {
+                (false, true) => direction(around, left),
+                (true, false) => direction(around, right),
+                _ => Err(because(expr, "it adds two values that move")),
+            }
+        }
+        ExprKind::Arithmetic(Arithmetic::Multiply, left, right) => {
+            match (around.is_constant(left), around.is_constant(right)) {
+                (false, true) if around.is_positive(right) => direction(around, left),
+                (true, false) if around.is_positive(left) => direction(around, right),
+                _ => Err(because(expr, "it multiplies by something other than a positive constant")),
+            }
+        }
+        ExprKind::Arithmetic(Arithmetic::Divide, left, right) => match around.is_constant(right) {
+            true if around.is_positive(right) => direction(around, left),
+            true => Err(because(expr, "it divides by a constant that is not positive")),
+            false => Err(because(expr, "it divides by an aggregate")),
         },
         ExprKind::Arithmetic(Arithmetic::Subtract, ..) => Err(because(expr, "it subtracts")),
         ExprKind::Negate(_) => Err(because(expr, "it negates")),
@@ -236,23 +281,43 @@ fn direction(named: Named<'_>, expr: &Expr) -> Result<Direction, NotMonotone> {
     }
 }
 
-/// The value of an expression of constants.
-#[expect(clippy::cast_precision_loss, reason = "only the sign of a factor matters")]
-fn constant(expr: &Expr) -> Option<f64> {
-    match &expr.kind {
-        ExprKind::Literal(Value::Number(number)) => Some(number.as_f64()),
-        ExprKind::Literal(Value::Duration(nanos)) => Some(nanos.0 as f64),
-        ExprKind::Negate(inner) => constant(inner).map(|value| -value),
-        ExprKind::Arithmetic(op, left, right) => {
-            let (left, right) = (constant(left)?, constant(right)?);
-            let value = match op {
-                Arithmetic::Add => left + right,
-                Arithmetic::Subtract => left - right,
-                Arithmetic::Multiply => left * right,
-                Arithmetic::Divide => left / right,
+#[cfg(test)]
+mod tests {
+    use fluo_rules::{SourceFile, load};
+
+    use super::*;
+
+    #[test]
+    fn a_limit_is_a_constant_of_the_group() {
+        for (condition, why) in [
+            ("slow > limit.calls", None),
+            ("limit.calls <= slow", None),
+            ("slow > 2 * limit.calls + 1 or fastest < limit.least / 2", None),
+            ("slow * limit.calls > 5 and count / limit.calls > 1", None),
+            ("count + limit.below > 5", None),
+            ("slow < limit.calls", Some("a span that is still to come can lift the value above the bound")),
+            // One row has a limit that is not above zero.
+            ("slow * limit.below > 5", Some("it multiplies by something other than a positive constant")),
+            ("slow / limit.below > 5", Some("it divides by a constant that is not positive")),
+            ("limit.calls > 1 and count > 5", Some("it compares constants, which no span moves")),
+            ("slow = limit.calls", Some("one more span can make an equality false")),
+            ("between(slow, limit.calls, 100)", Some("one more span can lift the value out of the range")),
+        ] {
+            let text = format!(
+                "- {{name: r, span: {{}}, group_by: [name], limits: [{{name: a, calls: 3, least: 5ms, below: 2}}, \
+                 {{name: b, calls: 1, below: -1}}, {{calls: 2, least: 1s}}], aggregation: {{fastest: {{min: duration}}, \
+                 slow: {{count: {{where: duration > limit.least}}}}}}, condition: '{condition}'}}"
+            );
+            let loaded = load(&[SourceFile::new("r.yml", text)]);
+            assert!(!loaded.is_partial(), "{condition}: {:?}", loaded.findings);
+            let found = match Judging::of(&loaded.rules[0]) {
+                Judging::Grid(Reason::Condition { because, .. }) => Some(because),
+                judging => {
+                    assert!(judging.is_exact(), "{condition}: {judging:?}");
+                    None
+                }
             };
-            value.is_finite().then_some(value)
+            assert_eq!(found.as_deref(), why, "{condition}");
         }
-        _ => None,
     }
 }

@@ -96,7 +96,11 @@ fn ends(call: &EarlierCall, window: i64) -> impl Iterator<Item = i64> + Clone {
 
 /// Returns whether what a call is of has a value over a window without spans.
 fn has_value_of_nothing(rule: &Rule, call: &EarlierCall) -> bool {
-    let of_nothing = |name: &str| rule.aggregate(name)?.function.counts().then_some(0.0);
+    let of_nothing = |name: &str| match rule.limits.as_ref().and_then(|limits| limits.place(name)) {
+        // Whatever the limit of the group is.
+        Some(_) => Some(1.0),
+        None => rule.aggregate(name)?.function.counts().then_some(0.0),
+    };
     call.of().and_then(|of: &Expr| of.number(&of_nothing)).is_some()
 }
 

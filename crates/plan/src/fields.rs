@@ -3,19 +3,26 @@
 //! An attribute is a column in one layout and a map entry in another; it has one spelling in the rule and may have
 //! others in the data. Both are decided here, so that nothing behind this file knows of layouts.
 
+use std::sync::Arc;
+
 use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
 use datafusion::functions::core::expr_fn::{coalesce, get_field};
 use datafusion::logical_expr::{Expr, cast, ident, lit};
 use fluo_rules::expr::Comparison;
 use fluo_rules::field::{Field, Intrinsic, Scope};
-use fluo_rules::rule::{Conventions, Kin};
+use fluo_rules::limits::{Limit, Limits};
+use fluo_rules::rule::{Conventions, Kin, Rule};
 use fluo_spans::layout::{AttributeScope, Layout};
 use fluo_spans::schema::columns;
 use fluo_spans::semconv;
 
 use crate::error::PlanError;
 use crate::form::Form;
-use crate::functions::{Compared, ItemValue, ValueTest, compare_values, item_test, item_values, number_of};
+use crate::functions::{
+    Compared, ItemValue, ValueTest, compare_values, has_row, item_test, item_values, limit_of, number_of,
+};
+use crate::operators::literal;
 use crate::spelled;
 
 /// Finds fields in the files of one layout.
@@ -29,6 +36,15 @@ pub struct Fields<'a> {
     pub form: Form,
     /// Of a rule that asks for the parents or children of spans.
     pub kin: Option<Kin>,
+    /// Of a rule with limits by group.
+    pub(crate) limits: Option<ByGroup<'a>>,
+}
+
+/// Limits, and the fields that spans are grouped by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ByGroup<'a> {
+    pub(crate) limits: &'a Arc<Limits>,
+    pub(crate) keys: &'a [Field],
 }
 
 /// A field's value as an expression over the columns.
@@ -63,7 +79,47 @@ pub(crate) enum Tested {
     Items(Items),
 }
 
+impl<'a> Fields<'a> {
+    /// Those of a rule, in files of a layout. `keys`: what its rows are grouped by.
+    pub(crate) fn of(rule: &'a Rule, keys: &'a [Field], layout: &'a Layout, form: Form) -> Self {
+        let limits = rule.limits.as_ref().map(|limits| ByGroup { limits, keys });
+        Self { layout, conventions: rule.conventions, form, kin: rule.kin, limits }
+    }
+}
+
 impl Fields<'_> {
+    /// The limit called `name` of the group that a span is in.
+    pub(crate) fn limit(&self, limit: &Limit) -> Result<Expr, PlanError> {
+        let misplaced = || PlanError::Misplaced(limit.name.clone());
+        let ByGroup { limits, keys } = self.limits.ok_or_else(misplaced)?;
+        let place = limits.place(&limit.name).ok_or_else(misplaced)?;
+        Ok(match self.form {
+            Form::Functions if keys.is_empty() => {
+                let value = limits.row_of(&[]).and_then(|row| row.values.get(place)?.as_ref());
+                value.map_or(lit(ScalarValue::Int64(None)), literal)
+            }
+            Form::Functions => limit_of(limits, place, self.group_texts()),
+            // Printed SQL looks limits up once, under their names.
+            Form::Sql => ident(&limit.name),
+        })
+    }
+
+    /// Returns an expression that says whether the group that a span is in has limits; none where every group has.
+    pub(crate) fn has_limits(&self) -> Option<Expr> {
+        let ByGroup { limits, .. } = self.limits?;
+        (!limits.is_for_all()).then(|| has_row(limits, self.group_texts()))
+    }
+
+    /// The texts of the keys by which limits are looked up. Dictionaries stay dictionaries.
+    fn group_texts(&self) -> Vec<Expr> {
+        let text = |field: &Field| match self.locate(field) {
+            Located::Attribute(mut candidates) if candidates.len() == 1 => candidates.swap_remove(0),
+            Located::Text(text) => text,
+            _ => self.text(field),
+        };
+        self.limits.map_or(&[][..], |limits| limits.keys).iter().map(text).collect()
+    }
+
     /// The spellings under which an attribute of the rule is looked up: its own, then others, newest first.
     pub fn spellings(&self, scope: Scope, key: &str) -> Vec<String> {
         match (self.conventions, scope) {

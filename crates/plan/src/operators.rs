@@ -5,6 +5,7 @@ use datafusion::functions::core::expr_fn::nullif;
 use datafusion::functions::math::expr_fn as math;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, lit, when};
 use fluo_rules::expr::{Arithmetic, Comparison, Function};
+use fluo_rules::limits::PREFIX;
 use fluo_rules::matcher::{Number, Value};
 
 use crate::error::PlanError;
@@ -15,7 +16,10 @@ fn one_zero(number: Expr, other: &Expr) -> Expr {
     fn uncast(expr: &Expr) -> &Expr {
         if let Expr::Cast(cast) = expr { uncast(&cast.expr) } else { expr }
     }
-    let computed = !matches!(uncast(&number), Expr::Literal(..) | Expr::Column(_));
+    let is_limit =
+        |expr: &Expr| matches!(expr, Expr::ScalarFunction(call) if call.name().starts_with(PREFIX));
+    let computed =
+        !matches!(uncast(&number), Expr::Literal(..) | Expr::Column(_)) && !is_limit(uncast(&number));
     let may_be_zero = match uncast(other) {
         Expr::Literal(ScalarValue::Float64(value), _) => *value == Some(0.0),
         Expr::Literal(ScalarValue::Int64(value), _) => *value == Some(0),

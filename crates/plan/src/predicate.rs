@@ -12,6 +12,7 @@ use datafusion::functions::unicode::expr_fn as unicode;
 use datafusion::logical_expr::{Expr, cast, lit, try_cast};
 use fluo_rules::expr::{Comparison, Expr as RuleExpr, ExprKind, Function, Type, type_of};
 use fluo_rules::field::{Field, Scope};
+use fluo_rules::limits::LimitUnit;
 use fluo_rules::matcher::{Matcher, Test, Value};
 use fluo_rules::rule::Selector;
 use fluo_spans::schema::columns;
@@ -246,6 +247,10 @@ impl Fields<'_> {
         match &expr.kind {
             ExprKind::Literal(value) => Ok(Operand::Literal(value.clone())),
             ExprKind::Field(field) => Ok(Operand::Located(self.locate(field))),
+            ExprKind::Limit(limit) => Ok(match limit.unit {
+                LimitUnit::Number => Operand::Number(self.limit(limit)?),
+                LimitUnit::Duration => Operand::Located(Located::Duration(self.limit(limit)?)),
+            }),
             ExprKind::Negate(inner) => Ok(Operand::Number(negated(self.numeric(inner)?))),
             ExprKind::Arithmetic(op, left, right) => {
                 Ok(Operand::Number(arithmetic(self.form, *op, self.numeric(left)?, self.numeric(right)?)?))
@@ -258,6 +263,10 @@ impl Fields<'_> {
     fn numeric(&self, expr: &RuleExpr) -> Result<Expr, PlanError> {
         Ok(match self.operand(expr)? {
             Operand::Located(located) => self.numeric_of(located),
+            // A limit may be a whole number.
+            Operand::Number(number) if matches!(expr.kind, ExprKind::Limit(_)) => {
+                cast(number, DataType::Float64)
+            }
             Operand::Number(number) => number,
             Operand::Literal(value) => cast(literal(&value), DataType::Float64),
         })

@@ -100,7 +100,8 @@ impl Value {
 impl Projection {
     /// Of a rule with these aggregates, in files of a layout.
     pub(crate) fn of(rule: &Rule, aggregates: &[Aggregate], layout: &Layout) -> Result<Self, PlanError> {
-        let fields = Fields { layout, conventions: rule.conventions, form: Form::Functions, kin: rule.kin };
+        let keys: Vec<Field> = rule.group_by.iter().map(|key| of_row(rule, &key.field)).collect();
+        let fields = Fields::of(rule, &keys, layout, Form::Functions);
         let inputs = aggregates.iter().map(|aggregate| {
             let filter = aggregate.filter.as_ref().map(|filter| fields.filter(filter)).transpose()?;
             let value = match &aggregate.function {
@@ -124,9 +125,11 @@ impl Projection {
                 (Vec::new(), trace.steps.iter().map(step).collect::<Result<_, PlanError>>()?)
             }
         };
+        let mut selector = selector;
+        selector.extend(fields.has_limits());
         Ok(Self {
             selector,
-            groups: rule.group_by.iter().map(|key| fields.text(&of_row(rule, &key.field))).collect(),
+            groups: keys.iter().map(|key| fields.text(key)).collect(),
             inputs: inputs.collect::<Result<_, PlanError>>()?,
             top: rule.top.iter().map(|key| fields.text(&key.field)).collect(),
             steps,

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fluo_rules::expr::{EarlierCall, EarlierFunction};
+use fluo_rules::limits::{Limit, LimitRow, Limits};
+use fluo_rules::matcher::Value as Constant;
 use fluo_rules::rule::{Aggregate, Rule};
 use fluo_rules::trace::TraceRule;
 use fluo_spans::layout::Layout;
@@ -272,6 +274,21 @@ impl RulePlan {
 
     /// The groups that exist at every moment of a grid rule, whether or not a span is there.
     pub fn standing_groups(&self) -> Vec<Vec<Option<String>>> {
-        if self.rule.group_by.is_empty() { vec![Vec::new()] } else { self.rule.expect.clone() }
+        let mut groups =
+            if self.rule.group_by.is_empty() { vec![Vec::new()] } else { self.rule.expect.clone() };
+        // What no limits are for is not judged.
+        groups.retain(|group| self.rule.limits.as_ref().is_none_or(|limits| limits.row_of(group).is_some()));
+        groups
+    }
+
+    /// The limits of a group with their names, as they are compared; each is one of the values of its windows.
+    pub fn limits_of<'a>(
+        &'a self,
+        group: &[Option<String>],
+    ) -> impl Iterator<Item = (&'a Limit, Option<&'a Constant>)> {
+        let limits = self.rule.limits.as_deref();
+        let row = limits.and_then(|limits| limits.row_of(group));
+        let value = move |at: usize| row.and_then(|row: &LimitRow| row.values.get(at)?.as_ref());
+        limits.map_or(&[][..], Limits::names).iter().enumerate().map(move |(at, limit)| (limit, value(at)))
     }
 }

@@ -5,6 +5,7 @@ mod trace;
 
 use fluo_rules::expr::{EarlierFunction, Total};
 use fluo_rules::field::{Field, Intrinsic, Scope};
+use fluo_rules::limits::RowKey;
 use fluo_rules::rule::{AggregateFunction, Conventions, GroupKey, Rule, Subject};
 use fluo_rules::sql::Unit;
 use fluo_rules::trace::TraceRule;
@@ -57,6 +58,9 @@ pub fn words(plan: &RulePlan, layout: &Layout) -> String {
         let filter = aggregate.filter.as_ref().map(|filter| format!(" where {filter}")).unwrap_or_default();
         line(&format!("Computes  {} = {}{filter}", aggregate.name, function(&aggregate.function)));
     }
+    for text in limits(rule) {
+        line(&text);
+    }
     for call in plan.calls() {
         line(&format!("Recalls   {} = {}", call.name, earlier(rule, &call.function)));
     }
@@ -103,7 +107,7 @@ pub fn words(plan: &RulePlan, layout: &Layout) -> String {
         line("          one that arrives later opens the windows of the span again.");
     }
     line(&format!("Joined    moments at most {} apart are one violation", plan.gap()));
-    let fields = Fields { layout, conventions: rule.conventions, form: Form::Functions, kin: rule.kin };
+    let fields = Fields::of(rule, &[], layout, Form::Functions);
     for field in keys_read(rule) {
         line(&format!("Reads     {}", place(&fields, &field)));
     }
@@ -114,6 +118,40 @@ pub fn words(plan: &RulePlan, layout: &Layout) -> String {
         line(&shown);
     }
     text
+}
+
+/// The largest number of rows of limits that are shown.
+const ROWS: usize = 10;
+
+/// Returns the lines that say which limits each group has.
+fn limits(rule: &Rule) -> Vec<String> {
+    let Some(limits) = &rule.limits else { return Vec::new() };
+    let names: Vec<&str> = limits.names().iter().map(|limit| limit.name.as_str()).collect();
+    let mut lines =
+        vec![format!("Limits    {}, of the first of these rows that is for the group:", names.join(", "))];
+    for row in limits.rows().iter().take(ROWS) {
+        let keys = rule.group_by.iter().zip(&row.keys).filter_map(|(key, of_row)| match of_row {
+            RowKey::Any => None,
+            RowKey::Is(value) => Some(format!("{} = {}", key.key, value.as_deref().unwrap_or("(none)"))),
+        });
+        let keys: Vec<String> = keys.collect();
+        let groups = if keys.is_empty() { "all others".to_owned() } else { keys.join(", ") };
+        let values = limits.names().iter().zip(&row.values);
+        let values: Vec<String> = values
+            .map(|(limit, value)| {
+                let value = value.as_ref().map_or_else(|| "no value".to_owned(), ToString::to_string);
+                format!("{} {value}", limit.key())
+            })
+            .collect();
+        lines.push(format!("          {groups}: {}", values.join(", ")));
+    }
+    if let Some(more) = limits.rows().len().checked_sub(ROWS).filter(|more| *more > 0) {
+        lines.push(format!("          and {more} more"));
+    }
+    if !limits.is_for_all() {
+        lines.push("          (a group without a row is not judged)".to_owned());
+    }
+    lines
 }
 
 /// Returns the lines that say which values leave the store because the rule asks for them, and which never do.

@@ -4,6 +4,7 @@
 //! bad as the highest level that holds. `resolve_condition` keeps a violation going between the levels and its end.
 
 use crate::expr::{EarlierCall, ExactValues, Expr, Values};
+use crate::limits::Limit;
 use crate::objective::Objective;
 use crate::rule::Severity;
 
@@ -36,7 +37,7 @@ pub struct Level {
 pub struct Written {
     /// As written.
     pub text: String,
-    /// Checked: boolean, over aggregates ([`crate::expr::ExprKind::Aggregate`]) and constants.
+    /// Checked: boolean, over aggregates ([`crate::expr::ExprKind::Aggregate`]), limits and constants.
     pub expr: Expr,
 }
 
@@ -73,6 +74,11 @@ impl Condition {
     pub fn expressions(&self) -> impl Iterator<Item = &Expr> {
         let levels = self.levels().map(|level| &level.condition);
         levels.chain(&self.resolve).map(|written| &written.expr)
+    }
+
+    /// The limits by group that it compares with.
+    pub fn limits(&self) -> impl Iterator<Item = &Limit> {
+        self.expressions().flat_map(Expr::limits)
     }
 
     /// The names of the aggregates that it uses, each once.

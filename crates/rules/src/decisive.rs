@@ -26,10 +26,17 @@ const UNDECIDING: [&str; 10] = [
 ];
 
 /// SHA-256, in lower-case hexadecimal, of what decides of a rule whose keys, with the defaults among them, `whole` are.
-pub(crate) fn hash(whole: &Node, file: &str) -> String {
+///
+/// Its `limits` are a list of rows, also where they stand in a file of their own.
+pub(crate) fn hash(whole: &Node, limits: Option<Node>, file: &str) -> String {
     let mut decisive = whole.clone();
     if let Yaml::Map(entries) = &mut decisive.value {
         entries.retain(|entry| !UNDECIDING.contains(&entry.key.as_str()));
+        if let (Some(limits), Some(entry)) =
+            (limits, entries.iter_mut().find(|entry| entry.key == crate::tables::LIMITS))
+        {
+            entry.value = limits;
+        }
     }
     sort(&mut decisive);
     text_hash(&yaml::flow(&decisive, file))

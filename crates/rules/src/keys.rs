@@ -22,7 +22,7 @@ pub(crate) use trace::is_of_step;
 
 impl Table {
     /// Those of rule files, for what is derived from the table.
-    pub(crate) const OF_RULES: [Self; 18] = [
+    pub(crate) const OF_RULES: [Self; 19] = [
         Self::File,
         Self::Rule,
         Self::Defaults,
@@ -41,6 +41,7 @@ impl Table {
         Self::Inhibit,
         Self::Levels,
         Self::Slo,
+        Self::LimitsFile,
     ];
 
     /// Those of test files.
@@ -84,6 +85,7 @@ impl Table {
             Self::Inhibit => "inhibit",
             Self::Levels => "levels",
             Self::Slo => "slo",
+            Self::LimitsFile => "limits_file",
             Self::Test => "test",
             Self::SpanFile => "span_file",
             Self::Span => "span",
@@ -122,6 +124,7 @@ impl Table {
             Self::Inhibit => INHIBIT,
             Self::Levels => LEVELS,
             Self::Slo => SLO,
+            Self::LimitsFile => LIMITS_FILE,
             Self::TestFile => test_file::FILE,
             Self::Test => test_file::TEST,
             Self::SpanFile => test_file::SPAN_FILE,
@@ -153,7 +156,7 @@ impl Table {
             Self::Slo => &["objective", "good"],
             Self::TestFile => &["rules", "tests"],
             Self::Test => &["name", "expect"],
-            Self::SpanFile => &["file"],
+            Self::SpanFile | Self::LimitsFile => &["file"],
             Self::Span => &["at"],
             Self::SpanLink => &["span_id"],
             Self::Rule | Self::SpanEvent => &["name"],
@@ -201,7 +204,7 @@ const RULE: &[Key] = &[
         "annotations",
         Shape::TextMap,
         None,
-        "Texts for people, as MiniJinja templates over rule, severity, labels, group, value, first, peak, condition, window, started_at, firing_for, evidence, top, trace_url(trace_id), runbook_url and state.",
+        "Texts for people, as MiniJinja templates over rule, severity, labels, group, value, first, peak, limit, condition, window, started_at, firing_for, evidence, top, trace_url(trace_id), runbook_url and state.",
     ),
     key(
         "semantic_conventions",
@@ -246,6 +249,12 @@ const RULE: &[Key] = &[
         Shape::Integer { min: 1, max: MANY },
         Some("10000"),
         "Most groups in one evaluation; with more the rule reports itself as overflowing.",
+    ),
+    key(
+        "limits",
+        Shape::Limits,
+        None,
+        "Limits by group, for `limit.NAME` in `where`, aggregates, conditions and templates: rows of group keys and limits, tried in order, or {file: PATH} of a CSV file beside the rule's. A group without a row is not judged.",
     ),
     key("expect", Shape::Groups, None, "Groups that exist at every moment, with or without spans."),
     key(
@@ -357,6 +366,13 @@ const SELECTOR: [Key; 14] = [
     key("any", Shape::ListOf(Table::Selector), None, "Selectors of which one must hold."),
     key("not", Shape::Map(Table::Selector), None, "A selector that must not hold."),
 ];
+
+const LIMITS_FILE: &[Key] = &[key(
+    "file",
+    Shape::Text,
+    None,
+    "A CSV file, from the folder of the rule's file. Its first line names the columns: group keys and limits.",
+)];
 
 const EVENT: &[Key] = &[
     key("name", Shape::Matcher, None, "The event's name."),

@@ -4,6 +4,7 @@
 //! | --- | --- | --- | --- |
 //! | select | paths | those that are rule files | [`files`] |
 //! | read | bytes | nodes with places | `yaml` |
+//! | tables | files, bytes | those that they name; cells with places | [`tables`], `table_file` |
 //! | merge | nodes, `defaults` | one node a rule | `defaults` |
 //! | check | nodes | checked [`Rule`](rule::Rule)s and findings | `check`, [`expr`], [`template`] |
 //! | check queries | the text of `sql` | columns of its rows, what it reads, and findings | [`sql`] |
@@ -27,6 +28,7 @@ mod defaults;
 mod document;
 mod keys;
 mod source_file;
+mod table_file;
 mod yaml;
 
 pub mod code;
@@ -40,6 +42,7 @@ pub mod field;
 pub mod files;
 mod inhibition;
 pub mod json;
+pub mod limits;
 pub mod load;
 pub mod matcher;
 pub mod objective;
@@ -51,6 +54,7 @@ pub mod schema;
 pub mod silence;
 pub mod sql;
 pub mod standalone;
+pub mod tables;
 pub mod template;
 pub mod test_file;
 pub mod trace;
@@ -60,3 +64,4 @@ pub use expr::nearest::nearest;
 pub use load::{Loaded, load};
 pub use source_file::SourceFile;
 pub use standalone::standalone;
+pub use tables::tables_named;

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::check::{self, Checked, Report, known_keys};
 use crate::defaults::merged;
@@ -18,6 +19,7 @@ use crate::inhibition::{self, Inhibited};
 use crate::keys::Table;
 use crate::rule::Rule;
 use crate::source_file::SourceFile;
+use crate::tables::{Tables, is_table};
 use crate::yaml::{Entry, Node, Yaml};
 
 pub use crate::document::MAX_FILE_BYTES;
@@ -44,17 +46,24 @@ impl Loaded {
     }
 }
 
-/// Reads rule files that are to be loaded together.
+/// Reads rule files that are to be loaded together, with the tables that they name ([`crate::tables_named`]) among them.
 pub fn load(files: &[SourceFile]) -> Loaded {
-    let mut loading = Loading::default();
+    let mut loading = Loading { tables: Tables::of(files), ..Loading::default() };
     for (number, file) in files.iter().enumerate() {
+        loading.numbers.entry(Arc::clone(&file.name)).or_insert(number);
+    }
+    for (number, file) in files.iter().enumerate().filter(|(_, file)| !is_table(&file.name)) {
         loading.file(number, file);
     }
     loading.finish()
 }
 
 #[derive(Default)]
-struct Loading {
+struct Loading<'a> {
+    /// The tables that rules may name.
+    tables: Tables<'a>,
+    /// The place of each file among all.
+    numbers: BTreeMap<Arc<str>, usize>,
     rules: Vec<Rule>,
     /// Each with the number of its file.
     findings: Vec<(usize, Finding)>,
@@ -64,7 +73,7 @@ struct Loading {
     items: usize,
 }
 
-impl Loading {
+impl Loading<'_> {
     fn file(&mut self, number: usize, file: &SourceFile) {
         let findings = match document::text(file) {
             Ok(mut report) => {
@@ -73,7 +82,9 @@ impl Loading {
             }
             Err(finding) => vec![*finding],
         };
-        self.findings.extend(findings.into_iter().map(|finding| (number, finding)));
+        // Some are about tables.
+        let of_file = |finding: &Finding| self.numbers.get(&finding.place.file).copied().unwrap_or(number);
+        self.findings.extend(findings.into_iter().map(|finding| (of_file(&finding), finding)));
     }
 
     fn documents(&mut self, file: usize, report: &mut Report) {
@@ -113,7 +124,7 @@ impl Loading {
             return;
         }
         let whole = merged(item, defaults.node);
-        let Checked { names, rules, inhibits } = check::rule(report, item, &whole);
+        let Checked { names, rules, inhibits } = check::rule(report, item, &whole, &self.tables);
         // Of the names of an objective, one that is there already is enough to tell.
         let unique = names.iter().all(|(name, at)| self.register(report, name, at.clone()));
         let mut own: Vec<Option<&String>> = names.iter().map(|(name, _)| Some(name)).collect();

@@ -14,6 +14,7 @@ use fluo_time::Nanos;
 use crate::condition::{Condition, Level};
 use crate::expr::{Expr, Type, type_of};
 use crate::field::Field;
+use crate::limits::{Limit, Limits};
 use crate::matcher::Matcher;
 use crate::objective::Objective;
 use crate::sql::{SqlRule, Unit};
@@ -46,6 +47,8 @@ pub struct Rule {
     pub group_by: Vec<GroupKey>,
     /// Most groups in one evaluation; with more the rule reports itself as overflowing.
     pub group_limit: u32,
+    /// Limits by group, by the keys of `group_by`; groups without a row are not judged.
+    pub limits: Option<Arc<Limits>>,
     /// Groups that exist at every moment, each with one value per `group_by` entry (`None`: missing).
     pub expect: Vec<Vec<Option<String>>>,
     /// How far back a group counts as seen.
@@ -146,7 +149,7 @@ impl Rule {
     }
 
     /// Returns whether a violation carries the value of that name: of an aggregate that it declares (without `aggregation`,
-    /// of `count`), of a count of traces, or of a call of a function over earlier windows.
+    /// of `count`), of a count of traces, of a call of a function over earlier windows, or of a limit by group.
     pub fn declares(&self, name: &str) -> bool {
         if self.objective().is_some() {
             return self.calls(name);
@@ -155,7 +158,13 @@ impl Rule {
         {
             return true;
         }
-        self.aggregates.iter().any(|aggregate| aggregate.name == name) || self.calls(name)
+        let is_aggregate = self.aggregates.iter().any(|aggregate| aggregate.name == name);
+        is_aggregate || self.calls(name) || self.limit(name).is_some()
+    }
+
+    /// The limit by group of that name (`limit.slow`).
+    pub fn limit(&self, name: &str) -> Option<&Limit> {
+        self.limits.as_ref()?.names().iter().find(|limit| limit.name == name)
     }
 
     /// Returns whether its condition has this call of a function over earlier windows.
@@ -286,6 +295,20 @@ pub enum Subject {
     Sql(Box<SqlRule>),
 }
 
+impl Subject {
+    /// The limits by group that decide which spans it is about.
+    pub fn limits(&self) -> impl Iterator<Item = &Limit> {
+        let limits = match self {
+            Self::Spans(selector) => selector.limits(),
+            // Its steps cannot ask for any.
+            Self::Traces(_) => Vec::new(),
+            // Nor can a query.
+            Self::Sql(_) => Vec::new(),
+        };
+        limits.into_iter()
+    }
+}
+
 /// Which spans.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Selector {
@@ -309,6 +332,16 @@ pub enum Selector {
 }
 
 impl Selector {
+    /// The limits by group that decide which spans it selects.
+    pub fn limits(&self) -> Vec<&Limit> {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::limits).collect(),
+            Self::Not(inner) => inner.limits(),
+            Self::Match(..) | Self::Event { .. } => Vec::new(),
+            Self::Where(expr) => expr.limits(),
+        }
+    }
+
     /// Returns whether the parents or children of spans decide which spans it selects.
     pub fn reads_kin(&self) -> bool {
         match self {
@@ -344,6 +377,12 @@ impl Aggregate {
     pub fn reads_kin(&self) -> bool {
         let of_value = self.function.fields().into_iter().any(Field::is_of_kin);
         of_value || self.filter.as_ref().is_some_and(reads_kin)
+    }
+
+    /// The limits by group that it reads.
+    pub fn limits(&self) -> impl Iterator<Item = &Limit> {
+        let of_value = self.function.measure().map(Expr::limits);
+        of_value.into_iter().chain(self.filter.as_ref().map(Expr::limits)).flatten()
     }
 
     /// `count` where the rule did not declare it.

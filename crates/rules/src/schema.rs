@@ -227,6 +227,13 @@ fn of_shape(shape: Shape) -> Value {
             {"type": ["string", "number", "boolean", "null"]},
             {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}},
         ]}}),
+        Shape::Limits => json!({"anyOf": [
+            {"type": "array", "minItems": 1, "items": {
+                "type": "object",
+                "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+            }},
+            reference(Table::LimitsFile.name()),
+        ]}),
         Shape::Instant => reference("instant"),
         Shape::Moment => reference("moment"),
         Shape::Times => {

@@ -11,6 +11,8 @@
 //! | the same with the blank lines at its end | texts that keep them (`|+`) |
 //! | as a comment, and below it the same on one line, aliases and merge keys resolved | lines that end in a lone carriage return, and whatever else the forms above do not carry over |
 //! | the same with `defaults` merged in | rules so deep that nothing may stand around them |
+//!
+//! Limits that stand in a file of their own are written into the rule first: what is kept needs no other file.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use crate::defaults::merged;
 use crate::load::load;
 use crate::rule::Rule;
 use crate::source_file::SourceFile;
+use crate::tables::{FILE, LIMITS};
 use crate::yaml::{self, Document, Excerpt, Node, Part, Yaml};
 
 /// A text that [`load()`] reads as this rule alone; all but its `source` is the same.
@@ -56,6 +59,22 @@ impl Sources {
     }
 }
 
+/// Returns whether limits stand in a file of their own.
+fn is_of_file(limits: &Node) -> bool {
+    limits.get(FILE).is_some()
+}
+
+/// A rule, or the defaults of its file, with its limits in it: `node` where they are.
+fn with_limits(node: &Node, limits: Option<&Node>) -> Node {
+    let mut node = node.clone();
+    if let (Some(limits), Yaml::Map(entries)) = (limits, &mut node.value) {
+        for entry in entries.iter_mut().filter(|entry| entry.key == LIMITS && is_of_file(&entry.value)) {
+            entry.value = limits.clone();
+        }
+    }
+    node
+}
+
 /// A file, read.
 struct Source {
     documents: Vec<Document>,
@@ -66,10 +85,10 @@ struct Source {
 }
 
 /// What a rule consists of.
-struct Parts<'a> {
-    item: &'a Node,
+struct Parts {
+    item: Node,
     item_text: Option<Excerpt>,
-    defaults: Option<&'a Node>,
+    defaults: Option<Node>,
     defaults_text: Option<Excerpt>,
 }
 
@@ -91,7 +110,7 @@ impl Source {
     fn candidates(&self, rule: &Rule, text: &str) -> String {
         let mut last = text.get(rule.source.range.clone()).unwrap_or("").to_owned();
         for place in self.items.get(&rule.source.range.start).into_iter().flatten() {
-            let Some(parts) = self.parts(*place, text) else { continue };
+            let Some(parts) = self.parts(*place, text, rule) else { continue };
             let forms: [&dyn Fn() -> Option<String>; 5] = [
                 &|| block(&parts),
                 &|| block_with_its_end(&parts),
@@ -110,7 +129,7 @@ impl Source {
         last
     }
 
-    fn parts(&self, (document, number): (usize, usize), text: &str) -> Option<Parts<'_>> {
+    fn parts(&self, (document, number): (usize, usize), text: &str, rule: &Rule) -> Option<Parts> {
         let item = rules_of(self.roots.get(document)?).get(number)?;
         let root = self.documents.get(document)?.root();
         let written = root.entry("rules").unwrap_or(root).items().nth(number);
@@ -118,13 +137,18 @@ impl Source {
         let defaults = defaults.map(|entry| &entry.value).filter(|node| node.entries().is_some());
         let defaults_written: Option<Part<'_>> =
             self.documents.iter().find_map(|document| document.root().entry("defaults"));
+        let keys: Vec<&str> = rule.group_by.iter().map(|key| key.key.as_str()).collect();
+        let limits = rule.limits.as_ref().map(|limits| limits.node(&keys));
+        // As written, but for limits of another file.
+        let excerpt = |part: Part<'_>| {
+            let limits = limits.as_ref().map(|limits| yaml::flow(limits, ""));
+            part.excerpt(text, |key, value| limits.clone().filter(|_| key == LIMITS && value.names(FILE)))
+        };
         Some(Parts {
-            item,
-            item_text: written.and_then(|part| part.excerpt(text)),
-            defaults,
-            defaults_text: defaults_written
-                .filter(|_| defaults.is_some())
-                .and_then(|part| part.excerpt(text)),
+            item: with_limits(item, limits.as_ref()),
+            item_text: written.and_then(excerpt),
+            defaults_text: defaults_written.filter(|_| defaults.is_some()).and_then(excerpt),
+            defaults: defaults.map(|node| with_limits(node, limits.as_ref())),
         })
     }
 }
@@ -147,18 +171,18 @@ fn loads_as(text: &str, rule: &Rule) -> bool {
 }
 
 /// As written. Blank lines at the end belong to whatever comes next in the file.
-fn block(parts: &Parts<'_>) -> Option<String> {
+fn block(parts: &Parts) -> Option<String> {
     in_block(parts, indented(parts.item_text.as_ref()?, 2).trim_end_matches(['\n', '\r', ' ']))
 }
 
 /// As written, to the end of its last text.
-fn block_with_its_end(parts: &Parts<'_>) -> Option<String> {
+fn block_with_its_end(parts: &Parts) -> Option<String> {
     in_block(parts, &indented(parts.item_text.as_ref()?, 2))
 }
 
-fn in_block(parts: &Parts<'_>, item: &str) -> Option<String> {
+fn in_block(parts: &Parts, item: &str) -> Option<String> {
     let end = if item.ends_with('\n') { "" } else { "\n" };
-    match (parts.defaults, &parts.defaults_text) {
+    match (&parts.defaults, &parts.defaults_text) {
         (None, _) => Some(format!("- {item}{end}")),
         (Some(_), Some(defaults)) => {
             let defaults = indented(defaults, 0);
@@ -169,7 +193,7 @@ fn in_block(parts: &Parts<'_>, item: &str) -> Option<String> {
 }
 
 /// On one line, below what was written.
-fn resolved(parts: &Parts<'_>, text: &str) -> String {
+fn resolved(parts: &Parts, text: &str) -> String {
     let written = [&parts.defaults_text, &parts.item_text].into_iter().flatten();
     let mut comment = String::new();
     for excerpt in written {
@@ -181,17 +205,17 @@ fn resolved(parts: &Parts<'_>, text: &str) -> String {
 }
 
 /// On one line.
-fn on_one_line(parts: &Parts<'_>, text: &str) -> String {
-    let item = yaml::flow(parts.item, text);
-    match parts.defaults {
+fn on_one_line(parts: &Parts, text: &str) -> String {
+    let item = yaml::flow(&parts.item, text);
+    match &parts.defaults {
         Some(defaults) => format!("defaults: {}\nrules:\n- {item}\n", yaml::flow(defaults, text)),
         None => format!("- {item}\n"),
     }
 }
 
 /// On one line, with `defaults` in the rule.
-fn whole(parts: &Parts<'_>, text: &str) -> String {
-    let whole = merged(parts.item, parts.defaults);
+fn whole(parts: &Parts, text: &str) -> String {
+    let whole = merged(&parts.item, parts.defaults.as_ref());
     format!("- {}\n", yaml::flow(&whole, text))
 }
 

@@ -150,6 +150,11 @@ fn operations<'t, 'a>(tag: &'t Tag<'a>) -> Vec<(&'t Token<'a>, Operation)> {
     found
 }
 
+/// Returns whether a template may name the limit called `key`: what it does not name cannot be missed.
+pub fn may_name_limit(template: &str, key: &str) -> bool {
+    template.contains("limit") && template.contains(key)
+}
+
 /// What is applied to a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operation {

@@ -176,7 +176,7 @@ fn called(function: EarlierFunction) -> Expr {
 fn names_an_aggregate(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::Aggregate(_) | ExprKind::Earlier(_) => true,
-        ExprKind::Literal(_) | ExprKind::Field(_) => false,
+        ExprKind::Literal(_) | ExprKind::Field(_) | ExprKind::Limit(_) => false,
         ExprKind::Not(inner) | ExprKind::Negate(inner) | ExprKind::In(inner, _) => names_an_aggregate(inner),
         ExprKind::Regex { item, .. } => names_an_aggregate(item),
         ExprKind::And(left, right)

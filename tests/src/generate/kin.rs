@@ -100,7 +100,10 @@ impl Choices {
             ExprKind::Call(function, arguments) => {
                 ExprKind::Call(function, arguments.into_iter().map(|argument| self.expr(argument)).collect())
             }
-            kind @ (ExprKind::Literal(_) | ExprKind::Aggregate(_) | ExprKind::Earlier(_)) => kind,
+            kind @ (ExprKind::Literal(_)
+            | ExprKind::Aggregate(_)
+            | ExprKind::Limit(_)
+            | ExprKind::Earlier(_)) => kind,
         };
         Expr { kind, at }
     }

@@ -16,6 +16,7 @@ pub mod arrival;
 pub mod conditions;
 pub mod expressions;
 pub mod kin;
+pub mod limits;
 pub mod rules;
 pub mod selectors;
 pub mod slo;

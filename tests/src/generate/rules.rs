@@ -115,6 +115,7 @@ fn frame() -> impl Strategy<Value = Frame> {
                 every: None,
                 group_by,
                 group_limit,
+                limits: None,
                 expect,
                 lookback,
                 aggregates: Vec::new(),

@@ -1,9 +1,11 @@
 //! That what is generated is worth testing with, and that the reference keeps its own promises on it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use fluo_rules::expr::{Context, Expr, ExprKind, parse};
-use fluo_rules::rule::Subject;
+use fluo_rules::limits::{LimitRow, Limits, RowKey};
+use fluo_rules::rule::{Rule, Subject};
 use fluo_rules::trace::spanset::{Operator, Spanset};
 use fluo_spans::span::Span;
 use proptest::prelude::{Strategy, prop_assert, prop_assert_eq, proptest};
@@ -189,7 +191,7 @@ fn universes_hold_copies_ties_and_neighbours_a_nanosecond_apart() {
 /// Every node lies within its parent, after its left neighbour.
 fn is_placed(expr: &Expr, text: &str) -> bool {
     let children: Vec<&Expr> = match &expr.kind {
-        ExprKind::Literal(_) | ExprKind::Field(_) | ExprKind::Aggregate(_) => vec![],
+        ExprKind::Literal(_) | ExprKind::Field(_) | ExprKind::Aggregate(_) | ExprKind::Limit(_) => vec![],
         ExprKind::Not(inner) | ExprKind::Negate(inner) | ExprKind::In(inner, _) => vec![inner],
         ExprKind::Regex { item, .. } => vec![item],
         ExprKind::And(left, right)
@@ -260,6 +262,29 @@ fn parents_and_children_decide_in_many_cases() {
     let decided = decided.count();
     assert!(decided >= 10, "{decided}");
     assert!(cases.iter().all(|case| !is_exact(&case.rule)));
+}
+
+#[test]
+fn limits_decide_in_many_cases() {
+    let cases = samples(&super::limits::case(), 400);
+    let found = |rule: &Rule, case: &Case| evaluate(rule, &case.spans, case.range, GIVENS);
+    let (mut decided, mut left_out, mut exact) = (0, 0, 0);
+    for case in &cases {
+        let Ok(own) = found(&case.rule, case) else { continue };
+        let limits = case.rule.limits.as_ref().unwrap();
+        let with_rows = |rows: Vec<LimitRow>| {
+            let limits = Some(Arc::new(Limits::new(limits.names().to_vec(), rows)));
+            found(&Rule { limits, ..case.rule.clone() }, case)
+        };
+        let without_values =
+            limits.rows().iter().map(|row| LimitRow { values: vec![None; 2], ..row.clone() });
+        decided += usize::from(!own.is_empty() && with_rows(without_values.collect()).as_ref() != Ok(&own));
+        let otherwise = LimitRow { keys: vec![RowKey::Any; case.rule.group_by.len()], values: vec![None; 2] };
+        let with_otherwise = limits.rows().iter().cloned().chain([otherwise]).collect();
+        left_out += usize::from(!limits.is_for_all() && with_rows(with_otherwise).as_ref() != Ok(&own));
+        exact += usize::from(is_exact(&case.rule) && case.rule.condition.limits().next().is_some());
+    }
+    assert!(decided >= 40 && left_out >= 5 && exact >= 20, "{decided} {left_out} {exact}");
 }
 
 proptest! {

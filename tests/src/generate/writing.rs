@@ -31,6 +31,10 @@ fn write(text: &mut String, expr: &Expr) -> Expr {
             text.push_str(name);
             ExprKind::Aggregate(name.clone())
         }
+        ExprKind::Limit(limit) => {
+            text.push_str(&limit.name);
+            ExprKind::Limit(limit.clone())
+        }
         ExprKind::Not(inner) => {
             text.push_str("not ");
             ExprKind::Not(in_parentheses(text, inner))
@@ -168,6 +172,7 @@ fn in_parentheses(text: &mut String, expr: &Expr) -> Box<Expr> {
         ExprKind::Literal(_)
             | ExprKind::Field(_)
             | ExprKind::Aggregate(_)
+            | ExprKind::Limit(_)
             | ExprKind::Call(..)
             | ExprKind::Earlier(_)
             | ExprKind::Between(..)

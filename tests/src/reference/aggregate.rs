@@ -80,9 +80,9 @@ pub(super) fn taking_part<'a>(
 }
 
 /// The span as the rule sees it.
-pub(super) fn subject<'a>(span: &'a Span, rule: &Rule, givens: Givens<'a>) -> Subject<'a> {
+pub(super) fn subject<'a>(span: &'a Span, rule: &'a Rule, givens: Givens<'a>) -> Subject<'a> {
     let within = rule.kin.map(|kin| Within(kin.within.0));
-    Subject { span, item: None, conventions: rule.conventions, givens, within }
+    Subject { span, item: None, conventions: rule.conventions, givens, within, rule }
 }
 
 fn is_duration(function: &AggregateFunction) -> bool {

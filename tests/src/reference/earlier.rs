@@ -10,12 +10,13 @@ use num_bigint::{BigInt, Sign};
 use super::datum::Datum;
 use super::expression::{self, Environment};
 use super::number::{self, Number};
-use super::terms::Givens;
-use super::{aggregate, moments, slo};
+use super::terms::{Givens, Group};
+use super::{aggregate, limits, moments, slo};
 
 /// A group, with all of its spans that matter.
 pub(super) struct Past<'a> {
     pub(super) rule: &'a Rule,
+    pub(super) group: &'a Group,
     pub(super) spans: &'a [&'a Span],
     /// The group exists at every moment.
     pub(super) standing: bool,
@@ -117,8 +118,10 @@ impl Past<'_> {
 
     fn value(&self, of: &Expr, end: i64) -> Option<Datum> {
         let window = moments::window(self.rule, self.spans, end);
-        let value =
-            |name: &str| aggregate::value(&self.rule.aggregate(name)?, self.rule, &window, self.givens);
+        let value = |name: &str| match self.rule.aggregate(name) {
+            Some(aggregate) => aggregate::value(&aggregate, self.rule, &window, self.givens),
+            None => limits::of_group(self.rule, self.group, name),
+        };
         expression::value(of, &Environment::Window(&value))
     }
 }

@@ -12,7 +12,7 @@ use super::earlier::Calls;
 use super::expression::{self, Environment};
 use super::number::Number;
 use super::terms::{Givens, SpanKey};
-use super::{aggregate, copies, moments, slo};
+use super::{aggregate, copies, limits, moments, slo};
 
 /// The spans of a window at which the condition holds that show it.
 pub(super) fn of_window(rule: &Rule, window: &[&Span], calls: &Calls, givens: Givens<'_>) -> Vec<SpanKey> {
@@ -79,6 +79,11 @@ impl Window<'_> {
     fn value(&self, name: &str) -> Option<Datum> {
         if let Some(value) = self.calls.get(name) {
             return value.clone();
+        }
+        if limits::names(self.rule).contains(&name) {
+            // All spans of a window are of one group.
+            let group = aggregate::subject(self.spans.first()?, self.rule, self.givens).group();
+            return limits::of_group(self.rule, &group, name);
         }
         aggregate::value(&self.rule.aggregate(name)?, self.rule, self.spans, self.givens)
     }
@@ -342,7 +347,7 @@ fn parts(expr: &Expr) -> Vec<&Expr> {
             EarlierFunction::ZScore { of, .. } | EarlierFunction::PredictLinear { of, .. } => vec![of],
             _ => Vec::new(),
         },
-        ExprKind::Literal(_) | ExprKind::Field(_) | ExprKind::Aggregate(_) => Vec::new(),
+        ExprKind::Literal(_) | ExprKind::Field(_) | ExprKind::Aggregate(_) | ExprKind::Limit(_) => Vec::new(),
         ExprKind::Not(inner) | ExprKind::Negate(inner) | ExprKind::In(inner, _) => vec![inner],
         ExprKind::Regex { item, .. } => vec![item],
         ExprKind::And(left, right)

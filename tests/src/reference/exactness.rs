@@ -86,11 +86,11 @@ fn moves(rule: &Rule, expr: &Expr, direction: Direction) -> bool {
                 || (is_constant(left) && moves(rule, right, direction))
         }
         ExprKind::Arithmetic(Arithmetic::Multiply, left, right) => {
-            (moves(rule, left, direction) && is_positive(right))
-                || (is_positive(left) && moves(rule, right, direction))
+            (moves(rule, left, direction) && is_positive(rule, right))
+                || (is_positive(rule, left) && moves(rule, right, direction))
         }
         ExprKind::Arithmetic(Arithmetic::Divide, left, right) => {
-            moves(rule, left, direction) && is_positive(right)
+            moves(rule, left, direction) && is_positive(rule, right)
         }
         _ => false,
     }
@@ -117,26 +117,43 @@ fn aggregate_direction(function: &AggregateFunction) -> Option<Direction> {
 /// A literal, or arithmetic of literals.
 fn is_constant(expr: &Expr) -> bool {
     match &expr.kind {
-        ExprKind::Literal(_) => true,
+        // A limit is a constant of the group.
+        ExprKind::Literal(_) | ExprKind::Limit(_) => true,
         ExprKind::Negate(inner) => is_constant(inner),
         ExprKind::Arithmetic(_, left, right) => is_constant(left) && is_constant(right),
         _ => false,
     }
 }
 
-fn is_positive(expr: &Expr) -> bool {
-    is_constant(expr) && constant(expr).is_some_and(|value| value > 0.0)
+fn is_positive(rule: &Rule, expr: &Expr) -> bool {
+    if expr.limits().is_empty() {
+        return is_constant(expr) && constant(expr, &|_| None).is_some_and(|value| value > 0.0);
+    }
+    // In every group in which it has a value.
+    let rows = rule.limits.iter().flat_map(|limits| limits.rows().iter().map(move |row| (limits, row)));
+    let mut values = rows.filter_map(|(limits, row)| {
+        constant(expr, &|name| {
+            let place = limits.names().iter().position(|limit| limit.name == name)?;
+            row.values[place].clone()
+        })
+    });
+    is_constant(expr) && values.all(|value| value > 0.0)
 }
 
 /// The constant's number or nanoseconds; only its sign matters here.
 #[expect(clippy::cast_precision_loss, reason = "rounding to nearest keeps the sign")]
-fn constant(expr: &Expr) -> Option<f64> {
+fn constant(expr: &Expr, limit: &dyn Fn(&str) -> Option<Value>) -> Option<f64> {
     let value = match &expr.kind {
         ExprKind::Literal(Value::Number(number)) => number.as_f64(),
         ExprKind::Literal(Value::Duration(nanos)) => nanos.0 as f64,
-        ExprKind::Negate(inner) => -constant(inner)?,
+        ExprKind::Limit(named) => match limit(&named.name)? {
+            Value::Number(number) => number.as_f64(),
+            Value::Duration(nanos) => nanos.0 as f64,
+            Value::Text(_) | Value::Bool(_) => return None,
+        },
+        ExprKind::Negate(inner) => -constant(inner, limit)?,
         ExprKind::Arithmetic(operator, left, right) => {
-            let (left, right) = (constant(left)?, constant(right)?);
+            let (left, right) = (constant(left, limit)?, constant(right, limit)?);
             match operator {
                 Arithmetic::Add => left + right,
                 Arithmetic::Subtract => left - right,

@@ -18,7 +18,7 @@ use super::pattern;
 pub(super) enum Environment<'a> {
     /// Fields of a span.
     Span(Subject<'a>),
-    /// Aggregates, and calls of functions over earlier windows, by name.
+    /// Aggregates, limits of the group, and calls of functions over earlier windows, by name.
     Window(&'a dyn Fn(&str) -> Option<Datum>),
 }
 
@@ -119,6 +119,10 @@ pub(super) fn value(expr: &Expr, environment: &Environment<'_>) -> Option<Datum>
             Environment::Span(_) => None,
             Environment::Window(aggregate) => aggregate(name),
         },
+        ExprKind::Limit(limit) => match environment {
+            Environment::Span(subject) => subject.limit(&limit.name),
+            Environment::Window(named) => named(&limit.name),
+        },
         ExprKind::Earlier(call) => match environment {
             Environment::Span(_) => None,
             Environment::Window(named) => named(&call.name),
@@ -172,7 +176,7 @@ fn is_numeric(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::Literal(literal) => matches!(literal, Value::Number(_) | Value::Duration(_)),
         ExprKind::Field(field) => is_duration(field),
-        ExprKind::Aggregate(_) | ExprKind::Negate(_) | ExprKind::Arithmetic(..) => true,
+        ExprKind::Aggregate(_) | ExprKind::Limit(_) | ExprKind::Negate(_) | ExprKind::Arithmetic(..) => true,
         ExprKind::Earlier(call) => call.of().is_some(),
         ExprKind::Call(function, arguments) => match function {
             Function::Abs

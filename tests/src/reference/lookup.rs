@@ -1,13 +1,14 @@
 //! Reading a field of a span: which attribute answers under which of its names.
 
 use fluo_rules::field::{Field, Intrinsic, Scope};
-use fluo_rules::rule::Conventions;
+use fluo_rules::rule::{Conventions, Rule};
 use fluo_spans::span::{Attributes, Event, Link, Span};
 
 use super::datum::Datum;
 use super::kin::Within;
+use super::limits;
 use super::number::Number;
-use super::terms::Givens;
+use super::terms::{Givens, Group};
 use super::text::elements;
 
 /// A span as one rule sees it.
@@ -24,6 +25,8 @@ pub(super) struct Subject<'a> {
     pub(super) givens: Givens<'a>,
     /// Of a rule that asks for parents or children.
     pub(super) within: Option<Within>,
+    /// The rule.
+    pub(super) rule: &'a Rule,
 }
 
 /// What a span may have many of.
@@ -66,6 +69,18 @@ impl<'a> Subject<'a> {
             Datum::Duration(Number::Int(nanos)) => Some(nanos.to_string()),
             datum => datum.text(),
         }
+    }
+
+    /// The group that the span is in.
+    pub(super) fn group(self) -> Group {
+        // Whichever event or link a comparison is tried on.
+        let whole = Self { item: None, ..self };
+        self.rule.group_by.iter().map(|key| whole.canonical_text(&key.field)).collect()
+    }
+
+    /// The limit of that name of the group that the span is in.
+    pub(super) fn limit(self, name: &str) -> Option<Datum> {
+        limits::of_group(self.rule, &self.group(), name)
     }
 
     fn attribute(self, scope: Scope, key: &str) -> Option<String> {

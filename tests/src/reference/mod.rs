@@ -22,6 +22,7 @@ mod evidence;
 mod exactness;
 mod expression;
 mod kin;
+mod limits;
 mod lookup;
 mod moments;
 mod number;

@@ -12,7 +12,7 @@ use super::earlier::{self, Calls, Past};
 use super::exactness::is_exact;
 use super::expression::{self, Environment};
 use super::terms::{Givens, Group, Overflow, Range, Values};
-use super::{aggregate, copies, selection, slo};
+use super::{aggregate, copies, limits, selection, slo};
 
 /// The judged range, its defaults filled in. Times are `i128`, so that a window may reach beyond the 64 bits that
 /// spans' times have.
@@ -93,6 +93,7 @@ pub(super) fn judge<'a>(
             // No reference of queries is written: they are held against rules of the same meaning.
             Subject::Sql(_) => false,
         })
+        .filter(|span| limits::is_judged(rule, &group_of(span, rule, givens)))
         .collect();
     let ends = judged.ends(rule);
     if ends.from > ends.to {
@@ -124,6 +125,8 @@ pub(super) fn judge<'a>(
     // Groups that exist whether or not there is a span.
     let standing: BTreeSet<Group> =
         if rule.group_by.is_empty() { [Vec::new()].into() } else { rule.expect.iter().cloned().collect() };
+    let standing: BTreeSet<Group> =
+        standing.into_iter().filter(|group| limits::is_judged(rule, group)).collect();
     for group in &standing {
         groups.entry(group.clone()).or_default();
     }
@@ -135,7 +138,14 @@ pub(super) fn judge<'a>(
     Ok(groups
         .into_iter()
         .map(|(group, spans)| {
-            let past = Past { rule, spans: &spans, standing: standing.contains(&group), first, givens };
+            let past = Past {
+                rule,
+                group: &group,
+                spans: &spans,
+                standing: standing.contains(&group),
+                first,
+                givens,
+            };
             let mut held: Vec<Held> = Vec::new();
             let mut last_judged = None;
             for at in moments(rule, &spans, judged) {
@@ -149,7 +159,7 @@ pub(super) fn judge<'a>(
                 held.extend(judge_moment(&past, at, goes_on));
                 last_judged = Some(at);
             }
-            History { group, spans, held }
+            History { group: group.clone(), spans, held }
         })
         .collect())
 }
@@ -191,8 +201,7 @@ fn moments(rule: &Rule, spans: &[&Span], judged: Judged) -> Vec<i64> {
 }
 
 fn group_of(span: &Span, rule: &Rule, givens: Givens<'_>) -> Group {
-    let subject = aggregate::subject(span, rule, givens);
-    rule.group_by.iter().map(|key| subject.canonical_text(&key.field)).collect()
+    aggregate::subject(span, rule, givens).group()
 }
 
 /// Returns whether what held at one judged moment goes on at the next. It ends where they are more than a gap apart; and
@@ -218,10 +227,11 @@ fn goes_on(past: &Past<'_>, last: i64, at: i64) -> bool {
     })
 }
 
-/// The value of that name over a window: of an aggregate, or of a call of a function over earlier windows.
+/// The value of that name over a window: of an aggregate, of a limit, or of a call of a function over earlier windows.
 fn value(past: &Past<'_>, calls: &Calls, window: &[&Span], name: &str) -> Option<Datum> {
     match calls.get(name) {
         Some(value) => value.clone(),
+        None if limits::names(past.rule).contains(&name) => limits::of_group(past.rule, past.group, name),
         None => aggregate::value(&past.rule.aggregate(name)?, past.rule, window, past.givens),
     }
 }
@@ -235,6 +245,7 @@ fn judge_moment(past: &Past<'_>, at: i64, goes_on: bool) -> Option<Held> {
     let held = rule.condition.levels().rev().find(holds);
     let level = held.or(goes_on.then_some(&rule.condition.lowest))?;
     let names = reported(rule)
+        .chain(limits::names(rule))
         .map(str::to_owned)
         .chain(rule.condition.earlier().into_iter().map(|call| call.name.clone()));
     Some(Held {
@@ -273,7 +284,7 @@ fn first_comparison(expr: &Expr) -> Option<&Expr> {
             first_comparison(left).or_else(|| first_comparison(right))
         }
         ExprKind::Call(_, arguments) => arguments.iter().find_map(first_comparison),
-        ExprKind::Literal(_) | ExprKind::Field(_) | ExprKind::Aggregate(_) => None,
+        ExprKind::Literal(_) | ExprKind::Field(_) | ExprKind::Aggregate(_) | ExprKind::Limit(_) => None,
     }
 }
 

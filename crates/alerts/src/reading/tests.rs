@@ -124,3 +124,39 @@ fn a_burning_budget_is_told_by_the_windows_that_hold() {
         ]
     );
 }
+
+#[test]
+fn a_limit_of_the_group_is_the_limit_that_is_told() {
+    let of = |condition: &str, calls: Value| {
+        let text = format!(
+            "- {{name: r, span: {{}}, group_by: [name], aggregation: {{errors: {{count: {{where: status = error}}}}, \
+             p95: {{p95: duration}}}}, limits: [{{name: a, calls: 3, share: 5%, slow: 540ms}}, {{calls: 9, share: 10%, slow: 2s}}], \
+             condition: '{condition}'}}"
+        );
+        let rule = load(&[SourceFile::new("r.yml", text)]).rules.remove(0);
+        let mut values = values(271, 600_000_000);
+        values.extend([
+            ("limit.calls".to_owned(), calls),
+            ("limit.share".to_owned(), Value::Float(0.05)),
+            // As it is read back from a record.
+            ("limit.slow".to_owned(), Value::Int(540_000_000)),
+        ]);
+        let readings = readings(&rule, &values, &values, &values);
+        assert!(readings.iter().all(|reading| !reading.what.starts_with("limit.")), "{readings:?}");
+        assert_eq!(shown(Some(&rule), &values[8..]), [("limit.slow".to_owned(), "540ms".to_owned())]);
+        let limited = readings.into_iter().filter(|reading| !reading.limit.is_empty());
+        limited.map(|reading| reading.now() + ", " + &reading.limit).collect::<Vec<_>>()
+    };
+    for (condition, expected) in [
+        ("errors > limit.calls", "errors = 271, limit 3 in 1m"),
+        ("limit.calls < errors", "errors = 271, limit 3 in 1m"),
+        ("p95 > limit.slow", "p95 = 600ms, limit 540ms in 1m"),
+        ("p95 > 1.1 * limit.slow", "p95 = 600ms, limit 594ms in 1m"),
+        ("errors / count > limit.share", "errors / count = 45.2 % (271 of 600), limit 5 % in 1m"),
+        ("not (errors <= limit.calls)", "errors = 271, limit 3 in 1m"),
+    ] {
+        assert_eq!(of(condition, Value::Int(3)), [expected], "{condition}");
+    }
+    // The table of the rule as it is now may have no limit of what was observed by another.
+    assert!(of("errors > limit.calls", Value::None).is_empty());
+}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fluo_rules::limits::PREFIX;
 use fluo_rules::rule::{Rule, Severity};
 use fluo_time::moment;
 use minijinja::context;
@@ -76,6 +77,7 @@ impl<'a> Subject<'a> {
             value => numbers(self.value),
             first => numbers(self.first),
             peak => numbers(self.peak),
+            limit => limits(self.value),
             condition => plain(&violation.condition),
             state => plain(self.state),
             window => context! {
@@ -103,6 +105,13 @@ fn group(group: &[(String, Option<String>)]) -> Any {
 
 fn numbers(values: &[(String, Value)]) -> Any {
     values.iter().map(|(name, value)| (name.clone(), number(*value))).collect::<BTreeMap<_, _>>().into()
+}
+
+/// The limits of the group, which are the same at every moment.
+fn limits(values: &[(String, Value)]) -> Any {
+    let limits =
+        values.iter().filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?.to_owned(), *value)));
+    numbers(&limits.collect::<Vec<_>>())
 }
 
 fn top(top: &Top) -> Any {

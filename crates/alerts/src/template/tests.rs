@@ -8,7 +8,8 @@ use crate::violation::tests::violation;
 use crate::violation::{Top, TopValue};
 
 fn values(count: i128, p99: i128) -> Vec<(String, Value)> {
-    vec![("count".to_owned(), Value::Int(count)), ("p99".to_owned(), Value::Duration(p99))]
+    let limit = ("limit.slow".to_owned(), Value::Duration(540_000_000));
+    vec![("count".to_owned(), Value::Int(count)), ("p99".to_owned(), Value::Duration(p99)), limit]
 }
 
 fn top() -> Vec<Top> {
@@ -53,6 +54,7 @@ fn templates_see_the_violation() {
             "{{ value.count }}, {{ first.count }}, {{ peak.count }}",
             "17, 6, 41",
         ),
+        ("a limit of the group", "{{ limit.slow | duration }} {{ limit.slow }}", "540ms 540000000"),
         (
             "since when and for how long",
             "{{ started_at }} {{ firing_for | duration }}",

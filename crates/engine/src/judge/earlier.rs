@@ -80,7 +80,7 @@ impl<'a> Past<'a> {
         let cells = self.sums.cells;
         let first = cells.of(end.saturating_sub(length).saturating_add(1));
         self.sums.add_to(&mut sums, group, first..=cells.of(end));
-        values_of(self.plan, &mut sums)
+        values_of(self.plan, group, &mut sums)
     }
 
     /// What is known of the last while before a moment; none before the store's first span.

@@ -25,8 +25,10 @@ use std::collections::BTreeSet;
 use datafusion::prelude::SessionContext;
 use fluo_alerts::life_cycle::Badness;
 use fluo_alerts::sample::Sample;
+use fluo_alerts::value::Value;
 use fluo_alerts::violation::Top;
 use fluo_plan::RulePlan;
+use fluo_rules::matcher::{Number, Value as Constant};
 use fluo_rules::rule::{Severity, Subject};
 use fluo_spans::identity::SpanKey;
 use fluo_spans::span::Span;
@@ -36,6 +38,7 @@ use fluo_time::range::joined;
 use crate::error::EngineError;
 use crate::panes::Known;
 use crate::pass::{Got, Passed, Want, pass};
+use crate::rows::Group;
 use crate::source::SpanSource;
 use crate::summary::{Summary, Values};
 use crate::traces::{Traced, Tracing};
@@ -356,11 +359,25 @@ async fn run<'a>(
     Ok(passed)
 }
 
-/// The values of a window's sums.
-fn values_of(plan: &RulePlan, sums: &mut [Summary]) -> Values {
+/// The values of the sums of a window of a group, and the limits of the group.
+fn values_of(plan: &RulePlan, group: &Group, sums: &mut [Summary]) -> Values {
     let window = plan.rule().window;
     let named = plan.aggregates().zip(sums);
-    named.map(|(aggregate, sum)| (aggregate.name.clone(), sum.value(&aggregate.function, window))).collect()
+    let of_sums =
+        named.map(|(aggregate, sum)| (aggregate.name.clone(), sum.value(&aggregate.function, window)));
+    of_sums.chain(limits_of(plan, group)).collect()
+}
+
+/// The limits of a group, as values of all its windows.
+fn limits_of(plan: &RulePlan, group: &Group) -> Values {
+    let value = |value: &Constant| match value {
+        Constant::Number(Number::Int(int)) => Value::Int((*int).into()),
+        Constant::Number(Number::Float(float)) => Value::Float(*float),
+        Constant::Duration(nanos) => Value::Duration(nanos.0.into()),
+        Constant::Text(_) | Constant::Bool(_) => Value::None,
+    };
+    let limits = plan.limits_of(group);
+    limits.map(|(limit, of_group)| (limit.name.clone(), of_group.map_or(Value::None, value))).collect()
 }
 
 /// A grid rule at one moment.

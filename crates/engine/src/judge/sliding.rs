@@ -16,6 +16,7 @@ use fluo_time::range::contain;
 use hashbrown::HashMap;
 
 use super::held::{Before, Held, exact, last_before};
+use super::limits_of;
 use crate::episodes::Holding;
 use crate::error::EngineError;
 use crate::inputs::{Input, Own, inputs};
@@ -62,6 +63,7 @@ pub(super) fn candidates(
     let mut found = Vec::new();
     for group in windows.groups() {
         let mut last = last_before(plan, before, group, stretch.from);
+        let limits = limits_of(plan, group);
         for cell in windows.cells_with(group) {
             let TimeRange { from, to } = cells.range(cell);
             let moments = TimeRange { from: stretch.from.max(from), to: stretch.to.min(to) };
@@ -76,7 +78,7 @@ pub(super) fn candidates(
                 let aggregate = functions[*at];
                 (aggregate.name.clone(), sum.value(&aggregate.function, plan.rule().window))
             });
-            let values = named.collect();
+            let values = named.chain(limits.iter().cloned()).collect();
             let value = |name: &str| exact(&values, name);
             let is_near = |last: i64| moments.from.saturating_sub(last) <= plan.gap().0;
             if condition.held_exactly(&value).is_some()
@@ -107,7 +109,8 @@ pub(super) fn moments(
         for at in &deciding {
             sums.push((functions[*at], Sliding::new(&functions[*at].function, all[*at])));
         }
-        let mut within = Window { plan, sums, ends, rows: bounds.start, first: 0, next: 0 };
+        let limits = limits_of(plan, &rows.groups[group]);
+        let mut within = Window { plan, sums, limits, ends, rows: bounds.start, first: 0, next: 0 };
         // What was known to hold goes on where no moment was judged since.
         let earlier = ends.partition_point(|end| *end < stretch.from);
         let last = last_before(plan, before, &rows.groups[group], stretch.from)
@@ -140,6 +143,8 @@ pub(super) fn moments(
 struct Window<'a> {
     plan: &'a RulePlan,
     sums: Vec<(&'a Aggregate, Sliding<'a>)>,
+    /// Of the group.
+    limits: Values,
     /// The ends of the group's rows, and the place of its first.
     ends: &'a [i64],
     rows: usize,
@@ -171,7 +176,7 @@ impl Window<'_> {
         let value = |(aggregate, sum): &(&Aggregate, Sliding<'_>)| {
             (aggregate.name.clone(), sum.value(&aggregate.function, self.plan))
         };
-        self.sums.iter().map(value).collect()
+        self.sums.iter().map(value).chain(self.limits.iter().cloned()).collect()
     }
 }
 

@@ -173,7 +173,7 @@ impl Found<'_> {
         for (input, sum) in inputs(plan, &rows.batch)?.iter().zip(&mut sums) {
             input.add(window.clone(), sum);
         }
-        Ok(values_of(plan, &mut sums))
+        Ok(values_of(plan, group, &mut sums))
     }
 
     /// What shows an episode: spans at its start; and traces, of exact rules those at its end, too, of which the rows are

@@ -137,7 +137,8 @@ impl Evaluator {
 
 fn read(name: &str, text: Option<&str>) -> Result<(Known, Arc<RulePlan>), String> {
     let text = text.ok_or("this version of fluo did not load it when it was edited")?;
-    let mut set = RuleSet::load(&[SourceFile::new(name, text)], &BTreeMap::new());
+    // Whatever the rule is called, its text is that of a rule file.
+    let mut set = RuleSet::load(&[SourceFile::new(format!("{name}.yml"), text)], &BTreeMap::new());
     let known = set.rules.remove(name).ok_or_else(|| {
         let reason = set.errors.into_values().next().unwrap_or_else(|| "it has no rule".to_owned());
         format!("this version of fluo does not load it: {reason}")

@@ -172,3 +172,52 @@ async fn an_entry_of_a_folder_that_cannot_be_looked_into_costs_itself() {
     expected.extend(vec!["rule_error"; 4 + failures.len()]);
     assert_eq!(news, expected);
 }
+
+#[tokio::test]
+async fn the_tables_that_rules_name_are_read_with_them_and_no_others() {
+    let mut world = World::in_memory();
+    let calls = "- name: calls\n  span: {}\n  group_by: [service_name]\n  limits: {file: tables/calls.csv}\n  condition: count > limit.calls\n";
+    put(&world, "rules/calls.yml", calls).await;
+    put(&world, "rules/tables/calls.csv", "service_name,calls\nshop,8\n,100\n").await;
+    put(&world, "rules/tables/prices.csv", "not a table of \"limits").await;
+    let whole = read(&world).await;
+    assert_eq!(names(&whole.files.rules), [("rules/calls.yml", None), ("rules/tables/calls.csv", None)]);
+    minute_of_failures(&mut world, 1, &whole.files.rules).await;
+    let told: Vec<_> = world.post().taken.into_iter().map(|sent| sent.notification).collect();
+    assert_eq!(told.len(), 1, "nine calls of shop, and the limit of all others is 100: {told:?}");
+
+    // Its rules go on at their last good text, which is whole by itself.
+    world.root().store.delete(&Path::from("rules/tables/calls.csv")).await.unwrap();
+    put(
+        &world,
+        "rules/far.yml",
+        &calls.replace("calls\n  span", "far\n  span").replace("tables/calls", "../far"),
+    )
+    .await;
+    let files = read(&world).await.files.rules;
+    let expected = [
+        ("rules/calls.yml", None),
+        ("rules/far.yml", None),
+        ("far.csv", Some("it does not lie in the folder of the rules")),
+        ("rules/tables/calls.csv", Some("there is no such file")),
+    ];
+    assert_eq!(names(&files), expected);
+    minute_of_failures(&mut world, 2, &files).await;
+    let mut reasons: Vec<String> = world
+        .post()
+        .taken
+        .into_iter()
+        .filter(|sent| sent.notification.event == Event::RuleError)
+        .filter_map(|sent| sent.notification.reason)
+        .collect();
+    reasons.sort();
+    let missing = "it cannot be read: there is no such file; its rules go on at their last good text";
+    assert_eq!(
+        reasons,
+        [
+            "far.csv:1:1: it cannot be read: it does not lie in the folder of the rules; none of its rules is judged",
+            "rules/far.yml:4:18: there is no file `../far.csv` beside this one; none of its rules is judged",
+            &format!("rules/tables/calls.csv:1:1: {missing}"),
+        ]
+    );
+}

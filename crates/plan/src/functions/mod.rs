@@ -4,6 +4,7 @@
 //! value, taken once for each distinct text of a batch. The printed SQL says the same in SQL's own words.
 
 mod items;
+mod limit_of;
 mod numbers;
 mod text_column;
 mod value_test;
@@ -13,6 +14,7 @@ use datafusion::common::Result;
 use datafusion::logical_expr::ScalarFunctionArgs;
 
 pub(crate) use items::{ItemValue, item_test, item_values};
+pub(crate) use limit_of::{has_row, limit_of};
 pub(crate) use numbers::{Compared, Elements, compare_values, number_of};
 pub(crate) use value_test::{Compiled, ValueTest};
 

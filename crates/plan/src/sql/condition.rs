@@ -5,6 +5,7 @@ use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::functions::math::expr_fn as math;
 use datafusion::logical_expr::{Expr, cast, ident, lit};
 use fluo_rules::expr::{Comparison, Expr as RuleExpr, ExprKind, Function};
+use fluo_rules::limits::Limits;
 use fluo_rules::matcher::{Number, Value};
 
 use super::aggregates::Planned;
@@ -15,6 +16,8 @@ use crate::operators::{arithmetic, binary, binary_of_numbers, extreme, literal, 
 /// A condition over the columns of `aggregates`.
 pub(crate) struct Conditions<'a> {
     pub(crate) aggregates: &'a [Planned],
+    /// Of a rule that has some: a column each.
+    pub(crate) limits: Option<&'a Limits>,
     pub(crate) form: Form,
 }
 
@@ -59,14 +62,19 @@ impl Conditions<'_> {
             ExprKind::Aggregate(name) => {
                 self.aggregates.iter().any(|planned| planned.aggregate.name == *name && planned.is_integer())
             }
+            ExprKind::Limit(limit) => self
+                .limits
+                .and_then(|limits| Some(limits.is_whole(limits.place(&limit.name)?)))
+                .unwrap_or_default(),
             _ => false,
         }
     }
 
-    /// An aggregate or constant in its own type.
+    /// An aggregate, a limit or a constant in its own type.
     fn plain(&self, expr: &RuleExpr) -> Result<Expr, PlanError> {
         match &expr.kind {
             ExprKind::Aggregate(name) => self.column(name),
+            ExprKind::Limit(limit) => Ok(ident(&limit.name)),
             ExprKind::Literal(value) => Ok(literal(value)),
             _ => self.numeric(expr),
         }
@@ -80,7 +88,9 @@ impl Conditions<'_> {
     /// As `f64`.
     fn numeric(&self, expr: &RuleExpr) -> Result<Expr, PlanError> {
         Ok(match &expr.kind {
-            ExprKind::Literal(_) | ExprKind::Aggregate(_) => cast(self.plain(expr)?, DataType::Float64),
+            ExprKind::Literal(_) | ExprKind::Aggregate(_) | ExprKind::Limit(_) => {
+                cast(self.plain(expr)?, DataType::Float64)
+            }
             ExprKind::Negate(inner) => negated(self.numeric(inner)?),
             ExprKind::Arithmetic(op, left, right) => {
                 arithmetic(self.form, *op, self.numeric(left)?, self.numeric(right)?)?

@@ -8,6 +8,9 @@ use datafusion::logical_expr::{Expr, Operator, cast, ident, lit};
 use datafusion::sql::unparser::Unparser;
 use fluo_rules::condition::Level;
 use fluo_rules::expr::Expr as RuleExpr;
+use fluo_rules::field::Field;
+use fluo_rules::limits::{LimitRow, RowKey};
+use fluo_rules::matcher::Value;
 use fluo_rules::rule::{AggregateFunction, Rule, Severity, Subject};
 use fluo_rules::sql::{SqlRule, WINDOW_END, WINDOW_START};
 use fluo_spans::layout::Layout;
@@ -16,6 +19,7 @@ use fluo_spans::schema::columns;
 use crate::error::PlanError;
 use crate::fields::{Fields, Located};
 use crate::form::Form;
+use crate::operators::literal;
 use crate::reads::keys_read;
 use crate::rule_plan::RulePlan;
 use crate::spelled;
@@ -58,7 +62,8 @@ pub fn statement(plan: &RulePlan, layout: &Layout) -> Result<String, PlanError> 
     if let Some(query) = rule.sql() {
         return Ok(of_query(rule, query));
     }
-    let fields = Fields { layout, conventions: rule.conventions, form: Form::Sql, kin: None };
+    let keys: Vec<Field> = rule.group_by.iter().map(|group| group.field.clone()).collect();
+    let fields = Fields::of(rule, &keys, layout, Form::Sql);
     let aggregates: Vec<Planned> = plan.shown().map(Planned::new).collect();
     let writer = Writer { plan, aggregates: &aggregates, fields };
     let body = if plan.judging().is_exact() { writer.exact()? } else { writer.grid()? };
@@ -138,6 +143,7 @@ impl Writer<'_> {
                 columns.push(sql(&input)?);
             }
         }
+        columns.extend(self.limits());
         let Subject::Spans(selector) = &rule.subject else {
             return Err(PlanError::NotInSql("a rule about traces"));
         };
@@ -152,8 +158,9 @@ impl Writer<'_> {
         };
         let selected = format!("{}{condition}", columns.join(","));
         let (read, table) = self.read(&selected)?;
+        let (limited, table) = self.limited(table)?;
         Ok(format!(
-            "{read}matching AS (\n  SELECT DISTINCT ON (trace_id, span_id, end_time)\n    {}\n  FROM {table}\n{condition}  \
+            "{read}{limited}matching AS (\n  SELECT DISTINCT ON (trace_id, span_id, end_time)\n    {}\n  FROM {table}\n{condition}  \
              ORDER BY trace_id, span_id, end_time\n)",
             columns.join(",\n    "),
         ))
@@ -184,6 +191,62 @@ impl Writer<'_> {
         Ok((text, "elements"))
     }
 
+    /// The columns of the limits that the condition compares with: constants of the group.
+    fn limits(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for limit in self.plan.rule().condition.limits() {
+            let name = quoted(&limit.name);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// The rows of `table` with the limits of their groups; those of groups without limits are left out.
+    fn limited(&self, table: &str) -> Result<(String, String), PlanError> {
+        let rule = self.plan.rule();
+        let Some(limits) = rule.limits.as_deref() else { return Ok((String::new(), table.to_owned())) };
+        let mut cases = String::new();
+        let mut otherwise = String::new();
+        for (at, row) in limits.rows().iter().enumerate() {
+            let keys = rule.group_by.iter().zip(&row.keys).filter_map(|(key, of_row)| match of_row {
+                RowKey::Any => None,
+                RowKey::Is(None) => Some(self.fields.text(&key.field).is_null()),
+                RowKey::Is(Some(text)) => Some(self.fields.text(&key.field).eq(lit(text.as_str()))),
+            });
+            match keys.map(|key| sql(&key)).collect::<Result<Vec<_>, _>>()?.join(" AND ") {
+                keys if keys.is_empty() => {
+                    otherwise = at.to_string();
+                    break;
+                }
+                keys => _ = write!(cases, "\n      WHEN {keys} THEN {at}"),
+            }
+        }
+        let place = match (cases.is_empty(), otherwise.is_empty()) {
+            (true, _) => otherwise,
+            (false, true) => format!("CASE{cases}\n    END"),
+            (false, false) => format!("CASE{cases}\n      ELSE {otherwise}\n    END"),
+        };
+        let value = |value: &Option<Value>| {
+            value.as_ref().map_or(Ok("NULL".to_owned()), |value| sql(&literal(value)))
+        };
+        let row = |(at, row): (usize, &LimitRow)| {
+            let values = row.values.iter().map(value).collect::<Result<Vec<_>, _>>()?;
+            Ok(format!("({at}, {})", values.join(", ")))
+        };
+        let rows = limits.rows().iter().enumerate().map(row).collect::<Result<Vec<_>, PlanError>>()?;
+        let names: Vec<String> = limits.names().iter().map(|limit| quoted(&limit.name)).collect();
+        let text = format!(
+            "limits AS (\n  SELECT *\n  FROM (VALUES\n    {}\n  ) AS limits(\"limit row\", {})\n),\n\
+             -- of the rows of limits, the first that is for a span's group\n\
+             limited AS (\n  SELECT *,\n    {place} AS \"limit row\"\n  FROM {table}\n),\n",
+            rows.join(",\n    "),
+            names.join(", "),
+        );
+        Ok((text, "limited JOIN limits USING (\"limit row\")".to_owned()))
+    }
+
     fn exact(&self) -> Result<String, PlanError> {
         let rule = self.plan.rule();
         let used = rule.condition.aggregates();
@@ -195,6 +258,7 @@ impl Writer<'_> {
         let groups = self.groups();
         let mut columns = groups.clone();
         columns.push(format!("{END} AS moment"));
+        columns.extend(self.limits());
         for planned in &used {
             let Some(sliding) = planned.sliding() else {
                 return Err(PlanError::Misplaced(planned.aggregate.name.clone()));
@@ -232,6 +296,7 @@ impl Writer<'_> {
         let groups = self.groups();
         let mut columns = groups.clone();
         columns.push("moment".to_owned());
+        columns.extend(self.limits());
         for planned in shown {
             columns.push(sql(&planned.finished(ident(&planned.output), rule.window))?);
         }
@@ -264,8 +329,12 @@ impl Writer<'_> {
             .collect()
     }
 
+    fn conditions_over<'b>(&'b self, aggregates: &'b [Planned]) -> Conditions<'b> {
+        Conditions { aggregates, limits: self.plan.rule().limits.as_deref(), form: Form::Sql }
+    }
+
     fn conditions(&self) -> Conditions<'_> {
-        Conditions { aggregates: self.aggregates, form: Form::Sql }
+        self.conditions_over(self.aggregates)
     }
 
     /// The columns of a moment, how bad it is among them where that depends on what holds; and where any level holds.
@@ -311,13 +380,14 @@ impl Writer<'_> {
         let mut resolves = sql_operand(&self.conditions().holds(resolve)?)?;
         let ending = self.ending();
         if !ending.is_empty() {
-            let before = Conditions { aggregates: &ending, form: Form::Sql }.holds(resolve)?;
+            let before = self.conditions_over(&ending).holds(resolve)?;
             resolves = format!("{resolves} OR {}", sql_operand(&before)?);
         }
         let mut kept = self.groups();
         let partition =
             if kept.is_empty() { String::new() } else { format!("PARTITION BY {} ", kept.join(", ")) };
         kept.push("moment".to_owned());
+        kept.extend(self.limits());
         kept.extend(shown.iter().map(|planned| quoted(&planned.output)));
         kept.extend(self.plan.rule().condition.has_levels().then(|| self.severity()));
         let gap = self.plan.gap();
@@ -345,6 +415,7 @@ impl Writer<'_> {
                 kept.push(quoted(&planned.input));
             }
         }
+        kept.extend(self.limits());
         // Rows that stand for moments without spans take part in no aggregate.
         kept.push("true AS present".to_owned());
         let mut sql_text = format!(
@@ -362,9 +433,7 @@ impl Writer<'_> {
             rule.grid_step(),
             kept.join(", "),
         );
-        let standing: Vec<Vec<Option<String>>> =
-            if rule.group_by.is_empty() { vec![Vec::new()] } else { rule.expect.clone() };
-        for group in standing {
+        for group in self.plan.standing_groups() {
             empty.clear();
             for value in &group {
                 empty.push(sql(&datafusion::logical_expr::lit(datafusion::common::ScalarValue::Utf8(
@@ -375,6 +444,12 @@ impl Writer<'_> {
                 if planned.input_of(&self.fields)?.is_some() {
                     empty.push("NULL".to_owned());
                 }
+            }
+            for name in self.limits() {
+                let mut limits = self.plan.limits_of(&group);
+                let value =
+                    limits.find(|(limit, _)| quoted(&limit.name) == name).and_then(|(_, value)| value);
+                empty.push(value.map_or(Ok("NULL".to_owned()), |value| sql(&literal(value)))?);
             }
             empty.push("false".to_owned());
             let _ = writeln!(
@@ -388,7 +463,9 @@ impl Writer<'_> {
         for planned in self.aggregates {
             columns.push(format!("{} AS {}", plain_aggregate(planned), quoted(&planned.output)));
         }
+        columns.extend(self.limits());
         let mut keys = groups;
+        keys.extend(self.limits());
         keys.push("tick".to_owned());
         let _ = write!(
             sql_text,

@@ -6,6 +6,7 @@ use crate::expr::nearest::nearest;
 use crate::expr::{self, Expr, ExprKind, Type, type_of};
 use crate::field::Field;
 use crate::keys::{MAX_EVIDENCE, Table};
+use crate::limits::Limit;
 use crate::matcher::Number;
 use crate::rule::{Aggregate, AggregateFunction};
 use crate::trace::TRACES;
@@ -29,6 +30,11 @@ impl Aggregation {
     pub(super) fn of_traces() -> Self {
         let traces = Aggregate { name: TRACES.to_owned(), ..Aggregate::implied_count() };
         Self { aggregates: vec![traces], ..Self::absent() }
+    }
+
+    /// The limits by group that it reads.
+    pub(super) fn limits(&self) -> impl Iterator<Item = &Limit> {
+        self.aggregates.iter().flat_map(Aggregate::limits)
     }
 
     /// Left out, it is `{count: 10}`.
@@ -281,7 +287,7 @@ fn percent_of(key: &str) -> Option<f64> {
 /// A field whose different values are counted.
 fn field(report: &mut Report, part: &Entry) -> Option<Field> {
     let name = shape::some_text(report, part)?;
-    let field = match expr::parse_measure(&name) {
+    let field = match expr::parse_measure(&name, report.limits()) {
         Ok(Expr { kind: ExprKind::Field(_), .. }) | Err(_) => expression::field(report, &part.value, &name)?,
         Ok(_) => {
             let message = format!("`{}` counts the values of a field, and `{name}` is computed", part.key);

@@ -322,7 +322,7 @@ fn compared(comparison: Comparison, left: Bounds, right: Bounds) -> Option<bool>
 }
 
 fn is_constant(expr: &Expr) -> bool {
-    !matches!(expr.kind, ExprKind::Aggregate(_) | ExprKind::Earlier(_))
+    !matches!(expr.kind, ExprKind::Aggregate(_) | ExprKind::Limit(_) | ExprKind::Earlier(_))
         && expr.children().into_iter().all(is_constant)
 }
 

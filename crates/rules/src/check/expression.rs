@@ -93,7 +93,8 @@ fn doubts_of_filter(report: &mut Report, entry: &Entry, text: &str, selector: &S
 
 /// The expression `text`, which is the value of `entry`.
 pub(super) fn parse(report: &mut Report, entry: &Entry, text: &str, context: Context<'_>) -> Option<Expr> {
-    accept(report, entry, text, expr::parse(text, context))
+    let parsed = expr::parse_with(text, context, report.limits());
+    accept(report, entry, text, parsed)
 }
 
 /// The mistakes of the expression `text`, those with a code that `told` is false of left out.
@@ -104,7 +105,7 @@ pub(super) fn mistakes(
     context: Context<'_>,
     told: impl Fn(Code) -> bool,
 ) {
-    let problems = expr::parse(text, context).err().unwrap_or_default();
+    let problems = expr::parse_with(text, context, report.limits()).err().unwrap_or_default();
     for problem in problems.into_iter().filter(|problem| told(problem.code)) {
         add(report, &entry.value, text, problem);
     }
@@ -134,7 +135,8 @@ fn warn_of_misplaced(report: &mut Report, node: &Node, field: &Field) -> bool {
 
 /// The value that an aggregate takes of each span: a field, or an expression over fields, which is the text of `node`.
 pub(super) fn measure(report: &mut Report, entry: &Entry, text: &str) -> Option<Expr> {
-    let expr = accept(report, entry, text, expr::parse_measure(text))?;
+    let parsed = expr::parse_measure(text, report.limits());
+    let expr = accept(report, entry, text, parsed)?;
     doubts(report, &entry.value, text, &expr);
     Some(expr)
 }

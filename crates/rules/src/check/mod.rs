@@ -19,6 +19,7 @@
 //! | `trace`, `trace_text` | `trace:`, and conditions that speak of traces by themselves |
 //! | `across` | what `by:` of `trace:` asks of the rest of it |
 //! | `earlier` | functions over earlier windows, against the window |
+//! | `limits` | `limits:`, in the rule or in a file beside it |
 //! | `timing` | windows, delays, reminders |
 //! | `templates` | `labels`, `annotations` |
 //! | `test_file` | a test file, from `test_span`, `expectation` and the two below |
@@ -40,6 +41,7 @@ mod expectation;
 mod expression;
 mod groups;
 mod inhibit;
+mod limits;
 mod literal;
 mod matcher;
 mod meant;

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::diagnostic::{Code, Finding, Place, Related};
+use crate::expr::{LimitScope, NO_LIMITS};
 use crate::position::Lines;
 use crate::yaml::{Entry, Node, locate};
 
@@ -17,12 +18,22 @@ pub(crate) struct Report {
     errors: usize,
     /// The reason why the parents and children of spans cannot be asked for in what is read, if they cannot.
     refuses_kin: Option<&'static str>,
+    /// The limits by group that can be asked for in what is read.
+    limits: LimitScope,
 }
 
 impl Report {
     pub(crate) fn new(file: Arc<str>, text: Arc<str>) -> Self {
         let lines = Lines::of(&text);
-        Self { file, text, lines, findings: Vec::new(), errors: 0, refuses_kin: None }
+        Self {
+            file,
+            text,
+            lines,
+            findings: Vec::new(),
+            errors: 0,
+            refuses_kin: None,
+            limits: NO_LIMITS.clone(),
+        }
     }
 
     /// The file as named to the loader.
@@ -50,14 +61,18 @@ impl Report {
         message: impl Into<String>,
     ) -> &mut Finding {
         let place = self.place(bytes);
-        self.errors += usize::from(code.stops_loading());
-        self.findings.push_mut(Finding {
-            code,
-            message: message.into(),
-            place,
-            hint: None,
-            related: Vec::new(),
-        })
+        self.told(code, place, message)
+    }
+
+    /// A finding about a place, which may be in another file.
+    pub(crate) fn told(&mut self, code: Code, place: Place, message: impl Into<String>) -> &mut Finding {
+        self.found(Finding { code, message: message.into(), place, hint: None, related: Vec::new() })
+    }
+
+    /// Takes in a finding.
+    pub(crate) fn found(&mut self, finding: Finding) -> &mut Finding {
+        self.errors += usize::from(finding.code.stops_loading());
+        self.findings.push_mut(finding)
     }
 
     /// A finding about a value; where an alias brought it here, the alias is the second place.
@@ -108,6 +123,22 @@ impl Report {
     /// The reason why the parents and children of spans cannot be asked for, if they cannot.
     pub(crate) fn refuses_kin(&self) -> Option<&'static str> {
         self.refuses_kin
+    }
+
+    /// Says which limits by group can be asked for in what is read from here on.
+    pub(crate) fn set_limits(&mut self, limits: LimitScope) {
+        self.limits = limits;
+    }
+
+    /// The limits by group that can be asked for.
+    pub(crate) fn limits(&self) -> &LimitScope {
+        &self.limits
+    }
+
+    /// Takes in what was found in another file.
+    pub(crate) fn take(&mut self, other: Self) {
+        self.errors += other.errors;
+        self.findings.extend(other.findings);
     }
 
     /// The number of errors so far that keep what they are about from being used.

@@ -10,20 +10,22 @@ use super::aggregation::Aggregation;
 use super::inhibit::Inhibits;
 use super::trace::By;
 use super::{
-    Report, across, aggregation, condition, earlier, groups, inhibit, selector, shape, slo, sql, templates,
-    timing, trace, trace_text,
+    Report, across, aggregation, condition, earlier, groups, inhibit, limits, selector, shape, slo, sql,
+    templates, timing, trace, trace_text,
 };
 use crate::condition::Condition;
 use crate::decisive;
 use crate::diagnostic::Code;
-use crate::expr::EarlierCall;
+use crate::expr::{EarlierCall, LimitScope, NO_LIMITS};
 use crate::keys::{CONVENTIONS, SEVERITIES, Shape, Table};
+use crate::limits::Limit;
 use crate::objective::Urgency;
 use crate::rule::{
     Aggregate, Conventions, EvidenceKeys, GroupKey, Kin, Realert, Rule, Selector, Severity, Source, Subject,
     grid_step,
 };
-use crate::template::Names;
+use crate::tables::Tables;
+use crate::template::{self, Names};
 use crate::trace::{MAX_TRACE_DURATION, SETTLE, StepCount, TraceRule};
 use crate::yaml::{Entry, Node, Yaml};
 
@@ -39,7 +41,7 @@ pub(crate) struct Checked {
 }
 
 /// Reads a rule: `own` as written, `node` with defaults merged in.
-pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
+pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node, tables: &Tables<'_>) -> Checked {
     let errors = report.errors();
     let range = own.extent();
     shape::known_keys(report, own.entries().unwrap_or_default(), Table::Rule, "the rule");
@@ -63,7 +65,7 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         }
         None => node,
     };
-    let kind = rule_kind(report, node);
+    let Subjects { kind, group_by, limits } = subjects(report, node, tables);
     let slo = slo_entry.as_ref().map(|entry| {
         if let Kind::Traces(_) = kind {
             let message = "`slo` stands beside `span`: an objective is about spans";
@@ -71,33 +73,19 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         }
         slo::slo(report, entry)
     });
-    let over_spans = |report: &mut Report| {
-        let aggregation = node.get("aggregation").map(|entry| aggregation::aggregation(report, entry));
-        (aggregation, node.get("group_by").map(|entry| groups::group_by(report, entry)))
-    };
-    let (given, group_by) = match &kind {
+    let aggregates =
+        |report: &mut Report| node.get("aggregation").map(|entry| aggregation::aggregation(report, entry));
+    let given = match &kind {
         Kind::Sql(read) => {
             sql::refuse_others(report, own);
-            (Some(read.aggregation()), Some(read.group_by(report, node)))
+            Some(read.aggregation())
         }
-        Kind::Traces(_) => report.without_kin(trace::OF_TRACES, over_spans),
-        Kind::Spans(_) | Kind::Other => over_spans(report),
+        Kind::Traces(_) => report.without_kin(trace::OF_TRACES, aggregates),
+        Kind::Spans(_) | Kind::Other => aggregates(report),
     };
     let aggregation = match &slo {
         Some(slo) => slo::aggregation(slo.as_ref()),
         None => given.unwrap_or_else(|| kind.usual_aggregation()),
-    };
-    let group_by = match (group_by, kind.by()) {
-        (Some(keys), By::Keys(by)) => {
-            let entry = node.get("group_by").map(|entry| &entry.value.value);
-            if let (Some(keys), Some(Yaml::List(items))) = (&keys, entry) {
-                across::groups(report, by, keys, items);
-            }
-            keys
-        }
-        (None, By::Keys(by)) => Some(by.clone()),
-        (None, By::Unread) => None,
-        (keys, By::Trace | By::Unread) => keys.unwrap_or_else(|| Some(Vec::new())),
     };
     let kin = kin(report, node, &kind, &aggregation, group_by.as_deref());
     if let Some(why) = kind.has_no_end().filter(|_| kin.is_none()) {
@@ -136,10 +124,14 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
         (_, Kind::Other) => None,
     };
     let calls = condition.as_ref().map(Condition::earlier);
+    report.set_limits(NO_LIMITS.clone());
     // People see the values of an objective, and not what these are made of.
     let unseen = Aggregation { aggregates: Vec::new(), ..aggregation };
     let seen = if slo.is_some() { &unseen } else { &aggregation };
-    let names = names(node, seen, kind.counts(), calls.as_deref(), group_by.as_deref());
+    let names = Names {
+        limits: limits.names(),
+        ..names(node, seen, kind.counts(), calls.as_deref(), group_by.as_deref())
+    };
     let values = Values::read(report, node, &names);
     let expect = match (node.get("expect"), &group_by) {
         (Some(entry), Some(keys)) if !matches!(kind, Kind::Sql(_)) => groups::expect(report, entry, keys),
@@ -147,6 +139,9 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
     };
     if let (Some(entry), Some(groups)) = (node.get("expect"), &expect) {
         groups::check_limit(report, entry, groups.len(), values.group_limit);
+        if let Some(limits) = limits.read() {
+            limits.warn_of_groups(report, entry, groups);
+        }
     }
     if let Some(every) = values.every {
         node.get("every")
@@ -177,6 +172,14 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
     };
     let inhibits = inhibit::inhibits(report, node, &own_names);
     let (subject, condition) = kind.subject(report, node, condition);
+    if let (Some(limits), Some(subject), Some(condition)) = (limits.read(), &subject, &condition) {
+        let texts: Vec<&String> = values.annotations.values().collect();
+        let is_used = |limit: &Limit| {
+            subject.limits().chain(condition.limits()).chain(aggregation.limits()).any(|used| used == limit)
+                || texts.iter().any(|text| template::may_name_limit(text, limit.key()))
+        };
+        limits.warn_of_unused(report, is_used);
+    }
 
     let sound = report.errors() == errors && !own.incomplete;
     let named_at = name_entry.map_or(0..0, |entry| entry.value.at.clone());
@@ -189,7 +192,11 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
                 line: place.start.line,
                 text: report.text(),
                 range,
-                hash: decisive::hash(node, &report.text()),
+                hash: {
+                    let keys: Vec<&str> = group_by.iter().map(|key| key.key.as_str()).collect();
+                    let limits = limits.read().map(|read| read.limits.node(&keys));
+                    decisive::hash(node, limits, &report.text())
+                },
             };
             Some(Rule {
                 name,
@@ -204,6 +211,7 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
                 every: values.every,
                 group_by,
                 group_limit: values.group_limit,
+                limits: limits.read().map(|read| Arc::clone(&read.limits)),
                 expect,
                 lookback: values.lookback,
                 aggregates: aggregation.aggregates,
@@ -236,6 +244,8 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node) -> Checked {
 /// in the rules. Says whether they can be relied on: where not, no rule of the file means what is written.
 pub(crate) fn defaults(report: &mut Report, node: &Node) -> bool {
     let errors = report.errors();
+    // Those of the rules.
+    report.set_limits(LimitScope::Unknown);
     for entry in node.entries().unwrap_or_default() {
         if entry.key == "name" {
             let message = "`name` is a rule's own, and cannot be a default";
@@ -262,6 +272,7 @@ pub(crate) fn defaults(report: &mut Report, node: &Node) -> bool {
     if let Some(entry) = node.get("group_by") {
         groups::group_by(report, entry);
     }
+    report.set_limits(NO_LIMITS.clone());
     // What its templates may name depends on the rule.
     Values::read(report, node, &Names::default());
     report.errors() == errors && !node.incomplete
@@ -395,6 +406,59 @@ impl Kind {
     }
 }
 
+/// What a rule is about: its rows, their groups, and the limits of these.
+struct Subjects {
+    kind: Kind,
+    group_by: Option<Vec<GroupKey>>,
+    limits: limits::OfRule,
+}
+
+/// The reason why steps cannot ask for limits by group.
+const OF_STEPS: &str = "a step is looked for before it is known of which group its trace is";
+
+fn subjects(report: &mut Report, node: &Node, tables: &Tables<'_>) -> Subjects {
+    let group_by = |report: &mut Report| node.get("group_by").map(|entry| groups::group_by(report, entry));
+    let limits = |report: &mut Report, keys: Option<&[GroupKey]>| {
+        let limits = limits::OfRule::of(report, node, keys, tables);
+        report.set_limits(limits.scope());
+        limits
+    };
+    match rule_kinds(node).first().map(|kind| kind.key.as_str()) {
+        Some("trace") => {}
+        None if is_text(node) => {}
+        Some("sql") => {
+            let kind = rule_kind(report, node);
+            let group_by = match &kind {
+                Kind::Sql(read) => read.group_by(report, node),
+                _ => None,
+            };
+            return Subjects { kind, group_by, limits: limits::OfRule::None };
+        }
+        _ => {
+            let keys = group_by(report).unwrap_or_else(|| Some(Vec::new()));
+            let limits = limits(report, keys.as_deref());
+            return Subjects { kind: rule_kind(report, node), group_by: keys, limits };
+        }
+    }
+    report.set_limits(LimitScope::Refused(OF_STEPS));
+    let kind = rule_kind(report, node);
+    report.set_limits(NO_LIMITS.clone());
+    let group_by = match (report.without_kin(trace::OF_TRACES, group_by), kind.by()) {
+        (Some(keys), By::Keys(by)) => {
+            let entry = node.get("group_by").map(|entry| &entry.value.value);
+            if let (Some(keys), Some(Yaml::List(items))) = (&keys, entry) {
+                across::groups(report, by, keys, items);
+            }
+            keys
+        }
+        (None, By::Keys(by)) => Some(by.clone()),
+        (None, By::Unread) => None,
+        (keys, By::Trace | By::Unread) => keys.unwrap_or_else(|| Some(Vec::new())),
+    };
+    let limits = limits(report, group_by.as_deref());
+    Subjects { kind, group_by, limits }
+}
+
 /// The times that decide about the parents and children of spans, of a rule that asks for them.
 fn kin(
     report: &mut Report,
@@ -487,6 +551,7 @@ fn names<'a>(
         group: group_by.map(|keys| keys.iter().map(|key| key.key.as_str()).collect()),
         any_call: calls.is_none(),
         of_label: false,
+        limits: None,
     }
 }
 

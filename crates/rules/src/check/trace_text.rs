@@ -322,8 +322,8 @@ fn rename(expr: &mut Expr, names: &[(String, String)], at: &Range<usize>) {
                 name.clone_from(call);
             }
         }
-        // One trace has no earlier windows.
-        ExprKind::Literal(_) | ExprKind::Field(_) | ExprKind::Earlier(_) => {}
+        // One trace has no earlier windows, and no limits.
+        ExprKind::Literal(_) | ExprKind::Field(_) | ExprKind::Limit(_) | ExprKind::Earlier(_) => {}
         ExprKind::Not(inner) | ExprKind::Negate(inner) | ExprKind::In(inner, _) => rename(inner, names, at),
         ExprKind::Regex { item, .. } => rename(item, names, at),
         ExprKind::And(left, right)

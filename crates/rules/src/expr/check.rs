@@ -7,7 +7,7 @@ mod earlier;
 
 use std::ops::Range;
 
-use super::context::Context;
+use super::context::{Context, LimitScope, NO_LIMITS};
 use super::functions::{self, Callable};
 use super::names::{self, Meaning, Words};
 use super::nearest::nearest;
@@ -19,12 +19,13 @@ use super::{pattern, traceql};
 use crate::check::beyond_patterns;
 use crate::diagnostic::Code;
 use crate::field::{Field, Intrinsic};
+use crate::limits::PREFIX;
 use crate::matcher::{Matcher, Test, Value};
 use crate::rule::Selector;
 
 /// The checked tree, which is boolean; or all mistakes, in the order of the text.
-pub(super) fn check(raw: Raw, context: Context<'_>) -> Result<Expr, Vec<Problem>> {
-    let mut checker = Checker { context, traceql: false, problems: Vec::new(), aggregates_named: 0 };
+pub(super) fn check(raw: Raw, context: Context<'_>, limits: &LimitScope) -> Result<Expr, Vec<Problem>> {
+    let mut checker = Checker::new(context, limits);
     let whole = raw.at.clone();
     let expr = checker.boolean(raw);
     if checker.problems.is_empty() && checker.aggregates_named == 0 && !matches!(context, Context::Where) {
@@ -43,9 +44,8 @@ pub(super) fn check(raw: Raw, context: Context<'_>) -> Result<Expr, Vec<Problem>
 }
 
 /// The checked tree, which is a number or a duration of one span; or all mistakes, in the order of the text.
-pub(super) fn measure(raw: Raw) -> Result<Expr, Vec<Problem>> {
-    let mut checker =
-        Checker { context: Context::Where, traceql: false, problems: Vec::new(), aggregates_named: 0 };
+pub(super) fn measure(raw: Raw, limits: &LimitScope) -> Result<Expr, Vec<Problem>> {
+    let mut checker = Checker::new(Context::Where, limits);
     let measure = checker.value(raw, None);
     if let Some(Typed { expr, ty }) = &measure {
         let at = expr.at.clone();
@@ -71,8 +71,7 @@ pub(super) fn measure(raw: Raw) -> Result<Expr, Vec<Problem>> {
 
 /// The selector that a spanset filter is; or all mistakes, in the order of the text.
 pub(super) fn spanset(raw: Raw) -> Result<Selector, Vec<Problem>> {
-    let mut checker =
-        Checker { context: Context::Where, traceql: true, problems: Vec::new(), aggregates_named: 0 };
+    let mut checker = Checker { traceql: true, ..Checker::new(Context::Where, NO_LIMITS) };
     let selector = checker.selector(raw);
     match selector {
         Some(selector) if checker.problems.is_empty() => Ok(selector),
@@ -85,13 +84,18 @@ pub(super) fn spanset(raw: Raw) -> Result<Selector, Vec<Problem>> {
 
 struct Checker<'a> {
     context: Context<'a>,
+    limits: &'a LimitScope,
     /// Whether a bare attribute stands for its being true.
     traceql: bool,
     problems: Vec<Problem>,
     aggregates_named: usize,
 }
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
+    fn new(context: Context<'a>, limits: &'a LimitScope) -> Self {
+        Self { context, limits, traceql: false, problems: Vec::new(), aggregates_named: 0 }
+    }
+
     /// Records a mistake; the node has no type.
     fn fail<T>(&mut self, problem: Problem) -> Option<T> {
         self.problems.push(problem);
@@ -224,6 +228,9 @@ impl Checker<'_> {
             let kind = ExprKind::Literal(Value::Text(word));
             return Some(Typed { expr: Expr { kind, at }, ty: Type::Text });
         }
+        if let Some(key) = word.strip_prefix(PREFIX) {
+            return self.limit(key, at);
+        }
         match names::resolve(&word, &at, self.context) {
             Ok(Meaning::Field(field)) => {
                 let ty = types::of_field(&field);
@@ -239,6 +246,19 @@ impl Checker<'_> {
             }
             Err(_) if words.is_some_and(|_| !word.contains('.')) => {
                 words.and_then(|words| self.fail(words.unknown(&word, at)))
+            }
+            Err(problem) => self.fail(problem),
+        }
+    }
+
+    /// A limit by group.
+    fn limit(&mut self, key: &str, at: Range<usize>) -> Option<Typed> {
+        const OF_ONE_TRACE: &LimitScope = &LimitScope::Refused("a condition of `trace` is about one trace");
+        let limits = if matches!(self.context, Context::Counts { .. }) { OF_ONE_TRACE } else { self.limits };
+        match names::limit(key, &at, limits)? {
+            Ok(limit) => {
+                let ty = types::of_limit(&limit);
+                Some(Typed { expr: Expr { kind: ExprKind::Limit(limit), at }, ty })
             }
             Err(problem) => self.fail(problem),
         }

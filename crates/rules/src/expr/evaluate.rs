@@ -8,7 +8,8 @@ use std::cmp::Ordering;
 use super::tree::{Arithmetic, Comparison, Expr, ExprKind, Function};
 use crate::matcher::{Number, Value};
 
-/// The value of each aggregate, and of each call of a function over earlier windows, by its name; none where it has none.
+/// The value of each aggregate, of each limit, and of each call of a function over earlier windows, by its name; none where it
+/// has none.
 pub type Values<'a> = &'a dyn Fn(&str) -> Option<f64>;
 
 /// The same, exactly.
@@ -77,6 +78,7 @@ impl Expr {
         let number = match &self.kind {
             ExprKind::Literal(value) => constant(value),
             ExprKind::Aggregate(name) => values(name),
+            ExprKind::Limit(limit) => values(&limit.name),
             ExprKind::Earlier(call) => values(&call.name),
             ExprKind::Negate(inner) => inner.number(values).map(|number| -number),
             ExprKind::Arithmetic(operator, left, right) => {
@@ -167,6 +169,7 @@ impl Expr {
             ExprKind::Literal(Value::Number(Number::Int(int))) => Some(Exact::Int((*int).into())),
             ExprKind::Literal(Value::Duration(nanos)) => Some(Exact::Int(nanos.0.into())),
             ExprKind::Aggregate(name) => values(name),
+            ExprKind::Limit(limit) => values(&limit.name),
             ExprKind::Earlier(call) => values(&call.name),
             _ => self.number(&|name| values(name).map(Exact::as_f64)).map(Exact::Float),
         }

@@ -39,13 +39,13 @@ mod types;
 mod unsupported;
 mod where_clause;
 
-pub use context::Context;
+pub use context::{Context, LimitScope, NO_LIMITS};
 pub use evaluate::{Exact, ExactValues, Values};
 pub use limits::{MAX_BYTES, MAX_HEIGHT, MAX_NESTING};
 pub use names::{is_reserved, parse_field};
 pub use pattern::{PATTERN_SIZE_LIMIT, compile_pattern, compile_whole_pattern};
 pub use problem::Problem;
-pub use read::{parse, parse_measure, parse_spanset, parse_spansets};
+pub use read::{parse, parse_constant, parse_measure, parse_spanset, parse_spansets, parse_with};
 pub use tree::{Arithmetic, Comparison, EarlierCall, EarlierFunction, Expr, ExprKind, Function, Total};
 pub use types::{Type, type_of};
 pub(crate) use where_clause::{parse_where, quoted_text};

@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
-use super::context::Context;
+use super::context::{Context, LimitScope};
 use super::lexer::{self, TokenKind};
 use super::limits::MAX_BYTES;
 use super::nearest::nearest;
 use super::problem::Problem;
 use crate::diagnostic::Code;
 use crate::field::{Field, Intrinsic, Scope};
+use crate::limits::Limit;
 use crate::rule::Aggregate;
 
 /// The intrinsics that stand without a scope.
@@ -302,4 +303,32 @@ fn aggregate(word: &str, at: &Range<usize>, aggregates: &[Aggregate]) -> Result<
         |near| format!("did you mean `{near}`?"),
     );
     Err(Problem::new(Code::UnknownName, at.clone(), format!("unknown aggregate `{word}`")).hint(hint))
+}
+
+/// The limit called `key`; none where it may be one that could not be read.
+pub(super) fn limit(key: &str, at: &Range<usize>, limits: &LimitScope) -> Option<Result<Limit, Problem>> {
+    let known = match limits {
+        LimitScope::Unknown => return None,
+        LimitScope::Refused(why) => {
+            let message = format!("`limit.{key}` cannot be asked for here: {why}");
+            let hint = "limits stand in `where` of `span`, in `aggregation`, in conditions and in templates";
+            return Some(Err(Problem::new(Code::LimitMisplaced, at.clone(), message).hint(hint)));
+        }
+        LimitScope::Known(known) => known,
+    };
+    if let Some(limit) = known.iter().find(|limit| limit.key() == key) {
+        return Some(Ok(limit.clone()));
+    }
+    let names = || known.iter().map(Limit::key);
+    let unknown = Problem::new(Code::UnknownName, at.clone(), format!("unknown limit `{key}`"));
+    Some(Err(unknown.hint(if known.is_empty() {
+        format!("the rule has no `limits`; an attribute is written `span.limit.{key}`")
+    } else if let Some(near) = nearest(key, names()) {
+        format!("did you mean `limit.{near}`?")
+    } else {
+        format!(
+            "the rule's limits are {}",
+            names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+        )
+    })))
 }

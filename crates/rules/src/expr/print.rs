@@ -20,6 +20,7 @@ fn level(expr: &Expr) -> Level {
         ExprKind::Literal(_)
         | ExprKind::Field(_)
         | ExprKind::Aggregate(_)
+        | ExprKind::Limit(_)
         | ExprKind::Between(..)
         | ExprKind::Earlier(_)
         | ExprKind::Call(..) => Level::Operand,
@@ -32,6 +33,7 @@ impl Display for Expr {
             ExprKind::Literal(value) => write!(f, "{value}"),
             ExprKind::Field(field) => write!(f, "{field}"),
             ExprKind::Aggregate(name) => f.write_str(name),
+            ExprKind::Limit(limit) => f.write_str(&limit.name),
             ExprKind::Earlier(call) => f.write_str(&call.name),
             ExprKind::Not(operand) => {
                 f.write_str("not ")?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use fluo_time::Nanos;
 
 use crate::field::Field;
+use crate::limits::Limit;
 use crate::matcher::Value;
 use crate::objective::{BurnValue, Objective};
 
@@ -39,10 +40,20 @@ impl Expr {
         }
     }
 
+    /// The limits of the group that it reads, in the order of the text.
+    pub fn limits(&self) -> Vec<&Limit> {
+        match &self.kind {
+            ExprKind::Limit(limit) => vec![limit],
+            _ => self.children().into_iter().flat_map(Self::limits).collect(),
+        }
+    }
+
     /// The expressions that it is built from, in the order of the text.
     pub fn children(&self) -> Vec<&Self> {
         match &self.kind {
-            ExprKind::Literal(_) | ExprKind::Field(_) | ExprKind::Aggregate(_) => Vec::new(),
+            ExprKind::Literal(_) | ExprKind::Field(_) | ExprKind::Aggregate(_) | ExprKind::Limit(_) => {
+                Vec::new()
+            }
             ExprKind::Not(inner) | ExprKind::Negate(inner) | ExprKind::In(inner, _) => vec![inner],
             ExprKind::Regex { item, .. } => vec![item],
             ExprKind::And(left, right)
@@ -66,6 +77,8 @@ pub enum ExprKind {
     Field(Field),
     /// An aggregate by name (`condition` only).
     Aggregate(String),
+    /// A limit of the group.
+    Limit(Limit),
     /// Logical not.
     Not(Box<Expr>),
     /// Logical and.

@@ -9,6 +9,7 @@ use super::problem::Problem;
 use super::tree::{Arithmetic, Comparison, EarlierCall, EarlierFunction, Expr, ExprKind, Function};
 use crate::diagnostic::Code;
 use crate::field::{Field, Intrinsic};
+use crate::limits::{Limit, LimitUnit};
 use crate::matcher::{Number, Value};
 use crate::rule::{Aggregate, AggregateFunction};
 use crate::sql::Unit;
@@ -64,6 +65,7 @@ pub fn type_of(expr: &Expr, aggregates: &[Aggregate]) -> Type {
         ExprKind::Literal(value) => of_value(value),
         ExprKind::Field(field) => of_field(field),
         ExprKind::Aggregate(name) => of_aggregate(name, aggregates),
+        ExprKind::Limit(limit) => of_limit(limit),
         ExprKind::Not(_)
         | ExprKind::And(..)
         | ExprKind::Or(..)
@@ -142,6 +144,13 @@ pub(super) fn of_aggregate(name: &str, aggregates: &[Aggregate]) -> Type {
         ) if type_of(of, &[]) == Type::Duration => Type::Duration,
         Some(AggregateFunction::Column(Unit::Duration)) => Type::Duration,
         _ => Type::Number,
+    }
+}
+
+pub(super) fn of_limit(limit: &Limit) -> Type {
+    match limit.unit {
+        LimitUnit::Number => Type::Number,
+        LimitUnit::Duration => Type::Duration,
     }
 }
 

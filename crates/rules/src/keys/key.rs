@@ -65,6 +65,8 @@ pub(crate) enum Shape {
     Aggregates,
     /// Groups that always exist.
     Groups,
+    /// A list of rows, each a mapping of group key or limit to value, or the mapping that names their file.
+    Limits,
     /// Spans that a rule about traces asks for: a selector with the keys of a step, or a `TraceQL` filter.
     Step,
     /// A list of these.
@@ -132,6 +134,8 @@ pub(crate) enum Table {
     Inhibit,
     Levels,
     Slo,
+    /// `{file: limits.csv}`.
+    LimitsFile,
     TestFile,
     Test,
     SpanFile,

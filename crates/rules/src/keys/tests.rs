@@ -16,6 +16,7 @@ fn example(key: &Key) -> &'static str {
         Shape::Factor | Shape::Percent => "2",
         Shape::Share => "99.9%",
         Shape::Texts | Shape::TextsOr(_) | Shape::Groups | Shape::Inhibits => "[a]",
+        Shape::Limits => "[{slow: 500ms}]",
         Shape::Scalars => "[1]",
         Shape::Text | Shape::Scalar | Shape::Matcher => "1",
         Shape::WordMatcher(words) => words.last().copied().unwrap_or_default(),
@@ -69,6 +70,7 @@ fn file(table: Table, key: &Key) -> String {
         "child_of" | "descendant_of" | "sibling_of" | "follows" => "other",
         "as" if table == Table::StepCount => "n",
         "sql" => "SELECT count(*) AS n FROM spans",
+        "file" if table == Table::LimitsFile => "limits.csv",
         _ => example(key),
     };
     let entry = format!("{}: {value}", key.name);
@@ -152,6 +154,7 @@ fn file(table: Table, key: &Key) -> String {
             let lines: Vec<&str> = own.chain([entry.as_str()]).collect();
             rule(&format!("slo: {{{}}}", lines.join(", ")))
         }
+        Table::LimitsFile => rule(&format!("limits: {{{entry}}}")),
         _ => unreachable!("not of rule files"),
     }
 }
@@ -230,8 +233,12 @@ fn other_file(table: Table, key: &Key) -> String {
 #[test]
 fn every_key_is_taken_by_the_loader_and_stands_in_the_schema() {
     for table in Table::OF_RULES {
-        let harmless = |code: Code| matches!(code, Code::NoRules | Code::UnknownRule);
-        all_known(table, &schema::schema(), |key| file(table, key), |files| load(files).findings, harmless);
+        let harmless = |code| matches!(code, Code::NoRules | Code::UnknownRule | Code::UnusedLimit);
+        let find = |files: &[SourceFile]| {
+            let limits = SourceFile::new("limits.csv", "slow\n1s\n");
+            load(&[files, &[limits]].concat()).findings
+        };
+        all_known(table, &schema::schema(), |key| file(table, key), find, harmless);
     }
     let harmless = |code| code == Code::NoTests;
     for table in Table::OF_TESTS {

@@ -38,6 +38,8 @@ pub enum Holds {
     Group,
     /// A mapping with the rule's aggregates.
     Aggregates,
+    /// A mapping with the limits of the group.
+    Limits,
 }
 
 /// The variables that a template may use. The renderer makes them all.
@@ -49,6 +51,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("value", Holds::Aggregates),
     variable("first", Holds::Aggregates),
     variable("peak", Holds::Aggregates),
+    variable("limit", Holds::Limits),
     variable("condition", Holds::Plain),
     variable("window", Holds::Fields(&["start", "end"])),
     variable("started_at", Holds::Plain),
@@ -92,6 +95,8 @@ pub struct Names<'a> {
     pub labels: Option<Vec<&'a str>>,
     /// Its group keys.
     pub group: Option<Vec<&'a str>>,
+    /// Its limits by group.
+    pub limits: Option<Vec<&'a str>>,
     /// True if the text is a label: it may name less.
     pub of_label: bool,
 }
@@ -121,6 +126,7 @@ impl Names<'_> {
         match holds {
             Holds::Labels => self.labels.clone(),
             Holds::Group => self.group.clone(),
+            Holds::Limits => self.limits.clone(),
             Holds::Aggregates => {
                 let declared = self.aggregates.as_ref()?.iter().copied();
                 Some(declared.filter(|name| *name != Aggregate::COUNT).chain([Aggregate::COUNT]).collect())
@@ -327,6 +333,7 @@ impl Path<'_> {
         let listed = known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
         let (message, none) = match self.variable.holds {
             Holds::Labels => (format!("the rule has no label `{key}`"), "it has no `labels`"),
+            Holds::Limits => (format!("the rule has no limit `{key}`"), "it has no `limits`"),
             Holds::Group => (format!("the rule is not grouped by `{key}`"), "it has no `group_by`"),
             Holds::Aggregates => (format!("the rule has no aggregate `{key}`"), ""),
             _ => (format!("`{name}` has no `{key}`"), ""),

@@ -49,18 +49,39 @@ impl Part<'_> {
         items.iter().map(|value| Self { key: None, value })
     }
 
-    /// Its text in `file`.
-    pub(crate) fn excerpt(self, file: &str) -> Option<Excerpt> {
+    /// Returns whether it is a mapping with this key.
+    pub(crate) fn names(self, key: &str) -> bool {
+        self.entry(key).is_some()
+    }
+
+    /// Its text in `file`. Of a mapping, the value of an entry may be given by `other`, which is asked with its key.
+    pub(crate) fn excerpt(
+        self,
+        file: &str,
+        other: impl Fn(&str, Part<'_>) -> Option<String>,
+    ) -> Option<Excerpt> {
         let own = extent(self.value, file);
         let own = self.key.map_or(own.start, |key| extent(key, file).start)..own.end;
+        let mut others: Vec<(Range<usize>, String)> = Vec::new();
+        if let RawValue::Map(entries) = &self.value.value {
+            for (key, value) in entries {
+                let RawValue::Text(name) = &key.value else { continue };
+                let given = other(name, Part { key: Some(key), value });
+                others.extend(given.map(|given| (extent(value, file), given)));
+            }
+        }
         let mut aliases = Vec::new();
         outside(self.value, &own, &mut aliases);
+        let is_kept = |alias: &Range<usize>| others.iter().all(|(other, _)| !other.contains(&alias.start));
+        aliases.retain(|(alias, _)| is_kept(alias));
+        others.extend(aliases.into_iter().map(|(alias, node)| (alias, stand_in(node, file))));
+        others.sort_by_key(|(at, _)| at.start);
         let mut text = String::new();
         let mut at = own.start;
-        for (alias, node) in aliases {
-            text.push_str(file.get(at..alias.start)?);
-            text.push_str(&stand_in(node, file));
-            at = alias.end;
+        for (other, given) in others {
+            text.push_str(file.get(at..other.start)?);
+            text.push_str(&given);
+            at = other.end;
         }
         text.push_str(file.get(at..own.end)?);
         // A block of lines ends behind its last line break, and what follows there is not its remark.

@@ -1,6 +1,6 @@
 //! Files that are wrong, one mistake each: `tests/bad/<what_is_wrong>.bad.yml`, and beside it, in
 //! `<what_is_wrong>.txt`, all that a person is told. Files `<what_is_wrong>.2.bad.yml` are loaded together with
-//! the first. The same for test files in `tests/bad_tests`, for silences in `tests/bad_silences`, and for `fluo.yml` in
+//! the first, and so are the tables in CSV that they name. The same for test files in `tests/bad_tests`, for silences in `tests/bad_silences`, and for `fluo.yml` in
 //! `tests/bad_configs`.
 //!
 //! `FLUO_BLESS=1 cargo test -p fluo-rules` rewrites the texts; look at the difference before committing it.
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use fluo_rules::code::Code;
 use fluo_rules::diagnostic::Finding;
 use fluo_rules::render::human;
-use fluo_rules::{SourceFile, config, load, silence, test_file};
+use fluo_rules::{SourceFile, config, load, silence, tables_named, test_file};
 
 /// What is found in files that are loaded together; and the files as they are shown, where that is not as they are.
 type Find = fn(&[SourceFile]) -> (Vec<Finding>, Option<Vec<SourceFile>>);
@@ -31,6 +31,13 @@ fn check(folder: &str, at_least: usize, find: Find) -> BTreeSet<Code> {
             let case = stem.split('.').next().unwrap().to_owned();
             cases.entry(case).or_default().push(SourceFile::new(name, fs::read(path).unwrap()));
         }
+    }
+    for files in cases.values_mut() {
+        let tables = tables_named(files).into_iter().filter_map(|name| {
+            let content = fs::read(folder.join(&name)).ok()?;
+            Some(SourceFile::new(name, content))
+        });
+        files.extend(tables.collect::<Vec<_>>());
     }
     assert!(cases.len() >= at_least, "{} was not found: {} cases", folder.display(), cases.len());
     let mut differing = Vec::new();

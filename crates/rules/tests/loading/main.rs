@@ -12,6 +12,7 @@ mod formats;
 mod good;
 mod hostile;
 mod library;
+mod limits;
 mod manual;
 mod schema;
 mod slo;

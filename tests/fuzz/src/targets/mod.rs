@@ -4,6 +4,7 @@ pub(crate) mod config;
 pub(crate) mod duration;
 pub(crate) mod event;
 pub(crate) mod expression;
+pub(crate) mod limits;
 pub(crate) mod notification;
 pub(crate) mod otlp;
 pub(crate) mod parquet;
@@ -25,6 +26,7 @@ pub fn all() -> Vec<Target> {
         duration::TARGET,
         event::TARGET,
         expression::TARGET,
+        limits::TARGET,
         notification::TARGET,
         otlp::TARGET,
         parquet::TARGET,

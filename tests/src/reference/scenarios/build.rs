@@ -91,6 +91,7 @@ pub(super) fn auth_failures() -> Rule {
         redact: Vec::new(),
         eval_delay: None,
         allowed_lateness: None,
+        limits: None,
         kin: None,
         source: Source {
             file: "auth.yml".into(),

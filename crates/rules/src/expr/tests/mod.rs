@@ -53,6 +53,7 @@ fn dump(expr: &Expr) -> String {
         ExprKind::Field(Field::Attribute { scope, key }) => format!("{scope:?}<{key}>"),
         ExprKind::Field(Field::Parent(field)) => format!("^{}", dump(&Expr::field((**field).clone()))),
         ExprKind::Aggregate(name) => format!("${name}"),
+        ExprKind::Limit(limit) => format!("%{}", limit.name),
         ExprKind::Not(operand) => list("not", &[operand]),
         ExprKind::And(left, right) => list("and", &[left, right]),
         ExprKind::Or(left, right) => list("or", &[left, right]),
