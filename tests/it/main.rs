@@ -24,6 +24,7 @@ mod own_traces;
 mod replay;
 mod rule_tests;
 mod run;
+mod sampling;
 mod silence;
 mod span_tables;
 mod status;

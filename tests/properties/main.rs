@@ -11,6 +11,7 @@ mod one_evaluator;
 mod panes;
 mod printed_sql;
 mod queries;
+mod sampling;
 mod slo;
 mod together;
 mod traces;

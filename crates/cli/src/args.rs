@@ -86,6 +86,9 @@ pub(crate) struct Check {
     /// Files and folders of rules, tests (`*.test.yml`), `silences.yml` and `fluo.yml`
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    /// Stored spans to hold the rules against: Parquet files, OTLP files, or folders of these
+    #[arg(long, num_args = 1.., value_name = "PATH")]
+    pub(crate) spans: Vec<PathBuf>,
     /// How to print what is found
     #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
     pub(crate) format: CheckFormat,

@@ -10,7 +10,7 @@ use fluo_plan::evidence::Part;
 
 use crate::error::EngineError;
 use crate::rows::row;
-use crate::summary::Summary;
+use crate::summary::{Summary, Weight};
 
 /// The input of an aggregate from each row.
 #[derive(Clone, Copy)]
@@ -43,6 +43,26 @@ pub(crate) fn inputs<'a>(plan: &RulePlan, batch: &'a RecordBatch) -> Result<Vec<
             })
         })
         .collect()
+}
+
+/// The numbers of spans that the rows of a rule stand for; none where each counts once.
+#[derive(Clone, Copy)]
+pub(crate) struct Weights<'a>(Option<&'a Float64Array>);
+
+impl<'a> Weights<'a> {
+    pub(crate) fn of(batch: &'a RecordBatch) -> Self {
+        Self(batch.column_by_name(row::WEIGHT).and_then(|column| column.as_primitive_opt::<Float64Type>()))
+    }
+
+    /// Returns whether rows stand for others.
+    pub(crate) fn are_there(self) -> bool {
+        self.0.is_some()
+    }
+
+    /// The weight of a row, where it has one.
+    pub(crate) fn get(self, row: usize) -> Option<Weight> {
+        self.0.map(|weights| Weight::of(weights.value(row)))
+    }
 }
 
 /// The value that an aggregate takes of one row.
@@ -90,8 +110,12 @@ impl<'a> Input<'a> {
     }
 
     /// Adds what it takes of rows to a summary.
-    pub(crate) fn add(&self, rows: Range<usize>, summary: &mut Summary) {
-        for own in rows.filter_map(|row| self.of(row)) {
+    pub(crate) fn add(&self, rows: Range<usize>, weights: Weights<'_>, summary: &mut Summary) {
+        for (row, own) in rows.filter_map(|row| Some((row, self.of(row)?))) {
+            if let Some(weight) = weights.get(row) {
+                summary.add_standing(own, weight);
+                continue;
+            }
             match own {
                 Own::Counted => summary.add_count(1),
                 Own::Nanos(nanos) => _ = summary.add_nanos(nanos),

@@ -16,6 +16,7 @@
 //! | `episodes` | holding moments → episodes |
 //! | `evidence`, `top` | rows of a window → those that show what is wrong; the commonest values in them |
 //! | [`faults`] | a look that meets an unreadable file → a look over the others |
+//! | [`mod@sampled`] | rules, source → what sampling does to them |
 //! | `work` | what a rule may use |
 //! | [`record`] | what was observed → violation records |
 //!
@@ -45,6 +46,7 @@ pub mod record;
 mod repeated;
 mod row_test;
 mod rows;
+pub mod sampled;
 mod scan;
 mod session;
 pub mod source;
@@ -63,6 +65,7 @@ pub use judge::{
 };
 pub use open::{DataFiles, Opened};
 pub use panes::{Contents, Known, Panes, StoredPanesError};
+pub use sampled::{Sampled, sampled};
 pub use session::{session, session_with_memory};
 pub use source::SpanSource;
 pub use traces::{Leveling, Traced, Tracing};

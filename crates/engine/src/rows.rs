@@ -28,6 +28,9 @@ pub(crate) mod row {
         format!("input_{at}")
     }
 
+    /// The number of spans that the span stands for (`Float64`); no column where each counts once.
+    pub(crate) const WEIGHT: &str = "weight";
+
     /// Of a contested span, the place of the copy among the contested ones plus 1; else 0 (`UInt32`).
     pub(crate) const COPY: &str = "copy";
 

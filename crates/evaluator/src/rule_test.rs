@@ -105,7 +105,7 @@ fn to_span(span: &TestSpan<'_>) -> Span {
         trace_id: span.trace_id,
         span_id: span.span_id,
         parent_span_id: span.parent_id,
-        trace_state: String::new(),
+        trace_state: template.trace_state.clone(),
         flags: 1,
         name: template.name.clone(),
         kind: match template.kind {

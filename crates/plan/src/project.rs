@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::logical_expr::utils::split_conjunction_owned;
-use datafusion::logical_expr::{BinaryExpr, Expr, Operator, lit};
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, ident, lit};
 use fluo_rules::expr::{Expr as RuleExpr, ExprKind};
 use fluo_rules::field::{Field, Intrinsic, Scope};
-use fluo_rules::rule::{Aggregate, AggregateFunction, Rule, Selector, Subject};
+use fluo_rules::rule::{Aggregate, AggregateFunction, Rule, Sampling, Selector, Subject};
 use fluo_rules::trace::Step;
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
@@ -15,6 +15,7 @@ use fluo_spans::schema::columns;
 use crate::error::PlanError;
 use crate::fields::Fields;
 use crate::form::Form;
+use crate::functions::adjusted_count;
 use crate::kin::{KinColumn, kin_type};
 use crate::reads::keys_read;
 
@@ -29,6 +30,8 @@ pub struct Projection {
     pub groups: Vec<Expr>,
     /// The inputs of the aggregates, in the order of [`crate::RulePlan::aggregates`].
     pub inputs: Vec<Input>,
+    /// The number of spans that each stands for (`Float64`), of a rule that adjusts for sampling.
+    pub weight: Option<Expr>,
     /// Texts of the keys of which the commonest values are told.
     pub top: Vec<Expr>,
     /// The columns that it reads beside those of the files: of the parents and children of spans.
@@ -131,6 +134,8 @@ impl Projection {
             selector,
             groups: keys.iter().map(|key| fields.text(key)).collect(),
             inputs: inputs.collect::<Result<_, PlanError>>()?,
+            weight: (rule.sampling == Sampling::Adjusted)
+                .then(|| adjusted_count(ident(columns::TRACE_STATE))),
             top: rule.top.iter().map(|key| fields.text(&key.field)).collect(),
             steps,
             kin: if rule.kin.is_some() { kin_columns(rule, &fields) } else { Vec::new() },
@@ -145,6 +150,7 @@ impl Projection {
             selector,
             groups: Vec::new(),
             inputs: Vec::new(),
+            weight: None,
             top: Vec::new(),
             kin: Vec::new(),
             steps: Vec::new(),
@@ -157,6 +163,12 @@ impl Projection {
         let is_own =
             |expr: &&Expr| expr.column_refs().into_iter().all(|column| kin_type(&column.name).is_none());
         Self::of_selected(self.selector.iter().filter(is_own).cloned().collect(), &self.layout)
+    }
+
+    /// The selection of spans by what they are themselves, with the number of spans that each stands for.
+    #[must_use]
+    pub fn standing(&self) -> Self {
+        Self { weight: Some(adjusted_count(ident(columns::TRACE_STATE))), ..self.own() }
     }
 
     /// These texts of every span.
@@ -175,7 +187,7 @@ impl Projection {
             .inputs
             .iter()
             .flat_map(|Input { filter, value }| filter.iter().chain(value.iter().map(Value::expr)));
-        self.selector.iter().chain(&self.groups).chain(inputs).chain(&self.top)
+        self.selector.iter().chain(&self.groups).chain(inputs).chain(&self.weight).chain(&self.top)
     }
 }
 

@@ -198,6 +198,7 @@ impl RulePlan {
             let filter: Vec<String> = filter.iter().map(|expr| format!(", where {expr}")).collect();
             lines.push(format!("sum {}: {value}{}", aggregate.name, filter.concat()));
         }
+        lines.extend(projection.weight.iter().map(|weight| format!("stands for: {weight}")));
         let stretch = |behind: &Behind| format!("(t - {}, t - {}]", Nanos(behind.begin), Nanos(behind.end));
         if !self.earlier.calls.is_empty() {
             let stretches: Vec<String> = self.behind().iter().map(stretch).collect();

@@ -6,7 +6,7 @@ mod trace;
 use fluo_rules::expr::{EarlierFunction, Total};
 use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::limits::RowKey;
-use fluo_rules::rule::{AggregateFunction, Conventions, GroupKey, Rule, Subject};
+use fluo_rules::rule::{AggregateFunction, Conventions, GroupKey, Rule, Sampling, Subject};
 use fluo_rules::sql::Unit;
 use fluo_rules::trace::TraceRule;
 use fluo_rules::words::selector;
@@ -57,6 +57,12 @@ pub fn words(plan: &RulePlan, layout: &Layout) -> String {
     for aggregate in &rule.aggregates {
         let filter = aggregate.filter.as_ref().map(|filter| format!(" where {filter}")).unwrap_or_default();
         line(&format!("Computes  {} = {}{filter}", aggregate.name, function(&aggregate.function)));
+    }
+    if rule.sampling == Sampling::Adjusted {
+        line(
+            "Counts    each span as often as sampling kept one in so many: by `ot=th:…` of its trace state,",
+        );
+        line("          once where that says nothing (count_distinct, min and max take each once)");
     }
     for text in limits(rule) {
         line(&text);

@@ -153,6 +153,8 @@ codes! {
     RowNeverReached "W0240" "A row of `limits` that no group reaches: a row above it is for all of its groups.",
     UnusedLimit "W0241" "A limit that nothing in the rule names.",
     GroupWithoutRow "W0242" "A group of `expect` that no row of `limits` is for: it is never judged.",
+    SampledAsStored "W0243" "A rule that counts spans as they are stored, of which sampling left others out.",
+    PartsMissing "W0244" "A rule about traces that looks at traces of which parts are missing.",
     WholeQuotient "W0301" "A quotient of two whole numbers in a query, which is cut off to a whole number.",
     NoTests "W0501" "A test file without tests.",
     UnknownGroupValue "W0502" "A test says that a group has no alert, and none of its spans is in that group.",

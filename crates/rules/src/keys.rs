@@ -15,8 +15,8 @@ use key::key;
 
 pub(crate) use config::sink_table;
 pub(crate) use key::{
-    CONVENTIONS, EVENTS, KINDS, Key, MANY, MANY_SPANS, MAX_EVIDENCE, PIPELINES, SEVERITIES, STATES, STATUSES,
-    Shape, SinkType, Table,
+    CONVENTIONS, EVENTS, KINDS, Key, MANY, MANY_SPANS, MAX_EVIDENCE, PIPELINES, SAMPLINGS, SEVERITIES,
+    STATES, STATUSES, Shape, SinkType, Table,
 };
 pub(crate) use trace::is_of_step;
 
@@ -211,6 +211,12 @@ const RULE: &[Key] = &[
         Shape::Word(CONVENTIONS),
         Some("renamed"),
         "Whether an attribute's name also matches the names it had before and after OpenTelemetry renamed it, or only itself.",
+    ),
+    key(
+        "sampling",
+        Shape::Word(SAMPLINGS),
+        Some("stored"),
+        "Whether a span counts once as it is stored, or adjusted for the spans that sampling left out: 1 / probability, by the threshold in its trace state (ot=th:…). Counts, rates, sums, avg, stddev and percentiles are adjusted.",
     ),
     key("span", Shape::Map(Table::Selector), None, "Which spans the rule is about: all entries must hold."),
     key(

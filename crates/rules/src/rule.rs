@@ -37,6 +37,8 @@ pub struct Rule {
     pub annotations: BTreeMap<String, String>,
     /// Whether attribute names match their renamed predecessors and successors.
     pub conventions: Conventions,
+    /// The number of spans that a sampled span counts as.
+    pub sampling: Sampling,
     /// The spans or traces that the rule is about.
     pub subject: Subject,
     /// Length of the window `(t − window, t]`; at least 1 ns.
@@ -245,6 +247,17 @@ pub enum Conventions {
     Exact,
 }
 
+/// The number of spans that a sampled span counts as, in counts, rates, sums, means, deviations and percentiles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sampling {
+    /// Each span that is stored counts once.
+    #[default]
+    Stored,
+    /// Each counts for those, too, that sampling left out: by the threshold in its trace state
+    /// (`sampling: adjusted`).
+    Adjusted,
+}
+
 /// One entry of `group_by`, `evidence` or `top`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupKey {
@@ -300,10 +313,8 @@ impl Subject {
     pub fn limits(&self) -> impl Iterator<Item = &Limit> {
         let limits = match self {
             Self::Spans(selector) => selector.limits(),
-            // Its steps cannot ask for any.
-            Self::Traces(_) => Vec::new(),
-            // Nor can a query.
-            Self::Sql(_) => Vec::new(),
+            // Steps cannot ask for any, nor can queries.
+            Self::Traces(_) | Self::Sql(_) => Vec::new(),
         };
         limits.into_iter()
     }

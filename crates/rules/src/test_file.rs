@@ -104,6 +104,8 @@ pub struct Template {
     pub status: Status,
     /// The status's message; empty where there is none.
     pub status_message: String,
+    /// As it is propagated.
+    pub trace_state: String,
     /// The trace, where the template says.
     pub trace_id: Option<Id<TraceId>>,
     /// The span, where the template says; then it stands for one span.

@@ -14,6 +14,7 @@
 //! | [`flat`] | rows of others' span tables → drafts, and all that follows |
 //! | [`identity`] | spans → which of them are one |
 //! | [`schema`], [`layout`], [`batch`] | spans → Arrow record batches, and back |
+//! | [`sampling`] | a trace state → the number of spans that a sampled one stands for |
 //! | [`semconv`] | an attribute's name → its older and newer ones |
 //! | [`text`] | an attribute's value → its canonical text, on which all matching is defined |
 
@@ -39,6 +40,7 @@ pub mod mend;
 mod mending;
 mod protobuf;
 mod received;
+pub mod sampling;
 pub mod schema;
 pub mod semconv;
 pub mod set_aside;

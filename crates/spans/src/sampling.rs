@@ -3,7 +3,7 @@
 //! OpenTelemetry's consistent probability sampling leaves the rejection threshold in the entry `ot` of a span's trace
 //! state, as `th`: one to fourteen hexadecimal digits, to which zeros are added until they are fourteen. A span was kept
 //! with the probability `(2^56 - threshold) / 2^56`, and stands for as many spans as that goes into one.
-//! (OpenTelemetry specification, "TraceState Handling", sampling threshold value `th`.)
+//! (OpenTelemetry specification, `TraceState` handling, sampling threshold value `th`.)
 
 /// The hexadecimal digits of a threshold.
 const DIGITS: usize = 14;

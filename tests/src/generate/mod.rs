@@ -18,6 +18,7 @@ pub mod expressions;
 pub mod kin;
 pub mod limits;
 pub mod rules;
+pub mod sampling;
 pub mod selectors;
 pub mod slo;
 pub mod spans;

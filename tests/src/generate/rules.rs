@@ -2,7 +2,7 @@
 
 use fluo_rules::condition::Condition;
 use fluo_rules::rule::{
-    Conventions, EvidenceKeys, GroupKey, Realert, Rule, Severity, Source, Subject, grid_step,
+    Conventions, EvidenceKeys, GroupKey, Realert, Rule, Sampling, Severity, Source, Subject, grid_step,
 };
 use fluo_time::Nanos;
 use proptest::collection::vec;
@@ -110,6 +110,7 @@ fn frame() -> impl Strategy<Value = Frame> {
                 labels: [].into(),
                 annotations: [].into(),
                 conventions,
+                sampling: Sampling::Stored,
                 subject: Subject::Spans(selector),
                 window: Nanos::MINUTE,
                 every: None,

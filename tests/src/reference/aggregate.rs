@@ -12,6 +12,7 @@ use super::expression::{self, Environment, holds};
 use super::kin::Within;
 use super::lookup::Subject;
 use super::number::{self, Number};
+use super::sampling;
 use super::terms::{Givens, RefValue};
 
 /// The aggregate's value over the window's spans, as the condition sees it; `None` where it has none.
@@ -22,8 +23,13 @@ pub(super) fn value(
     givens: Givens<'_>,
 ) -> Option<Datum> {
     let spans = taking_part(aggregate, rule, window, givens);
+    let spans = match &aggregate.function {
+        // Each span once, whatever it stands for.
+        AggregateFunction::CountDistinct(_) | AggregateFunction::Min(_) | AggregateFunction::Max(_) => spans,
+        _ => sampling::repeated(rule, &spans),
+    };
     let number = match &aggregate.function {
-        AggregateFunction::Count => integer(spans.len()),
+        AggregateFunction::Count => sampling::shared(rule, Number::Int(spans.len() as i128)),
         AggregateFunction::CountDistinct(field) => {
             let texts: BTreeSet<String> =
                 spans.iter().filter_map(|span| subject(span, rule, givens).canonical_text(field)).collect();
@@ -32,11 +38,19 @@ pub(super) fn value(
         AggregateFunction::Rate { per } => {
             let count_times_per = BigInt::from(spans.len()) * per.0;
             let window = BigUint::from(rule.window.0.unsigned_abs());
-            number::nearest_quotient(&count_times_per, &window).map(Number::Float)
+            let rate = number::nearest_quotient(&count_times_per, &window).map(Number::Float);
+            rate.and_then(|rate| sampling::shared(rule, rate))
+        }
+        AggregateFunction::Sum(field) => {
+            let sum = sum(&numbers(field, &spans, rule, givens));
+            match sum.and_then(|sum| sampling::shared(rule, sum)) {
+                // A duration is a whole number of nanoseconds, also one that is made of parts of spans.
+                Some(Number::Float(nanos)) if is_of_durations(field) => whole(nanos),
+                sum => sum,
+            }
         }
         // No reference of queries is written: they are held against rules of the same meaning.
         AggregateFunction::Column(_) => None,
-        AggregateFunction::Sum(field) => sum(&numbers(field, &spans, rule, givens)),
         AggregateFunction::Avg(field) => {
             number::mean(&numbers(field, &spans, rule, givens)).map(Number::Float)
         }

@@ -27,6 +27,7 @@ mod lookup;
 mod moments;
 mod number;
 mod pattern;
+mod sampling;
 #[cfg(test)]
 mod scenarios;
 mod selection;

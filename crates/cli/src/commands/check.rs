@@ -1,6 +1,7 @@
 //! `fluo check`: every mistake in rules, their tests, silences and configurations, in one run.
 
 mod configuration;
+mod sampling;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,6 +10,7 @@ use fluo_evaluator::Config;
 use fluo_evaluator::config::Loading;
 use fluo_rules::diagnostic::{Code, Finding, Level, Place};
 use fluo_rules::position::Lines;
+use fluo_rules::rule::Rule;
 use fluo_rules::test_file::{self, TestFile};
 use fluo_rules::{SourceFile, load, render, silence};
 
@@ -18,9 +20,13 @@ use crate::exit::{Failure, Status};
 use crate::rule_files::{self, Kind};
 use crate::terminal::{self, Output};
 
-pub(crate) fn run(args: &Check) -> Result<Status, Failure> {
+pub(crate) async fn run(args: &Check) -> Result<Status, Failure> {
     let files = rule_files::read_all(&args.paths)?;
-    let Checked { findings, counts, shown: files } = check(&files)?;
+    let Checked { mut findings, counts, shown: files, rules } = check(&files)?;
+    if !args.spans.is_empty() {
+        findings.extend(sampling::against_spans(rules, &args.spans).await?);
+        in_order(&mut findings, &files);
+    }
     let mut output = Output::new();
     match args.format {
         CheckFormat::Human => {
@@ -52,6 +58,8 @@ struct Checked {
     counts: String,
     /// The files as they may be shown.
     shown: Vec<SourceFile>,
+    /// The sound rules.
+    rules: Vec<Rule>,
 }
 
 fn check(files: &[(Kind, SourceFile)]) -> Result<Checked, Failure> {
@@ -100,12 +108,17 @@ fn check(files: &[(Kind, SourceFile)]) -> Result<Checked, Failure> {
         *sound_configs.get_or_insert(0) += usize::from(config.is_some());
     }
     counts.extend(sound_configs.map(|sound| count(sound, "sound configuration")));
+    in_order(&mut findings, &shown);
+    Ok(Checked { findings, counts: counts.join(", "), shown, rules: loaded.rules })
+}
+
+/// Sorts findings by file and place.
+fn in_order(findings: &mut [Finding], files: &[SourceFile]) {
     let numbers: BTreeMap<&str, usize> =
-        files.iter().enumerate().map(|(number, (_, file))| (&*file.name, number)).collect();
+        files.iter().enumerate().map(|(number, file)| (&*file.name, number)).collect();
     findings.sort_by_key(|Finding { place, code, .. }| {
         (numbers.get(&*place.file).copied(), place.bytes.start, place.bytes.end, *code)
     });
-    Ok(Checked { findings, counts: counts.join(", "), shown })
 }
 
 /// A test file against the files that it names: rules, and spans.

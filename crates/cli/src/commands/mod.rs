@@ -26,7 +26,7 @@ use crate::terminal::Output;
 pub(crate) async fn run(command: Command) -> Result<Status, Failure> {
     match command {
         Command::Demo(args) => demo::run(&args).await,
-        Command::Check(args) => check::run(&args),
+        Command::Check(args) => check::run(&args).await,
         Command::Eval(args) => eval::run(&args).await,
         Command::Explain(args) => explain::run(&args),
         Command::Ingest(args) => ingest::run(&args).await,

@@ -76,7 +76,7 @@ impl<'a> Past<'a> {
     /// The values of the aggregates over the last while before a moment, of a length that is summed up.
     fn sums_over(&self, group: &Group, end: i64, length: i64) -> Values {
         let mut sums: Vec<Summary> =
-            self.plan.aggregates().map(|aggregate| Summary::empty(&aggregate.function)).collect();
+            self.plan.aggregates().map(|of| Summary::of_rule(self.plan.rule(), &of.function)).collect();
         let cells = self.sums.cells;
         let first = cells.of(end.saturating_sub(length).saturating_add(1));
         self.sums.add_to(&mut sums, group, first..=cells.of(end));

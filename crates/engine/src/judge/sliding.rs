@@ -19,11 +19,11 @@ use super::held::{Before, Held, exact, last_before};
 use super::limits_of;
 use crate::episodes::Holding;
 use crate::error::EngineError;
-use crate::inputs::{Input, Own, inputs};
+use crate::inputs::{Input, Own, Weights, inputs};
 use crate::panes::Windows;
 use crate::pass::Cells;
 use crate::rows::Rows;
-use crate::summary::{Summary, Values};
+use crate::summary::{ExactSum, Summary, Values, Weight};
 
 /// Cells in a window: more of them make a closer bound, and more sums.
 const CELLS: i64 = 4;
@@ -72,7 +72,7 @@ pub(super) fn candidates(
             }
             let first = cells.of(moments.from.saturating_sub(plan.rule().window.0).saturating_add(1));
             let mut all: Vec<Summary> =
-                deciding.iter().map(|at| Summary::empty(&functions[*at].function)).collect();
+                deciding.iter().map(|at| Summary::of_rule(plan.rule(), &functions[*at].function)).collect();
             windows.add_to(&mut all, group, first..=cell);
             let named = deciding.iter().zip(&mut all).map(|(at, sum)| {
                 let aggregate = functions[*at];
@@ -101,13 +101,14 @@ pub(super) fn moments(
     before: &Before,
 ) -> Result<Vec<Holding>, EngineError> {
     let all = inputs(plan, &rows.batch)?;
+    let weights = Weights::of(&rows.batch);
     let functions: Vec<_> = plan.aggregates().collect();
     let deciding = deciding(plan);
     let mut held = Vec::new();
     for (group, (ends, bounds)) in rows.by_group()?.enumerate() {
         let mut sums = Vec::new();
         for at in &deciding {
-            sums.push((functions[*at], Sliding::new(&functions[*at].function, all[*at])));
+            sums.push((functions[*at], Sliding::new(&functions[*at].function, all[*at], weights)));
         }
         let limits = limits_of(plan, &rows.groups[group]);
         let mut within = Window { plan, sums, limits, ends, rows: bounds.start, first: 0, next: 0 };
@@ -183,6 +184,7 @@ impl Window<'_> {
 /// The sum of an aggregate over the rows of a window, from which rows can be taken out again.
 struct Sliding<'a> {
     input: Input<'a>,
+    weights: Weights<'a>,
     sum: Sum<'a>,
 }
 
@@ -198,24 +200,40 @@ enum Sum<'a> {
         rows: VecDeque<usize>,
     },
     Distinct(HashMap<&'a str, u64>),
+    /// The number of spans that the rows stand for.
+    Standing(Weight),
+    /// The sum of the nanoseconds of these.
+    StandingNanos {
+        rows: u64,
+        sum: ExactSum,
+    },
 }
 
 impl<'a> Sliding<'a> {
-    fn new(function: &AggregateFunction, input: Input<'a>) -> Self {
+    fn new(function: &AggregateFunction, input: Input<'a>, weights: Weights<'a>) -> Self {
+        let stands = weights.are_there();
         let sum = match function {
             AggregateFunction::CountDistinct(_) => Sum::Distinct(HashMap::new()),
             AggregateFunction::Min(_) => Sum::Bound { largest: false, rows: VecDeque::new() },
             AggregateFunction::Max(_) => Sum::Bound { largest: true, rows: VecDeque::new() },
+            AggregateFunction::Sum(_) if stands => Sum::StandingNanos { rows: 0, sum: ExactSum::default() },
             AggregateFunction::Sum(_) => Sum::Nanos { rows: 0, sum: 0 },
             // No condition on any other is exact.
+            _ if stands => Sum::Standing(Weight::default()),
             _ => Sum::Count(0),
         };
-        Self { input, sum }
+        Self { input, weights, sum }
     }
 
     fn add(&mut self, row: usize) {
         let Some(own) = self.input.of(row) else { return };
+        let weight = self.weights.get(row).unwrap_or_default();
         match (&mut self.sum, own) {
+            (Sum::Standing(count), _) => count.add(weight),
+            (Sum::StandingNanos { rows, sum }, Own::Nanos(nanos)) => {
+                *rows += 1;
+                sum.add_product(weight.to_f64(), nanos.into());
+            }
             (Sum::Count(count), _) => *count += 1,
             (Sum::Nanos { rows, sum }, Own::Nanos(nanos)) => {
                 *rows += 1;
@@ -239,7 +257,13 @@ impl<'a> Sliding<'a> {
 
     fn remove(&mut self, row: usize) {
         let Some(own) = self.input.of(row) else { return };
+        let weight = self.weights.get(row).unwrap_or_default();
         match (&mut self.sum, own) {
+            (Sum::Standing(count), _) => count.remove(weight),
+            (Sum::StandingNanos { rows, sum }, Own::Nanos(nanos)) => {
+                *rows -= 1;
+                sum.add_product(weight.to_f64(), -i128::from(nanos));
+            }
             (Sum::Count(count), _) => *count -= 1,
             (Sum::Nanos { rows, sum }, Own::Nanos(nanos)) => {
                 *rows -= 1;
@@ -260,6 +284,11 @@ impl<'a> Sliding<'a> {
 
     fn value(&self, function: &AggregateFunction, plan: &RulePlan) -> Value {
         match &self.sum {
+            Sum::Standing(count) => Summary::Standing(*count).value(function, plan.rule().window),
+            Sum::StandingNanos { rows, sum } => {
+                let sum = (*rows > 0).then(|| sum.clone());
+                Summary::StandingNanos(sum).value(function, plan.rule().window)
+            }
             Sum::Count(count) => Summary::Count(*count).value(function, plan.rule().window),
             Sum::Nanos { rows, sum } => {
                 if *rows == 0 {

@@ -14,7 +14,7 @@ use crate::copies::spans_of;
 use crate::episodes::Episode;
 use crate::error::EngineError;
 use crate::evidence::Parts;
-use crate::inputs::inputs;
+use crate::inputs::{Weights, inputs};
 use crate::rows::{Group, Id, Rows};
 use crate::source::SpanSource;
 use crate::summary::Summary;
@@ -169,9 +169,10 @@ impl Found<'_> {
         let rows = self.rows.as_ref().ok_or(EngineError::Changed("rows"))?;
         let window = self.window(rows, group, moment)?.unwrap_or_default();
         let mut sums: Vec<Summary> =
-            plan.aggregates().map(|aggregate| Summary::empty(&aggregate.function)).collect();
+            plan.aggregates().map(|aggregate| Summary::of_rule(plan.rule(), &aggregate.function)).collect();
+        let weights = Weights::of(&rows.batch);
         for (input, sum) in inputs(plan, &rows.batch)?.iter().zip(&mut sums) {
-            input.add(window.clone(), sum);
+            input.add(window.clone(), weights, sum);
         }
         Ok(values_of(plan, group, &mut sums))
     }

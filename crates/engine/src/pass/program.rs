@@ -44,6 +44,8 @@ pub(crate) struct RuleProgram {
     pub(crate) selector: Vec<usize>,
     pub(crate) grouping: usize,
     pub(crate) inputs: Vec<InputProgram>,
+    /// The number of spans that each stands for, of a rule that adjusts for sampling.
+    pub(crate) weight: Option<usize>,
     pub(crate) top: Vec<usize>,
     /// It asks for the parents or children of spans.
     pub(crate) asks_kin: bool,
@@ -163,7 +165,8 @@ impl Writer<'_> {
         });
         let inputs = inputs.collect::<Result<_, EngineError>>()?;
         let asks_kin = !projection.kin.is_empty();
-        Ok(RuleProgram { selector, grouping, inputs, top: self.all(&projection.top)?, asks_kin })
+        let weight = projection.weight.as_ref().map(|weight| self.one(weight)).transpose()?;
+        Ok(RuleProgram { selector, grouping, inputs, weight, top: self.all(&projection.top)?, asks_kin })
     }
 
     fn all(&mut self, exprs: &[Expr]) -> Result<Vec<usize>, EngineError> {

@@ -44,6 +44,9 @@ pub(super) fn taken(
         };
         columns.push((row::input(at), nullif(&values, &is_out)?));
     }
+    if let Some(weight) = rule.weight {
+        columns.push((row::WEIGHT.to_owned(), take(&frame.array(weight)?, &places, None)?));
+    }
     for name in [columns::TRACE_ID, columns::SPAN_ID] {
         let ids = frame.batch.column_by_name(name).ok_or_else(|| EngineError::Column(name.to_owned()))?;
         columns.push((name.to_owned(), take(ids, &places, None)?));

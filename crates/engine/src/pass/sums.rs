@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array};
 use arrow::datatypes::{Float64Type, Int64Type};
 use fluo_plan::RulePlan;
 use fluo_time::TimeRange;
@@ -14,8 +14,9 @@ use super::frame::{Frame, Memory};
 use super::program::{InputProgram, Kind, RuleProgram};
 use super::texts::{GroupId, Named, TextId, Texts};
 use crate::error::EngineError;
+use crate::inputs::Own;
 use crate::rows::Group;
-use crate::summary::Summary;
+use crate::summary::{Summary, Weight};
 use crate::truth::Truth;
 use crate::work::Budget;
 
@@ -107,7 +108,7 @@ impl Sums {
         let all: Vec<_> = plan.aggregates().collect();
         let rule = plan.rule();
         Self {
-            empty: aggregates.iter().map(|at| Summary::empty(&all[*at].function)).collect(),
+            empty: aggregates.iter().map(|at| Summary::of_rule(rule, &all[*at].function)).collect(),
             aggregates,
             ends: false,
             places: HashMap::new(),
@@ -136,8 +137,10 @@ impl Sums {
         let groups = frame.group(rule.grouping)?;
         let (before, known) = (self.summaries.len(), self.groups.len());
         // The places of rows are looked up once for all aggregates, unless stretches of rows have one.
+        let weights = rule.weight.map(|weight| frame.array(weight)).transpose()?;
+        let weights = weights.as_ref().map(AsArray::as_primitive::<Float64Type>);
         let by_row = match (cells, &groups) {
-            (CellsOfRows::Stretches(_), Named::One(_)) if !self.ends => None,
+            (CellsOfRows::Stretches(_), Named::One(_)) if !self.ends && weights.is_none() => None,
             _ => Some(self.places_of(frame.rows(), selected, &groups, cells)?),
         };
         let mut grown = 0;
@@ -160,7 +163,10 @@ impl Sums {
             };
             if let Some(by_row) = &by_row {
                 let among = by_row.iter().filter(|(row, _)| among.is(*row)).copied();
-                grown += self.feed(offset, &taken, frame.texts(), among);
+                grown += match weights {
+                    None => self.feed(offset, &taken, frame.texts(), among),
+                    Some(weights) => self.feed_standing(offset, &taken, frame.texts(), weights, among),
+                };
             } else if let (CellsOfRows::Stretches(stretches), Named::One(group)) = (cells, &groups) {
                 let mut start = 0;
                 for &(end, cell) in stretches {
@@ -263,6 +269,37 @@ impl Sums {
                 with_text.map(|(text, place)| summaries[place + offset].add_text(text)).sum()
             }
         }
+    }
+
+    /// The same of spans that stand for as many as the weights say.
+    fn feed_standing(
+        &mut self,
+        offset: usize,
+        taken: &Taken,
+        texts: &Texts,
+        weights: &Float64Array,
+        rows: impl Iterator<Item = (usize, usize)>,
+    ) -> usize {
+        let own = |row: usize| match taken {
+            Taken::Every => Some(Own::Counted),
+            Taken::Nanos(array) => {
+                let nanos = array.as_primitive::<Int64Type>();
+                nanos.is_valid(row).then(|| Own::Nanos(nanos.value(row)))
+            }
+            Taken::Numbers(array) => {
+                let numbers = array.as_primitive::<Float64Type>();
+                numbers.is_valid(row).then(|| Own::Number(numbers.value(row)))
+            }
+            Taken::Texts(ids) => texts.text(ids.of(row)).map(Own::Text),
+        };
+        let mut grown = 0;
+        for (row, place) in rows {
+            if let Some(own) = own(row) {
+                let weight = Weight::of(weights.value(row));
+                grown += self.summaries[place + offset].add_standing(own, weight);
+            }
+        }
+        grown
     }
 
     /// Adds the sums to those of other threads.

@@ -62,6 +62,16 @@ impl ExactSum {
         }
     }
 
+    /// Adds the product of the square of a finite number and a whole one, exactly.
+    pub fn add_square_product(&mut self, number: f64, factor: i128) {
+        let (mantissa, exponent) = split(number);
+        let square = i128::from(mantissa) * i128::from(mantissa);
+        match square.checked_mul(factor) {
+            Some(product) => self.add_scaled(product, 2 * exponent),
+            None => self.add_big(BigInt::from(square) * factor, 2 * exponent),
+        }
+    }
+
     /// Adds another sum.
     pub fn merge(&mut self, other: &Self) {
         match &other.mantissa {
@@ -116,10 +126,10 @@ impl ExactSum {
         if divisor < 0 { -quotient } else { quotient }
     }
 
-    /// The population standard deviation of `count` numbers with this sum and these squares.
+    /// The population standard deviation of `count` numbers with this sum and these squares, all in one unit.
     /// The variance is exact before its one rounding: numbers that lie close together do not cancel.
-    pub fn stddev(&self, squares: &Self, count: u64) -> f64 {
-        let count = BigInt::from(count);
+    pub fn stddev(&self, squares: &Self, count: impl Into<BigInt>) -> f64 {
+        let count: BigInt = count.into();
         // n² · variance = n · Σx² − (Σx)², on a common scale.
         let common = squares.exponent.min(2 * self.exponent);
         let own = self.big();
@@ -264,7 +274,7 @@ mod tests {
         for number in numbers {
             squares.add_square(number);
         }
-        assert_eq!(total.stddev(&squares, 4).to_bits(), 1.25_f64.sqrt().to_bits());
+        assert_eq!(total.stddev(&squares, 4_u64).to_bits(), 1.25_f64.sqrt().to_bits());
         assert_eq!(total.mean(4).to_bits(), 1_000_000_002.5_f64.to_bits());
     }
 
@@ -275,7 +285,7 @@ mod tests {
         for number in numbers {
             squares.add_square(number);
         }
-        assert_eq!(total.stddev(&squares, 2).to_bits(), 1e308_f64.to_bits());
+        assert_eq!(total.stddev(&squares, 2_u64).to_bits(), 1e308_f64.to_bits());
     }
 
     #[test]

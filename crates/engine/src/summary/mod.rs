@@ -5,17 +5,21 @@
 
 mod exact_sum;
 mod percentile;
+mod weighed;
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use fluo_alerts::value::Value;
-use fluo_rules::rule::AggregateFunction;
+use fluo_rules::rule::{AggregateFunction, Rule, Sampling};
 use fluo_time::Nanos;
 use serde::{Deserialize, Serialize};
 
 pub use exact_sum::ExactSum;
 pub use percentile::{EXACT_LIMIT, Percentile};
+pub use weighed::{Weighed, WeighedPercentile, Weight};
+
+use crate::inputs::Own;
 
 /// Values of the declared aggregates by name, in the order of the rule, and of `count` where it is not among them.
 pub type Values = Vec<(String, Value)>;
@@ -54,6 +58,14 @@ pub enum Summary {
     Percentile(Percentile),
     /// Texts, each once.
     Distinct(BTreeSet<Box<str>>),
+    /// The number of spans that spans stand for.
+    Standing(Weight),
+    /// The sum of the nanoseconds of these; none of nothing.
+    StandingNanos(Option<ExactSum>),
+    /// Numbers of these: their sum, mean and deviation.
+    StandingNumbers(Weighed),
+    /// Numbers of these, of which a percentile is asked.
+    StandingPercentile(WeighedPercentile),
 }
 
 impl Summary {
@@ -82,6 +94,53 @@ impl Summary {
             }
             AggregateFunction::Percentile { .. } => Self::Percentile(Percentile::default()),
         }
+    }
+
+    /// Of no span of a rule.
+    pub fn of_rule(rule: &Rule, function: &AggregateFunction) -> Self {
+        if rule.sampling == Sampling::Stored {
+            return Self::empty(function);
+        }
+        match function {
+            AggregateFunction::Count | AggregateFunction::Rate { .. } => Self::Standing(Weight::default()),
+            AggregateFunction::Sum(_) if function.is_of_durations() => Self::StandingNanos(None),
+            AggregateFunction::Sum(_) | AggregateFunction::Avg(_) => {
+                Self::StandingNumbers(Weighed::empty(false))
+            }
+            AggregateFunction::Stddev(_) => Self::StandingNumbers(Weighed::empty(true)),
+            AggregateFunction::Percentile { .. } => Self::StandingPercentile(WeighedPercentile::default()),
+            AggregateFunction::CountDistinct(_)
+            | AggregateFunction::Min(_)
+            | AggregateFunction::Max(_)
+            | AggregateFunction::Column(_) => Self::empty(function),
+        }
+    }
+
+    /// Adds a span that stands for others. Returns by how many bytes the summary grew.
+    pub(crate) fn add_standing(&mut self, own: Own<'_>, weight: Weight) -> usize {
+        #[expect(clippy::cast_precision_loss, reason = "means and percentiles are doubles")]
+        let number = match own {
+            Own::Nanos(nanos) => Some(nanos as f64),
+            Own::Number(number) => Some(number).filter(|number| number.is_finite()),
+            Own::Counted | Own::Text(_) => None,
+        };
+        match (self, own, number) {
+            (Self::Standing(count), ..) => count.add(weight),
+            (Self::StandingNanos(sum), Own::Nanos(nanos), _) => {
+                sum.get_or_insert_default().add_product(weight.to_f64(), nanos.into());
+            }
+            (Self::StandingNumbers(numbers), _, Some(number)) => numbers.add(number, weight),
+            (Self::StandingPercentile(percentile), _, Some(number)) => {
+                percentile.add(number, weight);
+                return size_of::<(f64, Weight)>();
+            }
+            // Those that take each span once.
+            (summary, Own::Nanos(nanos), _) => return summary.add_nanos(nanos),
+            (summary, Own::Text(text), _) => return summary.add_text(text),
+            (summary, Own::Number(number), _) => return summary.add_number(number),
+            (_, Own::Counted, _) => {}
+        }
+        0
     }
 
     /// Adds spans that are counted and nothing else.
@@ -124,7 +183,15 @@ impl Summary {
                 percentile.add(number);
                 return size_of::<f64>();
             }
-            Self::Count(_) | Self::Nanos(_) | Self::NanosBound { .. } | Self::Distinct(_) => {}
+            // The last ones are of spans that stand for others.
+            Self::Count(_)
+            | Self::Nanos(_)
+            | Self::NanosBound { .. }
+            | Self::Distinct(_)
+            | Self::Standing(_)
+            | Self::StandingNanos(_)
+            | Self::StandingNumbers(_)
+            | Self::StandingPercentile(_) => {}
         }
         0
     }
@@ -169,6 +236,14 @@ impl Summary {
                     }
                 }
             }
+            (Self::Standing(count), Self::Standing(more)) => count.add(*more),
+            (Self::StandingNanos(sum), Self::StandingNanos(Some(more))) => {
+                sum.get_or_insert_default().merge(more);
+            }
+            (Self::StandingNumbers(numbers), Self::StandingNumbers(others)) => numbers.merge(others),
+            (Self::StandingPercentile(percentile), Self::StandingPercentile(other)) => {
+                percentile.merge(other);
+            }
             // Nothing in the other, or two aggregates, which nobody merges.
             _ => {}
         }
@@ -176,8 +251,27 @@ impl Summary {
 
     /// The value of the aggregate over a window of this duration. Puts the values of a percentile in order.
     pub fn value(&mut self, function: &AggregateFunction, window: Nanos) -> Value {
+        let or_none = |value: Option<f64>| value.map_or(Value::None, finite);
+        let percentile = |value: Option<f64>| match value {
+            #[expect(clippy::cast_possible_truncation, reason = "a double of nanoseconds is within 64 bits")]
+            Some(nanos) if function.is_of_durations() => Value::Duration((nanos as i64).into()),
+            value => or_none(value),
+        };
         #[expect(clippy::cast_precision_loss, reason = "a rate is a double")]
         match (self, function) {
+            (Self::Standing(count), AggregateFunction::Rate { per }) => {
+                finite(count.to_f64() * per.0 as f64 / window.0 as f64)
+            }
+            (Self::Standing(count), _) => finite(count.to_f64()),
+            (Self::StandingNanos(sum), _) => {
+                sum.as_ref().map_or(Value::None, |sum| whole_nanos(sum.to_f64()))
+            }
+            (Self::StandingNumbers(numbers), AggregateFunction::Avg(_)) => or_none(numbers.mean()),
+            (Self::StandingNumbers(numbers), AggregateFunction::Stddev(_)) => or_none(numbers.stddev()),
+            (Self::StandingNumbers(numbers), _) => or_none(numbers.sum()),
+            (Self::StandingPercentile(of), AggregateFunction::Percentile { p, .. }) => {
+                percentile(of.value(*p))
+            }
             (Self::Count(count), AggregateFunction::Rate { per }) => {
                 finite(*count as f64 * per.0 as f64 / window.0 as f64)
             }
@@ -190,14 +284,8 @@ impl Summary {
             (Self::Moments { count, sum, .. }, AggregateFunction::Avg(_)) => finite(sum.mean(*count)),
             (Self::Moments { count, sum, squares: Some(squares) }, _) => finite(sum.stddev(squares, *count)),
             (Self::Moments { sum, .. }, _) => finite(sum.to_f64()),
-            #[expect(clippy::cast_possible_truncation, reason = "a double of nanoseconds is within 64 bits")]
-            (Self::Percentile(percentile), AggregateFunction::Percentile { p, .. }) => {
-                match percentile.value(*p) {
-                    Some(nanos) if function.is_of_durations() => Value::Duration((nanos as i64).into()),
-                    value => value.map_or(Value::None, finite),
-                }
-            }
-            (Self::Percentile(_), _) => Value::None,
+            (Self::Percentile(of), AggregateFunction::Percentile { p, .. }) => percentile(of.value(*p)),
+            (Self::Percentile(_) | Self::StandingPercentile(_), _) => Value::None,
         }
     }
 }
@@ -209,6 +297,12 @@ const ENTRY: usize = 48;
 fn bound<T>(largest: bool, one: T, other: T, order: impl Fn(&T, &T) -> Ordering) -> T {
     let wanted = if largest { Ordering::Greater } else { Ordering::Less };
     if order(&other, &one) == wanted { other } else { one }
+}
+
+/// The nearest whole number of nanoseconds.
+#[expect(clippy::cast_possible_truncation, reason = "saturates far beyond what durations sum up to")]
+fn whole_nanos(nanos: f64) -> Value {
+    Value::Duration(nanos.round() as i128)
 }
 
 fn finite(number: f64) -> Value {

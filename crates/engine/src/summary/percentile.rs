@@ -137,22 +137,26 @@ fn growth() -> f64 {
 
 /// The bucket of a positive value: the least power of [`growth`] that is not smaller.
 #[expect(clippy::cast_possible_truncation, reason = "logarithms of f64 to this base lie within ±40,000")]
-fn bucket(value: f64) -> i32 {
+pub(super) fn bucket(value: f64) -> i32 {
     (value.ln() / growth().ln()).ceil() as i32
 }
 
 /// The value that is within [`ACCURACY`] of all in the bucket.
-fn middle(bucket: i32) -> f64 {
+pub(super) fn middle(bucket: i32) -> f64 {
     2.0 * growth().powi(bucket) / (growth() + 1.0)
 }
 
 /// `⌈p/100 · n⌉`, at least 1, without rounding surprises: `p` is taken to nine decimals. None where `n` is 0.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "p is above 0 and at most 100")]
 fn nearest_rank(p: f64, n: u64) -> Option<u64> {
-    const SCALE: u128 = 100_000_000_000;
-    let scaled = (p * 1e9).round() as u128;
-    let rank = (scaled * u128::from(n)).div_ceil(SCALE).max(1);
+    let (percent, whole) = scaled(p);
+    let rank = (u128::from(percent) * u128::from(n)).div_ceil(whole.into()).max(1);
     (n > 0).then(|| u64::try_from(rank).unwrap_or(n).min(n))
+}
+
+/// A percentage as a whole number of parts, and the number of parts of the whole.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "p is above 0 and at most 100")]
+pub(super) fn scaled(p: f64) -> (u64, u64) {
+    ((p * 1e9).round() as u64, 100_000_000_000)
 }
 
 #[cfg(test)]

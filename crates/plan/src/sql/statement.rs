@@ -11,7 +11,7 @@ use fluo_rules::expr::Expr as RuleExpr;
 use fluo_rules::field::Field;
 use fluo_rules::limits::{LimitRow, RowKey};
 use fluo_rules::matcher::Value;
-use fluo_rules::rule::{AggregateFunction, Rule, Severity, Subject};
+use fluo_rules::rule::{AggregateFunction, Rule, Sampling, Severity, Subject};
 use fluo_rules::sql::{SqlRule, WINDOW_END, WINDOW_START};
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::columns;
@@ -39,6 +39,8 @@ fn without_form(rule: &Rule) -> Option<&'static str> {
         Some("a rule about traces")
     } else if rule.kin.is_some() {
         Some("a rule that asks for the parents or children of spans")
+    } else if rule.sampling == Sampling::Adjusted {
+        Some("a rule that adjusts for sampling")
     } else if !rule.condition.earlier().is_empty() {
         Some("a condition about earlier windows")
     } else {

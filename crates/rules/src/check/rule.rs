@@ -17,12 +17,12 @@ use crate::condition::Condition;
 use crate::decisive;
 use crate::diagnostic::Code;
 use crate::expr::{EarlierCall, LimitScope, NO_LIMITS};
-use crate::keys::{CONVENTIONS, SEVERITIES, Shape, Table};
+use crate::keys::{CONVENTIONS, SAMPLINGS, SEVERITIES, Shape, Table};
 use crate::limits::Limit;
 use crate::objective::Urgency;
 use crate::rule::{
-    Aggregate, Conventions, EvidenceKeys, GroupKey, Kin, Realert, Rule, Selector, Severity, Source, Subject,
-    grid_step,
+    Aggregate, Conventions, EvidenceKeys, GroupKey, Kin, Realert, Rule, Sampling, Selector, Severity, Source,
+    Subject, grid_step,
 };
 use crate::tables::Tables;
 use crate::template::{self, Names};
@@ -88,6 +88,11 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node, tables: &Tables
         None => given.unwrap_or_else(|| kind.usual_aggregation()),
     };
     let kin = kin(report, node, &kind, &aggregation, group_by.as_deref());
+    if let (Kind::Traces(_), Some(entry)) = (&kind, own.get("sampling")) {
+        let message =
+            "`sampling` is about spans: of a trace, parts may be missing, which no number makes up for";
+        report.add(Code::Conflict, entry.key_at.clone(), message);
+    }
     if let Some(why) = kind.has_no_end().filter(|_| kin.is_none()) {
         ["settle", "max_trace_duration"].into_iter().filter_map(|key| own.get(key)).for_each(|entry| {
             let problem = report.add(Code::Conflict, entry.key_at.clone(), format!("`{}` {why}", entry.key));
@@ -206,6 +211,11 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node, tables: &Tables
                 labels: values.labels,
                 annotations: values.annotations,
                 conventions: values.conventions,
+                sampling: if matches!(subject, Subject::Spans(_)) {
+                    values.sampling
+                } else {
+                    Sampling::Stored
+                },
                 subject,
                 window: values.window,
                 every: values.every,
@@ -563,6 +573,7 @@ struct Values {
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
     conventions: Conventions,
+    sampling: Sampling,
     window: Nanos,
     every: Option<Nanos>,
     group_limit: u32,
@@ -608,6 +619,7 @@ impl Values {
                 .and_then(|entry| templates::templates(report, entry, names))
                 .unwrap_or_default(),
             conventions: conventions(report, node),
+            sampling: sampling(report, node),
             window,
             every,
             group_limit: integer(report, node, "group_limit").unwrap_or(10_000),
@@ -659,4 +671,9 @@ fn severity(report: &mut Report, node: &Node) -> Severity {
 fn conventions(report: &mut Report, node: &Node) -> Conventions {
     let word = node.get("semantic_conventions").and_then(|entry| shape::word(report, entry, CONVENTIONS));
     if word == Some("exact") { Conventions::Exact } else { Conventions::Renamed }
+}
+
+fn sampling(report: &mut Report, node: &Node) -> Sampling {
+    let word = node.get("sampling").and_then(|entry| shape::word(report, entry, SAMPLINGS));
+    if word == Some("adjusted") { Sampling::Adjusted } else { Sampling::Stored }
 }

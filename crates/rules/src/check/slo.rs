@@ -32,7 +32,7 @@ const MOST_DIGITS: usize = 6;
 const WINDOW: Nanos = Nanos(5 * Nanos::MINUTE.0);
 
 /// Keys that say what an objective says.
-const SAID: [(&str, &str); 8] = [
+const SAID: [(&str, &str); 9] = [
     ("window", "its windows are 5m to 3d"),
     ("every", "a page is judged every minute, a ticket every five"),
     ("for", "its short windows are there in place of `for`"),
@@ -41,6 +41,7 @@ const SAID: [(&str, &str); 8] = [
     ("resolve_condition", "it is over where the budget burns no longer too fast"),
     ("severity", "a page is critical, a ticket a warning"),
     ("lookback", "its windows end now"),
+    ("sampling", "it counts the spans that are stored"),
 ];
 
 /// An objective, read.

@@ -22,11 +22,12 @@ pub(super) struct Read {
 }
 
 /// Keys that say what a query says itself, or that need spans of a selection.
-const OTHERS: [(&str, &str); 5] = [
+const OTHERS: [(&str, &str); 6] = [
     ("aggregation", "the query computes its values itself"),
     ("expect", "the rows of the query are the groups that there are"),
     ("limits", "a limit of a group can stand in the query: `CASE WHEN route = '/pay' THEN 3 ELSE 10 END`"),
     ("lookback", "it belongs to functions over earlier windows, which are not asked of a query"),
+    ("sampling", "the query counts the rows that are stored"),
     ("top", "a query selects no spans whose values could be counted"),
 ];
 

@@ -49,6 +49,7 @@ pub(super) fn template(report: &mut Report, item: &Node, start: i64, late: Nanos
         trace_id: item.get("trace_id").and_then(|entry| id(report, entry)),
         span_id: item.get("span_id").and_then(|entry| id(report, entry)),
         parent: item.get("parent").and_then(|entry| id(report, entry)),
+        trace_state: text(report, "trace_state").unwrap_or_default(),
         attributes: literals(report, "attributes"),
         resource,
         scope_name,

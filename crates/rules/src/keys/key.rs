@@ -202,6 +202,7 @@ impl SinkType {
 
 pub(crate) const SEVERITIES: &[&str] = &["info", "warning", "critical"];
 pub(crate) const CONVENTIONS: &[&str] = &["renamed", "exact"];
+pub(crate) const SAMPLINGS: &[&str] = &["stored", "adjusted"];
 pub(crate) const KINDS: &[&str] = &["unspecified", "internal", "server", "client", "producer", "consumer"];
 pub(crate) const STATUSES: &[&str] = &["unset", "ok", "error"];
 

@@ -99,6 +99,12 @@ pub(super) const SPAN: &[Key] = &[
         None,
         "The parent's `span_id`, as written there. Left out: the span is a root.",
     ),
+    key(
+        "trace_state",
+        Shape::Text,
+        None,
+        "The W3C trace state, in which sampling leaves its threshold: `ot=th:8` stands for one span in two.",
+    ),
     key("attributes", Shape::Literals, None, "Attributes of the span, with their types as written."),
     key("resource", Shape::Literals, None, "Attributes of the resource."),
     key("scope", Shape::Literals, None, "Name, version and attributes of the instrumentation scope."),

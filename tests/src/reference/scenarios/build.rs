@@ -7,8 +7,8 @@ use fluo_rules::expr::{Comparison, Expr, ExprKind};
 use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::matcher::{Matcher, Number, Test, Value};
 use fluo_rules::rule::{
-    Aggregate, AggregateFunction, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Selector, Severity,
-    Source, Subject,
+    Aggregate, AggregateFunction, Conventions, EvidenceKeys, GroupKey, Realert, Rule, Sampling, Selector,
+    Severity, Source, Subject,
 };
 use fluo_spans::span::{Attributes, Event, Kind, Resource, Span, Status};
 use fluo_time::Nanos;
@@ -92,6 +92,7 @@ pub(super) fn auth_failures() -> Rule {
         eval_delay: None,
         allowed_lateness: None,
         limits: None,
+        sampling: Sampling::Stored,
         kin: None,
         source: Source {
             file: "auth.yml".into(),
