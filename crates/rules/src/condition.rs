@@ -118,6 +118,11 @@ impl Condition {
         self.levels().rev().find(|level| level.condition.expr.holds(values)).unwrap_or(&self.lowest)
     }
 
+    /// Returns whether arithmetic in a level leads beyond the finite numbers: with smaller values it may hold.
+    pub fn overflows(&self, values: ExactValues<'_>) -> bool {
+        self.levels().any(|level| level.condition.expr.overflows(values))
+    }
+
     /// Returns whether a violation goes on at these values, though no level holds: what must hold for its end does not.
     pub fn goes_on(&self, values: ExactValues<'_>) -> bool {
         self.resolve.as_ref().is_some_and(|resolve| !resolve.expr.holds_exactly(values))

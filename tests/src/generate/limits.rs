@@ -14,6 +14,7 @@ use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::sample::select;
 
 use super::Case;
+use super::spans::RASTER_NS;
 use super::vocabulary::{VALUES, one_of};
 use super::writing::written;
 use crate::reference::is_exact;
@@ -46,9 +47,13 @@ fn with_limits(rule: Rule, choices: Vec<bool>, rows: Vec<Written>) -> Rule {
     };
     let was_exact = is_exact(&rule);
     let rule = Rule { subject, aggregates, condition, limits: Some(Arc::new(limits)), ..rule };
-    // What looks back is judged on the grid: a limit may turn a direction around.
-    let looks_back = !rule.condition.earlier().is_empty();
-    if !was_exact && looks_back && is_exact(&rule) { Rule { hold_for: Nanos::MINUTE, ..rule } } else { rule }
+    match (was_exact, is_exact(&rule)) {
+        // What looks back is judged on the grid: a limit may turn a direction around.
+        (false, true) if !rule.condition.earlier().is_empty() => Rule { hold_for: Nanos::MINUTE, ..rule },
+        // A grid has no step of nanoseconds.
+        (true, false) => Rule { window: rule.window.max(Nanos(RASTER_NS)), ..rule },
+        _ => rule,
+    }
 }
 
 /// What a row says of two keys at most, and of the two limits.

@@ -42,8 +42,7 @@ pub(super) fn value(
             rate.and_then(|rate| sampling::shared(rule, rate))
         }
         AggregateFunction::Sum(field) => {
-            let sum = sum(&numbers(field, &spans, rule, givens));
-            match sum.and_then(|sum| sampling::shared(rule, sum)) {
+            match sum(&numbers(field, &spans, rule, givens), sampling::shares_of_one(rule)) {
                 // A duration is a whole number of nanoseconds, also one that is made of parts of spans.
                 Some(Number::Float(nanos)) if is_of_durations(field) => whole(nanos),
                 sum => sum,
@@ -146,7 +145,7 @@ fn as_reported(of: &Expr, number: Option<&Number>) -> Option<Number> {
 }
 
 /// Integers only give an exact integer, anything else a sum that is rounded once.
-fn sum(numbers: &[Number]) -> Option<Number> {
+fn sum(numbers: &[Number], shares: u128) -> Option<Number> {
     if numbers.is_empty() {
         return None;
     }
@@ -158,8 +157,8 @@ fn sum(numbers: &[Number]) -> Option<Number> {
         })
         .collect();
     match integers {
-        Some(integers) => Some(Number::Int(integers.iter().sum())),
-        None => number::sum(numbers).map(Number::Float),
+        Some(integers) if shares == 1 => Some(Number::Int(integers.iter().sum())),
+        _ => number::sum(numbers, shares).map(Number::Float),
     }
 }
 

@@ -210,7 +210,7 @@ fn over(total: Total, values: &[Datum]) -> Option<Datum> {
                 .collect();
             match whole {
                 Some(whole) => Number::Int(whole.iter().sum()),
-                None => Number::Float(number::sum(&doubles)?),
+                None => Number::Float(number::sum(&doubles, 1)?),
             }
         }
         Total::Median => {

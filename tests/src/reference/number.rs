@@ -77,9 +77,9 @@ pub(super) fn nearest_of_units(units: &BigInt, divisor: &BigUint) -> Option<f64>
     nearest_quotient(units, &(divisor << UNIT_BITS))
 }
 
-/// The sum, rounded once; no value beyond the finite numbers.
-pub(super) fn sum(numbers: &[Number]) -> Option<f64> {
-    nearest_quotient(&total_units(numbers), &(BigUint::from(1_u8) << UNIT_BITS))
+/// The sum of shares, of which so many are one, rounded once; no value beyond the finite numbers.
+pub(super) fn sum(numbers: &[Number], shares: u128) -> Option<f64> {
+    nearest_of_units(&total_units(numbers), &BigUint::from(shares))
 }
 
 /// The arithmetic mean, rounded once; no value over nothing.

@@ -8,7 +8,7 @@ use fluo_spans::span::Span;
 use super::number::Number;
 
 /// Every count is made of shares so large: 4 / 3 spans are four of them.
-pub(super) const SHARES: u128 = 3;
+const SHARES: u128 = 3;
 
 /// The spans, each as often as it has shares.
 pub(super) fn repeated<'a>(rule: &Rule, spans: &[&'a Span]) -> Vec<&'a Span> {
@@ -19,7 +19,15 @@ pub(super) fn repeated<'a>(rule: &Rule, spans: &[&'a Span]) -> Vec<&'a Span> {
     }
 }
 
-/// A count or a sum over repeated spans, as it is of the spans.
+/// The number of shares that one span has.
+pub(super) fn shares_of_one(rule: &Rule) -> u128 {
+    match rule.sampling {
+        Sampling::Stored => 1,
+        Sampling::Adjusted => SHARES,
+    }
+}
+
+/// A count over repeated spans, as it is of the spans.
 #[expect(clippy::cast_precision_loss, reason = "within the doubles")]
 pub(super) fn shared(rule: &Rule, number: Number) -> Option<Number> {
     match (rule.sampling, number) {

@@ -175,10 +175,10 @@ impl<'a> Found<'a> {
 
     /// Groups that were found, and those that are expected, count against the limit.
     fn check_groups(&self) -> Result<(), EngineError> {
-        let rule = self.asked.plan.rule();
+        let (plan, rule) = (self.asked.plan, self.asked.plan.rule());
         let mut groups = self.sums.windows.groups();
         groups.extend(self.seen.iter().flat_map(|seen| seen.windows.groups()));
-        let expected = rule.expect.iter().filter(|group| !groups.contains(group)).count();
+        let expected = plan.standing_groups().into_iter().filter(|group| !groups.contains(group)).count();
         if !rule.group_by.is_empty() && groups.len() + expected > rule.group_limit as usize {
             return Err(EngineError::GroupOverflow { limit: rule.group_limit });
         }
@@ -280,7 +280,7 @@ pub(super) fn check_moments(plan: &RulePlan, moments: TimeRange) -> Result<(), E
     if plan.rule().window.0 / step > MOST_WINDOWS {
         return Err(EngineError::TooManyWindows { limit: MOST_WINDOWS });
     }
-    let standing = i64::try_from(plan.rule().expect.len().max(1)).unwrap_or(i64::MAX);
+    let standing = i64::try_from(plan.standing_groups().len().max(1)).unwrap_or(i64::MAX);
     let moments = moments.to.saturating_sub(moments.from) / step;
     if moments.saturating_mul(standing) > MOST_MOMENTS {
         return Err(EngineError::TooManyMoments { limit: MOST_MOMENTS });

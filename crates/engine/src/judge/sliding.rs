@@ -48,7 +48,7 @@ pub(super) fn deciding(plan: &RulePlan) -> Vec<usize> {
 }
 
 /// The moments of a stretch at which the condition may hold: where it holds for all spans of the cells that a window
-/// touches. More spans only make it truer. And those, near such a moment, at which what held before may go on: where what
+/// touches. More spans only make it truer, unless they lead beyond all numbers, where nothing holds. And those, near such a moment, at which what held before may go on: where what
 /// ends it does not hold for all these spans. More spans only make that falser.
 pub(super) fn candidates(
     plan: &RulePlan,
@@ -82,6 +82,7 @@ pub(super) fn candidates(
             let value = |name: &str| exact(&values, name);
             let is_near = |last: i64| moments.from.saturating_sub(last) <= plan.gap().0;
             if condition.held_exactly(&value).is_some()
+                || condition.overflows(&value)
                 || (last.is_some_and(is_near) && condition.goes_on(&value))
             {
                 found.push(moments);

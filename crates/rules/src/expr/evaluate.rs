@@ -134,6 +134,20 @@ impl Expr {
         }
     }
 
+    /// Returns whether arithmetic in it leads beyond the finite numbers, so that it has no value though its parts have one.
+    pub fn overflows(&self, values: ExactValues<'_>) -> bool {
+        let number = |side: &Self| side.exact(values).map(Exact::as_f64);
+        let own = match &self.kind {
+            ExprKind::Arithmetic(operator, left, right) => {
+                let is_quotient = *operator == Arithmetic::Divide;
+                let are_there = number(left).zip(number(right)).filter(|(_, by)| !is_quotient || *by != 0.0);
+                are_there.is_some() && number(self).is_none()
+            }
+            _ => false,
+        };
+        own || self.children().into_iter().any(|child| child.overflows(values))
+    }
+
     /// By how much the first comparison exceeds its bound; 0 where that is no matter of more and less. `None` where a
     /// side has no value.
     pub fn excess(&self, values: ExactValues<'_>) -> Option<f64> {
@@ -265,6 +279,20 @@ mod tests {
             ("-errors <= -271 and round(errors / total) = 0", true),
         ] {
             assert_eq!(condition(text).holds(&value), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_leads_beyond_all_numbers_is_told_from_what_is_not_there() {
+        let value = |name: &str| value(name).map(Exact::Float);
+        for (text, expected) in [
+            ("errors * 1e308 > 5", true),
+            ("errors > 5 and not (total / 1e-308 < 3)", true),
+            ("errors * 1e305 > 5", false),
+            ("errors / count > 0", false),
+            ("none * 1e308 > 0", false),
+        ] {
+            assert_eq!(condition(text).overflows(&value), expected, "{text}");
         }
     }
 
