@@ -149,8 +149,13 @@ pub(crate) fn check(case: &Case, files: &[Vec<Span>], first_layout: usize) -> Re
                 expected.iter().zip(&found.violations).find(|(expected, found)| !same(expected, found));
             let shown = |found: &Observed| {
                 let evidence: Vec<_> = found.evidence.iter().map(Span::key).collect();
-                let (starts_at, values, failed) = (found.starts_at, &found.values, &found.failed);
-                format!("{:?} {starts_at} {values:?} {failed:?} {evidence:?}", found.group)
+                let Observed { group, starts_at, ends_at, ongoing, values, peak, latest, .. } = found;
+                let Observed { severity, worst, failed, .. } = found;
+                format!(
+                    "{group:?} {starts_at} to {ends_at} ongoing {ongoing} {values:?} peak {peak:?} latest {latest:?} \
+                     {severity:?} {:?} {failed:?} {evidence:?}",
+                    worst.severity
+                )
             };
             let differ =
                 differ.map(|(expected, found)| format!("expected {expected:?}\nfound {}", shown(found)));

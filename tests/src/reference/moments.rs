@@ -214,9 +214,11 @@ fn goes_on(past: &Past<'_>, last: i64, at: i64) -> bool {
     }
     let mut instants = vec![at];
     if is_exact(rule) {
-        // Between two ends of spans, a window changes where a span leaves it.
+        // Between two ends of spans, a window changes where a span leaves it; before that, it is what it was.
         let leaves = past.spans.iter().map(|span| i128::from(span.end_ns) + i128::from(rule.window.0));
-        let between = leaves.filter(|left| i128::from(last) < *left && *left < i128::from(at));
+        let unchanged = i128::from(last) + 1;
+        let between =
+            leaves.chain([unchanged]).filter(|at_it| unchanged <= *at_it && *at_it < i128::from(at));
         instants.extend(between.filter_map(|left| i64::try_from(left).ok()));
     }
     instants.into_iter().all(|instant| {

@@ -40,9 +40,10 @@ impl<'a> Held<'a> {
         Self { plan, group, last, found: Vec::new() }
     }
 
-    /// Returns whether there is something that may go on at the next moment.
-    pub(super) fn may_go_on(&self) -> bool {
-        self.last.is_some() && self.plan.rule().condition.resolve.is_some()
+    /// Returns whether something may go on at the next moment, and there are instants between it and the last.
+    pub(super) fn may_end_before(&self, next: i64) -> bool {
+        let has_instants = |last: i64| last < next.saturating_sub(1);
+        self.last.is_some_and(has_instants) && self.plan.rule().condition.resolve.is_some()
     }
 
     /// Returns whether the last moment is part of a violation.

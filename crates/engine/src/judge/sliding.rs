@@ -120,7 +120,7 @@ pub(super) fn moments(
         let mut of_group = Held::new(plan, group, last);
         while let Some(&moment) = ends.get(within.next) {
             let is_judged = stretch.contains(moment);
-            let before = (is_judged && of_group.may_go_on()).then(|| {
+            let before = (is_judged && of_group.may_end_before(moment)).then(|| {
                 within.empty(moment.saturating_sub(1));
                 within.values()
             });
