@@ -13,7 +13,7 @@ use crate::rule::Rule;
 pub struct Compared<'a> {
     /// The comparison as it stands.
     pub expr: &'a Expr,
-    /// Whether the condition needs it to be false: it stands behind a `not`.
+    /// `true` where the condition needs it to be false: it stands behind a `not`.
     pub negated: bool,
     /// The text that the places of the expression are in.
     pub text: &'a str,

@@ -5,8 +5,8 @@
 //!                    └──── mask ─▶ the text as it may be shown
 //! ```
 //!
-//! What a value means is for whoever uses it: the evaluator makes its settings of the document, and the sinks know
-//! their addresses. What they find wrong is told at the places that [`SinkDocument`] keeps.
+//! The users of a value give it its meaning: the evaluator makes its settings of the document, and the sinks know their
+//! addresses. What they find wrong is told at the places that [`SinkDocument`] keeps.
 //!
 //! A configuration holds passwords. Therefore no finding repeats a value that may be one, and source lines are shown of
 //! [`Loaded::shown`] only, in which everything is masked but what the table of keys knows to be harmless.
@@ -22,25 +22,25 @@ use crate::diagnostic::Place;
 
 pub use load::{Loaded, load, load_sinks};
 
-/// A text, and where it stands.
+/// A text, and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed {
     /// The text.
     pub text: String,
-    /// Where.
+    /// Its place.
     pub place: Place,
 }
 
 /// A sink. Not to be printed: it holds secrets.
 #[derive(Clone)]
 pub struct SinkDocument {
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// What is said of it.
+    /// Its configuration.
     pub document: Value,
-    /// Where its name, or its type, stands.
+    /// The place of its name, or of its type.
     pub place: Place,
-    /// Where the values of its keys stand: `url`, `headers.authorization`.
+    /// The places of the values of its keys: `url`, `headers.authorization`.
     pub keys: BTreeMap<String, Place>,
     /// The labels that it asks for, with their values.
     pub labels: Vec<(Placed, Placed)>,

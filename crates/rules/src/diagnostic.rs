@@ -16,13 +16,13 @@ use crate::position::Position;
 /// One thing wrong (or doubtful) in a file of rules, tests or silences.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What kind of mistake; its level follows from it.
+    /// The kind of mistake; its level follows from it.
     pub code: Code,
-    /// What is wrong, in one line.
+    /// The message: what is wrong, in one line.
     pub message: String,
-    /// Where.
+    /// The place of the mistake.
     pub place: Place,
-    /// What to do about it.
+    /// Advice about what to do.
     pub hint: Option<String>,
     /// Other places that belong to it, such as the first of two equal names.
     pub related: Vec<Related>,
@@ -43,9 +43,9 @@ impl Finding {
 /// A second place that belongs to a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Related {
-    /// Where.
+    /// The place.
     pub place: Place,
-    /// What is there.
+    /// The message: what is there.
     pub message: String,
 }
 

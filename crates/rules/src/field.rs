@@ -1,4 +1,4 @@
-//! What a rule can read of a span: its own fields, and attributes in their scopes.
+//! The fields that a rule can read of a span: its own fields, and attributes in their scopes.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ pub enum Field {
     Intrinsic(Intrinsic),
     /// An attribute.
     Attribute {
-        /// Where it is looked up.
+        /// The scope that it is looked up in.
         scope: Scope,
         /// The key as the rule spells it.
         key: String,
@@ -91,7 +91,7 @@ fn is_taken(key: &str) -> bool {
         || key == "parent"
 }
 
-/// Where an attribute is looked up.
+/// The attributes among which one is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
     /// The span's attributes.
@@ -144,7 +144,7 @@ pub enum Intrinsic {
     ServiceName,
     /// The part of its duration in which none of its children ran.
     SelfTime,
-    /// Whether the span has no parent.
+    /// `true` where the span has no parent.
     Root,
     /// Name of the instrumentation scope; no value where it is empty.
     ScopeName,

@@ -14,7 +14,8 @@ use crate::printable::is_unseen;
 ///
 /// # Errors
 ///
-/// What `serde_json` says of a value that has no JSON form; texts, numbers, lists and maps with texts as keys have one.
+/// Fails with the error of `serde_json` for a value that has no JSON form; texts, numbers, lists and maps with texts as
+/// keys have one.
 pub fn to_string<T: Serialize + ?Sized>(value: &T) -> Result<String, Error> {
     serde_json::to_string(value).map(escaped)
 }

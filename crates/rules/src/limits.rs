@@ -16,7 +16,7 @@ pub const PREFIX: &str = "limit.";
 pub struct Limits {
     names: Vec<Limit>,
     rows: Vec<LimitRow>,
-    /// Where the rows are found: by the places of the keys that they state.
+    /// The index of the rows, by the places of the keys that they state.
     index: Vec<Stated>,
 }
 

@@ -30,7 +30,7 @@ pub const MAX_RULES: usize = 10_000;
 /// Most bytes that a file's `defaults` may add to its rules, counted for each rule.
 const MAX_DEFAULTS_BYTES: usize = 64 * 1024 * 1024;
 
-/// What was read.
+/// The result of a load.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Loaded {
     /// The rules that are sound, disabled ones included, in the order of files and places.
@@ -172,10 +172,10 @@ impl Loading<'_> {
     }
 }
 
-/// What a file's rules have in common.
+/// The keys that a file's rules have in common.
 struct Defaults<'a> {
     node: Option<&'a Node>,
-    /// Whether they were read without a mistake.
+    /// `true` where they were read without a mistake.
     sound: bool,
 }
 

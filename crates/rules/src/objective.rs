@@ -5,8 +5,9 @@
 //! matters, the short one that it still goes on. This is the multi-window, multi-burn-rate alert of Google's *Site
 //! Reliability Workbook*, chapter 5.
 //!
-//! What ended before the store's first span is not known. It counts as time in which nothing failed, with as many spans
-//! as in the time that is known: nobody is paged because a store is new, and a failure of everything is told at once.
+//! The spans before the store's first one are not known. The time before counts as time in which nothing failed, with
+//! as many spans as in the time that is known: nobody is paged because a store is new, and a failure of everything is
+//! told at once.
 
 use std::fmt;
 
@@ -82,14 +83,14 @@ impl Urgency {
     }
 }
 
-/// What is known of the spans that ended in some last while.
+/// The counts of the spans that ended in some last while, as far as they are known.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Last {
-    /// Those that failed.
+    /// The spans that failed.
     pub errors: f64,
-    /// All of them.
+    /// All spans.
     pub total: f64,
-    /// How much of that while the store had begun.
+    /// The part of that while in which the store had begun.
     pub known: Nanos,
 }
 
@@ -157,7 +158,7 @@ impl Objective {
     /// Name of the aggregate that counts the spans of the present window that failed.
     pub const FAILED: &'static str = "failed";
 
-    /// How far back a group is there after each of its spans: over the longest short window, it can still burn.
+    /// Returns how far back a group is there after each of its spans: over the longest short window, it can still burn.
     pub fn presence(&self) -> Nanos {
         self.pairs.iter().map(|pair| pair.short).max().unwrap_or_default()
     }

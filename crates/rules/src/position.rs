@@ -11,7 +11,7 @@ pub struct Position {
     pub column: u32,
 }
 
-/// Where the lines of a text begin, and how many characters stand before.
+/// The beginnings of the lines of a text, and the numbers of characters before them.
 ///
 /// Lines end with `\n`, `\r\n` or a lone `\r`, as in YAML. A byte order mark belongs to no line.
 #[derive(Debug, Clone)]
@@ -76,7 +76,7 @@ impl Lines {
         (line, self.starts.get(line - 1).copied().unwrap_or(0))
     }
 
-    /// How many characters begin before byte `at`.
+    /// Returns the number of characters that begin before byte `at`.
     fn before(&self, text: &str, at: usize) -> usize {
         let stride = at / STRIDE;
         let rest = text.as_bytes().get(stride * STRIDE..at).unwrap_or_default();
@@ -84,7 +84,7 @@ impl Lines {
     }
 }
 
-/// How many characters begin in these bytes of UTF-8.
+/// Returns the number of characters that begin in these bytes of UTF-8.
 fn begun(bytes: &[u8]) -> usize {
     bytes.iter().filter(|&&byte| byte & 0b1100_0000 != 0b1000_0000).count()
 }

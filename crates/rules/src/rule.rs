@@ -25,7 +25,7 @@ use crate::trace::TraceRule;
 pub struct Rule {
     /// Identity; unique over everything that is loaded together.
     pub name: String,
-    /// What the rule is about, for people.
+    /// The rule's subject, for people.
     pub description: Option<String>,
     /// The severity of a violation; where the condition has levels, that of the highest.
     pub severity: Severity,
@@ -35,7 +35,7 @@ pub struct Rule {
     pub labels: BTreeMap<String, String>,
     /// Texts for people: `MiniJinja` templates by name (`summary`, `runbook_url`, …).
     pub annotations: BTreeMap<String, String>,
-    /// Whether attribute names match their renamed predecessors and successors.
+    /// The way in which attribute names match their renamed predecessors and successors.
     pub conventions: Conventions,
     /// The number of spans that a sampled span counts as.
     pub sampling: Sampling,
@@ -53,21 +53,21 @@ pub struct Rule {
     pub limits: Option<Arc<Limits>>,
     /// Groups that exist at every moment, each with one value per `group_by` entry (`None`: missing).
     pub expect: Vec<Vec<Option<String>>>,
-    /// How far back a group counts as seen.
+    /// The time after its last span for which a group counts as seen.
     pub lookback: Nanos,
     /// The declared aggregates in the order of the file, without the implied `count`.
     pub aggregates: Vec<Aggregate>,
-    /// How many spans a violation carries as evidence.
+    /// The largest number of spans that a violation carries as evidence.
     pub evidence_limit: u32,
     /// The fields of each span that evidence shows besides those that the rule reads.
     pub evidence: EvidenceKeys,
     /// Keys of which messages name the commonest values.
     pub top: Vec<GroupKey>,
-    /// What makes a window a violation.
+    /// The condition that makes a window a violation.
     pub condition: Condition,
-    /// How long the condition must hold before the alert fires.
+    /// The time that the condition must hold before the alert fires.
     pub hold_for: Nanos,
-    /// How long the alert keeps firing after the condition stopped holding.
+    /// The time that the alert keeps firing after the condition stopped holding.
     pub keep_firing_for: Nanos,
     /// When a firing alert is told again.
     pub realert: Realert,
@@ -79,11 +79,11 @@ pub struct Rule {
     pub redact: Vec<String>,
     /// Distance of the watermark behind the evaluation time, where the rule sets its own.
     pub eval_delay: Option<Nanos>,
-    /// How far below the watermark late spans re-open windows, where the rule sets its own.
+    /// The distance below the watermark within which late spans re-open windows, where the rule sets its own.
     pub allowed_lateness: Option<Nanos>,
     /// Of a rule about spans that asks for their parents or children: when these are taken to be there.
     pub kin: Option<Kin>,
-    /// Where the rule stands.
+    /// The rule's place and text.
     pub source: Source,
 }
 
@@ -99,7 +99,7 @@ pub struct Kin {
 /// Distance of the watermark behind the evaluation time, where neither rule nor deployment says.
 pub const EVAL_DELAY: Nanos = Nanos::MINUTE;
 
-/// How far below the watermark late spans re-open windows, where neither rule nor deployment says.
+/// The distance below the watermark within which late spans re-open windows, where neither rule nor deployment says.
 pub const ALLOWED_LATENESS: Nanos = Nanos::HOUR;
 
 /// The grid step of a rule: `every`, or the window but at most one minute.
@@ -189,7 +189,7 @@ impl Rule {
     }
 }
 
-/// Where a rule stands, and its text as it was written.
+/// The place of a rule, and its text as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     /// The file as named to the loader.
@@ -205,7 +205,7 @@ pub struct Source {
     pub hash: String,
 }
 
-/// How bad a violation is.
+/// The severity of a violation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Severity {
     /// Worth knowing.
@@ -237,7 +237,7 @@ impl fmt::Display for Severity {
     }
 }
 
-/// Whether attribute names follow the semantic conventions' renames.
+/// The way in which attribute names follow the semantic conventions' renames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Conventions {
     /// A name matches itself, its successors and its predecessors.
@@ -263,7 +263,7 @@ pub enum Sampling {
 pub struct GroupKey {
     /// As written; part of every payload, and of `group_by` of the fingerprint.
     pub key: String,
-    /// What it means.
+    /// The field that it names.
     pub field: Field,
 }
 
@@ -374,7 +374,7 @@ fn reads_kin(expr: &Expr) -> bool {
 pub struct Aggregate {
     /// The name that the condition uses.
     pub name: String,
-    /// What is computed.
+    /// The function that is computed.
     pub function: AggregateFunction,
     /// Only spans for which this is true take part.
     pub filter: Option<Expr>,

@@ -84,7 +84,7 @@ pub fn config() -> String {
     })
 }
 
-/// What a schema is printed from.
+/// The parts that a schema is printed from.
 struct Document<'a> {
     title: &'a str,
     description: &'a str,
@@ -92,7 +92,7 @@ struct Document<'a> {
     root: Value,
     /// The mappings in it.
     tables: Vec<Table>,
-    /// What several keys refer to.
+    /// The definitions that several keys refer to.
     shared: &'a [(&'a str, Value)],
 }
 
@@ -111,7 +111,7 @@ fn printed(document: &Document<'_>) -> String {
     format!("{schema:#}\n")
 }
 
-/// What a mapping looks like.
+/// Returns the schema of a mapping.
 fn mapping(table: Table) -> Value {
     let keys = table.keys().iter();
     let properties: Map<String, Value> = keys.map(|key| (key.name.to_owned(), property(key))).collect();

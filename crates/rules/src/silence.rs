@@ -69,17 +69,17 @@ impl Silence {
         Ok(Self { id, comment, matchers, from, until, weekly })
     }
 
-    /// What to call it by.
+    /// Returns its id, which it is called by.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 
-    /// Why.
+    /// Returns the reason for it.
     pub fn comment(&self) -> &str {
         &self.comment
     }
 
-    /// What it matches, by rule, severity, label or group key.
+    /// Returns its matchers, by rule, severity, label or group key.
     pub fn matchers(&self) -> &Matchers {
         &self.matchers
     }

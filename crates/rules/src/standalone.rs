@@ -80,11 +80,11 @@ struct Source {
     documents: Vec<Document>,
     /// The resolved root of each document.
     roots: Vec<Node>,
-    /// Where items begin → their documents and numbers in them. An alias may bring several to one place.
+    /// The byte where items begin → their documents and numbers in them. An alias may bring several to one place.
     items: BTreeMap<usize, Vec<(usize, usize)>>,
 }
 
-/// What a rule consists of.
+/// The parts of a rule.
 struct Parts {
     item: Node,
     item_text: Option<Excerpt>,

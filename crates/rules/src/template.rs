@@ -37,7 +37,8 @@ pub fn is_template(text: &str) -> bool {
     ["{{", "{%", "{#"].iter().any(|start| text.contains(start))
 }
 
-/// What every template is parsed in. The renderer adds [`FILTERS`] and functions, and takes nothing away.
+/// Returns the environment that every template is parsed in. The renderer adds [`FILTERS`] and functions, and takes
+/// nothing away.
 ///
 /// A namespace outlives the loop that it is set in, and so could hold a value nested deeper than a thread's stack.
 pub fn environment() -> Environment<'static> {
@@ -155,7 +156,7 @@ pub fn may_name_limit(template: &str, key: &str) -> bool {
     template.contains("limit") && template.contains(key)
 }
 
-/// What is applied to a value.
+/// The kinds of operation that are applied to a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operation {
     Filter,

@@ -26,8 +26,8 @@ use crate::diagnostic::Place;
 use crate::matcher::Number;
 use crate::rule::Severity;
 
-/// Where offsets count from if a test does not say: 2026-01-01T00:00:00Z, which is a multiple since the epoch of
-/// every `every` that divides a day.
+/// The moment that offsets count from if a test does not say: 2026-01-01T00:00:00Z, which is a multiple since the epoch
+/// of every `every` that divides a day.
 pub const DEFAULT_START: i64 = 1_767_225_600_000_000_000;
 
 /// A test file.
@@ -44,25 +44,25 @@ pub struct TestFile {
 /// One test.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Test {
-    /// What must happen, in words. Unique in its file; its generated ids derive from it.
+    /// The test's name: what must happen, in words. Unique in its file; its generated ids derive from it.
     pub name: String,
-    /// Where the name stands.
+    /// The place of the name.
     pub place: Place,
-    /// Where offsets count from; ns since the epoch.
+    /// The moment that offsets count from; ns since the epoch.
     pub start: i64,
-    /// How far is evaluated, where the test says; ns since the epoch.
+    /// The end of the evaluation, where the test says; ns since the epoch.
     pub until: Option<i64>,
-    /// Whether files go on arriving after the last span.
+    /// The state of the pipeline after the last span: files go on arriving, or not.
     pub pipeline: Pipeline,
     /// The templates in their order; [`Test::spans`] are the spans.
     pub templates: Vec<Template>,
     /// Files with spans.
     pub span_files: Vec<SpanFile>,
-    /// What must be so. A rule of the files under test that is in none of these must have no alert.
+    /// The expectations. A rule of the files under test that is in none of these must have no alert.
     pub expect: Vec<Expectation>,
 }
 
-/// Whether silence after the last span is an answer.
+/// The state of the pipeline after the last span: it decides whether silence is an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pipeline {
     /// Files go on arriving: where there are no spans, nothing happened.
@@ -77,20 +77,20 @@ pub enum Pipeline {
 pub struct SpanFile {
     /// Relative to the folder of the test file, as written.
     pub path: String,
-    /// How long after its end each span arrives.
+    /// The delay of each span's arrival after its end.
     pub late: Nanos,
-    /// Where the path stands.
+    /// The place of the path.
     pub place: Place,
 }
 
 /// One entry of `spans`: one span, or many that differ in time and id.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Template {
-    /// When the spans end, in the order of the file; at least one.
+    /// The times at which the spans end, in the order of the file; at least one.
     pub times: Vec<Times>,
-    /// How many spans at each time, at least one.
+    /// The number of spans at each time, at least one.
     pub count: u32,
-    /// How long after its end each arrives.
+    /// The delay of each span's arrival after its end.
     pub late: Nanos,
     /// End − start.
     pub duration: Nanos,
@@ -126,7 +126,7 @@ pub struct Template {
     pub events: Vec<Event>,
     /// Links to other spans.
     pub links: Vec<Link>,
-    /// Where the template stands.
+    /// The place of the template.
     pub place: Place,
 }
 
@@ -157,7 +157,7 @@ pub struct Times {
 pub enum Kind {
     /// Not said.
     Unspecified,
-    /// What SDKs take where nothing is said.
+    /// The kind that SDKs take where nothing is said.
     #[default]
     Internal,
     /// Serves a request.
@@ -204,13 +204,13 @@ pub enum Literal {
 pub struct Event {
     /// Its name.
     pub name: String,
-    /// How long after the span's start; where nothing is said, its end.
+    /// The time after the span's start; where nothing is said, its end.
     pub at: Option<Nanos>,
     /// Its attributes, keys unique.
     pub attributes: Vec<(String, Literal)>,
 }
 
-/// What must be so at a moment, once everything has arrived.
+/// A demand on an alert at a moment, once everything has arrived.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expectation {
     /// The rule.
@@ -232,9 +232,9 @@ pub struct Expectation {
     pub reason: Option<String>,
     /// The annotation `summary` as rendered.
     pub summary: Option<String>,
-    /// Where the rule's name stands.
+    /// The place of the rule's name.
     pub rule_place: Place,
-    /// Where the expectation stands.
+    /// The place of the expectation.
     pub place: Place,
 }
 
@@ -245,7 +245,7 @@ pub struct Placed<T> {
     pub key: String,
     /// The value.
     pub value: T,
-    /// Where the key stands.
+    /// The place of the key.
     pub place: Place,
 }
 
@@ -262,7 +262,7 @@ pub enum State {
     Resolved,
 }
 
-/// What an aggregate's value must be.
+/// The value that an aggregate must have.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Expected {
     /// This number.
@@ -323,7 +323,7 @@ impl Times {
         Self { first: at, last: at, every: Nanos(1) }
     }
 
-    /// How many moments these are.
+    /// Returns the number of moments.
     pub fn count(self) -> u64 {
         let steps = self.last.abs_diff(self.first) / self.every.0.unsigned_abs().max(1);
         steps.saturating_add(1)

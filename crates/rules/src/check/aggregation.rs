@@ -12,15 +12,15 @@ use crate::rule::{Aggregate, AggregateFunction};
 use crate::trace::TRACES;
 use crate::yaml::{Entry, Yaml};
 
-/// How many spans a violation carries where the rule does not say.
+/// The number of spans that a violation carries where the rule does not say.
 pub(super) const DEFAULT_EVIDENCE: u32 = 10;
 
-/// What `aggregation:` says.
+/// The value of `aggregation:`.
 #[derive(Debug)]
 pub(super) struct Aggregation {
-    /// Those that could be read.
+    /// The aggregates that could be read.
     pub(super) aggregates: Vec<Aggregate>,
-    /// Those that could not, by name: naming one in the condition is no second mistake.
+    /// `true` where some could not be read: naming one in the condition is no second mistake.
     pub(super) broken: bool,
     pub(super) evidence_limit: u32,
 }

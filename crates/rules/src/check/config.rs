@@ -14,16 +14,16 @@ use crate::expr::nearest::nearest;
 use crate::keys::{Key, Shape, SinkType, Table, sink_table};
 use crate::yaml::{Entry, Node, Yaml};
 
-/// What of a file is sound.
+/// The sound parts of a file.
 #[derive(Default)]
 pub(crate) struct Read {
-    /// The whole, where all of it is.
+    /// The whole document, where all of it is sound.
     pub(crate) document: Option<Value>,
     /// The entries of `rules`.
     pub(crate) rules: Vec<Placed>,
     /// `aws_endpoint`.
     pub(crate) aws_endpoint: Option<Placed>,
-    /// The sinks that are.
+    /// The sinks that are sound.
     pub(crate) sinks: Vec<SinkDocument>,
 }
 

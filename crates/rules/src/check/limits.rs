@@ -34,7 +34,7 @@ const MISSING: &str = "(none)";
 #[derive(Debug)]
 pub(super) struct Read {
     pub(super) limits: Arc<Limits>,
-    /// Where each limit is named first.
+    /// The places where each limit is named first.
     places: Vec<Place>,
 }
 
@@ -97,7 +97,7 @@ impl OfRule {
         }
     }
 
-    /// What the rule's expressions may name.
+    /// Returns the limits that the rule's expressions may name.
     pub(super) fn scope(&self) -> LimitScope {
         match self {
             Self::None => NO_LIMITS.clone(),
@@ -285,7 +285,7 @@ fn of_text(report: &mut Report, keys: &[GroupKey]) -> Option<Read> {
     table(report, &written, keys, &(0..0)).filter(|_| report.errors() == errors)
 }
 
-/// What a column of the table is.
+/// The meaning of a column of the table.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Meaning {
     /// The key at this place of `group_by`.
@@ -385,7 +385,7 @@ impl Written {
         })
     }
 
-    /// What is said in a column, with the row.
+    /// Returns the cells of a column, each with its row.
     fn said(&self, column: usize) -> impl Iterator<Item = &Said> {
         self.rows
             .iter()

@@ -1,6 +1,6 @@
 //! Matchers: a scalar, a list, or a mapping of operators, for one field.
 //!
-//! What a value may be depends on the field: durations for `duration`, the words of `kind` and `status`, and
+//! The values that are allowed depend on the field: durations for `duration`, the words of `kind` and `status`, and
 //! anything for attributes and names.
 
 use fluo_time::Nanos;
@@ -14,7 +14,7 @@ use crate::keys::{KINDS, STATUSES, Table};
 use crate::matcher::{Matcher, Number, Test, Value};
 use crate::yaml::{Entry, Node, Yaml};
 
-/// What the values of a field are.
+/// The kind of values that a field has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Subject {
     /// Any text, which may be a number's.

@@ -320,7 +320,7 @@ fn missing(report: &mut Report, node: &Node, key: &str, message: &str) {
     report.add(Code::MissingKey, place, message).hint(hint);
 }
 
-/// What kind of rule it is.
+/// The kind of a rule.
 enum Kind {
     /// `span:`, if it could be read.
     Spans(Option<Selector>),
@@ -416,7 +416,7 @@ impl Kind {
     }
 }
 
-/// What a rule is about: its rows, their groups, and the limits of these.
+/// The subjects of a rule: its rows, their groups, and the limits of these.
 struct Subjects {
     kind: Kind,
     group_by: Option<Vec<GroupKey>>,
@@ -539,7 +539,7 @@ fn rule_kind(report: &mut Report, node: &Node) -> Kind {
     first
 }
 
-/// What the rule's templates may name. What is wrong is told where it stands, not where it is named.
+/// Returns the names that the rule's templates may use. A mistake is told where it stands, not where it is named.
 fn names<'a>(
     node: &'a Node,
     aggregation: &'a Aggregation,
@@ -596,7 +596,7 @@ impl Values {
         earlier::Windows { window: self.window, step, lookback: self.lookback, standing }
     }
 
-    /// Where a value cannot be read, its default takes the place: the rule is given up anyway.
+    /// Reads the values. Where one cannot be read, its default takes the place: the rule is given up anyway.
     fn read(report: &mut Report, node: &Node, names: &Names<'_>) -> Self {
         let mut duration = |key| duration(report, node, key);
         let window = duration("window").unwrap_or(Nanos::MINUTE);

@@ -59,7 +59,7 @@ fn mapping(report: &mut Report, entries: &[Entry], within: &str) -> Option<Selec
     of_entries(report, &entries.iter().collect::<Vec<_>>(), Table::Selector, within)
 }
 
-/// What one key of a selector says; all of it must hold.
+/// Reads one key of a selector; all of the selectors that it returns must hold.
 fn part(report: &mut Report, entry: &Entry, table: Table, within: &str) -> Option<Vec<Selector>> {
     let own = |report: &mut Report, intrinsic| {
         let field = Field::Intrinsic(intrinsic);

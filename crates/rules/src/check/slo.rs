@@ -19,10 +19,10 @@ use crate::yaml::{Entry, Node, Yaml};
 /// The period of a budget where the objective does not say.
 const DEFAULT_PERIOD: Nanos = Nanos(30 * Nanos::DAY.0);
 
-/// The longest of its windows lies within it.
+/// The shortest period of a budget: the longest of its windows lies within it.
 const SHORTEST_PERIOD: Nanos = Nanos(3 * Nanos::DAY.0);
 
-/// What is kept of the past is read anew where it is lost.
+/// The longest period of a budget: what is kept of the past is read anew where it is lost.
 const LONGEST_PERIOD: Nanos = Nanos(92 * Nanos::DAY.0);
 
 /// Digits behind the point of an objective in percent.
@@ -124,7 +124,7 @@ fn budget(report: &mut Report, entry: &Entry) -> Option<Share> {
     share
 }
 
-/// What is left of one, or with `places` of a hundred, by a number in decimal.
+/// Returns one minus the number `decimal`; with `places`, a hundred minus it, as a share of the hundred.
 fn share(decimal: &str, places: u32) -> Option<Share> {
     let (whole, digits) = decimal.split_once('.').unwrap_or((decimal, ""));
     let all = format!("{whole}{digits}");
@@ -152,7 +152,7 @@ fn period(report: &mut Report, entry: &Entry) -> Option<Nanos> {
     None
 }
 
-/// What is summed up of a window, of an objective that could be read or not.
+/// Returns the aggregation of an objective, whether it could be read or not.
 pub(super) fn aggregation(slo: Option<&Slo>) -> Aggregation {
     let failed = slo.map(|slo| {
         let at = slo.good.at.clone();

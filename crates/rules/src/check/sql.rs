@@ -56,8 +56,8 @@ pub(super) fn sql(report: &mut Report, node: &Node, entry: &Entry) -> Read {
     }
 }
 
-/// What the planner says of the query of a rule that was loaded. `place`: lines and columns of the query's text, from 1;
-/// none where it is about the whole.
+/// Returns the planner's complaint about the query of a rule that was loaded. `place`: lines and columns of the query's
+/// text, from 1; none where it is about the whole.
 pub(crate) fn refusal(rule: &Rule, message: &str, place: Option<Range<(u64, u64)>>) -> Finding {
     let Source { file, text, range, .. } = &rule.source;
     let mut report = Report::new(Arc::clone(file), Arc::clone(text));

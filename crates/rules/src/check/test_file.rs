@@ -256,7 +256,7 @@ fn check_span_count(report: &mut Report, item: &Node, test: &Test) {
     }
 }
 
-/// What is expected must be evaluated.
+/// Reports a test that never evaluates, or does not evaluate what it expects.
 fn check_until(report: &mut Report, item: &Node, test: &Test) {
     let Some(until) = test.until else {
         if test.templates.is_empty() && test.span_files.is_empty() {

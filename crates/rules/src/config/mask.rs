@@ -14,12 +14,12 @@ use crate::diagnostic::Finding;
 use crate::keys::{Key, Shape, Table, sink_table};
 use crate::yaml::{Node, Yaml};
 
-/// What may be shown.
+/// The part of a file that may be shown.
 #[derive(Default)]
 pub(super) struct Masked {
     /// The text: of the same length in bytes and characters, with the same lines.
     pub(super) text: String,
-    /// What was masked, for messages that may repeat it. None of a file that is no YAML.
+    /// The texts that were masked, for messages that may repeat them. None of a file that is no YAML.
     hidden: Option<BTreeSet<String>>,
 }
 
@@ -140,7 +140,7 @@ fn is_structure(c: char) -> bool {
     c.is_whitespace() || matches!(c, '{' | '}' | '[' | ']' | ',' | ':' | '\u{feff}')
 }
 
-/// What stands between structure.
+/// Returns the ranges between structure.
 fn runs(text: &str) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     text.split_inclusive(is_structure).map(move |piece| {
@@ -161,7 +161,7 @@ fn known_words() -> BTreeSet<&'static str> {
     keys().map(|key| key.name).chain(values).chain(["-", "---", "true", "false", "null", "~"]).collect()
 }
 
-/// What of a file may be shown, and what must not.
+/// The ranges of a file that may be shown, and those that must not.
 struct Ranges<'a> {
     file: &'a str,
     shown: Vec<Range<usize>>,

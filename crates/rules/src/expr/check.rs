@@ -85,7 +85,7 @@ pub(super) fn spanset(raw: Raw) -> Result<Selector, Vec<Problem>> {
 struct Checker<'a> {
     context: Context<'a>,
     limits: &'a LimitScope,
-    /// Whether a bare attribute stands for its being true.
+    /// `true` where a bare attribute stands for its being true.
     traceql: bool,
     problems: Vec<Problem>,
     aggregates_named: usize,

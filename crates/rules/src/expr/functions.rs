@@ -9,7 +9,7 @@ use super::problem::Problem;
 use super::tree::{Comparison, Function};
 use crate::diagnostic::Code;
 
-/// What a called name stands for.
+/// The meaning of a called name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Callable {
     /// The function form of a comparison.
@@ -98,7 +98,7 @@ fn over_spans(name: &str) -> Option<String> {
     ))
 }
 
-/// What `name`, called with `given` arguments, stands for.
+/// Returns the meaning of `name`, called with `given` arguments.
 pub(super) fn resolve(
     name: &str,
     name_at: &Range<usize>,

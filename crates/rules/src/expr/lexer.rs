@@ -43,7 +43,7 @@ const SYMBOLS: [&str; 24] = [
     "]", "{", "}", ",", ";",
 ];
 
-/// What word processors, and other languages, put for a quote.
+/// The characters that word processors, and other languages, put for a quote.
 const TYPOGRAPHIC_QUOTES: [char; 6] = ['`', '“', '”', '„', '‘', '’'];
 
 /// All tokens, the last one [`TokenKind::End`]; or everything that is not one.
@@ -186,7 +186,7 @@ fn shown_character(c: char) -> String {
     if c.is_control() { format!("character U+{:04X}", u32::from(c)) } else { format!("`{c}`") }
 }
 
-/// How long the run is that starts like a number: `1_000`, `2.5e-3`, `5%`, `1h30m`.
+/// Returns the length of the run that starts like a number: `1_000`, `2.5e-3`, `5%`, `1h30m`.
 fn constant_length(text: &str) -> usize {
     let end = text.find(|c| !in_word(c)).unwrap_or(text.len());
     let run = &text[..end];
@@ -257,7 +257,7 @@ fn split_exponent(text: &str) -> Option<(&str, Option<i32>)> {
     Some((mantissa, Some(if exponent.starts_with('-') { -size } else { size })))
 }
 
-/// What follows a backslash: how many bytes belong to the escape, and the character it stands for.
+/// Reads an escape behind its backslash. Returns how many bytes belong to it, and the character it stands for.
 fn escape(body: &str) -> (usize, Option<char>) {
     let Some(c) = body.chars().next() else { return (0, None) };
     let plain = match c {

@@ -1,4 +1,4 @@
-//! What words mean: fields of a span, aggregates of a window, and the words of kind and status.
+//! Resolves words: fields of a span, aggregates of a window, and the words of kind and status.
 
 use std::ops::Range;
 
@@ -57,7 +57,7 @@ impl Words {
         }
     }
 
-    /// What to say of a word that is none of them.
+    /// Returns the problem of a word that is none of them.
     pub(super) fn unknown(self, word: &str, at: Range<usize>) -> Problem {
         let hint = nearest(word, self.all().iter().copied()).map_or_else(
             || format!("it is one of {}", self.all().join(", ")),
@@ -203,7 +203,7 @@ fn no_key(at: Range<usize>) -> Problem {
     Problem::new(Code::ExprSyntax, at, "a key is missing behind the dot").hint("write `span.http.route`")
 }
 
-/// What a word stands for.
+/// The meaning of a word.
 pub(super) enum Meaning {
     Field(Field),
     Aggregate(String),

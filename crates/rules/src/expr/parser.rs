@@ -376,7 +376,7 @@ impl<'t> Parser<'t> {
         Problem::new(Code::ExprSyntax, token.at.clone(), format!("expected {what}, found {found}"))
     }
 
-    /// What to say where an operand should stand; some operators of other languages end up here.
+    /// Returns the problem where an operand should stand; some operators of other languages end up here.
     fn no_operand(&self) -> Problem {
         let token = self.peek();
         let problem = self.expected("a value");
@@ -406,7 +406,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// What to say where an expression could have ended, and did not.
+    /// Returns the problem where an expression could have ended, and did not.
     fn no_operator(&self) -> Problem {
         let token = self.peek();
         let problem = self.expected("an operator");

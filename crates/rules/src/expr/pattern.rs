@@ -5,8 +5,8 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use regex::{Regex, RegexBuilder};
 
-/// How large a compiled regular expression may become, in bytes. Below the default of the `regex` crate, so that
-/// what compiles here compiles in every engine that is built on it; enough for some hundred repetitions of `\w`.
+/// The largest size of a compiled regular expression, in bytes. It is below the default of the `regex` crate, so that
+/// what compiles here compiles in every engine that is built on it; it is enough for some hundred repetitions of `\w`.
 pub const PATTERN_SIZE_LIMIT: usize = 2 * (1 << 20);
 
 /// Compiles the regular expression of `matches`: unanchored, in the syntax of the `regex` crate.
@@ -42,7 +42,7 @@ fn compile(pattern: &str) -> Result<Regex, regex::Error> {
     Ok(regex)
 }
 
-/// What is wrong with a pattern, in one line.
+/// Returns what is wrong with a pattern, in one line.
 pub(super) fn complaint(error: &regex::Error) -> String {
     match error {
         regex::Error::CompiledTooBig(_) => "it becomes too large; repeat less".to_owned(),

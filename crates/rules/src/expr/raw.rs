@@ -21,7 +21,7 @@ pub(super) enum RawKind {
     Word(String),
     /// `span["weird key!"]`
     Indexed {
-        /// What stands before the bracket.
+        /// The text before the bracket.
         scope: String,
         key: String,
     },

@@ -75,7 +75,7 @@ struct Reader<'t> {
     problems: Vec<Problem>,
 }
 
-/// What was read; otherwise the mistake at which reading stops, if it is not among those of the filters.
+/// A result; its error is the mistake at which reading stops, if it is not among those of the filters.
 type Read<T> = Result<T, Option<Problem>>;
 
 impl<'t> Reader<'t> {
@@ -162,7 +162,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Where the signs stand that come next.
+    /// Returns the range of the signs that come next.
     fn signs(&mut self) -> Range<usize> {
         let rest = self.rest();
         self.at..self.at + rest.find(|c| !OPERATORS.contains(c)).unwrap_or(rest.len())
@@ -231,7 +231,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Where the next word stands.
+    /// Returns the range of the next word.
     fn word(&mut self) -> Range<usize> {
         let rest = self.rest();
         let is_in = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | ':');

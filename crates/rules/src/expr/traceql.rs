@@ -51,7 +51,7 @@ enum Known {
 /// The parent's id, which can be asked for and not be compared.
 pub(super) const PARENT_ID: &str = "span:parentID";
 
-/// What one span does not know, and where it is said instead.
+/// The fields that one span does not know, with the text that says where they are asked for instead.
 const BEYOND: [(&str, &str); 15] = [
     ("trace:duration", WHOLE),
     ("trace:rootName", ROOT),
@@ -282,7 +282,7 @@ fn quoted(text: &str, quote: char) -> Option<(String, usize)> {
     None
 }
 
-/// What is wrong behind the filter, where something stands there.
+/// Returns what is wrong behind the filter; none where nothing stands there.
 fn behind(text: &str, close: usize) -> Option<Problem> {
     let rest = text[close..].trim();
     if rest.is_empty() {

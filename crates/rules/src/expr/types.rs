@@ -14,7 +14,7 @@ use crate::matcher::{Number, Value};
 use crate::rule::{Aggregate, AggregateFunction};
 use crate::sql::Unit;
 
-/// What kind of value an expression has.
+/// The kind of value that an expression has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {
     /// True or false, never "no value".

@@ -154,7 +154,7 @@ const COMMON: [Key; 4] = [
     ),
 ];
 
-/// What a sink has whose type is not known.
+/// The keys of a sink whose type is not known.
 pub(super) const SINK: &[Key] = &[key(
     "type",
     Shape::SinkType("type"),

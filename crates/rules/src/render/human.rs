@@ -116,7 +116,7 @@ fn in_a_line(finding: &Finding) -> String {
     )
 }
 
-/// Where a place is, and its source line with the part of it underlined.
+/// Returns a place's origin, and its source line with the part of it underlined.
 fn source_line(place: &Place, sources: &mut Sources<'_>, kind: AnnotationKind) -> Vec<Element<'static>> {
     let number = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
     let path = printable::line(&place.file);
@@ -135,7 +135,7 @@ struct Shown {
     line: String,
     /// Bytes of `line`. A place of several lines is underlined to the end of the first.
     underlined: Range<usize>,
-    /// Whether the line's beginning was left out.
+    /// `true` where the line's beginning was left out.
     beheaded: bool,
 }
 

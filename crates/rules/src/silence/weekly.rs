@@ -29,7 +29,7 @@ pub struct Weekly {
     zone: Zone,
 }
 
-/// Why times of the week cannot be read.
+/// The reasons why times of the week cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WeeklyError {
     /// Occurs when the list of days is empty.

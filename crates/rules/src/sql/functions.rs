@@ -9,12 +9,12 @@
 pub struct Function {
     /// As `DataFusion` calls it, in lower case.
     pub name: &'static str,
-    /// What it is called on.
+    /// The rows that it is called on.
     pub class: Class,
     pub(super) result: Gives,
 }
 
-/// What a function is called on.
+/// The rows that a function is called on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     /// Values of one row.

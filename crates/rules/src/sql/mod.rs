@@ -130,8 +130,8 @@ pub(crate) fn read(text: &str, group_by: Option<&[String]>) -> Result<(SqlRule, 
     }
 }
 
-/// What the planner says of the query of a rule that was loaded. `place`: lines and columns of the query's text, from 1;
-/// none where it is about the whole.
+/// Returns the planner's complaint about the query of a rule that was loaded. `place`: lines and columns of the query's
+/// text, from 1; none where it is about the whole.
 pub fn refusal(rule: &Rule, message: &str, place: Option<Range<(u64, u64)>>) -> Finding {
     crate::check::sql_refusal(rule, message, place)
 }

@@ -1,4 +1,4 @@
-//! What is known of an expression of a query without running it: its type, what it is made of, and how large it may be.
+//! Facts about an expression of a query that are known without running it: its type, its parts and its largest size.
 
 use std::ops::Range;
 
@@ -110,7 +110,7 @@ pub struct SpanColumn {
     pub(super) kind: Kind,
     /// The field of a span that it is, where expressions have one.
     field: Option<Intrinsic>,
-    /// What it holds, for people.
+    /// Its meaning, for people.
     pub meaning: &'static str,
 }
 

@@ -1,6 +1,6 @@
 //! Template languages of other alerting tools, recognised where they stand, so that a hint can say the same in ours.
 
-/// What to write for the construct of another language that begins near byte `at`.
+/// Returns the text to write for the construct of another language that begins near byte `at`.
 pub(super) fn hint(text: &str, at: usize) -> Option<String> {
     let open = text.get(..at.saturating_add(2).min(text.len()))?.rfind("{{")?;
     let body = text[open + 2..].split("}}").next()?.trim();

@@ -5,10 +5,10 @@
 
 use std::ops::Range;
 
-/// What stands between `{{` and `}}`, or between `{%` and `%}`.
+/// The content of `{{ … }}` or `{% … %}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tag<'a> {
-    /// Whether it is `{% … %}`.
+    /// `true` for `{% … %}`.
     pub(super) block: bool,
     pub(super) tokens: Vec<Token<'a>>,
 }
@@ -21,7 +21,7 @@ pub(super) struct Token<'a> {
     pub(super) at: Range<usize>,
 }
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A name or a word of the template language.
@@ -51,7 +51,7 @@ impl<'a> Token<'a> {
         matches!(self.kind, Kind::Word | Kind::Symbol) && self.text == text
     }
 
-    /// What a quoted text says, where it says it without escapes.
+    /// Returns the content of a quoted text, where it has no escapes.
     pub(super) fn quoted(&self) -> Option<&'a str> {
         let inner = self.text.get(1..self.text.len().checked_sub(1)?)?;
         (self.kind == Kind::Text && !inner.contains('\\')).then_some(inner)

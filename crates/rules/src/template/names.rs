@@ -1,4 +1,4 @@
-//! What templates may name: the variables, what stands below each, and whether a rule has it.
+//! Looks up the names of templates: the variables, what stands below each, and whether a rule has it.
 //!
 //! `MiniJinja` makes nothing of a name that is not there, and the text is sent without it. So every path that can be
 //! read without running the template (`labels.team`, `group['http.route']`, `evidence[0].name`) is looked up here.
@@ -17,11 +17,11 @@ use crate::rule::Aggregate;
 pub struct Variable {
     /// As templates name it.
     pub name: &'static str,
-    /// What it holds.
+    /// The kind of its value.
     pub holds: Holds,
 }
 
-/// What a variable holds, which is what may stand behind its name.
+/// The kind of a variable's value, which is what may stand behind its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holds {
     /// A text or a number.
@@ -84,7 +84,8 @@ const fn variable(name: &'static str, holds: Holds) -> Variable {
     Variable { name, holds }
 }
 
-/// What the templates of one rule may name. What is not known is not looked at.
+/// The names that the templates of one rule may use. A field that is `None` is not known, and its names are not looked
+/// at.
 #[derive(Debug, Clone, Default)]
 pub struct Names<'a> {
     /// The declared aggregates (`count` always is one), and the calls of functions over earlier windows.
@@ -136,7 +137,7 @@ impl Names<'_> {
         }
     }
 
-    /// What to write in place of an unknown variable.
+    /// Returns the text to write in place of an unknown variable.
     pub(super) fn instead_of(&self, name: &str) -> String {
         let has = |holds| self.below(holds).is_some_and(|names| names.contains(&name));
         let meant = match name {
@@ -166,7 +167,7 @@ impl Names<'_> {
 struct Path<'t> {
     variable: Variable,
     steps: Vec<Step<'t>>,
-    /// Whether the template only asks whether it is there.
+    /// `true` where the template only asks whether it is there.
     asked: bool,
 }
 
@@ -175,7 +176,7 @@ struct Path<'t> {
 struct Step<'t> {
     /// None where it is a number.
     key: Option<&'t str>,
-    /// Whether it is behind a dot.
+    /// `true` behind a dot.
     dotted: bool,
     at: Range<usize>,
 }
@@ -275,7 +276,7 @@ fn is_asked(block: bool, before: Option<&Token<'_>>, behind: &[Token<'_>]) -> bo
 }
 
 impl Path<'_> {
-    /// What is wrong with it in a rule with these names.
+    /// Returns what is wrong with it in a rule with these names.
     fn problem(&self, names: &Names<'_>) -> Option<TemplateProblem> {
         let [step, behind @ ..] = self.steps.as_slice() else { return None };
         match self.variable.holds {

@@ -1,4 +1,4 @@
-//! How deep a template is nested, counted before it is parsed.
+//! Counts how deep a template is nested, before it is parsed.
 //!
 //! `MiniJinja` parses, compiles and drops a template by functions that call themselves, and counts only some of them: a
 //! kilobyte of minus signs ends the program, not the template. What passes here takes a part of a thread's stack.
@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::lexer::{Kind, Tag, Token};
 use crate::expr::{MAX_HEIGHT, MAX_NESTING};
 
-/// Where something is nested too deep, and what to say of it.
+/// The place of something that is nested too deep, and what to say of it.
 pub(super) struct TooDeep {
     pub(super) at: Range<usize>,
     pub(super) message: String,

@@ -9,7 +9,7 @@ use super::{Id, Link, SpanId, Template, Test, TraceId};
 /// One span of a test. What is not here is in its template.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TestSpan<'a> {
-    /// What it is like.
+    /// The template that it is made of.
     pub template: &'a Template,
     /// The trace.
     pub trace_id: TraceId,
@@ -62,7 +62,7 @@ impl Test {
 }
 
 impl Template {
-    /// How many spans it stands for.
+    /// Returns the number of spans it stands for.
     pub fn spans(&self) -> u64 {
         let times = self.times.iter().fold(0_u64, |sum, times| sum.saturating_add(times.count()));
         times.saturating_mul(u64::from(self.count))

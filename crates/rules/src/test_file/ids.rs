@@ -25,7 +25,7 @@ pub enum Id<Bytes> {
     Named(String),
 }
 
-/// What is hashed besides the test's name.
+/// The value that is hashed besides the test's name.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Seed<'a> {
     Word(&'a str),

@@ -11,9 +11,9 @@ pub enum Spanset<F> {
     Pair {
         /// The operator.
         operator: Operator,
-        /// What stands before it.
+        /// The spanset before it.
         left: Box<Self>,
-        /// What stands behind it.
+        /// The spanset behind it.
         right: Box<Self>,
     },
 }

@@ -20,7 +20,7 @@ pub(crate) struct Part<'a> {
 pub(crate) struct Excerpt {
     /// From its first character to the end of its last line if only a comment follows there.
     pub(crate) text: String,
-    /// How many characters stand before it on its line.
+    /// The number of characters before it on its line.
     pub(crate) column: usize,
 }
 
@@ -154,7 +154,7 @@ fn outside<'a>(raw: &'a Raw, own: &Range<usize>, found: &mut Vec<(Range<usize>, 
     }
 }
 
-/// What an alias stands for. What is wrong with it was found when the file was loaded.
+/// Returns the text that an alias stands for. What is wrong with it was found when the file was loaded.
 fn stand_in(raw: &Raw, file: &str) -> String {
     let (node, _) = mapping::resolve(Document(raw.clone()), file);
     flow(&node, file)

@@ -16,7 +16,7 @@ pub(crate) struct MappingProblem {
     pub(crate) code: Code,
     pub(crate) at: Range<usize>,
     pub(crate) message: String,
-    /// Where the key stood first.
+    /// The place where the key stood first.
     pub(crate) first: Option<Range<usize>>,
 }
 

@@ -37,9 +37,9 @@ pub(crate) struct Node {
     pub(crate) at: Range<usize>,
     /// The alias through which it came here.
     pub(crate) alias: Option<Range<usize>>,
-    /// Whether something was wrong with a mapping in it, so that it holds less than is written.
+    /// `true` where something was wrong with a mapping in it, so that it holds less than is written.
     pub(crate) incomplete: bool,
-    /// What it is.
+    /// The value.
     pub(crate) value: Yaml,
 }
 
@@ -74,7 +74,7 @@ pub(crate) struct Entry {
 }
 
 impl Node {
-    /// What it is, for messages about something else being expected.
+    /// Returns its kind, for messages about something else being expected.
     pub(crate) fn describe(&self) -> &'static str {
         match self.value {
             Yaml::Null => "nothing",

@@ -36,7 +36,7 @@ pub(super) struct Raw {
     pub(super) value: RawValue,
 }
 
-/// What a raw node is.
+/// The value of a raw node.
 #[derive(Debug, Clone)]
 pub(super) enum RawValue {
     /// Text of a quoted, block or plain scalar.
@@ -55,14 +55,14 @@ pub(super) enum Typed {
     Number,
 }
 
-/// Why a text is no YAML, and where.
+/// The reason why a text is no YAML, and its place.
 #[derive(Debug)]
 pub(crate) struct Failure {
     /// The finding's code.
     pub(crate) code: Code,
-    /// What is wrong.
+    /// The message: what is wrong.
     pub(crate) message: String,
-    /// What to do, where that is known.
+    /// Advice about what to do, where that is known.
     pub(crate) hint: Option<String>,
     /// Bytes of the text.
     pub(crate) at: Range<usize>,

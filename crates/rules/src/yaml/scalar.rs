@@ -1,4 +1,4 @@
-//! What a plain scalar means to somebody who writes a rule.
+//! Gives a plain scalar the meaning that it has to somebody who writes a rule.
 //!
 //! | plain scalar | is | because |
 //! | --- | --- | --- |

@@ -72,7 +72,7 @@ impl Style {
     }
 }
 
-/// Where in `source`, from `at` on, the character `wanted` of the value begins, and where it ends.
+/// Returns where in `source`, from `at` on, the character `wanted` of the value begins, and where it ends.
 fn step(source: &str, mut at: usize, wanted: char, style: Style, indent: usize) -> Option<(usize, usize)> {
     loop {
         let rest = source.get(at..)?;

@@ -14,7 +14,7 @@ use fluo_rules::diagnostic::Finding;
 use fluo_rules::render::human;
 use fluo_rules::{SourceFile, config, load, silence, tables_named, test_file};
 
-/// What is found in files that are loaded together; and the files as they are shown, where that is not as they are.
+/// Returns the findings in files that are loaded together, and the files as they are shown where that differs.
 type Find = fn(&[SourceFile]) -> (Vec<Finding>, Option<Vec<SourceFile>>);
 
 /// Loads every case of a folder, and gives the codes that were found.

@@ -7,7 +7,7 @@ use fluo_rules::SourceFile;
 use fluo_rules::schema::{config, schema, silences, test_files};
 use serde_json::{Value, json};
 
-/// Why `instance` is not valid against `schema`, if it is not.
+/// Returns why `instance` is not valid against `schema`; none where it is valid.
 fn invalid(root: &Value, schema: &Value, instance: &Value) -> Option<String> {
     if let Value::Bool(allowed) = schema {
         return (!allowed).then(|| format!("{instance} is not allowed"));
@@ -98,7 +98,7 @@ fn keyword_fails(
     }
 }
 
-/// Why `instance` is not valid against a whole schema, if it is not.
+/// Returns why `instance` is not valid against a whole schema; none where it is valid.
 pub(crate) fn validity_in(schema: &str, instance: &Value) -> Option<String> {
     let root: Value = serde_json::from_str(schema).unwrap();
     invalid(&root, &root, instance)

@@ -1,4 +1,4 @@
-//! What is refused, where the finding points, and what it says.
+//! Tests which texts are refused, where the finding points, and what it says.
 
 use super::super::{Problem, parse_spanset};
 use super::{Context, aggregates, parse};

@@ -1,4 +1,4 @@
-//! What is printed parses back to the same tree.
+//! Tests that a printed expression parses back to the same tree.
 
 use fluo_time::Nanos;
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! What expressions mean: text → tree.
+//! Tests the meaning of expressions: text → tree.
 
 use super::super::{Type, parse_field, parse_spanset, type_of};
 use super::{aggregates, dump, parse_condition, parse_where};
