@@ -1,7 +1,7 @@
-//! Which data files an evaluation sees.
+//! Finds the data files that an evaluation sees.
 //!
-//! Live, that is what the store lists. An evaluation of the past sees what had arrived by then: while an outage is
-//! caught up, by when a file was written; in a replay, as [`mod@crate::past`] finds.
+//! A live evaluation sees what the store lists. An evaluation of the past sees what had arrived by then: while an
+//! outage is caught up, by when a file was written; in a replay, as [`mod@crate::past`] finds.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -15,7 +15,7 @@ use fluo_store::{DataFile, Hour, Listing, StoreError, first_end, list_hours};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-/// Up to when files count as arrived.
+/// The time up to which files count as arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By {
     /// All that are there.
@@ -24,7 +24,7 @@ pub enum By {
     Time(i64),
 }
 
-/// Where an evaluation learns of data files.
+/// A source of data files for evaluations.
 #[async_trait]
 pub trait Arrivals: Send + Sync {
     /// The current data files of these hours, in order of their places, and what else lies among them.
@@ -38,7 +38,7 @@ pub trait Arrivals: Send + Sync {
     /// The end of the first span of all files, as far as their names say; nanoseconds since the epoch.
     async fn first_end(&self, by: By) -> Result<Option<i64>, StoreError>;
 
-    /// When a file arrived; nanoseconds since the epoch.
+    /// Returns the time at which a file arrived; nanoseconds since the epoch.
     fn arrived_at(&self, file: &DataFile) -> i64;
 }
 
@@ -50,7 +50,7 @@ fn has_arrived(arrivals: &dyn Arrivals, file: &DataFile, by: By) -> bool {
     }
 }
 
-/// What the store lists.
+/// The files that the store lists.
 #[derive(Debug, Clone)]
 pub struct Live {
     /// The store.
@@ -82,9 +82,9 @@ impl Arrivals for Live {
 /// Files that arrive when a schedule says. A file of an older partition than it names is there from the beginning.
 #[derive(Debug, Clone)]
 pub struct Scheduled {
-    /// Where the files lie.
+    /// The store and the folder of the files.
     pub live: Live,
-    /// When each arrives, by its place; nanoseconds since the epoch.
+    /// The time at which each arrives, by its place; nanoseconds since the epoch.
     pub arrival: BTreeMap<String, i64>,
 }
 

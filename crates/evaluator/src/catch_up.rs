@@ -17,7 +17,7 @@ use crate::state::{Queued, State};
 pub(crate) struct Step {
     /// Its logical time.
     pub(crate) eval_time: i64,
-    /// Whether it is the one that was asked for, and not one on the way.
+    /// `true` where it is the one that was asked for, and not one on the way.
     pub(crate) last: bool,
     /// Moments before this one are left out.
     pub(crate) skip_to: Option<i64>,
@@ -75,7 +75,7 @@ fn told_unjudged(rule: Option<&Rule>, moments: TimeRange, at: i64, why: &str) ->
     }
 }
 
-/// What was to be told of one alert while nothing was sent: ids and events.
+/// The messages that were to be told of one alert while nothing was sent: ids and events.
 struct Words {
     first: (Id, Event),
     last: (Id, Event),

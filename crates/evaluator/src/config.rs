@@ -28,7 +28,7 @@ use serde::{Deserialize, Deserializer};
 use crate::request::Timetable;
 use crate::settings::Settings;
 
-/// What `fluo.yml` says.
+/// The content of `fluo.yml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -75,20 +75,20 @@ pub struct Config {
     /// The server that answers for every service of AWS ([`fluo_aws::everywhere`]).
     #[serde(default)]
     pub aws_endpoint: Option<String>,
-    /// Who is told; by default standard output.
+    /// The sinks that are told; by default standard output.
     #[serde(default)]
     pub sinks: Vec<SinkConfig>,
 }
 
 /// `fluo.yml` as it was read.
 pub struct Loading {
-    /// What it says; none where something is wrong.
+    /// The configuration; none where something is wrong.
     pub config: Option<Config>,
-    /// What was found, and the file as it may be shown.
+    /// The findings, and the file as it may be shown.
     pub checked: Loaded,
 }
 
-/// Why a configuration cannot be used that did not come as a file.
+/// The reasons why a configuration that did not come as a file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// Occurs when a setting from an environment is not what it should be.
@@ -163,12 +163,12 @@ impl Config {
         Ok(self)
     }
 
-    /// When a process evaluates.
+    /// Returns the times at which a process evaluates.
     pub fn timetable(&self) -> Timetable {
         Timetable { every: self.every.0, on_arrival: self.on_arrival.map(|distance| distance.0) }
     }
 
-    /// How evaluations are made.
+    /// Returns the settings of evaluations.
     pub fn settings(&self) -> Settings {
         let default = Settings::default();
         Settings {

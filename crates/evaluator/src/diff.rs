@@ -26,7 +26,7 @@ pub struct Side<'a> {
     pub past: &'a Replayed,
 }
 
-/// What a rule change changes.
+/// The effect of a rule change.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Diff {
     /// [`SCHEMA`].
@@ -35,7 +35,7 @@ pub struct Diff {
     pub added: Vec<DiffAlert>,
     /// Alerts that only the rules before tell of.
     pub removed: Vec<DiffAlert>,
-    /// How many alerts both tell of, as the rules before have them.
+    /// The number of alerts that both tell of, as the rules before have them.
     pub kept: usize,
     /// The rules that are new, gone, or have another text, by name.
     pub rules: Vec<RuleDiff>,
@@ -46,7 +46,7 @@ pub struct Diff {
 pub struct DiffAlert {
     /// Its rule.
     pub rule: String,
-    /// How bad.
+    /// Its severity.
     #[serde(with = "wire::severity")]
     pub severity: Severity,
     /// Group keys and values.
@@ -58,7 +58,7 @@ pub struct DiffAlert {
     /// The last such moment.
     #[serde(with = "wire::moment")]
     pub ends_at: i64,
-    /// Whether late spans took it back.
+    /// `true` where late spans took it back.
     pub withdrawn: bool,
     /// One line for people.
     pub summary: String,
@@ -69,7 +69,7 @@ pub struct DiffAlert {
 pub struct RuleDiff {
     /// Its name.
     pub rule: String,
-    /// How it differs.
+    /// The way in which it differs.
     pub change: Change,
     /// Alerts of it that are added.
     pub added: usize,
@@ -77,7 +77,7 @@ pub struct RuleDiff {
     pub removed: usize,
 }
 
-/// How a rule differs.
+/// The way in which a rule differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
@@ -99,7 +99,7 @@ impl Diff {
 /// Rule and group.
 type Whose<'a> = (&'a str, Fingerprint);
 
-/// What `head` tells of and `base` does not, and the reverse.
+/// Returns the alerts that `head` tells of and `base` does not, and the reverse.
 pub fn diff(base: Side<'_>, head: Side<'_>) -> Diff {
     let (before, after) = (told(base.past), told(head.past));
     let added = only(&after, &before);

@@ -1,4 +1,4 @@
-//! Which moments of a rule are to be judged now. Pure.
+//! Finds the moments of a rule that are to be judged now. Pure.
 //!
 //! New moments up to the watermark (exact rules: up to the evaluation's time), and every moment whose window spans that
 //! have just arrived reach back to. Stretches begin and end where cells of time do, so that none cuts in two what an
@@ -15,12 +15,12 @@ use crate::span_data::Holes;
 /// The smallest cell: a minute.
 const MINUTE: i64 = Nanos::MINUTE.0;
 
-/// What decides which moments of a rule are due.
+/// The facts that decide which moments of a rule are due.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Due<'a> {
-    /// Judged at the ends of its spans, else on the grid.
+    /// True if it is judged at the ends of its spans, else on the grid.
     pub(crate) exact: bool,
-    /// Spans that are missing can make it true.
+    /// True if spans that are missing can make it true.
     pub(crate) missing_matters: bool,
     /// True if it depends on the moments before whether it holds at a moment: it has a `resolve_condition`.
     pub(crate) goes_on: bool,
@@ -52,15 +52,15 @@ pub(crate) struct Due<'a> {
     pub(crate) until: Option<i64>,
 }
 
-/// What is due.
+/// The moments that are due.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Moments {
-    /// To be judged, in order.
+    /// The ranges to be judged, in order.
     pub(crate) stretches: Vec<TimeRange>,
-    /// To be judged once what is unread can be read. An exact rule is judged there meanwhile, too: what it finds in fewer
-    /// spans it also finds in all of them.
+    /// The ranges to be judged once what is unread can be read. An exact rule is judged there meanwhile, too: what it
+    /// finds in fewer spans it also finds in all of them.
     pub(crate) owed: Vec<TimeRange>,
-    /// How far moments are judged then.
+    /// The moment up to which it is judged then.
     pub(crate) judged_to: i64,
 }
 

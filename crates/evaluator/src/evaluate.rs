@@ -45,16 +45,16 @@ use crate::rule_set::Known;
 use crate::span_data::Holes;
 use crate::state::State;
 
-/// What an evaluation gives.
+/// The result of an evaluation.
 #[derive(Debug, Clone)]
 pub struct Evaluation {
     /// The state after it, without what it tells and records.
     pub state: State,
     /// Violations that are new or have changed.
     pub records: Vec<ViolationRecord>,
-    /// What is told.
+    /// The notifications that it tells.
     pub notifications: Vec<Notification>,
-    /// What it did.
+    /// Its record.
     pub report: Report,
 }
 

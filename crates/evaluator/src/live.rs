@@ -29,13 +29,13 @@ pub struct Files {
     pub silences: Vec<SourceFile>,
 }
 
-/// What a tick did, and what was wrong around it.
+/// The result of a tick, and what was wrong around it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LiveTick {
-    /// What it did.
+    /// The tick's result.
     pub ticked: Ticked,
-    /// That there is no rule yet, and what is wrong with silences: those that are not sound are not in force. Better
-    /// told than silent.
+    /// Warnings that there is no rule yet, and of what is wrong with silences: those that are not sound are not in
+    /// force. Better told than silent.
     pub warnings: Vec<String>,
 }
 

@@ -14,7 +14,7 @@ use crate::host::Host;
 use crate::settings::Settings;
 use crate::state::{Attempt, Lease, Queued, State};
 
-/// What became of notifications in a tick.
+/// The outcome of deliveries in a tick.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Delivered {
     /// Deliveries that a sink took.
@@ -30,7 +30,7 @@ pub struct Delivered {
 /// The time that the process which committed a notification has to send it, in nanoseconds.
 pub(crate) const LEASE: i64 = Nanos::MINUTE.0;
 
-/// What is left of a lease when nothing new is begun under it: the slowest sink needs less.
+/// The rest of a lease in which nothing new is begun under it: the slowest sink needs less.
 const MARGIN: i64 = 20 * Nanos::SECOND.0;
 
 /// The first distance to another try; it doubles up to the longest: a pager that works again is not to be left alone
@@ -41,10 +41,10 @@ const LONGEST_RETRY: i64 = 5 * Nanos::MINUTE.0;
 /// The longest time for which a sink may ask to be left alone, in nanoseconds.
 const LONGEST_ASKED: i64 = Nanos::HOUR.0;
 
-/// A sink that failed so often in a row is reported.
+/// The number of failures in a row after which a sink is reported.
 const REPORT_AFTER: u32 = 3;
 
-/// What one attempt gave.
+/// The result of one attempt.
 struct Outcome {
     sink: String,
     id: String,

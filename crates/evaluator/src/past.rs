@@ -20,11 +20,11 @@ use crate::span_data::ends_of;
 /// Footers read at a time.
 const CONCURRENT_FOOTERS: usize = 16;
 
-/// When files of the past count as arrived.
+/// The time at which files of the past count as arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrival {
-    /// When an evaluation saw a file for the first time, as its record says; files that no record names, when their raw
-    /// objects were written (`ingested_at`).
+    /// The time when an evaluation saw a file for the first time, as its record says; of files that no record names,
+    /// the time when their raw objects were written (`ingested_at`).
     Recorded,
     /// So long after the newest span in a file ended. Files whose names do not say when that was arrive as above.
     AfterEnd(Nanos),
@@ -33,13 +33,14 @@ pub enum Arrival {
 /// The files of a stretch of the past.
 #[derive(Debug, Clone)]
 pub struct Past {
-    /// For an evaluation.
+    /// The files, for an evaluation.
     pub arrivals: Scheduled,
-    /// How many there are, and how many of them an evaluation of that time sees.
+    /// The number of files, and how many of them an evaluation of that time sees.
     pub seen: Seen,
 }
 
-/// What a replay sees of the files whose spans ended in its range. Each file is counted once below `files`.
+/// The numbers of the files whose spans ended in a replay's range, as the replay sees them. Each file is counted once
+/// below `files`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Seen {
     /// All of them.

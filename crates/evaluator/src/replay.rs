@@ -15,10 +15,10 @@ use crate::report::Report;
 use crate::rule_set::RuleSet;
 use crate::state::State;
 
-/// What a replay gives.
+/// The result of a replay.
 #[derive(Debug, Default)]
 pub struct Replayed {
-    /// What would have been told, in order.
+    /// The notifications that would have been told, in order.
     pub notifications: Vec<Notification>,
     /// The violation records, in the order of the evaluations that wrote them.
     pub records: Vec<ViolationRecord>,

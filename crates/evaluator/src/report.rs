@@ -1,4 +1,4 @@
-//! What an evaluation did: its record, and the numbers that it says of itself.
+//! The record of an evaluation, and the numbers that it says of itself.
 
 use fluo_alerts::life_cycle::ViolationRecord;
 use fluo_alerts::log::Level;
@@ -23,16 +23,16 @@ pub struct Report {
     /// Its logical time; nanoseconds since the epoch.
     #[serde(with = "wire::moment")]
     pub eval_time: i64,
-    /// Which one it is.
+    /// Its generation.
     pub generation: u64,
-    /// When it ran, by the clock; none in a replay.
+    /// The time at which it ran, by the clock; none in a replay.
     #[serde(with = "wire::optional_moment")]
     pub evaluated_at: Option<i64>,
-    /// How long it took, in nanoseconds; none in a replay.
+    /// Its duration in nanoseconds; none in a replay.
     pub eval_duration_ns: Option<i64>,
     /// Rules that were judged.
     pub rules: u64,
-    /// Rules that could not be.
+    /// Rules that could not be judged.
     pub failed_rules: Vec<String>,
     /// Rules for which there was no time: the next evaluation goes on with what they have yet to judge.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -74,7 +74,7 @@ pub struct Report {
     pub pending: u64,
     /// Alerts that fire after it.
     pub firing: u64,
-    /// What it told.
+    /// Notifications that it told.
     pub notifications: u64,
 }
 
@@ -113,7 +113,7 @@ impl Report {
     }
 }
 
-/// How many spans a file holds, as far as its name says.
+/// Returns the number of spans in a file, as far as its name says.
 fn spans(file: &DataFile) -> u64 {
     file.name.as_ref().map_or(0, |name| name.rows)
 }

@@ -35,7 +35,7 @@ pub struct RuleSet {
     pub without_rules: BTreeSet<String>,
     /// Files that do not load, and why.
     pub errors: BTreeMap<String, String>,
-    /// Whether every file loaded, or its last good text did: what is not among the rules was removed.
+    /// `true` where every file loaded, or its last good text did: what is not among the rules was removed.
     pub whole: bool,
 }
 

@@ -48,31 +48,31 @@ const MOST_EVALUATIONS: i64 = 7 * 24 * 60;
 /// A span, and when it arrives.
 pub type Arriving = (Span, i64);
 
-/// What became of a test.
+/// The outcome of a test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// Its name.
     pub name: String,
-    /// Where it stands.
+    /// Its place.
     pub place: Place,
-    /// What was expected and is not so; nothing where it passed.
+    /// The mismatches; none where it passed.
     pub failures: Vec<Mismatch>,
 }
 
 /// Something that is not as expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
-    /// Where the expectation stands; none where something was not expected.
+    /// The place of the expectation; none where something was not expected.
     pub place: Option<Place>,
-    /// What is not as expected, in a line.
+    /// The message: what is not as expected, in a line.
     pub message: String,
-    /// What was expected.
+    /// The text of what was expected.
     pub expected: String,
-    /// What is.
+    /// The text of what is so instead.
     pub actual: String,
 }
 
-/// Why a test could not be run.
+/// The reasons why a test could not be run.
 #[derive(Debug, thiserror::Error)]
 pub enum RuleTestError {
     /// Occurs when its files cannot be held.
@@ -84,7 +84,7 @@ pub enum RuleTestError {
     /// Occurs when it spans more time than a test may.
     #[error("the test goes on for {days} days, and tests may for 7: set `until`, or move the spans together")]
     TooLong {
-        /// How many.
+        /// The number of days.
         days: i64,
     },
 }
@@ -306,7 +306,7 @@ fn times(
     Ok(schedule(begin, end, EVERY).collect())
 }
 
-/// What is known of one alert or violation at a moment.
+/// An alert or a violation, as it is known at a moment.
 #[derive(Debug, Clone)]
 struct Known {
     state: State,
@@ -316,7 +316,7 @@ struct Known {
     events: Vec<(Event, Option<String>)>,
 }
 
-/// What is known of a rule's groups at a moment, once everything has arrived.
+/// Returns the alerts and violations that are known of a rule's groups at a moment, once everything has arrived.
 fn known_at(rule: &Rule, at: i64, replayed: &Replayed) -> Vec<Known> {
     let mut known: BTreeMap<Vec<(String, Option<String>)>, Known> = BTreeMap::new();
     let mut put = |group: &[(String, Option<String>)], new: Known| {
@@ -390,7 +390,7 @@ fn known_at(rule: &Rule, at: i64, replayed: &Replayed) -> Vec<Known> {
     known.into_values().collect()
 }
 
-/// Why an expectation is not met; none where it is.
+/// Returns why an expectation is not met; none where it is.
 fn unmet(
     expectation: &Expectation,
     rule: &Rule,

@@ -1,4 +1,4 @@
-//! How evaluations are made: what `fluo.yml` and the functions' environment may set.
+//! The settings of evaluations, which `fluo.yml` and the functions' environment may set.
 
 use std::collections::BTreeMap;
 
@@ -10,19 +10,19 @@ use fluo_time::Nanos;
 /// Settings of an evaluator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// How far the watermark lies behind the evaluation's time, where a rule does not say.
+    /// The distance of the watermark behind the evaluation's time, where a rule does not say.
     pub eval_delay: Nanos,
-    /// How far below the watermark an arriving span still re-opens its windows, where a rule does not say.
+    /// The distance below the watermark within which an arriving span re-opens its windows, where a rule does not say.
     pub allowed_lateness: Nanos,
-    /// How long no file may arrive before people are told.
+    /// The time without files after which people are told.
     pub stale_after: Nanos,
-    /// How far back an outage is caught up.
+    /// The longest past that is caught up after an outage.
     pub max_catch_up: Nanos,
     /// The longest distance of two evaluations; a longer one is caught up in several.
     pub chunk: Nanos,
-    /// How long a notification that a sink refuses is tried again.
+    /// The time for which a notification that a sink refuses is tried again.
     pub delivery_limit: Nanos,
-    /// How far in the future of its file's arrival a span may end: as at ingest.
+    /// The longest time after its file's arrival at which a span may end: as at ingest.
     pub max_future: Nanos,
     /// Links to traces: `https://traces.example/{trace_id}`.
     pub trace_url: Option<String>,
@@ -30,12 +30,12 @@ pub struct Settings {
     pub rule_memory: usize,
     /// Time that one rule may use in an evaluation.
     pub rule_time: Nanos,
-    /// How often something that stays wrong is told again.
+    /// The distance at which something that stays wrong is told again.
     pub repeat_errors: Nanos,
     /// The largest share of the spans of an evaluation's new files that ingest may have set aside or mended before people
     /// are told, in percent.
     pub set_aside_percent: u32,
-    /// How bad fluo's own troubles are, by their events, where it is not [`Event::default_severity`].
+    /// The severities of fluo's own troubles, by their events, where they are not [`Event::default_severity`].
     pub trouble_severity: BTreeMap<Event, Severity>,
     /// Missing spans are taken to be missing, also where no file arrives: for looks at the past and for tests.
     pub always_alive: bool,
@@ -63,7 +63,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// How fluo's own troubles are told.
+    /// Returns how fluo's own troubles are told.
     pub(crate) fn telling(&self) -> Telling {
         Telling { repeat: self.repeat_errors.0, severities: self.trouble_severity.clone() }
     }

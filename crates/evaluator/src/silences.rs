@@ -9,7 +9,7 @@ use fluo_time::{Nanos, moment};
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
-/// Where the silences of the run time lie below the root of the store.
+/// The place of the silences of the run time, below the root of the store.
 pub const LOCATION: &str = "state/silences.json";
 
 /// Name and version of that object's format: matchers are a list of texts.
@@ -36,7 +36,7 @@ struct Stored {
     silences: Vec<Silence>,
 }
 
-/// Why the silences of the run time cannot be read or written.
+/// The reasons why the silences of the run time cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum SilencesError {
     /// Occurs when the store fails.
@@ -80,17 +80,17 @@ pub fn encode(silences: Vec<Silence>) -> Result<Bytes, SilencesError> {
     Ok(fluo_rules::json::to_string_pretty(&stored)?.into())
 }
 
-/// How long a silence is kept after it is over.
+/// The time that a silence is kept after it is over.
 pub const KEPT: Nanos = Nanos(7 * Nanos::DAY.0);
 
 /// A silence that is to be set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wanted {
-    /// What to call it by; made from what it matches and the time, where nothing is given.
+    /// Its id; made from what it matches and the time, where nothing is given.
     pub id: Option<String>,
-    /// Why.
+    /// The reason for it.
     pub comment: String,
-    /// What it matches.
+    /// Its matchers.
     pub matchers: Matchers,
     /// Its first moment.
     pub from: i64,
@@ -157,7 +157,7 @@ async fn change<T>(
     now: i64,
     mut change: impl FnMut(Vec<Silence>) -> Result<(Vec<Silence>, T), SilencesError>,
 ) -> Result<T, SilencesError> {
-    /// How often another may be faster.
+    /// The number of times that another may be faster.
     const MOST_LOST: u32 = 20;
     let path = root.at(&Path::from(LOCATION));
     for _ in 0..MOST_LOST {

@@ -1,4 +1,4 @@
-//! What is remembered between evaluations: one object, replaced only by conditional writes (I3).
+//! The state that is remembered between evaluations: one object, replaced only by conditional writes (I3).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -18,7 +18,7 @@ pub use set_aside::SetAside;
 /// Name and version of the format.
 pub const SCHEMA: &str = "fluo.state/v1";
 
-/// Where it lies below the root of the store.
+/// The place of the state, below the root of the store.
 pub const LOCATION: &str = "state/evaluator.json.zst";
 
 /// The largest state that is read back, in bytes: far above any real one, and below what a function has.
@@ -31,40 +31,40 @@ pub struct State {
     pub schema: String,
     /// Evaluations that were committed.
     pub generation: u64,
-    /// How often it was written: no two states have the same bytes.
+    /// The number of times that it was written: no two states have the same bytes.
     pub writes: u64,
-    /// Of whoever wrote it: tells whether a write whose outcome is unknown was one's own.
+    /// The nonce of its writer: it tells whether a write whose outcome is unknown was one's own.
     pub nonce: String,
     /// The last evaluation's time; nanoseconds since the epoch.
     pub eval_time: i64,
     /// Data files that have been seen, of the partitions in which files still arrive.
     pub seen: BTreeSet<String>,
-    /// What is known of the stream of files.
+    /// The stream of files, as far as it is known.
     pub pipeline: Pipeline,
     /// Data files whose spans are missing for good: they are damaged, or gone.
     pub damaged: Vec<Damaged>,
     /// Data files that could not be read at the last evaluation, and are asked for again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<Unread>,
-    /// By the rule's name.
+    /// The states of rules, by the rule's name.
     pub rules: BTreeMap<String, RuleState>,
-    /// Of rules that were edited: what their former texts found and late spans may still change, oldest first.
+    /// The former texts of rules that were edited, with what they found and late spans may still change; oldest first.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub former: BTreeMap<String, Vec<Former>>,
-    /// How far rules had been judged that were removed a short time ago, by their names.
+    /// The moments up to which rules had been judged that were removed a short time ago, by their names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub removed: BTreeMap<String, i64>,
     /// The last good text of every rule file, by its name.
     pub rule_files: BTreeMap<String, String>,
-    /// What is wrong with fluo itself.
+    /// The troubles of fluo itself.
     #[serde(default)]
     pub troubles: Troubles,
-    /// What is still to be delivered.
+    /// The notifications that are still to be delivered.
     pub outbox: Vec<Queued>,
-    /// How often sinks refused since they last took something, by name.
+    /// The refusals of sinks since they last took something, by name.
     #[serde(default)]
     pub sinks: BTreeMap<String, Refusals>,
-    /// What is still to be written.
+    /// The records that are still to be written.
     pub unwritten: Vec<Unwritten>,
 }
 
@@ -75,16 +75,16 @@ pub struct Former {
     pub text: Option<String>,
     /// The last moment that it judges; nanoseconds since the epoch.
     pub until: i64,
-    /// How far behind an evaluation's time late spans still change what it found.
+    /// The distance behind an evaluation's time within which late spans still change what it found.
     pub reach: i64,
     /// The time that it waits beyond that for spans that are still to come.
     #[serde(default)]
     pub waits: i64,
-    /// What it found.
+    /// The state of what it found.
     pub state: RuleState,
 }
 
-/// What every version says of itself.
+/// The keys that say the format of any version.
 #[derive(Deserialize)]
 struct Format {
     schema: String,
@@ -92,7 +92,7 @@ struct Format {
     troubles: Option<serde::de::IgnoredAny>,
 }
 
-/// What is known of the stream of files.
+/// The stream of files, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Pipeline {
     /// The first evaluation.
@@ -116,8 +116,8 @@ pub struct Pipeline {
     /// Files of which ingest's counts are not known yet, because they could not be read.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub uncounted: BTreeSet<String>,
-    /// When partitions were looked at last, by their hours: those in which files arrive, and those in which they no longer
-    /// do in time.
+    /// The times at which partitions were looked at last, by their hours: those in which files arrive, and those in
+    /// which they no longer do in time.
     #[serde(default)]
     pub looked_at: BTreeMap<i64, i64>,
 }
@@ -129,9 +129,9 @@ pub struct TooLate {
     pub spans: u64,
     /// The number of their files.
     pub files: u64,
-    /// Not all spans of these files are.
+    /// True if not all spans of these files came too late.
     pub at_most: bool,
-    /// How long before the earliest moment that is still judged the first of them ended, in nanoseconds.
+    /// The time by which the first of them ended before the earliest moment that is still judged, in nanoseconds.
     pub by: i64,
     /// The evaluation that saw the last of them.
     pub last: i64,
@@ -142,9 +142,9 @@ pub struct TooLate {
 pub struct Damaged {
     /// Its place below the root of the store.
     pub name: String,
-    /// When its spans ended, as far as is known.
+    /// The range in which its spans ended, as far as is known.
     pub ends: TimeRange,
-    /// Why.
+    /// The reason.
     pub reason: String,
     /// The way in which it was lost.
     #[serde(default, skip_serializing_if = "Loss::is_damage")]
@@ -179,7 +179,7 @@ impl Loss {
 pub struct Unread {
     /// Its place below the root of the store.
     pub name: String,
-    /// When its spans ended, as far as is known.
+    /// The range in which its spans ended, as far as is known.
     pub ends: TimeRange,
     /// The error in place of its bytes.
     pub reason: String,
@@ -188,7 +188,7 @@ pub struct Unread {
 /// A notification that is on its way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Queued {
-    /// What is sent.
+    /// The notification that is sent.
     pub notification: Notification,
     /// The sinks that have not taken it yet, by name.
     pub pending: BTreeMap<String, Attempt>,
@@ -197,19 +197,19 @@ pub struct Queued {
     pub held: bool,
 }
 
-/// What is known of deliveries to one sink.
+/// The deliveries of a notification to one sink.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Attempt {
-    /// How often it failed.
+    /// The number of times that it failed.
     pub failed: u32,
-    /// Not before this time is it tried again; nanoseconds since the epoch.
+    /// The time before which it is not tried again; nanoseconds since the epoch.
     pub not_before: i64,
-    /// Who is sending it now.
+    /// The lease of whoever is sending it now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<Lease>,
 }
 
-/// How a sink has refused.
+/// The refusals of a sink.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Refusals {
     /// Attempts that failed since the last one that did not.
@@ -219,12 +219,12 @@ pub struct Refusals {
     pub given_up: u64,
 }
 
-/// Who sends something, and until when nobody else does.
+/// The sender of something, and the time until which nobody else sends it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
     /// The sender's nonce.
     pub by: String,
-    /// Nanoseconds since the epoch.
+    /// Its end; nanoseconds since the epoch.
     pub until: i64,
 }
 
@@ -243,7 +243,7 @@ pub struct Unwritten {
     pub rule_texts: BTreeMap<String, String>,
 }
 
-/// Why a state could not be read.
+/// The reasons why a state could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// Occurs when it is not compressed as it was written.

@@ -1,5 +1,5 @@
-//! What the state says of the present: what fires, how far behind evaluation is, what is wrong. Pure but for reading
-//! it.
+//! Reports what the state says of the present: what fires, how far behind evaluation is, what is wrong. Pure but for
+//! reading it.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub use crate::pending::Pending;
 /// Name and version of the payload's format.
 pub const SCHEMA: &str = "fluo.status/v1";
 
-/// What is so at a moment.
+/// The status at a moment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Status {
     /// [`SCHEMA`].
@@ -31,19 +31,19 @@ pub struct Status {
     /// The last evaluation; none before the first.
     #[serde(with = "wire::optional_moment")]
     pub eval_time: Option<i64>,
-    /// How long ago that is, in nanoseconds.
+    /// The time since then, in nanoseconds.
     pub behind_ns: Option<i64>,
     /// True if that time has not come: then nothing is evaluated.
     pub from_future: bool,
-    /// How many evaluations there were.
+    /// The number of evaluations.
     pub evaluations: u64,
     /// The alerts that fire, by rule and start.
     pub firing: Vec<Firing>,
-    /// Those that hold and have not held for `for` yet.
+    /// The alerts whose condition holds and has not held for `for` yet.
     pub pending: Vec<Pending>,
-    /// What is wrong with fluo itself.
+    /// The troubles of fluo itself.
     pub troubles: Vec<Trouble>,
-    /// What is on its way.
+    /// The notifications that are on their way.
     pub outbox: Outbox,
     /// The stream of data files.
     pub pipeline: Pipeline,
@@ -54,7 +54,7 @@ pub struct Status {
 pub struct Firing {
     /// Its rule.
     pub rule: String,
-    /// How bad.
+    /// Its severity.
     #[serde(with = "wire::severity")]
     pub severity: Severity,
     /// Group keys and values.
@@ -93,37 +93,37 @@ pub struct Related {
 pub struct Trouble {
     /// The event that tells of it.
     pub event: Event,
-    /// What it is wrong with: `rule`, `rule_file`, `data_files` …
+    /// The kind of thing it is wrong with: `rule`, `rule_file`, `data_files` …
     pub kind: &'static str,
     /// The name of the rule, the file or the sink.
     pub name: Option<String>,
-    /// How bad.
+    /// Its severity.
     #[serde(with = "wire::severity")]
     pub severity: Severity,
-    /// What is wrong, in a line.
+    /// The title: what is wrong, in a line.
     pub title: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// When it was found.
+    /// The time at which it was found.
     #[serde(with = "wire::moment")]
     pub since: i64,
 }
 
-/// What is on its way.
+/// The notifications that are on their way.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outbox {
     /// Notifications that some sink has not taken yet.
     pub waiting: usize,
     /// Of these, those that are held back until an outage is caught up.
     pub held: usize,
-    /// By the name of the sink.
+    /// The notifications that wait for each sink, by its name.
     pub sinks: BTreeMap<String, Waiting>,
 }
 
-/// What waits for one sink.
+/// The notifications that wait for one sink.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Waiting {
-    /// How many.
+    /// Their number.
     pub waiting: usize,
     /// The evaluation that told the oldest of them.
     #[serde(with = "wire::moment")]
@@ -141,7 +141,7 @@ pub struct Pipeline {
     /// End of the newest span that is known.
     #[serde(with = "wire::optional_moment")]
     pub newest_end: Option<i64>,
-    /// Whether people were told that nothing arrives.
+    /// `true` where people were told that nothing arrives.
     pub stale: bool,
     /// The spans that ingest could not place or had to mend; none where there were none for an hour.
     pub set_aside: Option<SetAside>,
@@ -165,7 +165,7 @@ pub struct SetAside {
     pub reason: String,
 }
 
-/// Why the state cannot be looked at.
+/// The reasons why the state cannot be looked at.
 #[derive(Debug, thiserror::Error)]
 pub enum StatusError {
     /// Occurs when the store fails.
@@ -188,7 +188,7 @@ pub async fn read(root: &Root) -> Result<State, StatusError> {
     }
 }
 
-/// What a state says at `now`, in nanoseconds since the epoch.
+/// Returns the status that follows from a state at `now`, in nanoseconds since the epoch.
 pub fn status(state: &State, now: i64) -> Status {
     let evaluated = !state.is_new();
     let rules = RuleSet::of_texts(&state.rule_files);

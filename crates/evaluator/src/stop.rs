@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::watch;
 
-/// Whether an evaluator is asked to end, shared by who asks and who works.
+/// The request that an evaluator end, shared by who asks and who works.
 #[derive(Debug, Clone, Default)]
 pub struct Stop(Arc<Shared>);
 

@@ -37,16 +37,16 @@ use crate::request::{Cause, Request};
 use crate::rule_set::RuleSet;
 use crate::state::{Lease, Queued, State, StateError, Unwritten};
 
-/// What a tick did.
+/// The result of a tick.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Ticked {
     /// Its evaluations, in order.
     pub reports: Vec<Report>,
-    /// What was told of fluo's own troubles.
+    /// The notifications of fluo's own troubles.
     pub troubles: Vec<Notification>,
     /// Rule files that do not load, and why.
     pub broken_files: BTreeMap<String, String>,
-    /// What became of notifications.
+    /// The outcome of deliveries.
     pub delivered: Delivered,
     /// The state holds an evaluation of this time, which has not come: nothing was evaluated.
     pub future: Option<i64>,
@@ -58,15 +58,15 @@ pub struct Ticked {
     pub unfinished: bool,
 }
 
-/// How often a lost swap is tried again.
+/// The number of times that a lost swap is tried again.
 const MOST_LOST: u32 = 100;
 
-/// Where rules and silences come from.
+/// The rules and the silences that are deployed.
 #[derive(Clone, Copy)]
 pub struct Deployed<'a> {
     /// Rule files.
     pub rules: &'a [SourceFile],
-    /// What is silenced.
+    /// The mutes, which say what is silenced.
     pub mutes: Mutes<'a>,
 }
 

@@ -44,18 +44,18 @@ use crate::state::State;
 /// Name and version of the payload's format.
 pub const SCHEMA: &str = "fluo.verification/v1";
 
-/// What became of an alert when it was recomputed.
+/// The outcome of recomputing an alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verification {
     /// [`SCHEMA`].
     pub schema: String,
-    /// Whether everything that can be proved is as it was told.
+    /// `true` where everything that can be proved is as it was told.
     pub holds: bool,
-    /// What is not.
+    /// The findings: what is not as it was told.
     pub findings: Vec<Finding>,
 }
 
-/// Why an alert could not be looked at.
+/// The reasons why an alert could not be looked at.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     /// Occurs when the store fails.
@@ -75,7 +75,7 @@ pub enum VerifyError {
     /// Occurs when the notification is about something else than one alert.
     #[error("a `{event}` notification is not about one alert, so that there is nothing to recompute")]
     NoAlert {
-        /// What it is about.
+        /// The notification's event.
         event: &'static str,
     },
     /// Occurs when the rule's text is what it was, and this version of fluo does not read it.
@@ -85,7 +85,7 @@ pub enum VerifyError {
     Rule {
         /// Its place below the root of the store.
         name: String,
-        /// Why not.
+        /// The reason why it is not loaded.
         reason: String,
     },
 }
@@ -219,7 +219,7 @@ async fn rule(hash: &str, root: &Root, findings: &mut Vec<Finding>) -> Result<Op
     Err(VerifyError::Rule { name, reason: plain(&reason).into_owned() })
 }
 
-/// What the notification says of the rule, where that is not so. Severity and labels decide nothing: the text that is
+/// Returns what the notification says of the rule and is not so. Severity and labels decide nothing: the text that is
 /// kept by its hash may have others.
 fn said(notification: &Notification, told: &Told, rule: &Rule) -> Vec<Finding> {
     let violation = &told.violation;

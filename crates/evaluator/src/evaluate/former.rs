@@ -25,7 +25,7 @@ use crate::span_data::Holes;
 use crate::state::State;
 
 impl FormerText {
-    /// What it found.
+    /// Returns the state of what it found.
     pub(super) fn state<'a>(&self, state: &'a State) -> Option<&'a RuleState> {
         Some(&state.former.get(&self.known.rule.name)?.get(self.at)?.state)
     }
@@ -42,7 +42,7 @@ pub(super) struct FormerText {
     pub(super) until: i64,
 }
 
-/// The former texts, and which of them cannot judge any more.
+/// Returns the former texts, and the troubles of those that cannot judge any more.
 pub(super) fn former_texts(state: &State) -> (Vec<FormerText>, Vec<Wrong>) {
     let (mut texts, mut wrong) = (Vec::new(), Vec::new());
     for (name, former) in &state.former {
@@ -57,7 +57,7 @@ pub(super) fn former_texts(state: &State) -> (Vec<FormerText>, Vec<Wrong>) {
 }
 
 impl Evaluator {
-    /// What is due of a text that judges up to `until`.
+    /// Returns what decides which moments are due of a text that judges up to `until`.
     pub(super) fn due_until<'a>(
         &self,
         state: &State,

@@ -16,10 +16,10 @@ use super::inputs::Inputs;
 use crate::span_data::ends_of;
 use crate::state::{State, TooLate};
 
-/// How many older partitions are looked at in turn.
+/// The number of older partitions that are looked at in turn.
 const OLDER_HOURS: i64 = 24;
 
-/// Nothing came too late for this long: that is over.
+/// The time without a span that comes too late after which the trouble is over.
 const QUIET: i64 = Nanos::HOUR.0;
 
 impl Evaluator {
@@ -65,8 +65,8 @@ impl Evaluator {
         Ok((known.spans > 0).then(|| wrong(known)))
     }
 
-    /// How far behind an evaluation's time a span may end and still be judged: as the settings say; where every rule has
-    /// times of its own, as the most patient of them says.
+    /// Returns how far behind an evaluation's time a span may end and still be judged: as the settings say; where every
+    /// rule has times of its own, as the most patient of them says.
     fn most_lateness(&self, inputs: Inputs<'_>) -> i64 {
         let of = |rule: Option<&fluo_rules::rule::Rule>| {
             let delay = rule.and_then(|rule| rule.eval_delay).unwrap_or(self.settings.eval_delay).0;

@@ -1,4 +1,4 @@
-//! How deep the spans of alerts lie that begin together: which of them is to head their message.
+//! Finds how deep the spans of alerts lie that begin together: which of them is to head their message.
 //!
 //! Most evaluations have no such alerts, and read nothing. The spans that are read are those of a few traces, in files that
 //! were just judged.

@@ -1,4 +1,4 @@
-//! What an alert told of its first moment, against what comes out now.
+//! Compares what an alert told of its first moment with what comes out now.
 //!
 //! An alert comes back from wherever it was sent, and any JSON tool on the way may have put the members of its objects
 //! into another order: JSON gives them none. So groups and values are first put into the rule's order, and compared

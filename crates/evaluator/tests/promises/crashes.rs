@@ -25,7 +25,7 @@ fn minute(minute: i64) -> i64 {
     NOON + minute * MINUTE
 }
 
-/// What every minute brings: heartbeats, unless they are missing, and checkouts.
+/// Returns the spans of every minute: heartbeats, unless they are missing, and checkouts.
 fn usual(minute_begins: i64, heart_beats: bool) -> Vec<Span> {
     let mut spans = good("checkout", minute_begins, 5);
     if heart_beats {
@@ -116,7 +116,7 @@ fn incident() -> Vec<Step> {
     steps
 }
 
-/// What arrives before the tick of a step.
+/// Brings the spans that arrive before the tick of a step.
 async fn begin(world: &mut World, step: &Step) {
     for (at, spans) in &step.arriving {
         world.arrive(*at, spans.clone()).await;
@@ -138,7 +138,7 @@ fn delivered(world: &World) -> BTreeMap<(String, String), String> {
     delivered
 }
 
-/// What a run leaves that does not depend on who wrote it when.
+/// The results of a run that do not depend on who wrote them when.
 #[derive(Debug, PartialEq)]
 struct Left {
     delivered: BTreeMap<(String, String), String>,
@@ -169,7 +169,7 @@ struct Undisturbed {
     before: World,
     /// Effects of its tick.
     effects: usize,
-    /// What is left after it.
+    /// The results after it.
     left: Left,
 }
 
@@ -194,8 +194,8 @@ fn two_receivers(world: World) -> World {
     world
 }
 
-/// What the scheduler does: whoever failed is called again with the same time, when leases are over; whoever was asked
-/// to end is followed at once, since it holds none.
+/// Ticks as the scheduler does: whoever failed is called again with the same time, when leases are over; whoever was
+/// asked to end is followed at once, since it holds none.
 async fn tick_until_done(world: &mut World, due: Due<'_>, fates: &[(usize, Fate)]) {
     for (effect, fate) in fates {
         let gate = Gate::with(*effect, *fate);
@@ -316,14 +316,14 @@ async fn killed_after_each_effect() {
     assert!(everywhere(Fate::KilledAfter, |_| true).await > 75);
 }
 
-/// Where a process ends by itself, it leaves what one leaves that was killed; a third of the points is enough.
+/// A process that ends by itself leaves what one leaves that was killed; a third of the points is enough.
 #[tokio::test]
 async fn asked_to_end_at_effects() {
     assert!(everywhere(Fate::AskedToEnd, |effect| effect % 3 == 1).await > 20);
 }
 
-/// What a process sees that is not killed but cut off: to the outside, as if it were killed before or after. So half of
-/// the points each are enough.
+/// A process that is cut off, and not killed, looks from outside as if it were killed before or after. So half of the
+/// points each are enough.
 #[tokio::test]
 async fn requests_and_answers_lost() {
     assert!(everywhere(Fate::RequestLost, |effect| effect.is_multiple_of(2)).await > 35);

@@ -10,7 +10,7 @@ use fluo_store::records::read_violations;
 
 use crate::support::{Due, FAILING, SECOND, Sent, World, evaluated, failures, files, good, minute, span};
 
-/// What every run has: two alerts at 12:02, and another at 12:09.
+/// Returns the spans that every run has: two alerts at 12:02, and another at 12:09.
 fn usual(end: i64) -> Vec<Span> {
     let mut spans = good("checkout", minute(end - 1), 3);
     match end {
@@ -115,7 +115,7 @@ async fn a_rule_over_a_limit_is_told_and_the_others_go_on() {
     }
 }
 
-/// What came late while a rule could not be judged is judged when it can be again.
+/// Spans that came late while a rule could not be judged are judged when it can be again.
 #[tokio::test]
 async fn late_spans_are_not_lost_to_a_rule_that_failed_when_they_came() {
     let rules = files(&[("others.yml", FAILING)]);

@@ -1,4 +1,4 @@
-//! What an evaluator promises, held against real ticks over real data files: whatever happens to the process, to the
+//! The promises of an evaluator, held against real ticks over real data files: whatever happens to the process, to the
 //! network, to other evaluators, to rules, files and receivers.
 //!
 //! | module | promise |

@@ -1,4 +1,4 @@
-//! Who is told what: silences, rules that make others redundant, limits on how much, reminders.
+//! Tests who is told what: silences, rules that make others redundant, limits on how much, reminders.
 
 use fluo_alerts::notification::{Event, Notification, Told};
 use fluo_spans::span::{Span, Status};

@@ -44,7 +44,7 @@ pub(crate) const SECOND: i64 = 1_000_000_000;
 pub(crate) const MINUTE: i64 = 60 * SECOND;
 pub(crate) const HOUR: i64 = 60 * MINUTE;
 
-/// What befalls an effect.
+/// The fate of an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// The process is killed before it.
@@ -70,9 +70,9 @@ pub(crate) struct Gate {
     fate: Option<(usize, Fate)>,
     effects: AtomicUsize,
     dead: AtomicBool,
-    /// Whether it is asked to end.
+    /// The request that it end.
     pub(crate) stop: Stop,
-    /// Where evaluators take turns.
+    /// The evaluator's number and the turns, where evaluators take turns.
     turns: Option<(usize, Arc<Turns>)>,
 }
 
@@ -89,7 +89,7 @@ impl Gate {
         Arc::new(Self { turns: Some((evaluator, Arc::clone(turns))), ..Self::default() })
     }
 
-    /// How many effects there were.
+    /// Returns the number of effects so far.
     pub(crate) fn effects(&self) -> usize {
         self.effects.load(Ordering::SeqCst)
     }
@@ -141,14 +141,14 @@ impl Gate {
     }
 }
 
-/// Whose turn it is: a step at a time, chosen by a seed once everybody waits.
+/// The turns of evaluators: a step at a time, chosen by a seed once everybody waits.
 #[derive(Debug)]
 pub(crate) struct Turns {
     waiting: Mutex<Vec<(usize, usize)>>,
     granted: Mutex<Option<usize>>,
     tickets: AtomicUsize,
     seed: Mutex<u64>,
-    /// Who made each step.
+    /// The evaluator that made each step.
     course: Mutex<Vec<usize>>,
 }
 
@@ -163,7 +163,7 @@ impl Turns {
         })
     }
 
-    /// Who made each step.
+    /// Returns the evaluator that made each step.
     pub(crate) fn course(&self) -> Vec<usize> {
         self.course.lock().unwrap().clone()
     }
@@ -357,14 +357,14 @@ impl Versioned for Gated<Arc<dyn Versioned>> {
     }
 }
 
-/// How a receiver refuses.
+/// The refusals of a receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Refuses {
-    /// How often yet.
+    /// The number that are still to come.
     pub(crate) times: u32,
-    /// Whether the same again would be refused again.
+    /// `true` where the same again would be refused again.
     pub(crate) permanent: bool,
-    /// Nothing but this.
+    /// The only event that it refuses; `None`: all.
     pub(crate) only: Option<Event>,
 }
 
@@ -381,13 +381,13 @@ impl Sent {
         serde_json::to_string(&self.notification).unwrap()
     }
 
-    /// What a person would call it: event, rule, group.
+    /// Returns what a person would call it: event, rule, group.
     pub(crate) fn short(&self) -> String {
         short(&self.notification)
     }
 }
 
-/// What a person would call it: event, rule, group.
+/// Returns what a person would call it: event, rule, group.
 pub(crate) fn short(notification: &Notification) -> String {
     let mut text = notification.event.to_string();
     if let Some(rule) = &notification.rule {
@@ -400,12 +400,12 @@ pub(crate) fn short(notification: &Notification) -> String {
     text
 }
 
-/// What stands outside: the receivers, and what they have seen.
+/// The outside: the receivers, and what they have seen.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Post {
-    /// What was taken, in order.
+    /// The notifications that were taken, in order.
     pub(crate) taken: Vec<Sent>,
-    /// What was refused, in order.
+    /// The notifications that were refused, in order.
     pub(crate) refused: Vec<Sent>,
     pub(crate) refuses: BTreeMap<String, Refuses>,
 }
@@ -415,7 +415,7 @@ impl Post {
         self.taken.iter().filter(move |sent| sent.sink == sink)
     }
 
-    /// What a sink took, in words.
+    /// Returns the notifications that a sink took, in words.
     pub(crate) fn shorts(&self, sink: &str) -> Vec<String> {
         self.to(sink).map(Sent::short).collect()
     }
@@ -468,7 +468,7 @@ impl Sink for Recorder {
     }
 }
 
-/// What objects lie in.
+/// The storage that objects lie in.
 #[derive(Debug)]
 enum Ground {
     Memory(Arc<InMemory>),
@@ -479,18 +479,18 @@ enum Ground {
 #[derive(Debug)]
 pub(crate) struct World {
     ground: Ground,
-    /// When each data file arrived.
+    /// The time at which each data file arrived.
     arrival: BTreeMap<String, i64>,
     pub(crate) post: Arc<Mutex<Post>>,
     pub(crate) settings: Settings,
     pub(crate) sinks: Vec<String>,
-    /// What sinks want that do not want everything, and whether related alerts are one message there; by name.
+    /// The filters of sinks that do not want everything, and whether related alerts are one message there; by name.
     pub(crate) routes: BTreeMap<String, (Filter, bool)>,
     /// The part of the store that evaluators do not get at.
     pub(crate) cut_off: CutOff,
     /// The wall clock. It only goes on.
     pub(crate) clock: i64,
-    /// How far the clock goes on with every look at it.
+    /// The time by which the clock goes on with every look at it.
     pub(crate) per_look: i64,
     /// Evaluators that there were.
     evaluators: usize,
@@ -659,12 +659,12 @@ impl World {
         State::decode(&self.read(&Path::from(fluo_evaluator::state::LOCATION)).await).unwrap()
     }
 
-    /// What was delivered so far.
+    /// Returns what was delivered so far.
     pub(crate) fn post(&self) -> Post {
         self.post.lock().unwrap().clone()
     }
 
-    /// What `mail` took since the last time it was asked, in words.
+    /// Returns the notifications that `mail` took since the last time it was asked, in words.
     pub(crate) fn news(&self) -> Vec<String> {
         let mut post = self.post.lock().unwrap();
         let news = post.shorts("mail");

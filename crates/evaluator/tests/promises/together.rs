@@ -347,7 +347,7 @@ async fn the_end_of_an_alert_waits_for_the_message_that_told_of_it_with_another(
     assert_eq!(place(Event::Firing, "gateway"), None, "{told:?}");
 }
 
-/// What began and was over while nothing was evaluated is told by a summary: what goes on is told by itself.
+/// Alerts that began and were over while nothing was evaluated are told by a summary: what goes on is told by itself.
 #[tokio::test]
 async fn who_goes_on_after_an_outage_is_not_left_to_a_message_that_is_not_sent() {
     let rules = files(&[("rules.yml", SLOW)]);

@@ -1,4 +1,4 @@
-//! What is wrong with fluo itself: told, and told to be over.
+//! Tests the troubles of fluo itself: told, and told to be over.
 
 use fluo_alerts::notification::{Event, Notification};
 use fluo_alerts::trouble::Subject;
