@@ -1,5 +1,4 @@
-//! What lies below a folder of this machine: files, folders, and entries that cannot be looked into, each with its
-//! reason.
+//! Walks a folder of this machine: files, folders, and entries that cannot be looked into, each with its reason.
 //!
 //! Whoever walks a folder walks it here: spans, rules, tests, objects to ingest. One bad entry costs itself: a link
 //! that leads nowhere (an editor makes one while a file is edited), a pipe that would be waited for without end, a
@@ -14,11 +13,11 @@ use walkdir::WalkDir;
 /// An entry that can be looked into.
 #[derive(Debug)]
 pub struct Entry {
-    /// Where it lies.
+    /// Its place.
     pub file: PathBuf,
     /// The same below the folder that is walked, with `/` between its parts.
     pub name: String,
-    /// What it is: a file or a folder, once links are followed.
+    /// Its metadata: of a file or a folder, once links are followed.
     pub metadata: fs::Metadata,
 }
 
@@ -26,15 +25,15 @@ pub struct Entry {
 #[derive(Debug, thiserror::Error)]
 #[error("`{}` is {reason}", file.display())]
 pub struct BrokenEntry {
-    /// Where it lies.
+    /// Its place.
     pub file: PathBuf,
     /// The same below the folder that is walked, where characters that are no text are replaced.
     pub name: String,
-    /// What it is.
+    /// The reason why it cannot be looked into.
     pub reason: &'static str,
-    /// Whether it may be a folder, so that anything may lie behind it.
+    /// `true` where it may be a folder, so that anything may lie behind it.
     pub may_be_folder: bool,
-    /// What the system said.
+    /// The system's error.
     #[source]
     pub cause: io::Error,
 }
@@ -60,7 +59,7 @@ impl BrokenEntry {
 
 /// Walks the entries below a folder, so many levels down, each folder's in the order of their names.
 ///
-/// What went away while it was walked is not there.
+/// An entry that goes away during the walk is left out.
 pub fn entries(folder: &Path, levels: usize) -> Entries {
     let walk = WalkDir::new(folder).min_depth(1).max_depth(levels).follow_links(true).sort_by_file_name();
     Entries { folder: folder.to_owned(), walk: walk.into_iter() }

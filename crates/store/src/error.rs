@@ -1,4 +1,4 @@
-//! What can fail in the store, and what the edge should do about it.
+//! The errors of the store, and what the edge should do about them.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use parquet::errors::ParquetError;
 
 use crate::fault::FileFault;
 
-/// What to do about an error.
+/// The kind of reaction that an error asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     /// The same call may succeed later: try again.
@@ -25,17 +25,17 @@ pub enum Class {
     Bug,
 }
 
-/// Why something in the store could not be read or written.
+/// The reasons why something in the store could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Occurs when the store refuses or fails a request.
     #[error("could not {action} `{location}`")]
     Request {
-        /// What was tried: a verb.
+        /// The action that was tried: a verb.
         action: &'static str,
-        /// On what.
+        /// The object that it was tried on.
         location: Path,
-        /// Why not.
+        /// The cause.
         source: object_store::Error,
     },
     /// Occurs when a raw object cannot be read as spans at all.
@@ -62,15 +62,15 @@ pub enum StoreError {
     /// Occurs when a data file is damaged, or no Parquet at all.
     #[error("`{location}` is not readable as Parquet")]
     Unreadable {
-        /// Which.
+        /// The file.
         location: Path,
-        /// Why.
+        /// The cause.
         source: ParquetError,
     },
     /// Occurs when a Parquet file does not hold spans as fluo writes them.
     #[error("`{location}` is Parquet, but not of spans as fluo writes them")]
     NotSpans {
-        /// Which.
+        /// The file.
         location: Path,
     },
     /// Occurs when a data file of a span that ended before 1970 is to be named. Decoding lets none through.
@@ -86,19 +86,19 @@ pub enum StoreError {
     /// Occurs when a conditional write was sent and no answer says what became of it.
     #[error("it is not known whether `{location}` was replaced")]
     OutcomeUnknown {
-        /// Of what.
+        /// The object.
         location: Path,
-        /// What was seen instead of an answer.
+        /// The error that was seen instead of an answer.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Occurs when a file or folder of a folder store cannot be read or written.
     #[error("could not {action} `{}`", file.display())]
     File {
-        /// What was tried: a verb.
+        /// The action that was tried: a verb.
         action: &'static str,
-        /// On what.
+        /// The file or folder that it was tried on.
         file: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
     /// Occurs when another process holds the lock of a folder for longer than any write takes.
@@ -106,7 +106,7 @@ pub enum StoreError {
     Locked {
         /// The lock's file.
         lock: PathBuf,
-        /// How long this process waited.
+        /// The seconds that this process waited.
         seconds: u64,
     },
     /// Occurs when the count of an object's replacements, which a folder keeps beside it, was damaged.
@@ -118,7 +118,7 @@ pub enum StoreError {
     /// Occurs when a store says of no version what it has stored.
     #[error("the store has no version (ETag) of `{location}`, so that it cannot be replaced conditionally")]
     NoVersion {
-        /// Of what.
+        /// The object.
         location: Path,
     },
     /// Occurs when a store accepts a write that it had to refuse, or refuses one that it had to accept.
@@ -126,7 +126,7 @@ pub enum StoreError {
         "the store does not support conditional writes, without which an alert may be sent twice or lost: {seen}"
     )]
     Unconditional {
-        /// What it did.
+        /// The behaviour that was seen.
         seen: &'static str,
     },
     /// Occurs when the root of a store cannot be opened as it is named or configured.
@@ -134,13 +134,13 @@ pub enum StoreError {
     NotOpened {
         /// As it was given.
         uri: String,
-        /// Why not, and what to do.
+        /// The reason, and what to do.
         reason: String,
     },
     /// Occurs when a Parquet file does not hold violations as fluo writes them.
     #[error("not violations as fluo writes them: {reason}")]
     NotViolations {
-        /// Why not.
+        /// The reason.
         reason: String,
     },
     /// Occurs when a data file that is to be merged cannot be read now.
@@ -149,13 +149,13 @@ pub enum StoreError {
     /// Occurs when an evaluation record is not text.
     #[error("`{location}` is not UTF-8")]
     NotText {
-        /// Which.
+        /// The object.
         location: Path,
     },
 }
 
 impl StoreError {
-    /// What the edge should do.
+    /// Returns the reaction that the edge should have.
     pub fn class(&self) -> Class {
         use object_store::Error as E;
         match self {

@@ -1,4 +1,4 @@
-//! Why a data file cannot be read: two classes that lead to different things.
+//! The faults of data files that cannot be read: two classes that lead to different things.
 //!
 //! A request that failed proves nothing of the file: it is asked for again, however often. What was read and cannot be
 //! right proves that the file is damaged: the same bytes are read no better next time.
@@ -8,31 +8,31 @@ use std::sync::Arc;
 
 use object_store::path::Path;
 
-/// Why a data file cannot be read.
+/// The reasons why a data file cannot be read.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum FileFault {
     /// Occurs when a request for it fails, whatever its status, or when it is not of the length that was listed.
     #[error("`{location}` cannot be read now")]
     Unavailable {
-        /// Which.
+        /// The file.
         location: Path,
-        /// What was seen instead of its bytes.
+        /// The error that was seen instead of its bytes.
         source: Arc<dyn Error + Send + Sync>,
     },
     /// Occurs when what was read of it cannot be right.
     #[error("`{location}` is damaged")]
     Corrupt {
-        /// Which.
+        /// The file.
         location: Path,
-        /// What is wrong with it.
+        /// The error: what is wrong with it.
         source: Arc<dyn Error + Send + Sync>,
     },
     /// Occurs when it is sound, and not of spans in a form that is known.
     #[error("`{location}` holds no spans")]
     Foreign {
-        /// Which.
+        /// The file.
         location: Path,
-        /// What it holds, or lacks.
+        /// The error: what it holds, or lacks.
         source: Arc<dyn Error + Send + Sync>,
     },
 }
@@ -43,7 +43,8 @@ impl FileFault {
         Self::Unavailable { location: location.clone(), source: Arc::from(source.into()) }
     }
 
-    /// What was read of `location` cannot be right, unless it is no more than that a request failed.
+    /// Returns the fault of `location`, of which something was read that cannot be right: the fault that lies behind
+    /// the error, where there is one.
     pub fn corrupt(location: &Path, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let source = source.into();
         match Self::behind(source.as_ref()) {
@@ -52,7 +53,7 @@ impl FileFault {
         }
     }
 
-    /// What lies at `location` are no spans.
+    /// Returns the fault of `location`, which does not hold spans.
     pub fn foreign(location: &Path, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Foreign { location: location.clone(), source: Arc::from(source.into()) }
     }
@@ -62,7 +63,7 @@ impl FileFault {
         errors(error).find_map(|error| error.downcast_ref())
     }
 
-    /// The same of another file: one that cannot be read without this one.
+    /// The same fault of another file: one that cannot be read without this one.
     #[must_use]
     pub fn of(self, file: &Path) -> Self {
         let location = file.clone();
@@ -86,7 +87,7 @@ impl FileFault {
         }
     }
 
-    /// Why, without the name of the file.
+    /// Returns the reason, without the name of the file.
     pub fn reason(&self) -> &(dyn Error + Send + Sync + 'static) {
         match self {
             Self::Unavailable { source, .. }

@@ -42,7 +42,7 @@ const ENTRIES_AT_A_TIME: usize = 1024;
 pub struct BrokenObject {
     /// Its place as the path of an object, where characters that no path may have are replaced.
     pub location: Path,
-    /// What it is.
+    /// The entry.
     #[source]
     pub entry: BrokenEntry,
 }
@@ -72,7 +72,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// What the system says where there is none.
+    /// Fails with the system's error where there is none.
     pub fn new(root: &FilePath) -> Result<Self> {
         let files = LocalFileSystem::new_with_prefix(root)?;
         let failed = |source| Error::Generic { store: STORE, source: Box::new(source) };
@@ -117,7 +117,7 @@ impl Folder {
         chunks.try_flatten().boxed()
     }
 
-    /// What an entry is to a store; `None` for files that are being written.
+    /// Returns what an entry is to a store; `None` for files that are being written.
     fn met(&self, entry: std::result::Result<Entry, BrokenEntry>) -> Result<Option<Met>> {
         let Entry { file, metadata, .. } = entry.map_err(|entry| self.broken(entry))?;
         let relative = file.strip_prefix(&self.root).unwrap_or(&file);
@@ -167,7 +167,7 @@ impl Folder {
     }
 }
 
-/// What a walk meets.
+/// An entry that a walk meets.
 enum Met {
     Object(ObjectMeta),
     Folder(Path),

@@ -32,9 +32,9 @@ const TRAILER: u64 = 8;
 /// A footer that was read and checked.
 #[derive(Debug, Clone)]
 pub struct Footer {
-    /// What it says.
+    /// Its content.
     metadata: Arc<ParquetMetaData>,
-    /// Where each page of a sealed file lies, and what its bytes must be.
+    /// The place of each page of a sealed file, and what its bytes must be.
     pages: Option<Pages>,
     for_readers: Arc<ParquetMetaData>,
     schema: Arc<FileSchema>,
@@ -94,7 +94,7 @@ impl Footer {
         &self.metadata
     }
 
-    /// What readers may go by: of a file without a seal, nothing that is said of values.
+    /// Returns the metadata that readers may go by: of a file without a seal, nothing that is said of values.
     pub fn for_readers(&self) -> &Arc<ParquetMetaData> {
         &self.for_readers
     }

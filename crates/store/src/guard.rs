@@ -18,7 +18,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a library panicked: {message}")]
 pub struct Panic {
-    /// What it said.
+    /// The panic's message.
     pub message: String,
 }
 

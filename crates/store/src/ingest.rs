@@ -36,7 +36,7 @@ use data_files::{DataFiles, EncodedFile, Memory};
 
 pub use written::Written;
 
-/// How many files of one object are written at a time: an object of a minute has one or two.
+/// The number of files of one object that are written at a time: an object of a minute has one or two.
 const CONCURRENT_PUTS: usize = 8;
 
 /// Bounds of ingest.
@@ -65,7 +65,7 @@ impl Default for IngestOptions {
     }
 }
 
-/// What became of an object.
+/// The result of ingesting an object.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ingested {
     /// Spans in its files.
@@ -96,7 +96,7 @@ impl Ingested {
 /// A data file of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrittenFile {
-    /// Where it lies.
+    /// Its place.
     pub location: Path,
     /// Spans in it. One without any says what else the object held ([`crate::counts`]).
     pub rows: u64,
@@ -108,7 +108,7 @@ pub struct WrittenFile {
     pub set_aside: SetAside,
     /// Its size.
     pub bytes: u64,
-    /// Whether it had been there before: the object was delivered again.
+    /// `true` where it had been there before: the object was delivered again.
     pub existed: bool,
 }
 

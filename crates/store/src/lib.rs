@@ -1,5 +1,5 @@
-//! What lies in the bucket: the layout of span files, their names, listing, and Parquet in and out, on any
-//! `object_store` (a folder, S3 and its relatives).
+//! The bucket: the layout of span files, their names, listing, and Parquet in and out, on any `object_store` (a folder,
+//! S3 and its relatives).
 //!
 //! | stage | input → output |
 //! | --- | --- |

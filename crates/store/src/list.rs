@@ -1,4 +1,4 @@
-//! What data files there are.
+//! Lists data files.
 //!
 //! Listing reports whatever lies among the data files and is none, so that a file that was put there by
 //! mistake, or half uploaded by another tool, is seen and not silently passed over. Of an hour that was compacted, the
@@ -30,8 +30,8 @@ const SPANS: &str = "spans";
 /// them are not spans.
 const EVALUATOR_FOLDERS: [&str; 3] = ["state", "violations", "evaluations"];
 
-/// Where the data files of a root lie: in its folder `spans/`, where it is the root of a whole store, else
-/// below the root itself.
+/// Returns the folder of a root's data files: its folder `spans/`, where it is the root of a whole store, else the root
+/// itself.
 ///
 /// # Errors
 ///

@@ -25,16 +25,16 @@ use crate::error::StoreError;
 
 const MS_PER_HOUR: i64 = Nanos::HOUR.0 / Nanos::MILLISECOND.0;
 
-/// What the name of a data file says.
+/// The content of a data file's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataFileName {
     /// Earliest end in milliseconds since the epoch, rounded down.
     pub min_end_ms: i64,
     /// Latest end in milliseconds since the epoch, rounded up.
     pub max_end_ms: i64,
-    /// How many spans.
+    /// The number of spans.
     pub rows: u64,
-    /// Of which raw object.
+    /// The raw object they are of.
     pub content: Content,
     /// Number of the layout.
     pub layout: u32,
@@ -198,7 +198,7 @@ pub fn hours_of(ends_ns: &RangeInclusive<i64>) -> RangeInclusive<Hour> {
     Hour::of_ns(*ends_ns.start())..=Hour::of_ns(*ends_ns.end())
 }
 
-/// What [`current`] decided.
+/// The choice of [`current`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection<T> {
     /// Those to read, in the order given.

@@ -5,7 +5,7 @@
 //! | sealed | once footer and name agree: its pages are checked as they are read |
 //! | without a seal | once its columns of times, kinds and states were read, and hold what they must |
 //!
-//! What cannot be is the file's fault, whoever made it so: one such file is set aside, and no rule fails for it.
+//! A contradiction is the file's fault, whoever made it so: one such file is set aside, and no rule fails for it.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -111,7 +111,7 @@ pub fn arrow_metadata(footer: &Footer, layout: &Layout) -> Result<ArrowReaderMet
     guarded(made).map_err(|panic| ParquetError::External(Box::new(panic)))?
 }
 
-/// What is wrong with a data file.
+/// The reasons why a data file is damaged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 enum Wrong {
     /// Occurs when its columns are not those of a layout.
@@ -123,17 +123,17 @@ enum Wrong {
     /// Occurs when its footer and its data say different things.
     #[error("its footer says {said}, and it holds {held}")]
     Footer {
-        /// What is said.
+        /// The text of what is said.
         said: String,
-        /// What is so.
+        /// The text of what is so.
         held: String,
     },
     /// Occurs when its name and what it holds say different things.
     #[error("its name says {said}, and it holds {held}")]
     Name {
-        /// What is said.
+        /// The text of what is said.
         said: String,
-        /// What is so.
+        /// The text of what is so.
         held: String,
     },
     /// Occurs when a value is none that a span can have.
@@ -141,7 +141,7 @@ enum Wrong {
     Value {
         /// The column.
         column: &'static str,
-        /// What it holds.
+        /// The value that it holds.
         value: String,
     },
 }
@@ -165,7 +165,7 @@ impl OpenFile {
     }
 }
 
-/// What a footer says of its file's rows, whether or not it is so.
+/// The facts that a footer states of its file's rows, whether or not they are so.
 struct Said {
     rows: u64,
     /// Smallest and largest end of each row group, where there are statistics.
@@ -262,7 +262,7 @@ fn is_unique(footer: &Footer) -> bool {
 const LOOKED_THROUGH: [&str; 5] =
     [columns::START_TIME, columns::END_TIME, columns::DURATION_NS, columns::KIND, columns::STATUS];
 
-/// What a file holds.
+/// The facts that were seen in a file.
 #[derive(Debug, Default)]
 struct Seen {
     rows: u64,

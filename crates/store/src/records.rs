@@ -1,4 +1,4 @@
-//! What an evaluator found, and what each evaluation did, as facts that other tools read.
+//! The findings of an evaluator, and the records of its evaluations, as facts that other tools read.
 //!
 //! ```text
 //! violations/date=2026-11-22/hour=11/1795345560000-42.parquet     violations that started in that hour

@@ -1,4 +1,4 @@
-//! What a URI names, opened: the store, where in it, and how its versioned objects are swapped.
+//! Opens what a URI names: the store, where in it, and how its versioned objects are swapped.
 //!
 //! | URI | store | versions |
 //! | --- | --- | --- |
@@ -30,9 +30,9 @@ use crate::whole_files::WholeFiles;
 /// The root of a store.
 #[derive(Clone)]
 pub struct Root {
-    /// What holds the objects.
+    /// The store that holds the objects.
     pub store: Arc<dyn ObjectStore>,
-    /// Where in it the root lies; nothing for a folder, whose paths are relative to it.
+    /// The root's path in it; nothing for a folder, whose paths are relative to it.
     pub prefix: Path,
     /// Scheme and authority of the store: other for every folder and bucket.
     pub url: Url,
@@ -41,7 +41,7 @@ pub struct Root {
     tags: Tags,
 }
 
-/// Where an [`etag`] comes from.
+/// The source of an [`etag`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tags {
     Store,
@@ -159,8 +159,8 @@ fn url(uri: &str, url: &str) -> Result<Url, StoreError> {
     Url::parse(url).map_err(|error| not_opened(uri, &error.to_string()))
 }
 
-/// What proves later that a data file is the one that was read: the store's `ETag`, or `sha256:<hex>` of the bytes
-/// where the store has none that a copy keeps. Of a file that was replaced, it is what it was.
+/// Returns what proves later that a data file is the one that was read: the store's `ETag`, or `sha256:<hex>` of the
+/// bytes where the store has none that a copy keeps. Of a file that was replaced, returns what that was.
 ///
 /// # Errors
 ///

@@ -27,7 +27,7 @@ pub use folder::VersionedFolder;
 pub(crate) use folder::sync_folder;
 pub use object::ConditionalStore;
 
-/// What a store calls the version of an object. Means nothing but itself, and only to the store it came from.
+/// The version of an object, as a store calls it. It means nothing but itself, and only to the store it came from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(String);
 
@@ -49,7 +49,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// What became of a conditional write.
+/// The outcome of a conditional write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Swap {
     /// It was written, and this is its version.
@@ -105,7 +105,7 @@ pub async fn probe(store: &dyn Versioned, root: &Path, nonce: &str) -> Result<()
     }
 }
 
-/// What the store does wrong, if anything.
+/// Returns what the store does wrong, if anything.
 async fn try_conditions(store: &dyn Versioned, path: &Path) -> Result<Option<&'static str>, StoreError> {
     let text = |text: &'static str| Bytes::from_static(text.as_bytes());
     let Swap::Swapped(first) = store.swap(path, None, text("first")).await? else {

@@ -115,7 +115,7 @@ async fn opened(bytes: Vec<u8>, name: Option<DataFileName>) -> Result<(OpenFile,
     open(&store, &file, &Schemas::default()).await
 }
 
-/// What is said to be wrong with a damaged file.
+/// Returns what is said to be wrong with a damaged file.
 fn why(opened: Result<(OpenFile, Arc<Footer>), FileFault>, scenario: &str) -> String {
     match opened {
         Err(fault @ FileFault::Corrupt { .. }) => fault.reason().to_string(),

@@ -48,25 +48,25 @@ const BATCH_ROWS: usize = 8 * 1024;
 pub struct ViolationRow {
     /// The first moment at which the condition held; nanoseconds since the epoch.
     pub starts_at_ns: i64,
-    /// Of the episode.
+    /// The id of the episode.
     pub id: String,
-    /// Which of the records of that id.
+    /// The number of the record among those of that id.
     pub revision: i32,
-    /// What became of the alert: `firing`, `resolved` …
+    /// The status of the record: `valid`, `withdrawn` or `merged`.
     pub status: String,
     /// The rule's name.
     pub rule: String,
     /// The rule's severity.
     pub severity: String,
-    /// Of rule and group.
+    /// The fingerprint of rule and group.
     pub fingerprint: String,
     /// Key and value of each `group_by` entry; `None` where spans have no value.
     pub group: Vec<(String, Option<String>)>,
     /// The last moment at which the condition held; nanoseconds since the epoch.
     pub ends_at_ns: i64,
-    /// Whether it may go on.
+    /// `true` where it may go on.
     pub ongoing: bool,
-    /// Whether data of the window could not be read.
+    /// `true` where data of the window could not be read.
     pub partial: bool,
     /// The declared aggregates at the first moment: a JSON object.
     pub values: String,

@@ -1,4 +1,4 @@
-//! What URIs and environments open, and what they are told where they do not.
+//! Tests what URIs and environments open, and what they are told where they do not.
 
 use std::collections::BTreeMap;
 

@@ -28,7 +28,7 @@ pub(crate) enum Broken {
 /// The seal of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Seal {
-    /// Where the pages end: everything from there on is sealed.
+    /// The end of the pages: everything from there on is sealed.
     pub(crate) from: u64,
     pub(super) crc: u32,
 }

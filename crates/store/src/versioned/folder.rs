@@ -199,7 +199,7 @@ impl Versioned for VersionedFolder {
     }
 }
 
-/// Why a path names no file.
+/// The reason why a path names no file.
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// The files of one object.

@@ -1,8 +1,8 @@
 //! Conditional writes as object stores offer them: by `ETag`.
 //!
-//! What a write that was not answered has done cannot be known: sent once more, it would be refused because of
-//! itself, and a win would look like a loss. So the store that writes must not send anything twice by itself
-//! (whoever opens a store configures it so), and what has no answer is [`StoreError::OutcomeUnknown`].
+//! The effect of a write that was not answered cannot be known: sent once more, it would be refused because of itself,
+//! and a win would look like a loss. So the store that writes must not send anything twice by itself (whoever opens a
+//! store configures it so), and what has no answer is [`StoreError::OutcomeUnknown`].
 
 use std::error::Error as _;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What is kept is what the store has; that it is kept is seen by taking the store's away.
+//! Tests that the cache keeps what the store has; that it is kept is seen by taking the store's away.
 
 use futures::future::join_all;
 use object_store::ObjectStoreExt;

@@ -1,4 +1,4 @@
-//! What S3's answers, and missing ones, make of a conditional write: against a server that gives each answer as told.
+//! Tests what S3's answers, and missing ones, make of a conditional write: against a server that answers as told.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! What every store of versioned objects must do, as scenarios over whatever `open` gives.
+//! The contract of every store of versioned objects, as scenarios over whatever `open` gives.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! What the evaluator's state rests on: a folder and a store in memory are held to one contract, and a folder to
-//! processes that are killed. S3 is held to the same contract in `tests/s3`.
+//! The guarantees that the evaluator's state rests on: a folder and a store in memory are held to one contract, and a
+//! folder to processes that are killed. S3 is held to the same contract in `tests/s3`.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 

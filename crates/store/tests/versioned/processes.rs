@@ -72,7 +72,7 @@ fn start(folder: &FilePath, rounds: u64) -> Child {
         .unwrap()
 }
 
-/// What a process prints, once it is at work.
+/// Returns the lines that a process prints, once it is at work.
 fn at_work(worker: &mut Child) -> Lines<BufReader<ChildStdout>> {
     let mut lines = BufReader::new(worker.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap() == "ready"), "it ended before it began");
