@@ -11,7 +11,7 @@ use fluo_rules::printable::is_unseen;
 /// The most bytes that remain of a text.
 pub const MAX_BYTES: usize = 1024;
 
-/// What stands for the part that was cut off.
+/// The character that stands for the part that was cut off.
 const ELLIPSIS: char = '…';
 
 /// `text` without control and direction characters, cut at [`MAX_BYTES`] on a character boundary with `…`.

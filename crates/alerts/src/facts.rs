@@ -21,9 +21,9 @@ const SECOND: i64 = Nanos::SECOND.0;
 /// Something that a message says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
-    /// Of what.
+    /// The name of what it says.
     pub name: String,
-    /// What.
+    /// The value.
     pub value: String,
     /// The text between them in a line.
     pub joined: Joined,

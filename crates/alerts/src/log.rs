@@ -1,18 +1,18 @@
-//! What programs say of their work: lines of JSON, the same wherever they run.
+//! The log lines of programs: lines of JSON, the same wherever they run.
 
 use fluo_rules::json::to_string;
 use serde_json::{Value, json};
 
 use fluo_time::moment;
 
-/// How much a line matters.
+/// The importance of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
-    /// What was done.
+    /// Something was done.
     Info,
-    /// What was odd, and done all the same.
+    /// Something was odd, and done all the same.
     Warning,
-    /// What was not done.
+    /// Something was not done.
     Error,
 }
 

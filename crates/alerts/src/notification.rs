@@ -1,4 +1,4 @@
-//! What people are told: one event in the life of an alert, one thing that is wrong with fluo itself or over, or an
+//! Notifications to people: one event in the life of an alert, one thing that is wrong with fluo itself or over, or an
 //! alarm about fluo.
 //!
 //! The JSON form (`fluo.notification/v1`) is what machines receive and what `fluo verify` reads back; every sink makes
@@ -27,7 +27,7 @@ pub use together::{Related, Together};
 /// Name and version of the payload's format.
 pub const SCHEMA: &str = "fluo.notification/v1";
 
-/// What happened.
+/// The event that a notification tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
@@ -77,7 +77,7 @@ pub enum Event {
     FutureStateOver,
     /// Part of the past was not judged: it lies further back than `max_catch_up`.
     Unjudged,
-    /// What watches fluo itself raised an alarm.
+    /// A monitor of fluo itself raised an alarm.
     Alarm,
     /// That alarm is over.
     AlarmOver,
@@ -156,7 +156,7 @@ impl Event {
         }
     }
 
-    /// How bad a trouble of fluo's own is unless that is set: critical where alerts may be missed.
+    /// Returns the severity of a trouble of fluo's own unless that is set: critical where alerts may be missed.
     pub fn default_severity(self) -> Severity {
         match self {
             Self::RuleError | Self::PipelineStale | Self::FutureState => Severity::Critical,
@@ -274,12 +274,12 @@ pub struct Notification {
     pub schema: String,
     /// The same for every delivery of the same thing: receivers de-duplicate by it.
     pub id: Id,
-    /// What happened.
+    /// The event.
     pub event: Event,
     /// The `eval_time` at which it was decided; of an alarm, when its state changed. Nanoseconds since the epoch.
     #[serde(with = "wire::moment")]
     pub at: i64,
-    /// How bad.
+    /// The severity.
     #[serde(with = "wire::severity")]
     pub severity: Severity,
     /// One line.
@@ -290,7 +290,7 @@ pub struct Notification {
     pub rule: Option<String>,
     /// The rule's labels.
     pub labels: BTreeMap<String, String>,
-    /// Why, where there is more to say: `rule_removed`, the text of an error.
+    /// The reason, where there is more to say: `rule_removed`, the text of an error.
     pub reason: Option<String>,
     /// The alert, where it is about one.
     pub alert: Option<Told>,
@@ -313,8 +313,8 @@ impl Notification {
         self.together.as_ref().map_or_else(|| self.about(), |together| together.key)
     }
 
-    /// What it is about, the same for every event of it: the alert, the trouble, or the alarm. A notification about
-    /// none of them is about itself.
+    /// Returns the id of what it is about, the same for every event of it: the alert, the trouble, or the alarm. A
+    /// notification about none of them is about itself.
     pub fn about(&self) -> Id {
         let alert = self.alert.as_ref().map(|alert| alert.id);
         let trouble = self.trouble.as_ref().map(|trouble| trouble.id);
@@ -444,11 +444,11 @@ pub struct Alarm {
 pub struct TroubleRef {
     /// [`Id::of_trouble`]: the same from its first word to its all-clear.
     pub id: Id,
-    /// What it is wrong with: `rule`, `rule_file`, `data_files` …
+    /// The kind of thing it is wrong with: `rule`, `rule_file`, `data_files` …
     pub kind: String,
     /// The name of the rule, the file or the sink.
     pub name: Option<String>,
-    /// When it was found; nanoseconds since the epoch.
+    /// The time at which it was found; nanoseconds since the epoch.
     #[serde(with = "wire::moment")]
     pub since: i64,
 }
@@ -458,14 +458,14 @@ pub struct TroubleRef {
 pub struct FileRef {
     /// Its place below the root of the store: `spans/date=…/hour=…/….parquet`.
     pub name: String,
-    /// What the store calls its version; on a folder `sha256:` and the hash of its bytes.
+    /// Its version, as the store calls it; on a folder `sha256:` and the hash of its bytes.
     pub etag: String,
 }
 
 /// Several alerts of one rule in one message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// How many.
+    /// Their number.
     pub alerts: u64,
     /// The labels that are not the same in all of them; those that are are the notification's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

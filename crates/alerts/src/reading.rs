@@ -16,9 +16,9 @@ use crate::value::{Value, human_duration, human_number, significant};
 /// One thing that a condition compares, as people read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading {
-    /// What: `errors / total`.
+    /// The compared expression: `errors / total`.
     pub what: String,
-    /// Its value, and of what it is made: `45.2 % (271 of 600)`.
+    /// Its value, and what that is made of: `45.2 % (271 of 600)`.
     pub value: String,
     /// The same when the condition was exceeded most.
     pub peak: String,

@@ -37,9 +37,9 @@ const FUEL: u64 = 50_000;
 /// A text for people, and why it is not the one that the rule asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
-    /// What to show.
+    /// The text to show.
     pub text: String,
-    /// Why the annotation could not be rendered; `text` is the default then.
+    /// The reason why the annotation could not be rendered; `text` is the default then.
     pub failure: Option<String>,
 }
 
@@ -226,7 +226,7 @@ fn reason(error: &Error) -> String {
 /// Takes [`MAX_OUTPUT`] bytes and fails on more.
 struct Bounded {
     bytes: Vec<u8>,
-    /// Whether more was given than fits.
+    /// `true` where more was given than fits.
     full: bool,
 }
 

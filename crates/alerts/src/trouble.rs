@@ -1,4 +1,4 @@
-//! What is wrong with fluo itself: told at once, again while it lasts, and told to be over to whom it was told.
+//! The troubles of fluo itself: told at once, again while they last, and told to be over to whom they were told.
 //!
 //! ```text
 //! all that is wrong at an evaluation ─settle─▶ what is open ─┬─▶ new, or due again: its event
@@ -24,11 +24,11 @@ pub use subject::{Subject, Trouble};
 /// Something that is wrong, as an evaluation finds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wrong {
-    /// With what.
+    /// The subject that is wrong.
     pub subject: Subject,
-    /// Why, in a sentence or more for people, without a full stop at its end.
+    /// The reason, in a sentence or more for people, without a full stop at its end.
     pub reason: String,
-    /// How much of it there is, where that can be counted. What has become twice as much is told again.
+    /// The amount of it, where that can be counted. A trouble that has become twice as much is told again.
     pub amount: u64,
 }
 
@@ -45,12 +45,12 @@ impl Wrong {
     }
 }
 
-/// How troubles are told.
+/// The way in which troubles are told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Telling {
-    /// How often something that stays wrong is told again, in nanoseconds.
+    /// The distance at which something that stays wrong is told again, in nanoseconds.
     pub repeat: i64,
-    /// How bad events are, where that is set; else [`Event::default_severity`].
+    /// The severities of events, where they are set; else [`Event::default_severity`].
     pub severities: BTreeMap<Event, Severity>,
 }
 
@@ -90,12 +90,12 @@ impl FromIterator<Trouble> for Troubles {
 }
 
 impl Troubles {
-    /// What is wrong, by subject.
+    /// Returns the open troubles, by subject.
     pub fn open(&self) -> impl Iterator<Item = &Trouble> {
         self.open.values()
     }
 
-    /// What is wrong with a subject.
+    /// Returns the open trouble of a subject.
     pub fn of(&self, subject: &Subject) -> Option<&Trouble> {
         self.open.get(subject)
     }

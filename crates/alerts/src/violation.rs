@@ -44,7 +44,7 @@ pub struct Violation {
     /// The last such moment.
     #[serde(with = "wire::moment")]
     pub ends_at: i64,
-    /// Whether it may go on behind what was looked at.
+    /// `true` where it may go on behind what was looked at.
     pub ongoing: bool,
     /// The rule's window.
     #[serde(with = "wire::duration")]
@@ -65,7 +65,7 @@ pub struct Violation {
     pub failed: Vec<String>,
     /// One line for people.
     pub summary: String,
-    /// Whether data of the window could not be read.
+    /// `true` where data of the window could not be read.
     pub partial: bool,
 }
 

@@ -1,4 +1,4 @@
-//! How values stand in payloads and in the state: for `#[serde(with = "…")]`.
+//! The forms of values in payloads and in the state: for `#[serde(with = "…")]`.
 
 use std::fmt;
 use std::marker::PhantomData;

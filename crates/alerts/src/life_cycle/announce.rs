@@ -1,4 +1,4 @@
-//! What is owed → what is told: silences, inhibition, reminders, and limits on how much is told at once.
+//! Turns what is owed into what is told: silences, inhibition, reminders, and limits on how much is told at once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::transition::Times;
 use crate::notification::{Event, Notification};
 use crate::template::Renderer;
 
-/// What keeps alerts from being told.
+/// The silences that keep alerts from being told.
 #[derive(Clone, Copy)]
 pub struct Mutes<'a> {
     /// The silence that covers an alert with these labels now, by its name.

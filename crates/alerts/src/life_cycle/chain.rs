@@ -15,11 +15,11 @@ pub(crate) struct Chain {
     pub(crate) last: i64,
     /// The badness of its worst moment.
     pub(crate) worst: Badness,
-    /// Since when it had held for `for` without a pause; none where that is not known any more.
+    /// The moment since which it had held for `for` without a pause; none where that is not known any more.
     pub(crate) held_since: Option<i64>,
 }
 
-/// How long things must last, in nanoseconds.
+/// The lengths of time that things must last, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lengths {
     /// Largest distance of holding moments of one run.

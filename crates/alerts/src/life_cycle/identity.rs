@@ -13,7 +13,7 @@ pub(crate) struct Known {
     pub(crate) starts_at: i64,
     /// Present last moment.
     pub(crate) ends_at: i64,
-    /// How much it deserves to keep its id where two are merged: larger before smaller, then the earlier one.
+    /// The rank by which it keeps its id where two are merged: larger before smaller, then the earlier one.
     pub(crate) rank: u8,
 }
 

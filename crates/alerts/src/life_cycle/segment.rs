@@ -1,6 +1,6 @@
-//! What was observed of one rule and group: holding moments in segments, and the runs that these make.
+//! The observations of one rule and group: holding moments in segments, and the runs that these make.
 //!
-//! A segment is what one look at a stretch of time found. When the stretch is looked at again because late spans
+//! A segment holds what one look at a stretch of time found. When the stretch is looked at again because late spans
 //! reached back to it, its segments are replaced; a stretch never cuts a segment in two. Runs are segments at most
 //! `gap` apart: they are the violations.
 
@@ -58,19 +58,20 @@ pub struct Segment {
     /// Traces of windows up to `last`; kept for the last segment of a run only.
     #[serde(default, skip_serializing_if = "Sample::is_empty")]
     pub traces: Sample,
-    /// Whether data of a window could not be read.
+    /// `true` where data of a window could not be read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub partial: bool,
     /// Behind what late spans can change, or from before the rule's text changed: never replaced.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub settled: bool,
-    /// What an earlier text of the rule had found: part of an alert that goes on, and of no violation of this text.
+    /// `true` where an earlier text of the rule had found it: it is part of an alert that goes on, and of no violation
+    /// of this text.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub inherited: bool,
     /// Of a group that is there without spans, for as long as it is remembered: the end of its last span before `last`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_at: Option<i64>,
-    /// Whether it belongs to an alert that has held for `for` already, whatever is left of it here.
+    /// `true` where it belongs to an alert that has held for `for` already, whatever is left of it here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fired: bool,
 }

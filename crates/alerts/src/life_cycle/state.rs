@@ -1,4 +1,4 @@
-//! What is remembered of a rule between evaluations.
+//! The state of rules, which is remembered between evaluations.
 
 use std::collections::BTreeMap;
 
@@ -15,19 +15,19 @@ use crate::value::Value;
 use crate::violation::Top;
 use crate::wire;
 
-/// What is remembered of one rule.
+/// The remembered state of one rule.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct RuleState {
     /// SHA-256 of what decides of the rule.
     pub hash: String,
     /// Moments after this one are judged; nanoseconds since the epoch.
     pub from: i64,
-    /// How far moments have been judged.
+    /// The moment up to which it has been judged.
     pub judged_to: i64,
     /// Moments up to there that are yet to be judged, or judged again: a file that they need could not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owed: Vec<TimeRange>,
-    /// How often in a row it was among rules for which there was no time.
+    /// The number of times in a row that it was among rules for which there was no time.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub tries: u8,
     /// Its groups of which there is something to remember.
@@ -39,7 +39,7 @@ fn is_zero(number: &u8) -> bool {
     *number == 0
 }
 
-/// What is remembered of one group.
+/// The remembered state of one group.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct GroupState {
     /// Keys as the rule writes them, and values as they may be shown.
@@ -64,15 +64,15 @@ pub struct Tracked {
     pub starts_at: i64,
     /// Present last moment.
     pub ends_at: i64,
-    /// Of the last record; 1 is the first.
+    /// The revision of the last record; 1 is the first.
     pub revision: u32,
-    /// Whether it is still there: not withdrawn, nor merged into another.
+    /// `true` where it is still there: not withdrawn, nor merged into another.
     pub live: bool,
     /// SHA-256 of the last record's violation: whether there is anything new to say.
     pub digest: Id,
 }
 
-/// Where an alert is in its life. Before `Firing` it is only in the segments.
+/// The phase of an alert's life. Before `Firing` it is only in the segments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
@@ -142,7 +142,7 @@ pub struct Alert {
     pub starts_at: i64,
     /// Present last moment.
     pub ends_at: i64,
-    /// Where in its life it is.
+    /// The phase of its life.
     pub phase: Phase,
     /// The content of its messages: the alert's identity and first values never change once it fired.
     pub told: Told,
@@ -151,21 +151,21 @@ pub struct Alert {
     pub course: Option<Course>,
     /// The excess over its bound at its worst: the order of summaries.
     pub excess: Option<f64>,
-    /// Since when it held for `for`, where that is not its first moment.
+    /// The moment since which it held for `for`, where that is not its first moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_since: Option<i64>,
     /// The severity that people were told; none where its rule has one level, or nobody was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severities: Option<ToldSeverities>,
-    /// Whether anybody was told that it fires.
+    /// `true` where somebody was told that it fires.
     pub known: bool,
-    /// What is still to be told, once nothing mutes it.
+    /// The event that is still to be told, once nothing mutes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owed: Option<Event>,
-    /// Why it was closed, where it was not by its own condition.
+    /// The reason why it was closed, where it was not by its own condition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// How often each event was told.
+    /// The number of times that each event was told.
     pub counts: BTreeMap<Event, u64>,
     /// The `eval_time` at which people were told last that it fires.
     pub told_at: i64,

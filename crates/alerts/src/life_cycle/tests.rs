@@ -48,7 +48,7 @@ struct Life {
     silenced: bool,
     alive: bool,
     damaged: Vec<TimeRange>,
-    /// How deep spans lie.
+    /// The depths of spans.
     depths: Levels,
 }
 

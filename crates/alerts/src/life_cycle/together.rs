@@ -33,13 +33,13 @@ const MOST_TRACES: usize = 256;
 /// The place of a span in its trace, by the spans that are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Level {
-    /// The span above it of which the parent is not known. Only below the same one are levels compared.
+    /// The span above it of which the parent is not known. Levels are compared only below the same one.
     pub top: SpanId,
     /// The number of spans above it.
     pub above: u32,
 }
 
-/// How deep spans lie in their traces.
+/// The depths of spans in their traces.
 pub type Levels = BTreeMap<(TraceId, SpanId), Level>;
 
 /// Returns whether nobody was told of an alert, and it is to be told.
@@ -90,7 +90,7 @@ pub fn sought(
 /// An alert among others to which it may be related.
 struct Node {
     id: Id,
-    /// Where it was told before.
+    /// The grouping in which it was told before.
     grouping: Option<Grouping>,
     starts_at: i64,
     rule: String,

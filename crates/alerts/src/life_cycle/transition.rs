@@ -31,7 +31,7 @@ pub struct Times {
     pub alive_to: i64,
 }
 
-/// What a transition needs to know of its rule.
+/// The facts that a transition needs to know of its rule.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
     /// The rule.
@@ -58,10 +58,10 @@ pub struct Facts<'a> {
     pub renderer: &'a Renderer,
 }
 
-/// What was observed of one group in one stretch of time.
+/// The observation of one group in one stretch of time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
-    /// Of rule and group.
+    /// The fingerprint of rule and group.
     pub fingerprint: Fingerprint,
     /// Keys as the rule writes them, and values as they may be shown.
     pub group: Vec<(String, Option<String>)>,
@@ -69,7 +69,7 @@ pub struct Observation {
     pub segment: Segment,
 }
 
-/// What a record says of its violation.
+/// The status that a record gives its violation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -99,7 +99,7 @@ pub struct ViolationRecord {
     pub id: Id,
     /// 1 for the first record.
     pub revision: u32,
-    /// Whether it still stands.
+    /// The status: whether it still stands.
     pub status: Status,
     /// SHA-256 of the rule's text.
     pub rule_hash: String,
@@ -107,7 +107,7 @@ pub struct ViolationRecord {
     pub violation: Violation,
 }
 
-/// What a transition gives.
+/// The result of a transition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     /// The state after it.

@@ -54,7 +54,7 @@ pub struct Related {
     pub place: u64,
     /// Its rule.
     pub rule: String,
-    /// How bad.
+    /// Its severity.
     #[serde(with = "wire::severity")]
     pub severity: Severity,
     /// The severities that people were told before, the least severe first; only of rules with levels.
@@ -72,7 +72,7 @@ pub struct Related {
     /// The first moment at which its condition held; nanoseconds since the epoch.
     #[serde(with = "wire::moment")]
     pub starts_at: i64,
-    /// What is told of it by the same evaluation, if that is the same; none where it fires besides.
+    /// The event that the same evaluation tells of it, if that is the same; none where it fires besides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<Event>,
 }

@@ -1,4 +1,4 @@
-//! How an error budget burns, as people read it: `error budget burn over 1h = 43.2x (432 of 10000), limit 14.4x`.
+//! The burn of an error budget, as people read it: `error budget burn over 1h = 43.2x (432 of 10000), limit 14.4x`.
 
 use fluo_rules::objective::{BurnValue, Objective};
 

@@ -17,7 +17,7 @@ fn files(amount: u64) -> Wrong {
     Wrong::new(Subject::DataFiles, "cut").of(amount)
 }
 
-/// What is told at each hour, in words, of what is wrong at each hour.
+/// Returns the events that are told at each hour, in words, of what is wrong at each hour.
 fn told(hours: &[Vec<Wrong>]) -> Vec<Vec<String>> {
     let mut troubles = Troubles::default();
     (0..)

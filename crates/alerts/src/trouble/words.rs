@@ -1,4 +1,4 @@
-//! What people read of a trouble.
+//! The texts of a trouble that people read.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,7 +18,7 @@ impl fmt::Display for Subject {
     }
 }
 
-/// What is wrong, in a line.
+/// Returns the title: what is wrong, in a line.
 fn title(subject: &Subject) -> String {
     match subject {
         Subject::FutureState => "The state is from the future: nothing is evaluated".to_owned(),
@@ -35,7 +35,7 @@ fn title(subject: &Subject) -> String {
     }
 }
 
-/// What follows from it, and what to do.
+/// Returns the advice: what follows from it, and what to do.
 fn advice(subject: &Subject) -> &'static str {
     match subject {
         Subject::FutureState => {
