@@ -34,7 +34,7 @@ pub struct Batch {
 /// A receiver of spans as they are read, which says whether it wants more.
 pub(crate) type Sink<'s> = &'s mut dyn FnMut(Batch) -> ControlFlow<()>;
 
-/// What is read so far.
+/// The part of an object that is read so far.
 pub(crate) struct Assembly<'s> {
     limits: &'s Limits,
     sink: Sink<'s>,

@@ -14,7 +14,7 @@ use arrow::error::ArrowError;
 pub use from_arrow::from_batch;
 pub use to_arrow::{text_bytes, to_batch, to_batch_each};
 
-/// Why spans could not be turned into a batch, or a batch into spans.
+/// The reasons why spans could not be turned into a batch, or a batch into spans.
 #[derive(Debug, thiserror::Error)]
 pub enum BatchError {
     /// Occurs when the text of the spans of one batch exceeds what 32-bit offsets can address: give fewer
@@ -58,7 +58,7 @@ pub enum BatchError {
     UnknownValue {
         /// Its name.
         column: String,
-        /// What it holds.
+        /// The value that it holds.
         value: String,
     },
     /// Occurs when Arrow refuses an array.

@@ -38,7 +38,7 @@ pub struct Rest {
     pub other_signals: u64,
 }
 
-/// What an object held.
+/// The content of an object.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Decoded {
     /// Its spans, in the order received.

@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use crate::error::{Compression, DecodeError};
 use crate::limits::Limits;
 
-/// How bytes are compressed, by their first ones; `None` for plain bytes.
+/// Returns the compression of bytes, by their first ones; `None` for plain bytes.
 pub fn compression(bytes: &[u8]) -> Option<Compression> {
     match bytes {
         [0x1f, 0x8b, ..] => Some(Compression::Gzip),
@@ -78,8 +78,8 @@ fn read_within(reader: impl Read, announced: u64, limit: u64) -> io::Result<Opti
     Ok(if exceeds(output.len(), limit) { None } else { Some(output) })
 }
 
-/// What the last four bytes of a gzip stream say: the length of its last member, modulo 2³².
-/// A stream that is cut off says something else, so this is for bounds only.
+/// Returns what the last four bytes of a gzip stream say: the length of its last member, modulo 2³². A stream that is
+/// cut off says something else, so this is for bounds only.
 fn gzip_announces(bytes: &[u8]) -> u64 {
     // DEFLATE cannot expand more than 1032-fold: a larger claim is no length but arbitrary bytes.
     let most = u64::try_from(bytes.len()).unwrap_or(u64::MAX).saturating_mul(1032);
@@ -90,7 +90,7 @@ fn gzip_announces(bytes: &[u8]) -> u64 {
     .unwrap_or(0)
 }
 
-/// What the first zstd frame says about its content; 0 where it does not.
+/// Returns what the first zstd frame says about its content; 0 where it does not.
 fn zstd_announces(bytes: &[u8]) -> u64 {
     zstd::zstd_safe::get_frame_content_size(bytes).ok().flatten().unwrap_or(0)
 }

@@ -1,4 +1,4 @@
-//! Why an object could not be decoded at all.
+//! The reasons why an object could not be decoded at all.
 //!
 //! All of these are permanent: the same bytes fail again, so the object belongs in quarantine, not
 //! in a retry. Single spans and single documents that fail among good ones are no error: they are
@@ -27,15 +27,15 @@ pub enum DecodeError {
     /// Occurs when a compressed stream ends before its end mark.
     #[error("the {compression} stream is cut off")]
     CutOff {
-        /// How it is compressed.
+        /// The compression.
         compression: Compression,
     },
     /// Occurs when a compressed stream is damaged, or is followed by something else.
     #[error("the {compression} stream is damaged")]
     Damaged {
-        /// How it is compressed.
+        /// The compression.
         compression: Compression,
-        /// What the decompressor says.
+        /// The decompressor's error.
         source: io::Error,
     },
     /// Occurs when what comes out of decompression is compressed again.
@@ -50,29 +50,29 @@ pub enum DecodeError {
     /// down to the spans) is of the wrong type.
     #[error("unreadable OTLP JSON at byte {offset}: {problem}")]
     Json {
-        /// Where, in the decompressed bytes.
+        /// The place, in the decompressed bytes.
         offset: usize,
-        /// What is wrong there.
+        /// The problem there.
         problem: &'static str,
     },
     /// Occurs when bytes that are not JSON are not a protobuf export request either, or its outer
     /// structure (down to the spans) is broken.
     #[error("neither JSON nor a readable OTLP protobuf message: {problem} at byte {offset}")]
     Protobuf {
-        /// Where, in the message.
+        /// The place, in the message.
         offset: usize,
-        /// What is wrong there.
+        /// The problem there.
         problem: &'static str,
     },
     /// Occurs when a length-prefixed file's last message is shorter than its length says, and no
     /// other could be read.
     #[error("the message at byte {offset} is cut off: its length says {length} bytes, {left} are left")]
     Frame {
-        /// Where its length stands.
+        /// The place of its length.
         offset: usize,
-        /// What it says.
+        /// The length that it says.
         length: usize,
-        /// What is there.
+        /// The length that is there.
         left: usize,
     },
     /// Occurs when Parquet, or every part of it in which spans may have stood, cannot be read.
@@ -98,7 +98,7 @@ pub enum DecodeError {
     NotTraces(Foreign),
 }
 
-/// What stands where traces were expected.
+/// The kind of data that stands where traces were expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Foreign {
     /// OTLP logs.
@@ -122,7 +122,7 @@ impl fmt::Display for Foreign {
     }
 }
 
-/// How bytes are compressed.
+/// The compression of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
     /// RFC 1952.

@@ -19,11 +19,11 @@ use sha2::{Digest, Sha256};
 
 use crate::span::{Attributes, Span};
 
-/// What identifies a span: trace id, span id, and end in nanoseconds since the epoch.
+/// The identity of a span: trace id, span id, and end in nanoseconds since the epoch.
 pub type SpanKey = ([u8; 16], [u8; 8], i64);
 
 impl Span {
-    /// What identifies the span.
+    /// Returns what identifies the span.
     pub fn key(&self) -> SpanKey {
         (self.trace_id, self.span_id, self.end_ns)
     }
@@ -77,9 +77,9 @@ impl Span {
 pub struct Deduplicated {
     /// One of each, in no particular order.
     pub spans: Vec<Span>,
-    /// How many were removed, `conflicts` included.
+    /// The number that was removed, `conflicts` included.
     pub duplicates: u64,
-    /// How many of the removed differed from the one that was kept.
+    /// The number of the removed that differed from the one that was kept.
     pub conflicts: u64,
 }
 

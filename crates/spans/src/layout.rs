@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
-/// Where an attribute lives.
+/// The owner of an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AttributeScope {
     /// The span's own attributes.
@@ -22,7 +22,7 @@ pub enum AttributeScope {
 }
 
 impl AttributeScope {
-    /// What the names of its columns begin with.
+    /// Returns the beginning of the names of its columns.
     pub fn column_prefix(self) -> &'static str {
         match self {
             Self::Span => "attr_",
@@ -30,7 +30,7 @@ impl AttributeScope {
         }
     }
 
-    /// Whose attribute a column of this name is; `None` for columns that every layout has.
+    /// Returns the owner of the attribute that a column of this name holds; `None` for columns that every layout has.
     pub fn of_column(column: &str) -> Option<Self> {
         [Self::Span, Self::Resource].into_iter().find(|scope| column.starts_with(scope.column_prefix()))
     }
@@ -39,7 +39,7 @@ impl AttributeScope {
 /// An attribute with a column of its own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Promoted {
-    /// Whose attribute.
+    /// The owner of the attribute.
     pub scope: AttributeScope,
     /// Its key as the semantic conventions, or a rule, spell it.
     pub key: String,

@@ -51,7 +51,7 @@ pub fn spellings(key: &str) -> Vec<String> {
     found
 }
 
-/// What `key` was renamed to.
+/// Returns the name that `key` was renamed to.
 fn successor(key: &str) -> Option<String> {
     if let Some((_, new)) = RENAMES.iter().find(|(old, _)| *old == key) {
         return Some((*new).to_owned());
@@ -62,7 +62,7 @@ fn successor(key: &str) -> Option<String> {
     })
 }
 
-/// What was renamed to `key`.
+/// Returns the names that were renamed to `key`.
 fn predecessors(key: &str) -> Vec<String> {
     let whole = RENAMES.iter().filter(|(_, new)| *new == key).map(|(old, _)| (*old).to_owned());
     let prefixed = PREFIX_RENAMES.iter().filter_map(|(old, new)| {

@@ -69,5 +69,5 @@ impl fmt::Display for Reason {
     }
 }
 
-/// How many were set aside, by reason.
+/// The numbers of what was set aside, by reason.
 pub type SetAside = Counts<Reason>;

@@ -31,11 +31,11 @@ pub struct Span {
     pub end_ns: i64,
     /// The span's own attributes.
     pub attributes: Attributes,
-    /// Who sent it.
+    /// The resource that sent it.
     pub resource: Arc<Resource>,
-    /// Which library made it.
+    /// The instrumentation scope that made it.
     pub scope: Arc<InstrumentationScope>,
-    /// What happened during it, in the order received.
+    /// The events during it, in the order received.
     pub events: Vec<Event>,
     /// Other spans it is linked to, in the order received.
     pub links: Vec<Link>,
@@ -141,7 +141,7 @@ impl InstrumentationScope {
 pub struct Event {
     /// Nanoseconds since the Unix epoch.
     pub time_ns: i64,
-    /// What.
+    /// Its name.
     pub name: String,
     /// Its attributes.
     pub attributes: Attributes,

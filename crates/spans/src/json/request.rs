@@ -14,11 +14,11 @@ use crate::mend::Mend;
 use crate::mending::{AttributeList, Mending};
 use crate::set_aside::Reason;
 
-/// What an object turned out to be.
+/// The finding about an object.
 pub(super) struct Found {
-    /// Whether it is a request (an empty object is), or a lone `ResourceSpans`.
+    /// `true` for a request (an empty object is one), or a lone `ResourceSpans`.
     pub(super) traces: bool,
-    /// What else is in it: another signal, or, where no traces are, only members that OTLP does not know.
+    /// The other things in it: another signal, or, where no traces are, only members that OTLP does not know.
     pub(super) foreign: Option<Foreign>,
 }
 

@@ -1,9 +1,9 @@
 //! Walks JSON text in place, one value at a time.
 //!
-//! Why not `serde_json`: it stops for good at the first string that is not UTF-8, the first number
-//! out of range, the first lone surrogate. Here one such value costs itself, not the thousands of spans around it. So
-//! the only thing that can go wrong while walking is a [`Syntax`] error, after which nothing that follows can be
-//! trusted; a well-delimited value of another type than the one asked for is stepped over.
+//! `serde_json` is not used: it stops for good at the first string that is not UTF-8, the first number out of range,
+//! the first lone surrogate. Here one such value costs itself, not the thousands of spans around it. So the only thing
+//! that can go wrong while walking is a [`Syntax`] error, after which nothing that follows can be trusted; a
+//! well-delimited value of another type than the one asked for is stepped over.
 //!
 //! More is taken than RFC 8259 allows where it is harmless and met: the bare words `NaN`, `Infinity`
 //! and `-Infinity` (Python writes them), leading zeros and plus signs.

@@ -1,10 +1,10 @@
 //! OTLP protobuf: one `ExportTraceServiceRequest`, read in place from the public schema
 //! (opentelemetry-proto 1.x: `trace/v1`, `common/v1`, `resource/v1`).
 //!
-//! Why not generated code: a generated reader gives up the whole request at the first string that is
-//! not UTF-8, and builds every attribute twice. Here a span is a slice until it is read, so what is wrong
-//! inside costs itself. A length that is wrong *above* the spans costs what follows it in its message, because where
-//! anything begins there is then unknown; in the outermost message it costs the whole.
+//! Generated code is not used: a generated reader gives up the whole request at the first string that is not UTF-8, and
+//! builds every attribute twice. Here a span is a slice until it is read, so what is wrong inside costs itself. A
+//! length that is wrong *above* the spans costs what follows it in its message, because where anything begins there is
+//! then unknown; in the outermost message it costs the whole.
 //!
 //! Of every message of the structure the fields are walked twice: first for what belongs to all of its spans, wherever it
 //! stands, then for the spans.
@@ -62,7 +62,7 @@ struct Request<'r, 'a> {
     assembly: &'r mut Assembly<'a>,
     /// Records that stood where spans stand.
     records: u64,
-    /// What all records so far look like, if that is another signal.
+    /// The signal that all records so far look like, if that is another one.
     foreign: Option<Foreign>,
 }
 
@@ -144,7 +144,7 @@ impl Request<'_, '_> {
         self.broken(walked);
     }
 
-    /// What should be a span.
+    /// Reads what should be a span.
     fn record(&mut self, wire: Wire<'_>) {
         let Some(bytes) = wire.bytes() else { return self.assembly.set_aside(Reason::MalformedSpan) };
         let mut mending = Mending::new(self.assembly.limits());

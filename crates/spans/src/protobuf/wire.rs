@@ -5,7 +5,7 @@
 
 use crate::received::{Received, Text};
 
-/// What is wrong, and where, counted from the beginning of the message being read.
+/// An error: its problem, and its place, counted from the beginning of the message being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct WireError {
     pub(super) offset: usize,

@@ -12,7 +12,7 @@ const REGISTRY: &str = include_str!("../../tests/fixtures/semconv/registry.tsv")
 /// Attribute renames of the schema file 1.44.0, those of single metrics left out: `since section old renamed_to`.
 const SCHEMA_FILE: &str = include_str!("../../tests/fixtures/semconv/schema-1.44.0.tsv");
 
-/// Why, and which. Names that end in `*` stand for all that begin so.
+/// The reasons for excluding names, with the names. Names that end in `*` stand for all that begin so.
 const EXCLUDED: &[(&str, &[&str])] = &[
     (
         "occurs on metrics only",

@@ -8,7 +8,7 @@ use super::{decode, mended, names, set_aside};
 const IDS: &str = r#""traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174""#;
 const TIMES: &str = r#""startTimeUnixNano":"1000","endTimeUnixNano":"2000""#;
 
-/// What must hold of the span between the good ones.
+/// A test that must hold of the span between the good ones.
 type Check = fn(&Span) -> bool;
 
 /// A document with these span texts between two good spans.

@@ -22,7 +22,7 @@ fn decode(bytes: &[u8]) -> Decoded {
     fluo_spans::decode(bytes, &Limits::default()).unwrap()
 }
 
-/// Why bytes do not decode, in full.
+/// Returns why bytes do not decode, in full.
 fn refusal(bytes: &[u8]) -> String {
     let error = fluo_spans::decode(bytes, &Limits::default()).unwrap_err();
     match std::error::Error::source(&error) {
@@ -41,7 +41,7 @@ fn mended(decoded: &Decoded) -> Vec<(&'static str, u64)> {
     decoded.mended.counts().reasons.iter().map(|(reason, count)| (reason.as_str(), count)).collect()
 }
 
-/// What was set aside, as users see it.
+/// Returns what was set aside, as users see it.
 fn set_aside(decoded: &Decoded) -> Vec<(&'static str, u64)> {
     decoded.set_aside.iter().map(|(reason, count)| (reason.as_str(), count)).collect()
 }
