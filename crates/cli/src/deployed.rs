@@ -1,4 +1,4 @@
-//! What is deployed on this machine: `fluo.yml`, rule files, silences, and an evaluator over a store.
+//! The deployment on this machine: `fluo.yml`, rule files, silences, and an evaluator over a store.
 
 use fluo_aws::{Environment, everywhere};
 use fluo_evaluator::config::Loading;
@@ -64,7 +64,7 @@ fn open(uri: &str, environment: Environment<'_>) -> Result<Root, Failure> {
     open_root(uri, environment).map_err(|error| Failure::because(format!("could not open `{uri}`"), error))
 }
 
-/// How many bytes of data files of a bucket are kept in memory.
+/// The most bytes of a bucket's data files that are kept in memory.
 const KEPT: u64 = 512 << 20;
 
 /// An evaluator over a store.

@@ -1,4 +1,4 @@
-//! What only the edge reads: the clock, the environment, and what tells this process from all others.
+//! Reads what only the edge reads: the clock, the environment, and what tells this process from all others.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,7 +9,7 @@ pub(crate) fn now() -> i64 {
     i64::try_from(now).unwrap_or(i64::MAX)
 }
 
-/// What no other process calls itself.
+/// Returns a name that no other process calls itself.
 pub(crate) fn nonce() -> String {
     let (now, id) = (now(), std::process::id());
     let random = RandomState::new().hash_one((now, id));

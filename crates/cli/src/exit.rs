@@ -1,4 +1,4 @@
-//! How a command ends, and how a failure is told.
+//! The end of a command, and the text of a failure.
 
 use std::error::Error;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 pub(crate) use fluo_alerts::escape::chain;
 
-/// What the exit status says.
+/// The meaning of the exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Status {
     /// 0: done.
@@ -37,7 +37,7 @@ impl From<Status> for ExitCode {
     }
 }
 
-/// Why a command could not go on: what was tried, why it failed, what to do.
+/// The reason why a command could not go on: what was tried, why it failed, what to do.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) status: Status,
@@ -65,7 +65,7 @@ impl Failure {
             .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
     }
 
-    /// What to do about it.
+    /// Adds what to do about it.
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }

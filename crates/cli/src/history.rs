@@ -14,7 +14,7 @@ use crate::deployed::{evaluator, root};
 use crate::exit::Failure;
 use crate::terminal;
 
-/// What to do where files did not arrive when their spans ended.
+/// The advice where files did not arrive when their spans ended.
 const WAY_OUT: &str = "a local file arrives when it was last modified, a copy when it was copied; with --arrival end+75s \
                        each arrives 75 s after its newest span";
 

@@ -58,7 +58,7 @@ pub(crate) fn read_deployed(paths: &[PathBuf]) -> Files {
     Files { rules, silences }
 }
 
-/// What a file holds.
+/// The kind of content of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Rules,

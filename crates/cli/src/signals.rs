@@ -16,10 +16,10 @@ use serde_json::json;
 use crate::exit::{Failure, Status};
 use crate::terminal::log;
 
-/// How long a process that was asked to end may take, besides the notification that is on its way.
+/// The time that a process which was asked to end may take, besides the notification that is on its way.
 const GRACE: Duration = Duration::from_millis(1500);
 
-/// How often it is looked whether one is on its way.
+/// The pause between two looks at whether one is on its way.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Listens for signals from now on. `status` is that of a process which has to be ended: what it had begun is not done.

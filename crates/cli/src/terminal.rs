@@ -1,4 +1,4 @@
-//! Where output goes, and whether it is a terminal.
+//! Writes the output of commands, and tells whether it goes to a terminal.
 
 use std::io::{self, IsTerminal, StdoutLock, Write};
 

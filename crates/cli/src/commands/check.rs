@@ -50,9 +50,9 @@ pub(crate) async fn run(args: &Check) -> Result<Status, Failure> {
     Ok(if errors > 0 { Status::Found } else { Status::Done })
 }
 
-/// What came out of a check.
+/// The result of a check.
 struct Checked {
-    /// In the order of files and places.
+    /// The findings, in the order of files and places.
     findings: Vec<Finding>,
     /// `3 sound rules, 2 sound tests`
     counts: String,
@@ -156,7 +156,7 @@ fn missing(path: &str, place: Place) -> Finding {
     }
 }
 
-/// Where a path of `rules` stands. A test file names it once, and before all else that could hold it.
+/// Returns the place of a path of `rules`. A test file names it once, and before all else that could hold it.
 fn place_of(file: &TestFile, text: &str, path: &str) -> Place {
     let begin = text.find("rules").and_then(|key| text[key..].find(path).map(|at| key + at));
     let bytes = begin.map_or(0..0, |begin| begin..begin + path.len());

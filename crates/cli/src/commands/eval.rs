@@ -58,11 +58,11 @@ pub(crate) async fn run(args: &Eval) -> Result<Status, Failure> {
     })
 }
 
-/// What judging all rules gave.
+/// The result of judging all rules.
 struct Judged {
-    /// In the order of records.
+    /// The violations, in the order of records.
     violations: Vec<Violation>,
-    /// Some rule could not be judged, and was told of.
+    /// True if some rule could not be judged, and was told of.
     failed: bool,
 }
 

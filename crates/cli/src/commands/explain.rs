@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Explain) -> Result<Status, Failure> {
     Ok(Status::Done)
 }
 
-/// What one rule means.
+/// Prints the meaning of one rule.
 fn explain(output: &mut Output, rule: Rule, format: ExplainFormat) -> Result<(), Failure> {
     let name = rule.name.clone();
     let failed = |error| Failure::because(format!("could not plan `{name}`"), error);

@@ -19,7 +19,7 @@ use crate::progress::Progress;
 use crate::spans::{DataFiles, data_files, mended_in_words, refuse_uri};
 use crate::terminal::Output;
 
-/// What became of all objects: `fluo.ingest/v1`.
+/// The result for all objects: `fluo.ingest/v1`.
 #[derive(Debug, Serialize)]
 struct Summary {
     schema: &'static str,

@@ -20,7 +20,7 @@ use crate::exit::{Failure, Status};
 use crate::signals;
 use crate::terminal::log;
 
-/// How long own traces may still be sent by a process that is asked to end.
+/// The time for which own traces may still be sent by a process that is asked to end.
 const LAST_FLUSH: Duration = Duration::from_millis(500);
 
 pub(crate) async fn run(args: &Run) -> Result<Status, Failure> {
@@ -74,7 +74,7 @@ pub(crate) async fn run(args: &Run) -> Result<Status, Failure> {
     }
 }
 
-/// What every tick needs.
+/// The things that every tick needs.
 struct Runner<'a> {
     configured: &'a Configured,
     evaluator: &'a Evaluator,

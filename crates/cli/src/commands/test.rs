@@ -126,7 +126,7 @@ pub(crate) fn rules_of(tests: &TestFile) -> Result<Vec<SourceFile>, Failure> {
     rule_files::read(&paths)
 }
 
-/// Where the paths of a test file start from.
+/// Returns the folder that the paths of a test file start from.
 pub(crate) fn folder_of(tests: &TestFile) -> &Path {
     Path::new(&*tests.file).parent().unwrap_or(Path::new(""))
 }

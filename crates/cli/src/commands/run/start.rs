@@ -19,7 +19,7 @@ use crate::terminal::log;
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
-/// How often the store is tried where whoever has called waits for one evaluation, and will call again.
+/// The number of tries of the store where whoever has called waits for one evaluation, and will call again.
 const TRIES_ONCE: u32 = 4;
 
 /// Tries the store until it can be used: `Ok(false)` where the process is asked to end before.
