@@ -41,13 +41,13 @@ use crate::http::Endpoint;
 use crate::message::Message;
 use crate::{Sink, SinkError};
 
-/// How long an open alert stays open at Alertmanager without being told again, unless configured.
+/// The time that an open alert stays open at Alertmanager without being told again, unless configured.
 pub(crate) const EXPIRES_AFTER: Duration = Duration::from_hours(25);
 
-/// How long a trouble stays open whose all-clear never comes.
+/// The time that a trouble stays open whose all-clear never comes.
 const TROUBLE_EXPIRES_AFTER: Duration = Duration::from_hours(30 * 24);
 
-/// How long what has no end of its own stays open.
+/// The time that an event without an end of its own stays open.
 const EVENT_EXPIRES_AFTER: Duration = Duration::from_hours(5);
 
 /// Posts alerts.

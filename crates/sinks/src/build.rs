@@ -51,7 +51,7 @@ pub fn sinks_of(loaded: &mut Loaded) -> Vec<SinkConfig> {
 }
 
 impl SinkConfig {
-    /// What is wrong with the values that stand in the configuration itself, none of which it repeats.
+    /// Returns what is wrong with the values that stand in the configuration itself, none of which it repeats.
     fn problems(&self) -> Vec<ConfigError> {
         let name = self.name();
         let mut problems = Vec::new();

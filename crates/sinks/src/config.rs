@@ -26,7 +26,7 @@ use serde::{Deserialize, Deserializer};
 use crate::filter::Filter;
 use crate::secret::Secret;
 
-/// How long a service may take to answer, unless `timeout` says otherwise.
+/// The time that a service may take to answer, unless `timeout` says otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One sink as it is configured.
@@ -46,7 +46,7 @@ impl SinkConfig {
         &self.name
     }
 
-    /// What it wants.
+    /// Returns the filter of what it wants.
     pub fn filter(&self) -> &Filter {
         &self.filter
     }

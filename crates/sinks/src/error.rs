@@ -1,4 +1,4 @@
-//! What can fail: sending a notification, and reading how it is to be sent.
+//! The errors of sinks: sending a notification, and reading how it is to be sent.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use fluo_alerts::escape::plain;
 /// The most bytes of a service's answer that an error repeats.
 const MAX_ANSWER: usize = 300;
 
-/// Why a notification was not delivered.
+/// The reasons why a notification was not delivered.
 ///
 /// The texts hold no secret: of an address they name scheme, host and port only (the path of a chat program's webhook
 /// is its password), and what a service answers is cleaned, cut, and freed of every secret that was sent to it. For the
@@ -20,11 +20,11 @@ pub enum SinkError {
     Retry {
         /// The sink's name.
         sink: String,
-        /// What was tried.
+        /// The action that was tried.
         tried: String,
-        /// What came of it.
+        /// The reason why it failed.
         why: String,
-        /// How long the service asks to be left alone.
+        /// The time that the service asks to be left alone.
         retry_after: Option<Duration>,
     },
     /// Occurs when the service refuses this message, or is not what the configuration takes it for: the same again
@@ -33,9 +33,9 @@ pub enum SinkError {
     Permanent {
         /// The sink's name.
         sink: String,
-        /// What was tried.
+        /// The action that was tried.
         tried: String,
-        /// What came of it.
+        /// The reason why it failed.
         why: String,
     },
 }
@@ -56,7 +56,7 @@ impl SinkError {
         matches!(self, Self::Retry { .. })
     }
 
-    /// How long the service asks to be left alone.
+    /// Returns the time that the service asks to be left alone.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Retry { retry_after, .. } => *retry_after,
@@ -76,7 +76,8 @@ pub(crate) fn answer(text: &str) -> String {
     if end < text.len() { format!("{}…", &text[..end]) } else { text.into_owned() }
 }
 
-/// Why a sink cannot be made from its configuration. What is wrong with its form is told by the deserializer.
+/// The reasons why a sink cannot be made from its configuration. What is wrong with its form is told by the
+/// deserializer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// Occurs when a secret is to be taken from an environment variable that is not set, or empty.
@@ -96,7 +97,7 @@ pub enum ConfigError {
         sink: String,
         /// The key of the configuration.
         key: String,
-        /// Why not, and what to write instead.
+        /// The reason, and what to write instead.
         reason: String,
     },
     /// Occurs when two sinks bear one name.

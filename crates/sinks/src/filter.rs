@@ -49,11 +49,12 @@ impl Filter {
 
 /// A sink and what it wants.
 pub struct Routed {
-    /// Where to send.
+    /// The sink.
     pub sink: Box<dyn Sink>,
-    /// What to send there.
+    /// The filter of what is sent there.
     pub filter: Filter,
-    /// Whether of related alerts, of which the same is told at once, only the first is sent, which names the others.
+    /// `true` where of related alerts, of which the same is told at once, only the first is sent, which names the
+    /// others.
     pub together: bool,
 }
 

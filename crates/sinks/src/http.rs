@@ -23,7 +23,7 @@ const MIN_SECRET: usize = 6;
 /// The shortest part of an address that is taken for a secret: `services` is none.
 const MIN_SECRET_PART: usize = 9;
 
-/// What stands for a secret.
+/// The text that stands for a secret.
 const HIDDEN: &str = "***";
 
 /// An address that notifications are posted to.
@@ -123,7 +123,7 @@ impl Endpoint {
         &self.sink
     }
 
-    /// What errors say was tried.
+    /// Returns what errors say was tried.
     pub(crate) fn tried(&self) -> String {
         format!("POST to {}", self.url.origin().ascii_serialization())
     }

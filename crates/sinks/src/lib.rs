@@ -1,4 +1,4 @@
-//! Where notifications go: one file a sink, each with the wire form and the escaping of its own format.
+//! The sinks of notifications: one file a sink, each with the wire form and the escaping of its own format.
 //!
 //! | module | sends |
 //! | --- | --- |

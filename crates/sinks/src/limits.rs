@@ -1,4 +1,4 @@
-//! What is too long for a receiver is cut, and the message says so.
+//! Cuts what is too long for a receiver, and says so in the message.
 
 use fluo_alerts::notification::Notification;
 
@@ -8,9 +8,9 @@ use crate::cut::{ELLIPSIS, cut_bytes};
 /// Occurs when a message cannot be cut to what its receiver takes.
 #[derive(Debug)]
 pub(crate) struct TooLarge {
-    /// What is left of it, in bytes.
+    /// The size of what is left of it, in bytes.
     pub(crate) bytes: usize,
-    /// What the receiver takes.
+    /// The size that the receiver takes.
     pub(crate) limit: usize,
 }
 
@@ -21,7 +21,7 @@ impl std::fmt::Display for TooLarge {
     }
 }
 
-/// To how many bytes texts are cut where cutting lists was not enough.
+/// The lengths to which texts are cut where cutting lists was not enough.
 const SQUEEZES: [usize; 3] = [512, 128, 32];
 
 /// The cleaned notification in the form that `form` makes of it, with as much of its lists as `limit` bytes can hold.

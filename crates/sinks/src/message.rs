@@ -33,7 +33,7 @@ pub(crate) struct Message {
     pub(crate) more_traces: usize,
     /// The largest of many alerts, or those that are related to one, a line each.
     pub(crate) listed: Vec<String>,
-    /// What these are.
+    /// The name of that list.
     pub(crate) list: &'static str,
     /// Text and address of what the rule's annotations link to.
     pub(crate) links: Vec<(String, Url)>,
@@ -116,7 +116,7 @@ impl Message {
         lines
     }
 
-    /// What is listed; what is related to an alert, with a line that says so.
+    /// Returns what is listed; what is related to an alert, with a line that says so.
     pub(crate) fn titled_list(&self) -> Vec<String> {
         let title = (self.list == RELATED && !self.listed.is_empty()).then(|| format!("{RELATED}:"));
         title.into_iter().chain(self.listed.iter().cloned()).collect()
@@ -155,7 +155,7 @@ impl Message {
     }
 }
 
-/// What alerts are that are related to one.
+/// The name of the list of alerts that are related to one.
 const RELATED: &str = "Related";
 
 /// The worst severity of what a notification tells of.

@@ -29,7 +29,7 @@ use crate::limits::fit;
 use crate::message::Message;
 use crate::{Sink, SinkError};
 
-/// Where events go, unless configured otherwise.
+/// The address that events go to, unless configured otherwise.
 pub(crate) const URL: &str = "https://events.pagerduty.com/v2/enqueue";
 
 /// The API refuses events above 512 KB.
@@ -125,7 +125,7 @@ fn service(alert: &Told) -> Option<&str> {
     alert.violation.evidence.first()?.service_name.as_deref()
 }
 
-/// What an incident shows below its title. These are shown as they are, without markup.
+/// Returns what an incident shows below its title. These are shown as they are, without markup.
 fn details(notification: &Notification, message: &Message) -> Value {
     let mut details = Map::new();
     let mut add = |key: &str, value: Value| {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::error::ConfigError;
 
-/// Where secrets come from: the value of an environment variable by its name.
+/// The source of secrets: the value of an environment variable by its name.
 pub type Secrets<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// A text that is not to be seen: given as it is, or as `{env: NAME}`.

@@ -21,7 +21,7 @@ const TEXT: usize = 3_000;
 
 /// The longest line of a text.
 const LINE: usize = 600;
-/// How many links: as many as always fit in one text.
+/// The most links: as many as always fit in one text.
 const MAX_LINKS: usize = 8;
 
 /// Posts to an incoming webhook.

@@ -18,10 +18,10 @@ use crate::{Sink, SinkError};
 /// Teams refuses messages above 28 KB, however it counts them; some room is left for what the workflow adds.
 const MAX_BODY: usize = 24 * 1024;
 
-/// How many buttons a card shows.
+/// The most buttons that a card shows.
 const MAX_LINKS: usize = 6;
 
-/// How long the address of one may be: all of them must leave room for the text.
+/// The longest address of one: all of them must leave room for the text.
 const MAX_LINK: usize = 1_000;
 
 /// The sizes of a card, from the largest to the least: lines of the lead, facts, traces or listed alerts, links, and

@@ -27,7 +27,7 @@ const MAX_BODY: usize = 1024 * 1024;
 /// The fewest bytes of a key that the specification allows.
 const MIN_KEY: usize = 24;
 
-/// What a key may begin with.
+/// The text that a key may begin with.
 const KEY_PREFIX: &str = "whsec_";
 
 /// A key that bodies are signed with.

@@ -1,4 +1,4 @@
-//! What may be configured, and what is said about what may not.
+//! Tests what may be configured, and what is said about what may not.
 
 use fluo_alerts::notification::{Event, Related, Together};
 use fluo_rules::rule::Severity;

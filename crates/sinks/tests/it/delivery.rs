@@ -1,4 +1,4 @@
-//! What can happen to a delivery, and what is told of it. The webhook stands for all sinks that speak HTTP.
+//! Tests what can happen to a delivery, and what is told of it. The webhook stands for all sinks that speak HTTP.
 
 use std::time::{Duration, Instant};
 

@@ -200,7 +200,7 @@ pub(crate) fn broken_file(event: Event) -> Notification {
     }
 }
 
-/// What watches the evaluator speaks.
+/// Returns an alarm: what watches the evaluator speaks.
 pub(crate) fn alarm(event: Event) -> Notification {
     let arn = "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:fluo-no-evaluations";
     let (state, word) = if event == Event::Alarm { ("ALARM", "alarm") } else { ("OK", "alarm over") };

@@ -1,4 +1,4 @@
-//! What pages, what closes, and what does neither.
+//! Tests what pages, what closes, and what does neither.
 
 use fluo_alerts::notification::{Event, Notification};
 use fluo_tests::http::{Answer, Server};

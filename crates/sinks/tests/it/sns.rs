@@ -1,4 +1,4 @@
-//! What is published, as the Query protocol carries it.
+//! Tests what is published, as the Query protocol carries it.
 
 use std::collections::BTreeMap;
 
