@@ -1,4 +1,4 @@
-//! What a rule's aggregates take of its rows.
+//! Reads what a rule's aggregates take of its rows.
 
 use std::cmp::Ordering;
 use std::ops::Range;

@@ -1,5 +1,5 @@
-//! What sampling does to rules: whether they count spans that stand for others, and whether they look at traces of which
-//! parts are missing.
+//! Finds what sampling does to rules: whether they count spans that stand for others, and whether they look at traces
+//! of which parts are missing.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::readers::Readers;
 use crate::source::SpanSource;
 use crate::truth::Truth;
 
-/// What is found of a rule. Copies of spans count, too.
+/// The counts that are found of a rule. Copies of spans count, too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sampled {
     /// Spans that it is about; of a rule about traces, those that can be steps.
@@ -39,11 +39,11 @@ const MOST_TRACES: usize = 10_000;
 
 type TraceId = [u8; 16];
 
-/// What a thread finds of each rule.
+/// The counts that a thread finds of each rule.
 #[derive(Default)]
 struct Found {
     sampled: Sampled,
-    /// Of a rule about traces.
+    /// The traces of a rule about traces.
     traces: HashSet<TraceId>,
 }
 

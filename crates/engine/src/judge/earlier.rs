@@ -55,11 +55,11 @@ pub(super) struct Past<'a> {
 pub(super) struct OfGroup<'a> {
     past: Past<'a>,
     group: &'a Group,
-    /// It is there whether or not it was ever seen.
+    /// True if it is there whether or not it was ever seen.
     standing: bool,
     /// Values of windows, by their ends: many moments have the same earlier windows.
     known: BTreeMap<i64, Option<Values>>,
-    /// What is known of the last whiles, by their lengths, and the moment that they are of.
+    /// The counts of the last whiles, by their lengths, and the moment that they are of.
     lasts: (i64, BTreeMap<Nanos, Option<Last>>),
 }
 
@@ -83,7 +83,7 @@ impl<'a> Past<'a> {
         values_of(self.plan, group, &mut sums)
     }
 
-    /// What is known of the last while before a moment; none before the store's first span.
+    /// Returns the counts of the last while before a moment; none before the store's first span.
     fn last(&self, group: &Group, moment: i64, length: Nanos) -> Option<Last> {
         let known = Nanos(moment.saturating_sub(self.store.first?).min(length.0));
         let sums = self.sums_over(group, moment, length.0);

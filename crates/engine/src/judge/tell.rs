@@ -1,4 +1,4 @@
-//! What is told of a rule: its episodes with their values, and the spans that show them.
+//! Makes what is told of a rule: its episodes with their values, and the spans that show them.
 
 use datafusion::prelude::SessionContext;
 use fluo_alerts::sample::Sample;
@@ -24,11 +24,11 @@ use crate::top::Commonest;
 /// All that is told of a rule, before the spans that show it are there.
 pub(super) struct Told<'a> {
     found: Found<'a>,
-    /// By stretch and episode: what shows it.
+    /// The spans and traces that show each episode, by stretch and episode.
     shown: Vec<Vec<Shown>>,
 }
 
-/// What shows an episode.
+/// The spans and traces that show an episode.
 #[derive(Default)]
 struct Shown {
     /// The spans that are told, the guiltiest first.
@@ -177,8 +177,8 @@ impl Found<'_> {
         Ok(values_of(plan, group, &mut sums))
     }
 
-    /// What shows an episode: spans at its start; and traces, of exact rules those at its end, too, of which the rows are
-    /// known.
+    /// Returns what shows an episode: spans at its start; and traces, of exact rules those at its end, too, of which
+    /// the rows are known.
     fn shown(&self, stretch: &Stretch, episode: &Episode) -> Result<Shown, EngineError> {
         let group = &stretch.groups[episode.group];
         let Some(rows) = &self.rows else { return Ok(Shown::default()) };

@@ -1,4 +1,5 @@
-//! What all rules ask of the spans of one layout: every expression once, in the form in which batches are put to it.
+//! The program of all rules over the spans of one layout: every expression once, in the form in which batches are put
+//! to it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;

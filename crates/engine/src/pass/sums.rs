@@ -1,4 +1,4 @@
-//! What a rule takes of its spans, summed up by group and cell of time.
+//! The sums of what a rule takes of its spans, by group and cell of time.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

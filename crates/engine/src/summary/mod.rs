@@ -1,4 +1,4 @@
-//! What an aggregate takes of spans, summed up so that it can be put together: of a window's parts, of threads, of files.
+//! Sums up what an aggregate takes of spans, so that it can be put together: of a window's parts, of threads, of files.
 //!
 //! A summary is a function of the values as a set with repetition. Neither the order of spans, nor the cut into parts,
 //! nor the number of threads changes it.

@@ -1,4 +1,4 @@
-//! How deep some spans lie in their traces, by the parents of the spans that are known.
+//! Finds how deep some spans lie in their traces, by the parents of the spans that are known.
 
 use datafusion::prelude::SessionContext;
 use fluo_alerts::life_cycle::Levels;
