@@ -107,7 +107,7 @@ struct NotMonotone {
     because: String,
 }
 
-/// What a condition may name.
+/// The names that a condition may use.
 #[derive(Clone, Copy)]
 struct Around<'a> {
     /// Aggregates.

@@ -51,8 +51,8 @@ pub use words::words;
 use fluo_rules::diagnostic::Finding;
 use fluo_rules::rule::Rule;
 
-/// What the planner refuses of rules that were loaded: queries of which their text alone does not say that they have no
-/// plan.
+/// Returns what the planner refuses of rules that were loaded: queries of which their text alone does not say that they
+/// have no plan.
 pub fn findings(rules: &[Rule]) -> Vec<Finding> {
     let of_rule = |rule: &Rule| match rule.sql().map(Query::new) {
         Some(Err(PlanError::Query(refused))) => {

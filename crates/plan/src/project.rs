@@ -1,4 +1,4 @@
-//! What a rule needs of each span, as expressions over the columns of one layout.
+//! Finds what a rule needs of each span, as expressions over the columns of one layout.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

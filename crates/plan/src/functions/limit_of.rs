@@ -40,10 +40,10 @@ fn call(limits: &Arc<Limits>, asked: Asked, keys: Vec<Expr>) -> Expr {
     ScalarUDF::new_from_impl(LimitOf { name, limits: Arc::clone(limits), asked, table, signature }).call(keys)
 }
 
-/// What is asked of a group.
+/// The question that is asked of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Asked {
-    /// Whether it has a row.
+    /// The question whether it has a row.
     Row,
     /// The limit at a place.
     Limit(usize),

@@ -113,7 +113,7 @@ impl TableSource for Blank {
     }
 }
 
-/// What the planner says, in one line, and where.
+/// Returns what the planner says, in one line, and where.
 fn refused(error: &DataFusionError) -> Refused {
     let diagnostic = error.diagnostic();
     let place = diagnostic
@@ -150,7 +150,7 @@ fn agrees(plan: &LogicalPlan, rule: &SqlRule) -> Result<(), PlanError> {
     Ok(())
 }
 
-/// What values of a type are.
+/// Returns the unit of values of a type.
 fn unit(data_type: &DataType) -> Option<Unit> {
     match data_type {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Some(Unit::Text),

@@ -22,7 +22,7 @@ pub(super) fn lines(objective: &Objective) -> Vec<String> {
     lines
 }
 
-/// What a value is.
+/// Returns what a value is.
 pub(super) fn value(value: BurnValue, objective: &Objective) -> String {
     let burn = |window: &str| format!("the share that failed in the {window} window, by the error budget");
     match value {
