@@ -1,4 +1,4 @@
-//! What goes wrong in the shop, and when: the truth that detection is measured against.
+//! The faults in the shop, and their times: the truth that detection is measured against.
 //!
 //! A new version of auth-service's secret is rolled out, pod by pod, and the token in it is not the one that the
 //! user directory knows: every login that such a pod takes is answered with 401. Some minutes later the right token

@@ -61,7 +61,7 @@ pub(crate) struct Meanwhile<'a> {
     pub(crate) rule: &'a str,
     /// Its first alert; none where it did not fire.
     pub(crate) alert: Option<&'a Alert>,
-    /// What there was to tell, and how soon it was told.
+    /// The text of what there was to tell, and how soon it was told.
     pub(crate) truth: String,
 }
 
@@ -84,7 +84,7 @@ impl Story {
         self.alert.iter().chain(&self.others)
     }
 
-    /// What else went wrong, and how it was told.
+    /// Returns what else went wrong, and how it was told.
     pub(crate) fn meanwhile(&self) -> [Meanwhile<'_>; 2] {
         let told = |rule: &str| self.others.iter().find(|alert| alert.violation.rule == rule);
         let after = |alert: Option<&Alert>, from: i64| {

@@ -158,7 +158,7 @@ fn alert(story: &Story, paint: Paint) -> Vec<String> {
     lines
 }
 
-/// What else went wrong.
+/// Returns what else went wrong.
 fn meanwhile(story: &Story, paint: Paint) -> Vec<String> {
     let mut lines = vec![paint.head("MEANWHILE")];
     for Meanwhile { rule, alert, truth } in story.meanwhile() {

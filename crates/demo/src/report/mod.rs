@@ -157,7 +157,7 @@ fn charts(story: &Story) -> String {
     html
 }
 
-/// What else went wrong.
+/// Returns what else went wrong.
 fn meanwhile(story: &Story) -> String {
     let mut html = "<h2>Meanwhile</h2>\n<table>\n".to_owned();
     for Meanwhile { rule, alert, truth } in story.meanwhile() {
