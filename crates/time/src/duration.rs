@@ -92,7 +92,7 @@ enum Reason {
     /// Occurs when a unit stands without a number.
     #[error("`{at}` has no number before it")]
     NoNumber {
-        /// What stands there.
+        /// The text that stands there.
         at: String,
     },
     /// Occurs when a number stands without a unit.
@@ -104,13 +104,13 @@ enum Reason {
     /// Occurs when a number has two points, or none of its digits.
     #[error("`{number}` is not a number")]
     BadNumber {
-        /// What stands there.
+        /// The text that stands there.
         number: String,
     },
     /// Occurs when the unit is none of the known ones.
     #[error("`{unit}` is not a unit of time")]
     UnknownUnit {
-        /// What stands there.
+        /// The text that stands there.
         unit: String,
     },
     /// Occurs when a unit is repeated or follows a smaller one.

@@ -36,7 +36,7 @@ pub fn timestamp(ns: i64) -> Timestamp {
     Timestamp::from_nanosecond(i128::from(ns)).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-/// Why a text is not a moment.
+/// The reasons why a text is not a moment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TimeError {
     /// Occurs when the text is neither `now`, nor a duration before now, nor RFC 3339.

@@ -14,7 +14,7 @@ impl DurationError {
     }
 }
 
-/// How rules write the duration that `text` probably means.
+/// Returns the duration that `text` probably means, as rules write it.
 fn duration(text: &str) -> Option<String> {
     let plain = text.trim().to_lowercase();
     let spelt = clock(&plain).or_else(|| units(&plain))?;
@@ -74,7 +74,7 @@ fn units(text: &str) -> Option<String> {
     Some(parts.iter().flat_map(|(unit, number)| [number.as_str(), UNITS[*unit].0]).collect())
 }
 
-/// How many of which unit a word stands for.
+/// Returns the factor and the place of the unit that a word stands for.
 fn unit(word: &str) -> Option<(u32, usize)> {
     let (factor, unit) = match word {
         "y" | "yr" | "yrs" | "year" | "years" => (365, "d"),
