@@ -127,7 +127,7 @@ fn config(fields: &Map<String, Value>) -> Result<Config, ConfigError> {
     Config::from_json(Value::Object(fields.clone()))
 }
 
-/// Where the rules are.
+/// Returns the place of the rules: a root, and the path in it.
 pub fn rules(environment: &Environment, root: &Root) -> Result<(Root, Path), StoreError> {
     let place = environment.get("FLUO_RULES").unwrap_or("rules");
     if place.starts_with('/') || place.contains("://") {

@@ -20,7 +20,7 @@ use crate::configuration::{configuration, rules, topic};
 use crate::request::{EventError, is_of_queue, request};
 use crate::subscribers::Subscribers;
 
-/// What is left of an invocation when nothing more is begun, in nanoseconds: a chunk of a catch-up takes less, and what
+/// The rest of an invocation in which nothing more is begun, in nanoseconds: a chunk of a catch-up takes less, and what
 /// is cut off all the same is done again.
 const MARGIN: i64 = 20 * Nanos::SECOND.0;
 
@@ -30,7 +30,7 @@ const COUNTED_EVERY: i64 = 5 * Nanos::MINUTE.0;
 /// The part of its memory in which the function keeps data files, for its next rules and invocations.
 const KEPT_SHARE: u64 = 4;
 
-/// How many bytes it keeps where its memory is not known.
+/// The bytes that it keeps where its memory is not known.
 const KEPT: u64 = 256 << 20;
 
 /// The function, between its invocations.
@@ -46,7 +46,7 @@ pub struct EvaluateRules {
     clock: &'static (dyn Fn() -> i64 + Send + Sync),
 }
 
-/// Why the function could not start.
+/// The reasons why the function could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Occurs when the environment lacks something.
@@ -60,7 +60,7 @@ pub enum StartError {
     Topic(#[from] fluo_sinks::error::ConfigError),
 }
 
-/// Why an invocation failed. Nothing is lost by it: the next one evaluates what this one did not.
+/// The reasons why an invocation failed. Nothing is lost by it: the next one evaluates what this one did not.
 #[derive(Debug, thiserror::Error)]
 pub enum InvocationError {
     /// Occurs when its event asks for no evaluation.
