@@ -20,10 +20,10 @@ use crate::asking::Asking;
 use crate::object::{Ingest, Outcome};
 use crate::raw::RawObjects;
 
-/// How many messages are worked on at a time: one waits for the network while another is decoded.
+/// The number of messages that are worked on at a time: one waits for the network while another is decoded.
 const AT_ONCE: usize = 2;
 
-/// What is left of an invocation when nothing more is begun, in nanoseconds: a large object takes less.
+/// The rest of an invocation in which nothing more is begun, in nanoseconds: a large object takes less.
 const MARGIN: i64 = 10 * Nanos::SECOND.0;
 
 /// The part of an invocation that the margin takes at most: a function whose time limit is short works, too.
@@ -50,7 +50,7 @@ pub struct IngestSpans {
     clock: &'static (dyn Fn() -> i64 + Send + Sync),
 }
 
-/// Why the function could not start.
+/// The reasons why the function could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Occurs when the environment lacks something.
@@ -61,7 +61,7 @@ pub enum StartError {
     Store(#[from] StoreError),
 }
 
-/// What an invocation did, in numbers.
+/// The work of an invocation, in numbers.
 #[derive(Debug, Default)]
 struct Tally {
     objects: u64,

@@ -1,4 +1,4 @@
-//! One object → what became of it.
+//! One object → its outcome.
 
 use fluo_alerts::escape::chain;
 use fluo_alerts::step;
@@ -15,7 +15,7 @@ use crate::quarantine::quarantine;
 use crate::raw::{RawError, RawObject, RawObjects};
 use crate::routing::{Ignored, ignored};
 
-/// What became of an object.
+/// The outcome of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Its spans lie in `spans/`.
@@ -24,27 +24,27 @@ pub enum Outcome {
     Ignored(Ignored),
     /// It lies in `quarantine/`.
     Quarantined {
-        /// Where.
+        /// The place.
         location: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// It was not read, and is to be delivered again.
     Failed {
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
 
-/// What an object is ingested with.
+/// The things that an object is ingested with.
 pub struct Ingest<'a> {
-    /// Where raw objects are.
+    /// The raw objects.
     pub raw: &'a dyn RawObjects,
-    /// Where spans go.
+    /// The root that spans go to.
     pub root: &'a Root,
-    /// How they are laid out.
+    /// The layout that they are written in.
     pub layout: &'a Layout,
-    /// Within which bounds.
+    /// The bounds of ingest.
     pub options: IngestOptions,
 }
 

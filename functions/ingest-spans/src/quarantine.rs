@@ -1,4 +1,4 @@
-//! What cannot be read: kept as it came, with the reason beside it.
+//! Keeps what cannot be read as it came, with the reason beside it.
 //!
 //! ```text
 //! quarantine/<bucket's key of the object>

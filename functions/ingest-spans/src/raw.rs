@@ -15,15 +15,15 @@ use fluo_runtime::s3_event::ObjectRef;
 /// An object's bytes, and when it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawObject {
-    /// As stored: compressed if it was.
+    /// The bytes as stored: compressed if they were.
     pub bytes: Bytes,
-    /// When it was last written, in milliseconds since the epoch: the same on every delivery.
+    /// The time at which it was last written, in milliseconds since the epoch: the same on every delivery.
     pub modified_ms: i64,
-    /// What the store calls these bytes.
+    /// The tag that the store gives these bytes.
     pub etag: Option<String>,
 }
 
-/// Why an object has no bytes for us.
+/// The reasons why an object has no bytes for us.
 #[derive(Debug, thiserror::Error)]
 pub enum RawError {
     /// Occurs when there is no such object: it was deleted before it was read.
@@ -45,7 +45,7 @@ pub enum RawError {
     Unavailable(String),
 }
 
-/// Where raw objects are.
+/// A store of raw objects.
 #[async_trait]
 pub trait RawObjects: Send + Sync {
     /// Reads one, of at most `limit` bytes.

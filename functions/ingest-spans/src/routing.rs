@@ -1,11 +1,11 @@
-//! Which objects hold spans for us, by their keys.
+//! Finds the objects that hold spans for us, by their keys.
 
-/// What lies in the bucket by fluo's own hand: a notification about it is a mistake of the deployment, and following
-/// it could feed the function with its own output without end.
+/// The objects that lie in the bucket by fluo's own hand: a notification about one is a mistake of the deployment, and
+/// following it could feed the function with its own output without end.
 const OWN: [&str; 8] =
     ["aggregates/", "evaluations/", "quarantine/", "rules/", "spans/", "state/", "violations/", "spans.sql"];
 
-/// Why an object is not read.
+/// The reasons why an object is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ignored {
     /// It is fluo's own.
