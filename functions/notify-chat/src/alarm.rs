@@ -20,7 +20,8 @@ use fluo_rules::rule::Severity;
 use fluo_time::moment::{self, TimeError};
 use serde::Deserialize;
 
-/// What CloudWatch tells of an alarm whose state has changed, metric and composite ones alike; without what is not needed.
+/// The message of CloudWatch about an alarm whose state has changed, metric and composite ones alike; without what is
+/// not needed.
 ///
 /// Source: "Amazon SNS notifications and alarm actions" of the Amazon CloudWatch user guide.
 #[derive(Debug, Clone, Deserialize)]

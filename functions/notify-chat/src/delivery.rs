@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::marks::{Known, MarkError, Marks};
 
-/// What became of a notification at one sink.
+/// The outcome of a notification at one sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The sink does not want it.
@@ -29,9 +29,9 @@ pub enum Outcome {
     Overtaken,
     /// It has not: the message is to be delivered again.
     Failed {
-        /// Why.
+        /// The reason.
         reason: String,
-        /// Whether the same again would be refused again.
+        /// `true` where the same again would be refused again.
         is_permanent: bool,
     },
 }
@@ -42,13 +42,13 @@ impl Outcome {
     }
 }
 
-/// How notifications are delivered.
+/// The delivery of notifications.
 pub struct Delivery<'a> {
-    /// What was delivered before.
+    /// The marks of what was delivered before.
     pub marks: &'a Marks,
-    /// Nanoseconds since the epoch.
+    /// The clock, in nanoseconds since the epoch.
     pub clock: &'a (dyn Fn() -> i64 + Send + Sync),
-    /// When nothing more is sent, and what is under way is given up, in nanoseconds since the epoch.
+    /// The time at which nothing more is sent, and what is under way is given up, in nanoseconds since the epoch.
     pub until: i64,
 }
 
@@ -96,7 +96,7 @@ impl Delivery<'_> {
         Outcome::Delivered
     }
 
-    /// What is left of the time to send, where something is.
+    /// Returns the rest of the time to send, where something is left.
     fn left(&self, now: i64) -> Option<Duration> {
         let left = u64::try_from(self.until.saturating_sub(now)).ok()?;
         (left > 0).then(|| Duration::from_nanos(left))

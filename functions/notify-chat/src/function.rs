@@ -21,7 +21,7 @@ use crate::message::{Unreadable, read};
 use crate::receivers::{Receivers, ReceiversError};
 use crate::secrets::{SecretSource, source};
 
-/// What is left of an invocation when nothing more is begun, in nanoseconds: the store's timeout, and the answer.
+/// The rest of an invocation in which nothing more is begun, in nanoseconds: the store's timeout, and the answer.
 const MARGIN: i64 = 5 * Nanos::SECOND.0;
 
 /// The function, between its invocations.
@@ -32,7 +32,7 @@ pub struct NotifyChat {
     clock: &'static (dyn Fn() -> i64 + Send + Sync),
 }
 
-/// Why the function could not start.
+/// The reasons why the function could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Occurs when the environment lacks something.
@@ -46,7 +46,7 @@ pub enum StartError {
     Receivers(#[from] ReceiversError),
 }
 
-/// What an invocation did, in numbers; a notification counts once for each sink.
+/// The work of an invocation, in numbers; a notification counts once for each sink.
 #[derive(Debug, Default)]
 struct Tally {
     delivered: u64,

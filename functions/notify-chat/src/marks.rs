@@ -23,16 +23,16 @@ use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{Error, ObjectStoreExt};
 
-/// Where marks are, below the root of the store.
+/// The folder of marks, below the root of the store.
 const FOLDER: &str = "state/delivered";
 
-/// How long the store may take to say or keep something: people do not wait for it any longer.
+/// The time that the store may take to say or keep something: people do not wait for it any longer.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How many marks a process remembers: some megabytes.
+/// The number of marks that a process remembers: some megabytes.
 const REMEMBERED: usize = 10_000;
 
-/// Why it is not known whether something was delivered, or not kept that it was.
+/// The reasons why it is not known whether something was delivered, or not kept that it was.
 #[derive(Debug, thiserror::Error)]
 pub enum MarkError {
     /// Occurs when the store fails.
@@ -43,7 +43,7 @@ pub enum MarkError {
     Slow,
 }
 
-/// Why a notification is not sent to a sink any more.
+/// The reasons why a notification is not sent to a sink any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {
     /// The sink has it.
@@ -64,7 +64,7 @@ impl Marks {
         Self { root, remembered: Mutex::default() }
     }
 
-    /// What marks say of a notification and a sink.
+    /// Returns what marks say of a notification and a sink.
     pub async fn find(&self, notification: &Notification, sink: &str) -> Result<Option<Known>, MarkError> {
         if self.remembered().contains(&(notification.id, sink.to_owned())) {
             return Ok(Some(Known::Delivered));

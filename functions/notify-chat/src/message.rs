@@ -6,16 +6,16 @@
 //! | a CloudWatch alarm | a notification of it ([`crate::alarm`]) |
 //! | anything else | not understood |
 //!
-//! What is not understood fails, and ends among the dead letters, whose own alarm says so. It is not passed on as text:
-//! a pager would wake somebody with what nobody can judge, and a record of a version that is newer than this function
-//! waits there for the one that reads it.
+//! A text that is not understood fails, and ends among the dead letters, whose own alarm says so. It is not passed on
+//! as text: a pager would wake somebody with what nobody can judge, and a record of a version that is newer than this
+//! function waits there for the one that reads it.
 
 use fluo_alerts::notification::{Notification, SCHEMA};
 use serde_json::Value;
 
 use crate::alarm::{self, Change};
 
-/// Why a message is no notification.
+/// The reasons why a message is no notification.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
     /// Occurs when it is neither a record nor an alarm.

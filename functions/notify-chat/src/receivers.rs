@@ -13,13 +13,13 @@ use tokio::sync::Mutex;
 
 use crate::secrets::{SecretSource, Secrets, SecretsError};
 
-/// How long secrets are used without asking again, in nanoseconds.
+/// The time for which secrets are used without asking again, in nanoseconds.
 pub const MAX_AGE: i64 = 5 * Nanos::MINUTE.0;
 
-/// What the way to a service is asked for besides secrets, and is none.
+/// The variables that the way to a service asks for besides secrets, and that are no secrets.
 const PROXY: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"];
 
-/// Why there are no sinks.
+/// The reasons why there are no sinks.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ReceiversError {
     /// Occurs when there are no secrets.

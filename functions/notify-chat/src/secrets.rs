@@ -23,10 +23,10 @@ use fluo_runtime::{Environment, EnvironmentError};
 /// The variable that says where.
 pub const SECRETS: &str = "FLUO_SECRETS";
 
-/// How long reading may take, with what is tried again.
+/// The time that reading may take, with what is tried again.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why there are no secrets.
+/// The reasons why there are no secrets.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum SecretsError {
     /// Occurs when they cannot be had now: the network, a service under load, permissions that are missing.
@@ -41,14 +41,14 @@ pub enum SecretsError {
          (line {line}, column {column})"
     )]
     Shape {
-        /// Where: what is there is not to be seen.
+        /// The line: what is there is not to be seen.
         line: usize,
-        /// Where in the line.
+        /// The column in the line.
         column: usize,
     },
 }
 
-/// Where secrets are kept.
+/// A source of secrets.
 #[async_trait]
 pub trait SecretSource: Send + Sync {
     /// Their text, as it is now.
@@ -80,7 +80,8 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// What `FLUO_SECRETS` names; nothing where it is not set, which is enough for sinks without secrets.
+/// Returns the source that `FLUO_SECRETS` names; nothing where it is not set, which is enough for sinks without
+/// secrets.
 pub fn source(environment: &Environment) -> Result<Option<Box<dyn SecretSource>>, EnvironmentError> {
     let Some(arn) = environment.get(SECRETS) else { return Ok(None) };
     let timeouts = TimeoutConfig::builder().operation_timeout(TIMEOUT).build();

@@ -1,4 +1,4 @@
-//! Who is told, how often, and what comes again.
+//! Tests who is told, how often, and what comes again.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ fn headings(chat: &Server) -> Vec<String> {
     chat.requests().into_iter().map(heading).collect()
 }
 
-/// What a pager was sent: action and key.
+/// Returns what a pager was sent: action and key.
 fn pages(pager: &Server) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let page = |body: Value| (text(&body["event_action"]), text(&body["dedup_key"]));

@@ -90,7 +90,7 @@ async fn chat_and_pager(folder: &TempDir, chat: &Server, pager: &Server) -> Noti
     start(folder, &sinks, &secrets, &now).await.unwrap()
 }
 
-/// What the function answers, with half a minute left.
+/// Returns what the function answers, with half a minute left.
 async fn invoke(function: &NotifyChat, event: Value) -> Result<Value, String> {
     let deadline = NOW + 30 * SECOND;
     function.handle(Invocation { event, deadline }).await.map_err(|error| error.to_string())

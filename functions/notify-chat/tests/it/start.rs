@@ -1,4 +1,4 @@
-//! What keeps the function from starting, and what is said about it.
+//! Tests what keeps the function from starting, and what is said about it.
 
 use fluo_notify_chat::NotifyChat;
 use fluo_runtime::Environment;
