@@ -1,4 +1,4 @@
-//! What happens in the services that are watched: known beforehand, so that what must be told is known too.
+//! The cases in the services that are watched: known beforehand, so that what must be told is known too.
 
 use fluo_tests::otlp::{Encoding, Span};
 

@@ -12,7 +12,7 @@ use crate::evaluators::Evaluators;
 use crate::places::{Failure, Place, Requests};
 use crate::told::Receiver;
 
-/// What goes wrong.
+/// The kinds of trouble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trouble {
     /// An evaluator is killed.
@@ -27,7 +27,7 @@ pub(crate) enum Trouble {
     Descriptors,
 }
 
-/// How long it may take after the last trouble until everything is told: retries back off.
+/// The time that it may take after the last trouble until everything is told: retries back off.
 const PATIENCE: Duration = Duration::from_mins(4);
 
 /// The duration of a trouble: mostly some seconds; an hour's course has some troubles of a minute.
@@ -40,7 +40,7 @@ fn duration(random: &mut Rng, left: Duration) -> Duration {
 pub(crate) struct Course {
     random: Rng,
     troubles: Vec<Trouble>,
-    /// How many of each came.
+    /// The number of each that came.
     kills: usize,
     outages: usize,
     others: usize,
@@ -192,7 +192,7 @@ impl Course {
     }
 }
 
-/// What is still to be told, or to be judged; none where all is.
+/// Returns what is still to be told, or to be judged; none where nothing is.
 fn missing(cases: &BTreeSet<String>, receiver: &Receiver, evaluators: &Evaluators) -> Option<String> {
     let told = receiver.by_group();
     for rule in NAMES {
@@ -215,7 +215,7 @@ fn missing(cases: &BTreeSet<String>, receiver: &Receiver, evaluators: &Evaluator
     waiting.then(|| format!("the outbox is not empty: {}", status["outbox"]))
 }
 
-/// What may never be told.
+/// Checks that nothing was told that may never be told.
 fn sound(receiver: &Receiver) {
     for ((rule, case), of_group) in receiver.by_group() {
         assert_eq!(of_group.ids.len(), 1, "{rule} tells of {case} under several ids: {of_group:?}");

@@ -17,7 +17,7 @@ pub(crate) struct Evaluators {
     folder: TempDir,
     environment: Vec<(&'static str, String)>,
     running: Vec<Process>,
-    /// How often each ended by itself.
+    /// The number of times that one ended by itself.
     pub(crate) ended: usize,
 }
 
@@ -99,7 +99,7 @@ impl Evaluators {
         self.running.iter().map(tail).collect::<Vec<_>>().join("\n---\n")
     }
 
-    /// Where files for ingest are put.
+    /// Returns the folder that files for ingest are put in.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }

@@ -26,7 +26,7 @@ use std::time::Duration;
 use course::{Course, Trouble};
 use places::{Bucket, Folder};
 
-/// How long a scenario makes trouble.
+/// Returns the time for which a scenario makes trouble.
 fn time() -> Duration {
     Duration::from_secs(number("FLUO_TEST_SECONDS", 45))
 }

@@ -1,4 +1,4 @@
-//! Where the store is: a folder on a small disk, or a bucket behind a network that fails.
+//! The places of the store: a folder on a small disk, or a bucket behind a network that fails.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use object_store::{ObjectStoreExt as _, PutPayload};
 use tempfile::TempDir;
 use tokio::sync::Notify;
 
-/// What requests an outage is about.
+/// The requests that an outage is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Requests {
     Get,
@@ -26,7 +26,7 @@ pub(crate) enum Requests {
     All,
 }
 
-/// How a request fails in an outage.
+/// The way in which a request fails in an outage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failure {
     Busy,
@@ -40,9 +40,9 @@ pub(crate) enum Failure {
 pub(crate) trait Place {
     /// Its URI in `fluo.yml`.
     fn uri(&self) -> String;
-    /// What programs need in their environment.
+    /// Returns the variables that programs need in their environment.
     fn environment(&self) -> Vec<(&'static str, String)>;
-    /// Brings the spans of an OTLP file into it; whether that was done.
+    /// Brings the spans of an OTLP file into it; returns whether that was done.
     async fn ingest(&self, file: &Path) -> bool;
     /// Fails these requests from now on.
     fn cut(&self, requests: Requests, failure: Failure);

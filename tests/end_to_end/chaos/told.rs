@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use fluo_end_to_end::http::{Response, Server};
 use serde_json::Value;
 
-/// What was told of one rule and group.
+/// The messages that were told of one rule and group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct OfGroup {
     /// The ids of its alerts.
@@ -47,12 +47,12 @@ impl Receiver {
         self.refuses.store(refuses, Ordering::SeqCst);
     }
 
-    /// How many deliveries it took.
+    /// Returns the number of deliveries it took.
     pub(crate) fn deliveries(&self) -> usize {
         self.taken.lock().unwrap().len()
     }
 
-    /// What was told about fluo itself, in order.
+    /// Returns what was told about fluo itself, in order.
     pub(crate) fn troubles(&self) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let about_fluo = |record: &&Value| record["alert"].is_null() && record["summary"].is_null();
@@ -65,7 +65,7 @@ impl Receiver {
             .collect()
     }
 
-    /// What was told by rule and group, every notification once.
+    /// Returns what was told by rule and group, every notification once.
     pub(crate) fn by_group(&self) -> BTreeMap<(String, String), OfGroup> {
         let mut seen = BTreeSet::new();
         let mut told: BTreeMap<(String, String), OfGroup> = BTreeMap::new();

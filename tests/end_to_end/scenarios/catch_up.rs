@@ -91,7 +91,7 @@ impl Outage {
         Site { store, told, evaluate }
     }
 
-    /// What a run leaves behind that nobody disturbs.
+    /// Returns what a run leaves behind that nobody disturbs.
     async fn undisturbed(&self) -> Left {
         let site = self.copy("quiet").await;
         site.evaluate.invoke(self.event.clone()).await.answer();
@@ -119,7 +119,7 @@ impl Outage {
     }
 }
 
-/// What an evaluator leaves behind.
+/// The things that an evaluator leaves behind.
 #[derive(Debug, PartialEq)]
 struct Left {
     /// The notifications' ids and events, as often as the receiver got them, in order of their ids.
@@ -236,7 +236,7 @@ async fn killed_at_any_time() {
     }
 }
 
-/// What was sent and not noted is sent again, under the same id.
+/// A message that was sent and not noted is sent again, under the same id.
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_while_it_tells() {
     let outage = Outage::begin("killed-telling").await;

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::{notifications, sleep_until};
 
-/// What is stored of a login, whatever lay between.
+/// The query of what is stored of a login, whatever lay between.
 const STORED: &str = "SELECT lower(hex(trace_id)), lower(hex(span_id)), service_name, kind, status,
         coalesce(attr_http_status_code, attributes['http.status_code']),
         coalesce(attr_error_type, attributes['error.type']), attributes['user.id'] IS NOT NULL OR attr_user_id IS NOT NULL,

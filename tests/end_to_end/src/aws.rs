@@ -43,7 +43,7 @@ impl Aws {
         Self { endpoint: network.endpoint(), http: self.http.clone() }
     }
 
-    /// Where it is.
+    /// Returns its address.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }

@@ -12,7 +12,7 @@ use crate::process::Process;
 use crate::runtime_api::REGION;
 use crate::{programs, wait};
 
-/// How the collector writes objects.
+/// The way in which the collector writes objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Writes {
     /// The configuration: `agent` or `gateway`.
@@ -24,7 +24,7 @@ pub struct Writes {
 }
 
 impl Writes {
-    /// How the names of its objects end.
+    /// Returns the end of the names of its objects.
     pub fn suffix(&self) -> String {
         let kind = if self.marshaler == "otlp_json" { ".json" } else { ".binpb" };
         let packed = match self.compression {
@@ -73,7 +73,7 @@ impl Collector {
         Self { http, _process: process }
     }
 
-    /// Where applications send OTLP over HTTP.
+    /// Returns the address that applications send OTLP over HTTP to.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.http)
     }

@@ -23,7 +23,7 @@ use crate::{programs, schedule};
 pub struct Inbox {
     /// The queue.
     pub queue: Queue,
-    /// Where its messages go that failed too often.
+    /// The queue of its messages that failed too often.
     pub dead: Queue,
 }
 
@@ -36,32 +36,32 @@ impl Inbox {
     }
 }
 
-/// How long a message that was received is hidden. Deployed, it is six times the function's timeout; here, what fails
-/// is to come again before anybody loses patience, and a slow invocation may meet its own message again, which does no
-/// harm.
+/// The time that a message that was received is hidden. Deployed, it is six times the function's timeout; here, what
+/// fails is to come again before anybody loses patience, and a slow invocation may meet its own message again, which
+/// does no harm.
 const HIDDEN: Duration = Duration::from_secs(4);
 
 /// A deployment.
 #[derive(Debug)]
 pub struct Deployment {
     name: String,
-    /// Where all of it is.
+    /// The stand-in that all of it is in.
     pub aws: Aws,
-    /// What lies between the functions and AWS.
+    /// The network between the functions and AWS.
     pub network: Network,
     /// The bucket.
     pub bucket: Bucket,
-    /// What the bucket tells of `raw/`.
+    /// The inbox of what the bucket tells of `raw/`.
     pub raw: Inbox,
     /// The queue in which `ingest-spans` asks for evaluations, with `OnArrivalSeconds`.
     pub requests: Option<Queue>,
-    /// Where notifications are published.
+    /// The topic that notifications are published to.
     pub topic: Topic,
     /// A queue of the team's own, behind the topic, with raw message delivery.
     pub records: Queue,
     /// A web server of the team's own, behind the topic.
     pub web: HttpSubscriber,
-    /// What `notify-chat` is to tell.
+    /// The inbox of what `notify-chat` is to tell.
     pub to_chat: Inbox,
     /// The chat.
     pub chat: Chat,

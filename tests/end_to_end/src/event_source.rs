@@ -1,8 +1,8 @@
 //! Lambda's event source mapping for SQS: takes messages from a queue, invokes a function with them, and takes out of the
 //! queue what the function did.
 //!
-//! What the function names in `batchItemFailures`, and everything where it fails as a whole, stays and is received again
-//! after the queue's visibility timeout, until the queue's redrive policy puts it aside.
+//! A message that the function names in `batchItemFailures`, and every one where it fails as a whole, stays and is
+//! received again after the queue's visibility timeout, until the queue's redrive policy puts it aside.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use crate::http::{Fate, Request, Response, Server};
 
-/// What happens to a request.
+/// The fault that befalls a request.
 #[derive(Debug, Clone)]
 pub enum Fault {
     /// It is answered with this status, and does not arrive.
@@ -71,7 +71,7 @@ impl Network {
         Self { server, chooser, requests }
     }
 
-    /// Where functions find AWS.
+    /// Returns the address at which functions find AWS.
     pub fn endpoint(&self) -> String {
         self.server.url("")
     }

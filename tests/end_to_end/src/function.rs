@@ -11,9 +11,9 @@ use crate::runtime_api::{Configuration, Environment, Outcome};
 /// An invocation as it went.
 #[derive(Debug, Clone)]
 pub struct Invoked {
-    /// What the function was given.
+    /// The event that the function was given.
     pub event: Value,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
@@ -62,12 +62,12 @@ impl Function {
         outcome
     }
 
-    /// What it was invoked with, and how that went, in the order in which invocations ended.
+    /// Returns what it was invoked with, and how that went, in the order in which invocations ended.
     pub fn invoked(&self) -> Vec<Invoked> {
         self.invoked.lock().unwrap().clone()
     }
 
-    /// What it wrote, of all environments.
+    /// Returns what it wrote, of all environments.
     pub fn log(&self) -> String {
         let free: String = self.free.lock().unwrap().iter().map(Environment::log).collect();
         format!("{}{free}", self.logs.lock().unwrap())

@@ -38,7 +38,7 @@ impl Request {
     }
 }
 
-/// How much of an answer arrives.
+/// The part of an answer that arrives.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Fate {
     /// All of it.
@@ -50,10 +50,10 @@ pub enum Fate {
     Nothing,
 }
 
-/// What is answered.
+/// An answer.
 #[derive(Debug, Clone, Default)]
 pub struct Response {
-    /// How much of it arrives.
+    /// The part of it that arrives.
     pub fate: Fate,
     /// The status.
     pub status: u16,

@@ -55,7 +55,7 @@ impl Process {
         Self { name: name.to_owned(), child, stdout, logs, _folder: folder }
     }
 
-    /// How it ended, if it has.
+    /// Returns its exit status, if it has ended.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
     }
@@ -73,7 +73,7 @@ impl Process {
         self.child.wait().unwrap();
     }
 
-    /// What it has written.
+    /// Returns what it has written.
     pub fn log(&self) -> String {
         let read = |path: &PathBuf| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
         self.logs.iter().map(read).collect()

@@ -1,4 +1,4 @@
-//! Who is told at the end: a chat, and a web server that is subscribed to the topic.
+//! The receivers at the end: a chat, and a web server that is subscribed to the topic.
 
 use std::sync::{Arc, Mutex};
 
@@ -72,7 +72,7 @@ impl HttpSubscriber {
         Self { server, notified }
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     pub fn url(&self) -> String {
         self.server.url("/sns")
     }

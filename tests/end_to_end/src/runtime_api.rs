@@ -23,7 +23,7 @@ use crate::http::{Request, Response, Server};
 use crate::process::Process;
 use crate::wait::PATIENCE;
 
-/// How an invocation ended.
+/// The outcome of an invocation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// With an answer.
@@ -41,7 +41,7 @@ impl Outcome {
     ///
     /// # Panics
     ///
-    /// Where there is none.
+    /// Panics where there is none.
     #[track_caller]
     pub fn answer(self) -> Value {
         match self {
@@ -51,16 +51,16 @@ impl Outcome {
     }
 }
 
-/// What a function is, to Lambda.
+/// The configuration of a function at Lambda.
 #[derive(Debug, Clone)]
 pub struct Configuration {
     /// The function's name.
     pub name: String,
-    /// How its process is started, without an environment.
+    /// The command that starts its process, without an environment.
     pub program: Vec<std::ffi::OsString>,
     /// Its environment beside what Lambda sets.
     pub variables: BTreeMap<String, String>,
-    /// How long an invocation may take.
+    /// The time that an invocation may take.
     pub timeout: Duration,
 }
 
@@ -153,7 +153,7 @@ impl Environment {
         Outcome::Killed
     }
 
-    /// What the function wrote to standard output and error.
+    /// Returns what the function wrote to standard output and error.
     pub fn log(&self) -> String {
         self.process.log()
     }
@@ -164,7 +164,7 @@ impl Environment {
     }
 }
 
-/// What Lambda sets for every function.
+/// Returns the variables that Lambda sets for every function.
 fn lambda(name: &str, api: &str) -> BTreeMap<String, String> {
     [
         ("AWS_LAMBDA_RUNTIME_API", api),

@@ -1,4 +1,4 @@
-//! What lies in the bucket, as another program sees it: DuckDB over downloaded files.
+//! The bucket's files, as another program sees them: DuckDB over downloaded files.
 
 use std::fs;
 use std::process::Command;

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-/// How long anything here may take before it has failed: far more than it needs on a busy machine.
+/// The time that anything here may take before it has failed: far more than it needs on a busy machine.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Asks until there is an answer.
 ///
 /// # Panics
 ///
-/// Where there is none within [`PATIENCE`].
+/// Panics where there is none within [`PATIENCE`].
 pub async fn until<T>(what: &str, ask: impl AsyncFnMut() -> Option<T>) -> T {
     until_within(PATIENCE, what, ask).await
 }
@@ -18,7 +18,7 @@ pub async fn until<T>(what: &str, ask: impl AsyncFnMut() -> Option<T>) -> T {
 ///
 /// # Panics
 ///
-/// Where there is none by then.
+/// Panics where there is none by then.
 pub async fn until_within<T>(patience: Duration, what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {

@@ -72,8 +72,8 @@ impl Topic {
         assert!(answer.status().is_success(), "the subscriber does not confirm: {}", answer.status());
     }
 
-    /// What subscribers by mail were sent, in order. The stand-in sends no mail, but tells what was published; of that,
-    /// mail gets what SNS would send: the text for the protocol `email`, else the default.
+    /// Returns the mails that subscribers by mail were sent, in order. The stand-in sends no mail, but tells what was
+    /// published; of that, mail gets what SNS would send: the text for the protocol `email`, else the default.
     pub async fn mails(&self) -> Vec<Mail> {
         let answer =
             self.aws.http.get(format!("{}/moto-api/data.json", self.aws.endpoint)).send().await.unwrap();

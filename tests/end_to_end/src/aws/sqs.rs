@@ -14,14 +14,14 @@ pub struct Queue {
     arn: String,
 }
 
-/// What becomes of messages that nobody takes out.
+/// The rule for messages that nobody takes out.
 #[derive(Debug, Clone, Copy)]
 pub struct Redrive<'a> {
-    /// Where they go.
+    /// The queue that they go to.
     pub dead: &'a Queue,
-    /// After how often they were received.
+    /// The number of receipts after which they go there.
     pub most: u32,
-    /// How long a message that was received is hidden.
+    /// The time that a message that was received is hidden.
     pub hidden: Duration,
 }
 
@@ -103,7 +103,7 @@ impl Queue {
         }
     }
 
-    /// How many messages it holds, hidden ones with it.
+    /// Returns the number of messages it holds, hidden ones with it.
     pub async fn len(&self) -> u64 {
         // In one question: between two, a message that was hidden may have come to be seen.
         let names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"];
