@@ -13,7 +13,7 @@ use crate::target::Target;
 /// The stack of the thread that tries inputs, in bytes: what a thread of a runtime has.
 pub const STACK_BYTES: usize = 2 << 20;
 
-/// What an input may cost.
+/// The cost that an input may have.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Time of a processor, which other work on the machine changes little. A build without optimisation wants more than
@@ -23,7 +23,7 @@ pub struct Limits {
     pub memory: usize,
 }
 
-/// How a target did not survive.
+/// The way in which a target did not survive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// It panicked, or what must hold of every input did not.
@@ -44,7 +44,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What one input cost.
+/// The cost of one input.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cost {
     /// Time of a processor, of all threads.
@@ -69,7 +69,7 @@ pub fn attempt(target: &Target, input: &[u8], memory: &PeakAlloc, limits: Limits
     (cost, failure)
 }
 
-/// What a panic says.
+/// Returns what a panic says.
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("(no text)").to_owned()

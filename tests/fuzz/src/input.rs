@@ -24,12 +24,12 @@ impl Inputs {
         Ok(Self { target, seed, seeds })
     }
 
-    /// What they are for.
+    /// Returns the target that they are for.
     pub fn target(&self) -> &Target {
         &self.target
     }
 
-    /// How many there are before anything is changed.
+    /// Returns how many there are before anything is changed.
     pub fn unchanged(&self) -> u64 {
         self.seeds.len() as u64
     }

@@ -15,16 +15,16 @@ use crate::input::Inputs;
 use crate::target::Target;
 use crate::worker::Work;
 
-/// What is tried of a target.
+/// The inputs that are tried of a target, and how.
 #[derive(Debug, Clone)]
 pub struct Campaign {
     /// The program that becomes a worker when it is told to.
     pub program: PathBuf,
-    /// Which inputs there are.
+    /// The seed of the inputs.
     pub seed: u64,
-    /// Which of them are tried.
+    /// The inputs that are tried.
     pub work: Work,
-    /// What one input may cost.
+    /// The cost that one input may have.
     pub limits: Limits,
     /// The folder for what was found.
     pub findings: PathBuf,
@@ -35,11 +35,11 @@ pub struct Campaign {
 pub struct Finding {
     /// The input's number.
     pub number: u64,
-    /// What happened.
+    /// The text of what happened.
     pub what: String,
 }
 
-/// What came of a campaign.
+/// The result of a campaign.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// Inputs that were tried.
@@ -48,11 +48,11 @@ pub struct Outcome {
     pub longest_ms: u64,
     /// The most memory of one, in bytes.
     pub largest_bytes: u64,
-    /// What was found.
+    /// The findings.
     pub findings: Vec<Finding>,
 }
 
-/// How long an input may take before its worker is ended, beyond what it may take at all.
+/// The time that an input may take before its worker is ended, beyond what it may take at all.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The most findings of one campaign: more of them say no more.
@@ -137,7 +137,7 @@ fn one_worker(
     Ok(died_of)
 }
 
-/// What a worker says, line by line.
+/// Returns what a worker says, line by line.
 fn lines_of(child: &mut Child) -> io::Result<Receiver<String>> {
     let output = child.stdout.take().ok_or_else(|| io::Error::other("a worker has no output"))?;
     let (send, receive) = channel();

@@ -1,4 +1,4 @@
-//! What is tried.
+//! The targets that are tried.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};

@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 use super::amount::{copies, times};
 
-/// How deep messages are read.
+/// The depth to which messages are read.
 const MOST_DEPTH: usize = 12;
 
 /// One field: its key (number and wire type) and what it holds.

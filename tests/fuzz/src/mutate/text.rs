@@ -25,7 +25,7 @@ const PAIRS: [(&str, &str); 14] = [
     ("- ", ""),
 ];
 
-/// What scalars may be, to the surprise of who reads them.
+/// The scalars that surprise those who read them.
 const SCALARS: [&str; 40] = [
     "",
     "~",

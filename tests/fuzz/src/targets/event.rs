@@ -1,4 +1,4 @@
-//! What reaches functions: events of queues, topics and buckets, and the texts in them.
+//! The inputs that reach functions: events of queues, topics and buckets, and the texts in them.
 
 use fluo_notify_chat::message;
 use fluo_runtime::envelope::Envelope;

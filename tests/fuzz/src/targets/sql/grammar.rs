@@ -3,7 +3,7 @@
 /// The choices that are left.
 struct Tape<'a> {
     bytes: &'a [u8],
-    /// What is nested deeper is a leaf.
+    /// The depth so far: what is nested deeper is a leaf.
     depth: u32,
     /// The length of the text so far ends it, too.
     parts: u32,
