@@ -102,7 +102,7 @@ impl Deployment {
         self.fluo(&["run", "--once", "--at", &at])
     }
 
-    /// What the file was told until now.
+    /// Returns what the file was told until now.
     pub(crate) fn told(&self) -> Vec<Value> {
         records(&fs::read_to_string(self.path("told.ndjson")).unwrap_or_default())
     }

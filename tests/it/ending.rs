@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::deployed::{Deployment, files_below, success};
 use crate::incident::records;
 
-/// What ending may take, on a machine that has other things to do.
+/// The time that ending may take, on a machine that has other things to do.
 const SOON: Duration = Duration::from_secs(2);
 
 const ONCE: [&str; 2] = ["run", "--once"];
@@ -44,7 +44,7 @@ fn status(deployment: &Deployment) -> Value {
     serde_json::from_str(&deployment.fluo(&["status", "--format", "json"]).expect(0)).unwrap()
 }
 
-/// What was told of alerts.
+/// Returns the events that were told of alerts.
 fn alerts(deployment: &Deployment) -> Vec<String> {
     let mut told = deployment.told();
     told.retain(|told| !told["alert"].is_null());

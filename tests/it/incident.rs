@@ -48,7 +48,7 @@ pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// What `fluo eval` finds of a rule file in spans, one record a violation.
+/// Returns what `fluo eval` finds of a rule file in spans, one record a violation.
 pub(crate) fn violations(rules: &str, spans: &[&Path]) -> Vec<Value> {
     records(&ndjson(rules, spans))
 }

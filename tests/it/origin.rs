@@ -26,12 +26,12 @@ fn the_origin_is_in_the_library_unchanged() {
     assert_eq!(fs::read_to_string(repository().join(RULE)).unwrap(), ORIGIN);
 }
 
-/// What happens in one hour of the day that is judged, and the count at the first moment of its violation.
+/// The events in one hour of the day that is judged, and the count at the first moment of its violation.
 struct Scenario {
     name: &'static str,
     /// Spans of the first delivery, by the hour's beginning and the number of the first.
     spans: fn(u64, u64) -> Vec<Span>,
-    /// How many of them a second object delivers again.
+    /// The number of them that a second object delivers again.
     again: usize,
     expected: Option<u64>,
 }

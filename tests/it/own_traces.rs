@@ -1,4 +1,4 @@
-//! What fluo tells a collector of its own work.
+//! Tests what fluo tells a collector of its own work.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -9,7 +9,7 @@ use crate::incident::{data_files, six_failures};
 
 const VERIFY: [&str; 4] = ["verify", "told.ndjson", "--store", "store"];
 
-/// What `--format json` says, and the status.
+/// Returns what `--format json` says, and the status.
 fn verification(deployment: &Deployment) -> (Value, i32) {
     let ended = deployment.fluo(&[&VERIFY[..], &["--format", "json"]].concat());
     (serde_json::from_str(&ended.stdout).unwrap(), ended.status)
