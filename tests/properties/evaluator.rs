@@ -37,10 +37,10 @@ const LATENESS: i64 = 480 * SECOND;
 /// Evaluations are at most so far apart: a file is late when the first of them sees it.
 const LONGEST_STEP: i64 = 200 * SECOND;
 
-/// How files arrive, and when it is evaluated.
+/// The arrivals of files, and the evaluations.
 #[derive(Debug, Clone)]
 struct Course {
-    /// How long after its last span each file arrives, as a part of what is allowed.
+    /// The delay of each file after its last span, as a part of what is allowed.
     delays: Vec<f64>,
     /// Distances of evaluations; the last goes on for ever.
     steps: Vec<i64>,
@@ -126,7 +126,7 @@ fn same(rule: &Rule, expected: &Episode, record: &ViolationRecord) -> bool {
         && evidence == expected_evidence
 }
 
-/// What is compared of a violation.
+/// Returns what is compared of a violation.
 fn short(violation: &Violation) -> String {
     let Violation { group, starts_at, ends_at, ongoing, values, peak, evidence, .. } = violation;
     let evidence: Vec<_> =

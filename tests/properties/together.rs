@@ -113,7 +113,7 @@ fn rules(seed: u64) -> RuleSet {
     rules
 }
 
-/// What is told by evaluations at the end of both minutes.
+/// Returns what is told by evaluations at the end of both minutes.
 async fn told(all: &[Drawn], spans: &[Span], seed: u64) -> Vec<Notification> {
     let root = Root::in_memory().unwrap();
     let mut arrivals = Scheduled { live: live(&root), arrival: BTreeMap::new() };
