@@ -16,7 +16,7 @@ pub struct Request {
     pub line: String,
     /// By their names in lower case.
     pub headers: BTreeMap<String, String>,
-    /// What follows, as text where it is text.
+    /// The body, as text where it is text.
     pub body: String,
     /// The same as it came.
     pub bytes: Vec<u8>,
@@ -27,7 +27,7 @@ impl Request {
     ///
     /// # Panics
     ///
-    /// Where it is no JSON.
+    /// Panics where it is no JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
@@ -43,7 +43,7 @@ impl Request {
     }
 }
 
-/// What the server does with a request.
+/// The reaction of the server to a request.
 #[derive(Debug, Clone)]
 pub enum Answer {
     /// A status, another header as `Name: value` or nothing, and a body.
@@ -75,7 +75,7 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// Where nothing can be listened on.
+    /// Panics where nothing can be listened on.
     pub async fn start(script: impl IntoIterator<Item = Answer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -96,7 +96,7 @@ impl Server {
         format!("{}{path}", self.address)
     }
 
-    /// What it was sent, in order.
+    /// Returns the requests that it was sent, in order.
     ///
     /// # Panics
     ///
@@ -109,7 +109,7 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// Where there is none, or another one.
+    /// Panics where there is none, or another one.
     pub fn request(&self) -> Request {
         let requests = self.requests();
         assert_eq!(requests.len(), 1, "{requests:?}");
@@ -163,7 +163,7 @@ fn parse(bytes: &[u8]) -> Option<Request> {
 ///
 /// # Panics
 ///
-/// Where the machine has none left.
+/// Panics where the machine has none left.
 pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -1,4 +1,4 @@
-//! What the whole product is held to: the reference evaluator, and random spans and rules to try both on.
+//! The standard that the whole product is held to: the reference evaluator, and random spans and rules to try both on.
 //!
 //! Integration tests compare the engine with [`mod@reference`] on what [`generate`] makes, feed the binary what [`otlp`] and
 //! [`span_table`] write, run what [`manual`] reads out of the documentation, and let sinks send to [`http`].

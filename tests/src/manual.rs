@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 pub struct Block {
     /// The line of its fence, from 1.
     pub line: usize,
-    /// What stands behind the fence: `yaml rule`.
+    /// The text behind the fence: `yaml rule`.
     pub info: String,
     /// Its lines.
     pub text: String,
@@ -40,7 +40,7 @@ pub struct Step {
 ///
 /// # Panics
 ///
-/// Where a fence is not closed: everything behind it would be lost.
+/// Panics where a fence is not closed: everything behind it would be lost.
 #[expect(clippy::panic, reason = "a page that cannot be read has failed its test")]
 pub fn blocks(page: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
@@ -73,7 +73,7 @@ impl Block {
     ///
     /// # Panics
     ///
-    /// Where a remark `# exit` has no number.
+    /// Panics where a remark `# exit` has no number.
     #[expect(clippy::panic, reason = "a page that cannot be read has failed its test")]
     pub fn steps(&self) -> Vec<Step> {
         let mut steps = Vec::new();
@@ -104,7 +104,7 @@ impl Block {
 ///
 /// # Errors
 ///
-/// Where one cannot be read.
+/// Fails where one cannot be read.
 pub fn pages(folder: &Path) -> io::Result<Vec<(PathBuf, String)>> {
     let mut paths: Vec<PathBuf> =
         fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>()?;

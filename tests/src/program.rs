@@ -15,14 +15,14 @@ pub struct Program {
     environment: Vec<(&'static str, String)>,
 }
 
-/// How a program ended.
+/// The end of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     /// The exit status.
     pub status: i32,
-    /// What it wrote to standard output.
+    /// The text on standard output.
     pub stdout: String,
-    /// What it wrote to standard error.
+    /// The text on standard error.
     pub stderr: String,
 }
 
@@ -42,7 +42,7 @@ impl Program {
     ///
     /// # Panics
     ///
-    /// Where it cannot be started, is killed by a signal, or writes what is not UTF-8.
+    /// Panics where it cannot be started, is killed by a signal, or writes what is not UTF-8.
     #[expect(clippy::expect_used, clippy::panic, reason = "what cannot be run has failed its test")]
     pub fn run<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Ended {
         let output = self
@@ -62,7 +62,7 @@ impl Program {
     ///
     /// # Panics
     ///
-    /// Where it cannot be started.
+    /// Panics where it cannot be started.
     #[expect(clippy::panic, reason = "what cannot be run has failed its test")]
     pub fn start<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Running {
         let mut command = self.command(arguments);
@@ -99,7 +99,7 @@ impl Running {
     ///
     /// # Panics
     ///
-    /// Where it is not there any more.
+    /// Panics where it is not there any more.
     #[expect(clippy::expect_used, reason = "what cannot be run has failed its test")]
     pub fn signal(&self, name: &str) {
         let kill = Command::new("kill").args(["-s", name, &self.0.id().to_string()]).status();
@@ -110,7 +110,7 @@ impl Running {
     ///
     /// # Panics
     ///
-    /// Where the system does not say.
+    /// Panics where the system does not say.
     #[expect(clippy::expect_used, reason = "what cannot be run has failed its test")]
     pub fn has_ended(&mut self) -> bool {
         self.0.try_wait().expect("a child can be waited for").is_some()
@@ -120,7 +120,7 @@ impl Running {
     ///
     /// # Panics
     ///
-    /// Where it takes longer than `most`, or ends as [`Program::run`] does not like.
+    /// Panics where it takes longer than `most`, or ends as [`Program::run`] does not like.
     #[expect(clippy::expect_used, reason = "what cannot be run has failed its test")]
     pub fn end_within(mut self, most: Duration) -> (Ended, Duration) {
         let began = Instant::now();
@@ -153,7 +153,7 @@ impl Ended {
     ///
     /// # Panics
     ///
-    /// Where it ended otherwise; with everything it said.
+    /// Panics where it ended otherwise; with everything it said.
     #[track_caller]
     pub fn expect(self, status: i32) -> String {
         assert_eq!(self.status, status, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);

@@ -1,4 +1,4 @@
-//! How spans reach the bucket: in any order, in any number of files.
+//! The ways in which spans reach the bucket: in any order, in any number of files.
 
 use fluo_spans::span::Span;
 use proptest::collection::vec;
@@ -8,7 +8,7 @@ use super::Case;
 
 /// The spans in random order, split into one to five files, some of which may be empty.
 ///
-/// What a rule says of the files must not depend on any of this.
+/// A rule's answer about the files must not depend on any of this.
 pub fn files(spans: Vec<Span>) -> impl Strategy<Value = Vec<Vec<Span>>> {
     let length = spans.len();
     (Just(spans).prop_shuffle(), vec(0..=length, 0..5)).prop_map(|(spans, mut cuts)| {

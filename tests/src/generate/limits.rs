@@ -56,7 +56,7 @@ fn with_limits(rule: Rule, choices: Vec<bool>, rows: Vec<Written>) -> Rule {
     }
 }
 
-/// What a row says of two keys at most, and of the two limits.
+/// The values that a row gives for two keys at most, and for the two limits.
 type Written = ([RowKey; 2], [Option<Value>; 2]);
 
 /// The limits: one of each unit.

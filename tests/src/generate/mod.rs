@@ -37,9 +37,9 @@ use crate::reference::Range;
 pub struct Case {
     /// The rule.
     pub rule: Rule,
-    /// What happened.
+    /// The spans that happened.
     pub spans: Vec<Span>,
-    /// Which moments are judged.
+    /// The moments that are judged.
     pub range: Range,
 }
 

@@ -79,7 +79,7 @@ fn windows() -> impl Strategy<Value = Nanos> {
         .prop_map(Nanos)
 }
 
-/// What of a rule depends neither on its aggregates nor on its window.
+/// The part of a rule that depends neither on its aggregates nor on its window.
 #[derive(Debug, Clone)]
 struct Frame {
     rule: Rule,

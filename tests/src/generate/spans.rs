@@ -21,7 +21,7 @@ pub const BASE_NS: i64 = 1_795_391_940 * SECOND;
 /// The raster that times lie on, give or take a nanosecond; windows and steps are multiples of it too.
 pub const RASTER_NS: i64 = 5 * SECOND;
 
-/// How many steps of the raster a universe is long.
+/// The steps of the raster that a universe is long.
 const LENGTH: i64 = 40;
 
 /// Most spans of a universe, copies not counted.

@@ -295,7 +295,7 @@ proptest! {
         }
     }
 
-    /// What is generated is what the product's checker accepts, and nothing else is lost on the way.
+    /// The product's checker accepts what is generated, and nothing else is lost on the way.
     #[test]
     fn conditions_and_filters_parse_back_to_themselves(Case { rule, .. } in case(), filter in filter()) {
         let context = Context::Condition { aggregates: &rule.aggregates };
@@ -346,7 +346,7 @@ proptest! {
         prop_assert!(episodes.is_sorted_by_key(|episode| (episode.starts_at, episode.group.clone())));
     }
 
-    /// What exact rules may be reported at once for: no span that arrives later takes a moment back.
+    /// The reason why exact rules may be reported at once: no span that arrives later takes a moment back.
     #[test]
     fn more_spans_take_no_moment_of_an_exact_rule_back(case in exact_case(), later in super::spans::universe()) {
         // A late copy in conflict is not one more span but another version of one, and a number that becomes infinite

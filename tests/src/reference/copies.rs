@@ -7,7 +7,7 @@ use fluo_spans::span::Span;
 
 use super::terms::{Givens, SpanKey};
 
-/// What makes a span one span.
+/// Returns what makes a span one span.
 pub(super) fn key(span: &Span) -> SpanKey {
     (span.trace_id, span.span_id, span.end_ns)
 }

@@ -257,7 +257,7 @@ impl Window<'_> {
         passes && (is_plain_count(&aggregate.function) || self.own(&aggregate, span).is_some())
     }
 
-    /// What the span gives to an aggregate of values: the aggregate of the span alone.
+    /// Returns what the span gives to an aggregate of values: the aggregate of the span alone.
     fn own(&self, aggregate: &Aggregate, span: &Span) -> Option<Datum> {
         let function = match &aggregate.function {
             AggregateFunction::CountDistinct(field) => {

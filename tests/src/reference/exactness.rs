@@ -69,7 +69,7 @@ pub(super) fn only_gains(rule: &Rule, expr: &Expr) -> bool {
     }
 }
 
-/// Where more spans can move a value.
+/// The direction in which more spans can move a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Direction {
     Up,

@@ -14,7 +14,7 @@ use super::lookup::{Subject, items};
 use super::number::Number;
 use super::pattern;
 
-/// What the names in an expression stand for.
+/// The meaning of the names in an expression.
 pub(super) enum Environment<'a> {
     /// Fields of a span.
     Span(Subject<'a>),
@@ -98,7 +98,7 @@ fn compares(comparison: Comparison, left: &Datum, right: &Datum) -> bool {
     }
 }
 
-/// What a comparison is tried on: a field's elements if the side is directly a field, else its one value.
+/// Returns what a comparison is tried on: a field's elements if the side is directly a field, else its one value.
 fn candidates(expr: &Expr, environment: &Environment<'_>) -> Vec<Datum> {
     match (&expr.kind, environment) {
         (ExprKind::Field(field), Environment::Span(subject)) => subject.candidates(field),

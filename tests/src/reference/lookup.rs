@@ -19,9 +19,9 @@ pub(super) struct Subject<'a> {
     /// The event or link that a comparison is tried on. Without one, a field of events means the first event that has it, and
     /// one of links the first link.
     pub(super) item: Option<Item<'a>>,
-    /// Whether attribute names follow renames.
+    /// The way in which attribute names follow renames.
     pub(super) conventions: Conventions,
-    /// What the product gives.
+    /// The values that the product gives.
     pub(super) givens: Givens<'a>,
     /// Of a rule that asks for parents or children.
     pub(super) within: Option<Within>,
@@ -29,7 +29,7 @@ pub(super) struct Subject<'a> {
     pub(super) rule: &'a Rule,
 }
 
-/// What a span may have many of.
+/// An item of which a span may have many.
 #[derive(Clone, Copy)]
 pub(super) enum Item<'a> {
     Event(&'a Event),
@@ -54,7 +54,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// What comparisons are tried on, one holding being enough: the elements of an array, else the value.
+    /// Returns what comparisons are tried on, one holding being enough: the elements of an array, else the value.
     pub(super) fn candidates(self, field: &Field) -> Vec<Datum> {
         match self.value(field) {
             None => Vec::new(),

@@ -64,7 +64,7 @@ pub(super) struct History<'a> {
 pub(super) struct Held {
     /// The window's end.
     pub(super) at: i64,
-    /// What is reported.
+    /// The values that are reported.
     pub(super) values: Values,
     /// Functions over earlier windows.
     pub(super) calls: Calls,
@@ -175,7 +175,7 @@ pub(super) fn window<'a>(rule: &Rule, spans: &[&'a Span], at: i64) -> Vec<&'a Sp
         .collect()
 }
 
-/// How far apart holding moments of one episode may be.
+/// Returns how far apart holding moments of one episode may be.
 pub(super) fn gap(rule: &Rule) -> i128 {
     i128::from(if is_exact(rule) { rule.window.0 } else { rule.grid_step().0 })
 }

@@ -50,7 +50,7 @@ impl Number {
         }
     }
 
-    /// How many times 2⁻¹⁰⁷⁴.
+    /// Returns it in units of 2⁻¹⁰⁷⁴.
     pub(super) fn units(self) -> BigInt {
         match self {
             Self::Int(int) => BigInt::from(int) << UNIT_BITS,

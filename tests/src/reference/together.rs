@@ -20,7 +20,7 @@ pub struct Alert<'a> {
 pub struct Place {
     /// The name of the alert after which the group is called.
     pub group: String,
-    /// How many go before it.
+    /// The number of those before it.
     pub place: u64,
 }
 

@@ -213,7 +213,7 @@ fn range(from: Option<i64>, to: Option<i64>) -> Range {
     Range { from: from.map(|from| MINUTE_START + from), to: to.map(|to| MINUTE_START + to) }
 }
 
-/// How many spans `selector` finds among one span.
+/// Returns whether `selector` finds `span`.
 pub(super) fn finds(selector: Selector, conventions: Conventions, span: &Span) -> bool {
     let rule = Rule {
         subject: Subject::Spans(selector),

@@ -1,4 +1,4 @@
-//! How moments join into episodes, and what an episode says.
+//! Tests how moments join into episodes, and what an episode says.
 
 use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind};
 use fluo_rules::field::{Field, Intrinsic};

@@ -1,4 +1,4 @@
-//! What matches: by meaning, under every name, one element or one event being enough.
+//! Tests what matches: by meaning, under every name, one element or one event being enough.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Where windows begin and end, and what counts once.
+//! Tests where windows begin and end, and what counts once.
 
 use fluo_rules::expr::{Comparison, Expr};
 use fluo_rules::rule::{Aggregate, AggregateFunction, Rule};
