@@ -205,9 +205,9 @@ mod tests {
             (vec![5e-324, 5e-324], Some(1e-323)),
             (vec![-1.5, 1.0], Some(-0.5)),
         ] {
-            assert_eq!(sum(&floats(&values)), expected, "{values:?}");
+            assert_eq!(sum(&floats(&values), 1), expected, "{values:?}");
             let reversed: Vec<f64> = values.iter().rev().copied().collect();
-            assert_eq!(sum(&floats(&reversed)), expected, "{reversed:?}");
+            assert_eq!(sum(&floats(&reversed), 1), expected, "{reversed:?}");
         }
     }
 
