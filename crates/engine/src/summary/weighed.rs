@@ -237,7 +237,7 @@ mod tests {
         let numbers = [(1.0, 2.0), (5.0, 1.0), (9.0, 4.0)];
         let sums = of(&numbers);
         assert_eq!((sums.sum(), sums.mean()), (Some(43.0), Some(43.0 / 7.0)));
-        assert_eq!(sums.stddev(), Some((600.0_f64 / 49.0).sqrt()));
+        assert_eq!(sums.stddev(), Some((608.0_f64 / 49.0).sqrt()));
         let mut percentile = WeighedPercentile::default();
         for (number, weight) in numbers {
             percentile.add(number, Weight::of(weight));
