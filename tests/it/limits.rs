@@ -82,10 +82,10 @@ fn explain_says_the_limits_and_the_row_of_each_group() {
     assert_eq!(
         lines,
         [
-            "Limits    limit.slow, limit.calls, of the first of these rows that is for the group:",
-            "          service_name = checkout, name = POST /pay: slow 540ms, calls 3",
-            "          service_name = search: slow 1s, calls 20",
-            "          all others: slow 2s, calls 10",
+            "Limits    limit.calls, limit.slow, of the first of these rows that is for the group:",
+            "          service_name = checkout, name = POST /pay: calls 3, slow 540ms",
+            "          service_name = search: calls 20, slow 1s",
+            "          all others: calls 10, slow 2s",
         ],
         "{words}"
     );
@@ -94,7 +94,7 @@ fn explain_says_the_limits_and_the_row_of_each_group() {
     assert!(plan.contains("limit.slow(service_name, name)"), "{plan}");
     let sql = explain("sql");
     for part in
-        ["(0, 540000000, 3)", "ELSE 2", "limited JOIN limits USING (\"limit row\")", "> \"limit.calls\""]
+        ["(0, 3, 540000000)", "ELSE 2", "limited JOIN limits USING (\"limit row\")", "> \"limit.calls\""]
     {
         assert!(sql.contains(part), "{part}:\n{sql}");
     }

@@ -83,7 +83,16 @@ impl RowKey {
 
 impl Limits {
     /// A table of these limits and rows, each with as many values as there are limits.
+    ///
+    /// The limits are put in the order of their names: a table that is written down has no place for a limit that the
+    /// first rows leave out.
     pub fn new(names: Vec<Limit>, mut rows: Vec<LimitRow>) -> Self {
+        let mut order: Vec<usize> = (0..names.len()).collect();
+        order.sort_by_key(|at| &names[*at].name);
+        let names: Vec<Limit> = order.iter().map(|at| names[*at].clone()).collect();
+        for row in &mut rows {
+            row.values = order.iter().map(|at| row.values.get(*at).cloned().flatten()).collect();
+        }
         for column in 0..names.len() {
             alike(&mut rows, column);
         }
@@ -101,7 +110,7 @@ impl Limits {
         Self { names, rows, index }
     }
 
-    /// The limits, in the order of the table.
+    /// The limits, in the order of their names.
     pub fn names(&self) -> &[Limit] {
         &self.names
     }

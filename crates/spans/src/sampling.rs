@@ -43,7 +43,7 @@ mod tests {
             ("ot=th:c", Some(3 << 54), 4.0),
             ("ot=th:C", Some(3 << 54), 4.0),
             ("ot=th:80000000000000", Some(1 << 55), 2.0),
-            ("ot=th:fd70a3d70a3d71", Some(0xfd_70a3_d70a_3d71), 100.000_000_000_000_28),
+            ("ot=th:fd70a3d70a3d71", Some(0xfd_70a3_d70a_3d71), 100.000_000_000_000_06),
             ("ot=th:ffffffffffffff", Some(THRESHOLDS - 1), 72_057_594_037_927_936.0),
             ("ot=rv:abcdefabcdefab;th:8", Some(1 << 55), 2.0),
             ("congo=t61rcWkgMzE,ot=p:8;th:e;x:1", Some(0xe << 52), 8.0),

@@ -313,14 +313,12 @@ fn table(report: &mut Report, written: &Written, keys: &[GroupKey], at: &Range<u
     }
     let errors = report.errors();
     let mut names: Vec<Limit> = Vec::new();
-    let mut places = Vec::new();
     let mut meanings: Vec<Option<Meaning>> = Vec::new();
-    for (column, Column { name, at }) in written.columns.iter().enumerate() {
+    for (column, Column { name, .. }) in written.columns.iter().enumerate() {
         meanings.push(match keys.iter().position(|key| key.key == *name) {
             Some(key) => Some(Meaning::Key(key)),
             None => written.unit(report, column, keys).map(|unit| {
                 names.push(Limit { name: format!("{PREFIX}{name}"), unit });
-                places.push(report.place(at.clone()));
                 Meaning::Limit(names.len() - 1)
             }),
         });
@@ -354,6 +352,9 @@ fn table(report: &mut Report, written: &Written, keys: &[GroupKey], at: &Range<u
         return None;
     }
     doubts(report, written, &limits);
+    let column = |limit: &Limit| written.columns.iter().find(|column| column.name == limit.key());
+    let places = limits.names().iter().filter_map(column).map(|column| report.place(column.at.clone()));
+    let places = places.collect();
     (report.errors() == errors).then(|| Read { limits: Arc::new(limits), places })
 }
 
