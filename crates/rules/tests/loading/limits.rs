@@ -49,7 +49,7 @@ fn rows_name_keys_and_limits() {
     stands_alone(RULE);
     let limits = rule.limits.as_ref().unwrap();
     let names: Vec<_> = limits.names().iter().map(|limit| (limit.name.as_str(), limit.unit)).collect();
-    assert_eq!(names, [("limit.slow", LimitUnit::Duration), ("limit.calls", LimitUnit::Number)]);
+    assert_eq!(names, [("limit.calls", LimitUnit::Number), ("limit.slow", LimitUnit::Duration)]);
     let is = |text: &str| RowKey::Is(Some(text.to_owned()));
     let keys: Vec<_> = limits.rows().iter().map(|row| row.keys.clone()).collect();
     assert_eq!(
@@ -66,12 +66,12 @@ fn rows_name_keys_and_limits() {
     assert_eq!(
         values,
         [
-            vec![milliseconds(540), number(3)],
-            vec![milliseconds(1000), None],
-            vec![milliseconds(2000), number(10)]
+            vec![number(3), milliseconds(540)],
+            vec![None, milliseconds(1000)],
+            vec![number(10), milliseconds(2000)]
         ]
     );
-    assert_eq!(rule.condition.limits().collect::<Vec<_>>(), [&limits.names()[1]]);
+    assert_eq!(rule.condition.limits().collect::<Vec<_>>(), [&limits.names()[0]]);
     let filter = rule.aggregates[0].filter.as_ref().unwrap();
     assert!(matches!(&filter.children()[1].kind, ExprKind::Limit(limit) if limit.key() == "slow"));
 }
