@@ -87,9 +87,9 @@ impl Limits {
     /// The limits are put in the order of their names: a table that is written down has no place for a limit that the
     /// first rows leave out.
     pub fn new(names: Vec<Limit>, mut rows: Vec<LimitRow>) -> Self {
-        let mut order: Vec<usize> = (0..names.len()).collect();
-        order.sort_by_key(|at| &names[*at].name);
-        let names: Vec<Limit> = order.iter().map(|at| names[*at].clone()).collect();
+        let mut named: Vec<(usize, Limit)> = names.into_iter().enumerate().collect();
+        named.sort_by(|(_, one), (_, other)| one.name.cmp(&other.name));
+        let (order, names): (Vec<usize>, Vec<Limit>) = named.into_iter().unzip();
         for row in &mut rows {
             row.values = order.iter().map(|at| row.values.get(*at).cloned().flatten()).collect();
         }
