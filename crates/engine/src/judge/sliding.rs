@@ -230,7 +230,7 @@ impl<'a> Sliding<'a> {
         let Some(own) = self.input.of(row) else { return };
         let weight = self.weights.get(row).unwrap_or_default();
         match (&mut self.sum, own) {
-            (Sum::Standing(count), _) => count.add(weight),
+            (Sum::Standing(count), _) => *count += weight,
             (Sum::StandingNanos { rows, sum }, Own::Nanos(nanos)) => {
                 *rows += 1;
                 sum.add_product(weight.to_f64(), nanos.into());

@@ -135,13 +135,15 @@ impl Thread {
         let mut added = 0;
         if !self.sought.parents.is_empty() {
             let found = self.sought_among(batch, ends, columns::SPAN_ID, &self.sought.parents)?;
-            let durations = values::<Int64Type>(batch, columns::DURATION_NS)?;
-            let texts = texts(&program, batch, &mut self.memory)?;
-            for (row, part, place) in &found {
-                let texts = texts.iter().map(|text| text.of(*row));
-                self.parents[*part].add(*place, ends[*row], durations[*row], texts);
+            if !found.is_empty() {
+                let durations = values::<Int64Type>(batch, columns::DURATION_NS)?;
+                let texts = texts(&program, batch, &mut self.memory)?;
+                for (row, part, place) in &found {
+                    let texts = texts.iter().map(|text| text.of(*row));
+                    self.parents[*part].add(*place, ends[*row], durations[*row], texts);
+                }
+                added += 2 * found.len() * (size_of::<(u32, i64, i64)>() + 4 * texts.len());
             }
-            added += 2 * found.len() * (size_of::<(u32, i64, i64)>() + 4 * texts.len());
         }
         if !self.sought.spans.is_empty() {
             let found = self.sought_among(batch, ends, columns::PARENT_SPAN_ID, &self.sought.spans)?;
@@ -170,10 +172,11 @@ impl Thread {
             }
         }
         // One after the other, so that the processor waits for the memory of several at a time.
-        Ok(keys
-            .into_iter()
-            .filter_map(|(row, key)| sought.get(&key).map(|(part, place)| (row, part, place)))
-            .collect())
+        let found = |(row, key)| {
+            let (part, place) = sought.get(&key)?;
+            Some((row, part, place))
+        };
+        Ok(keys.into_iter().filter_map(found).collect())
     }
 }
 

@@ -125,7 +125,7 @@ impl Summary {
             Own::Counted | Own::Text(_) => None,
         };
         match (self, own, number) {
-            (Self::Standing(count), ..) => count.add(weight),
+            (Self::Standing(count), ..) => *count += weight,
             (Self::StandingNanos(sum), Own::Nanos(nanos), _) => {
                 sum.get_or_insert_default().add_product(weight.to_f64(), nanos.into());
             }
@@ -236,7 +236,7 @@ impl Summary {
                     }
                 }
             }
-            (Self::Standing(count), Self::Standing(more)) => count.add(*more),
+            (Self::Standing(count), Self::Standing(more)) => *count += *more,
             (Self::StandingNanos(sum), Self::StandingNanos(Some(more))) => {
                 sum.get_or_insert_default().merge(more);
             }

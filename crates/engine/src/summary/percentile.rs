@@ -4,6 +4,7 @@
 //! Both forms are functions of the values as a set with repetition, so neither order nor threads matter.
 
 use std::collections::BTreeMap;
+use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +20,7 @@ pub enum Percentile {
     /// All of them.
     Exact(Vec<f64>),
     /// Their counts by bucket.
-    Sketch(Box<Sketch>),
+    Sketch(Box<Sketch<u64>>),
 }
 
 impl Default for Percentile {
@@ -28,12 +29,12 @@ impl Default for Percentile {
     }
 }
 
-/// Counts of values by bucket.
+/// Counts of values by bucket, the negative ones by the bucket of what they are without the sign.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Sketch {
-    negative: BTreeMap<i32, u64>,
-    zeros: u64,
-    positive: BTreeMap<i32, u64>,
+pub struct Sketch<Count> {
+    negative: BTreeMap<i32, Count>,
+    zeros: Count,
+    positive: BTreeMap<i32, Count>,
 }
 
 impl Percentile {
@@ -56,10 +57,10 @@ impl Percentile {
                 self.sketch_if_many();
             }
             (Self::Sketch(own), Self::Sketch(others)) => own.merge(others),
-            (Self::Sketch(own), Self::Exact(others)) => own.add_all(others),
+            (Self::Sketch(own), Self::Exact(others)) => own.add_all(once(others)),
             (Self::Exact(own), Self::Sketch(others)) => {
                 let mut sketch = others.clone();
-                sketch.add_all(own);
+                sketch.add_all(once(own));
                 *self = Self::Sketch(sketch);
             }
         }
@@ -70,7 +71,7 @@ impl Percentile {
             && values.len() > EXACT_LIMIT
         {
             let mut sketch = Sketch::default();
-            sketch.add_all(values);
+            sketch.add_all(once(values));
             *self = Self::Sketch(Box::new(sketch));
         }
     }
@@ -88,8 +89,9 @@ impl Percentile {
     }
 }
 
-impl Sketch {
-    fn add(&mut self, value: f64, count: u64) {
+impl<Count: Copy + Default + AddAssign> Sketch<Count> {
+    /// Adds a finite value, so many times.
+    pub(super) fn add(&mut self, value: f64, count: Count) {
         if value == 0.0 {
             self.zeros += count;
         } else {
@@ -98,29 +100,36 @@ impl Sketch {
         }
     }
 
-    fn add_all(&mut self, values: &[f64]) {
-        for &value in values {
-            self.add(value, 1);
+    /// Adds values, each so many times.
+    pub(super) fn add_all(&mut self, values: impl IntoIterator<Item = (f64, Count)>) {
+        for (value, count) in values {
+            self.add(value, count);
         }
     }
 
-    fn merge(&mut self, other: &Self) {
+    /// Adds all values of another.
+    pub(super) fn merge(&mut self, other: &Self) {
         self.zeros += other.zeros;
         for (bucket, count) in &other.negative {
-            *self.negative.entry(*bucket).or_default() += count;
+            *self.negative.entry(*bucket).or_default() += *count;
         }
         for (bucket, count) in &other.positive {
-            *self.positive.entry(*bucket).or_default() += count;
+            *self.positive.entry(*bucket).or_default() += *count;
         }
     }
 
-    fn value(&self, p: f64) -> Option<f64> {
-        let total = self.negative.values().chain(self.positive.values()).sum::<u64>() + self.zeros;
-        let mut rank = nearest_rank(p, total)?;
-        let ascending = (self.negative.iter().rev().map(|(bucket, count)| (-middle(*bucket), *count)))
+    /// The values, in order, with their counts.
+    pub(super) fn ascending(&self) -> impl Iterator<Item = (f64, Count)> {
+        (self.negative.iter().rev().map(|(bucket, count)| (-middle(*bucket), *count)))
             .chain([(0.0, self.zeros)])
-            .chain(self.positive.iter().map(|(bucket, count)| (middle(*bucket), *count)));
-        for (value, count) in ascending {
+            .chain(self.positive.iter().map(|(bucket, count)| (middle(*bucket), *count)))
+    }
+}
+
+impl Sketch<u64> {
+    fn value(&self, p: f64) -> Option<f64> {
+        let mut rank = nearest_rank(p, self.ascending().map(|(_, count)| count).sum())?;
+        for (value, count) in self.ascending() {
             if rank <= count {
                 return Some(value);
             }
@@ -130,6 +139,11 @@ impl Sketch {
     }
 }
 
+/// Values of which each counts once.
+fn once(values: &[f64]) -> impl Iterator<Item = (f64, u64)> {
+    values.iter().map(|value| (*value, 1))
+}
+
 /// Growth of the buckets' bounds.
 fn growth() -> f64 {
     (1.0 + ACCURACY) / (1.0 - ACCURACY)
@@ -137,12 +151,12 @@ fn growth() -> f64 {
 
 /// The bucket of a positive value: the least power of [`growth`] that is not smaller.
 #[expect(clippy::cast_possible_truncation, reason = "logarithms of f64 to this base lie within ±40,000")]
-pub(super) fn bucket(value: f64) -> i32 {
+fn bucket(value: f64) -> i32 {
     (value.ln() / growth().ln()).ceil() as i32
 }
 
 /// The value that is within [`ACCURACY`] of all in the bucket.
-pub(super) fn middle(bucket: i32) -> f64 {
+fn middle(bucket: i32) -> f64 {
     2.0 * growth().powi(bucket) / (growth() + 1.0)
 }
 

@@ -4,13 +4,13 @@
 //! their products with what is summed up, are exact and rounded once at the end. So they depend neither on the order of
 //! the spans nor on how they are parted, and spans can be taken out of them again.
 
-use std::collections::BTreeMap;
+use std::ops::AddAssign;
 
 use num_bigint::BigInt;
 use serde::{Deserialize, Serialize};
 
 use super::exact_sum::ExactSum;
-use super::percentile::{EXACT_LIMIT, bucket, middle, scaled};
+use super::percentile::{EXACT_LIMIT, Sketch, scaled};
 
 /// A number of spans, in units of 2⁻⁵²: doubles that are 1 at least are whole numbers of these.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,11 +29,6 @@ impl Weight {
     )]
     pub fn of(adjusted_count: f64) -> Self {
         Self((adjusted_count.max(1.0) * UNITS as f64) as u128)
-    }
-
-    /// Adds others. A sum that is beyond all numbers of spans stays there.
-    pub fn add(&mut self, others: Self) {
-        self.0 = self.0.saturating_add(others.0);
     }
 
     /// Takes others out again.
@@ -57,6 +52,13 @@ impl Weight {
     }
 }
 
+/// A sum that is beyond all numbers of spans stays there.
+impl AddAssign for Weight {
+    fn add_assign(&mut self, others: Self) {
+        self.0 = self.0.saturating_add(others.0);
+    }
+}
+
 /// Numbers, each of a span that stands for others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Weighed {
@@ -74,7 +76,7 @@ impl Weighed {
 
     /// Adds a finite number.
     pub fn add(&mut self, number: f64, weight: Weight) {
-        self.count.add(weight);
+        self.count += weight;
         self.sum.add_product(number, weight.units());
         if let Some(squares) = &mut self.squares {
             squares.add_square_product(number, weight.units());
@@ -83,7 +85,7 @@ impl Weighed {
 
     /// Adds all numbers of another.
     pub fn merge(&mut self, other: &Self) {
-        self.count.add(other.count);
+        self.count += other.count;
         self.sum.merge(&other.sum);
         if let (Some(squares), Some(others)) = (&mut self.squares, &other.squares) {
             squares.merge(others);
@@ -112,15 +114,8 @@ impl Weighed {
 pub enum WeighedPercentile {
     /// All of them.
     Exact(Vec<(f64, Weight)>),
-    /// By bucket, the negative ones by the bucket of what they are without the sign.
-    Sketch {
-        /// Below zero.
-        negative: BTreeMap<i32, Weight>,
-        /// Zeros.
-        zeros: Weight,
-        /// Above zero.
-        positive: BTreeMap<i32, Weight>,
-    },
+    /// By bucket.
+    Sketch(Box<Sketch<Weight>>),
 }
 
 impl Default for WeighedPercentile {
@@ -135,69 +130,52 @@ impl WeighedPercentile {
         match self {
             Self::Exact(numbers) => {
                 numbers.push((number, weight));
-                if numbers.len() > EXACT_LIMIT {
-                    self.sketch();
-                }
+                self.sketch_if_many();
             }
-            Self::Sketch { negative, zeros, positive } => {
-                let count = if number < 0.0 {
-                    negative.entry(bucket(-number)).or_default()
-                } else if number > 0.0 {
-                    positive.entry(bucket(number)).or_default()
-                } else {
-                    zeros
-                };
-                count.add(weight);
-            }
+            Self::Sketch(sketch) => sketch.add(number, weight),
         }
     }
 
     /// Adds all numbers of another.
     pub fn merge(&mut self, other: &Self) {
-        match other {
-            Self::Exact(numbers) => {
-                for (number, weight) in numbers {
-                    self.add(*number, *weight);
-                }
+        match (&mut *self, other) {
+            (Self::Exact(own), Self::Exact(others)) => {
+                own.extend(others);
+                self.sketch_if_many();
             }
-            Self::Sketch { negative: below, zeros: none, positive: above } => {
-                self.sketch();
-                if let Self::Sketch { negative, zeros, positive } = self {
-                    zeros.add(*none);
-                    for (own, others) in [(negative, below), (positive, above)] {
-                        for (bucket, weight) in others {
-                            own.entry(*bucket).or_default().add(*weight);
-                        }
-                    }
-                }
+            (Self::Sketch(own), Self::Sketch(others)) => own.merge(others),
+            (Self::Sketch(own), Self::Exact(others)) => own.add_all(others.iter().copied()),
+            (Self::Exact(own), Self::Sketch(others)) => {
+                let mut sketch = others.clone();
+                sketch.add_all(own.drain(..));
+                *self = Self::Sketch(sketch);
             }
         }
     }
 
-    fn sketch(&mut self) {
-        let Self::Exact(numbers) = self else { return };
-        let numbers = std::mem::take(numbers);
-        *self =
-            Self::Sketch { negative: BTreeMap::new(), zeros: Weight::default(), positive: BTreeMap::new() };
-        for (number, weight) in numbers {
-            self.add(number, weight);
+    fn sketch_if_many(&mut self) {
+        if let Self::Exact(numbers) = self
+            && numbers.len() > EXACT_LIMIT
+        {
+            let mut sketch = Sketch::default();
+            sketch.add_all(numbers.drain(..));
+            *self = Self::Sketch(Box::new(sketch));
         }
     }
 
     /// The smallest number of which at least `p` percent are not larger; none over nothing. Puts the numbers in order.
     pub fn value(&mut self, p: f64) -> Option<f64> {
-        let ranked: Vec<(f64, Weight)> = match self {
+        match self {
             Self::Exact(numbers) => {
                 numbers.sort_unstable_by(|(one, _), (other, _)| one.total_cmp(other));
-                return ranked(numbers, p);
+                ranked(numbers, p)
             }
-            Self::Sketch { negative, zeros, positive } => {
-                let below = negative.iter().rev().map(|(bucket, weight)| (-middle(*bucket), *weight));
-                let above = positive.iter().map(|(bucket, weight)| (middle(*bucket), *weight));
-                below.chain([(0.0, *zeros)]).chain(above).filter(|(_, weight)| !weight.is_none()).collect()
+            Self::Sketch(sketch) => {
+                let numbers: Vec<(f64, Weight)> =
+                    sketch.ascending().filter(|(_, weight)| !weight.is_none()).collect();
+                ranked(&numbers, p)
             }
-        };
-        self::ranked(&ranked, p)
+        }
     }
 }
 
@@ -206,14 +184,14 @@ fn ranked(numbers: &[(f64, Weight)], p: f64) -> Option<f64> {
     let (percent, whole) = scaled(p);
     let mut total = Weight::default();
     for (_, weight) in numbers {
-        total.add(*weight);
+        total += *weight;
     }
     let needed = BigInt::from(total.0) * percent;
     let needed = (&needed + (whole - 1)) / whole;
     let needed = u128::try_from(needed).unwrap_or(total.0);
     let mut so_far = Weight::default();
     let reaches = |(_, weight): &&(f64, Weight)| {
-        so_far.add(*weight);
+        so_far += *weight;
         so_far.0 >= needed
     };
     numbers.iter().find(reaches).map(|(number, _)| *number)
@@ -260,7 +238,7 @@ mod tests {
         assert_eq!((whole.sum(), whole.mean(), whole.stddev()), (parts.sum(), parts.mean(), parts.stddev()));
         let mut count = Weight::default();
         for (_, weight) in &numbers {
-            count.add(Weight::of(*weight));
+            count += Weight::of(*weight);
         }
         for (_, weight) in &numbers[1..] {
             count.remove(Weight::of(*weight));

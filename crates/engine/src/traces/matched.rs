@@ -161,11 +161,10 @@ impl Part {
         self.rows.chunk_by(|one, other| one.trace == other.trace)
     }
 
-    /// The time between the ends of the first and the last span of a trace, as far as they are known.
-    pub(super) fn lasted(&self, rows: &[Row]) -> Option<i64> {
-        let of_rows = || Some((rows.first()?.end, rows.last()?.end));
-        let ends = self.traces.get(&rows.first()?.trace).copied().or_else(of_rows);
-        ends.map(|(first, last)| last.saturating_sub(first))
+    /// The time between the ends of the first and the last span of a trace, of which at least those at these ends are known.
+    pub(super) fn lasted(&self, trace: &[u8; 16], ends: Option<(i64, i64)>) -> Option<i64> {
+        let (first, last) = self.traces.get(trace).copied().or(ends)?;
+        Some(last.saturating_sub(first))
     }
 
     /// The steps that a span can be.

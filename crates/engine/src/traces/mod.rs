@@ -238,15 +238,15 @@ impl<'a> Tracing<'a> {
         for rows in part.by_trace() {
             let trace = rows[0].trace;
             part.present(rows, &mut present);
-            if !by_steps.contains_key(&present) {
+            let likely = by_steps.entry_ref(present.as_slice()).or_insert_with(|| {
                 let may_break = |at: &usize| {
                     let rule = self.questions[*at].rule;
                     !alike[*at] || verdict::may_break(rule, steps.of_rule(*at, &present), &|_| None)
                 };
-                by_steps.insert(present.clone(), all.iter().copied().filter(may_break).collect());
-            }
-            let lasts = part.lasted(rows) >= shortest;
-            let likely = if lasts { &all } else { by_steps.get(&present).unwrap_or(&all) };
+                all.iter().copied().filter(may_break).collect()
+            });
+            let lasts = part.lasted(&trace, ends_of(rows, |row| row.end)) >= shortest;
+            let likely = if lasts { &all } else { &*likely };
             let may_break = |at: &usize| self.questions[*at].may_break(*at, rows, part, steps, &mut spans);
             let may: Vec<usize> = likely.iter().copied().filter(may_break).collect();
             if !may.is_empty() {
@@ -307,6 +307,11 @@ impl<'a> Tracing<'a> {
     }
 }
 
+/// The ends of the first and the last of some spans, which are in order.
+fn ends_of<T>(spans: &[T], end: impl Fn(&T) -> i64) -> Option<(i64, i64)> {
+    Some((end(spans.first()?), end(spans.last()?)))
+}
+
 /// Returns whether it shows in the ids of two spans and of their parents whether they are so related.
 fn is_of_parents(kind: TieKind) -> bool {
     matches!(kind, TieKind::ChildOf | TieKind::SiblingOf)
@@ -326,12 +331,8 @@ impl Question<'_> {
             }
         }
         // Of a trace that lasts too long, parts are judged.
-        let ends = part
-            .traces
-            .get(&rows[0].trace)
-            .copied()
-            .or_else(|| Some((spans.first()?.end, spans.last()?.end)));
-        let lasts = ends.is_some_and(|(first, last)| last.saturating_sub(first) >= self.rule.max_duration.0);
+        let lasted = part.lasted(&rows[0].trace, ends_of(spans, |span| span.end));
+        let lasts = lasted.is_some_and(|lasted| lasted >= self.rule.max_duration.0);
         let number = |step: usize| Some(spans.iter().filter(|span| span.is(step)).count() as u64);
         if !lasts && !verdict::may_break(self.rule, present, &number) {
             return false;
