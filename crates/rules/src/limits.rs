@@ -4,7 +4,7 @@
 //! Rows are tried in their order, and the first that is for a group is the group's. A limit that the row leaves out has no
 //! value, and neither has any limit of a group without a row.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use crate::matcher::{Number, Value};
 
@@ -16,6 +16,8 @@ pub const PREFIX: &str = "limit.";
 pub struct Limits {
     names: Vec<Limit>,
     rows: Vec<LimitRow>,
+    /// By key, the numbers of the texts that rows state.
+    symbols: Vec<HashMap<String, Symbol>>,
     /// The index of the rows, by the places of the keys that they state.
     index: Vec<Stated>,
 }
@@ -56,13 +58,20 @@ pub enum RowKey {
     Is(Option<String>),
 }
 
+/// The number of a text among those that the table states of a key: what a group is looked up by.
+pub type Symbol = u32;
+
+/// No text at all, and a text that the table does not state.
+const MISSING: Symbol = 0;
+const OTHER: Symbol = 1;
+
 /// The rows that state the same keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Stated {
     /// The places of these keys among the group's.
     places: Vec<usize>,
-    /// The first row of each combination of values.
-    first: BTreeMap<Vec<Option<String>>, usize>,
+    /// By the numbers of their texts, the first row that has these.
+    first: HashMap<Vec<Symbol>, usize>,
 }
 
 impl Limit {
@@ -96,18 +105,23 @@ impl Limits {
         for column in 0..names.len() {
             alike(&mut rows, column);
         }
+        let keys = rows.iter().map(|row| row.keys.len()).max().unwrap_or(0);
+        let mut symbols: Vec<HashMap<String, Symbol>> = vec![HashMap::new(); keys];
         let mut index: Vec<Stated> = Vec::new();
         for (at, row) in rows.iter().enumerate() {
-            let stated = row.keys.iter().enumerate().filter_map(|(place, key)| Some((place, key.stated()?)));
-            let (places, values): (Vec<usize>, Vec<Option<String>>) =
-                stated.map(|(place, value)| (place, value.clone())).unzip();
+            let stated = row.keys.iter().enumerate().filter_map(|(place, key)| {
+                let Some(text) = key.stated()? else { return Some((place, MISSING)) };
+                let next = OTHER + 1 + Symbol::try_from(symbols[place].len()).unwrap_or(Symbol::MAX / 2);
+                Some((place, *symbols[place].entry(text.clone()).or_insert(next)))
+            });
+            let (places, values): (Vec<usize>, Vec<Symbol>) = stated.unzip();
             let known = index.iter().position(|known| known.places == places).unwrap_or_else(|| {
-                index.push(Stated { places, first: BTreeMap::new() });
+                index.push(Stated { places, first: HashMap::new() });
                 index.len() - 1
             });
             index[known].first.entry(values).or_insert(at);
         }
-        Self { names, rows, index }
+        Self { names, rows, symbols, index }
     }
 
     /// The limits, in the order of their names.
@@ -125,35 +139,42 @@ impl Limits {
         self.names.iter().position(|limit| limit.name == name)
     }
 
-    /// The lists of keys, by their places, that rows state.
-    pub fn stated(&self) -> impl Iterator<Item = &[usize]> {
-        self.index.iter().map(|stated| stated.places.as_slice())
+    /// The number of different lists of keys that rows state.
+    pub(crate) fn lists(&self) -> usize {
+        self.index.len()
     }
 
     /// The first row that is for a group.
     pub fn row_of(&self, group: &[Option<String>]) -> Option<&LimitRow> {
-        self.place_of(group).map(|at| &self.rows[at])
+        let symbols = group.iter().take(self.symbols.len()).enumerate();
+        let symbols: Vec<Symbol> = symbols.map(|(place, text)| self.symbol(place, text.as_deref())).collect();
+        self.place_of(&symbols).map(|at| &self.rows[at])
     }
 
-    /// The place of the first row that is for a group.
-    pub fn place_of(&self, group: &[Option<String>]) -> Option<usize> {
-        let found = |stated: &Stated| {
-            let values: Option<Vec<Option<String>>> =
-                stated.places.iter().map(|place| group.get(*place).cloned()).collect();
-            stated.first.get(&values?).copied()
-        };
-        self.index.iter().filter_map(found).min()
+    /// The number of a text of the key at a place, by which groups are looked up.
+    pub fn symbol(&self, place: usize, text: Option<&str>) -> Symbol {
+        text.map_or(MISSING, |text| self.symbols[place].get(text).copied().unwrap_or(OTHER))
+    }
+
+    /// The place of the first row that is for a group, by the numbers of the texts of its keys ([`Self::symbol`]).
+    pub fn place_of(&self, group: &[Symbol]) -> Option<usize> {
+        self.first(|place| group.get(place).copied())
     }
 
     /// The first row that is for every group for which the row at a place is, too, and stands before it.
     pub(crate) fn covering(&self, at: usize) -> Option<usize> {
         let keys = &self.rows[at].keys;
-        let found = |stated: &Stated| {
-            let values: Option<Vec<Option<String>>> =
-                stated.places.iter().map(|place| keys[*place].stated().cloned()).collect();
-            stated.first.get(&values?).copied()
+        let stated = |place: usize| Some(self.symbol(place, keys[place].stated()?.as_deref()));
+        self.first(stated).filter(|first| *first < at)
+    }
+
+    /// The place of the first row whose keys are stated so.
+    fn first(&self, symbol: impl Fn(usize) -> Option<Symbol>) -> Option<usize> {
+        let found = |Stated { places, first }: &Stated| {
+            let values: Option<Vec<Symbol>> = places.iter().map(|place| symbol(*place)).collect();
+            first.get(&values?).copied()
         };
-        self.index.iter().filter_map(found).min().filter(|first| *first < at)
+        self.index.iter().filter_map(found).min()
     }
 
     /// Returns whether every group has a row.
@@ -257,7 +278,8 @@ mod tests {
             ("b", "z", None),
             ("", "", None),
         ] {
-            assert_eq!(limits.place_of(&[text(service), text(name)]), expected, "{service} {name}");
+            let row = expected.map(|at| &limits.rows()[at]);
+            assert_eq!(limits.row_of(&[text(service), text(name)]), row, "{service} {name}");
         }
         assert!(!limits.is_for_all());
         assert!(table(vec![vec![is("a")], vec![any()]]).is_for_all());

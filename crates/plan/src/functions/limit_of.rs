@@ -14,7 +14,7 @@ use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
-use fluo_rules::limits::{Limits, RowKey};
+use fluo_rules::limits::{Limits, Symbol};
 use fluo_rules::matcher::{Number, Value};
 
 use super::text_column::TextColumn;
@@ -36,8 +36,7 @@ fn call(limits: &Arc<Limits>, asked: Asked, keys: Vec<Expr>) -> Expr {
         Asked::Limit(place) => limits.names().get(place).map(|limit| limit.name.clone()).unwrap_or_default(),
     };
     let signature = Signature::variadic_any(Volatility::Immutable);
-    let table = Table::of(limits, keys.len());
-    ScalarUDF::new_from_impl(LimitOf { name, limits: Arc::clone(limits), asked, table, signature }).call(keys)
+    ScalarUDF::new_from_impl(LimitOf { name, limits: Arc::clone(limits), asked, signature }).call(keys)
 }
 
 /// The question that is asked of a group.
@@ -53,7 +52,6 @@ struct LimitOf {
     name: String,
     limits: Arc<Limits>,
     asked: Asked,
-    table: Table,
     signature: Signature,
 }
 
@@ -77,78 +75,25 @@ impl Hash for LimitOf {
     }
 }
 
-/// The number of a text among those that the table states of a key.
-type Symbol = u32;
-
-/// No text at all, and a text that the table does not state.
-const MISSING: Symbol = 0;
-const OTHER: Symbol = 1;
-
-/// The rows of a table by the numbers of their texts.
-struct Table {
-    /// By key.
-    symbols: Vec<HashMap<String, Symbol>>,
-    stated: Vec<Stated>,
-}
-
-/// Rows that state the same keys.
-struct Stated {
-    /// The places of these keys.
-    places: Vec<usize>,
-    /// By the numbers of their texts, the first row that has these.
-    rows: HashMap<Vec<Symbol>, usize>,
-}
-
-impl Table {
-    fn of(limits: &Limits, keys: usize) -> Self {
-        let mut symbols: Vec<HashMap<String, Symbol>> = vec![HashMap::new(); keys];
-        let empty = |places: &[usize]| Stated { places: places.to_vec(), rows: HashMap::new() };
-        let mut stated: Vec<Stated> = limits.stated().map(empty).collect();
-        for (at, row) in limits.rows().iter().enumerate() {
-            let of_row = row.keys.iter().enumerate().filter_map(|(place, key)| match key {
-                RowKey::Any => None,
-                RowKey::Is(None) => Some((place, MISSING)),
-                RowKey::Is(Some(text)) => {
-                    let next = OTHER + 1 + Symbol::try_from(symbols[place].len()).unwrap_or(Symbol::MAX / 2);
-                    Some((place, *symbols[place].entry(text.clone()).or_insert(next)))
-                }
-            });
-            let (places, values): (Vec<usize>, Vec<Symbol>) = of_row.unzip();
-            if let Some(stated) = stated.iter_mut().find(|stated| stated.places == places) {
-                stated.rows.entry(values).or_insert(at);
-            }
+/// The row of each group, by the texts of its keys.
+fn rows_of(limits: &Limits, keys: &[ArrayRef], count: usize) -> Result<Vec<Option<usize>>> {
+    let mut columns = Vec::with_capacity(keys.len());
+    for (place, key) in keys.iter().enumerate() {
+        columns.push(TextColumn::new(key)?.map(|text| limits.symbol(place, Some(text))));
+    }
+    let symbol = |place: usize, at: usize| columns[place][at].unwrap_or_else(|| limits.symbol(place, None));
+    // Most tables have one key or two, and a number is looked up faster than a list.
+    Ok(match columns.len() {
+        1 => each(count, |at| symbol(0, at), |one| limits.place_of(&[*one])),
+        2 => {
+            let pair = |at| (symbol(0, at), symbol(1, at));
+            each(count, pair, |(one, two)| limits.place_of(&[*one, *two]))
         }
-        Self { symbols, stated }
-    }
-
-    fn row(&self, group: &[Symbol]) -> Option<usize> {
-        let found = |Stated { places, rows }: &Stated| {
-            let values: Vec<Symbol> = places.iter().map(|place| group[*place]).collect();
-            rows.get(&values).copied()
-        };
-        self.stated.iter().filter_map(found).min()
-    }
-
-    /// The row of each group, by the texts of its keys.
-    fn rows(&self, keys: &[ArrayRef], count: usize) -> Result<Vec<Option<usize>>> {
-        let mut columns = Vec::with_capacity(keys.len());
-        for (key, symbols) in keys.iter().zip(&self.symbols) {
-            columns.push(TextColumn::new(key)?.map(|text| symbols.get(text).copied().unwrap_or(OTHER)));
+        keys => {
+            let group = |at| (0..keys).map(|place| symbol(place, at)).collect::<Vec<Symbol>>();
+            each(count, group, |group| limits.place_of(group))
         }
-        let symbol = |column: &[Option<Symbol>], at: usize| column[at].unwrap_or(MISSING);
-        // Most tables have one key or two, and a number is looked up faster than a list.
-        Ok(match columns.as_slice() {
-            [one] => each(count, |at| symbol(one, at), |one| self.row(&[*one])),
-            [one, two] => {
-                let pair = |at| (symbol(one, at), symbol(two, at));
-                each(count, pair, |(one, two)| self.row(&[*one, *two]))
-            }
-            many => {
-                let group = |at| many.iter().map(|column| symbol(column, at)).collect::<Vec<Symbol>>();
-                each(count, group, |group| self.row(group))
-            }
-        })
-    }
+    })
 }
 
 /// The row of each group; that of equal ones is found once.
@@ -195,7 +140,7 @@ impl ScalarUDFImpl for LimitOf {
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let rows = self.table.rows(&super::arrays(&arguments)?, arguments.number_rows)?;
+        let rows = rows_of(&self.limits, &super::arrays(&arguments)?, arguments.number_rows)?;
         let value = |place: usize, row: Option<usize>| self.limits.rows()[row?].values.get(place)?.as_ref();
         let array: ArrayRef = match self.asked {
             Asked::Row => Arc::new(rows.into_iter().map(|row| Some(row.is_some())).collect::<BooleanArray>()),
@@ -245,7 +190,7 @@ mod tests {
         let services: DictionaryArray<Int32Type> = groups.iter().map(|(service, ..)| *service).collect();
         let names: StringArray = groups.iter().map(|(_, name, _)| *name).collect();
         let keys: Vec<ArrayRef> = vec![Arc::new(services), Arc::new(names)];
-        let found = Table::of(&limits, 2).rows(&keys, groups.len()).unwrap();
+        let found = rows_of(&limits, &keys, groups.len()).unwrap();
         assert_eq!(found, groups.map(|(.., row)| row));
     }
 }

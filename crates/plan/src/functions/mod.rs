@@ -3,7 +3,6 @@
 //! They exist because "values compare by meaning" (a text may be an integer, a number, an array) is one decision a
 //! value, taken once for each distinct text of a batch. The printed SQL says the same in SQL's own words.
 
-mod adjusted;
 mod items;
 mod limit_of;
 mod numbers;
@@ -14,10 +13,9 @@ use arrow::array::ArrayRef;
 use datafusion::common::Result;
 use datafusion::logical_expr::ScalarFunctionArgs;
 
-pub(crate) use adjusted::adjusted_count;
 pub(crate) use items::{ItemValue, item_test, item_values};
 pub(crate) use limit_of::{has_row, limit_of};
-pub(crate) use numbers::{Compared, Elements, compare_values, number_of};
+pub(crate) use numbers::{Compared, Elements, adjusted_count, compare_values, number_of};
 pub(crate) use value_test::{Compiled, ValueTest};
 
 /// The arguments as arrays of the batch's length. One that is the same for every row comes as a scalar, also where an

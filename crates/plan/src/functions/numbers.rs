@@ -1,4 +1,4 @@
-//! Attributes as numbers, and comparisons of attributes with each other and with computed values.
+//! Texts as numbers, and comparisons of attributes with each other and with computed values.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -11,25 +11,49 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use fluo_rules::expr::Comparison;
-use fluo_spans::text;
+use fluo_spans::{sampling, text};
 
 use super::text_column::TextColumn;
 use super::value_test::compare_texts;
 
 /// The number that a text stands for; none where it is not numeric.
 pub(crate) fn number_of(text: Expr) -> Expr {
-    ScalarUDF::new_from_impl(NumberOf { signature: Signature::any(1, Volatility::Immutable) })
-        .call(vec![text])
+    NumberOf::call(Reading::Value, text)
+}
+
+/// The number of spans that a span with this trace state stands for (`Float64`); 1 where it says nothing of sampling.
+pub(crate) fn adjusted_count(trace_state: Expr) -> Expr {
+    NumberOf::call(Reading::AdjustedCount, trace_state)
+}
+
+/// The way in which a text is read as a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Reading {
+    /// As the number that it stands for.
+    Value,
+    /// As a trace state, by its sampling threshold.
+    AdjustedCount,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct NumberOf {
+    reading: Reading,
     signature: Signature,
+}
+
+impl NumberOf {
+    fn call(reading: Reading, text: Expr) -> Expr {
+        let signature = Signature::any(1, Volatility::Immutable);
+        ScalarUDF::new_from_impl(Self { reading, signature }).call(vec![text])
+    }
 }
 
 impl ScalarUDFImpl for NumberOf {
     fn name(&self) -> &'static str {
-        "number_of"
+        match self.reading {
+            Reading::Value => "number_of",
+            Reading::AdjustedCount => "adjusted_count",
+        }
     }
 
     fn signature(&self) -> &Signature {
@@ -42,8 +66,14 @@ impl ScalarUDFImpl for NumberOf {
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = super::arrays(&arguments)?;
-        let numbers: Float64Array =
-            TextColumn::new(&arrays[0])?.map(text::number).into_iter().map(Option::flatten).collect();
+        let texts = TextColumn::new(&arrays[0])?;
+        let numbers: Float64Array = match self.reading {
+            Reading::Value => texts.map(text::number).into_iter().map(Option::flatten).collect(),
+            Reading::AdjustedCount => {
+                let counts = texts.map(sampling::adjusted_count).into_iter();
+                counts.map(|count| Some(count.unwrap_or(1.0))).collect()
+            }
+        };
         Ok(ColumnarValue::Array(Arc::new(numbers)))
     }
 }

@@ -345,7 +345,7 @@ fn table(report: &mut Report, written: &Written, keys: &[GroupKey], at: &Range<u
         report.add(Code::BadLimits, at.clone(), message);
         return None;
     }
-    let lists = limits.stated().count();
+    let lists = limits.lists();
     if lists > MOST_LISTS {
         let message = format!("its rows state {lists} different lists of keys; they may state {MOST_LISTS}");
         report.add(Code::BadLimits, at.clone(), message);

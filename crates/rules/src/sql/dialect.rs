@@ -27,6 +27,15 @@ impl Bounded {
     }
 }
 
+/// Says what [`GenericDialect`] says.
+macro_rules! as_generic {
+    ($($question:ident),+ $(,)?) => {
+        $(fn $question(&self) -> bool {
+            GenericDialect {}.$question()
+        })+
+    };
+}
+
 /// Each method says what [`GenericDialect`] says, apart from [`Dialect::parse_prefix`]. Clauses that no query may have
 /// are not among them: the parser refuses them by itself.
 impl Dialect for Bounded {
@@ -56,103 +65,31 @@ impl Dialect for Bounded {
         GenericDialect {}.is_delimited_identifier_start(character)
     }
 
-    fn supports_group_by_expr(&self) -> bool {
-        true
-    }
-
-    fn supports_group_by_with_modifier(&self) -> bool {
-        true
-    }
-
-    fn supports_left_associative_joins_without_parens(&self) -> bool {
-        true
-    }
-
-    fn supports_window_function_null_treatment_arg(&self) -> bool {
-        true
-    }
-
-    fn supports_window_clause_named_window_reference(&self) -> bool {
-        true
-    }
-
-    fn supports_parens_around_table_factor(&self) -> bool {
-        true
-    }
-
-    fn supports_values_as_table_factor(&self) -> bool {
-        true
-    }
-
-    fn supports_filter_during_aggregation(&self) -> bool {
-        true
-    }
-
-    fn supports_projection_trailing_commas(&self) -> bool {
-        true
-    }
-
-    fn supports_bitwise_shift_operators(&self) -> bool {
-        true
-    }
-
-    fn supports_nested_comments(&self) -> bool {
-        true
-    }
-
-    fn supports_string_escape_constant(&self) -> bool {
-        true
-    }
-
-    fn supports_limit_comma(&self) -> bool {
-        true
-    }
-
-    fn supports_select_wildcard_except(&self) -> bool {
-        true
-    }
-
-    fn supports_select_wildcard_exclude(&self) -> bool {
-        true
-    }
-
-    fn supports_select_wildcard_replace(&self) -> bool {
-        true
-    }
-
-    fn supports_select_wildcard_rename(&self) -> bool {
-        true
-    }
-
-    fn supports_dictionary_syntax(&self) -> bool {
-        true
-    }
-
-    fn support_map_literal_syntax(&self) -> bool {
-        true
-    }
-
-    fn supports_struct_literal(&self) -> bool {
-        true
-    }
-
-    fn supports_named_fn_args_with_assignment_operator(&self) -> bool {
-        true
-    }
-
-    fn allow_extract_custom(&self) -> bool {
-        true
-    }
-
-    fn supports_interval_options(&self) -> bool {
-        true
-    }
-
-    fn supports_cte_without_as(&self) -> bool {
-        true
-    }
-
-    fn supports_empty_projections(&self) -> bool {
-        true
+    as_generic! {
+        supports_group_by_expr,
+        supports_group_by_with_modifier,
+        supports_left_associative_joins_without_parens,
+        supports_window_function_null_treatment_arg,
+        supports_window_clause_named_window_reference,
+        supports_parens_around_table_factor,
+        supports_values_as_table_factor,
+        supports_filter_during_aggregation,
+        supports_projection_trailing_commas,
+        supports_bitwise_shift_operators,
+        supports_nested_comments,
+        supports_string_escape_constant,
+        supports_limit_comma,
+        supports_select_wildcard_except,
+        supports_select_wildcard_exclude,
+        supports_select_wildcard_replace,
+        supports_select_wildcard_rename,
+        supports_dictionary_syntax,
+        support_map_literal_syntax,
+        supports_struct_literal,
+        supports_named_fn_args_with_assignment_operator,
+        allow_extract_custom,
+        supports_interval_options,
+        supports_cte_without_as,
+        supports_empty_projections,
     }
 }
