@@ -2,13 +2,14 @@
 
 use fluo_rules::expr::{Arithmetic, Expr, ExprKind};
 use fluo_rules::field::{Field, Intrinsic};
-use fluo_rules::rule::{Aggregate, AggregateFunction, GroupKey, Kin, Rule, Selector, Subject};
+use fluo_rules::rule::{GroupKey, Kin, Rule, Selector, Subject};
 use fluo_time::Nanos;
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, prop_oneof};
 use proptest::sample::select;
 
 use super::Case;
+use super::rewrite::Rewrite;
 use super::rules::grid_rule;
 use super::spans::RASTER_NS;
 use super::traces::{range, universe};
@@ -52,6 +53,15 @@ impl Choices {
         self.next += 1;
         self.choices[self.next % self.choices.len()]
     }
+}
+
+impl Rewrite for Choices {
+    fn replaced(&mut self, kind: ExprKind) -> Result<ExprKind, ExprKind> {
+        match kind {
+            ExprKind::Field(field) => Ok(ExprKind::Field(self.field(field))),
+            kind => Err(kind),
+        }
+    }
 
     fn field(&mut self, field: Field) -> Field {
         let is_duration = field == Field::Intrinsic(Intrinsic::Duration);
@@ -63,51 +73,6 @@ impl Choices {
         }
     }
 
-    fn selector(&mut self, selector: Selector) -> Selector {
-        match selector {
-            Selector::All(parts) => {
-                Selector::All(parts.into_iter().map(|part| self.selector(part)).collect())
-            }
-            Selector::Any(parts) => {
-                Selector::Any(parts.into_iter().map(|part| self.selector(part)).collect())
-            }
-            Selector::Not(inner) => Selector::Not(Box::new(self.selector(*inner))),
-            Selector::Match(field, matcher) => Selector::Match(self.field(field), matcher),
-            Selector::Event { .. } => selector,
-            Selector::Where(expr) => Selector::Where(self.expr(expr)),
-        }
-    }
-
-    fn expr(&mut self, Expr { kind, at }: Expr) -> Expr {
-        let mut boxed = |expr: Box<Expr>| Box::new(self.expr(*expr));
-        let kind = match kind {
-            ExprKind::Field(field) => ExprKind::Field(self.field(field)),
-            ExprKind::Not(inner) => ExprKind::Not(boxed(inner)),
-            ExprKind::Negate(inner) => ExprKind::Negate(boxed(inner)),
-            ExprKind::And(left, right) => ExprKind::And(boxed(left), boxed(right)),
-            ExprKind::Or(left, right) => ExprKind::Or(boxed(left), boxed(right)),
-            ExprKind::Compare(operator, left, right) => {
-                ExprKind::Compare(operator, boxed(left), boxed(right))
-            }
-            ExprKind::Arithmetic(operator, left, right) => {
-                ExprKind::Arithmetic(operator, boxed(left), boxed(right))
-            }
-            ExprKind::In(item, values) => ExprKind::In(boxed(item), values),
-            ExprKind::Regex { item, pattern, negated } => {
-                ExprKind::Regex { item: boxed(item), pattern, negated }
-            }
-            ExprKind::Between(item, low, high) => ExprKind::Between(boxed(item), low, high),
-            ExprKind::Call(function, arguments) => {
-                ExprKind::Call(function, arguments.into_iter().map(|argument| self.expr(argument)).collect())
-            }
-            kind @ (ExprKind::Literal(_)
-            | ExprKind::Aggregate(_)
-            | ExprKind::Limit(_)
-            | ExprKind::Earlier(_)) => kind,
-        };
-        Expr { kind, at }
-    }
-
     /// The value that an aggregate takes: now and then the difference to the parent's duration.
     fn measure(&mut self, of: Expr) -> Expr {
         let duration = || Expr::field(Field::Intrinsic(Intrinsic::Duration));
@@ -117,21 +82,5 @@ impl Choices {
             return Expr { kind, at: 0..0 };
         }
         self.expr(of)
-    }
-
-    fn aggregate(&mut self, aggregate: Aggregate) -> Aggregate {
-        use AggregateFunction::{Avg, Column, Count, CountDistinct, Max, Min, Percentile, Rate, Stddev, Sum};
-        let function = match aggregate.function {
-            function @ (Count | Rate { .. } | Column(_)) => function,
-            CountDistinct(field) => CountDistinct(self.field(field)),
-            Sum(of) => Sum(self.measure(of)),
-            Avg(of) => Avg(self.measure(of)),
-            Min(of) => Min(self.measure(of)),
-            Max(of) => Max(self.measure(of)),
-            Stddev(of) => Stddev(self.measure(of)),
-            Percentile { of, p } => Percentile { of: self.measure(of), p },
-        };
-        let filter = aggregate.filter.map(|filter| self.expr(filter));
-        Aggregate { function, filter, ..aggregate }
     }
 }

@@ -6,7 +6,7 @@ use fluo_rules::condition::{self, Condition, Level};
 use fluo_rules::expr::{EarlierCall, EarlierFunction, Expr, ExprKind};
 use fluo_rules::limits::{Limit, LimitRow, LimitUnit, Limits, RowKey};
 use fluo_rules::matcher::{Number, Value};
-use fluo_rules::rule::{Aggregate, AggregateFunction, Rule, Selector, Subject};
+use fluo_rules::rule::{Rule, Subject};
 use fluo_time::Nanos;
 use proptest::collection::vec;
 use proptest::option;
@@ -14,6 +14,7 @@ use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::sample::select;
 
 use super::Case;
+use super::rewrite::Rewrite;
 use super::spans::RASTER_NS;
 use super::vocabulary::{VALUES, one_of};
 use super::writing::written;
@@ -125,20 +126,6 @@ impl Choices {
         }
     }
 
-    fn selector(&mut self, selector: Selector) -> Selector {
-        match selector {
-            Selector::All(parts) => {
-                Selector::All(parts.into_iter().map(|part| self.selector(part)).collect())
-            }
-            Selector::Any(parts) => {
-                Selector::Any(parts.into_iter().map(|part| self.selector(part)).collect())
-            }
-            Selector::Not(inner) => Selector::Not(Box::new(self.selector(*inner))),
-            Selector::Where(expr) => Selector::Where(self.expr(expr)),
-            other @ (Selector::Match(..) | Selector::Event { .. }) => other,
-        }
-    }
-
     fn condition(&mut self, condition: &Condition) -> Condition {
         let mut write = |of: &condition::Written| {
             let (text, expr) = written(&self.expr(of.expr.clone()));
@@ -157,54 +144,6 @@ impl Choices {
         }
     }
 
-    fn aggregate(&mut self, aggregate: Aggregate) -> Aggregate {
-        use AggregateFunction::{Avg, Column, Count, CountDistinct, Max, Min, Percentile, Rate, Stddev, Sum};
-        let mut measure = |of: Expr| self.expr(of);
-        let function = match aggregate.function {
-            function @ (Count | Rate { .. } | CountDistinct(_) | Column(_)) => function,
-            Sum(of) => Sum(measure(of)),
-            Avg(of) => Avg(measure(of)),
-            Min(of) => Min(measure(of)),
-            Max(of) => Max(measure(of)),
-            Stddev(of) => Stddev(measure(of)),
-            Percentile { of, p } => Percentile { of: measure(of), p },
-        };
-        let filter = aggregate.filter.map(|filter| written(&self.expr(filter)).1);
-        Aggregate { function, filter, ..aggregate }
-    }
-
-    fn expr(&mut self, Expr { kind, at }: Expr) -> Expr {
-        let mut boxed = |expr: Box<Expr>| Box::new(self.expr(*expr));
-        let kind = match kind {
-            ExprKind::Literal(value) => match self.limit(&value) {
-                Some(limit) => ExprKind::Limit(limit),
-                None => ExprKind::Literal(value),
-            },
-            ExprKind::Not(inner) => ExprKind::Not(boxed(inner)),
-            ExprKind::Negate(inner) => ExprKind::Negate(boxed(inner)),
-            ExprKind::And(left, right) => ExprKind::And(boxed(left), boxed(right)),
-            ExprKind::Or(left, right) => ExprKind::Or(boxed(left), boxed(right)),
-            ExprKind::Compare(operator, left, right) => {
-                ExprKind::Compare(operator, boxed(left), boxed(right))
-            }
-            ExprKind::Arithmetic(operator, left, right) => {
-                ExprKind::Arithmetic(operator, boxed(left), boxed(right))
-            }
-            ExprKind::In(item, values) => ExprKind::In(boxed(item), values),
-            ExprKind::Call(function, arguments) => {
-                ExprKind::Call(function, arguments.into_iter().map(|argument| self.expr(argument)).collect())
-            }
-            ExprKind::Earlier(call) => ExprKind::Earlier(Box::new(self.earlier(*call))),
-            // Of an array, one element lies between two constants.
-            kind @ (ExprKind::Between(..)
-            | ExprKind::Regex { .. }
-            | ExprKind::Field(_)
-            | ExprKind::Aggregate(_)
-            | ExprKind::Limit(_)) => kind,
-        };
-        Expr { kind, at }
-    }
-
     fn earlier(&mut self, call: EarlierCall) -> EarlierCall {
         use EarlierFunction::{Absent, Burn, IsNew, Offset, Over, PredictLinear, Previous, ZScore};
         let mut boxed = |expr: Box<Expr>| Box::new(self.expr(*expr));
@@ -216,5 +155,24 @@ impl Choices {
             PredictLinear { of, past, ahead } => PredictLinear { of: boxed(of), past, ahead },
             function @ (IsNew | Absent { .. } | Burn { .. }) => function,
         })
+    }
+}
+
+impl Rewrite for Choices {
+    fn replaced(&mut self, kind: ExprKind) -> Result<ExprKind, ExprKind> {
+        match kind {
+            ExprKind::Literal(value) => Ok(match self.limit(&value) {
+                Some(limit) => ExprKind::Limit(limit),
+                None => ExprKind::Literal(value),
+            }),
+            ExprKind::Earlier(call) => Ok(ExprKind::Earlier(Box::new(self.earlier(*call)))),
+            // Of an array, one element lies between two constants.
+            kind @ ExprKind::Between(..) => Ok(kind),
+            kind => Err(kind),
+        }
+    }
+
+    fn filter(&mut self, filter: Expr) -> Expr {
+        written(&self.expr(filter)).1
     }
 }

@@ -17,6 +17,7 @@ pub mod conditions;
 pub mod expressions;
 pub mod kin;
 pub mod limits;
+mod rewrite;
 pub mod rules;
 pub mod sampling;
 pub mod selectors;
