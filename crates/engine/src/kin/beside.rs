@@ -7,7 +7,7 @@ use arrow::datatypes::{Field, Int32Type, Schema};
 use fluo_spans::schema::columns;
 
 use super::parents::Parent;
-use super::sought::{Ids, Key};
+use super::sought::{Ids, Key, Likely};
 use super::{Column, Kin, Of};
 use crate::column::times;
 use crate::error::EngineError;
@@ -68,11 +68,11 @@ impl Kin {
             Of::SelfTime => {
                 let (traces, ids) = (Ids::of(batch, columns::TRACE_ID)?, Ids::of(batch, columns::SPAN_ID)?);
                 let starts = times(batch, columns::START_TIME)?;
-                let mut times = vec![None; ends.len()];
+                let (mut times, mut likely) = (vec![None; ends.len()], Likely::default());
                 for row in asking {
                     let key = Key::of(traces.trace(*row)?, ids.span(*row)?.unwrap_or_default());
-                    times[*row] =
-                        Some(self.children.self_time(&key, starts[*row], ends[*row], column.within));
+                    let ran = (starts[*row], ends[*row]);
+                    times[*row] = Some(self.children.self_time(&key, ran, column.within, &mut likely));
                 }
                 Arc::new(Int64Array::from(times))
             }
@@ -88,10 +88,11 @@ impl Kin {
         within: i64,
     ) -> Result<Vec<Option<Parent<'_>>>, EngineError> {
         let (traces, ids) = (Ids::of(batch, columns::TRACE_ID)?, Ids::of(batch, columns::PARENT_SPAN_ID)?);
-        let mut parents = vec![None; ends.len()];
+        let (mut parents, mut likely) = (vec![None; ends.len()], Likely::default());
         for row in asking {
             if let Some(id) = ids.span(*row)? {
-                parents[*row] = self.parents.get(&Key::of(traces.trace(*row)?, id), ends[*row], within);
+                let key = Key::of(traces.trace(*row)?, id);
+                parents[*row] = self.parents.get(&key, ends[*row], within, &mut likely);
             }
         }
         Ok(parents)

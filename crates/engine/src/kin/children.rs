@@ -1,6 +1,6 @@
 //! Children of spans: when they ran.
 
-use super::sought::{Key, PARTS, Places};
+use super::sought::{Key, Likely, PARTS, Places};
 use crate::work::each;
 
 /// A child of the span at a place of its part.
@@ -35,9 +35,15 @@ impl Children {
 
     /// The part of a span's time in which none of its children ran, of those that ended less than `within` before it, and at
     /// most that after it.
-    pub(super) fn self_time(&self, key: &Key, start: i64, end: i64, within: i64) -> i64 {
+    pub(super) fn self_time(
+        &self,
+        key: &Key,
+        (start, end): (i64, i64),
+        within: i64,
+        likely: &mut Likely,
+    ) -> i64 {
         let whole = end.saturating_sub(start).max(0);
-        let Some((part, place)) = self.spans.get(key) else { return whole };
+        let Some((part, place)) = likely.get(key, &self.spans) else { return whole };
         let of_part = &self.children[part];
         let first = of_part.partition_point(|child| child.place < place);
         let (mut covered, mut to) = (0, start);
@@ -86,7 +92,8 @@ mod tests {
             parts[0].push(Child { place: 1, start: 0, end: 100 });
             let spans = Places::of(vec![vec![vec![key]]]).await;
             let known = Children::of(spans, vec![parts]).await;
-            assert_eq!(known.self_time(&key, 0, 100, 1000), expected, "{scenario}");
+            let found = known.self_time(&key, (0, 100), 1000, &mut Likely::default());
+            assert_eq!(found, expected, "{scenario}");
         }
     }
 }

@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 
 use super::children::is_near;
 use super::found::add;
-use super::sought::{Key, PARTS, Places};
+use super::sought::{Key, Likely, PARTS, Places};
 use crate::copies::spans_of;
 use crate::error::EngineError;
 use crate::pass::frame::Memory;
@@ -183,8 +183,8 @@ impl Parents {
 
     /// The parent of a span that ended at `end`: the first to end of those that ended less than `within` before it, and at
     /// most that after it.
-    pub(super) fn get(&self, key: &Key, end: i64, within: i64) -> Option<Parent<'_>> {
-        let (at, place) = self.places.get(key)?;
+    pub(super) fn get(&self, key: &Key, end: i64, within: i64, likely: &mut Likely) -> Option<Parent<'_>> {
+        let (at, place) = likely.get(key, &self.places)?;
         let part = &self.parts[at];
         let (first, last) = (part.firsts[place as usize] as usize, part.firsts[place as usize + 1] as usize);
         let near = part.rows[first..last].iter().position(|row| is_near(row.end, end, within))?;

@@ -134,6 +134,30 @@ impl Places {
     }
 }
 
+/// By part, the place that is likely to be asked for next. Whoever asks for the keys of spans that lie one after the other
+/// asks for them as they were put down, mostly.
+pub(super) struct Likely([u32; PARTS]);
+
+impl Default for Likely {
+    fn default() -> Self {
+        Self([0; PARTS])
+    }
+}
+
+impl Likely {
+    /// The part and the place in it of a key, as of [`Places::get`].
+    pub(super) fn get(&mut self, key: &Key, places: &Places) -> Option<(usize, u32)> {
+        let (at, next) = (key.part(), self.0[key.part()]);
+        let keys = &places.parts.get(at)?.keys;
+        // Siblings ask for the same key.
+        let likely =
+            [next, next.wrapping_sub(1)].into_iter().find(|place| keys.get(*place as usize) == Some(key));
+        let (_, place) = likely.map(|place| (at, place)).or_else(|| places.get(key))?;
+        self.0[at] = place.saturating_add(1);
+        Some((at, place))
+    }
+}
+
 /// So many keys stay near the processor.
 const FEW: usize = 1 << 15;
 
