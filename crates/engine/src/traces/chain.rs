@@ -5,15 +5,19 @@
 //! spans that are equal in this and differ in where else they can stand are tried each. Where steps of a sequence are tied
 //! to each other, which span is taken matters beyond its times, and all are tried, within bounds.
 
-use std::collections::HashSet;
+use hashbrown::HashSet;
+use smallvec::{SmallVec, smallvec};
 
 use super::light::Light;
+
+/// Places of spans, which are mostly few.
+pub(super) type Few = SmallVec<[usize; 8]>;
 
 /// A place in a sequence.
 #[derive(Debug, Clone)]
 pub(super) struct Slot {
     /// The spans that can stand there.
-    pub(super) candidates: Vec<usize>,
+    pub(super) candidates: Few,
     /// So many of them.
     pub(super) number: u32,
 }
@@ -28,7 +32,7 @@ pub(super) struct Order {
 }
 
 /// A question whether a span may stand in a slot: the slot, the span, and the spans that stand in the slots before.
-type FitsOne<'a> = dyn Fn(usize, usize, &[Vec<usize>]) -> bool + 'a;
+type FitsOne<'a> = dyn Fn(usize, usize, &[Few]) -> bool + 'a;
 
 /// The ways in which slots depend on each other.
 #[derive(Clone, Copy)]
@@ -36,8 +40,11 @@ pub(super) struct Fits<'a> {
     /// Returns whether a span may stand in a slot, beside the spans that stand in the slots before.
     pub(super) one: &'a FitsOne<'a>,
     /// Returns whether the spans of all slots may stand together.
-    pub(super) all: &'a dyn Fn(&[Vec<usize>]) -> bool,
+    pub(super) all: &'a dyn Fn(&[Few]) -> bool,
 }
+
+/// The spans that stand in each slot.
+pub(super) type OfSlots = SmallVec<[Few; 3]>;
 
 /// The search took too many steps: the sequence cannot be decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +59,7 @@ pub(super) fn chain(
     slots: &[Slot],
     order: Order,
     fits: Option<Fits<'_>>,
-) -> Result<Option<Vec<Vec<usize>>>, Undecided> {
+) -> Result<Option<OfSlots>, Undecided> {
     if slots.iter().any(|slot| slot.candidates.len() < slot.number as usize) {
         return Ok(None);
     }
@@ -75,13 +82,13 @@ struct Search<'a> {
     spans: &'a [Light],
     slots: &'a [Slot],
     /// By slot: its candidates, the one that leaves most room first.
-    ranked: Vec<Vec<usize>>,
+    ranked: OfSlots,
     /// By span: the slots that it can stand in.
-    places: Vec<u64>,
+    places: SmallVec<[u64; 16]>,
     order: Order,
     fits: Option<Fits<'a>>,
-    taken: Vec<bool>,
-    chosen: Vec<Vec<usize>>,
+    taken: SmallVec<[bool; 16]>,
+    chosen: OfSlots,
     tries: usize,
     latest: i64,
 }
@@ -102,7 +109,7 @@ struct Place {
 
 impl<'a> Search<'a> {
     fn new(spans: &'a [Light], slots: &'a [Slot], order: Order, fits: Option<Fits<'a>>) -> Self {
-        let mut places = vec![0; spans.len()];
+        let mut places: SmallVec<[u64; 16]> = smallvec![0; spans.len()];
         for (at, slot) in slots.iter().enumerate() {
             slot.candidates.iter().for_each(|span| places[*span] |= 1 << at.min(63));
         }
@@ -119,8 +126,8 @@ impl<'a> Search<'a> {
             places,
             order,
             fits,
-            taken: vec![false; spans.len()],
-            chosen: vec![Vec::new(); slots.len()],
+            taken: smallvec![false; spans.len()],
+            chosen: smallvec![Few::new(); slots.len()],
             tries: 0,
             latest: i64::MAX,
         }
@@ -130,7 +137,7 @@ impl<'a> Search<'a> {
     fn from(&mut self, earliest: i64, latest: i64) -> Result<bool, Undecided> {
         self.latest = latest;
         self.taken.fill(false);
-        self.chosen.iter_mut().for_each(Vec::clear);
+        self.chosen.iter_mut().for_each(Few::clear);
         self.fill(Place { slot: 0, filled: 0, bound: earliest, next: i64::MIN, from: 0 })
     }
 
@@ -144,7 +151,7 @@ impl<'a> Search<'a> {
         }
         let is_last = slot + 1 == self.slots.len();
         let mut first = None;
-        let mut tried = HashSet::new();
+        let mut tried = Tried::default();
         for at in from..self.ranked[slot].len() {
             let number = self.ranked[slot][at];
             let span = &self.spans[number];
@@ -161,7 +168,7 @@ impl<'a> Search<'a> {
                 if *first.get_or_insert(key) != key {
                     break;
                 }
-                if !tried.insert((span.start, span.end, self.places[number])) {
+                if !tried.is_new((span.start, span.end, self.places[number])) {
                     continue;
                 }
             }
@@ -183,6 +190,26 @@ impl<'a> Search<'a> {
     }
 }
 
+/// The spans that were tried in a place, as far as they differ: mostly one.
+#[derive(Default)]
+struct Tried {
+    first: Option<(i64, i64, u64)>,
+    others: HashSet<(i64, i64, u64)>,
+}
+
+impl Tried {
+    /// Returns whether no span like it was tried.
+    fn is_new(&mut self, span: (i64, i64, u64)) -> bool {
+        match self.first {
+            Some(first) => first != span && self.others.insert(span),
+            None => {
+                self.first = Some(span);
+                true
+            }
+        }
+    }
+}
+
 /// The rank of a span: what it leaves room for.
 fn key(span: &Light, order: Order, is_last: bool) -> i64 {
     if order.overlap && !is_last { span.start } else { span.end }
@@ -197,7 +224,11 @@ mod tests {
     }
 
     fn slot(candidates: &[usize]) -> Slot {
-        Slot { candidates: candidates.to_vec(), number: 1 }
+        Slot { candidates: Few::from_slice(candidates), number: 1 }
+    }
+
+    fn listed(places: &OfSlots) -> Vec<Vec<usize>> {
+        places.iter().map(|few| few.to_vec()).collect()
     }
 
     const ORDER: Order = Order { within: None, overlap: false };
@@ -222,7 +253,7 @@ mod tests {
         assert!(found(&spans, &[slot(&[0, 1]), slot(&[0])], ORDER));
         assert!(found(&spans, &[slot(&[0, 1]), slot(&[1]),], ORDER));
         assert!(!found(&spans, &[slot(&[0, 1]), slot(&[1]), slot(&[0, 1])], ORDER));
-        let two = Slot { candidates: vec![0, 1], number: 2 };
+        let two = Slot { candidates: Few::from_slice(&[0, 1]), number: 2 };
         assert!(found(&spans, std::slice::from_ref(&two), ORDER));
         assert!(!found(&spans, &[two, slot(&[0, 1])], ORDER));
     }
@@ -239,9 +270,9 @@ mod tests {
     #[test]
     fn several_spans_of_a_step_come_before_all_of_the_next() {
         let spans = [span(0, 1), span(2, 30), span(3, 4), span(10, 11), span(31, 32)];
-        let two = |candidates: &[usize]| Slot { candidates: candidates.to_vec(), number: 2 };
+        let two = |candidates: &[usize]| Slot { candidates: Few::from_slice(candidates), number: 2 };
         let places = chain(&spans, &[two(&[0, 1, 2]), slot(&[3])], ORDER, None).unwrap().unwrap();
-        assert_eq!(places, [vec![0, 2], vec![3]]);
+        assert_eq!(listed(&places), [vec![0, 2], vec![3]]);
         assert!(!found(&spans, &[two(&[0, 1]), slot(&[3])], ORDER));
         assert!(found(&spans, &[two(&[0, 1]), slot(&[3, 4])], ORDER));
     }
@@ -249,13 +280,14 @@ mod tests {
     #[test]
     fn slots_that_depend_on_each_other_are_tried_each() {
         let spans = [span(0, 1), span(0, 2), span(5, 6)];
-        let second =
-            |slot: usize, span: usize, chosen: &[Vec<usize>]| slot == 0 || (span == 2 && chosen[0] == [1]);
+        let second = |slot: usize, span: usize, chosen: &[Few]| {
+            slot == 0 || (span == 2 && chosen[0].as_slice() == [1])
+        };
         let fits = Fits { one: &second, all: &|_| true };
         let places = chain(&spans, &[slot(&[0, 1]), slot(&[2])], ORDER, Some(fits)).unwrap();
-        assert_eq!(places, Some(vec![vec![1], vec![2]]));
-        let fits = Fits { one: &|_, _, _| true, all: &|chosen| chosen[0] == [1] };
+        assert_eq!(places.as_ref().map(listed), Some(vec![vec![1], vec![2]]));
+        let fits = Fits { one: &|_, _, _| true, all: &|chosen| chosen[0].as_slice() == [1] };
         let places = chain(&spans, &[slot(&[0, 1]), slot(&[2])], ORDER, Some(fits)).unwrap();
-        assert_eq!(places, Some(vec![vec![1], vec![2]]));
+        assert_eq!(places.as_ref().map(listed), Some(vec![vec![1], vec![2]]));
     }
 }

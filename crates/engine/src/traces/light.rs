@@ -1,8 +1,7 @@
 //! Spans of a trace as far as rules about traces look at them, and how they are related.
 
-use std::collections::{HashMap, HashSet};
-
 use fluo_rules::trace::TieKind;
+use hashbrown::{HashMap, HashSet};
 
 /// A span of a trace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,24 +23,34 @@ impl Light {
     }
 }
 
+/// Places of spans by an id, in order. A trace has few spans, so that a search costs less than a table.
+struct ByKey(Vec<([u8; 8], usize)>);
+
+impl ByKey {
+    fn of(places: impl Iterator<Item = ([u8; 8], usize)>) -> Self {
+        let mut places: Vec<_> = places.collect();
+        places.sort_unstable();
+        Self(places)
+    }
+
+    fn all(&self, id: [u8; 8]) -> impl Iterator<Item = usize> {
+        let first = self.0.partition_point(|(key, _)| *key < id);
+        self.0[first..].iter().take_while(move |(key, _)| *key == id).map(|(_, at)| *at)
+    }
+}
+
 /// The spans of a trace by their ids.
 pub(super) struct Family<'a> {
     spans: &'a [Light],
-    by_id: HashMap<[u8; 8], Vec<usize>>,
-    by_parent: HashMap<[u8; 8], Vec<usize>>,
+    by_id: ByKey,
+    by_parent: ByKey,
 }
 
 impl<'a> Family<'a> {
     pub(super) fn of(spans: &'a [Light]) -> Self {
-        let mut by_id: HashMap<[u8; 8], Vec<usize>> = HashMap::with_capacity(spans.len());
-        let mut by_parent: HashMap<[u8; 8], Vec<usize>> = HashMap::new();
-        for (at, span) in spans.iter().enumerate() {
-            by_id.entry(span.id).or_default().push(at);
-            if let Some(parent) = span.parent {
-                by_parent.entry(parent).or_default().push(at);
-            }
-        }
-        Self { spans, by_id, by_parent }
+        let ids = spans.iter().enumerate().map(|(at, span)| (span.id, at));
+        let parents = spans.iter().enumerate().filter_map(|(at, span)| Some((span.parent?, at)));
+        Self { spans, by_id: ByKey::of(ids), by_parent: ByKey::of(parents) }
     }
 
     /// Returns whether a span is related to another.
@@ -80,12 +89,11 @@ impl<'a> Family<'a> {
 
     /// The spans with the parent id of a span that has one, itself among them.
     fn of_parent(&self, span: usize) -> impl Iterator<Item = usize> {
-        let of_parent = self.spans[span].parent.and_then(|parent| self.by_parent.get(&parent));
-        of_parent.into_iter().flatten().copied()
+        self.spans[span].parent.into_iter().flat_map(|parent| self.by_parent.all(parent))
     }
 
     fn all(&self, id: [u8; 8]) -> impl Iterator<Item = usize> {
-        self.by_id.get(&id).into_iter().flatten().copied()
+        self.by_id.all(id)
     }
 
     /// All spans above one, each once; none of them more where ids go round in a circle.

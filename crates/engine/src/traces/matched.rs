@@ -23,6 +23,7 @@ use crate::pass::frame::{Frame, Memory};
 use crate::pass::program::Program;
 use crate::readers::Readers;
 use crate::row_test::{RowTest, reads_nested};
+use crate::rows::index;
 use crate::source::SpanSource;
 use crate::truth::Truth;
 
@@ -84,6 +85,14 @@ pub(super) struct Row {
 }
 
 impl Row {
+    /// A number of its trace, which few others have: half of an id may be the same for many.
+    fn rank(&self) -> u64 {
+        let trace = u128::from_be_bytes(self.trace);
+        #[expect(clippy::cast_possible_truncation, reason = "one half after the other")]
+        let (first, last) = ((trace >> 64) as u64, trace as u64);
+        first ^ last
+    }
+
     /// The place in the order, by numbers that are compared at once. Copies have the same.
     fn order(&self) -> (u128, i64, u64) {
         (u128::from_be_bytes(self.trace), self.end, u64::from_be_bytes(self.span))
@@ -125,6 +134,10 @@ impl Part {
 
     /// Takes in another, of the same traces.
     pub(super) fn extend(&mut self, other: Self) {
+        if self.rows.is_empty() && self.traces.is_empty() {
+            *self = other;
+            return;
+        }
         let words = self.words.max(other.words);
         let before = u32::try_from(self.bits.len()).unwrap_or(u32::MAX);
         self.bits.extend(other.bits);
@@ -136,14 +149,20 @@ impl Part {
         self.words = words;
     }
 
-    /// Sorts the spans by trace, end and id, and makes one of copies: it can be what any of them can be.
+    /// Sorts the spans, those of each trace by end and id, and makes one of copies: it can be what any of them can be.
     pub(super) fn sort(&mut self) {
-        self.rows.sort_unstable_by(|one, other| {
-            let among_copies = || (one.start, one.parent).cmp(&(other.start, other.parent));
-            one.order().cmp(&other.order()).then_with(among_copies)
-        });
+        // Numbers are sorted, and rows are moved once.
+        let mut places: Vec<(u64, u32)> = self.rows.iter().map(Row::rank).zip(0..).collect();
+        places.sort_unstable();
+        let mut rows: Vec<Row> = places.into_iter().map(|(_, at)| self.rows[at as usize]).collect();
+        for alike in rows.chunk_by_mut(|one, other| one.rank() == other.rank()) {
+            alike.sort_unstable_by(|one, other| {
+                let among_copies = || (one.start, one.parent).cmp(&(other.start, other.parent));
+                one.order().cmp(&other.order()).then_with(among_copies)
+            });
+        }
         let (bits, words) = (&mut self.bits, self.words);
-        self.rows.dedup_by(|later, first| {
+        rows.dedup_by(|later, first| {
             let is_copy = later.order() == first.order();
             if is_copy {
                 for word in 0..words {
@@ -154,6 +173,14 @@ impl Part {
             }
             is_copy
         });
+        // Bits lie as their rows do, so that they are read one after the other.
+        let mut sorted = Vec::with_capacity(rows.len() * words);
+        for row in &mut rows {
+            let (at, to) = (row.bits as usize, index(sorted.len()));
+            sorted.extend_from_slice(&bits[at..at + words]);
+            row.bits = to;
+        }
+        (self.rows, self.bits) = (rows, sorted);
     }
 
     /// The spans of each trace.

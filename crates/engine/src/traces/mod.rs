@@ -247,7 +247,10 @@ impl<'a> Tracing<'a> {
             });
             let lasts = part.lasted(&trace, ends_of(rows, |row| row.end)) >= shortest;
             let likely = if lasts { &all } else { &*likely };
-            let may_break = |at: &usize| self.questions[*at].may_break(*at, rows, part, steps, &mut spans);
+            let may_break = |at: &usize| {
+                let question = &self.questions[*at];
+                question.may_break((*at, alike[*at]), rows, part, steps, &mut spans)
+            };
             let may: Vec<usize> = likely.iter().copied().filter(may_break).collect();
             if !may.is_empty() {
                 suspects.insert(trace, may);
@@ -318,11 +321,19 @@ fn is_of_parents(kind: TieKind) -> bool {
 }
 
 impl Question<'_> {
-    /// Returns whether a trace may break the rule, of which the spans are known that can be steps. `spans`: room for them.
-    fn may_break(&self, at: usize, rows: &[Row], part: &Part, steps: &Steps, spans: &mut Vec<Light>) -> bool {
+    /// Returns whether a trace may break the rule, which has a place, of which the spans are known that can be steps. `all`:
+    /// whether it reads all of them. `spans`: room for them.
+    fn may_break(
+        &self,
+        (at, all): (usize, bool),
+        rows: &[Row],
+        part: &Part,
+        steps: &Steps,
+        spans: &mut Vec<Light>,
+    ) -> bool {
         spans.clear();
         let mut present = 0;
-        for row in rows.iter().filter(|row| contain(&self.reads, row.end)) {
+        for row in rows.iter().filter(|row| all || contain(&self.reads, row.end)) {
             let steps = steps.of_rule(at, part.bits(row));
             present |= steps;
             if steps != 0 {
@@ -380,10 +391,14 @@ impl Question<'_> {
         let mut keys: Vec<SpanKey> = shown.iter().flatten().copied().collect();
         keys.sort_unstable();
         keys.dedup();
+        keys.retain(|key| !fields.contains_key(key));
         let spans = if keys.is_empty() { HashMap::new() } else { spans_of(session, source, &keys).await? };
         for (observed, keys) in observed.iter_mut().zip(shown) {
             self.add_counts(observed, &by_row);
-            let whole = |key| spans.get(&key).cloned().ok_or(EngineError::Changed("evidence"));
+            let whole = |key| {
+                let span = fields.get(&key).or_else(|| spans.get(&key));
+                span.cloned().ok_or(EngineError::Changed("evidence"))
+            };
             observed.evidence = keys.into_iter().map(whole).collect::<Result<_, _>>()?;
             let moments = TimeRange { from: observed.starts_at, to: observed.ends_at };
             observed.partial |= source.is_partial(moments, plan);

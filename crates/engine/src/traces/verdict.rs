@@ -1,6 +1,6 @@
 //! One trace against one rule: which demands it breaks, and from when on that can be told. Pure.
 
-use std::cell::OnceCell;
+use std::cell::{LazyCell, OnceCell};
 use std::collections::VecDeque;
 
 use fluo_alerts::value::Value;
@@ -10,8 +10,9 @@ use fluo_rules::expr::Exact;
 use fluo_rules::trace::spanset::Spanset;
 use fluo_rules::trace::{Demand, Forbidden, Sequence, TraceRule};
 use fluo_time::TimeRange;
+use smallvec::{SmallVec, smallvec};
 
-use super::chain::{Fits, Order, Slot, Undecided, chain};
+use super::chain::{Few, Fits, OfSlots, Order, Slot, Undecided, chain};
 use super::light::{Family, Light};
 use super::spanset::selected;
 
@@ -225,7 +226,7 @@ struct Looked<'a> {
     /// The first occasion.
     occasion: Option<usize>,
     /// By demand: whether it is broken.
-    broken: Vec<bool>,
+    broken: SmallVec<[bool; 8]>,
     /// Of the first occasion that breaks a demand.
     counts: Vec<u64>,
     evidence: Vec<usize>,
@@ -283,7 +284,7 @@ fn look<'a>(rule: &'a TraceRule, spans: &'a [Light], moment: i64) -> Result<Look
         rule,
         spans,
         occasion: None,
-        broken: vec![false; rule.demands().count()],
+        broken: smallvec![false; rule.demands().count()],
         counts: Vec::new(),
         evidence: Vec::new(),
     };
@@ -300,7 +301,8 @@ fn look<'a>(rule: &'a TraceRule, spans: &'a [Light], moment: i64) -> Result<Look
     occasions.sort_by_key(|at| (spans[*at].start, spans[*at].end, spans[*at].id));
     looked.occasion = occasions.first().copied();
     // A demand that is not about the occasion itself is the same for each.
-    let own: Vec<bool> = rule.demands().map(|demand| depends(rule, demand)).collect();
+    let own: LazyCell<Vec<bool>, _> =
+        LazyCell::new(|| rule.demands().map(|demand| depends(rule, demand)).collect());
     for (number, occasion) in occasions.into_iter().enumerate() {
         if number > 0 && own.iter().zip(&looked.broken).all(|(own, broken)| !own || *broken) {
             break;
@@ -382,10 +384,10 @@ impl<'a> Eye<'a> {
     }
 
     /// The spans that show what became of a demand: of one that is broken, and the steps that had to be there.
-    fn evidence(&self, demand: Demand<'_>, is_broken: bool, occasion: Option<usize>) -> Vec<usize> {
+    fn evidence(&self, demand: Demand<'_>, is_broken: bool, occasion: Option<usize>) -> Few {
         match demand {
             Demand::Always(step) => self.candidates(step, occasion),
-            _ if !is_broken => Vec::new(),
+            _ if !is_broken => Few::new(),
             Demand::Never(Forbidden::Step(step)) => self.candidates(*step, occasion),
             Demand::Never(Forbidden::Sequence(sequence)) | Demand::Sequence(sequence) => {
                 let steps = sequence.steps.iter().filter(|step| self.rule.occasion() != Some(**step));
@@ -400,7 +402,7 @@ impl<'a> Eye<'a> {
     }
 
     /// The spans that are occasions.
-    fn occasions(&self, when: &Spanset<usize>) -> Vec<usize> {
+    fn occasions(&self, when: &Spanset<usize>) -> Few {
         if let Some(step) = when.filter() {
             return self.candidates(*step, None);
         }
@@ -410,9 +412,9 @@ impl<'a> Eye<'a> {
     }
 
     /// The spans that can be a step, for an occasion.
-    fn candidates(&self, step: usize, occasion: Option<usize>) -> Vec<usize> {
+    fn candidates(&self, step: usize, occasion: Option<usize>) -> Few {
         let of_rule = &self.rule.steps[step];
-        let mut found: Vec<usize> = (0..self.spans.len()).filter(|at| self.spans[*at].is(step)).collect();
+        let mut found: Few = (0..self.spans.len()).filter(|at| self.spans[*at].is(step)).collect();
         if let (Some(within), Some(occasion)) = (of_rule.within, occasion) {
             let latest = self.spans[occasion].end.saturating_add(within.0);
             found.retain(|at| self.spans[*at].start <= latest);
@@ -422,7 +424,7 @@ impl<'a> Eye<'a> {
                 break;
             }
             let to = match occasion.filter(|_| self.rule.occasion() == Some(tie.to)) {
-                Some(occasion) => vec![occasion],
+                Some(occasion) => smallvec![occasion],
                 None => self.candidates(tie.to, occasion),
             };
             let is_one = places(self.spans.len(), to);
@@ -432,20 +434,16 @@ impl<'a> Eye<'a> {
     }
 
     /// Finds spans that stand in order, for an occasion.
-    fn in_order(
-        &self,
-        sequence: &Sequence,
-        occasion: Option<usize>,
-    ) -> Result<Option<Vec<Vec<usize>>>, Undecided> {
+    fn in_order(&self, sequence: &Sequence, occasion: Option<usize>) -> Result<Option<OfSlots>, Undecided> {
         let steps = &sequence.steps;
         let slot = |step: &usize| {
             if let Some(occasion) = occasion.filter(|_| self.rule.occasion() == Some(*step)) {
-                return Slot { candidates: vec![occasion], number: 1 };
+                return Slot { candidates: smallvec![occasion], number: 1 };
             }
             let number = self.rule.steps[*step].at_least;
             Slot { candidates: self.candidates(*step, occasion), number }
         };
-        let slots: Vec<Slot> = steps.iter().map(slot).collect();
+        let slots: SmallVec<[Slot; 3]> = steps.iter().map(slot).collect();
         let order = Order { within: sequence.within.map(|within| within.0), overlap: sequence.overlap };
         // Ties between its own steps are between the very spans that stand in it.
         let place = |step: usize| steps.iter().position(|other| *other == step);
@@ -479,7 +477,7 @@ impl<'a> Eye<'a> {
 }
 
 /// Of so many spans, whether each is one of some.
-fn places(number: usize, some: Vec<usize>) -> Vec<bool> {
+fn places(number: usize, some: Few) -> Vec<bool> {
     let mut is_one = vec![false; number];
     for at in some {
         is_one[at] = true;
