@@ -226,15 +226,17 @@ pub async fn judge(
     Ok(judged)
 }
 
-/// Judges one rule about traces over the rows of those that break it.
+/// Judges one rule about traces over the rows of those that break it, which were found in a source.
 pub(crate) async fn judge_rows(
     session: &SessionContext,
     rows: &SpanSource,
     asked: &Asked<'_>,
 ) -> Result<Vec<Observed>, EngineError> {
     // Panes are of spans.
+    source: &SpanSource,
     let asked = Asked { hash: None, ..asked.clone() };
-    let summing = Summing { rules: vec![Found::new(&asked, None)] };
+    let store = Store::of_rows(&asked, source);
+    let summing = Summing { rules: vec![Found::new(&asked, None)], store: Some(store) };
     let judged = summing.over(session, rows).await?.over(session, rows).await?;
     judged.rules.into_iter().next().unwrap_or_else(|| Ok(Vec::new()))
 }
@@ -244,6 +246,8 @@ pub struct Summing<'a> {
     rules: Vec<Result<Found<'a>, EngineError>>,
 }
 
+    /// The facts about the store, where what is summed up does not say them.
+    store: Option<Store>,
 /// A look at all rules, when it is known where they hold, or may hold.
 pub struct Telling<'a> {
     rules: Vec<Result<Found<'a>, EngineError>>,
@@ -259,7 +263,7 @@ impl<'a> Summing<'a> {
             // What its windows are made of is not known yet ([`crate::Tracing`]), or it is asked by itself ([`Querying`]).
             Subject::Traces(_) | Subject::Sql(_) => Found::of_nothing(asked),
         };
-        Self { rules: asked.iter().map(found).collect() }
+        Self { rules: asked.iter().map(found).collect(), store: None }
     }
 
     /// The times in which spans ended that are summed up; in order, and apart.
@@ -284,7 +288,7 @@ impl<'a> Summing<'a> {
     ) -> Result<Telling<'a>, EngineError> {
         let mut rules = self.rules;
         for found in rules.iter_mut().flatten() {
-            found.store = Store::of(found.asked.first, source);
+            found.store = self.store.clone().unwrap_or_else(|| Store::of(found.asked.first, source));
         }
         let passed = run(session, source, &mut rules, Found::sums, Found::summed).await?;
         Ok(Telling { rules, duplicates: passed.duplicates, id_conflicts: passed.conflicts })

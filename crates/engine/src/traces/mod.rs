@@ -374,7 +374,7 @@ impl Question<'_> {
         rows::tell_apart(&mut rows);
         let by_row: HashMap<SpanKey, &Violation> = rows.iter().map(Span::key).zip(&violations).collect();
         let of_rows = SpanSource::from_spans(&rows)?;
-        let mut observed = judge_rows(session, &of_rows, self.asked).await?;
+        let mut observed = judge_rows(session, &of_rows, self.asked, source).await?;
         let shown: Vec<Vec<SpanKey>> =
             observed.iter().map(|observed| self.evidence(&observed.rows[0], &by_row)).collect();
         let mut keys: Vec<SpanKey> = shown.iter().flatten().copied().collect();

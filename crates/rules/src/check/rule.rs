@@ -160,9 +160,8 @@ pub(crate) fn rule(report: &mut Report, own: &Node, node: &Node, tables: &Tables
         condition::warn_of_vanishing_groups(report, entry, condition, &aggregation.aggregates);
     }
     match (&kind, &condition, &group_by, &expect) {
-        (Kind::Traces(_), Some(condition), ..) => earlier::refuse(report, node, condition, "about traces"),
         (Kind::Sql(_), Some(condition), ..) => {
-            earlier::refuse(report, node, condition, "that are a query");
+            earlier::refuse_of_query(report, node, condition);
             sql::refuse_moments(report, node, condition, &aggregation);
         }
         (_, Some(condition), Some(group_by), Some(expect)) => {
