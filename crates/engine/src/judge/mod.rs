@@ -164,6 +164,8 @@ pub struct Observed {
     pub partial: bool,
     /// Of a rule about traces: the demands that its first trace breaks.
     pub failed: Vec<String>,
+    /// Of a rule about traces: its first trace, or across traces its first occasion, by its ids.
+    pub origin: Option<String>,
     /// Of a rule about traces: the first rows of the windows at `starts_at`, `peak_at` and `ends_at`.
     pub rows: [Vec<SpanKey>; 3],
     /// Of a group that is there without spans, for as long as it is remembered: the end of its last span before `ends_at`.
@@ -231,9 +233,9 @@ pub(crate) async fn judge_rows(
     session: &SessionContext,
     rows: &SpanSource,
     asked: &Asked<'_>,
+    source: &SpanSource,
 ) -> Result<Vec<Observed>, EngineError> {
     // Panes are of spans.
-    source: &SpanSource,
     let asked = Asked { hash: None, ..asked.clone() };
     let store = Store::of_rows(&asked, source);
     let summing = Summing { rules: vec![Found::new(&asked, None)], store: Some(store) };
@@ -244,10 +246,10 @@ pub(crate) async fn judge_rows(
 /// A look at all rules, before anything was read.
 pub struct Summing<'a> {
     rules: Vec<Result<Found<'a>, EngineError>>,
-}
-
     /// The facts about the store, where what is summed up does not say them.
     store: Option<Store>,
+}
+
 /// A look at all rules, when it is known where they hold, or may hold.
 pub struct Telling<'a> {
     rules: Vec<Result<Found<'a>, EngineError>>,
