@@ -9,10 +9,11 @@ use fluo_rules::rule::Rule;
 use fluo_spans::identity::dedupe;
 use fluo_spans::layout::{AttributeScope, Layout};
 use fluo_spans::semconv;
-use fluo_spans::span::Span;
+use fluo_spans::span::{Attributes, Span};
 use fluo_store::{Content, Packing, Root, write_spans};
 use fluo_tests::generate::{self, Case, arrival};
 use fluo_tests::reference::{self, Episode, Givens, RefValue};
+use fluo_tests::span::blank;
 use object_store::path::Path;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -167,6 +168,55 @@ pub(crate) fn check(case: &Case, files: &[Vec<Span>], first_layout: usize) -> Re
             prop_assert!(false, "expected {expected:?}, found {found:?}");
             Ok(())
         }
+    }
+}
+
+/// Whole numbers that no double holds stay what they are, until something is computed of them.
+#[test]
+fn whole_numbers_are_compared_exactly() {
+    let (large, larger) = ("9007199254740992", "9007199254740993");
+    let attributes = [("large", large), ("larger", larger), ("text", "x"), ("half", "0.5")];
+    let attributes = attributes.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
+    let span = Span { attributes: Attributes::new(attributes), end_ns: 1_000_000_000, ..blank() };
+    for (filter, expected) in [
+        (".larger = 9007199254740993", true),
+        (".larger = 9007199254740992", false),
+        (".larger in [9007199254740992]", false),
+        (".larger > .large", true),
+        ("coalesce(.larger, 0) = 9007199254740993", true),
+        ("coalesce(.larger, 0) = 9007199254740992", false),
+        ("coalesce(.gone, 9007199254740993) = .larger", true),
+        ("coalesce(.gone, 9007199254740993) = .large", false),
+        ("coalesce(.text, .larger, 1) > 9007199254740992", true),
+        ("coalesce(length(.gone), 9007199254740992) >= coalesce(.larger, 9007199254740993)", false),
+        ("coalesce(length(.gone), 9007199254740992) >= coalesce(.gone, 9007199254740993)", false),
+        ("max(.large, .larger) = 9007199254740993", true),
+        ("min(.large, .larger) in [9007199254740993, 1]", false),
+        ("min(.large, .larger) in [9007199254740992, 1]", true),
+        ("max(.large, .half) != 9007199254740993", true),
+        ("max(.larger, .text) > 0", false),
+        ("between(max(.large, .larger), 9007199254740993, 9007199254740993)", true),
+        ("between(coalesce(.large, 0), 9007199254740993, 9007199254740993)", false),
+        ("max(min(.large, .larger), 1) < .larger", true),
+        ("not (coalesce(.larger, 0) in [9007199254740992])", true),
+        // What is computed is a double.
+        (".larger * 1 = 9007199254740992", true),
+        ("coalesce(.larger, 0) + 0 = 9007199254740992", true),
+        ("abs(.larger) = 9007199254740992", true),
+        ("coalesce(.larger * 1, 0) = 9007199254740992", true),
+        ("max(duration, 2s) = 2s and min(duration, 2s) in [1s, 0s]", true),
+        ("max(duration, 2s) = 2s and min(duration, 2s) in [3s, 0s]", false),
+        ("coalesce(duration, 2s) = 1s", true),
+    ] {
+        let rule = format!("- name: r\n  span: {{where: '{filter}'}}\n  condition: count > 0\n");
+        let loaded = fluo_rules::load(&[fluo_rules::SourceFile::new("r.yml", rule)]);
+        assert!(!loaded.is_partial(), "{filter}: {:?}", loaded.findings);
+        let rule = loaded.rules.into_iter().next().unwrap();
+        let case = Case { rule, spans: vec![span.clone()], range: reference::Range::default() };
+        check(&case, std::slice::from_ref(&case.spans), 0)
+            .unwrap_or_else(|error| panic!("{filter}: {error}"));
+        let found = judged(&case.rule, &source(std::slice::from_ref(&case.spans), 0), case.range).unwrap();
+        assert_eq!(!found.violations.is_empty(), expected, "{filter}");
     }
 }
 

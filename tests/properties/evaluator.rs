@@ -39,20 +39,25 @@ const LONGEST_STEP: i64 = 200 * SECOND;
 
 /// The arrivals of files, and the evaluations.
 #[derive(Debug, Clone)]
-struct Course {
+pub(crate) struct Course {
     /// The delay of each file after its last span, as a part of what is allowed.
     delays: Vec<f64>,
     /// Distances of evaluations; the last goes on for ever.
     steps: Vec<i64>,
 }
 
-fn course() -> impl Strategy<Value = Course> {
+pub(crate) fn course() -> impl Strategy<Value = Course> {
     let step = prop_oneof![Just(60 * SECOND), Just(5 * SECOND), SECOND..LONGEST_STEP];
     (vec(prop_oneof![2 => Just(0.0), 3 => 0.0..1.0_f64], 10), vec(step, 1..4))
         .prop_map(|(delays, steps)| Course { delays, steps })
 }
 
-async fn evaluated(rule: &Rule, files: &[Vec<Span>], course: &Course) -> (Replayed, Range) {
+/// Evaluates rules, together, as files arrive. Returns what is told, and the range in which each rule was judged.
+pub(crate) async fn evaluated(
+    rules: &[Rule],
+    files: &[Vec<Span>],
+    course: &Course,
+) -> (Replayed, Vec<Range>) {
     let root = Root::in_memory().unwrap();
     let folder = Path::from("spans");
     let all: Vec<Span> = files.iter().flatten().cloned().collect();
@@ -92,15 +97,30 @@ async fn evaluated(rule: &Rule, files: &[Vec<Span>], course: &Course) -> (Replay
     let live = Live { store: Arc::clone(&root.store), spans: folder };
     let data = SpanData::new(root);
     let evaluator = Evaluator::new(settings, data);
-    let known = Known::new(rule.clone(), String::new());
-    let rules = RuleSet { rules: [(rule.name.clone(), known)].into(), whole: true, ..RuleSet::default() };
+    let known = |rule: &Rule| (rule.name.clone(), Known::new(rule.clone(), rule.source.hash.clone()));
+    let set = RuleSet { rules: rules.iter().map(known).collect(), whole: true, ..RuleSet::default() };
     let arrivals = Scheduled { live, arrival };
     let last = times[times.len() - 1];
-    let replayed = replay(&evaluator, &rules, &arrivals, times).await.unwrap();
-    let exact = RulePlan::new(Arc::new(rule.clone())).unwrap().judging().is_exact();
-    let waits = rule.waits().0;
-    let to = if exact { last } else { last - rule.eval_delay.map_or(delay, |delay| delay.0) - waits };
-    (replayed, Range { from: Some(begin - delay - waits + 1), to: Some(to) })
+    let replayed = replay(&evaluator, &set, &arrivals, times).await.unwrap();
+    let range = |rule: &Rule| {
+        let exact = RulePlan::new(Arc::new(rule.clone())).unwrap().judging().is_exact();
+        let waits = rule.waits().0;
+        let to = if exact { last } else { last - rule.eval_delay.map_or(delay, |delay| delay.0) - waits };
+        Range { from: Some(begin - delay - waits + 1), to: Some(to) }
+    };
+    (replayed, rules.iter().map(range).collect())
+}
+
+/// The violations of a rule that stand in the end, by start and group.
+pub(crate) fn found_of(rule: &Rule, replayed: &Replayed) -> Vec<ViolationRecord> {
+    let stands =
+        |record: &ViolationRecord| record.status == Status::Valid && record.violation.rule == rule.name;
+    let mut found: Vec<ViolationRecord> = latest(&replayed.records).into_iter().filter(stands).collect();
+    let by_group = |record: &ViolationRecord| -> (i64, Vec<Option<String>>) {
+        (record.violation.starts_at, record.violation.group.iter().map(|(_, value)| value.clone()).collect())
+    };
+    found.sort_by_key(by_group);
+    found
 }
 
 fn same(rule: &Rule, expected: &Episode, record: &ViolationRecord) -> bool {
@@ -136,18 +156,14 @@ fn short(violation: &Violation) -> String {
 
 fn check(case: &Case, files: &[Vec<Span>], course: &Course) -> Result<(), TestCaseError> {
     let rule = Rule { group_limit: 10_000, eval_delay: None, allowed_lateness: None, ..case.rule.clone() };
-    let (replayed, range) = block_on(evaluated(&rule, files, course));
+    let (replayed, ranges) = block_on(evaluated(std::slice::from_ref(&rule), files, course));
+    let range = ranges[0];
     let failed: Vec<&String> = replayed.reports.iter().flat_map(|report| &report.failed_rules).collect();
     prop_assert!(failed.is_empty(), "{:?}", replayed.notifications.first());
     // Of copies in one file, ingest keeps one.
     let stored: Vec<Span> = files.iter().flat_map(|file| dedupe(file.clone()).spans).collect();
     let expected = with_givens(|givens| reference::evaluate(&rule, &stored, range, givens)).unwrap();
-    let mut found: Vec<ViolationRecord> =
-        latest(&replayed.records).into_iter().filter(|record| record.status == Status::Valid).collect();
-    let by_group = |record: &ViolationRecord| -> (i64, Vec<Option<String>>) {
-        (record.violation.starts_at, record.violation.group.iter().map(|(_, value)| value.clone()).collect())
-    };
-    found.sort_by_key(by_group);
+    let found = found_of(&rule, &replayed);
     let agree = expected.len() == found.len()
         && expected.iter().zip(&found).all(|(expected, found)| same(&rule, expected, found));
     let expected: Vec<&Episode> =

@@ -7,15 +7,19 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use fluo_evaluator::rule_test;
 use fluo_plan::{RulePlan, keys_read, sql};
 use fluo_rules::rule::Rule;
+use fluo_rules::{SourceFile, load, test_file};
 use fluo_spans::batch::to_batch;
 use fluo_spans::identity::dedupe;
 use fluo_spans::layout::Layout;
 use fluo_spans::schema::span_schema;
 use fluo_spans::span::{Attributes, Span};
 use fluo_spans::text;
+use fluo_tests::files::files_below;
 use fluo_tests::generate::{self, Case};
+use fluo_tests::program::repository;
 use fluo_tests::reference;
 use fluo_tests::span::blank;
 use proptest::prelude::*;
@@ -27,10 +31,7 @@ use crate::engine::{layouts, with_givens};
 /// The (group, moment) pairs that the statement selects, sorted.
 fn selected(rule: &Rule, spans: &[Span], layout: &Layout) -> Vec<(Vec<Option<String>>, i64)> {
     let statement = sql::statement(&RulePlan::new(Arc::new(rule.clone())).unwrap(), layout).unwrap();
-    let config = SessionConfig::new()
-        .set_str("datafusion.sql_parser.dialect", "duckdb")
-        // DataFusion's two planners disagree now and then on what may be null, and refuse their own plan for it.
-        .set_bool("datafusion.execution.skip_physical_aggregate_schema_check", true);
+    let config = SessionConfig::new().set_str("datafusion.sql_parser.dialect", "duckdb");
     let context = SessionContext::new_with_config(config);
     let batch = to_batch(spans, 0, layout).unwrap();
     let table = MemTable::try_new(span_schema(layout), vec![vec![batch]]).unwrap();
@@ -115,6 +116,45 @@ pub(crate) fn check_printed(Case { rule, spans, .. }: &Case, layout: usize) -> R
     expected.sort();
     prop_assert_eq!(selected(rule, &spans, &layouts(&spans)[layout]), expected);
     Ok(())
+}
+
+/// Every rule of the library that has a form in SQL, over the spans of its own tests.
+#[test]
+fn the_library_s_rules_hold_at_the_same_moments_in_datafusion_alone() {
+    let (mut compared, mut without, mut never_held) = (0, 0, Vec::new());
+    for file in files_below(&repository().join("rules")).unwrap() {
+        let name = file.to_str().unwrap().to_owned();
+        let Some(beside) = name.strip_suffix(".test.yml") else { continue };
+        let source = |name: &str| SourceFile::new(name, std::fs::read(name).unwrap());
+        let rules = load(&[source(&format!("{beside}.yml"))]).rules;
+        let tests = test_file::load(&[source(&name)]);
+        assert!(!rules.is_empty() && tests.findings.is_empty(), "{name}: {:?}", tests.findings);
+        for rule in rules {
+            if !sql::has_form(&rule) {
+                without += 1;
+                continue;
+            }
+            let mut held = 0;
+            for test in tests.tests.iter().flat_map(|file| &file.tests) {
+                let spans = plain(rule_test::spans_of(test).into_iter().map(|(span, _)| span).collect());
+                let range = reference::Range::default();
+                let holding = with_givens(|givens| reference::holding_moments(&rule, &spans, range, givens));
+                let mut expected: Vec<_> =
+                    holding.unwrap().into_iter().map(|holding| (holding.group, holding.at)).collect();
+                expected.sort();
+                held += expected.len();
+                let found =
+                    if spans.is_empty() { Vec::new() } else { selected(&rule, &spans, &Layout::builtin()) };
+                assert_eq!(found, expected, "{}: {}", rule.name, test.name);
+            }
+            compared += 1;
+            if held == 0 {
+                never_held.push(rule.name.clone());
+            }
+        }
+    }
+    assert!(compared >= 20 && without >= 10, "{compared} have a form in SQL, {without} have none");
+    assert!(never_held.is_empty(), "{never_held:?}");
 }
 
 proptest! {

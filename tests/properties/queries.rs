@@ -1,16 +1,24 @@
 //! Rules that are a query, against rules of the language that mean the same: the reference evaluator says of these what
 //! the engine must find of those.
 
+use fluo_alerts::life_cycle::ViolationRecord;
+use fluo_alerts::violation::declared;
 use fluo_engine::{EngineError, Observed};
 use fluo_rules::rule::Rule;
 use fluo_rules::{SourceFile, load};
+use fluo_spans::identity::dedupe;
 use fluo_spans::span::Span;
-use fluo_tests::generate::{arrival, spans, traces};
+use fluo_tests::generate::traces::across;
+use fluo_tests::generate::{self, arrival, kin, spans, traces};
 use fluo_tests::reference::{self, Episode};
+use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
+use crate::block_on;
 use crate::engine::{judged, same_values, source, with_givens};
+use crate::evaluator::{Course, course, evaluated, found_of};
+use crate::traces::check_together;
 
 /// A rule said twice: in the language, and as a query. `@` is a small number.
 struct Twice {
@@ -140,6 +148,63 @@ fn any_rules() -> impl Strategy<Value = [Rule; 2]> {
         .prop_map(|(pair, n, window, every)| rules(pair, n, window, every))
 }
 
+/// Evaluates a query among other rules as files arrive, and holds what is recorded of each in the end against what is found
+/// of it alone in all spans at once.
+fn check_live(rules: Vec<Rule>, files: &[Vec<Span>], course: &Course) -> Result<(), TestCaseError> {
+    let named = rules.into_iter().enumerate().map(|(at, rule)| Rule {
+        name: format!("r{at}"),
+        group_limit: 10_000,
+        eval_delay: None,
+        allowed_lateness: None,
+        redact: Vec::new(),
+        ..rule
+    });
+    let rules: Vec<Rule> = named.collect();
+    let (replayed, ranges) = block_on(evaluated(&rules, files, course));
+    let failed: Vec<&String> = replayed.reports.iter().flat_map(|report| &report.failed_rules).collect();
+    prop_assert!(failed.is_empty(), "{failed:?}");
+    // Of copies in one file, ingest keeps one.
+    let stored: Vec<Vec<Span>> = files.iter().map(|file| dedupe(file.clone()).spans).collect();
+    for (rule, range) in rules.iter().zip(ranges) {
+        let found: Vec<_> = found_of(rule, &replayed)
+            .into_iter()
+            .map(|ViolationRecord { violation, .. }| {
+                let group = violation.group.into_iter().map(|(_, value)| value).collect::<Vec<_>>();
+                (group, violation.starts_at, violation.ends_at, violation.ongoing, violation.values)
+            })
+            .collect();
+        let alone = judged(rule, &source(&stored, 0), range).unwrap().violations.into_iter();
+        let expected: Vec<_> = alone
+            .map(|alone| {
+                let values = declared(rule, &alone.values);
+                (alone.group, alone.starts_at, alone.ends_at, alone.ongoing, values)
+            })
+            .collect();
+        prop_assert_eq!(found, expected, "{:#?}", rule);
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        // Each case is some dozen evaluations, which plan a query for every moment.
+        cases: (ProptestConfig::default().cases / 8).min(12),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn arrival_order_and_delays_change_nothing_of_queries_among_other_rules(
+        queries in vec(any_rules(), 1..3),
+        others in vec(prop_oneof![generate::rules::rule().boxed(), kin::rule().boxed(), across::rule().boxed()], 0..3),
+        files in spans::universe().prop_flat_map(arrival::redelivered_files),
+        course in course(),
+    ) {
+        let queries = queries.into_iter().map(|[_, query]| query);
+        check_live(queries.chain(others).collect(), &files, &course)?;
+    }
+}
+
 proptest! {
     // Each case plans a query for every moment, which takes its time without optimisation.
     #![proptest_config(ProptestConfig {
@@ -158,6 +223,27 @@ proptest! {
         first_layout in 0_usize..3,
     ) {
         check(&rules, &files, &spans, range, first_layout)?;
+    }
+
+    #[test]
+    fn queries_that_are_judged_with_other_rules_find_what_each_finds_alone(
+        spans in prop_oneof![spans::universe().boxed(), traces::universe().boxed()],
+        queries in vec((any_rules(), traces::range()), 1..3),
+        others in vec(
+            (
+                prop_oneof![
+                    generate::rules::rule().boxed(),
+                    traces::rules::rule().boxed(),
+                    across::rule().boxed(),
+                    kin::rule().boxed(),
+                ],
+                traces::range(),
+            ),
+            0..3,
+        ),
+    ) {
+        let queries = queries.into_iter().map(|([_, query], range)| (query, range));
+        check_together(queries.chain(others), &spans)?;
     }
 }
 

@@ -63,6 +63,7 @@ pub fn observation(rule: &Rule, observed: Observed) -> Observation {
         evidence: evidence(rule, &observed.evidence),
         traces: observed.traces,
         failed: observed.failed,
+        origin: observed.origin,
         partial: observed.partial,
         seen_at: observed.seen_at,
         ..Segment::default()

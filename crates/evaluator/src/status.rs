@@ -329,6 +329,7 @@ mod tests {
             revision: 1,
             live: true,
             digest: Id::default(),
+            origin: None,
         };
         let group = GroupState { violations: vec![tracked], ..GroupState::default() };
         let print = fluo_alerts::fingerprint::fingerprint("slow", &[]);

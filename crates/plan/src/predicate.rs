@@ -19,7 +19,8 @@ use fluo_spans::schema::columns;
 
 use crate::error::PlanError;
 use crate::fields::{Fields, Located, Tested, first};
-use crate::functions::{Compared, Elements, ItemValue, ValueTest};
+use crate::form::Form;
+use crate::functions::{Choice, Compared, Elements, ItemValue, ValueTest, chosen};
 use crate::operators::{arithmetic, binary_of_numbers, extreme, literal, negated};
 use crate::project::Value as Taken;
 
@@ -295,10 +296,7 @@ impl Fields<'_> {
             Function::Floor => Operand::Number(math::floor(number(0)?)),
             Function::Ceil => Operand::Number(math::ceil(number(0)?)),
             Function::Round => Operand::Number(math::round(vec![number(0)?])),
-            Function::Min | Function::Max => {
-                let numbers = (0..items.len()).map(number).collect::<Result<Vec<_>, _>>()?;
-                Operand::Number(extreme(function, numbers)?)
-            }
+            Function::Min | Function::Max => self.chosen(function, items)?,
             Function::Coalesce => {
                 let operands = items.iter().map(|item| self.operand(item)).collect::<Result<Vec<_>, _>>()?;
                 let texts_only = operands.iter().all(|operand| {
@@ -314,8 +312,7 @@ impl Fields<'_> {
                     // A computed text is a text: arrays are looked into where an attribute itself is compared.
                     Operand::Located(Located::Text(first(candidates.into_iter().flatten().collect())))
                 } else {
-                    let numbers = (0..items.len()).map(number).collect::<Result<Vec<_>, _>>()?;
-                    Operand::Number(coalesce(numbers))
+                    self.chosen(function, items)?
                 }
             }
             Function::Lower => Operand::Located(Located::Text(string::lower(text()?))),
@@ -325,6 +322,37 @@ impl Fields<'_> {
                 return Err(PlanError::Misplaced(format!("{function:?}")));
             }
         })
+    }
+
+    /// One of some numbers or durations, as it is: nothing is computed, and no whole number becomes a double. Printed SQL has
+    /// doubles, for its types are those of columns.
+    fn chosen(&self, function: Function, items: &[RuleExpr]) -> Result<Operand, PlanError> {
+        let operands = items.iter().map(|item| self.operand(item)).collect::<Result<Vec<_>, _>>()?;
+        let is_duration = |operand: &Operand| {
+            matches!(operand, Operand::Located(Located::Duration(_)) | Operand::Literal(Value::Duration(_)))
+        };
+        let is_number = |operand: &Operand| {
+            !is_duration(operand) && !matches!(operand, Operand::Located(Located::Bool(_)))
+        };
+        let of = |numbers: Vec<Expr>| match function {
+            Function::Coalesce => Ok(coalesce(numbers)),
+            _ => extreme(function, numbers),
+        };
+        let wholes =
+            |operands: Vec<Operand>| operands.into_iter().map(|operand| self.whole(operand)).collect();
+        if operands.iter().all(is_duration) {
+            return Ok(Operand::Located(Located::Duration(of(wholes(operands))?)));
+        }
+        if self.form == Form::Functions && operands.iter().all(is_number) {
+            let choice = match function {
+                Function::Min => Choice::Least,
+                Function::Max => Choice::Greatest,
+                _ => Choice::First,
+            };
+            return Ok(Operand::Located(Located::Text(chosen(choice, wholes(operands)))));
+        }
+        let numbers = items.iter().map(|item| self.numeric(item)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Operand::Number(of(numbers)?))
     }
 
     /// An operand as one expression of `DataFusion`.

@@ -250,6 +250,12 @@ impl RulePlan {
         }))
     }
 
+    /// Returns the times in which the rows ended that spans which ended within `ends` decide about.
+    pub fn rows_of(&self, ends: TimeRange) -> TimeRange {
+        let of_row = self.of_row();
+        TimeRange { from: ends.from.saturating_sub(of_row.to), to: ends.to.saturating_sub(of_row.from) }
+    }
+
     /// The distances from the end of a row of its windows at which the spans ended that decide about it: a span is a row,
     /// and stands for itself, and for its parent and children where the rule asks for those.
     fn of_row(&self) -> TimeRange {

@@ -2,7 +2,8 @@
 
 use fluo_tests::otlp::{Encoding, Span};
 
-/// Two rules over the same failures: one that is judged at every span, one on a grid.
+/// Rules over the same failures: one that is judged at every span, one on a grid, one about the traces of which each failure
+/// is one, and one across them.
 pub(crate) const RULES: &str = "
 - name: every-span
   span: {service_name: auth, attributes: {outcome: failed}}
@@ -18,10 +19,23 @@ pub(crate) const RULES: &str = "
     total: count
     errors: {count: {where: 'span.outcome = \"failed\"'}}
   condition: errors / total > 0.5 and total >= 6
+- name: in-its-trace
+  settle: 1s
+  trace: {when: {name: login, attributes: {outcome: failed}}, always: [{name: audit}]}
+  window: 5s
+  group_by: [case]
+  aggregation: {unaudited: count}
+  condition: unaudited > 5
+- name: across-traces
+  window: 5s
+  trace:
+    by: [case]
+    when: {name: login, attributes: {outcome: failed}, as: last}
+    never: [{sequence: [{name: login, at_least: 5}, last], within: 5s}]
 ";
 
 /// The names of these rules.
-pub(crate) const NAMES: [&str; 2] = ["every-span", "on-the-grid"];
+pub(crate) const NAMES: [&str; 4] = ["every-span", "on-the-grid", "in-its-trace", "across-traces"];
 
 const SECOND: u64 = 1_000_000_000;
 

@@ -101,7 +101,8 @@ pub(super) fn judge<'a>(
         return Ok(Vec::new());
     }
     let stretches = earlier::stretches(rule, givens);
-    let first = spans.iter().map(|span| span.end_ns).min();
+    // The store's, also where what is judged are rows.
+    let first = givens.stored.iter().map(|span| span.end_ns).min();
     let first = first.map(|first| first.div_euclid(MILLISECOND) * MILLISECOND);
     let is_read = |span: &&&Span| {
         let end = i128::from(span.end_ns);

@@ -25,9 +25,9 @@ use fluo_rules::trace::TraceRule;
 use fluo_rules::trace::spanset::Spanset;
 use fluo_spans::span::Span;
 
-use super::copies;
 use super::moments::{self, History, Judged};
 use super::terms::{Givens, RefValue, SpanKey};
+use super::{copies, earlier};
 
 /// A trace that violates its rule, as windows see it.
 pub(super) struct Row {
@@ -73,7 +73,8 @@ pub(super) fn rows(
         return across::rows(about, &known, known_to.map(i128::from));
     }
     let longest = i128::from(trace.max_duration.0);
-    let after = judged.from - i128::from(rule.window.0) - 2 * longest;
+    let behind = earlier::stretches(rule, givens).into_iter().map(|(begin, _)| begin).max();
+    let after = judged.from - i128::from(behind.unwrap_or_default()) - 2 * longest;
     let last = judged.to + longest;
     let last = known_to.map_or(last, |known_to| last.min(i128::from(known_to)));
     let read: Vec<&Span> = spans

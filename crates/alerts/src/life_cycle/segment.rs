@@ -52,6 +52,10 @@ pub struct Segment {
     /// Of a rule about traces: the demands that the first trace of the window at `first` breaks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<String>,
+    /// Of a rule about traces: the first trace, or across traces the first occasion, of the window at `first`; kept for the
+    /// first segment of a run only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
     /// Spans of the window at `first`; kept for the first segment of a run only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,

@@ -70,6 +70,9 @@ pub struct Tracked {
     pub live: bool,
     /// SHA-256 of the last record's violation: whether there is anything new to say.
     pub digest: Id,
+    /// Of a rule about traces: the trace, or across traces the occasion, that it begins with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
 }
 
 /// The phase of an alert's life. Before `Firing` it is only in the segments.
@@ -142,6 +145,9 @@ pub struct Alert {
     pub starts_at: i64,
     /// Present last moment.
     pub ends_at: i64,
+    /// Of a rule about traces: the trace, or across traces the occasion, that it begins with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
     /// The phase of its life.
     pub phase: Phase,
     /// The content of its messages: the alert's identity and first values never change once it fired.

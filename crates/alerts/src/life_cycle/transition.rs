@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::chain::{Chain, Lengths, chains};
-use super::identity::{Known, matches};
+use super::identity::{Found, Known, matches};
 use super::segment::{Run, Segment, highest, replace, runs, sample, settle};
 use super::state::{Alert, Course, GroupState, Phase, RuleState, Tracked};
 use crate::fingerprint::Fingerprint;
@@ -245,6 +245,7 @@ fn base_of(alert: &Alert, segments: &[Segment]) -> Segment {
         top: peak.map_or(course.top, |segment| segment.top.clone()),
         evidence: told.evidence.clone(),
         failed: told.failed.clone(),
+        origin: alert.origin.clone(),
         traces: sample(&within),
         partial: told.partial,
         seen_at: None,
@@ -313,9 +314,11 @@ impl Step<'_> {
                 starts_at: tracked.starts_at,
                 ends_at: tracked.ends_at,
                 rank: u8::from(tracked.live),
+                origin: tracked.origin.as_deref(),
             })
             .collect();
-        let found: Vec<(i64, i64)> = runs.iter().map(|run| (run.first, run.last)).collect();
+        let found = |run: &Run| Found { first: run.first, last: run.last, origin: origin(run, &own) };
+        let found: Vec<Found<'_>> = runs.iter().map(found).collect();
         let matches = matches(&known, &found, self.facts.gap);
         let mut gone = Vec::new();
         for (at, tracked) in group.violations.iter_mut().enumerate() {
@@ -344,10 +347,12 @@ impl Step<'_> {
                     revision: 0,
                     live: true,
                     digest: Id::default(),
+                    origin: None,
                 });
                 group.violations.len() - 1
             });
             let tracked = &mut group.violations[at];
+            tracked.origin = origin(run, &own).map(str::to_owned);
             if tracked.live && tracked.revision > 0 && tracked.digest == digest {
                 continue;
             }
@@ -435,9 +440,16 @@ impl Step<'_> {
                     Phase::Resolved => 1,
                     Phase::Withdrawn | Phase::Merged => 0,
                 },
+                origin: alert.origin.as_deref(),
             })
             .collect();
-        let found: Vec<(i64, i64)> = chains.iter().map(|chain| (chain.first, chain.last)).collect();
+        let found: Vec<Found<'_>> = chains
+            .iter()
+            .map(|chain| {
+                let origin = origin(&chain.run, &group.segments);
+                Found { first: chain.first, last: chain.last, origin }
+            })
+            .collect();
         let matches = matches(&known, &found, self.facts.gap);
         for (at, alert) in group.alerts.iter_mut().enumerate() {
             if alert.passed_on || alert.reason.is_some() {
@@ -463,6 +475,7 @@ impl Step<'_> {
 
     fn go_on(&self, alert: &mut Alert, chain: &Chain, segments: &[Segment]) {
         (alert.starts_at, alert.ends_at, alert.excess) = (chain.first, chain.last, chain.worst.excess);
+        alert.origin = origin(&chain.run, segments).map(str::to_owned);
         if let Some(since) = chain.held_since {
             alert.held_since = (since != chain.first).then_some(since);
         }
@@ -475,7 +488,8 @@ impl Step<'_> {
             // It fires on, or is over as it was.
             (Phase::Firing, None) | (Phase::Resolved | Phase::Merged, Some(_)) => {}
             (Phase::Firing, Some(at)) => {
-                alert.resolve(at, self.times);
+                // It may have moved to before the start that people were told.
+                alert.resolve(at.max(alert.told.violation.starts_at), self.times);
                 if self.is_forgotten(chain, segments) {
                     alert.reason = Some(FORGOTTEN.to_owned());
                 }
@@ -562,6 +576,7 @@ impl Step<'_> {
             first_start: chain.first,
             starts_at: chain.first,
             ends_at: chain.last,
+            origin: origin(&chain.run, &group.segments).map(str::to_owned),
             phase: if over.is_some() { Phase::Resolved } else { Phase::Firing },
             excess: chain.worst.excess,
             held_since: chain.held_since.filter(|since| *since != chain.first),
@@ -623,6 +638,7 @@ impl Step<'_> {
                     segment.values.clear();
                     segment.evidence.clear();
                     segment.failed.clear();
+                    segment.origin = None;
                 }
                 kept.push(segment);
             }
@@ -636,6 +652,11 @@ impl Step<'_> {
                     .any(|segment| segment.first <= tracked.ends_at && tracked.starts_at <= segment.last)
         });
     }
+}
+
+/// The trace or occasion that a run begins with, where it is of such.
+fn origin<'a>(run: &Run, segments: &'a [Segment]) -> Option<&'a str> {
+    segments.get(run.from)?.origin.as_deref()
 }
 
 /// The course of an alert or a violation of these segments, of which there is one at least.

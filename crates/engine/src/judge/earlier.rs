@@ -14,7 +14,7 @@ use fluo_time::range::{joined, meet};
 use fluo_time::{Nanos, TimeRange};
 
 use super::seen::is_seen;
-use super::values_of;
+use super::{Asked, values_of};
 use crate::panes::Windows;
 use crate::rows::Group;
 use crate::source::SpanSource;
@@ -36,6 +36,12 @@ impl Store {
         // Names of files say no more than milliseconds.
         let first = first.map(|first| first.div_euclid(MILLISECOND).saturating_mul(MILLISECOND));
         Self { first, damaged: joined(source.damaged()) }
+    }
+
+    /// The store of a source, as it is to the rows of a rule about traces: each is made of the spans around it.
+    pub(super) fn of_rows(asked: &Asked<'_>, source: &SpanSource) -> Self {
+        let Self { first, damaged } = Self::of(asked.first, source);
+        Self { first, damaged: joined(damaged.into_iter().map(|ends| asked.plan.rows_of(ends))) }
     }
 }
 

@@ -164,6 +164,8 @@ pub struct Observed {
     pub partial: bool,
     /// Of a rule about traces: the demands that its first trace breaks.
     pub failed: Vec<String>,
+    /// Of a rule about traces: its first trace, or across traces its first occasion, by its ids.
+    pub origin: Option<String>,
     /// Of a rule about traces: the first rows of the windows at `starts_at`, `peak_at` and `ends_at`.
     pub rows: [Vec<SpanKey>; 3],
     /// Of a group that is there without spans, for as long as it is remembered: the end of its last span before `ends_at`.
@@ -226,15 +228,17 @@ pub async fn judge(
     Ok(judged)
 }
 
-/// Judges one rule about traces over the rows of those that break it.
+/// Judges one rule about traces over the rows of those that break it, which were found in a source.
 pub(crate) async fn judge_rows(
     session: &SessionContext,
     rows: &SpanSource,
     asked: &Asked<'_>,
+    source: &SpanSource,
 ) -> Result<Vec<Observed>, EngineError> {
     // Panes are of spans.
     let asked = Asked { hash: None, ..asked.clone() };
-    let summing = Summing { rules: vec![Found::new(&asked, None)] };
+    let store = Store::of_rows(&asked, source);
+    let summing = Summing { rules: vec![Found::new(&asked, None)], store: Some(store) };
     let judged = summing.over(session, rows).await?.over(session, rows).await?;
     judged.rules.into_iter().next().unwrap_or_else(|| Ok(Vec::new()))
 }
@@ -242,6 +246,8 @@ pub(crate) async fn judge_rows(
 /// A look at all rules, before anything was read.
 pub struct Summing<'a> {
     rules: Vec<Result<Found<'a>, EngineError>>,
+    /// The facts about the store, where what is summed up does not say them.
+    store: Option<Store>,
 }
 
 /// A look at all rules, when it is known where they hold, or may hold.
@@ -259,7 +265,7 @@ impl<'a> Summing<'a> {
             // What its windows are made of is not known yet ([`crate::Tracing`]), or it is asked by itself ([`Querying`]).
             Subject::Traces(_) | Subject::Sql(_) => Found::of_nothing(asked),
         };
-        Self { rules: asked.iter().map(found).collect() }
+        Self { rules: asked.iter().map(found).collect(), store: None }
     }
 
     /// The times in which spans ended that are summed up; in order, and apart.
@@ -284,7 +290,7 @@ impl<'a> Summing<'a> {
     ) -> Result<Telling<'a>, EngineError> {
         let mut rules = self.rules;
         for found in rules.iter_mut().flatten() {
-            found.store = Store::of(found.asked.first, source);
+            found.store = self.store.clone().unwrap_or_else(|| Store::of(found.asked.first, source));
         }
         let passed = run(session, source, &mut rules, Found::sums, Found::summed).await?;
         Ok(Telling { rules, duplicates: passed.duplicates, id_conflicts: passed.conflicts })

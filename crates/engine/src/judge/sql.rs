@@ -236,6 +236,7 @@ impl Groups<'_> {
                 top: Vec::new(),
                 partial: source.is_partial(TimeRange { from: episode.starts_at, to: episode.ends_at }, plan),
                 failed: Vec::new(),
+                origin: None,
                 rows: [Vec::new(), Vec::new(), Vec::new()],
                 seen_at: None,
             });

@@ -98,6 +98,7 @@ impl Told<'_> {
                 };
                 observed.push(Observed {
                     failed: Vec::new(),
+                    origin: None,
                     rows: found.rows_at(group, episode.told_moments())?,
                     group: group.clone(),
                     starts_at: episode.starts_at,

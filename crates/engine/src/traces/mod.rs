@@ -385,7 +385,7 @@ impl Question<'_> {
         rows::tell_apart(&mut rows);
         let by_row: HashMap<SpanKey, &Violation> = rows.iter().map(Span::key).zip(&violations).collect();
         let of_rows = SpanSource::from_spans(&rows)?;
-        let mut observed = judge_rows(session, &of_rows, self.asked).await?;
+        let mut observed = judge_rows(session, &of_rows, self.asked, source).await?;
         let shown: Vec<Vec<SpanKey>> =
             observed.iter().map(|observed| self.evidence(&observed.rows[0], &by_row)).collect();
         let mut keys: Vec<SpanKey> = shown.iter().flatten().copied().collect();
@@ -420,6 +420,7 @@ impl Question<'_> {
             observed.rows.each_ref().map(|rows| rows.first().and_then(|row| by_row.get(row)));
         let demands = first.map_or(&[][..], |violation| &violation.demands);
         observed.failed = demands.iter().map(|demand| self.rule.demand_name(*demand)).collect();
+        observed.origin = first.map(|violation| violation.origin(self.rule));
         let values = [&mut observed.values, &mut observed.peak, &mut observed.latest];
         for (values, violation) in values.into_iter().zip([first, peak, latest]) {
             values
@@ -443,6 +444,13 @@ impl Violation {
             keys: [].into(),
             evidence: evidence.into_iter().map(key).collect(),
         }
+    }
+
+    /// Tells it from others of its group: by the trace, or across traces by the occasion, and not by when it is.
+    fn origin(&self, rule: &TraceRule) -> String {
+        let (trace, span, end) = self.subject;
+        let trace = hex::encode(trace);
+        if rule.is_across() { format!("{trace}/{}/{end}", hex::encode(span)) } else { trace }
     }
 
     /// The spans whose fields its row has.

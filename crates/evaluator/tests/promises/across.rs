@@ -94,6 +94,46 @@ async fn a_late_span_takes_back_what_was_told() {
     assert_eq!(found, events);
 }
 
+/// The second of two refunds, of which one must not be, comes late, and ended long before the one that was told: it is the
+/// same order, whose alert moves and is told no second time.
+#[tokio::test]
+async fn a_late_span_that_must_not_be_moves_what_was_told_and_tells_nothing() {
+    let order: &[_] = &[("u", "order", at(0, 20)), ("u", "confirm", at(0, 30)), ("u", "refund", at(1, 20))];
+    let told_of = (5, &[("u", "refund", at(4, 20))][..]);
+    let late = &[("u", "refund", at(2, 0))][..];
+    for (scenario, minute) in [("while it fires", 6), ("once it is over", 10)] {
+        let found = told(&[(1, &order[..2]), (2, &order[2..]), told_of, (minute, late)], 14).await;
+        let (fired, over) = (one(5, "firing unconfirmed u"), one(minute.min(8), "resolved unconfirmed u"));
+        assert_eq!(found, [fired, over], "{scenario}");
+    }
+}
+
+/// The first of two orders, which were told together, moves: the alert stays with the second.
+#[tokio::test]
+async fn what_stands_where_it_was_told_keeps_its_alert() {
+    let orders: &[_] = &[
+        ("u", "order", at(0, 20)),
+        ("u", "confirm", at(0, 30)),
+        ("u", "order", at(4, 10)),
+        ("u", "confirm", at(4, 11)),
+    ];
+    let found = told(
+        &[
+            (1, &orders[..2]),
+            (5, &[orders[2], orders[3], ("u", "refund", at(4, 20)), ("u", "refund", at(4, 21))]),
+            (6, &[("u", "refund", at(1, 0)), ("u", "refund", at(1, 1))]),
+        ],
+        14,
+    )
+    .await;
+    let events: Vec<&String> = found.iter().flat_map(|(_, news)| news).collect();
+    assert_eq!(
+        events,
+        ["firing unconfirmed u", "fired_late unconfirmed u", "resolved unconfirmed u"],
+        "the second order's stands: {found:?}"
+    );
+}
+
 #[tokio::test]
 async fn a_late_occasion_is_judged_by_what_was_there() {
     let found = told(&[(1, &[("u", "cancel", at(0, 10))]), (4, &[("u", "order", at(0, 20))])], 8).await;

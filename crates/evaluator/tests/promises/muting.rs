@@ -113,6 +113,46 @@ rules:
     );
 }
 
+/// What must page is no ticket: that is told once nobody is paged any more, and the budget still burns.
+#[tokio::test]
+async fn the_page_of_an_objective_mutes_its_ticket() {
+    let rules = files(&[(
+        "rules.yml",
+        "
+- name: budget
+  span: {service_name: checkout}
+  slo: {objective: 99.9%, good: 'status != error', min_events: 10}
+",
+    )]);
+    let mut world = World::in_memory().with_sinks(&["pager", "chat"]);
+    let mut told = Vec::new();
+    for end in 1..=45 {
+        let mut spans = good("checkout", minute(end - 1), 3);
+        if (2..=4).contains(&end) {
+            spans.extend(failing("checkout", "a", end));
+        }
+        world.minute(end, spans, &rules).await;
+        let post = world.post();
+        assert_eq!(post.shorts("pager"), post.shorts("chat"), "minute {end}");
+        told.extend(post.shorts("pager").into_iter().map(|told| (end, told)));
+        world.news();
+        if end == 20 {
+            let state = world.state().await;
+            let muted_by = |rule: &str| {
+                let (_, alert) = state.rules[rule].firing().next().unwrap();
+                alert.muted_by.clone()
+            };
+            assert_eq!(muted_by("budget/page"), None);
+            assert_eq!(muted_by("budget/ticket").as_deref(), Some("rule budget/page"));
+        }
+    }
+    let words: Vec<&str> = told.iter().map(|(_, told)| told.as_str()).collect();
+    assert_eq!(words, ["firing budget/page", "resolved budget/page", "firing budget/ticket"], "{told:?}");
+    assert_eq!(told[1].0, told[2].0, "in one evaluation");
+    // Half an hour without a failure, and the minutes that are waited for.
+    assert!(told[0].0 <= 4 && (34..=38).contains(&told[1].0), "{told:?}");
+}
+
 #[tokio::test]
 async fn one_group_that_is_worse_mutes_no_other_and_what_it_muted_is_told_at_its_end() {
     let rules = files(&[(

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicI64;
 
-use crate::support::{Due, Gate, MINUTE, NOON, SECOND, Turns, World, failures, files, good, named};
+use crate::support::{Due, Gate, MINUTE, NOON, SECOND, Turns, World, failures, files, good, named, step};
 
 const RULES: &str = "
 - name: auth-failures
@@ -15,17 +15,20 @@ const RULES: &str = "
   condition: count > 5
 - name: cancelled-before
   trace: {by: [region], when: {name: order}, never: [{name: cancel, before: 3m}]}
+- name: bypassed
+  trace: {when: {name: pay}, always: [{name: check}], never: [{name: bypass}]}
 ";
 
 /// The events that are told of them, sorted.
-const TOLD: [&str; 3] = ["firing auth-failures a", "firing auth-failures b", "firing cancelled-before u"];
+const TOLD: [&str; 4] =
+    ["firing auth-failures a", "firing auth-failures b", "firing bypassed", "firing cancelled-before u"];
 
 /// In how many ways they are interleaved.
 fn ways() -> u64 {
     std::env::var("FLUO_TEST_WAYS").map_or(100, |ways| ways.parse().unwrap())
 }
 
-/// Three alerts are about to fire, one of them of a rule across traces.
+/// Four alerts are about to fire, one of them of a rule about traces, and one of a rule across traces.
 async fn about_to_fire() -> World {
     let mut world = World::in_memory().with_sinks(&["chat", "mail"]);
     let rules = files(&[("rules.yml", RULES)]);
@@ -35,7 +38,8 @@ async fn about_to_fire() -> World {
     let ends = NOON + MINUTE + 5 * SECOND;
     let both = [failures("auth", "a", ends, 6), failures("auth", "b", ends, 7)].concat();
     let ordered = named("u", "order", ends);
-    world.arrive(NOON + 2 * MINUTE, [both, vec![ordered]].concat()).await;
+    let paid = [step(1, "pay", Some("root"), ends), step(1, "bypass", Some("root"), ends + SECOND)];
+    world.arrive(NOON + 2 * MINUTE, [both, vec![ordered], paid.to_vec()].concat()).await;
     world
 }
 
@@ -66,7 +70,7 @@ async fn told_once(seeds: std::ops::Range<u64>) {
         let (one, other) = Box::pin(turns.run(one, other)).await;
         let (one, other) = (one.unwrap().unwrap(), other.unwrap().unwrap());
         assert_eq!(one.reports.len() + other.reports.len(), 1, "seed {seed}: one evaluation");
-        assert_eq!(one.delivered.sent + other.delivered.sent, 6, "seed {seed}: {:?}", world.post().taken);
+        assert_eq!(one.delivered.sent + other.delivered.sent, 8, "seed {seed}: {:?}", world.post().taken);
         for sink in ["chat", "mail"] {
             // Groups are told in the order of their fingerprints.
             let mut told = world.post().shorts(sink);

@@ -3,6 +3,7 @@
 //! They exist because "values compare by meaning" (a text may be an integer, a number, an array) is one decision a
 //! value, taken once for each distinct text of a batch. The printed SQL says the same in SQL's own words.
 
+mod chosen;
 mod items;
 mod limit_of;
 mod numbers;
@@ -13,6 +14,7 @@ use arrow::array::ArrayRef;
 use datafusion::common::Result;
 use datafusion::logical_expr::ScalarFunctionArgs;
 
+pub(crate) use chosen::{Choice, chosen};
 pub(crate) use items::{ItemValue, item_test, item_values};
 pub(crate) use limit_of::{has_row, limit_of};
 pub(crate) use numbers::{Compared, Elements, adjusted_count, compare_values, number_of};

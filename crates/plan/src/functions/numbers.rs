@@ -14,7 +14,6 @@ use fluo_rules::expr::Comparison;
 use fluo_spans::{sampling, text};
 
 use super::text_column::TextColumn;
-use super::value_test::compare_texts;
 
 /// The number that a text stands for; none where it is not numeric.
 pub(crate) fn number_of(text: Expr) -> Expr {
@@ -145,7 +144,7 @@ struct CompareValues {
 }
 
 /// One side of a comparison.
-enum Side {
+pub(super) enum Side {
     Text(TextColumn),
     Number(Float64Array),
     Integer(arrow::array::Int64Array),
@@ -153,14 +152,14 @@ enum Side {
 
 /// A value of a side.
 #[derive(Clone)]
-enum Item<'a> {
+pub(super) enum Item<'a> {
     Text(Cow<'a, str>),
     Number(f64),
     Integer(i64),
 }
 
 impl Side {
-    fn new(array: &arrow::array::ArrayRef) -> Result<Self> {
+    pub(super) fn new(array: &arrow::array::ArrayRef) -> Result<Self> {
         Ok(match array.data_type() {
             DataType::Float64 => Self::Number(array.as_primitive::<Float64Type>().clone()),
             DataType::Int64 => Self::Integer(array.as_primitive::<Int64Type>().clone()),
@@ -169,7 +168,7 @@ impl Side {
         })
     }
 
-    fn get(&self, row: usize) -> Option<Item<'_>> {
+    pub(super) fn get(&self, row: usize) -> Option<Item<'_>> {
         match self {
             Self::Text(column) => column.get(row).map(|text| Item::Text(text.into())),
             Self::Number(column) => column.is_valid(row).then(|| Item::Number(column.value(row))),
@@ -185,6 +184,36 @@ impl Item<'_> {
             Self::Text(text) => text::number(text),
             Self::Number(number) => Some(*number),
             Self::Integer(integer) => Some(*integer as f64),
+        }
+    }
+
+    /// Itself; none where it is no number.
+    pub(super) fn as_number(self) -> Option<Self> {
+        self.number().is_some().then_some(self)
+    }
+
+    /// Its order to another, where both are numbers: of whole numbers as such, else of doubles.
+    pub(super) fn order(&self, other: &Self) -> Option<Ordering> {
+        match self.integer().zip(other.integer()) {
+            Some((own, other)) => Some(own.cmp(&other)),
+            None => self.number().zip(other.number()).and_then(|(own, other)| own.partial_cmp(&other)),
+        }
+    }
+
+    fn integer(&self) -> Option<i64> {
+        match self {
+            Self::Text(text) => text::integer(text),
+            Self::Number(_) => None,
+            Self::Integer(integer) => Some(*integer),
+        }
+    }
+
+    /// Its text.
+    pub(super) fn into_text(self) -> String {
+        match self {
+            Self::Text(text) => text.into_owned(),
+            Self::Number(number) => text::double_text(number),
+            Self::Integer(integer) => integer.to_string(),
         }
     }
 }
@@ -222,12 +251,7 @@ impl Op {
     }
 
     fn holds(self, left: &Item<'_>, right: &Item<'_>) -> bool {
-        let order = match (left, right) {
-            (Item::Text(left), Item::Text(right)) => compare_texts(left, right),
-            (Item::Integer(left), Item::Integer(right)) => Some(left.cmp(right)),
-            _ => left.number().zip(right.number()).and_then(|(left, right)| left.partial_cmp(&right)),
-        };
-        match (self, order, left, right) {
+        match (self, left.order(right), left, right) {
             (Self::Eq, None, Item::Text(left), Item::Text(right)) => left == right,
             (Self::Ne, None, Item::Text(left), Item::Text(right)) => left != right,
             (Self::Ne, None, ..) => true,

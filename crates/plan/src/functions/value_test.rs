@@ -157,14 +157,6 @@ fn compare(value: &str, bound: &Value) -> Option<std::cmp::Ordering> {
     text::number(value)?.partial_cmp(&bound.as_f64())
 }
 
-/// Numeric order of two texts, by the same rule.
-pub(super) fn compare_texts(left: &str, right: &str) -> Option<std::cmp::Ordering> {
-    if let (Some(left), Some(right)) = (text::integer(left), text::integer(right)) {
-        return Some(left.cmp(&right));
-    }
-    text::number(left)?.partial_cmp(&text::number(right)?)
-}
-
 #[derive(Debug)]
 struct ValueTestFunction {
     test: Arc<ValueTest>,

@@ -34,11 +34,12 @@ impl Conditions<'_> {
                 self.compare(Comparison::Gte, item, low)?.and(self.compare(Comparison::Lte, item, high)?)
             }
             ExprKind::In(item, values) => {
-                let item = self.numeric(item)?;
-                let equal = |value| {
-                    binary_of_numbers(&item, Comparison::Eq, &cast(literal(value), DataType::Float64))
+                let equal = |value: &Value| {
+                    let value = RuleExpr { kind: ExprKind::Literal(value.clone()), at: 0..0 };
+                    self.compared(Comparison::Eq, item, &value)
                 };
-                let any = values.iter().map(equal).reduce(Expr::or);
+                let equals = values.iter().map(equal).collect::<Result<Vec<_>, _>>()?;
+                let any = equals.into_iter().reduce(Expr::or);
                 Expr::IsTrue(Box::new(any.unwrap_or_else(|| lit(false))))
             }
             other => return Err(PlanError::Misplaced(format!("{other:?}"))),
@@ -46,12 +47,16 @@ impl Conditions<'_> {
     }
 
     fn compare(&self, op: Comparison, left: &RuleExpr, right: &RuleExpr) -> Result<Expr, PlanError> {
-        let compared = if self.is_integer(left) && self.is_integer(right) {
+        Ok(Expr::IsTrue(Box::new(self.compared(op, left, right)?)))
+    }
+
+    /// The same, null where a side has no value.
+    fn compared(&self, op: Comparison, left: &RuleExpr, right: &RuleExpr) -> Result<Expr, PlanError> {
+        Ok(if self.is_integer(left) && self.is_integer(right) {
             binary(self.plain(left)?, op, self.plain(right)?)
         } else {
             binary_of_numbers(&self.numeric(left)?, op, &self.numeric(right)?)
-        };
-        Ok(Expr::IsTrue(Box::new(compared)))
+        })
     }
 
     /// Returns whether an operand is an integer without a conversion. Two such operands are compared as integers, all
@@ -66,16 +71,23 @@ impl Conditions<'_> {
                 .limits
                 .and_then(|limits| Some(limits.is_whole(limits.place(&limit.name)?)))
                 .unwrap_or_default(),
+            ExprKind::Call(Function::Coalesce | Function::Min | Function::Max, items) => {
+                items.iter().all(|item| self.is_integer(item))
+            }
             _ => false,
         }
     }
 
-    /// An aggregate, a limit or a constant in its own type.
+    /// An aggregate, a limit, a constant, or one of some of them, in its own type.
     fn plain(&self, expr: &RuleExpr) -> Result<Expr, PlanError> {
         match &expr.kind {
             ExprKind::Aggregate(name) => self.column(name),
             ExprKind::Limit(limit) => Ok(ident(&limit.name)),
             ExprKind::Literal(value) => Ok(literal(value)),
+            ExprKind::Call(function, items) if self.is_integer(expr) => {
+                let items = items.iter().map(|item| self.plain(item)).collect::<Result<Vec<_>, _>>()?;
+                if *function == Function::Coalesce { Ok(coalesce(items)) } else { extreme(*function, items) }
+            }
             _ => self.numeric(expr),
         }
     }

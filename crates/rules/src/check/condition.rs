@@ -168,6 +168,7 @@ pub(super) fn of_traces(
     // A condition of one level, over nothing but counts, is that of each trace.
     let may_count = given.is_none()
         && !condition.has_levels()
+        && condition.earlier().is_empty()
         && condition.lowest.condition.expr.aggregates().iter().all(is_count);
     let levels = condition.levels().filter(|_| !may_count).map(|level| (entry, &level.condition));
     let end = condition.resolve.iter().zip(node.get("resolve_condition")).map(|(end, entry)| (entry, end));

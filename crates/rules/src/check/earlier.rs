@@ -26,12 +26,14 @@ pub(super) fn check(report: &mut Report, node: &Node, condition: &Condition, win
     });
 }
 
-/// Refuses calls in the conditions of a rule, `node`. `what`: the end of a sentence about such rules.
-pub(super) fn refuse(report: &mut Report, node: &Node, condition: &Condition, what: &str) {
+/// Refuses calls in the conditions of a rule that is a query, `node`.
+pub(super) fn refuse_of_query(report: &mut Report, node: &Node, condition: &Condition) {
     each(report, node, condition, |report, entry, written| {
         if let Some(call) = written.expr.first_earlier() {
-            let message = format!("functions over earlier windows are not supported yet in rules {what}");
-            report.within(Code::NotSupportedYet, &entry.value, &written.text, &call.at, message);
+            let message = "a query is asked about one window at a time, and has no earlier ones";
+            report
+                .within(Code::Conflict, &entry.value, &written.text, &call.at, message)
+                .hint("write a longer `window`, and compare its parts in the query by `end_time`");
         }
     });
 }

@@ -12,6 +12,7 @@
 //! | `rule` | a rule, from all of the below |
 //! | `selector`, `matcher`, `meant`, `pattern` | `span:` |
 //! | `attribute` | attributes against OpenTelemetry's conventions |
+//! | `subject`, `values` | what a rule is about; the keys that stand for themselves |
 //! | `bounds` | conditions that hold always, or never |
 //! | `aggregation` | `aggregation:` |
 //! | `groups` | `group_by`, `expect`, `evidence`, `top` |
@@ -55,12 +56,14 @@ mod shape;
 mod silence;
 mod slo;
 mod sql;
+mod subject;
 mod templates;
 mod test_file;
 mod test_span;
 mod timing;
 mod trace;
 mod trace_text;
+mod values;
 
 pub(crate) use aggregation::can_be_name;
 pub(crate) use config::{Read as ReadConfig, config, sinks};

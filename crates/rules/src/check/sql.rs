@@ -26,7 +26,7 @@ const OTHERS: [(&str, &str); 6] = [
     ("aggregation", "the query computes its values itself"),
     ("expect", "the rows of the query are the groups that there are"),
     ("limits", "a limit of a group can stand in the query: `CASE WHEN route = '/pay' THEN 3 ELSE 10 END`"),
-    ("lookback", "it belongs to functions over earlier windows, which are not asked of a query"),
+    ("lookback", "it belongs to functions over earlier windows, and a query has none"),
     ("sampling", "the query counts the rows that are stored"),
     ("top", "a query selects no spans whose values could be counted"),
 ];

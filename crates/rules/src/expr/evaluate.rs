@@ -110,22 +110,20 @@ impl Expr {
 
     /// Returns whether it is true, where two whole numbers are compared as such. A comparison with no value is false.
     pub fn holds_exactly(&self, values: ExactValues<'_>) -> bool {
-        let compare =
-            |operator: Comparison, left: &Self, right: &Self| match (left.exact(values), right.exact(values))
-            {
-                (Some(Exact::Int(left)), Some(Exact::Int(right))) => operator.of(left.cmp(&right)),
-                (Some(left), Some(right)) => operator.holds(left.as_f64(), right.as_f64()),
-                _ => false,
-            };
+        let compare = |operator: Comparison, left: &Self, right: &Self| {
+            left.exact(values)
+                .zip(right.exact(values))
+                .is_some_and(|(left, right)| left.holds(operator, right))
+        };
         match &self.kind {
             ExprKind::Literal(Value::Bool(value)) => *value,
             ExprKind::Not(inner) => !inner.holds_exactly(values),
             ExprKind::And(left, right) => left.holds_exactly(values) && right.holds_exactly(values),
             ExprKind::Or(left, right) => left.holds_exactly(values) || right.holds_exactly(values),
             ExprKind::Compare(operator, left, right) => compare(*operator, left, right),
-            ExprKind::In(item, constants) => item
-                .exact(values)
-                .is_some_and(|item| constants.iter().any(|value| constant(value) == Some(item.as_f64()))),
+            ExprKind::In(item, constants) => item.exact(values).is_some_and(|item| {
+                constants.iter().filter_map(exact_constant).any(|value| item.holds(Comparison::Eq, value))
+            }),
             ExprKind::Earlier(call) => values(&call.name).is_some_and(|truth| truth.as_f64() != 0.0),
             ExprKind::Between(item, low, high) => {
                 compare(Comparison::Gte, item, low) && compare(Comparison::Lte, item, high)
@@ -177,15 +175,36 @@ impl Expr {
         }
     }
 
-    /// The number that it is: whole where it stands for a whole number by itself, without arithmetic.
+    /// The number that it is: whole where it stands for a whole number by itself, or for one of some, without arithmetic.
     fn exact(&self, values: ExactValues<'_>) -> Option<Exact> {
         match &self.kind {
-            ExprKind::Literal(Value::Number(Number::Int(int))) => Some(Exact::Int((*int).into())),
-            ExprKind::Literal(Value::Duration(nanos)) => Some(Exact::Int(nanos.0.into())),
+            ExprKind::Literal(value) => exact_constant(value),
             ExprKind::Aggregate(name) => values(name),
             ExprKind::Limit(limit) => values(&limit.name),
             ExprKind::Earlier(call) => values(&call.name),
+            ExprKind::Call(Function::Coalesce, arguments) => {
+                arguments.iter().find_map(|argument| argument.exact(values))
+            }
+            ExprKind::Call(function @ (Function::Min | Function::Max), arguments) => {
+                let better = if *function == Function::Min { Comparison::Lt } else { Comparison::Gt };
+                let mut numbers = arguments.iter().map(|argument| argument.exact(values));
+                let first = numbers.next()??;
+                numbers.try_fold(first, |best, number| {
+                    let number = number?;
+                    Some(if number.holds(better, best) { number } else { best })
+                })
+            }
             _ => self.number(&|name| values(name).map(Exact::as_f64)).map(Exact::Float),
+        }
+    }
+}
+
+impl Exact {
+    /// Returns whether a comparison holds between it and another: of two whole numbers as such, else of doubles.
+    fn holds(self, operator: Comparison, other: Self) -> bool {
+        match (self, other) {
+            (Self::Int(own), Self::Int(other)) => operator.of(own.cmp(&other)),
+            (own, other) => operator.holds(own.as_f64(), other.as_f64()),
         }
     }
 }
@@ -226,6 +245,15 @@ fn constant(value: &Value) -> Option<f64> {
         // As what a function over earlier windows is, which is true or false.
         Value::Bool(truth) => Some(f64::from(u8::from(*truth))),
         Value::Text(_) => None,
+    }
+}
+
+/// The same, whole where it is.
+fn exact_constant(value: &Value) -> Option<Exact> {
+    match value {
+        Value::Number(Number::Int(int)) => Some(Exact::Int((*int).into())),
+        Value::Duration(nanos) => Some(Exact::Int(nanos.0.into())),
+        value => constant(value).map(Exact::Float),
     }
 }
 
@@ -306,6 +334,13 @@ mod tests {
             ("count = 9007199254740993", true),
             ("count * 1 > 9007199254740992", false),
             ("between(count, 9007199254740994, 9007199254740995)", false),
+            ("count in [9007199254740992, 9007199254740994]", false),
+            ("count in [1, 9007199254740993]", true),
+            ("coalesce(none, count) > 9007199254740992", true),
+            ("max(count, 9007199254740992) = 9007199254740993", true),
+            ("min(count, 9007199254740994) = 9007199254740993", true),
+            ("max(count, none) > 0", false),
+            ("coalesce(count, 1) * 1 > 9007199254740992", false),
         ] {
             assert_eq!(condition(text).holds_exactly(&value), expected, "{text}");
         }

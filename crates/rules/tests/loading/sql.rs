@@ -321,7 +321,7 @@ fn keys_that_do_not_go_with_a_query() {
         ("  group_by: [servce_name]\n", Code::SqlColumn),
         ("  condition: m > 5\n", Code::UnknownName),
         ("  condition: n > 5s\n", Code::UnitMismatch),
-        ("  condition: n > previous(n)\n", Code::NotSupportedYet),
+        ("  condition: n > previous(n)\n", Code::Conflict),
         ("  condition: first_at > 5\n", Code::TypeMismatch),
         ("  annotations: {summary: '{{ value.m }}'}\n", Code::TemplateName),
     ] {

@@ -34,12 +34,8 @@ pub fn rule() -> impl Strategy<Value = Rule> {
 pub(super) fn of_windows() -> impl Strategy<Value = Rule> {
     prop_oneof![
         1 => rules::rule().prop_map(usual).boxed(),
-        1 => rules::rule().prop_filter("no rule about traces looks back", looks_at_the_present).boxed(),
+        1 => rules::rule().boxed(),
     ]
-}
-
-fn looks_at_the_present(rule: &Rule) -> bool {
-    rule.condition.earlier().is_empty()
 }
 
 /// The rule as if it had neither aggregates nor condition: in a window, there is a trace.
