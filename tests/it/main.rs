@@ -16,6 +16,7 @@ mod explain;
 mod hostile;
 mod incident;
 mod ingest;
+mod layout;
 mod library;
 mod limits;
 mod on_arrival;
