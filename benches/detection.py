@@ -258,8 +258,11 @@ Told = collections.namedtuple("Told", "at since what service")
 def alerts(fluo, rules, store, fault, every, period):
     """What fluo tells around a fault: when, and since when its condition holds. It begins with nothing."""
     until = min(fault.last + period, fault.following - BEFORE)
-    told = run([fluo, "replay", "--rules", *rules, "--spans", store, "--from", rfc3339(fault.first - 60 * SECOND),
-                "--to", rfc3339(until), "--every", every, "--arrival", f"end+{UPLOAD // SECOND}s", "--format", "ndjson"])
+    # Evaluations are at whole minutes, as a schedule makes them.
+    minute = 60 * SECOND
+    begin = (fault.first // minute - 1) * minute
+    told = run([fluo, "replay", "--rules", *rules, "--spans", store, "--from", rfc3339(begin), "--to",
+                rfc3339(until), "--every", every, "--arrival", f"end+{UPLOAD // SECOND}s", "--format", "ndjson"])
     found = []
     for line in told.splitlines():
         record = json.loads(line)

@@ -16,7 +16,7 @@ const RULES: &str = "
   group_by: [span.shop.tenant]
   condition: count >= 2
 - name: values
-  span: {where: .shop.value > 10 and http.route = '/buy'}
+  span: {where: .shop.value > 10 and .http.route = '/buy'}
   aggregation: {value: {sum: .shop.value}}
   condition: value > 20
 ";
@@ -45,9 +45,8 @@ fn deployment() -> Deployment {
 fn layouts(deployment: &Deployment) -> Vec<String> {
     let names = files_below(&deployment.path("store/spans"));
     let parquet = names.iter().filter(|name| name.ends_with(".parquet"));
-    let mut layouts: Vec<String> = parquet
-        .map(|name| name.rsplit('-').find(|part| part.starts_with('l')).unwrap().to_owned())
-        .collect();
+    let mut layouts: Vec<String> =
+        parquet.map(|name| name.rsplit('-').find(|part| part.starts_with('l')).unwrap().to_owned()).collect();
     layouts.sort();
     layouts
 }
@@ -89,7 +88,10 @@ fn files_have_columns_for_what_deployed_rules_read() {
     let ended = deployment.tick("12:00:40");
     let told = records(&ended.stderr);
     let new = told.iter().find(|line| line["layout"] == 2).unwrap();
-    assert_eq!(new["added"], json!(["span.shop.tenant", "span.shop.value", "resource.http.route", "resource.shop.value"]));
+    assert_eq!(
+        new["added"],
+        json!(["span.shop.tenant", "span.shop.value", "resource.http.route", "resource.shop.value"])
+    );
     assert_eq!((&new["dropped"], &new["left_out"]), (&json!([]), &json!({})));
     assert_eq!(stored(&deployment)["number"], 2);
 
@@ -160,7 +162,8 @@ fn a_layout_that_cannot_be_read_holds_nothing_up() {
     let object = crate::incident::write(&raw, "without it", fluo_tests::otlp::Encoding::Json, &sales(40..60));
     let ended = deployment.fluo(&["ingest", object.to_str().unwrap(), "--spans", "store"]);
     assert_eq!(ended.status, 0, "{}", ended.stderr);
-    let why = "warning: files are written in the built-in layout: `state/layout.json` cannot be read: delete it";
+    let why =
+        "warning: files are written in the built-in layout: `state/layout.json` cannot be read: delete it";
     assert!(ended.stderr.starts_with(why), "{}", ended.stderr);
     assert_eq!(layouts(&deployment), ["l1", "l1", "l2"]);
     assert_eq!(fs::read_to_string(deployment.path("store/spans.sql")).unwrap(), view, "the view stays");
@@ -176,7 +179,11 @@ fn a_layout_that_cannot_be_read_holds_nothing_up() {
     assert!(told.iter().any(|line| line["message"] == message && line["level"] == "warning"), "{told:?}");
     let refused = deployment.fluo(&["layout", "--rules", "rules", "--spans", "store", "--write"]);
     assert_eq!(refused.status, 3);
-    assert!(refused.stderr.contains("delete it, and the next evaluation writes it anew"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("delete it, and the next evaluation writes it anew"),
+        "{}",
+        refused.stderr
+    );
     fs::remove_file(&layout).unwrap();
     deployment.tick("12:03:00").expect(0);
     assert_eq!(stored(&deployment)["number"], 2);
@@ -209,7 +216,10 @@ fn it_is_shown_what_a_layout_would_save() {
     let attributes = shown["attributes"].as_array().unwrap();
     let of = |name: &str| attributes.iter().find(|row| row["attribute"] == name).unwrap();
     let tenant = of("span.shop.tenant");
-    assert_eq!((&tenant["place"], &tenant["rules"], &tenant["spans"]), (&json!("added"), &json!(["tenants"]), &json!(20)));
+    assert_eq!(
+        (&tenant["place"], &tenant["rules"], &tenant["spans"]),
+        (&json!("added"), &json!(["tenants"]), &json!(20))
+    );
     let (now, next) = (tenant["bytes"]["now"].as_u64().unwrap(), tenant["bytes"]["next"].as_u64().unwrap());
     assert!(now > next && next > 0, "the map is read for it, and then its column alone: {now}, {next}");
     assert_eq!(of("span.http.route")["place"], "built_in");
@@ -237,7 +247,11 @@ fn mistakes_are_told() {
     let layout = |spans: &str| deployment.fluo(&["layout", "--rules", "rules", "--spans", spans]);
     let inside = layout("store/spans");
     assert_eq!(inside.status, 2);
-    assert!(inside.stderr.contains("hint: name the root of the store, in which `spans/` lies"), "{}", inside.stderr);
+    assert!(
+        inside.stderr.contains("hint: name the root of the store, in which `spans/` lies"),
+        "{}",
+        inside.stderr
+    );
     assert_eq!(layout("nowhere").status, 3);
     deployment.write("rules/broken.yml", "- name: broken\n  spam: {}\n");
     assert_eq!(layout("store").status, 1);

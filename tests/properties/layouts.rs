@@ -22,7 +22,8 @@ use crate::engine::layouts;
 
 /// All attributes of some spans, and those that a rule reads.
 fn attributes(spans: &[Span], case: &Case) -> Vec<Attribute> {
-    let all = layouts(spans)[2].columns.iter().map(|column| (column.scope, column.key.clone())).collect::<Vec<_>>();
+    let all =
+        layouts(spans)[2].columns.iter().map(|column| (column.scope, column.key.clone())).collect::<Vec<_>>();
     all.into_iter().chain(attributes_read(&case.rule)).collect()
 }
 
@@ -83,7 +84,8 @@ async fn check(
     let mut asked = Asked::default();
     attributes_read(&case.rule).into_iter().for_each(|attribute| asked.add(attribute, &case.rule.name));
     let deployed = StoredLayout::built_in().next(&asked, 0).layout.layout();
-    let of_deployment = |number: usize| if number < files.len() / 2 { Layout::builtin() } else { deployed.clone() };
+    let of_deployment =
+        |number: usize| if number < files.len() / 2 { Layout::builtin() } else { deployed.clone() };
     prop_assert_eq!(&found(&written(files, of_deployment).await, case).await, &expected, "deployed");
     Ok(())
 }

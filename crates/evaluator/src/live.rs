@@ -43,7 +43,8 @@ pub struct LiveTick {
 impl LiveTick {
     /// Returns its log lines beside those of its evaluations, which were told as they were made ([`Host::evaluated`]).
     pub fn lines(&self) -> Vec<(Level, &str, Value)> {
-        let Ticked { troubles, broken_files, delivered, overtaken, unfinished, future, layout, .. } = &self.ticked;
+        let Ticked { troubles, broken_files, delivered, overtaken, unfinished, future, layout, .. } =
+            &self.ticked;
         let mut lines: Vec<(Level, &str, Value)> = Vec::new();
         lines.extend(future.map(|future| {
             let message = "the state is from the future: nothing is evaluated. `fluo set-back` sets it right";

@@ -124,7 +124,12 @@ mod tests {
             (
                 "of spans, of resources, under old and new names",
                 "span: {attributes: {app.tenant: x, http.status_code: 500}, resource: {k8s.zone: a}}\n  condition: count > 5",
-                &["span.app.tenant", "span.http.response.status_code", "span.http.status_code", "resource.k8s.zone"],
+                &[
+                    "span.app.tenant",
+                    "span.http.response.status_code",
+                    "span.http.status_code",
+                    "resource.k8s.zone",
+                ],
             ),
             (
                 "of either",

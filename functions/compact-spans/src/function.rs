@@ -95,7 +95,12 @@ impl CompactSpans {
         let (layout, unknown) = self.layout.current(&self.root, now_ns).await;
         if let Some(error) = unknown {
             let fields = json!({"reason": plain(&chain(&error))});
-            line(Level::Warning, now_ns, "the layout of files is not known: the last one that is counts", fields);
+            line(
+                Level::Warning,
+                now_ns,
+                "the layout of files is not known: the last one that is counts",
+                fields,
+            );
         }
         let options = Options { now_ns, before_ns, dry_run: false, sizes: self.sizes, layout };
         let spans = self.root.at(&Path::from("spans"));

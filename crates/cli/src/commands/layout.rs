@@ -166,8 +166,10 @@ impl Summary {
         let builtin = Layout::builtin();
         let is_builtin = |(scope, key): &Attribute| builtin.column(*scope, key).is_some();
         let columns = before.columns.iter().chain(&next.layout.columns);
-        let mut attributes: Vec<Attribute> =
-            columns.map(|column| (column.of.into(), column.key.clone())).filter(|it| !is_builtin(it)).collect();
+        let mut attributes: Vec<Attribute> = columns
+            .map(|column| (column.of.into(), column.key.clone()))
+            .filter(|it| !is_builtin(it))
+            .collect();
         attributes.extend(asked.0.keys().cloned());
         attributes.sort();
         attributes.dedup();
@@ -263,21 +265,34 @@ impl Summary {
         match (self.next == self.layout, self.written) {
             (true, _) => format!("The store has {}: all that these rules ask for.\n", of(self.layout, now)),
             (false, false) => {
-                format!("The store has {}; these rules ask for {}.\n", of(self.layout, now), of(self.next, next))
+                format!(
+                    "The store has {}; these rules ask for {}.\n",
+                    of(self.layout, now),
+                    of(self.next, next)
+                )
             }
-            (false, true) => format!("The store had {}, and has {} now.\n", of(self.layout, now), of(self.next, next)),
+            (false, true) => {
+                format!("The store had {}, and has {} now.\n", of(self.layout, now), of(self.next, next))
+            }
         }
     }
 
     fn table(&self) -> String {
-        let rows: Vec<[String; 6]> = self.attributes.iter().map(|row| row.cells(self.measured.spans)).collect();
+        let rows: Vec<[String; 6]> =
+            self.attributes.iter().map(|row| row.cells(self.measured.spans)).collect();
         let widths: Vec<usize> = (0..HEAD.len())
-            .map(|at| rows.iter().map(|row| row[at].chars().count()).chain([HEAD[at].len()]).max().unwrap_or(0))
+            .map(|at| {
+                rows.iter().map(|row| row[at].chars().count()).chain([HEAD[at].len()]).max().unwrap_or(0)
+            })
             .collect();
         let line = |cells: &[String; 6]| {
             let cells = cells.iter().zip(&widths).enumerate();
             let padded: Vec<String> = cells
-                .map(|(at, (cell, &width))| if at < 2 { format!("{cell:<width$}") } else { format!("{cell:>width$}") })
+                .map(
+                    |(at, (cell, &width))| {
+                        if at < 2 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+                    },
+                )
                 .collect();
             format!("{}\n", padded.join("  ").trim_end())
         };

@@ -299,18 +299,19 @@ impl Work<'_> {
                 return Ok(Turn::Done);
             }
             let store: &Arc<dyn ObjectStore> = &self.root.store;
-            let merged = match merge(store, &portion, generation, &self.options.sizes, &self.options.layout).await {
-                Ok(merged) => merged,
-                Err(MergeError::Store(error)) => return Err(error),
-                Err(MergeError::File(fault)) if fault.is_unavailable() => {
-                    return Err(StoreError::NotRead(fault));
-                }
-                Err(MergeError::File(fault)) => {
-                    self.skip(fault.location(), crate::fault::in_words(&fault));
-                    self.unreadable.insert(fault.location().clone());
-                    return Ok(Turn::Again);
-                }
-            };
+            let merged =
+                match merge(store, &portion, generation, &self.options.sizes, &self.options.layout).await {
+                    Ok(merged) => merged,
+                    Err(MergeError::Store(error)) => return Err(error),
+                    Err(MergeError::File(fault)) if fault.is_unavailable() => {
+                        return Err(StoreError::NotRead(fault));
+                    }
+                    Err(MergeError::File(fault)) => {
+                        self.skip(fault.location(), crate::fault::in_words(&fault));
+                        self.unreadable.insert(fault.location().clone());
+                        return Ok(Turn::Again);
+                    }
+                };
             let now_ms = self.options.now_ns.div_euclid(Nanos::MILLISECOND.0);
             let output = write_output(self.root, &self.folder, &portion, &merged, now_ms).await?;
             outputs.push(output);

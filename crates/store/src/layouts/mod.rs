@@ -156,7 +156,11 @@ impl StoredLayout {
         Self {
             schema: SCHEMA.to_owned(),
             number: builtin.number,
-            columns: builtin.columns.iter().map(|column_of| column(column_of.scope, &column_of.key)).collect(),
+            columns: builtin
+                .columns
+                .iter()
+                .map(|column_of| column(column_of.scope, &column_of.key))
+                .collect(),
             former: Vec::new(),
         }
     }
