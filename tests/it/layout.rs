@@ -17,6 +17,7 @@ const RULES: &str = "
   condition: count >= 2
 - name: values
   span: {where: .shop.value > 10 and .http.route = '/buy'}
+  window: 30s
   aggregation: {value: {sum: .shop.value}}
   condition: value > 20
 ";
@@ -98,8 +99,8 @@ fn files_have_columns_for_what_deployed_rules_read() {
     deployment.arrive("after", 90, &sales(20..60));
     deployment.arrive("failures", 90, &[failure(30), failure(31), failure(32)]);
     assert_eq!(layouts(&deployment), ["l1", "l2", "l2"]);
-    let tenants = [("l1", false), ("l2", false), ("l2", true)].map(|(layout, has)| (layout.to_owned(), has));
-    assert_eq!(columns(&deployment, "attr_shop_tenant"), tenants, "a file without such a span needs none");
+    let tenants = [("l1", false), ("l2", true), ("l2", true)].map(|(layout, has)| (layout.to_owned(), has));
+    assert_eq!(columns(&deployment, "attr_shop_tenant"), tenants);
     let view = fs::read_to_string(deployment.path("store/spans.sql")).unwrap();
     assert!(view.contains("coalesce(attr_shop_tenant, attributes['shop.tenant'])"), "{view}");
 

@@ -14,7 +14,7 @@ use fluo_ingest_spans::raw::{RawError, RawObject, RawObjects};
 use fluo_runtime::s3_event::ObjectRef;
 use fluo_runtime::{Environment, Invocation};
 use fluo_spans::layout::AttributeScope;
-use fluo_store::layouts::{Asked, keep};
+use fluo_store::layouts;
 use fluo_store::names::current;
 use fluo_store::{Root, list};
 use futures::future::join_all;
@@ -194,9 +194,9 @@ async fn an_object_is_ingested_by_the_key_that_the_collector_gave_it() {
 async fn files_have_the_layout_of_the_store_and_a_broken_one_fails_nothing() {
     let bucket = Bucket::default();
     let (function, root) = function(&bucket);
-    let mut asked = Asked::default();
+    let mut asked = layouts::Asked::default();
     asked.add((AttributeScope::Span, "app.tenant".to_owned()), "rule");
-    keep(&root, &asked, 0).await.unwrap();
+    layouts::keep(&root, &asked, 0).await.unwrap();
     let ingested = async |function: &IngestSpans, key: &str, first: u64| {
         bucket.put(key, request(first..first + 5));
         assert!(deliver(function, batch(&[("m1", notification(&[key]))])).await.is_empty());
@@ -210,9 +210,9 @@ async fn files_have_the_layout_of_the_store_and_a_broken_one_fails_nothing() {
     assert_eq!(ingested(&function, "raw/two.json", 10).await, [2, 2]);
     let environment = Environment::from_iter([("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")]);
     let cold = IngestSpans::new(&environment, Box::new(bucket.clone()), root.clone(), &clock).unwrap();
-    let mut layouts = ingested(&cold, "raw/three.json", 20).await;
-    layouts.sort_unstable();
-    assert_eq!(layouts, [1, 2, 2]);
+    let mut found = ingested(&cold, "raw/three.json", 20).await;
+    found.sort_unstable();
+    assert_eq!(found, [1, 2, 2]);
     assert_eq!(spans(&root).await, 15);
 }
 
