@@ -14,8 +14,14 @@ data "aws_iam_policy_document" "compact_spans_role" {
     condition {
       test     = "StringLike"
       variable = "s3:prefix"
-      values   = ["${var.store_prefix}spans/*"]
+      values   = ["${var.store_prefix}spans/*", "${var.store_prefix}state/*"]
     }
+  }
+
+  statement {
+    sid       = "ReadLayout"
+    actions   = ["s3:GetObject"]
+    resources = ["${local.store}state/layout.json"]
   }
 
   statement {

@@ -153,6 +153,24 @@ data "aws_iam_policy_document" "ingest_spans_role" {
   }
 
   statement {
+    sid       = "ReadLayout"
+    actions   = ["s3:GetObject"]
+    resources = ["${local.store}state/layout.json"]
+  }
+
+  statement {
+    sid       = "ListState"
+    actions   = ["s3:ListBucket"]
+    resources = [local.bucket_arn]
+
+    condition {
+      test     = "StringLike"
+      variable = "s3:prefix"
+      values   = ["${var.store_prefix}state/*"]
+    }
+  }
+
+  statement {
     sid       = "TakeMessages"
     actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
     resources = [aws_sqs_queue.ingest_queue.arn]

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed")]
 
 mod aws;
+mod detection;
 mod docs;
 mod duckdb;
 mod span_tables;

@@ -17,6 +17,7 @@ mod hostile;
 mod incident;
 mod ingest;
 mod levels;
+mod layout;
 mod library;
 mod limits;
 mod on_arrival;

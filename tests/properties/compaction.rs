@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use fluo_engine::{DataFiles, Observed, Range, SpanSource, evaluate, session};
 use fluo_plan::RulePlan;
 use fluo_spans::identity::dedupe;
+use fluo_spans::layout::Layout;
 use fluo_spans::span::Span;
 use fluo_store::compaction::{Options, Sizes, compact};
 use fluo_store::{DataFile, Hour, Root, list};
@@ -26,7 +27,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
 use crate::block_on;
-use crate::engine::{same, with_givens, write};
+use crate::engine::{layouts, same, with_givens, write};
 
 const HOUR: i64 = 3_600_000_000_000;
 
@@ -118,10 +119,10 @@ fn spans() -> Path {
 }
 
 /// A run at so many hours from now, by the clock of the store in memory.
-async fn run(root: &Root, hours: i64, sizes: Sizes) -> bool {
+async fn run(root: &Root, hours: i64, sizes: Sizes, layout: &Layout) -> bool {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let now_ns = i64::try_from(now.as_nanos()).unwrap() + hours * HOUR;
-    let options = Options { now_ns, before_ns: i64::MAX, dry_run: false, sizes };
+    let options = Options { now_ns, before_ns: i64::MAX, dry_run: false, sizes, layout: layout.clone() };
     let all = Hour::of_ns(0)..=Hour::of_ns(i64::MAX);
     match compact(root, &spans(), all, &options, &|| true).await {
         Ok(compacted) => compacted.failed.is_empty() && !compacted.unfinished,
@@ -182,23 +183,28 @@ struct Cuts {
     deleting: i64,
     done: bool,
     sizes: Sizes,
+    /// The layout that those runs are told which are told one: others know the built-in one.
+    layout: usize,
 }
 
 fn cuts() -> impl Strategy<Value = Cuts> {
     let sizes = (2..20_u64, 1..6_usize, prop_oneof![Just(2_000_usize), Just(8_000), Just(1 << 20)]);
-    (0..60_i64, 0..60_i64, 0..20_i64, any::<bool>(), sizes).prop_map(
-        |(first, second, deleting, done, (rows, run, memory))| Cuts {
+    (0..60_i64, 0..60_i64, 0..20_i64, any::<bool>(), sizes, 0..3_usize).prop_map(
+        |(first, second, deleting, done, (rows, run, memory), layout)| Cuts {
             first,
             second,
             deleting,
             done,
             sizes: Sizes { rows, bytes: 1 << 30, run, memory, least: 2, least_again: 2 },
+            layout,
         },
     )
 }
 
 async fn check(case: &Case, files: &[Vec<Span>], cuts: Cuts) -> std::result::Result<(), TestCaseError> {
-    let Cuts { first, second, deleting, done, sizes } = cuts;
+    let Cuts { first, second, deleting, done, sizes, layout } = cuts;
+    let all: Vec<Span> = files.iter().flatten().cloned().collect();
+    let (told, builtin) = (&layouts(&all)[layout], &Layout::builtin());
     let root = Root::in_memory().unwrap();
     write(&root, &spans(), files, 0).await;
     let expected = answers(&root, case).await;
@@ -212,29 +218,29 @@ async fn check(case: &Case, files: &[Vec<Span>], cuts: Cuts) -> std::result::Res
     }
     let held = async |when: &str| answers(&root, case).await.held(&expected, when);
 
-    run(&CutOff::root(&root, first, done), 2, sizes).await;
+    run(&CutOff::root(&root, first, done), 2, sizes, builtin).await;
     held("after a run that was cut off").await?;
-    run(&CutOff::root(&root, second, !done), 2, sizes).await;
+    run(&CutOff::root(&root, second, !done), 2, sizes, told).await;
     held("after a second one").await?;
     let (one, other) = (CutOff::root(&root, i64::MAX, done), CutOff::root(&root, i64::MAX, done));
-    tokio::join!(run(&one, 2, sizes), run(&other, 2, sizes));
+    tokio::join!(run(&one, 2, sizes, told), run(&other, 2, sizes, builtin));
     held("after two at once").await?;
-    prop_assert!(run(&root, 2, sizes).await);
+    prop_assert!(run(&root, 2, sizes, told).await);
     held("after a whole run").await?;
     write(&root, &spans(), files, 0).await;
     held("after all was delivered again").await?;
-    run(&CutOff::root(&root, deleting, done), 4, sizes).await;
+    run(&CutOff::root(&root, deleting, done), 4, sizes, told).await;
     held("after some of what was replaced was deleted").await?;
-    run(&CutOff::root(&root, deleting + 5, done), 4, sizes).await;
-    prop_assert!(run(&root, 4, sizes).await);
+    run(&CutOff::root(&root, deleting + 5, done), 4, sizes, told).await;
+    prop_assert!(run(&root, 4, sizes, told).await);
     held("after all of it was").await?;
     write(&root, &spans(), files, 0).await;
     held("after all was delivered once more").await?;
-    prop_assert!(run(&root, 6, sizes).await);
+    prop_assert!(run(&root, 6, sizes, told).await);
     held("after the last run").await?;
 
     let left = names(&root).await;
-    prop_assert!(run(&root, 8, sizes).await);
+    prop_assert!(run(&root, 8, sizes, told).await);
     prop_assert_eq!(&names(&root).await, &left, "there is nothing left to do");
     Ok(())
 }

@@ -5,6 +5,7 @@ mod compaction;
 mod engine;
 mod evaluator;
 mod kin;
+mod layouts;
 mod limits;
 mod live;
 mod one_evaluator;

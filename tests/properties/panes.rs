@@ -162,7 +162,8 @@ impl World {
 
     /// Compacts the hours that ended before a moment.
     async fn compact(&self, before_ns: i64) {
-        let options = Options { now_ns: before_ns, before_ns, dry_run: false, sizes: Sizes::default() };
+        let (sizes, layout) = (Sizes::default(), Layout::builtin());
+        let options = Options { now_ns: before_ns, before_ns, dry_run: false, sizes, layout };
         let hours = Hour::of_ns(START)..=Hour::of_ns(before_ns);
         compact(&self.root, &Path::from("spans"), hours, &options, &|| true).await.unwrap();
     }

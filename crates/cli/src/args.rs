@@ -33,6 +33,9 @@ pub(crate) enum Command {
     /// Merge the small files of hours that are over into few large ones, which count the same spans
     #[command(after_help = "Example: fluo compact --spans s3://my-bucket --before -2h --dry-run")]
     Compact(Compact),
+    /// Which attributes have columns in span files, because of which rules, and what that saves
+    #[command(after_help = "Example: fluo layout --rules rules --spans s3://my-bucket")]
+    Layout(LayoutArgs),
     /// Run the rules' unit tests
     #[command(after_help = "Example: fluo test rules --format junit")]
     Test(Test),
@@ -293,6 +296,22 @@ pub(crate) struct Compact {
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// How to print what was done
+    #[arg(long, value_enum, default_value_t = SummaryFormat::Human)]
+    pub(crate) format: SummaryFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LayoutArgs {
+    /// Rule files and folders: those that are deployed, or will be
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    pub(crate) rules: Vec<PathBuf>,
+    /// The root of the store: a folder or a URI
+    #[arg(long, value_name = "URI")]
+    pub(crate) spans: String,
+    /// Store the layout that the rules ask for, as an evaluator does that they are deployed to
+    #[arg(long)]
+    pub(crate) write: bool,
+    /// How to print it
     #[arg(long, value_enum, default_value_t = SummaryFormat::Human)]
     pub(crate) format: SummaryFormat,
 }

@@ -13,6 +13,7 @@
 //! | `host` | what an evaluator runs on; its state, read and replaced |
 //! | [`mod@tick`] | reads, evaluates, commits, writes, delivers |
 //! | [`request`] | what asks for an evaluation: the schedule, or that files may have arrived |
+//! | [`layout`] | the rules that are deployed → the columns of span files that are written next |
 //! | [`live`] | a tick over what is deployed |
 //! | `catch_up` | which evaluation comes next after an outage, and what is told of the gap |
 //! | [`outbox`] | lease, send, confirm |
@@ -42,6 +43,7 @@ mod error;
 pub mod evaluate;
 mod future;
 mod host;
+pub mod layout;
 pub mod live;
 pub mod outbox;
 mod panes;

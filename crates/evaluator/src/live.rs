@@ -16,6 +16,7 @@ use crate::chain;
 use crate::error::TickError;
 use crate::evaluate::Evaluator;
 use crate::host::Host;
+use crate::layout::LayoutChange;
 use crate::request::Request;
 use crate::silences::{self, Silences};
 use crate::tick::{Deployed, Ticked, tick};
@@ -42,7 +43,8 @@ pub struct LiveTick {
 impl LiveTick {
     /// Returns its log lines beside those of its evaluations, which were told as they were made ([`Host::evaluated`]).
     pub fn lines(&self) -> Vec<(Level, &str, Value)> {
-        let Ticked { troubles, broken_files, delivered, overtaken, unfinished, future, .. } = &self.ticked;
+        let Ticked { troubles, broken_files, delivered, overtaken, unfinished, future, layout, .. } =
+            &self.ticked;
         let mut lines: Vec<(Level, &str, Value)> = Vec::new();
         lines.extend(future.map(|future| {
             let message = "the state is from the future: nothing is evaluated. `fluo set-back` sets it right";
@@ -67,6 +69,11 @@ impl LiveTick {
             delivered.failed.iter().map(failed(Level::Warning, "not delivered, and tried again later")),
         );
         lines.extend(delivered.given_up.iter().map(failed(Level::Error, "given up")));
+        if let Some(change) = layout {
+            let is_new = matches!(change, LayoutChange::New { .. });
+            let (message, fields) = change.line();
+            lines.push((if is_new { Level::Info } else { Level::Warning }, message, fields));
+        }
         if *overtaken {
             lines.push((Level::Info, "another evaluator was first", Value::Null));
         }

@@ -30,6 +30,7 @@ use crate::error::TickError;
 use crate::evaluate::{Evaluator, Inputs, Patience};
 use crate::future::is_future;
 use crate::host::Host;
+use crate::layout::LayoutChange;
 use crate::outbox::{self, Delivered, LEASE};
 use crate::records::row;
 use crate::report::Report;
@@ -56,6 +57,8 @@ pub struct Ticked {
     pub overtaken: bool,
     /// It had to end before everything was caught up: the deadline came, or somebody asked.
     pub unfinished: bool,
+    /// Span files have other columns from now on, or should have.
+    pub layout: Option<LayoutChange>,
 }
 
 /// The number of times that a lost swap is tried again.
@@ -85,6 +88,7 @@ pub async fn tick(
         return Err(TickError::Future { eval_time, now });
     }
     let mut lost = 0;
+    let mut judged = None;
     loop {
         let (before, version) = host.load().await?;
         let done = !before.is_new() && before.eval_time >= eval_time;
@@ -176,6 +180,7 @@ pub async fn tick(
             ticked.reports.push(report);
             ticked.troubles.extend(troubles);
             ticked.broken_files = rules.errors.clone();
+            judged = Some(rules);
             if step.last {
                 break;
             }
@@ -196,6 +201,9 @@ pub async fn tick(
     }
     if !ticked.reports.is_empty() && !host.is_over() {
         evaluator.panes.keep(host.root).await;
+        if let Some(rules) = judged {
+            ticked.layout = evaluator.layout.keep(host.root, &rules, eval_time).await;
+        }
     }
     Ok(ticked)
 }

@@ -44,7 +44,7 @@ pub use error::PlanError;
 pub use missing::{missing_can_break, missing_can_make_true};
 pub use project::Projection;
 pub use query::Query;
-pub use reads::keys_read;
+pub use reads::{attributes_read, keys_read};
 pub use rule_plan::{Reach, RulePlan};
 pub use words::words;
 

@@ -25,6 +25,7 @@
 //! | [`guard`] | work that may panic on what a file holds → a result |
 //! | `data_file`, `found` | an object's name → a data file, or what else it is |
 //! | [`mod@list`] | a root → its data files, and what else lies there |
+//! | [`layouts`] | what rules ask for → which attributes have columns in the files that are written next |
 //! | [`duckdb_view`] | a layout → SQL that shows other readers whole spans |
 //!
 //! Bytes and names are functions of their input: no clock, no environment, nothing random.
@@ -47,6 +48,7 @@ pub mod footer;
 mod found;
 pub mod guard;
 pub mod ingest;
+pub mod layouts;
 pub mod list;
 mod missing;
 pub mod names;

@@ -6,6 +6,7 @@ use fluo_runtime::log::{Level, line};
 use fluo_runtime::metrics::{Metric, Unit, emit};
 use fluo_runtime::{Environment, EnvironmentError, Invocation};
 use fluo_store::compaction::{Compacted, HourReport, Options, Sizes, compact};
+use fluo_store::layouts::KnownLayout;
 use fluo_store::{Hour, Root, StoreError, open_root};
 use fluo_time::Nanos;
 use object_store::path::Path;
@@ -25,6 +26,7 @@ const REACH: i64 = 3 * Nanos::DAY.0;
 /// The function, between its invocations.
 pub struct CompactSpans {
     root: Root,
+    layout: KnownLayout,
     sizes: Sizes,
     /// Hours that ended so long ago are over, in nanoseconds.
     over_after: i64,
@@ -75,6 +77,7 @@ impl CompactSpans {
         let delay = environment.duration("FLUO_EVAL_DELAY", EVAL_DELAY)?;
         Ok(Self {
             root,
+            layout: KnownLayout::default(),
             sizes: environment.memory().map_or_else(Sizes::default, Sizes::within),
             over_after: allowed.0.saturating_add(delay.0),
             name: environment.function_name("compact-spans"),
@@ -89,7 +92,17 @@ impl CompactSpans {
         let until = invocation.deadline.saturating_sub(MARGIN.min(given / MARGIN_SHARE));
         let before_ns = now_ns.saturating_sub(self.over_after);
         let hours = Hour::of_ns(before_ns.saturating_sub(REACH))..=Hour::of_ns(before_ns);
-        let options = Options { now_ns, before_ns, dry_run: false, sizes: self.sizes };
+        let (layout, unknown) = self.layout.current(&self.root, now_ns).await;
+        if let Some(error) = unknown {
+            let fields = json!({"reason": plain(&chain(&error))});
+            line(
+                Level::Warning,
+                now_ns,
+                "the layout of files is not known: the last one that is counts",
+                fields,
+            );
+        }
+        let options = Options { now_ns, before_ns, dry_run: false, sizes: self.sizes, layout };
         let spans = self.root.at(&Path::from("spans"));
         let goes_on = || (self.clock)() < until;
         let compacted = compact(&self.root, &spans, hours, &options, &goes_on).await?;

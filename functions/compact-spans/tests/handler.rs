@@ -2,26 +2,29 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed")]
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::cell::Cell;
 
 use fluo_compact_spans::CompactSpans;
 use fluo_compact_spans::function::InvocationError;
 use fluo_runtime::{Environment, Invocation, now};
-use fluo_spans::layout::Layout;
+use fluo_spans::layout::{AttributeScope, Layout};
+use fluo_store::layouts::{Asked, keep};
 use fluo_store::{IngestOptions, Root, Written, ingest_object};
 use fluo_tests::otlp::{Encoding, Span};
 use futures::TryStreamExt;
-use object_store::ObjectStore;
 use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 use serde_json::{Value, json};
 
 const HOUR: i64 = 3_600_000_000_000;
 
-/// The clock of the function. Tests are of one process, and each sets it before it looks.
-static AT: AtomicI64 = AtomicI64::new(0);
+thread_local! {
+    /// The clock of the function. A test and its function are of one thread.
+    static AT: Cell<i64> = const { Cell::new(0) };
+}
 
 fn clock() -> i64 {
-    AT.load(Ordering::Relaxed)
+    AT.get()
 }
 
 /// Writes an object of five spans, which ended so many hours ago.
@@ -46,7 +49,7 @@ async fn names(root: &Root) -> Vec<String> {
 
 /// Invokes the function so many hours from now, with so many seconds left.
 async fn invoked(root: &Root, hours: i64, seconds: i64) -> Result<Value, InvocationError> {
-    AT.store(now() + hours * HOUR, Ordering::Relaxed);
+    AT.set(now() + hours * HOUR);
     let environment = Environment::from_iter([("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")]);
     let function = CompactSpans::new(&environment, root.clone(), &clock).unwrap();
     let deadline = clock() + seconds * 1_000_000_000;
@@ -79,6 +82,26 @@ async fn hours_that_are_over_are_compacted_and_an_hour_later_cleaned() {
     assert_eq!(invoked(&root, 0, 0).await.unwrap()["unfinished"], true);
 
     assert_eq!(invoked(&root, 0, 900).await.unwrap(), json!({"hours": 1, "unfinished": false}));
+}
+
+#[tokio::test]
+async fn what_is_merged_has_the_layout_of_the_store() {
+    let root = Root::in_memory().unwrap();
+    let mut asked = Asked::default();
+    asked.add((AttributeScope::Span, "app.tenant".to_owned()), "rule");
+    keep(&root, &asked, 0).await.unwrap();
+    stored(&root, 1, 30).await;
+    stored(&root, 2, 30).await;
+    assert_eq!(invoked(&root, 0, 900).await.unwrap()["hours"], 1);
+    let merged = names(&root).await;
+    assert_eq!(merged.iter().filter(|name| name.ends_with("-l2-d1-c1.parquet")).count(), 1, "{merged:?}");
+
+    root.store.put(&Path::from("state/layout.json"), "{".into()).await.unwrap();
+    stored(&root, 11, 31).await;
+    stored(&root, 12, 31).await;
+    assert_eq!(invoked(&root, 0, 900).await.unwrap()["hours"], 1);
+    let merged = names(&root).await;
+    assert_eq!(merged.iter().filter(|name| name.ends_with("-l1-d1-c1.parquet")).count(), 1, "{merged:?}");
 }
 
 #[test]

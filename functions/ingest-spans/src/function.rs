@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Builder, ResponseChecksumValidation};
-use fluo_alerts::escape::plain;
+use fluo_alerts::escape::{chain, plain};
 use fluo_rules::rule::{ALLOWED_LATENESS, EVAL_DELAY};
 use fluo_runtime::answer::{InvocationError, answer};
 use fluo_runtime::envelope::Envelope;
@@ -11,6 +11,7 @@ use fluo_runtime::metrics::{Unit, emit};
 use fluo_runtime::s3_event::written_objects;
 use fluo_runtime::{Environment, EnvironmentError, Invocation, aws};
 use fluo_spans::layout::Layout;
+use fluo_store::layouts::KnownLayout;
 use fluo_store::{IngestOptions, Root, StoreError, open_root};
 use fluo_time::Nanos;
 use futures::{StreamExt, stream};
@@ -40,7 +41,7 @@ const LEAST_MEMORY: u64 = 160 << 20;
 pub struct IngestSpans {
     raw: Box<dyn RawObjects>,
     root: Root,
-    layout: Layout,
+    layout: KnownLayout,
     options: IngestOptions,
     /// Asks for an evaluation of what was written; `None`: the schedule's are enough.
     asking: Option<Asking>,
@@ -118,7 +119,8 @@ impl IngestSpans {
         let delay = environment.duration("FLUO_EVAL_DELAY", EVAL_DELAY)?;
         let late_after = allowed.0.saturating_add(delay.0);
         let name = environment.function_name("ingest-spans");
-        Ok(Self { raw, root, layout: Layout::builtin(), options, asking: None, late_after, name, clock })
+        let layout = KnownLayout::default();
+        Ok(Self { raw, root, layout, options, asking: None, late_after, name, clock })
     }
 
     /// Handles an invocation.
@@ -177,7 +179,8 @@ impl IngestSpans {
             late_before_ns: Some((self.clock)().saturating_sub(self.late_after)),
             ..self.options
         };
-        let ingest = Ingest { raw: self.raw.as_ref(), root: &self.root, layout: &self.layout, options };
+        let layout = self.layout().await;
+        let ingest = Ingest { raw: self.raw.as_ref(), root: &self.root, layout: &layout, options };
         let mut outcomes = Vec::with_capacity(objects.len());
         for object in objects {
             let outcome = if (self.clock)() >= until {
@@ -188,6 +191,17 @@ impl IngestSpans {
             outcomes.push((object.key, outcome));
         }
         outcomes
+    }
+
+    /// Returns the layout of the files that are written now.
+    async fn layout(&self) -> Layout {
+        let (layout, unknown) = self.layout.current(&self.root, (self.clock)()).await;
+        if let Some(error) = unknown {
+            let fields = json!({"reason": plain(&chain(&error))});
+            let message = "the layout of files is not known: the last one that is counts";
+            line(Level::Warning, (self.clock)(), message, fields);
+        }
+        layout
     }
 
     fn tell(&self, object: &str, outcome: &Outcome) {

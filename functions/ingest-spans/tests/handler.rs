@@ -13,6 +13,8 @@ use fluo_ingest_spans::asking::{Asking, Requests};
 use fluo_ingest_spans::raw::{RawError, RawObject, RawObjects};
 use fluo_runtime::s3_event::ObjectRef;
 use fluo_runtime::{Environment, Invocation};
+use fluo_spans::layout::AttributeScope;
+use fluo_store::layouts;
 use fluo_store::names::current;
 use fluo_store::{Root, list};
 use futures::future::join_all;
@@ -186,6 +188,32 @@ async fn an_object_is_ingested_by_the_key_that_the_collector_gave_it() {
     let (function, root) = function(&bucket);
     assert!(deliver(&function, batch(&[("m1", notification(&[key]))])).await.is_empty());
     assert_eq!(spans(&root).await, 5);
+}
+
+#[tokio::test]
+async fn files_have_the_layout_of_the_store_and_a_broken_one_fails_nothing() {
+    let bucket = Bucket::default();
+    let (function, root) = function(&bucket);
+    let mut asked = layouts::Asked::default();
+    asked.add((AttributeScope::Span, "app.tenant".to_owned()), "rule");
+    layouts::keep(&root, &asked, 0).await.unwrap();
+    let ingested = async |function: &IngestSpans, key: &str, first: u64| {
+        bucket.put(key, request(first..first + 5));
+        assert!(deliver(function, batch(&[("m1", notification(&[key]))])).await.is_empty());
+        let files = list(root.store.as_ref(), &Path::from("spans")).await.unwrap().files;
+        files.iter().map(|file| file.name.as_ref().unwrap().layout).collect::<Vec<_>>()
+    };
+    assert_eq!(ingested(&function, "raw/one.json", 0).await, [2]);
+
+    // It is not asked for again at once, and whoever has none goes on with the built-in one.
+    root.store.put(&Path::from("state/layout.json"), "{".into()).await.unwrap();
+    assert_eq!(ingested(&function, "raw/two.json", 10).await, [2, 2]);
+    let environment = Environment::from_iter([("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")]);
+    let cold = IngestSpans::new(&environment, Box::new(bucket.clone()), root.clone(), &clock).unwrap();
+    let mut found = ingested(&cold, "raw/three.json", 20).await;
+    found.sort_unstable();
+    assert_eq!(found, [1, 2, 2]);
+    assert_eq!(spans(&root).await, 15);
 }
 
 #[tokio::test]

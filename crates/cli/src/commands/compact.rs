@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use fluo_alerts::escape::plain;
 use fluo_rules::rule::ALLOWED_LATENESS;
 use fluo_store::compaction::{Compacted, HourReport, Options, Sizes, Skipped, compact};
+use fluo_store::layouts::KnownLayout;
 use fluo_store::{Hour, resolve_root};
 use fluo_time::moment;
 use object_store::path::Path;
@@ -14,7 +15,7 @@ use crate::args::{Compact, SummaryFormat};
 use crate::deployed::root;
 use crate::edge::now;
 use crate::exit::{Failure, Status, chain};
-use crate::terminal::Output;
+use crate::terminal::{self, Output};
 
 /// The summary of a run: `fluo.compact/v1`.
 #[derive(Debug, Serialize)]
@@ -45,7 +46,12 @@ pub(crate) async fn run(args: &Compact) -> Result<Status, Failure> {
     let root = root(&args.spans)?;
     let cannot_list = |error| Failure::because(format!("could not list `{}`", args.spans), error);
     let spans = resolve_root(root.store.as_ref(), &root.at(&Path::default())).await.map_err(cannot_list)?;
-    let options = Options { now_ns, before_ns: before, dry_run: args.dry_run, sizes: Sizes::default() };
+    let (layout, unknown) = KnownLayout::default().current(&root, now_ns).await;
+    if let Some(error) = unknown {
+        terminal::note(&format!("warning: files are written in the built-in layout: {}", chain(&error)));
+    }
+    let sizes = Sizes::default();
+    let options = Options { now_ns, before_ns: before, dry_run: args.dry_run, sizes, layout };
     let hours = Hour(0)..=Hour::of_ns(before);
     let Compacted { hours, failed, .. } =
         compact(&root, &spans, hours, &options, &|| true).await.map_err(cannot_list)?;

@@ -4,20 +4,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fluo_alerts::escape;
-use fluo_spans::layout::Layout;
 use fluo_spans::{Counts, Mend, Mended, Reasoned, SetAside};
 use fluo_store::duckdb_view::duckdb_view;
+use fluo_store::layouts::{self, StoredLayout};
 use fluo_store::{IngestOptions, Ingested};
 use futures::{StreamExt, stream};
 use object_store::local::LocalFileSystem;
 use serde::Serialize;
 
 use crate::args::{Ingest, SummaryFormat};
-use crate::exit::{Failure, Status};
+use crate::deployed;
+use crate::exit::{Failure, Status, chain};
 use crate::otlp_files::{Became, ingest_file};
 use crate::progress::Progress;
 use crate::spans::{DataFiles, data_files, mended_in_words, refuse_uri};
-use crate::terminal::Output;
+use crate::terminal::{self, Output};
 
 /// The result for all objects: `fluo.ingest/v1`.
 #[derive(Debug, Serialize)]
@@ -105,9 +106,20 @@ async fn ingest(sources: &[PathBuf], root: &Path) -> Result<Summary, Failure> {
     fs::create_dir_all(root.join("spans")).map_err(cannot_write)?;
     let store = LocalFileSystem::new_with_prefix(root)
         .map_err(|error| Failure::because(format!("could not open `{}`", root.display()), error))?;
-    let layout = Layout::builtin();
-    let view = duckdb_view(&layout, "spans");
-    fs::write(root.join("spans.sql"), view).map_err(cannot_write)?;
+    let stored = match layouts::read(&deployed::root(&root.to_string_lossy())?).await {
+        Ok(stored) => Some(stored.map_or_else(StoredLayout::built_in, |(stored, _)| stored)),
+        Err(error) => {
+            terminal::note(&format!("warning: files are written in the built-in layout: {}", chain(&error)));
+            None
+        }
+    };
+    // Where the layout is not known, a view that is there may know more columns than the built-in ones.
+    let view = root.join("spans.sql");
+    if stored.is_some() || !view.exists() {
+        let stored = stored.clone().unwrap_or_else(StoredLayout::built_in);
+        fs::write(view, duckdb_view(&stored.with_former(), "spans")).map_err(cannot_write)?;
+    }
+    let layout = stored.unwrap_or_else(StoredLayout::built_in).layout();
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
     let (store, layout, options) = (&store, &layout, &IngestOptions::default());
     let mut done = stream::iter(sources)

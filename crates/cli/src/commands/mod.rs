@@ -7,6 +7,7 @@ mod diff;
 mod eval;
 mod explain;
 mod ingest;
+mod layout;
 mod replay;
 mod run;
 mod schema;
@@ -31,6 +32,7 @@ pub(crate) async fn run(command: Command) -> Result<Status, Failure> {
         Command::Explain(args) => explain::run(&args),
         Command::Ingest(args) => ingest::run(&args).await,
         Command::Compact(args) => compact::run(&args).await,
+        Command::Layout(args) => layout::run(&args).await,
         Command::Test(args) => test::run(&args).await,
         Command::Run(args) => run::run(&args).await,
         Command::Replay(args) => replay::run(&args).await,

@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use fluo_evaluator::verify::verify;
 use fluo_rules::SourceFile;
+use fluo_spans::layout::Layout;
 use fluo_store::Hour;
 use fluo_store::compaction::{Options, Sizes, compact};
 use fluo_time::Nanos;
@@ -31,7 +32,8 @@ const SIZES: Sizes = Sizes { rows: 60, bytes: 1 << 30, run: 5, memory: 1 << 20, 
 async fn compacted(world: &World, hours: i64) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
     let now_ns = i64::try_from(now).unwrap() + hours * Nanos::HOUR.0;
-    let options = Options { now_ns, before_ns: i64::MAX, dry_run: false, sizes: SIZES };
+    let layout = Layout::builtin();
+    let options = Options { now_ns, before_ns: i64::MAX, dry_run: false, sizes: SIZES, layout };
     let all = Hour::of_ns(0)..=Hour::of_ns(i64::MAX);
     let done = compact(&world.root(), &Path::from("spans"), all, &options, &|| true).await.unwrap();
     assert!(done.failed.is_empty(), "{:?}", done.failed);

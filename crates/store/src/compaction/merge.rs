@@ -53,15 +53,16 @@ pub(super) enum MergeError {
     Store(#[from] StoreError),
 }
 
-/// Merges the files of a portion into one of a generation.
+/// Merges the files of a portion into one of a generation, in a layout, or that of the newest file where it is newer.
 pub(super) async fn merge(
     store: &Arc<dyn ObjectStore>,
     portion: &[Candidate],
     generation: u32,
     sizes: &Sizes,
+    layout: &Layout,
 ) -> Result<Merged, MergeError> {
     let schemas = Schemas::default();
-    let layout = newest_layout(store, portion, &schemas).await?;
+    let layout = newest_layout(store, portion, &schemas, layout).await?;
     let files: Vec<&DataFile> = portion.iter().map(|candidate| &candidate.file).collect();
     let mut sweep = Sweep {
         sizes,
@@ -117,19 +118,19 @@ pub(super) fn compression(source: std::io::Error) -> StoreError {
     StoreError::Parquet(parquet::errors::ParquetError::External(Box::new(source)))
 }
 
-/// The newest layout: that of this version, or of the newest file, where another version wrote it.
+/// The newest layout: the store's, or that of the newest file, where whoever wrote it knew a newer one.
 async fn newest_layout(
     store: &Arc<dyn ObjectStore>,
     portion: &[Candidate],
     schemas: &Schemas,
+    of_store: &Layout,
 ) -> Result<Layout, FileFault> {
-    let builtin = Layout::builtin();
     let newest = portion.iter().max_by_key(|candidate| candidate.name.layout);
-    match newest.filter(|newest| newest.name.layout > builtin.number) {
+    match newest.filter(|newest| newest.name.layout > of_store.number) {
         Some(newest) => {
             Ok(crate::open_file::open(store, &newest.file, schemas).await?.0.layout.as_ref().clone())
         }
-        None => Ok(builtin),
+        None => Ok(of_store.clone()),
     }
 }
 

@@ -41,6 +41,7 @@ pub mod sidecar;
 
 use origins::Origins;
 pub use plan::Sizes;
+pub(crate) use read::batches;
 pub use resolve::Replacements;
 pub use run::{Compacted, HourReport, Options, Skipped, compact, compact_hour, hours_with_files};
 use sidecar::Sidecar;

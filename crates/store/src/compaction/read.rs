@@ -31,10 +31,10 @@ const SMALL: u64 = 2 << 20;
 const AHEAD: usize = 16;
 
 /// Batches of a file, or what is wrong with it.
-pub(super) type Batches = BoxStream<'static, Result<RecordBatch, FileFault>>;
+pub(crate) type Batches = BoxStream<'static, Result<RecordBatch, FileFault>>;
 
 /// Opens a file for reading from its first row to its last.
-pub(super) async fn batches(
+pub(crate) async fn batches(
     store: &Arc<dyn ObjectStore>,
     file: &DataFile,
     schemas: &Schemas,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use fluo_spans::layout::Layout;
 use fluo_time::Nanos;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
@@ -26,7 +27,7 @@ use crate::root::Root;
 const TRIES: u32 = 5;
 
 /// The work that a run is given.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// The time of the run, in nanoseconds since the epoch.
     pub now_ns: i64,
@@ -36,6 +37,8 @@ pub struct Options {
     pub dry_run: bool,
     /// The sizes of files, and the memory that it takes.
     pub sizes: Sizes,
+    /// The layout of the files that are written: the newest of the store.
+    pub layout: Layout,
 }
 
 /// The work done on an hour, or that would be.
@@ -296,18 +299,19 @@ impl Work<'_> {
                 return Ok(Turn::Done);
             }
             let store: &Arc<dyn ObjectStore> = &self.root.store;
-            let merged = match merge(store, &portion, generation, &self.options.sizes).await {
-                Ok(merged) => merged,
-                Err(MergeError::Store(error)) => return Err(error),
-                Err(MergeError::File(fault)) if fault.is_unavailable() => {
-                    return Err(StoreError::NotRead(fault));
-                }
-                Err(MergeError::File(fault)) => {
-                    self.skip(fault.location(), crate::fault::in_words(&fault));
-                    self.unreadable.insert(fault.location().clone());
-                    return Ok(Turn::Again);
-                }
-            };
+            let merged =
+                match merge(store, &portion, generation, &self.options.sizes, &self.options.layout).await {
+                    Ok(merged) => merged,
+                    Err(MergeError::Store(error)) => return Err(error),
+                    Err(MergeError::File(fault)) if fault.is_unavailable() => {
+                        return Err(StoreError::NotRead(fault));
+                    }
+                    Err(MergeError::File(fault)) => {
+                        self.skip(fault.location(), crate::fault::in_words(&fault));
+                        self.unreadable.insert(fault.location().clone());
+                        return Ok(Turn::Again);
+                    }
+                };
             let now_ms = self.options.now_ns.div_euclid(Nanos::MILLISECOND.0);
             let output = write_output(self.root, &self.folder, &portion, &merged, now_ms).await?;
             outputs.push(output);
