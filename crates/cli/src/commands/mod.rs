@@ -13,6 +13,7 @@ mod schema;
 mod set_back;
 mod silence;
 mod status;
+mod suggest;
 mod test;
 mod verify;
 
@@ -31,6 +32,7 @@ pub(crate) async fn run(command: Command) -> Result<Status, Failure> {
         Command::Explain(args) => explain::run(&args),
         Command::Ingest(args) => ingest::run(&args).await,
         Command::Compact(args) => compact::run(&args).await,
+        Command::Suggest(args) => suggest::run(&args).await,
         Command::Test(args) => test::run(&args).await,
         Command::Run(args) => run::run(&args).await,
         Command::Replay(args) => replay::run(&args).await,
