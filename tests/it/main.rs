@@ -28,6 +28,7 @@ mod sampling;
 mod silence;
 mod span_tables;
 mod status;
+mod suggest;
 mod verify;
 
 use fluo_tests::program::{Ended, Program};

@@ -17,6 +17,7 @@
 //! | `evidence`, `top` | rows of a window → those that show what is wrong; the commonest values in them |
 //! | [`faults`] | a look that meets an unreadable file → a look over the others |
 //! | [`mod@sampled`] | rules, source → what sampling does to them |
+//! | [`cost`] | a source, rules → what judging them reads |
 //! | [`mod@visit`] | source → batches, for whoever looks at all spans and judges none |
 //! | `work` | what a rule may use |
 //! | [`record`] | what was observed → violation records |
@@ -27,6 +28,7 @@
 
 mod column;
 mod copies;
+pub mod cost;
 mod episodes;
 pub mod error;
 mod evidence;
@@ -59,6 +61,7 @@ pub mod visit;
 mod work;
 
 pub use datafusion::prelude::SessionContext;
+pub use cost::{Reads, reads};
 pub use error::EngineError;
 pub use faults::{LeftOut, Tried, tried, without_faulty};
 pub use judge::{

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use fluo_rules::field::Scope;
+use fluo_time::Nanos;
 
-use crate::invariants::SUPPORT;
+use crate::invariants::{SUPPORT, is_nearly};
 use crate::operation::Operation;
 use crate::profile::OperationProfile;
 use crate::proposal::{Fired, Past, Proposal, TestOf, grouped};
 use crate::tables::of_operation;
-use crate::yaml::{matcher, scalar};
+use crate::traces::NAMED;
+use crate::yaml::{folded, matcher, scalar};
 
 /// Most attributes of a rule: those of the operations with most spans are demanded.
 const MOST: usize = 500;
@@ -41,10 +43,13 @@ pub(crate) fn attributes(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
     let mut text = past.learned_from();
     let _ = write!(
         text,
-        "- name: {rule}\n  description: >-\n    A span lacks an attribute that all spans of its operation had in the past \
-         that this was learned from: rules and people that look for it find nothing.\n  severity: info\n  \
+        "- name: {rule}\n  description: >-\n{}\n  severity: info\n  \
          labels: {{source: fluo-suggest}}\n  annotations:\n    summary: \"{{{{ value.count }}}} spans of \
-         {{{{ group.name }}}} of {{{{ group.service_name }}}} lack an attribute that they always had\"\n  span:\n    any:\n"
+         {{{{ group.name }}}} of {{{{ group.service_name }}}} lack an attribute that they always had\"\n  span:\n    any:\n",
+        folded(
+            "A span lacks an attribute that all spans of its operation had in the past that this was learned from: rules and \
+             people that look for it find nothing."
+        )
     );
     for demanded in &demanded {
         let Demanded { service, operation, scope, keys, spans } = demanded;
@@ -103,6 +108,56 @@ fn tests(rule: &str, demanded: &[Demanded<'_>], of: &Operation, missing: (Scope,
         of_operation(of, ""),
         span(None)
     )
+}
+
+/// An attribute that nearly all spans of an operation carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NearAttribute<'a> {
+    /// The operation.
+    pub operation: &'a Operation,
+    /// The owner of the attribute: the span, or its resource.
+    pub scope: Scope,
+    /// Its key.
+    pub key: &'a str,
+    /// The number of spans.
+    pub of: u64,
+    /// Those of them that lack it.
+    pub lacking: u64,
+}
+
+impl NearAttribute<'_> {
+    /// A rule that finds the spans without it.
+    pub fn rule(&self, name: &str, past: &Past<'_>) -> String {
+        let Operation { service, name: of, kind } = self.operation;
+        format!(
+            "- name: {name}\n  semantic_conventions: exact\n  span: {{service_name: {}, name: {}, kind: {}, {}: \
+             {{{}: {{exists: false}}}}}}\n  window: {}\n  aggregation: {{count: {NAMED}}}\n  condition: count > 0\n",
+            matcher(service.as_deref().unwrap_or_default()),
+            matcher(of),
+            matcher(kind),
+            of_rules(self.scope),
+            scalar(self.key),
+            Nanos((past.to - past.from).max(Nanos::MINUTE.0))
+        )
+    }
+}
+
+/// The attributes that nearly all spans of an operation carry, those with fewest exceptions first.
+pub fn nearly<'a>(past: &Past<'a>) -> Vec<NearAttribute<'a>> {
+    let mut nearly = Vec::new();
+    for (operation, profile) in past.operations.iter().zip(past.profiles) {
+        if operation.service.is_none() {
+            continue;
+        }
+        for ((scope, key), attribute) in &profile.attributes {
+            let lacking = profile.spans.saturating_sub(attribute.spans);
+            if matches!(scope, Scope::Span | Scope::Resource) && is_nearly(lacking, profile.spans) {
+                nearly.push(NearAttribute { operation, scope: *scope, key, of: profile.spans, lacking });
+            }
+        }
+    }
+    nearly.sort_by_key(|nearly| (nearly.lacking, nearly.operation, nearly.scope, nearly.key));
+    nearly
 }
 
 fn demanded<'a>(past: &Past<'a>, fired: &Fired, rule: &str) -> Vec<Demanded<'a>> {

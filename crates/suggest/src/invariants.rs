@@ -90,10 +90,6 @@ struct Finder<'a> {
     traces: &'a Traces,
     /// By operation: those that are in all traces with it.
     with: BTreeMap<u32, BTreeSet<u32>>,
-    /// By operation: the one that calls it, where it is always the same.
-    parent: BTreeMap<u32, u32>,
-    /// The operations that begin traces.
-    entries: BTreeSet<u32>,
 }
 
 impl Invariants {
@@ -106,7 +102,7 @@ impl Invariants {
             callers.entry(*operation).or_default().push((*by, counted.times));
         }
         let mut nearly = nearly_called(&callers, traces);
-        let finder = Finder::new(traces, &callers, &mut nearly);
+        let finder = Finder::new(traces, &mut nearly);
         let mut always = finder.together();
         always.extend(finder.in_order(&mut nearly));
         always.sort_by(|one, other| (other.support, &one.demand).cmp(&(one.support, &other.demand)));
@@ -120,7 +116,7 @@ impl Invariants {
 }
 
 /// Returns whether exceptions are there, and few enough to be looked at.
-fn is_nearly(exceptions: u64, of: u64) -> bool {
+pub(crate) fn is_nearly(exceptions: u64, of: u64) -> bool {
     #[expect(clippy::cast_precision_loss, reason = "a share")]
     let share = exceptions as f64 / of as f64;
     exceptions > 0 && of >= SUPPORT && share <= FEW_EXCEPTIONS
@@ -151,14 +147,8 @@ fn nearly_called(callers: &BTreeMap<u32, Vec<(u32, u64)>>, traces: &Traces) -> V
 }
 
 impl<'a> Finder<'a> {
-    fn new(
-        traces: &'a Traces,
-        callers: &BTreeMap<u32, Vec<(u32, u64)>>,
-        nearly: &mut Vec<Nearly>,
-    ) -> Self {
-        let parent = callers.iter().filter(|(_, by)| by.len() == 1).map(|(of, by)| (*of, by[0].0)).collect();
-        let entries = traces.without_parent.keys().copied().collect();
-        let mut finder = Self { traces, with: BTreeMap::new(), parent, entries };
+    fn new(traces: &'a Traces, nearly: &mut Vec<Nearly>) -> Self {
+        let mut finder = Self { traces, with: BTreeMap::new() };
         let mut together: Vec<((u32, u32), u64)> =
             traces.together.iter().map(|(pair, traces)| (*pair, *traces)).collect();
         together.sort_unstable();
@@ -187,25 +177,21 @@ impl<'a> Finder<'a> {
         self.with.get(&when).is_some_and(|with| with.contains(&always))
     }
 
-    /// Returns whether one operation calls another, as far up as callers are always the same.
+    /// The operations of which a span is always above those of one.
+    fn above(&self, operation: u32) -> &[u32] {
+        self.traces.above.get(&operation).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns whether a span of one operation is always above those of another.
     fn is_above(&self, one: u32, other: u32) -> bool {
-        let mut at = other;
-        for _ in 0..self.parent.len() {
-            match self.parent.get(&at) {
-                Some(parent) if *parent == one => return true,
-                Some(parent) => at = *parent,
-                None => return false,
-            }
-        }
-        false
+        self.above(other).contains(&one)
     }
 
     /// Where one operation is, which others are: of each what is not said by another already.
     fn together(&self) -> Vec<Invariant> {
         let mut found = Vec::new();
         for (when, with) in &self.with {
-            let always: Vec<u32> =
-                with.iter().copied().filter(|always| !self.is_said(*when, *always, with)).collect();
+            let always = self.demanded(*when, with);
             let operations: Vec<u32> = std::iter::once(*when).chain(always.iter().copied()).collect();
             if let Some(example) = self.traces.example(&operations).filter(|_| !always.is_empty()) {
                 let demand = Demand::Together(*when, always);
@@ -215,34 +201,34 @@ impl<'a> Finder<'a> {
         found
     }
 
-    /// Returns whether it need not be said that an operation is always there with one: what else is there says it.
-    fn is_said(&self, when: u32, always: u32, with: &BTreeSet<u32>) -> bool {
-        // Of operations that are always together the first speaks: the one that all begins with, or the uppermost.
-        let rank = |operation: u32| (!self.entries.contains(&operation), self.depth(operation), operation);
-        let alike = with.iter().copied().filter(|other| self.is_with(*other, when));
-        let first = alike.chain([when]).min_by_key(|operation| rank(*operation)).unwrap_or(when);
-        self.is_above(always, when)
-            || (first != when && first != always)
-            || with.iter().copied().filter(|other| *other != always).any(|other| {
-                // What calls it is there with it; and what is always with another, that says by itself.
-                let goes_further = || {
-                    self.is_with(other, always) && !self.is_with(always, other) && !self.is_with(other, when)
-                };
-                self.is_above(always, other) || goes_further()
-            })
+    /// The operations of which it must be said that they are there with one.
+    fn demanded(&self, when: u32, with: &BTreeSet<u32>) -> Vec<u32> {
+        let first = self.first(when);
+        if first != when {
+            // Where all are always together, one speaks for the others.
+            return if self.is_above(first, when) { Vec::new() } else { vec![first] };
+        }
+        let is_alike = |other: u32| self.is_with(other, when);
+        let candidates: Vec<u32> =
+            with.iter().copied().filter(|other| is_alike(*other) || self.first(*other) == *other).collect();
+        let is_said = |always: u32| {
+            self.is_above(always, when)
+                || candidates.iter().copied().filter(|other| *other != always).any(|other| {
+                    // What calls it is there with it; and what goes further says by itself what is with it.
+                    let says = || {
+                        !is_alike(other) && self.is_with(other, always) && !self.is_with(always, other)
+                    };
+                    self.is_above(always, other) || says()
+                })
+        };
+        candidates.iter().copied().filter(|always| !is_said(*always)).collect()
     }
 
-    /// The number of operations above one.
-    fn depth(&self, operation: u32) -> usize {
-        let mut at = operation;
-        let mut depth = 0;
-        while let Some(parent) = self.parent.get(&at)
-            && depth <= self.parent.len()
-        {
-            at = *parent;
-            depth += 1;
-        }
-        depth
+    /// Of the operations that are always together with one, itself among them, the one that speaks for all: the uppermost.
+    fn first(&self, operation: u32) -> u32 {
+        let alike = self.with.get(&operation).into_iter().flatten().copied();
+        let alike = alike.filter(|other| self.is_with(*other, operation)).chain([operation]);
+        alike.min_by_key(|one| (self.above(*one).len(), *one)).unwrap_or(operation)
     }
 
     /// Returns whether one operation has ended, always, where another begins.
@@ -271,10 +257,14 @@ impl<'a> Finder<'a> {
         }
         let nearest = |after: u32, firsts: &BTreeSet<u32>| -> Vec<u32> {
             let is_said = |first: u32| {
-                // Something between them, or what calls either of them, says it.
-                firsts.iter().any(|other| *other != first && self.is_before(first, *other))
-                    || self.parent.get(&after).is_some_and(|parent| self.is_before(first, *parent))
-                    || firsts.iter().any(|other| self.is_above(*other, first) && self.is_with(*other, first))
+                // Something between them, or what is above either of them, says it. What is above the second and has
+                // ended did not wait for it.
+                self.is_above(first, after)
+                    || firsts.iter().any(|other| *other != first && self.is_before(first, *other))
+                    || self.above(after).iter().any(|above| self.is_before(first, *above))
+                    || firsts.iter().any(|other| {
+                        self.is_above(*other, first) && self.is_with(*other, first) && !self.is_above(*other, after)
+                    })
             };
             firsts.iter().copied().filter(|first| !is_said(*first)).collect()
         };

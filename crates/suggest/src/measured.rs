@@ -6,8 +6,8 @@ use fluo_time::Nanos;
 
 use crate::operation::Operation;
 
-/// Windows with fewer spans say nothing of a share or a percentile.
-pub const ENOUGH: u64 = 20;
+/// Windows with fewer spans say nothing of a share or a percentile; of shorter windows, half as many do.
+const ENOUGH: u64 = 20;
 
 /// The grid step of what is proposed.
 pub const EVERY: Nanos = Nanos::MINUTE;
@@ -34,7 +34,7 @@ pub fn probe(window: Nanos) -> String {
 pub struct Windows {
     /// Windows with a span.
     pub seen: u64,
-    /// Windows with [`ENOUGH`] spans.
+    /// Windows with enough spans to say something.
     pub enough: u64,
     /// Most spans of a window.
     pub most: u64,
@@ -65,18 +65,24 @@ impl Measured {
         Self { window, moments: 0, windows: BTreeMap::new() }
     }
 
+    /// The number of spans with which a window says something of a share or a percentile.
+    pub fn enough(&self) -> u64 {
+        if self.window > EVERY { ENOUGH } else { ENOUGH / 2 }
+    }
+
     /// Takes in a window of a group of [`probe`]. Spans without a service are not looked at.
     pub fn add(&mut self, group: &[Option<String>], count: u64, errors: u64, p99: i64) {
         let [service @ Some(_), Some(name), Some(kind)] = group else { return };
         if count == 0 {
             return;
         }
+        let enough = self.enough();
         let operation = Operation { service: service.clone(), name: name.clone(), kind: kind.clone() };
         let windows = self.windows.entry(operation).or_default();
         windows.seen += 1;
         windows.most = windows.most.max(count);
         windows.least = if windows.seen == 1 { count } else { windows.least.min(count) };
-        if count >= ENOUGH {
+        if count >= enough {
             windows.enough += 1;
             windows.slowest = windows.slowest.max(p99);
             #[expect(clippy::cast_precision_loss, reason = "a share")]

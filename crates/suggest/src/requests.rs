@@ -7,7 +7,7 @@ use crate::invariants::{Demand, Invariant};
 use crate::operation::Operation;
 use crate::proposal::{Past, Proposal, TestOf, grouped};
 use crate::tables::in_words;
-use crate::yaml::matcher;
+use crate::yaml::{folded, matcher};
 
 /// Most steps of one rule.
 const MOST_STEPS: usize = 32;
@@ -67,9 +67,10 @@ fn proposal(past: &Past<'_>, invariant: &Invariant, names: &mut BTreeMap<String,
         }
     };
     let text = format!(
-        "{}# {says}.\n- name: {rule}\n  description: >-\n    {description}\n  severity: warning\n  \
+        "{}# {says}.\n- name: {rule}\n  description: >-\n{}\n  severity: warning\n  \
          labels: {{source: fluo-suggest}}\n  trace:\n{body}",
-        past.learned_from()
+        past.learned_from(),
+        folded(description)
     );
     Proposal { rule, file, text, test: TestOf::Trace(*example, demand.clone()), says }
 }

@@ -6,13 +6,16 @@ use std::fmt::Write as _;
 use fluo_time::Nanos;
 
 use crate::invariants::SUPPORT;
-use crate::measured::{ENOUGH, EVERY, Windows};
+use crate::measured::{EVERY, Windows};
 use crate::operation::Operation;
 use crate::proposal::{Fired, Past, Proposal, TestOf, grouped};
-use crate::yaml::{comment, scalar};
+use crate::yaml::{comment, folded, scalar};
 
 /// So many windows with enough spans must have been seen.
 const FEW_WINDOWS: u64 = 3;
+
+/// Of an operation that ever had fewer spans in a window nothing is said where it has less.
+const LEAST: u64 = 20;
 
 /// Fewer failures than these are never told.
 const FEW_ERRORS: u64 = 3;
@@ -38,10 +41,11 @@ impl Head<'_> {
         let Self { rule, description, severity, summary, window, group_by } = self;
         let every = if every { format!("  every: {EVERY}\n") } else { String::new() };
         format!(
-            "{}- name: {rule}\n  description: >-\n    {description}\n  severity: {severity}\n  \
+            "{}- name: {rule}\n  description: >-\n{}\n  severity: {severity}\n  \
              labels: {{source: fluo-suggest}}\n  annotations:\n    summary: \"{summary}\"\n  span: {span}\n  \
              window: {window}\n{every}  group_by: [{group_by}]\n",
-            past.learned_from()
+            past.learned_from(),
+            folded(description)
         )
     }
 }
@@ -76,7 +80,7 @@ fn tests(rule: &str, fires: &str, at: &str, group: &str, quiet: &str) -> String 
 
 /// A limit for the share of failed spans, by operation.
 pub(crate) fn errors(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
-    let rule = "suggested-errors";
+    let (rule, enough) = ("suggested-errors", past.measured.enough());
     let rows: Vec<(&Operation, f64, &Windows)> = measured(past, fired, rule)
         .filter(|(_, windows)| windows.enough >= FEW_WINDOWS)
         .map(|(operation, windows)| (operation, share_limit(windows.worst_share), windows))
@@ -109,10 +113,10 @@ pub(crate) fn errors(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
     let _ = write!(
         text,
         "  aggregation:\n    errors: {{count: {{where: status = error}}}}\n  \
-         condition: errors / count > limit.error_ratio and errors >= {FEW_ERRORS} and count >= {ENOUGH}\n"
+         condition: errors / count > limit.error_ratio and errors >= {FEW_ERRORS} and count >= {enough}\n"
     );
     let spans = |status: &str| {
-        let more = format!(", at: 30s, count: {ENOUGH}, status: {status}");
+        let more = format!(", at: 30s, count: {enough}, status: {status}");
         of_operation(first, &more)
     };
     let tests = tests(rule, &spans("error"), "1m", &of_operation(first, ""), &spans("ok"));
@@ -134,7 +138,7 @@ fn percent(share: f64) -> String {
 
 /// A limit for the 99th percentile of durations, by operation.
 pub(crate) fn latency(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
-    let rule = "suggested-latency";
+    let (rule, enough) = ("suggested-latency", past.measured.enough());
     let rows: Vec<(&Operation, Nanos, &Windows)> = measured(past, fired, rule)
         .filter(|(_, windows)| windows.enough >= FEW_WINDOWS)
         .map(|(operation, windows)| (operation, duration_limit(windows.slowest), windows))
@@ -163,10 +167,10 @@ pub(crate) fn latency(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
     }
     let _ = write!(
         text,
-        "  aggregation:\n    p99: {{p99: duration}}\n  condition: p99 > limit.p99 and count >= {ENOUGH}\n"
+        "  aggregation:\n    p99: {{p99: duration}}\n  condition: p99 > limit.p99 and count >= {enough}\n"
     );
     let spans = |nanos: i64| {
-        let more = format!(", at: 30s, count: {ENOUGH}, duration: {}", Nanos(nanos));
+        let more = format!(", at: 30s, count: {enough}, duration: {}", Nanos(nanos));
         of_operation(first, &more)
     };
     let slow = limit.0.saturating_add(Nanos::SECOND.0 / 1_000);
@@ -188,7 +192,7 @@ fn duration_limit(slowest: i64) -> Nanos {
 
 /// A limit for the number of spans, by operation.
 pub(crate) fn busy(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
-    let rule = "suggested-traffic-high";
+    let (rule, enough) = ("suggested-traffic-high", past.measured.enough());
     let rows: Vec<(&Operation, u64, &Windows)> = measured(past, fired, rule)
         .filter(|(_, windows)| windows.enough >= FEW_WINDOWS)
         .map(|(operation, windows)| (operation, 2 * windows.most, windows))
@@ -219,7 +223,7 @@ pub(crate) fn busy(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
     let tests = if *limit < MOST_SPANS {
         tests(rule, &spans(limit + 1), "30s", &of_operation(least, ""), &spans(*limit))
     } else {
-        format!("  - name: what was is not told\n    spans:\n      - {}\n    expect: []\n", spans(ENOUGH))
+        format!("  - name: what was is not told\n    spans:\n      - {}\n    expect: []\n", spans(enough))
     };
     let says = format!("limits for the traffic of {} operations", grouped(rows.len() as u64));
     let file = "traffic-high".to_owned();
@@ -231,7 +235,7 @@ pub(crate) fn quiet(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
     let rule = "suggested-traffic-low";
     let rows: Vec<(&Operation, u64, &Windows)> = measured(past, fired, rule)
         .filter(|(_, windows)| windows.seen == past.measured.moments && windows.seen >= FEW_WINDOWS)
-        .filter(|(_, windows)| windows.least >= ENOUGH)
+        .filter(|(_, windows)| windows.least >= LEAST)
         .map(|(operation, windows)| (operation, windows.least / 2, windows))
         .collect();
     let (first, limit, _) = rows.iter().min_by_key(|(operation, limit, _)| (*limit, *operation))?;

@@ -3,7 +3,7 @@
 //! Traces come in the order of their ids, so that what is kept, where not all can be, does not depend on files.
 
 use fluo_time::TimeRange;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use crate::learner::Pass;
 use crate::operation::NONE;
@@ -20,6 +20,9 @@ const MOST_ORDERED: usize = 32;
 
 /// Pairs of operations of shapes, of which the order is looked at.
 const MOST_PAIRS: usize = 2_000_000;
+
+/// So far up is looked: ids may go round in a circle.
+const MOST_ABOVE: usize = 64;
 
 /// Most traces that are named for something.
 pub(crate) const NAMED: usize = 3;
@@ -99,8 +102,8 @@ pub struct Traces {
     pub(crate) together: HashMap<(u32, u32), u64>,
     /// By operation and that of the parent.
     pub(crate) calls: HashMap<(u32, u32), Counted>,
-    /// By operation: the traces in which one of its spans has no parent that is stored.
-    pub(crate) without_parent: HashMap<u32, u64>,
+    /// By operation: those of which a span is above each of its spans, as far as all above these is stored; in order.
+    pub(crate) above: HashMap<u32, Vec<u32>>,
     /// By two operations: how often the first had not ended when the second began.
     orders: HashMap<(u32, u32), Order>,
     pairs: usize,
@@ -121,8 +124,9 @@ struct Room {
     operations: Vec<u32>,
     first_end: Vec<i64>,
     first_start: Vec<i64>,
-    by_id: HashMap<[u8; 8], u32>,
-    orphans: HashSet<u32>,
+    /// The places of spans.
+    by_id: HashMap<[u8; 8], usize>,
+    above: Vec<u32>,
     calls: HashMap<(u32, u32), u64>,
 }
 
@@ -151,29 +155,40 @@ impl Traces {
 
     /// Notes which operation called which.
     fn calls(&mut self, rows: &[Row], room: &mut Room) {
-        let Room { by_id, orphans, calls, .. } = room;
-        (by_id.clear(), orphans.clear(), calls.clear());
+        let Room { by_id, above, calls, .. } = room;
+        (by_id.clear(), calls.clear());
         // Of several spans of one id, the one that ended first is the parent.
-        for row in rows {
-            by_id.entry(row.span).or_insert(row.operation);
+        for (at, row) in rows.iter().enumerate() {
+            by_id.entry(row.span).or_insert(at);
         }
+        let parent = |row: &Row| if row.is_root() { None } else { by_id.get(&row.parent).map(|at| &rows[*at]) };
         for row in rows.iter().filter(|row| row.operation != NONE) {
-            match by_id.get(&row.parent).filter(|_| !row.is_root()) {
-                Some(parent) if *parent != NONE => {
-                    *calls.entry((row.operation, *parent)).or_default() += 1;
-                }
-                _ => _ = orphans.insert(row.operation),
+            if let Some(parent) = parent(row).filter(|parent| parent.operation != NONE) {
+                *calls.entry((row.operation, parent.operation)).or_default() += 1;
+            }
+            above.clear();
+            let mut at = row;
+            while let Some(next) = parent(at)
+                && above.len() < MOST_ABOVE
+            {
+                above.push(next.operation);
+                at = next;
+            }
+            // Where something above it is missing, what is above that is not known.
+            if at.is_root() {
+                let own = row.operation;
+                self.above.entry(own).and_modify(|all| all.retain(|one| above.contains(one))).or_insert_with(|| {
+                    let mut all: Vec<u32> = above.iter().copied().filter(|one| *one != own && *one != NONE).collect();
+                    all.sort_unstable();
+                    all.dedup();
+                    all
+                });
             }
         }
         let mut of_trace: Vec<((u32, u32), u64)> = calls.drain().collect();
         of_trace.sort_unstable();
         for (call, times) in of_trace {
             self.calls.entry(call).or_default().add(times, rows[0].trace);
-        }
-        let mut orphans: Vec<u32> = orphans.drain().collect();
-        orphans.sort_unstable();
-        for operation in orphans {
-            *self.without_parent.entry(operation).or_default() += 1;
         }
     }
 

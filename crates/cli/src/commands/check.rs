@@ -1,6 +1,8 @@
 //! `fluo check`: every mistake in rules, their tests, silences and configurations, in one run.
 
 mod configuration;
+mod figures;
+mod reality;
 mod sampling;
 
 use std::collections::BTreeMap;
@@ -23,14 +25,20 @@ use crate::terminal::{self, Output};
 pub(crate) async fn run(args: &Check) -> Result<Status, Failure> {
     let files = rule_files::read_all(&args.paths)?;
     let Checked { mut findings, counts, shown: files, rules } = check(&files)?;
+    let mut figures = String::new();
+    let mut is_whole = true;
     if !args.spans.is_empty() {
-        findings.extend(sampling::against_spans(rules, &args.spans).await?);
+        let reality = reality::against_spans(rules, &args.spans).await?;
+        findings.extend(reality.findings);
         in_order(&mut findings, &files);
+        figures = figures::table(&reality.activity);
+        is_whole = reality.is_whole;
     }
     let mut output = Output::new();
     match args.format {
         CheckFormat::Human => {
             output.text(&render::human::render(&findings, &files, terminal::colour_stdout()))?;
+            output.text(&figures)?;
         }
         CheckFormat::Json => output.text(&render::json::render(&findings))?,
         CheckFormat::Sarif => output.text(&render::sarif::render(&findings))?,
@@ -47,7 +55,13 @@ pub(crate) async fn run(args: &Check) -> Result<Status, Failure> {
             count(findings.len() - errors, "warning"),
         ));
     }
-    Ok(if errors > 0 { Status::Found } else { Status::Done })
+    Ok(if !is_whole {
+        Status::Failed
+    } else if errors > 0 {
+        Status::Found
+    } else {
+        Status::Done
+    })
 }
 
 /// The result of a check.

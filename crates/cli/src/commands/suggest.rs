@@ -6,12 +6,16 @@ mod learn;
 mod told;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use fluo_engine::{LeftOut, SessionContext, SpanSource, session, spans_of_traces, without_faulty};
-use fluo_rules::SourceFile;
+use fluo_engine::{Asked, LeftOut, SessionContext, SpanSource, judge, session, spans_of_traces, without_faulty};
+use fluo_plan::RulePlan;
+use fluo_rules::{SourceFile, load};
 use fluo_spans::span::Span;
+use fluo_suggest::TraceId;
+use fluo_suggest::attributes::{self, NearAttribute};
 use fluo_suggest::mark::marked;
-use fluo_suggest::proposal::{Fired, Past, Proposal, Proposals, TestOf};
+use fluo_suggest::proposal::{Fired, Past, Proposal, Proposals, TestOf, grouped};
 use fluo_time::{Nanos, TimeRange, moment};
 
 use crate::args::Suggest;
@@ -21,9 +25,16 @@ use crate::terminal::Output;
 use backtest::Backtest;
 use folder::Folder;
 use learn::Learned;
+pub(super) use learn::visited;
 
 /// Proposals are judged over the past so often at most: each time without what fired.
 const MOST_ROUNDS: usize = 6;
+
+/// Most attributes that nearly all spans have of which traces are looked for.
+const MOST_LACKING: usize = 20;
+
+/// Most traces that are named for one.
+const MOST_TRACES: usize = 3;
 
 pub(crate) async fn run(args: &Suggest) -> Result<Status, Failure> {
     let folder = Folder::open(&args.out)?;
@@ -90,6 +101,14 @@ pub(super) struct Found {
     pub(super) fired: Fired,
     /// By proposal, the text of its test.
     tests: Vec<String>,
+    /// Attributes that nearly all spans of an operation carry, in words, and the traces of those that do not.
+    pub(super) lacking: Vec<Lacking>,
+}
+
+/// Something that nearly all spans have, and traces of those that do not.
+pub(super) struct Lacking {
+    pub(super) what: String,
+    pub(super) traces: Vec<TraceId>,
 }
 
 impl Found {
@@ -131,11 +150,43 @@ async fn find(
         fired.extend(again);
         if fired.len() == before {
             let tests = tests(session, source, &learned, &proposals).await?;
-            return Ok(Ok(Found { learned, proposals, fired, tests }));
+            let lacking = lacking(session, source, &learned).await?;
+            return Ok(Ok(Found { learned, proposals, fired, tests, lacking }));
         }
     }
     let names: Vec<&str> = fired.iter().map(|(rule, _)| rule.as_str()).collect();
     Ok(Err(Failure::because("could not find rules that never fire over this past", names.join(", "))))
+}
+
+/// The traces of spans that lack what nearly all others have, found by rules as the engine finds all else.
+async fn lacking(
+    session: &SessionContext,
+    source: &SpanSource,
+    learned: &Learned,
+) -> Result<Vec<Lacking>, fluo_engine::EngineError> {
+    let past = learned.past();
+    let nearly: Vec<NearAttribute<'_>> = attributes::nearly(&past).into_iter().take(MOST_LACKING).collect();
+    let name = |number: usize| format!("lacking-{number:02}");
+    let rules = nearly.iter().enumerate().map(|(number, nearly)| nearly.rule(&name(number), &past));
+    let file = SourceFile::new("lacking.yml", rules.collect::<String>().as_str());
+    let plans: Vec<RulePlan> =
+        load(&[file]).rules.into_iter().map(|rule| RulePlan::new(Arc::new(rule))).collect::<Result<_, _>>()?;
+    let asked: Vec<Asked<'_>> =
+        plans.iter().map(|plan| Asked::new(plan, vec![learned.within])).collect();
+    let mut found = Vec::new();
+    for ((number, plan), violations) in plans.iter().enumerate().zip(judge(session, source, &asked).await?.rules) {
+        let Some(nearly) = nearly.get(number).filter(|_| plan.rule().name == name(number)) else { continue };
+        let mut traces: Vec<TraceId> =
+            violations?.into_iter().flat_map(|violation| violation.evidence).map(|span| span.trace_id).collect();
+        traces.sort_unstable();
+        traces.dedup();
+        traces.truncate(MOST_TRACES);
+        let has = nearly.of - nearly.lacking;
+        let what =
+            format!("{} has {}: {} of {}", nearly.operation, nearly.key, grouped(has), grouped(nearly.of));
+        found.push(Lacking { what, traces });
+    }
+    Ok(found)
 }
 
 fn sources(proposals: &Proposals) -> Vec<SourceFile> {

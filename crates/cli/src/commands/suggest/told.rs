@@ -10,7 +10,7 @@ use fluo_suggest::invariants::{NearDemand, Nearly};
 use fluo_suggest::proposal::{Past, grouped};
 use fluo_time::moment;
 
-use super::Found;
+use super::{Found, Lacking};
 use super::folder::Written;
 use super::learn::Learned;
 
@@ -42,7 +42,7 @@ pub(super) fn human(found: &Found, written: &Written, out: &Path) -> String {
         say!(text, "{} demands on requests hold as well, and are not proposed.", found.proposals.more);
     }
     fired(&mut text, found);
-    nearly(&mut text, &found.past());
+    nearly(&mut text, found);
     for name in &written.kept {
         say!(text, "{name} was changed since it was proposed, and stays as it is.");
     }
@@ -106,12 +106,13 @@ fn fired(text: &mut String, found: &Found) {
 }
 
 /// What nearly always holds, with traces in which it did not. What has the same exceptions is told once.
-fn nearly(text: &mut String, past: &Past<'_>) {
+fn nearly(text: &mut String, found: &Found) {
+    let past = &found.past();
     let mut by_traces: BTreeMap<(u64, &[TraceId]), Vec<&Nearly>> = BTreeMap::new();
     for nearly in &past.invariants.nearly {
         by_traces.entry((nearly.exceptions.times, &nearly.exceptions.traces)).or_default().push(nearly);
     }
-    if by_traces.is_empty() {
+    if by_traces.is_empty() && found.lacking.is_empty() {
         return;
     }
     text.push('\n');
@@ -123,12 +124,20 @@ fn nearly(text: &mut String, past: &Past<'_>) {
         if all.len() > 3 {
             say!(text, "  and {} more of the same traces", all.len() - 3);
         }
-        let ids: Vec<String> = traces.iter().map(|id| format!("{:032x}", u128::from_be_bytes(*id))).collect();
-        say!(text, "    not in {}", ids.join(", "));
+        say!(text, "    not in {}", ids(traces));
+    }
+    for Lacking { what, traces } in &found.lacking {
+        say!(text, "  {what}");
+        say!(text, "    not in {}", ids(traces));
     }
     if by_traces.len() > MOST_NEARLY {
         say!(text, "  and {} more", by_traces.len() - MOST_NEARLY);
     }
+}
+
+/// The ids of traces, as people look them up.
+fn ids(traces: &[TraceId]) -> String {
+    traces.iter().map(|id| format!("{:032x}", u128::from_be_bytes(*id))).collect::<Vec<_>>().join(", ")
 }
 
 fn in_words(past: &Past<'_>, what: &NearDemand) -> String {
