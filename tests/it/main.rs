@@ -21,6 +21,7 @@ mod limits;
 mod on_arrival;
 mod origin;
 mod own_traces;
+mod reality;
 mod replay;
 mod rule_tests;
 mod run;

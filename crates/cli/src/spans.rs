@@ -96,8 +96,8 @@ impl Spans {
         let root = deployed::root(uri)?;
         let below = root.at(&object_store::path::Path::from("spans"));
         let opened = OpenFiles::new(root.store).below(&below).await;
-        let opened =
-            opened.map_err(|error| Failure::because(format!("could not list the spans of `{uri}`"), error))?;
+        let opened = opened
+            .map_err(|error| Failure::because(format!("could not list the spans of `{uri}`"), error))?;
         if opened.files == 0 && opened.faults.is_empty() {
             return Err(Failure::usage(format!("there is no data file below `{uri}/spans`"))
                 .hint("`fluo ingest` makes data files of OTLP"));

@@ -40,10 +40,12 @@ pub async fn reads(
         for plan in plans {
             let projection = plan.projection(&part.layout)?;
             let of_trace = plan.rule().trace().is_some();
-            let steps: Vec<&Projection> =
-                if of_trace { projection.steps.iter().map(AsRef::as_ref).collect() } else { vec![&*projection] };
-            let sought_of_rule =
-                Sought { ranges: vec![ends], services: services(steps.iter().copied()) };
+            let steps: Vec<&Projection> = if of_trace {
+                projection.steps.iter().map(AsRef::as_ref).collect()
+            } else {
+                vec![&*projection]
+            };
+            let sought_of_rule = Sought { ranges: vec![ends], services: services(steps.iter().copied()) };
             sought.push((sought_of_rule, names(&steps, of_trace)));
         }
         for file in files.iter().filter(|file| file.ends.meets(ends)) {
@@ -61,8 +63,9 @@ pub async fn reads(
                     let columns = group.columns().iter().filter(|column| {
                         column.column_path().parts().first().is_some_and(|name| is_read(name))
                     });
-                    reads.bytes +=
-                        columns.map(|column| u64::try_from(column.compressed_size()).unwrap_or(0)).sum::<u64>();
+                    reads.bytes += columns
+                        .map(|column| u64::try_from(column.compressed_size()).unwrap_or(0))
+                        .sum::<u64>();
                 }
             }
         }

@@ -60,8 +60,8 @@ mod truth;
 pub mod visit;
 mod work;
 
-pub use datafusion::prelude::SessionContext;
 pub use cost::{Reads, reads};
+pub use datafusion::prelude::SessionContext;
 pub use error::EngineError;
 pub use faults::{LeftOut, Tried, tried, without_faulty};
 pub use judge::{
@@ -73,5 +73,5 @@ pub use panes::{Contents, Known, Panes, StoredPanesError};
 pub use sampled::{Sampled, sampled};
 pub use session::{session, session_with_memory};
 pub use source::SpanSource;
-pub use visit::{spans_of_traces, visit};
 pub use traces::{Leveling, Traced, Tracing};
+pub use visit::{spans_of_traces, visit};

@@ -57,7 +57,8 @@ pub async fn spans_of_traces(
     ends: TimeRange,
     is_wanted: impl Fn(&[u8; 16]) -> bool + Clone + Send + 'static,
 ) -> Result<Vec<Span>, EngineError> {
-    let all = |layout: &Layout| span_schema(layout).fields().iter().map(|field| field.name().clone()).collect();
+    let all =
+        |layout: &Layout| span_schema(layout).fields().iter().map(|field| field.name().clone()).collect();
     let each = move |found: &mut Vec<Span>, batch: &RecordBatch| {
         let traces = ids(batch, columns::TRACE_ID)?;
         let mut wanted = Vec::with_capacity(batch.num_rows());

@@ -60,7 +60,8 @@ pub(crate) fn attributes(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
         }
         text += "        any:\n";
         for key in keys {
-            let _ = writeln!(text, "          - {}: {{{}: {{exists: false}}}}", of_rules(*scope), scalar(key));
+            let _ =
+                writeln!(text, "          - {}: {{{}: {{exists: false}}}}", of_rules(*scope), scalar(key));
         }
     }
     let _ = write!(
@@ -70,7 +71,13 @@ pub(crate) fn attributes(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
     );
     let test = tests(rule, &demanded, first, key);
     let says = format!("{} attributes that spans always carry", grouped(number as u64));
-    Some(Proposal { rule: rule.to_owned(), file: "attributes".to_owned(), text, test: TestOf::Written(test), says })
+    Some(Proposal {
+        rule: rule.to_owned(),
+        file: "attributes".to_owned(),
+        text,
+        test: TestOf::Written(test),
+        says,
+    })
 }
 
 /// The key of rules and tests for attributes of an owner.
@@ -164,14 +171,16 @@ fn demanded<'a>(past: &Past<'a>, fired: &Fired, rule: &str) -> Vec<Demanded<'a>>
     let all = past.operations.iter().zip(past.profiles);
     let mut by_service: BTreeMap<&str, Vec<(&Operation, &OperationProfile)>> = BTreeMap::new();
     for (operation, profile) in all {
-        let group = vec![operation.service.clone(), Some(operation.name.clone()), Some(operation.kind.clone())];
+        let group =
+            vec![operation.service.clone(), Some(operation.name.clone()), Some(operation.kind.clone())];
         let has_fired = fired.contains(&(rule.to_owned(), group));
         if let Some(service) = operation.service.as_deref().filter(|_| !has_fired && profile.spans > 0) {
             by_service.entry(service).or_default().push((operation, profile));
         }
     }
     let has_fired = |service: &str| {
-        let of_service = |group: &[Option<String>]| group.first().is_some_and(|of| of.as_deref() == Some(service));
+        let of_service =
+            |group: &[Option<String>]| group.first().is_some_and(|of| of.as_deref() == Some(service));
         fired.iter().any(|(of, group)| of == rule && of_service(group))
     };
     let mut demanded: Vec<Demanded<'_>> = Vec::new();

@@ -91,13 +91,7 @@ impl<'a> Maps<'a> {
         let (keys, values) = (self.keys, self.values);
         let entry = |offset: i32| usize::try_from(offset).unwrap_or(0);
         let offsets = self.map.value_offsets();
-        let range = if self.map.is_valid(row) {
-            entry(offsets[row])..entry(offsets[row + 1])
-        } else {
-            0..0
-        };
-        range.map(move |at| {
-            (keys.value(at), if values.is_valid(at) { values.value(at) } else { "" })
-        })
+        let range = if self.map.is_valid(row) { entry(offsets[row])..entry(offsets[row + 1]) } else { 0..0 };
+        range.map(move |at| (keys.value(at), if values.is_valid(at) { values.value(at) } else { "" }))
     }
 }

@@ -7,7 +7,9 @@ pub enum LearnError {
     #[error("there is no column `{0}` of the type that spans have")]
     Column(String),
     /// Occurs when spans have more different names than can be told apart, as where names hold ids.
-    #[error("there are more than {limit} different operations, so that names of spans seem to hold ids: of {example}")]
+    #[error(
+        "there are more than {limit} different operations, so that names of spans seem to hold ids: of {example}"
+    )]
     TooManyOperations {
         /// The limit.
         limit: usize,

@@ -107,7 +107,9 @@ impl Invariants {
         always.extend(finder.in_order(&mut nearly));
         always.sort_by(|one, other| (other.support, &one.demand).cmp(&(one.support, &other.demand)));
         nearly.sort_by(|one, other| {
-            let share = |nearly: &Nearly| u128::from(nearly.exceptions.times) << 64 | u128::from(u64::MAX - nearly.of);
+            let share = |nearly: &Nearly| {
+                u128::from(nearly.exceptions.times) << 64 | u128::from(u64::MAX - nearly.of)
+            };
             (share(one), &one.what).cmp(&(share(other), &other.what))
         });
         let callers = callers.into_iter().map(|(operation, by)| Callers { operation, by }).collect();
@@ -127,7 +129,8 @@ fn nearly_called(callers: &BTreeMap<u32, Vec<(u32, u64)>>, traces: &Traces) -> V
     let mut nearly = Vec::new();
     for (operation, by) in callers {
         let of: u64 = by.iter().map(|(_, times)| times).sum();
-        let Some((usual, times)) = by.iter().max_by_key(|(by, times)| (*times, std::cmp::Reverse(*by))) else {
+        let Some((usual, times)) = by.iter().max_by_key(|(by, times)| (*times, std::cmp::Reverse(*by)))
+        else {
             continue;
         };
         if !is_nearly(of - times, of) {
@@ -215,9 +218,8 @@ impl<'a> Finder<'a> {
             self.is_above(always, when)
                 || candidates.iter().copied().filter(|other| *other != always).any(|other| {
                     // What calls it is there with it; and what goes further says by itself what is with it.
-                    let says = || {
-                        !is_alike(other) && self.is_with(other, always) && !self.is_with(always, other)
-                    };
+                    let says =
+                        || !is_alike(other) && self.is_with(other, always) && !self.is_with(always, other);
                     self.is_above(always, other) || says()
                 })
         };
@@ -263,7 +265,9 @@ impl<'a> Finder<'a> {
                     || firsts.iter().any(|other| *other != first && self.is_before(first, *other))
                     || self.above(after).iter().any(|above| self.is_before(first, *above))
                     || firsts.iter().any(|other| {
-                        self.is_above(*other, first) && self.is_with(*other, first) && !self.is_above(*other, after)
+                        self.is_above(*other, first)
+                            && self.is_with(*other, first)
+                            && !self.is_above(*other, after)
                     })
             };
             firsts.iter().copied().filter(|first| !is_said(*first)).collect()

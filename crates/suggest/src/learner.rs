@@ -30,7 +30,8 @@ pub struct Look {
 impl Look {
     /// The names of the columns that it reads in files of a layout.
     pub fn columns(&self, layout: &Layout) -> Vec<String> {
-        let mut names = vec![columns::SERVICE_NAME, columns::NAME, columns::KIND, columns::STATUS, columns::END_TIME];
+        let mut names =
+            vec![columns::SERVICE_NAME, columns::NAME, columns::KIND, columns::STATUS, columns::END_TIME];
         if self.traces.is_some() {
             let of_traces =
                 [columns::TRACE_ID, columns::SPAN_ID, columns::PARENT_SPAN_ID, columns::DURATION_NS];
@@ -109,7 +110,8 @@ impl Learner {
             }
             let keys = (services.key(row), names.key(row), kinds.key(row));
             *known.entry(keys).or_insert_with(|| {
-                let text = |texts: &Texts<'_>, key: Option<usize>| key.map_or("", |key| texts.at(key)).to_owned();
+                let text =
+                    |texts: &Texts<'_>, key: Option<usize>| key.map_or("", |key| texts.at(key)).to_owned();
                 let service = keys.0.map(|key| services.at(key));
                 self.operations.number(service, &text(&names, keys.1), &text(&kinds, keys.2))
             })

@@ -53,6 +53,15 @@ impl OperationProfile {
         }
     }
 
+    fn take(&mut self, scope: Scope, key: &str, attribute: &AttributeProfile) {
+        let own = self.attributes.entry((scope, key.to_owned())).or_default();
+        own.spans += attribute.spans;
+        own.values.merge(&attribute.values);
+        if self.attributes.len() > 2 * MOST_KEYS {
+            self.cut();
+        }
+    }
+
     /// Forgets all but the first keys: these were never forgotten before.
     fn cut(&mut self) {
         if let Some(first) = self.attributes.keys().nth(MOST_KEYS).cloned() {
@@ -92,7 +101,7 @@ pub(crate) struct Profiler {
     numbers: HashMap<(Scope, String), u32>,
     keys: Vec<(Scope, String)>,
     /// By operation and number of the key.
-    present: HashMap<(u32, u32), u64>,
+    found: HashMap<(u32, u32), AttributeProfile>,
 }
 
 impl Profiler {
@@ -138,12 +147,12 @@ impl Profiler {
     ) {
         for (row, operation) in operations.iter().enumerate().filter(|(_, operation)| **operation != NONE) {
             for (key, value) in maps.row(row) {
-                if depth == Depth::Values {
-                    profiles[*operation as usize].add(scope, key, Some(value), 1);
-                    continue;
-                }
                 let number = self.number(scope, key);
-                *self.present.entry((*operation, number)).or_default() += 1;
+                let found = self.found.entry((*operation, number)).or_default();
+                found.spans += 1;
+                if depth == Depth::Values {
+                    found.values.add(value, 1);
+                }
             }
         }
         // Few at a time: keys without end must not be kept without end.
@@ -164,11 +173,11 @@ impl Profiler {
 
     /// Puts down what was counted.
     pub(crate) fn put_down(&mut self, profiles: &mut [OperationProfile]) {
-        let mut present: Vec<((u32, u32), u64)> = self.present.drain().collect();
-        present.sort_unstable();
-        for ((operation, number), times) in present {
+        let mut found: Vec<((u32, u32), AttributeProfile)> = self.found.drain().collect();
+        found.sort_unstable_by_key(|(of, _)| *of);
+        for ((operation, number), attribute) in found {
             let (scope, key) = &self.keys[number as usize];
-            profiles[operation as usize].add(*scope, key, None, times);
+            profiles[operation as usize].take(*scope, key, &attribute);
         }
         self.keys.clear();
         self.numbers.clear();

@@ -96,7 +96,11 @@ impl Proposals {
 impl Past<'_> {
     /// The comment on top of a file.
     pub(crate) fn learned_from(&self) -> String {
-        format!("# Learned from spans that ended from {} to {}.\n", moment::format(self.from), moment::format(self.to))
+        format!(
+            "# Learned from spans that ended from {} to {}.\n",
+            moment::format(self.from),
+            moment::format(self.to)
+        )
     }
 
     /// An operation by its number.

@@ -48,22 +48,30 @@ fn proposal(past: &Past<'_>, invariant: &Invariant, names: &mut BTreeMap<String,
     };
     let (says, body, description) = match demand {
         Demand::Together(_, always) => {
-            let says = format!("{} is always with {}: {support} of {support} traces", in_words(when), words(always));
+            let says =
+                format!("{} is always with {}: {support} of {support} traces", in_words(when), words(always));
             let mut body = format!("    when: {}\n    always:\n", step(when, ""));
             for number in always.iter().take(MOST_STEPS) {
                 let _ = writeln!(body, "      - {}", step(past.operation(*number), ""));
             }
-            (says, body, "A request did not do what every such request did in the past that this was learned from.")
+            (
+                says,
+                body,
+                "A request did not do what every such request did in the past that this was learned from.",
+            )
         }
         Demand::InOrder(steps) => {
-            let says =
-                format!("{} come in this order: {support} of {support} traces", words(steps));
+            let says = format!("{} come in this order: {support} of {support} traces", words(steps));
             let mut body = format!("    when: {}\n    sequence:\n", step(when, ", as: last"));
             for number in &steps[..steps.len() - 1] {
                 let _ = writeln!(body, "      - {}", step(past.operation(*number), ""));
             }
             body += "      - last\n";
-            (says, body, "A request did things in another order than every such request in the past that this was learned from.")
+            (
+                says,
+                body,
+                "A request did things in another order than every such request in the past that this was learned from.",
+            )
         }
     };
     let text = format!(

@@ -64,7 +64,8 @@ fn measured<'a>(
     rule: &'a str,
 ) -> impl Iterator<Item = (&'a Operation, &'a Windows)> {
     past.measured.windows.iter().filter(move |(operation, _)| {
-        let group = vec![operation.service.clone(), Some(operation.name.clone()), Some(operation.kind.clone())];
+        let group =
+            vec![operation.service.clone(), Some(operation.name.clone()), Some(operation.kind.clone())];
         !fired.contains(&(rule.to_owned(), group))
     })
 }
@@ -121,7 +122,13 @@ pub(crate) fn errors(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
     };
     let tests = tests(rule, &spans("error"), "1m", &of_operation(first, ""), &spans("ok"));
     let says = format!("limits for the share of failed spans of {} operations", grouped(rows.len() as u64));
-    Some(Proposal { rule: rule.to_owned(), file: "errors".to_owned(), text, test: TestOf::Written(tests), says })
+    Some(Proposal {
+        rule: rule.to_owned(),
+        file: "errors".to_owned(),
+        text,
+        test: TestOf::Written(tests),
+        says,
+    })
 }
 
 /// The limit for a share of failures that was at worst so large.
@@ -177,7 +184,13 @@ pub(crate) fn latency(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
     let tests = tests(rule, &spans(slow), "1m", &of_operation(first, ""), &spans(of_first.slowest));
     let says =
         format!("limits for the 99th percentile of durations of {} operations", grouped(rows.len() as u64));
-    Some(Proposal { rule: rule.to_owned(), file: "latency".to_owned(), text, test: TestOf::Written(tests), says })
+    Some(Proposal {
+        rule: rule.to_owned(),
+        file: "latency".to_owned(),
+        text,
+        test: TestOf::Written(tests),
+        says,
+    })
 }
 
 /// Half as much again as the slowest, rounded up to two digits; a millisecond at least.
@@ -332,7 +345,13 @@ pub(crate) fn calls(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
     let stranger = "a service that never called it";
     let tests = tests(rule, &spans(stranger), "1m", &pair(stranger, called, ""), &spans(by));
     let says = format!("the {} pairs of services of which one calls the other", grouped(known.len() as u64));
-    Some(Proposal { rule: rule.to_owned(), file: "calls".to_owned(), text, test: TestOf::Written(tests), says })
+    Some(Proposal {
+        rule: rule.to_owned(),
+        file: "calls".to_owned(),
+        text,
+        test: TestOf::Written(tests),
+        says,
+    })
 }
 
 /// An operation by service and name, as callers are told.
@@ -361,10 +380,11 @@ pub(crate) fn callers<'a>(past: &'a Past<'_>, fired: &'a Fired) -> Option<Propos
             unknown.insert((service, name));
         }
     }
-    let only = |(called, by): (&Called<'a>, &BTreeMap<Called<'a>, u64>)| -> Option<(Called<'a>, Called<'a>, u64)> {
-        let [(caller, times)] = by.iter().collect::<Vec<_>>()[..] else { return None };
-        (*times >= SUPPORT && !unknown.contains(called)).then_some((*called, *caller, *times))
-    };
+    let only =
+        |(called, by): (&Called<'a>, &BTreeMap<Called<'a>, u64>)| -> Option<(Called<'a>, Called<'a>, u64)> {
+            let [(caller, times)] = by.iter().collect::<Vec<_>>()[..] else { return None };
+            (*times >= SUPPORT && !unknown.contains(called)).then_some((*called, *caller, *times))
+        };
     let rows: Vec<(Called<'_>, Called<'_>, u64)> = by.iter().filter_map(only).collect();
     let ((service, name), (by_service, by_name), _) = *rows.first()?;
     let head = Head {
@@ -394,7 +414,8 @@ pub(crate) fn callers<'a>(past: &'a Past<'_>, fired: &'a Fired) -> Option<Propos
     }
     text += "    # All others may not; of operations that are not listed nothing is known.\n";
     for ((service, name), ..) in &rows {
-        let _ = writeln!(text, "    - {{service_name: {}, name: {}, calls: 0}}", scalar(service), scalar(name));
+        let _ =
+            writeln!(text, "    - {{service_name: {}, name: {}, calls: 0}}", scalar(service), scalar(name));
     }
     text += "  condition: count > limit.calls\n";
     let spans = |caller: &str| {
@@ -411,7 +432,13 @@ pub(crate) fn callers<'a>(past: &'a Past<'_>, fired: &'a Fired) -> Option<Propos
     let told = group((by_service, stranger), (service, name));
     let tests = tests(rule, &spans(stranger), "1m", &told, &spans(by_name));
     let says = format!("the only callers of {} operations", grouped(rows.len() as u64));
-    Some(Proposal { rule: rule.to_owned(), file: "callers".to_owned(), text, test: TestOf::Written(tests), says })
+    Some(Proposal {
+        rule: rule.to_owned(),
+        file: "callers".to_owned(),
+        text,
+        test: TestOf::Written(tests),
+        says,
+    })
 }
 
 /// An operation in the words of a comment.

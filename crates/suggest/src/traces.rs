@@ -161,7 +161,8 @@ impl Traces {
         for (at, row) in rows.iter().enumerate() {
             by_id.entry(row.span).or_insert(at);
         }
-        let parent = |row: &Row| if row.is_root() { None } else { by_id.get(&row.parent).map(|at| &rows[*at]) };
+        let parent =
+            |row: &Row| if row.is_root() { None } else { by_id.get(&row.parent).map(|at| &rows[*at]) };
         for row in rows.iter().filter(|row| row.operation != NONE) {
             if let Some(parent) = parent(row).filter(|parent| parent.operation != NONE) {
                 *calls.entry((row.operation, parent.operation)).or_default() += 1;
@@ -177,12 +178,15 @@ impl Traces {
             // Where something above it is missing, what is above that is not known.
             if at.is_root() {
                 let own = row.operation;
-                self.above.entry(own).and_modify(|all| all.retain(|one| above.contains(one))).or_insert_with(|| {
-                    let mut all: Vec<u32> = above.iter().copied().filter(|one| *one != own && *one != NONE).collect();
-                    all.sort_unstable();
-                    all.dedup();
-                    all
-                });
+                self.above.entry(own).and_modify(|all| all.retain(|one| above.contains(one))).or_insert_with(
+                    || {
+                        let mut all: Vec<u32> =
+                            above.iter().copied().filter(|one| *one != own && *one != NONE).collect();
+                        all.sort_unstable();
+                        all.dedup();
+                        all
+                    },
+                );
             }
         }
         let mut of_trace: Vec<((u32, u32), u64)> = calls.drain().collect();
@@ -288,9 +292,10 @@ impl Traces {
 
     /// The simplest trace that has all of some operations.
     pub(crate) fn example(&self, of: &[u32]) -> Option<Example> {
-        let with = self.shapes.iter().filter(|(operations, _)| {
-            of.iter().all(|operation| operations.binary_search(operation).is_ok())
-        });
+        let with = self
+            .shapes
+            .iter()
+            .filter(|(operations, _)| of.iter().all(|operation| operations.binary_search(operation).is_ok()));
         with.map(|(_, shape)| shape.example).min()
     }
 

@@ -43,7 +43,9 @@ pub(crate) fn folded(text: &str) -> String {
 
 /// Returns a text for a comment: without what ends a line or is not seen.
 pub(crate) fn comment(text: &str) -> String {
-    text.chars().map(|c| if c == '\n' || fluo_rules::printable::is_unseen(c) { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| if c == '\n' || fluo_rules::printable::is_unseen(c) { '\u{fffd}' } else { c })
+        .collect()
 }
 
 #[cfg(test)]

@@ -29,7 +29,9 @@ pub(crate) async fn run(args: &Check) -> Result<Status, Failure> {
     let mut is_whole = true;
     if !args.spans.is_empty() {
         let reality = reality::against_spans(rules, &args.spans).await?;
-        findings.extend(reality.findings);
+        let is_said = |found: &Finding| findings.iter().any(|known| says_the_same(known, found));
+        let new: Vec<Finding> = reality.findings.into_iter().filter(|found| !is_said(found)).collect();
+        findings.extend(new);
         in_order(&mut findings, &files);
         figures = figures::table(&reality.activity);
         is_whole = reality.is_whole;
@@ -124,6 +126,16 @@ fn check(files: &[(Kind, SourceFile)]) -> Result<Checked, Failure> {
     counts.extend(sound_configs.map(|sound| count(sound, "sound configuration")));
     in_order(&mut findings, &shown);
     Ok(Checked { findings, counts: counts.join(", "), shown, rules: loaded.rules })
+}
+
+/// Returns whether a rule by itself says already that an attribute is looked up where it is not.
+fn says_the_same(known: &Finding, found: &Finding) -> bool {
+    let (one, other) = (&known.place, &found.place);
+    known.code == Code::OtherScope
+        && found.code == Code::AbsentAttribute
+        && one.file == other.file
+        && one.bytes.start < other.bytes.end
+        && other.bytes.start < one.bytes.end
 }
 
 /// Sorts findings by file and place.

@@ -8,7 +8,9 @@ mod told;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use fluo_engine::{Asked, LeftOut, SessionContext, SpanSource, judge, session, spans_of_traces, without_faulty};
+use fluo_engine::{
+    Asked, LeftOut, SessionContext, SpanSource, judge, session, spans_of_traces, without_faulty,
+};
 use fluo_plan::RulePlan;
 use fluo_rules::{SourceFile, load};
 use fluo_spans::span::Span;
@@ -41,7 +43,8 @@ pub(crate) async fn run(args: &Suggest) -> Result<Status, Failure> {
     let mut spans = spans::open(std::slice::from_ref(&PathBuf::from(&args.spans))).await?;
     let within = range(args, &spans)?;
     let session = session();
-    let found = without_faults(&mut spans, async |source: &SpanSource| find(&session, source, within).await).await??;
+    let found = without_faults(&mut spans, async |source: &SpanSource| find(&session, source, within).await)
+        .await??;
     let texts = found.files();
     let kept = folder.write(&texts)?;
     let mut output = Output::new();
@@ -169,15 +172,22 @@ async fn lacking(
     let name = |number: usize| format!("lacking-{number:02}");
     let rules = nearly.iter().enumerate().map(|(number, nearly)| nearly.rule(&name(number), &past));
     let file = SourceFile::new("lacking.yml", rules.collect::<String>().as_str());
-    let plans: Vec<RulePlan> =
-        load(&[file]).rules.into_iter().map(|rule| RulePlan::new(Arc::new(rule))).collect::<Result<_, _>>()?;
-    let asked: Vec<Asked<'_>> =
-        plans.iter().map(|plan| Asked::new(plan, vec![learned.within])).collect();
+    let plans: Vec<RulePlan> = load(&[file])
+        .rules
+        .into_iter()
+        .map(|rule| RulePlan::new(Arc::new(rule)))
+        .collect::<Result<_, _>>()?;
+    let asked: Vec<Asked<'_>> = plans.iter().map(|plan| Asked::new(plan, vec![learned.within])).collect();
     let mut found = Vec::new();
-    for ((number, plan), violations) in plans.iter().enumerate().zip(judge(session, source, &asked).await?.rules) {
+    for ((number, plan), violations) in
+        plans.iter().enumerate().zip(judge(session, source, &asked).await?.rules)
+    {
         let Some(nearly) = nearly.get(number).filter(|_| plan.rule().name == name(number)) else { continue };
-        let mut traces: Vec<TraceId> =
-            violations?.into_iter().flat_map(|violation| violation.evidence).map(|span| span.trace_id).collect();
+        let mut traces: Vec<TraceId> = violations?
+            .into_iter()
+            .flat_map(|violation| violation.evidence)
+            .map(|span| span.trace_id)
+            .collect();
         traces.sort_unstable();
         traces.dedup();
         traces.truncate(MOST_TRACES);
@@ -190,7 +200,9 @@ async fn lacking(
 }
 
 fn sources(proposals: &Proposals) -> Vec<SourceFile> {
-    let source = |proposal: &Proposal| SourceFile::new(format!("{}.yml", proposal.file).as_str(), proposal.text.as_str());
+    let source = |proposal: &Proposal| {
+        SourceFile::new(format!("{}.yml", proposal.file).as_str(), proposal.text.as_str())
+    };
     proposals.rules.iter().map(source).collect()
 }
 

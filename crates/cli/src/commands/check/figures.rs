@@ -22,7 +22,11 @@ pub(super) fn table(activity: &[Activity]) -> String {
             .zip(&widths)
             .enumerate()
             // Numbers stand at the right.
-            .map(|(at, (cell, &width))| if at == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") })
+            .map(
+                |(at, (cell, &width))| {
+                    if at == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+                },
+            )
             .collect();
         format!("{}\n", padded.join("  ").trim_end())
     };
@@ -69,7 +73,8 @@ mod unit {
 
     #[test]
     fn bytes_for_people() {
-        let cases = [(0, "0 B"), (999, "999 B"), (1_000, "1.0 kB"), (1_250_000, "1.2 MB"), (3_000_000_000, "3.0 GB")];
+        let cases =
+            [(0, "0 B"), (999, "999 B"), (1_000, "1.0 kB"), (1_250_000, "1.2 MB"), (3_000_000_000, "3.0 GB")];
         for (number, expected) in cases {
             assert_eq!(bytes(number), expected);
         }

@@ -23,8 +23,9 @@ impl Backtest {
             return Err(Failure::because("a proposal is no sound rule, which is a bug", reason));
         }
         let plan = |rule| {
-            RulePlan::new(Arc::new(rule))
-                .map_err(|error| Failure::because("a proposal cannot be planned, which is a bug", chain(&error)))
+            RulePlan::new(Arc::new(rule)).map_err(|error| {
+                Failure::because("a proposal cannot be planned, which is a bug", chain(&error))
+            })
         };
         Ok(Self(loaded.rules.into_iter().map(plan).collect::<Result<_, _>>()?))
     }

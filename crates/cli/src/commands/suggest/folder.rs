@@ -72,8 +72,11 @@ impl Folder {
         let path = self.path.display();
         if let Some((name, _)) = files.iter().find(|(name, _)| self.others.contains(name)) {
             let file = self.path.join(name);
-            return Err(Failure::usage(format!("`{}` is there already, and is not of fluo suggest", file.display()))
-                .hint("give --out another folder, or move the file away"));
+            return Err(Failure::usage(format!(
+                "`{}` is there already, and is not of fluo suggest",
+                file.display()
+            ))
+            .hint("give --out another folder, or move the file away"));
         }
         let failed = |error: std::io::Error| Failure::because(format!("could not write to `{path}`"), error);
         fs::create_dir_all(&self.path).map_err(failed)?;

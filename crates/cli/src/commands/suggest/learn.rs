@@ -62,11 +62,8 @@ pub(super) async fn learn(
     let slices = slices(source.rows_within(within));
     let looked_at = slices.min(MOST_PASSES);
     let whole = Whole { settle: SETTLE.0, longest: MAX_TRACE_DURATION.0 };
-    let first = Look {
-        attributes: Some(Depth::Presence),
-        traces: Some(Slice { nth: 0, of: slices }),
-        within,
-    };
+    let first =
+        Look { attributes: Some(Depth::Presence), traces: Some(Slice { nth: 0, of: slices }), within };
     let mut pass = match Pass::of(visited(session, source, first).await?, None) {
         Ok(pass) => pass,
         Err(error) => return Ok(Err(unlearned(&error))),

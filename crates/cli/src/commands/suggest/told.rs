@@ -10,9 +10,9 @@ use fluo_suggest::invariants::{NearDemand, Nearly};
 use fluo_suggest::proposal::{Past, grouped};
 use fluo_time::moment;
 
-use super::{Found, Lacking};
 use super::folder::Written;
 use super::learn::Learned;
+use super::{Found, Lacking};
 
 /// Most lines about what nearly always holds.
 const MOST_NEARLY: usize = 30;
@@ -79,7 +79,10 @@ fn looked_at(text: &mut String, learned: &Learned) {
         );
     }
     if looked_at < one_in {
-        say!(text, "These traces are {looked_at} of {one_in} parts of all, chosen by their ids: there are more than are held.");
+        say!(
+            text,
+            "These traces are {looked_at} of {one_in} parts of all, chosen by their ids: there are more than are held."
+        );
     }
     let nameless: u64 = pass
         .operations
@@ -119,7 +122,13 @@ fn nearly(text: &mut String, found: &Found) {
     say!(text, "Almost always: look at these traces, in which it was not so.");
     for ((times, traces), all) in by_traces.iter().take(MOST_NEARLY) {
         for nearly in all.iter().take(3) {
-            say!(text, "  {}: {} of {}", in_words(past, &nearly.what), grouped(nearly.of - times), grouped(nearly.of));
+            say!(
+                text,
+                "  {}: {} of {}",
+                in_words(past, &nearly.what),
+                grouped(nearly.of - times),
+                grouped(nearly.of)
+            );
         }
         if all.len() > 3 {
             say!(text, "  and {} more of the same traces", all.len() - 3);

@@ -1,6 +1,8 @@
 //! How often each rule fired over stored spans, and what it reads.
 
-use fluo_engine::{Asked, EngineError, Range, Reads, Sampled, SessionContext, SpanSource, judge, moments, reads};
+use fluo_engine::{
+    Asked, EngineError, Range, Reads, Sampled, SessionContext, SpanSource, judge, moments, reads,
+};
 use fluo_plan::RulePlan;
 use fluo_rules::diagnostic::{Code, Finding};
 use fluo_rules::rule::Rule;
@@ -55,7 +57,8 @@ pub(super) async fn look(
             Err(error) => return Err(error),
         };
         let holding = violations.iter().flatten();
-        let holding = joined(holding.map(|violation| TimeRange { from: violation.starts_at, to: violation.ends_at }));
+        let holding =
+            joined(holding.map(|violation| TimeRange { from: violation.starts_at, to: violation.ends_at }));
         let held: i64 = holding.into_iter().map(length).sum();
         #[expect(clippy::cast_precision_loss, reason = "a share")]
         let held = if judged_for > 0 { held as f64 / judged_for as f64 } else { 0.0 };
@@ -75,8 +78,14 @@ impl Activity {
     /// The finding about a rule that holds nearly all the time.
     pub(super) fn finding(&self, rule: &Rule) -> Option<Finding> {
         (self.is_long && self.held >= NEARLY_ALWAYS).then(|| {
-            let message = format!("its condition held for {:.0} % of the time over these spans", self.held * 100.0);
-            of_rule(rule, Code::AlwaysFires, message, "an alert that always fires tells nothing: look at its limit")
+            let message =
+                format!("its condition held for {:.0} % of the time over these spans", self.held * 100.0);
+            of_rule(
+                rule,
+                Code::AlwaysFires,
+                message,
+                "an alert that always fires tells nothing: look at its limit",
+            )
         })
     }
 }

@@ -73,17 +73,24 @@ pub(super) fn term_differs(
             if known.services.contains(service.as_str()) {
                 return None;
             }
-            let near = near(service, &known.services);
+            let near = near(service, &others(&known.services, terms));
             (near.is_some() || needed).then(|| {
                 let hint = near.map_or_else(|| listed("services are", &known.services), did_you_mean);
-                finding(rule, Code::UnknownService, service, format!("no span is of the service `{service}`"), hint)
+                finding(
+                    rule,
+                    Code::UnknownService,
+                    service,
+                    format!("no span is of the service `{service}`"),
+                    hint,
+                )
             })
         }
         What::Name(name) => name_differs(rule, name, needed, terms, known),
         What::Key(scope, key) => key_differs(rule, *scope, key, needed, known),
         What::Value(scope, key, value) => {
             let values = known.values(*scope, key, rule.conventions);
-            value_differs(rule, key, value, &values)
+            // What is left out need not be there.
+            if term.role == Role::Not { None } else { value_differs(rule, key, value, &values, terms) }
         }
         What::Event(name) => {
             let FewValues::Few(few) = &known.events else { return None };
@@ -100,13 +107,7 @@ pub(super) fn term_differs(
     }
 }
 
-fn name_differs(
-    rule: &Rule,
-    name: &str,
-    needed: bool,
-    terms: &[Term],
-    known: &Known<'_>,
-) -> Option<Finding> {
+fn name_differs(rule: &Rule, name: &str, needed: bool, terms: &[Term], known: &Known<'_>) -> Option<Finding> {
     let is_service = |term: &&Term| term.role == Role::Needed && !term.of_parent;
     let service = terms.iter().filter(is_service).find_map(|term| match &term.what {
         What::Service(service) if known.services.contains(service.as_str()) => Some(service.as_str()),
@@ -116,7 +117,7 @@ fn name_differs(
         return None;
     }
     let own = service.map_or_else(|| known.names.clone(), |service| known.names_of(service));
-    let near = near(name, &own).or_else(|| near(name, &known.names));
+    let near = near(name, &others(&own, terms)).or_else(|| near(name, &others(&known.names, terms)));
     (near.is_some() || needed).then(|| {
         let message = match service {
             Some(service) => format!("no span of `{service}` has the name `{name}`"),
@@ -158,13 +159,14 @@ pub(super) fn key_differs(
     })
 }
 
-fn value_differs(rule: &Rule, key: &str, value: &str, values: &FewValues) -> Option<Finding> {
+fn value_differs(rule: &Rule, key: &str, value: &str, values: &FewValues, terms: &[Term]) -> Option<Finding> {
     let FewValues::Few(few) = values else { return None };
     let is_number = value.parse::<f64>().is_ok();
-    if few.is_empty() || is_number || few.contains_key(value) || few.keys().any(|text| text.starts_with('[')) {
+    if few.is_empty() || is_number || few.contains_key(value) || few.keys().any(|text| text.starts_with('['))
+    {
         return None;
     }
-    let values: BTreeSet<&str> = few.keys().map(String::as_str).collect();
+    let values = others(&few.keys().map(String::as_str).collect(), terms);
     let near = near(value, &values).or_else(|| shortened(value, &values))?;
     let message = format!("`{key}` never has the value `{value}`");
     Some(finding(rule, Code::AbsentValue, value, message, did_you_mean(near)))
@@ -194,7 +196,8 @@ fn never_together(rule: &Rule, terms: &[Term], known: &Known<'_>) -> Option<Find
         (Some(service), Some(name)) if !known.names_of(service).contains(name) => {
             listed("such spans are of", &known.services_with(name))
         }
-        _ => "each test by itself holds for some spans: look at kind, status and attributes together".to_owned(),
+        _ => "each test by itself holds for some spans: look at kind, status and attributes together"
+            .to_owned(),
     };
     Some(finding(rule, Code::NeverTogether, word, message, hint))
 }
@@ -224,6 +227,12 @@ fn in_words(scope: Scope) -> &'static str {
 /// The one that was probably meant.
 pub(super) fn near<'a>(word: &str, known: &BTreeSet<&'a str>) -> Option<&'a str> {
     nearest(word, known.iter().copied())
+}
+
+/// What is known, without what the rule names beside it: that is not what was meant.
+fn others<'a>(known: &BTreeSet<&'a str>, terms: &[Term]) -> BTreeSet<&'a str> {
+    let is_named = |text: &str| terms.iter().any(|term| term.what.text() == text);
+    known.iter().copied().filter(|text| !is_named(text)).collect()
 }
 
 /// The one that a word is the beginning of, or the reverse.

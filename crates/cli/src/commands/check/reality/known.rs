@@ -51,9 +51,9 @@ impl<'a> Known<'a> {
 
     /// Returns whether an attribute occurs, under any name that stands for it.
     pub(super) fn has(&self, scope: Scope, key: &str, conventions: Conventions) -> bool {
-        spelled(key, conventions).iter().any(|key| {
-            owners(scope).iter().any(|scope| self.keys.contains_key(&(*scope, key.as_str())))
-        })
+        spelled(key, conventions)
+            .iter()
+            .any(|key| owners(scope).iter().any(|scope| self.keys.contains_key(&(*scope, key.as_str()))))
     }
 
     /// The other owners of an attribute.

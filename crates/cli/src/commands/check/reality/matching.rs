@@ -25,7 +25,9 @@ impl<'a> Spans<'a> {
             Selector::Not(inner) => !self.must_be(inner),
             Selector::Match(field, matcher) => self.may_match(field, matcher),
             Selector::Event { name, attributes } => {
-                let names = name.as_ref().is_none_or(|name| may(&self.profile.events, |text| holds(name, Some(text))));
+                let names = name
+                    .as_ref()
+                    .is_none_or(|name| may(&self.profile.events, |text| holds(name, Some(text))));
                 let of_event = |(key, matcher): &(String, Matcher)| {
                     self.may_match(&Field::Attribute { scope: Scope::Event, key: key.clone() }, matcher)
                 };
@@ -64,12 +66,15 @@ impl<'a> Spans<'a> {
             Field::Intrinsic(Intrinsic::Status) => {
                 self.profile.statuses.keys().any(|status| holds(matcher, Some(status)))
             }
-            Field::Intrinsic(Intrinsic::EventName) => may(&self.profile.events, |text| holds(matcher, Some(text))),
+            Field::Intrinsic(Intrinsic::EventName) => {
+                may(&self.profile.events, |text| holds(matcher, Some(text)))
+            }
             Field::Intrinsic(field) => self.own(*field).is_none_or(|text| holds(matcher, text)),
             Field::Attribute { scope: Scope::Link, .. } | Field::Parent(_) => true,
             Field::Attribute { scope, key } => {
                 let found = self.attributes(*scope, key);
-                let lacks = found.iter().map(|(spans, _)| spans).max().is_none_or(|most| *most < self.profile.spans);
+                let lacks =
+                    found.iter().map(|(spans, _)| spans).max().is_none_or(|most| *most < self.profile.spans);
                 (lacks && holds(matcher, None))
                     || found.iter().any(|(_, values)| may(values, |text| holds(matcher, Some(text))))
             }

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use fluo_rules::diagnostic::{Code, Finding};
-use fluo_rules::expr::{Comparison, Expr, ExprKind};
+use fluo_rules::expr::ExprKind;
 use fluo_rules::field::{Field, Intrinsic};
 use fluo_rules::limits::RowKey;
-use fluo_rules::matcher::Value;
-use fluo_rules::rule::{AggregateFunction, Rule, Subject};
+use fluo_rules::rule::{Rule, Subject};
 use fluo_rules::trace::{Forbidden, TraceRule};
 use fluo_suggest::FewValues;
 
@@ -32,7 +31,6 @@ pub(super) fn differences(rule: &Rule, known: &Known<'_>) -> Vec<Finding> {
     values(rule, known, &selected, &mut findings);
     groups(rule, known, &selected, &mut findings);
     table(rule, known, &mut findings);
-    findings.extend(rule.condition.expressions().find_map(|expr| never_above_all(rule, expr)));
     findings.sort_by(|one, other| {
         let key = |finding: &Finding| (finding.place.bytes.start, finding.code, finding.message.clone());
         key(one).cmp(&key(other))
@@ -45,11 +43,10 @@ pub(super) fn differences(rule: &Rule, known: &Known<'_>) -> Vec<Finding> {
 fn steps<'a>(rule: &Rule, trace: &TraceRule, known: &Known<'a>, findings: &mut Vec<Finding>) -> Selected<'a> {
     let whens: Vec<usize> = trace.when.iter().flat_map(|when| when.needed()).copied().collect();
     let mut occasions = Selected { spans: Vec::new(), is_here: false, is_wrong: false };
-    for (_, step) in trace.steps.iter().enumerate().filter(|(at, _)| whens.contains(at)) {
+    for step in whens.iter().filter_map(|at| trace.steps.get(*at)) {
         let own = selection(rule, &step.selector, known, findings);
-        let are_missing = own.spans.is_empty();
+        occasions.is_here |= own.is_here && !own.spans.is_empty();
         occasions.spans.extend(own.spans);
-        occasions.is_here |= own.is_here && !are_missing;
         occasions.is_wrong |= own.is_wrong;
     }
     let forbidden: BTreeSet<usize> = trace
@@ -71,7 +68,9 @@ fn steps<'a>(rule: &Rule, trace: &TraceRule, known: &Known<'a>, findings: &mut V
         let selected = selection(rule, &step.selector, known, &mut own);
         // What must not be there need not be: only what is near to something else was meant otherwise.
         if forbidden.contains(&at) {
-            own.retain(|finding| finding.hint.as_deref().is_some_and(|hint| hint.starts_with("did you mean")));
+            own.retain(|finding| {
+                finding.hint.as_deref().is_some_and(|hint| hint.starts_with("did you mean"))
+            });
         }
         let is_told = !own.is_empty();
         findings.extend(own);
@@ -88,8 +87,7 @@ fn steps<'a>(rule: &Rule, trace: &TraceRule, known: &Known<'a>, findings: &mut V
     if trace.when.is_none() {
         let all = known.operations.iter();
         let conventions = rule.conventions;
-        occasions.spans =
-            all.map(|(operation, profile)| Spans { operation, profile, conventions }).collect();
+        occasions.spans = all.map(|(operation, profile)| Spans { operation, profile, conventions }).collect();
     }
     occasions
 }
@@ -214,8 +212,7 @@ fn group_differs(rule: &Rule, group: &[Option<&str>], known: &Known<'_>) -> Opti
     let text = |wanted: Intrinsic| {
         stated().find(|(key, _)| key.field == Field::Intrinsic(wanted)).map(|(_, value)| value)
     };
-    let (service, name, kind) =
-        (text(Intrinsic::ServiceName), text(Intrinsic::Name), text(Intrinsic::Kind));
+    let (service, name, kind) = (text(Intrinsic::ServiceName), text(Intrinsic::Name), text(Intrinsic::Kind));
     let occurs = known.operations.iter().any(|(operation, _)| {
         service.is_none_or(|service| operation.service.as_deref() == Some(service))
             && name.is_none_or(|name| operation.name == name)
@@ -224,7 +221,8 @@ fn group_differs(rule: &Rule, group: &[Option<&str>], known: &Known<'_>) -> Opti
     (!occurs).then(|| {
         let all: Vec<&str> = [service, name, kind].into_iter().flatten().collect();
         let word = name.or(service).or(kind).unwrap_or_default();
-        let hint = name.map_or_else(String::new, |name| listed("such spans are of", &known.services_with(name)));
+        let hint =
+            name.map_or_else(String::new, |name| listed("such spans are of", &known.services_with(name)));
         finding(rule, Code::AbsentGroup, word, format!("no span is of the group {}", all.join(", ")), hint)
     })
 }
@@ -232,25 +230,4 @@ fn group_differs(rule: &Rule, group: &[Option<&str>], known: &Known<'_>) -> Opti
 fn absent(rule: &Rule, key: &str, value: &str, values: &BTreeSet<&str>) -> Finding {
     let hint = near(value, values).map_or_else(|| listed("it is", values), did_you_mean);
     finding(rule, Code::AbsentGroup, value, format!("`{key}` never is `{value}`"), hint)
-}
-
-/// A share of spans among all of them that would have to be more than all.
-fn never_above_all(rule: &Rule, expr: &Expr) -> Option<Finding> {
-    if let ExprKind::Compare(Comparison::Gt | Comparison::Gte, left, right) = &expr.kind
-        && let ExprKind::Arithmetic(fluo_rules::expr::Arithmetic::Divide, part, whole) = &left.kind
-        && let ExprKind::Literal(Value::Number(limit)) = &right.kind
-        && let (ExprKind::Aggregate(part), ExprKind::Aggregate(whole)) = (&part.kind, &whole.kind)
-    {
-        let counts = |name: &str| rule.aggregate(name).filter(|of| of.function == AggregateFunction::Count);
-        let (part, whole) = (counts(part)?, counts(whole)?);
-        if whole.filter.is_none() && part.filter.is_some() && limit.as_f64() > 1.0 {
-            let limit = limit.as_f64();
-            let message = format!("{} / {} is at most 1, and never above {limit}", part.name, whole.name);
-            return Some(of_rule(rule, Code::NeverFires, message, format!("did you mean `{limit}%`?")));
-        }
-    }
-    match &expr.kind {
-        ExprKind::And(one, other) => never_above_all(rule, one).or_else(|| never_above_all(rule, other)),
-        _ => None,
-    }
 }

@@ -20,8 +20,28 @@ pub(super) enum What {
 pub(super) enum Role {
     /// No span is selected.
     Needed,
-    /// It is one of several, or must not be there: nothing follows.
+    /// It is one of several: nothing follows.
     Other,
+    /// It must not be there.
+    Not,
+}
+
+impl Role {
+    /// The role of something that stands beside others of which one will do.
+    fn of_several(self) -> Self {
+        if self == Self::Needed { Self::Other } else { self }
+    }
+}
+
+impl What {
+    /// The text that is named.
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Self::Service(text) | Self::Name(text) | Self::Event(text) => text,
+            Self::Key(_, key) => key,
+            Self::Value(_, _, value) => value,
+        }
+    }
 }
 
 /// Something that is named, and what follows where it does not occur.
@@ -58,10 +78,10 @@ fn in_selector(selector: &Selector, role: Role, terms: &mut Vec<Term>) {
     match selector {
         Selector::All(all) => all.iter().for_each(|one| in_selector(one, role, terms)),
         Selector::Any(any) => {
-            let role = if any.len() == 1 { role } else { Role::Other };
+            let role = if any.len() == 1 { role } else { role.of_several() };
             any.iter().for_each(|one| in_selector(one, role, terms));
         }
-        Selector::Not(inner) => in_selector(inner, Role::Other, terms),
+        Selector::Not(inner) => in_selector(inner, Role::Not, terms),
         Selector::Match(field, matcher) => in_match(field, matcher, role, false, terms),
         Selector::Event { name, attributes } => {
             for value in name.iter().flat_map(literals) {
@@ -81,9 +101,13 @@ fn in_match(field: &Field, matcher: &Matcher, role: Role, of_parent: bool, terms
         return in_match(field, matcher, role, true, terms);
     }
     let asks_for_none = matcher.tests.iter().any(|test| matches!(test, Test::Exists(false)));
-    in_field(field, if asks_for_none { Role::Other } else { role }, of_parent, terms);
-    for (text, is_only) in literals(matcher) {
-        let role = if is_only { role } else { Role::Other };
+    in_field(field, if asks_for_none { Role::Not } else { role }, of_parent, terms);
+    for (text, own) in literals(matcher) {
+        let role = match own {
+            Role::Needed => role,
+            Role::Other => role.of_several(),
+            Role::Not => Role::Not,
+        };
         let what = match field {
             Field::Intrinsic(Intrinsic::ServiceName) => What::Service(text),
             Field::Intrinsic(Intrinsic::Name) => What::Name(text),
@@ -105,20 +129,21 @@ fn in_field(field: &Field, role: Role, of_parent: bool, terms: &mut Vec<Term>) {
     }
 }
 
-/// The texts that a matcher compares with, each with whether it is the only one that may be.
-fn literals(matcher: &Matcher) -> Vec<(String, bool)> {
+/// The texts that a matcher compares with.
+fn literals(matcher: &Matcher) -> Vec<(String, Role)> {
     let text = |value: &Value| match value {
         Value::Text(text) => Some(text.clone()),
         _ => None,
     };
-    let of_test = |test: &Test| -> Vec<(String, bool)> {
+    let of_test = |test: &Test| -> Vec<(String, Role)> {
         match test {
-            Test::Eq(value) => text(value).into_iter().map(|text| (text, true)).collect(),
-            Test::Ne(value) => text(value).into_iter().map(|text| (text, false)).collect(),
+            Test::Eq(value) => text(value).into_iter().map(|text| (text, Role::Needed)).collect(),
+            Test::Ne(value) => text(value).into_iter().map(|text| (text, Role::Not)).collect(),
             Test::In(values) => {
-                values.iter().filter_map(text).map(|text| (text, values.len() == 1)).collect()
+                let role = if values.len() == 1 { Role::Needed } else { Role::Other };
+                values.iter().filter_map(text).map(|text| (text, role)).collect()
             }
-            Test::NotIn(values) => values.iter().filter_map(text).map(|text| (text, false)).collect(),
+            Test::NotIn(values) => values.iter().filter_map(text).map(|text| (text, Role::Not)).collect(),
             _ => Vec::new(),
         }
     };
@@ -132,10 +157,10 @@ fn in_expr(expr: &Expr, role: Role, terms: &mut Vec<Term>) {
             in_expr(other, role, terms);
         }
         ExprKind::Or(one, other) => {
-            in_expr(one, Role::Other, terms);
-            in_expr(other, Role::Other, terms);
+            in_expr(one, role.of_several(), terms);
+            in_expr(other, role.of_several(), terms);
         }
-        ExprKind::Not(inner) => in_expr(inner, Role::Other, terms),
+        ExprKind::Not(inner) => in_expr(inner, Role::Not, terms),
         ExprKind::Compare(operator, left, right) => {
             if let (ExprKind::Field(field), ExprKind::Literal(value))
             | (ExprKind::Literal(value), ExprKind::Field(field)) = (&left.kind, &right.kind)
