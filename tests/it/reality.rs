@@ -193,9 +193,9 @@ fn what_is_sound_and_differs_from_what_there_is_is_found() {
     let folder = &*DEMO;
     fs::create_dir(folder.path().join("rules")).unwrap();
     for (number, (_, rule, ..)) in MISTAKES.iter().enumerate() {
-        let rule = rule.lines().map(|line| format!("  {line}\n")).collect::<String>();
-        fs::write(folder.path().join(format!("rules/{number:02}.yml")), format!("- name: r{number}\n{rule}"))
-            .unwrap();
+        let lines: Vec<String> = rule.lines().map(|line| format!("  {line}")).collect();
+        let text = format!("- name: r{number}\n{}\n", lines.join("\n"));
+        fs::write(folder.path().join(format!("rules/{number:02}.yml")), text).unwrap();
     }
     fluo(&["check", folder.path().join("rules").to_str().unwrap()]).expect(0);
     let told = within(folder.path(), &["check", "rules", "--spans", "demo", "--format", "json"]);

@@ -67,7 +67,7 @@ fn request(number: u64) -> Vec<Planted> {
         spans.push(span("orders", "audit", INTERNAL, 10, 3, (160, 170), &[]));
     }
     // Some requests only look: what always is where something is bought is not where it is not.
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         spans.truncate(1);
         spans[0].name = "GET /shelf";
     }
@@ -114,8 +114,11 @@ fn lines(numbers: impl Iterator<Item = u64>) -> String {
 fn planted() -> TempDir {
     let folder = TempDir::new().unwrap();
     fs::create_dir(folder.path().join("spans")).unwrap();
-    fs::write(folder.path().join("spans/a.ndjson"), lines((0..REQUESTS).filter(|number| number % 2 == 0)))
-        .unwrap();
+    fs::write(
+        folder.path().join("spans/a.ndjson"),
+        lines((0..REQUESTS).filter(|number| number.is_multiple_of(2))),
+    )
+    .unwrap();
     fs::write(folder.path().join("spans/b.ndjson"), lines((0..REQUESTS).filter(|number| number % 2 == 1)))
         .unwrap();
     folder
@@ -134,7 +137,7 @@ fn what_is_planted_is_found_and_what_is_broken_once_is_not_proposed() {
     let told = fluo(folder.path(), &["suggest", "--spans", "spans", "--out", "out"]).expect(0);
     let proposed = files(&folder.path().join("out"));
     // One after the other, in words and in numbers. The requests of the last half minute may go on.
-    let bought = (0..REQUESTS - 16).filter(|number| number % 3 != 0).count();
+    let bought = (0..REQUESTS - 16).filter(|number| !number.is_multiple_of(3)).count();
     let of_reserve = "when: {service_name: orders, name: reserve, kind: internal, as: last}";
     let is_order =
         |text: &&String| text.contains(of_reserve) && text.contains("name: check_stock, kind: internal");

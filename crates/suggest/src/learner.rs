@@ -16,6 +16,9 @@ use crate::rows::{Row, Rows, Slice};
 /// Most operations that are told apart.
 const MOST_OPERATIONS: usize = 100_000;
 
+/// The places of service, name and kind in the dictionaries of a batch.
+type Keys = (Option<usize>, Option<usize>, Option<usize>);
+
 /// What is looked for in a pass.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
@@ -103,7 +106,7 @@ impl Learner {
     fn operations_of(&mut self, batch: &RecordBatch, ends: &[i64]) -> Result<Vec<u32>, LearnError> {
         let services = Texts::of(batch, columns::SERVICE_NAME)?;
         let (names, kinds) = (Texts::of(batch, columns::NAME)?, Texts::of(batch, columns::KIND)?);
-        let mut known: HashMap<(Option<usize>, Option<usize>, Option<usize>), u32> = HashMap::new();
+        let mut known: HashMap<Keys, u32> = HashMap::new();
         let operation = |(row, end): (usize, &i64)| {
             if !self.look.within.contains(*end) {
                 return NONE;

@@ -156,7 +156,8 @@ impl Traces {
     /// Notes which operation called which.
     fn calls(&mut self, rows: &[Row], room: &mut Room) {
         let Room { by_id, above, calls, .. } = room;
-        (by_id.clear(), calls.clear());
+        by_id.clear();
+        calls.clear();
         // Of several spans of one id, the one that ended first is the parent.
         for (at, row) in rows.iter().enumerate() {
             by_id.entry(row.span).or_insert(at);
@@ -230,7 +231,8 @@ impl Traces {
         let Some(Shape { orders: Some(orders), .. }) = self.shapes.get_mut(operations.as_slice()) else {
             return;
         };
-        (first_end.clear(), first_start.clear());
+        first_end.clear();
+        first_start.clear();
         first_end.resize(number, i64::MAX);
         first_start.resize(number, i64::MAX);
         for row in rows.iter().filter(|row| row.operation != NONE) {
@@ -253,7 +255,7 @@ impl Traces {
     /// Counts which operations are together, once all traces are there.
     pub fn finish(&mut self) {
         let Self { shapes, having, together, orders, .. } = self;
-        #[expect(clippy::iter_over_hash_type, reason = "sums and smallest ids do not depend on the order")]
+        // Sums and smallest ids do not depend on the order.
         for (operations, shape) in shapes {
             add(operations, shape.traces, having, together);
             let Some(of_shape) = &shape.orders else { continue };
@@ -280,7 +282,7 @@ impl Traces {
     /// Traces with one operation and without another.
     pub(crate) fn without(&self, having: u32, lacking: u32) -> Counted {
         let mut found = Counted::default();
-        #[expect(clippy::iter_over_hash_type, reason = "a sum, and the smallest ids")]
+        // A sum and the smallest ids do not depend on the order.
         for (operations, shape) in &self.shapes {
             let has = |operation: u32| operations.binary_search(&operation).is_ok();
             if has(having) && !has(lacking) {

@@ -25,7 +25,7 @@ fn span(trace: u64, place: u8, parent: u8, name: &str, from: i64, to: i64) -> Sp
         parent_span_id: (parent > 0).then_some([0, 0, 0, 0, 0, 0, 0, parent]),
         name: name.to_owned(),
         kind: Kind::Server,
-        status: if trace % 7 == 0 { Status::Error } else { Status::Unset },
+        status: if trace.is_multiple_of(7) { Status::Error } else { Status::Unset },
         start_ns: begin + from * SECOND,
         end_ns: begin + to * SECOND,
         attributes: Attributes::new(vec![

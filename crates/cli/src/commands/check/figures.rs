@@ -1,5 +1,7 @@
 //! The figures of `fluo check --spans` for people: what each rule is about, how often it fired, what it reads.
 
+use std::fmt::Write as _;
+
 use fluo_rules::printable;
 
 use super::reality::Activity;
@@ -30,13 +32,14 @@ pub(super) fn table(activity: &[Activity]) -> String {
             .collect();
         format!("{}\n", padded.join("  ").trim_end())
     };
+    // Writing to a `String` cannot fail.
     let mut text = line(&head);
     for row in &rows {
         text += &line(row);
     }
     let idle = activity.iter().filter(|activity| activity.spans == Some(0)).count();
     if idle > 0 {
-        text += &format!("{idle} of {} rules are about no span that is stored.\n", activity.len());
+        let _ = writeln!(text, "{idle} of {} rules are about no span that is stored.", activity.len());
     }
     text
 }

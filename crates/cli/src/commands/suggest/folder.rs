@@ -25,7 +25,7 @@ pub(super) struct Folder {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Written {
     /// The number of files that are new, or say something else now.
-    pub(super) written: usize,
+    pub(super) files: usize,
     /// Files of an earlier run that are proposed no more, and were removed.
     pub(super) removed: Vec<String>,
     /// Changed files that stay as they are.
@@ -51,7 +51,7 @@ impl Folder {
         for entry in entries {
             let entry = entry.map_err(unreadable)?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if !name.ends_with(".yml") || !entry.path().is_file() {
+            if entry.path().extension().is_none_or(|ending| ending != "yml") || !entry.path().is_file() {
                 folder.others.insert(name);
                 continue;
             }
@@ -88,7 +88,7 @@ impl Folder {
             let is_same = self.ours.contains(name) && fs::read(&file).is_ok_and(|old| old == text.as_bytes());
             if !is_same {
                 fs::write(&file, text).map_err(failed)?;
-                done.written += 1;
+                done.files += 1;
             }
         }
         for name in &self.ours {

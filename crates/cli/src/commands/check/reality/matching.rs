@@ -44,21 +44,20 @@ impl<'a> Spans<'a> {
         match selector {
             Selector::All(all) => all.iter().all(|one| self.must_be(one)),
             Selector::Any(any) => any.iter().any(|one| self.must_be(one)),
-            Selector::Match(Field::Intrinsic(field), matcher) => {
-                self.own(*field).is_some_and(|text| holds(matcher, text))
-            }
+            Selector::Match(Field::Intrinsic(field), matcher) => self.own(*field, matcher) == Some(true),
             _ => false,
         }
     }
 
-    /// The text of a field that all its spans have alike.
-    fn own(&self, field: Intrinsic) -> Option<Option<&str>> {
-        match field {
-            Intrinsic::ServiceName => Some(self.operation.service.as_deref()),
-            Intrinsic::Name => Some(Some(&self.operation.name)),
-            Intrinsic::Kind => Some(Some(&self.operation.kind)),
-            _ => None,
-        }
+    /// Returns whether a matcher holds of a field that all its spans have alike; none for other fields.
+    fn own(&self, field: Intrinsic, matcher: &Matcher) -> Option<bool> {
+        let text = match field {
+            Intrinsic::ServiceName => self.operation.service.as_deref(),
+            Intrinsic::Name => Some(self.operation.name.as_str()),
+            Intrinsic::Kind => Some(self.operation.kind.as_str()),
+            _ => return None,
+        };
+        Some(holds(matcher, text))
     }
 
     fn may_match(self, field: &Field, matcher: &Matcher) -> bool {
@@ -69,7 +68,7 @@ impl<'a> Spans<'a> {
             Field::Intrinsic(Intrinsic::EventName) => {
                 may(&self.profile.events, |text| holds(matcher, Some(text)))
             }
-            Field::Intrinsic(field) => self.own(*field).is_none_or(|text| holds(matcher, text)),
+            Field::Intrinsic(field) => self.own(*field, matcher).unwrap_or(true),
             Field::Attribute { scope: Scope::Link, .. } | Field::Parent(_) => true,
             Field::Attribute { scope, key } => {
                 let found = self.attributes(*scope, key);

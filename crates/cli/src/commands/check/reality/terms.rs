@@ -79,7 +79,9 @@ fn in_selector(selector: &Selector, role: Role, terms: &mut Vec<Term>) {
         Selector::All(all) => all.iter().for_each(|one| in_selector(one, role, terms)),
         Selector::Any(any) => {
             let role = if any.len() == 1 { role } else { role.of_several() };
-            any.iter().for_each(|one| in_selector(one, role, terms));
+            for one in any {
+                in_selector(one, role, terms);
+            }
         }
         Selector::Not(inner) => in_selector(inner, Role::Not, terms),
         Selector::Match(field, matcher) => in_match(field, matcher, role, false, terms),
