@@ -24,6 +24,7 @@ mod on_arrival;
 mod origin;
 mod own_traces;
 mod queries;
+mod reality;
 mod replay;
 mod rule_tests;
 mod run;
@@ -31,6 +32,7 @@ mod sampling;
 mod silence;
 mod span_tables;
 mod status;
+mod suggest;
 mod verify;
 
 use fluo_tests::program::{Ended, Program};

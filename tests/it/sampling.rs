@@ -95,8 +95,13 @@ fn check_says_which_rules_sampling_misleads() {
         [span(1, None, "cart", ""), span(2, Some(1), "cart", "ot=th:8"), span(3, Some(9), "pay", "ot=th:8")];
     let stored = "2 of 3 spans that it is about stand for others that sampling left out";
     let parts = "of 1 of 1 traces that it looks at, a parent is missing";
+    let never = "no span is name = \"check\": every occasion breaks the rule";
     assert_eq!(
         found(&sampled),
-        [("W0243".to_owned(), 6, stored.to_owned()), ("W0244".to_owned(), 16, parts.to_owned())]
+        [
+            ("W0243".to_owned(), 6, stored.to_owned()),
+            ("W0244".to_owned(), 16, parts.to_owned()),
+            ("W0267".to_owned(), 16, never.to_owned()),
+        ]
     );
 }

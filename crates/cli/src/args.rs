@@ -36,6 +36,9 @@ pub(crate) enum Command {
     /// Which attributes have columns in span files, because of which rules, and what that saves
     #[command(after_help = "Example: fluo layout --rules rules --spans s3://my-bucket")]
     Layout(LayoutArgs),
+    /// Propose rules, with tests, from what the system has done, for people to review
+    #[command(after_help = "Example: fluo suggest --spans bucket --since 7d --out rules/suggested")]
+    Suggest(Suggest),
     /// Run the rules' unit tests
     #[command(after_help = "Example: fluo test rules --format junit")]
     Test(Test),
@@ -89,8 +92,9 @@ pub(crate) struct Check {
     /// Files and folders of rules, tests (`*.test.yml`), `silences.yml` and `fluo.yml`
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Stored spans to hold the rules against: Parquet files, OTLP files, or folders of these
-    #[arg(long, num_args = 1.., value_name = "PATH")]
+    /// Stored spans to hold the rules against: a store (a folder or a URI), Parquet files, OTLP files, or folders of
+    /// these. Give it again for more
+    #[arg(long, value_name = "PATH")]
     pub(crate) spans: Vec<PathBuf>,
     /// How to print what is found
     #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
@@ -146,8 +150,8 @@ pub(crate) enum EvalFormat {
 pub(crate) struct Explain {
     /// Name of the rule
     pub(crate) rule: String,
-    /// Rule files and folders
-    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    /// Rule files and folders. Give it again for more
+    #[arg(long, required = true, value_name = "PATH")]
     pub(crate) rules: Vec<PathBuf>,
     /// What to print
     #[arg(long, value_enum, default_value_t = ExplainFormat::Text)]
@@ -183,6 +187,22 @@ pub(crate) enum SummaryFormat {
     Human,
     /// One object
     Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Suggest {
+    /// The past to learn from: a store (a folder or a URI), Parquet files, OTLP files, or a folder of these
+    #[arg(long, value_name = "URI")]
+    pub(crate) spans: String,
+    /// How far back from its end is looked
+    #[arg(long, value_name = "DURATION", default_value = "7d")]
+    pub(crate) since: String,
+    /// The end of the past: RFC 3339, or relative to the last span's end as -1h [default: the last span's end]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) to: Option<String>,
+    /// The folder for rules and tests. Files there that were not proposed, or were changed since, are never touched
+    #[arg(long, value_name = "DIR", default_value = "rules/suggested")]
+    pub(crate) out: PathBuf,
 }
 
 #[derive(Debug, Args)]

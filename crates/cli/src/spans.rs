@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::bounded;
+use crate::deployed;
 use crate::exit::{Failure, chain};
 use crate::otlp_files::{Became, ingest_file};
 use crate::terminal;
@@ -44,7 +45,10 @@ pub(crate) async fn open(paths: &[PathBuf]) -> Result<Spans, Failure> {
     let mut not_own = BTreeMap::new();
     for path in paths {
         let unreadable = |error| Failure::because(format!("could not read `{}`", path.display()), error);
-        refuse_uri(path)?;
+        if path.to_str().is_some_and(|path| path.contains("://")) {
+            spans.add_store(&path.to_string_lossy()).await?;
+            continue;
+        }
         let absolute = bounded::one_path(path).map_err(|error| {
             unreadable(error).hint("--spans takes Parquet files, OTLP files, or folders of these")
         })?;
@@ -87,6 +91,26 @@ pub(crate) async fn open(paths: &[PathBuf]) -> Result<Spans, Failure> {
 }
 
 impl Spans {
+    /// Adds what a store at a URI holds.
+    async fn add_store(&mut self, uri: &str) -> Result<(), Failure> {
+        let root = deployed::root(uri)?;
+        let below = root.at(&object_store::path::Path::from("spans"));
+        let opened = OpenFiles::new(root.store).below(&below).await;
+        let opened = opened
+            .map_err(|error| Failure::because(format!("could not list the spans of `{uri}`"), error))?;
+        if opened.files == 0 && opened.faults.is_empty() {
+            return Err(Failure::usage(format!("there is no data file below `{uri}/spans`"))
+                .hint("`fluo ingest` makes data files of OTLP"));
+        }
+        self.source.extend(opened.source);
+        self.bytes += opened.bytes;
+        self.count += opened.spans;
+        for (_, fault) in &opened.faults {
+            self.left_out(fault);
+        }
+        Ok(())
+    }
+
     /// Tells of a file that is not read.
     pub(crate) fn left_out(&mut self, fault: &FileFault) {
         self.incomplete = true;

@@ -89,7 +89,7 @@ pub enum EngineError {
 
 impl EngineError {
     /// Returns whether it is of one rule, and others are judged all the same.
-    pub(crate) fn is_of_rule(&self) -> bool {
+    pub fn is_of_rule(&self) -> bool {
         matches!(
             self,
             Self::Plan(_)

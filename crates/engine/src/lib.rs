@@ -17,6 +17,8 @@
 //! | `evidence`, `top` | rows of a window → those that show what is wrong; the commonest values in them |
 //! | [`faults`] | a look that meets an unreadable file → a look over the others |
 //! | [`mod@sampled`] | rules, source → what sampling does to them |
+//! | [`cost`] | a source, rules → what judging them reads |
+//! | [`mod@visit`] | source → batches, for whoever looks at all spans and judges none |
 //! | `work` | what a rule may use |
 //! | [`record`] | what was observed → violation records |
 //!
@@ -26,6 +28,7 @@
 
 mod column;
 mod copies;
+pub mod cost;
 mod episodes;
 pub mod error;
 mod evidence;
@@ -54,14 +57,16 @@ pub mod summary;
 mod top;
 mod traces;
 mod truth;
+pub mod visit;
 mod work;
 
+pub use cost::{Reads, reads};
 pub use datafusion::prelude::SessionContext;
 pub use error::EngineError;
 pub use faults::{LeftOut, Tried, tried, without_faulty};
 pub use judge::{
-    AsOf, Asked, Before, Judged, Observed, Outcome, Point, Querying, Range, Summing, Telling, evaluate,
-    judge, moments, series,
+    AsOf, Asked, Before, Judged, Observed, Outcome, Point, Querying, Range, Summing, Telling, each_point,
+    evaluate, judge, moments, series,
 };
 pub use open::{DataFiles, Opened};
 pub use panes::{Contents, Known, Panes, StoredPanesError};
@@ -69,3 +74,4 @@ pub use sampled::{Sampled, sampled};
 pub use session::{session, session_with_memory};
 pub use source::SpanSource;
 pub use traces::{Leveling, Traced, Tracing};
+pub use visit::{spans_of_traces, visit};

@@ -167,6 +167,11 @@ impl SpanSource {
         plan.times_of(moments).into_iter().any(|ends| self.is_damaged(ends))
     }
 
+    /// The number of rows of the files that may hold spans which ended within a range; copies count.
+    pub fn rows_within(&self, ends: TimeRange) -> u64 {
+        self.pieces().filter(|piece| piece.ends.meets(ends)).map(|piece| piece.rows).sum()
+    }
+
     /// Its files, and what lies in memory.
     pub(crate) fn pieces(&self) -> impl Iterator<Item = Piece> {
         self.parts.iter().flat_map(|part| -> Vec<Piece> {

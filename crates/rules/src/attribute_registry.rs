@@ -42,6 +42,11 @@ static KEYS: LazyLock<BTreeMap<&'static str, Registered>> = LazyLock::new(|| {
     rows.collect()
 });
 
+/// Returns whether OpenTelemetry's conventions know an attribute, of whatever age.
+pub fn is_registered(key: &str) -> bool {
+    registered(key).is_some()
+}
+
 /// Returns what the conventions say of `key`, where they know it.
 pub(crate) fn registered(key: &str) -> Option<Registered> {
     if let Some(known) = KEYS.get(key) {

@@ -60,6 +60,7 @@ pub mod test_file;
 pub mod trace;
 pub mod words;
 
+pub use attribute_registry::is_registered;
 pub use expr::nearest::nearest;
 pub use load::{Loaded, load};
 pub use source_file::SourceFile;

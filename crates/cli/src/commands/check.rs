@@ -1,6 +1,8 @@
 //! `fluo check`: every mistake in rules, their tests, silences and configurations, in one run.
 
 mod configuration;
+mod figures;
+mod reality;
 mod sampling;
 
 use std::collections::BTreeMap;
@@ -23,14 +25,22 @@ use crate::terminal::{self, Output};
 pub(crate) async fn run(args: &Check) -> Result<Status, Failure> {
     let files = rule_files::read_all(&args.paths)?;
     let Checked { mut findings, counts, shown: files, rules } = check(&files)?;
+    let mut figures = String::new();
+    let mut is_whole = true;
     if !args.spans.is_empty() {
-        findings.extend(sampling::against_spans(rules, &args.spans).await?);
+        let reality = reality::against_spans(rules, &args.spans).await?;
+        let is_said = |found: &Finding| findings.iter().any(|known| says_the_same(known, found));
+        let new: Vec<Finding> = reality.findings.into_iter().filter(|found| !is_said(found)).collect();
+        findings.extend(new);
         in_order(&mut findings, &files);
+        figures = figures::table(&reality.activity);
+        is_whole = reality.is_whole;
     }
     let mut output = Output::new();
     match args.format {
         CheckFormat::Human => {
             output.text(&render::human::render(&findings, &files, terminal::colour_stdout()))?;
+            output.text(&figures)?;
         }
         CheckFormat::Json => output.text(&render::json::render(&findings))?,
         CheckFormat::Sarif => output.text(&render::sarif::render(&findings))?,
@@ -47,7 +57,13 @@ pub(crate) async fn run(args: &Check) -> Result<Status, Failure> {
             count(findings.len() - errors, "warning"),
         ));
     }
-    Ok(if errors > 0 { Status::Found } else { Status::Done })
+    Ok(if !is_whole {
+        Status::Failed
+    } else if errors > 0 {
+        Status::Found
+    } else {
+        Status::Done
+    })
 }
 
 /// The result of a check.
@@ -110,6 +126,16 @@ fn check(files: &[(Kind, SourceFile)]) -> Result<Checked, Failure> {
     counts.extend(sound_configs.map(|sound| count(sound, "sound configuration")));
     in_order(&mut findings, &shown);
     Ok(Checked { findings, counts: counts.join(", "), shown, rules: loaded.rules })
+}
+
+/// Returns whether a rule by itself says already that an attribute is looked up where it is not.
+fn says_the_same(known: &Finding, found: &Finding) -> bool {
+    let (one, other) = (&known.place, &found.place);
+    known.code == Code::OtherScope
+        && found.code == Code::AbsentAttribute
+        && one.file == other.file
+        && one.bytes.start < other.bytes.end
+        && other.bytes.start < one.bytes.end
 }
 
 /// Sorts findings by file and place.

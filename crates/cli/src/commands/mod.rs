@@ -14,6 +14,7 @@ mod schema;
 mod set_back;
 mod silence;
 mod status;
+mod suggest;
 mod test;
 mod verify;
 
@@ -33,6 +34,7 @@ pub(crate) async fn run(command: Command) -> Result<Status, Failure> {
         Command::Ingest(args) => ingest::run(&args).await,
         Command::Compact(args) => compact::run(&args).await,
         Command::Layout(args) => layout::run(&args).await,
+        Command::Suggest(args) => suggest::run(&args).await,
         Command::Test(args) => test::run(&args).await,
         Command::Run(args) => run::run(&args).await,
         Command::Replay(args) => replay::run(&args).await,

@@ -413,17 +413,34 @@ pub async fn series(
     source: &SpanSource,
     stretch: TimeRange,
 ) -> Result<Vec<Point>, EngineError> {
+    let mut points = Vec::new();
+    let each = |group: &[Option<String>], moment, values: Values| {
+        let level = plan.rule().condition.held_exactly(&|name| exact(&values, name));
+        let (holds, excess) = (level.is_some(), badness(plan, level, &values).excess);
+        points.push(Point { group: group.to_vec(), moment, values, holds, excess });
+    };
+    each_point(session, plan, source, stretch, each).await?;
+    Ok(points)
+}
+
+/// Gives the values of a grid rule over spans at every moment of a stretch at which there is a group, by group and moment.
+///
+/// # Errors
+///
+/// As of [`series`].
+pub async fn each_point(
+    session: &SessionContext,
+    plan: &RulePlan,
+    source: &SpanSource,
+    stretch: TimeRange,
+    mut each: impl FnMut(&[Option<String>], i64, Values),
+) -> Result<(), EngineError> {
     let asked = [Asked::new(plan, vec![stretch])];
     let Telling { rules, .. } = Summing::new(&asked, None).over(session, source).await?;
-    let mut points = Vec::new();
     for found in rules {
-        found?.grid().each(stretch, |group, moment, values| {
-            let level = plan.rule().condition.held_exactly(&|name| exact(&values, name));
-            let (holds, excess) = (level.is_some(), badness(plan, level, &values).excess);
-            points.push(Point { group: group.clone(), moment, values, holds, excess });
-        });
+        found?.grid().each(stretch, |group, moment, values| each(group, moment, values));
     }
-    Ok(points)
+    Ok(())
 }
 
 /// Evaluates one rule over all spans of a source.

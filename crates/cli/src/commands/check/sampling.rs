@@ -1,36 +1,29 @@
 //! Rules against stored spans that sampling left others out of.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
-use fluo_engine::{LeftOut, Sampled, SpanSource, sampled, session, without_faulty};
+use fluo_engine::{EngineError, Sampled, SessionContext, SpanSource, sampled};
 use fluo_plan::RulePlan;
-use fluo_rules::diagnostic::{Code, Finding, Place};
-use fluo_rules::position::Lines;
+use fluo_rules::diagnostic::{Code, Finding};
 use fluo_rules::rule::{AggregateFunction, Rule, Sampling};
 
-use crate::exit::Failure;
-use crate::spans;
+use super::reality::place_of;
 
-/// The findings about rules over the spans of some paths.
-pub(super) async fn against_spans(rules: Vec<Rule>, paths: &[PathBuf]) -> Result<Vec<Finding>, Failure> {
-    let mut spans = spans::open(paths).await?;
-    // A query counts what it says: nothing is known of it.
-    let asked = rules.into_iter().filter(|rule| rule.enabled && rule.sql().is_none());
-    let plans = asked.map(|rule| RulePlan::new(Arc::new(rule)));
-    // What cannot be planned is told by whoever evaluates it.
-    let plans: Vec<RulePlan> = plans.flatten().collect();
-    let asked: Vec<&RulePlan> = plans.iter().collect();
-    let session = session();
-    let mut left_out = Vec::new();
-    let look = async |source: &SpanSource| sampled(&session, source, &asked).await;
-    let found = without_faulty(&mut spans.source, &mut left_out, look)
-        .await
-        .map_err(|error| Failure::because("could not read the spans", error))?;
-    for LeftOut { fault, .. } in &left_out {
-        spans.left_out(fault);
-    }
-    Ok(plans.iter().zip(found).filter_map(|(plan, sampled)| finding(plan.rule(), sampled)).collect())
+/// Of one trace in so many parts may be missing: where stored spans begin and end, some traces are cut.
+const FEW: u64 = 100;
+
+/// Looks at the spans that rules are about. Nothing is known of a query, which counts what it says.
+pub(super) async fn look(
+    session: &SessionContext,
+    source: &SpanSource,
+    plans: &[RulePlan],
+) -> Result<Vec<Option<Sampled>>, EngineError> {
+    let asked: Vec<&RulePlan> = plans.iter().filter(|plan| plan.rule().sql().is_none()).collect();
+    let mut found = sampled(session, source, &asked).await?.into_iter();
+    Ok(plans.iter().map(|plan| if plan.rule().sql().is_none() { found.next() } else { None }).collect())
+}
+
+/// The findings about rules, by what was found of each.
+pub(super) fn findings(plans: &[RulePlan], found: Vec<Option<Sampled>>) -> Vec<Finding> {
+    plans.iter().zip(found).filter_map(|(plan, sampled)| finding(plan.rule(), sampled?)).collect()
 }
 
 fn finding(rule: &Rule, found: Sampled) -> Option<Finding> {
@@ -38,7 +31,7 @@ fn finding(rule: &Rule, found: Sampled) -> Option<Finding> {
     let (code, message, hint) = if rule.trace().is_some() {
         let message = format!("of {incomplete} of {traces} traces that it looks at, a parent is missing");
         let hint = "what is missing cannot be found in them: keep traces as a whole, or none of their spans";
-        (incomplete > 0).then_some((Code::PartsMissing, message, hint))?
+        (incomplete > traces / FEW).then_some((Code::PartsMissing, message, hint))?
     } else {
         let message =
             format!("{standing} of {spans} spans that it is about stand for others that sampling left out");
@@ -62,15 +55,4 @@ fn adjusts(rule: &Rule) -> bool {
     let named = rule.condition.aggregates();
     rule.objective().is_some()
         || named.into_iter().filter_map(|name| rule.aggregate(name)).any(|of| !is_of_stored(&of.function))
-}
-
-/// The first line of a rule.
-fn place_of(rule: &Rule) -> Place {
-    let source = &rule.source;
-    let text = &source.text;
-    let line = text.get(source.range.clone()).and_then(|rule| rule.lines().next()).unwrap_or_default();
-    let bytes = source.range.start..source.range.start + line.len();
-    let lines = Lines::of(text);
-    let (start, end) = (lines.position(text, bytes.start), lines.position(text, bytes.end));
-    Place { file: Arc::clone(&source.file), bytes, start, end }
 }

@@ -1,0 +1,90 @@
+//! Rules against what stored spans are: names, attributes and values that never occur, and conditions that always hold.
+//!
+//! Findings are mistakes that the spans show. A rule of which nothing occurs at all is about another system, as many of a
+//! library are: that is no finding, and stands in the table of figures.
+//!
+//! | part | input → output |
+//! | --- | --- |
+//! | `known` | what operations' spans carry → which services, names, attributes, values there are |
+//! | `matching` | a selection, an operation → whether a span of it may be selected |
+//! | `terms` | a selection → what it names |
+//! | `differs` | a selection, what is known → findings |
+//! | `activity` | rules, spans → how often each fired, what it reads |
+//! | `place` | a rule, a word of it → where it stands |
+
+mod activity;
+mod differs;
+mod known;
+mod matching;
+mod place;
+mod rule;
+mod terms;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use fluo_engine::{EngineError, LeftOut, SpanSource, session, without_faulty};
+use fluo_plan::RulePlan;
+use fluo_rules::diagnostic::Finding;
+use fluo_rules::rule::Rule;
+use fluo_suggest::{Depth, Look, Pass};
+use fluo_time::TimeRange;
+
+use super::sampling;
+use crate::commands::suggest::visited;
+use crate::exit::{Failure, chain};
+use crate::spans;
+pub(super) use activity::Activity;
+use known::Known;
+pub(super) use place::place_of;
+
+/// What stored spans say of rules.
+pub(super) struct Reality {
+    pub(super) findings: Vec<Finding>,
+    /// By rule, how often it fired and what it reads.
+    pub(super) activity: Vec<Activity>,
+    /// All of the spans could be read.
+    pub(super) is_whole: bool,
+}
+
+/// Holds rules against the spans of some paths.
+pub(super) async fn against_spans(rules: Vec<Rule>, paths: &[PathBuf]) -> Result<Reality, Failure> {
+    let mut spans = spans::open(paths).await?;
+    let session = session();
+    // What cannot be planned is told by whoever evaluates it.
+    let plans: Vec<RulePlan> = rules
+        .into_iter()
+        .filter(|rule| rule.enabled)
+        .flat_map(|rule| RulePlan::new(Arc::new(rule)))
+        .collect();
+    let Some(within) = spans.source.ends() else {
+        return Ok(Reality { findings: Vec::new(), activity: Vec::new(), is_whole: !spans.incomplete });
+    };
+    let mut left_out = Vec::new();
+    let look = async |source: &SpanSource| -> Result<_, EngineError> {
+        let look = Look { attributes: Some(Depth::Values), traces: None, within };
+        let pass = Pass::of(visited(&session, source, look).await?, None);
+        let sampled = sampling::look(&session, source, &plans).await?;
+        let activity = activity::look(&session, source, &plans, &sampled, within).await?;
+        Ok((pass, sampled, activity))
+    };
+    let found = without_faulty(&mut spans.source, &mut left_out, look).await;
+    let (pass, sampled, activity) =
+        found.map_err(|error| Failure::because("could not read the spans", error))?;
+    for LeftOut { fault, .. } in &left_out {
+        spans.left_out(fault);
+    }
+    let pass = pass.map_err(|error| Failure::because("could not look at the spans", chain(&error)))?;
+    let known = Known::of(&pass.operations, &pass.profiles);
+    let mut findings = sampling::findings(&plans, sampled);
+    for (plan, activity) in plans.iter().zip(&activity) {
+        findings.extend(rule::differences(plan.rule(), &known));
+        findings.extend(activity.finding(plan.rule()));
+    }
+    Ok(Reality { findings, activity, is_whole: !spans.incomplete })
+}
+
+/// The length of a range, in nanoseconds.
+fn length(range: TimeRange) -> i64 {
+    range.to.saturating_sub(range.from)
+}

@@ -1,0 +1,228 @@
+//! `fluo suggest`: rules from what the system has done, for people to review.
+
+mod backtest;
+mod folder;
+mod learn;
+mod told;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use fluo_engine::{
+    Asked, LeftOut, SessionContext, SpanSource, judge, session, spans_of_traces, without_faulty,
+};
+use fluo_plan::RulePlan;
+use fluo_rules::{SourceFile, load};
+use fluo_spans::span::Span;
+use fluo_suggest::TraceId;
+use fluo_suggest::attributes::{self, NearAttribute};
+use fluo_suggest::mark::marked;
+use fluo_suggest::proposal::{Fired, Past, Proposal, Proposals, TestOf, grouped};
+use fluo_time::{Nanos, TimeRange, moment};
+
+use crate::args::Suggest;
+use crate::exit::{Failure, Status};
+use crate::spans::{self, Spans};
+use crate::terminal::Output;
+use backtest::Backtest;
+use folder::Folder;
+use learn::Learned;
+pub(super) use learn::visited;
+
+/// Proposals are judged over the past so often at most: each time without what fired.
+const MOST_ROUNDS: usize = 6;
+
+/// Most attributes that nearly all spans have of which traces are looked for.
+const MOST_LACKING: usize = 20;
+
+/// Most traces that are named for one.
+const MOST_TRACES: usize = 3;
+
+pub(crate) async fn run(args: &Suggest) -> Result<Status, Failure> {
+    let folder = Folder::open(&args.out)?;
+    let mut spans = spans::open(std::slice::from_ref(&PathBuf::from(&args.spans))).await?;
+    let within = range(args, &spans)?;
+    let session = session();
+    let found = without_faults(&mut spans, async |source: &SpanSource| find(&session, source, within).await)
+        .await??;
+    let texts = found.files();
+    let kept = folder.write(&texts)?;
+    let mut output = Output::new();
+    output.text(&told::human(&found, &kept, &args.out))?;
+    output.finish()?;
+    Ok(if spans.incomplete { Status::Failed } else { Status::Done })
+}
+
+/// Looks at spans, and again without the files that cannot be read, which are told.
+async fn without_faults<T>(
+    spans: &mut Spans,
+    look: impl AsyncFn(&SpanSource) -> Result<T, fluo_engine::EngineError>,
+) -> Result<T, Failure> {
+    let mut left_out = Vec::new();
+    let found = without_faulty(&mut spans.source, &mut left_out, look)
+        .await
+        .map_err(|error| Failure::because("could not read the spans", error));
+    for LeftOut { fault, .. } in &left_out {
+        spans.left_out(fault);
+    }
+    found
+}
+
+/// The times in which the spans end that are learned from.
+fn range(args: &Suggest, spans: &Spans) -> Result<TimeRange, Failure> {
+    let Some(ends) = spans.source.ends() else {
+        return Err(Failure::usage(format!("there is no span in `{}`", args.spans)));
+    };
+    let to = match &args.to {
+        Some(text) => moment::parse(text, ends.to)
+            .map_err(|error| Failure::usage(format!("--to: {error}")))?
+            .min(ends.to),
+        None => ends.to,
+    };
+    let since = match Nanos::parse(&args.since) {
+        Ok(since) if since.0 > 0 => since.0,
+        Ok(_) => return Err(Failure::usage("--since must be longer than nothing")),
+        Err(error) => return Err(Failure::usage(format!("--since: {error}")).hint(error.hint())),
+    };
+    let from = to.saturating_sub(since).max(ends.from);
+    if from > to {
+        return Err(Failure::usage(format!(
+            "no span of `{}` ended before {}",
+            args.spans,
+            moment::format(to)
+        ))
+        .hint(format!("its first span ended at {}", moment::format(ends.from))));
+    }
+    Ok(TimeRange { from, to })
+}
+
+/// Everything that is told and written.
+pub(super) struct Found {
+    pub(super) learned: Learned,
+    pub(super) proposals: Proposals,
+    /// What fired over the past, and was left out or allowed.
+    pub(super) fired: Fired,
+    /// By proposal, the text of its test.
+    tests: Vec<String>,
+    /// Attributes that nearly all spans of an operation carry, in words, and the traces of those that do not.
+    pub(super) lacking: Vec<Lacking>,
+}
+
+/// Something that nearly all spans have, and traces of those that do not.
+pub(super) struct Lacking {
+    pub(super) what: String,
+    pub(super) traces: Vec<TraceId>,
+}
+
+impl Found {
+    pub(super) fn past(&self) -> Past<'_> {
+        self.learned.past()
+    }
+
+    /// The files, by name.
+    fn files(&self) -> Vec<(String, String)> {
+        let of_proposal = |(proposal, test): (&Proposal, &String)| {
+            [
+                (format!("{}.yml", proposal.file), marked(&proposal.text)),
+                (format!("{}.test.yml", proposal.file), marked(test)),
+            ]
+        };
+        self.proposals.rules.iter().zip(&self.tests).flat_map(of_proposal).collect()
+    }
+}
+
+/// Learns, proposes, and judges the proposals over what they were learned from until none of them fires.
+async fn find(
+    session: &SessionContext,
+    source: &SpanSource,
+    within: TimeRange,
+) -> Result<Result<Found, Failure>, fluo_engine::EngineError> {
+    let learned = match learn::learn(session, source, within).await? {
+        Ok(learned) => learned,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    let mut fired = Fired::new();
+    for _ in 0..MOST_ROUNDS {
+        let proposals = Proposals::of(&learned.past(), &fired);
+        let backtest = match Backtest::of(&sources(&proposals)) {
+            Ok(backtest) => backtest,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let again = backtest.over(session, source, within).await?;
+        let before = fired.len();
+        fired.extend(again);
+        if fired.len() == before {
+            let tests = tests(session, source, &learned, &proposals).await?;
+            let lacking = lacking(session, source, &learned).await?;
+            return Ok(Ok(Found { learned, proposals, fired, tests, lacking }));
+        }
+    }
+    let names: Vec<&str> = fired.iter().map(|(rule, _)| rule.as_str()).collect();
+    Ok(Err(Failure::because("could not find rules that never fire over this past", names.join(", "))))
+}
+
+/// The traces of spans that lack what nearly all others have, found by rules as the engine finds all else.
+async fn lacking(
+    session: &SessionContext,
+    source: &SpanSource,
+    learned: &Learned,
+) -> Result<Vec<Lacking>, fluo_engine::EngineError> {
+    let past = learned.past();
+    let nearly: Vec<NearAttribute<'_>> = attributes::nearly(&past).into_iter().take(MOST_LACKING).collect();
+    let name = |number: usize| format!("lacking-{number:02}");
+    let rules = nearly.iter().enumerate().map(|(number, nearly)| nearly.rule(&name(number), &past));
+    let file = SourceFile::new("lacking.yml", rules.collect::<String>().as_str());
+    let plans: Vec<RulePlan> = load(&[file])
+        .rules
+        .into_iter()
+        .map(|rule| RulePlan::new(Arc::new(rule)))
+        .collect::<Result<_, _>>()?;
+    let asked: Vec<Asked<'_>> = plans.iter().map(|plan| Asked::new(plan, vec![learned.within])).collect();
+    let mut found = Vec::new();
+    for ((number, plan), violations) in
+        plans.iter().enumerate().zip(judge(session, source, &asked).await?.rules)
+    {
+        let Some(nearly) = nearly.get(number).filter(|_| plan.rule().name == name(number)) else { continue };
+        let mut traces: Vec<TraceId> = violations?
+            .into_iter()
+            .flat_map(|violation| violation.evidence)
+            .map(|span| span.trace_id)
+            .collect();
+        traces.sort_unstable();
+        traces.dedup();
+        traces.truncate(MOST_TRACES);
+        let has = nearly.of - nearly.lacking;
+        let what =
+            format!("{} has {}: {} of {}", nearly.operation, nearly.key, grouped(has), grouped(nearly.of));
+        found.push(Lacking { what, traces });
+    }
+    Ok(found)
+}
+
+fn sources(proposals: &Proposals) -> Vec<SourceFile> {
+    let source = |proposal: &Proposal| {
+        SourceFile::new(format!("{}.yml", proposal.file).as_str(), proposal.text.as_str())
+    };
+    proposals.rules.iter().map(source).collect()
+}
+
+/// The tests of proposals, of the traces in which they show.
+async fn tests(
+    session: &SessionContext,
+    source: &SpanSource,
+    learned: &Learned,
+    proposals: &Proposals,
+) -> Result<Vec<String>, fluo_engine::EngineError> {
+    let mut tests = Vec::new();
+    for proposal in &proposals.rules {
+        let spans: Vec<Span> = match &proposal.test {
+            TestOf::Trace(example, _) => {
+                let trace = example.trace;
+                spans_of_traces(session, source, example.ends, move |id| *id == trace).await?
+            }
+            TestOf::Written(_) => Vec::new(),
+        };
+        tests.push(proposal.test_file(&learned.past(), &spans));
+    }
+    Ok(tests)
+}

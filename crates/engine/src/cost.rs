@@ -1,0 +1,87 @@
+//! What an evaluation of a rule reads of the files of a source.
+
+use std::collections::BTreeSet;
+
+use fluo_plan::{Projection, RulePlan};
+use fluo_spans::schema::columns;
+use fluo_time::TimeRange;
+
+use crate::error::EngineError;
+use crate::pages::{Sought, services};
+use crate::source::{SpanSource, Stored};
+
+/// What is read for a rule that is judged over all spans that ended in a range, once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// Files that are read.
+    pub files: u64,
+    /// Files that hold spans of these times.
+    pub of_files: u64,
+    /// Rows that are looked at.
+    pub rows: u64,
+    /// Bytes of the columns that are read, as they are stored.
+    pub bytes: u64,
+}
+
+/// Returns what each rule reads. Files that lie in memory cost nothing that can be told.
+///
+/// # Errors
+///
+/// A file's footer cannot be read ([`EngineError::File`]), or a rule cannot be planned.
+pub async fn reads(
+    source: &SpanSource,
+    plans: &[&RulePlan],
+    ends: TimeRange,
+) -> Result<Vec<Reads>, EngineError> {
+    let mut all = vec![Reads::default(); plans.len()];
+    for part in source.parts() {
+        let Stored::Files { cache, files } = &part.spans else { continue };
+        let mut sought: Vec<(Sought, BTreeSet<String>)> = Vec::new();
+        for plan in plans {
+            let projection = plan.projection(&part.layout)?;
+            let of_trace = plan.rule().trace().is_some();
+            let steps: Vec<&Projection> = if of_trace {
+                projection.steps.iter().map(AsRef::as_ref).collect()
+            } else {
+                vec![&*projection]
+            };
+            let sought_of_rule = Sought { ranges: vec![ends], services: services(steps.iter().copied()) };
+            sought.push((sought_of_rule, names(&steps, of_trace)));
+        }
+        for file in files.iter().filter(|file| file.ends.meets(ends)) {
+            let object = &file.object;
+            let footer = cache.footer(&object.location, object.size).await.map_err(EngineError::File)?;
+            let metadata = footer.for_readers();
+            for ((sought, names), reads) in sought.iter().zip(&mut all) {
+                let groups = 0..metadata.num_row_groups();
+                let chosen = sought.within(metadata, groups, file.only.as_deref());
+                reads.of_files += 1;
+                reads.files += u64::from(!chosen.row_groups.is_empty());
+                for group in chosen.row_groups.into_iter().map(|group| metadata.row_group(group)) {
+                    reads.rows += u64::try_from(group.num_rows()).unwrap_or(0);
+                    let is_read = |column: &str| names.contains(column);
+                    let columns = group.columns().iter().filter(|column| {
+                        column.column_path().parts().first().is_some_and(|name| is_read(name))
+                    });
+                    reads.bytes += columns
+                        .map(|column| u64::try_from(column.compressed_size()).unwrap_or(0))
+                        .sum::<u64>();
+                }
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The columns that a rule reads of spans.
+fn names(projections: &[&Projection], of_trace: bool) -> BTreeSet<String> {
+    let asked = projections.iter().flat_map(|projection| projection.expressions());
+    let mut names: BTreeSet<String> =
+        asked.flat_map(|expr| expr.column_refs().into_iter().map(|column| column.name.clone())).collect();
+    names.insert(columns::END_TIME.to_owned());
+    if of_trace {
+        let more = [columns::TRACE_ID, columns::SPAN_ID, columns::START_TIME];
+        names.extend(more.map(str::to_owned));
+    }
+    names
+}

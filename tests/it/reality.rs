@@ -1,0 +1,248 @@
+//! `fluo check --spans`: rules that are sound, and differ from what there is.
+
+use std::fs;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use fluo_tests::program::{Ended, repository};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{binary, fluo};
+
+fn within(folder: &Path, arguments: &[&str]) -> Ended {
+    binary().within(folder).run(arguments)
+}
+
+/// The demo's shop: what is there, and what is not.
+static DEMO: LazyLock<TempDir> = LazyLock::new(|| {
+    let folder = TempDir::new().unwrap();
+    within(folder.path(), &["demo", "--out", "demo", "--start", "2024-05-01T12:00:00Z"]).expect(0);
+    folder
+});
+
+/// A mistake: what it is, the rule without its name, the code, and parts of message and hint.
+type Mistake = (&'static str, &'static str, &'static str, &'static str, &'static str);
+
+const MISTAKES: [Mistake; 23] = [
+    (
+        "a service that is misspelt",
+        "span: {service_name: auth-servce}\ncondition: count > 5",
+        "W0260",
+        "`auth-servce`",
+        "did you mean `auth-service`?",
+    ),
+    (
+        "a service that is not there, with a name that is another's",
+        "span: {service_name: billing, name: POST /charges}\ncondition: count > 5",
+        "W0260",
+        "`billing`",
+        "services are auth-service, cart, catalog",
+    ),
+    (
+        "a name that is misspelt",
+        "span: {service_name: auth-service, name: auth_users}\ncondition: count > 5",
+        "W0261",
+        "no span of `auth-service` has the name `auth_users`",
+        "did you mean `auth_user`?",
+    ),
+    (
+        "a name of another service",
+        "span: {service_name: frontend, name: auth_user}\ncondition: count > 5",
+        "W0264",
+        "no span of `frontend` has the name `auth_user`",
+        "such spans are of auth-service",
+    ),
+    (
+        "an attribute that is misspelt",
+        "span: {name: payment.charge_card, attributes: {payment.ammount: {gt: 10}}}\ncondition: count > 5",
+        "W0262",
+        "`payment.ammount`",
+        "did you mean `payment.amount`?",
+    ),
+    (
+        "an attribute of spans looked up in resources",
+        "span: {service_name: payment, resource: {payment.currency: EUR}}\ncondition: count > 5",
+        "W0262",
+        "no attribute of resources, but of spans",
+        "write it below `attributes`",
+    ),
+    (
+        "an attribute of events looked up in spans",
+        "span: {service_name: auth-service, attributes: {exception.message: token rejected}}\ncondition: count > 5",
+        "W0262",
+        "but of events",
+        "`event.exception.message`",
+    ),
+    (
+        "a value that is misspelt",
+        "span: {service_name: auth-service, attributes: {error.type: AuthentificationError}}\ncondition: count > 5",
+        "W0263",
+        "`error.type` never has the value",
+        "did you mean `AuthenticationError`?",
+    ),
+    (
+        "a value that is cut short",
+        "span: {resource: {deployment.environment.name: prod}, kind: server}\ncondition: count > 5",
+        "W0263",
+        "never has the value `prod`",
+        "did you mean `production`?",
+    ),
+    (
+        "a value in other case",
+        "span: {service_name: frontend, attributes: {http.request.method: Post}}\ncondition: count > 5",
+        "W0263",
+        "never has the value `Post`",
+        "did you mean `POST`?",
+    ),
+    (
+        "another kind",
+        "span: {name: auth_user, kind: client}\ncondition: count > 5",
+        "W0264",
+        "no span of the name `auth_user` is all that is asked of it",
+        "look at kind, status and attributes",
+    ),
+    (
+        "an event that is misspelt",
+        "span: {service_name: auth-service, event: {name: exeption}}\ncondition: count > 5",
+        "W0261",
+        "no span has an event `exeption`",
+        "did you mean `exception`?",
+    ),
+    (
+        "a group key that is misspelt",
+        "span: {service_name: payment}\ngroup_by: [payment.curency]\ncondition: count > 500",
+        "W0262",
+        "`payment.curency`",
+        "did you mean `payment.currency`?",
+    ),
+    (
+        "a group key that only other spans have",
+        "span: {service_name: cart, kind: server}\ngroup_by: [payment.currency]\ncondition: count > 5000",
+        "W0262",
+        "no span that the rule is about has `payment.currency`; others have",
+        "look at which spans carry it",
+    ),
+    (
+        "a percentile of texts",
+        "span: {name: payment.charge_card}\naggregation: {slow: {p99: payment.currency}}\ncondition: slow > 5",
+        "W0265",
+        "`payment.currency` never is a number",
+        "a value of it is `EUR`",
+    ),
+    (
+        "limits for a service that is misspelt",
+        "span: {kind: server}\ngroup_by: [service_name]\nlimits: [{service_name: checkot, calls: 9000}, {calls: 9999}]\ncondition: count > limit.calls",
+        "W0266",
+        "`service_name` never is `checkot`",
+        "did you mean `checkout`?",
+    ),
+    (
+        "a group that is expected and never there",
+        "span: {kind: server}\ngroup_by: [service_name]\nexpect: [frontend, warehouse]\ncondition: count > 99999",
+        "W0266",
+        "`service_name` never is `warehouse`",
+        "it is auth-service, cart",
+    ),
+    (
+        "a step that is misspelt",
+        "trace: {when: {name: payment.charge_card}, always: [{name: payment.fraud_chek}]}",
+        "W0261",
+        "`payment.fraud_chek`",
+        "did you mean `payment.fraud_check`?",
+    ),
+    (
+        "a step of another service",
+        "trace: {when: {name: payment.charge_card}, always: [{service_name: payment, name: send orders}]}",
+        "W0264",
+        "no span of `payment` has the name `send orders`",
+        "such spans are of checkout",
+    ),
+    (
+        "a step that no span is",
+        "trace: {when: {name: payment.charge_card}, always: [{kind: producer, status: error}]}",
+        "W0267",
+        "every occasion breaks the rule",
+        "look at the step's service",
+    ),
+    (
+        "a caller that is misspelt",
+        "span: {service_name: payment, kind: server, where: parent.service_name = \"chekout\"}\ncondition: count > 500",
+        "W0260",
+        "`chekout`",
+        "did you mean `checkout`?",
+    ),
+    (
+        "an attribute that is misspelt in an expression",
+        "span: {service_name: payment, where: span.payment.ammount > 10}\ncondition: count > 500",
+        "W0262",
+        "`payment.ammount`",
+        "did you mean `payment.amount`?",
+    ),
+    (
+        "a limit that is always crossed",
+        "span: {service_name: frontend}\ncondition: count < 100000",
+        "W0267",
+        "held for 100 % of the time",
+        "look at its limit",
+    ),
+];
+
+#[test]
+fn what_is_sound_and_differs_from_what_there_is_is_found() {
+    let folder = &*DEMO;
+    fs::create_dir(folder.path().join("rules")).unwrap();
+    for (number, (_, rule, ..)) in MISTAKES.iter().enumerate() {
+        let lines: Vec<String> = rule.lines().map(|line| format!("  {line}")).collect();
+        let text = format!("- name: r{number}\n{}\n", lines.join("\n"));
+        fs::write(folder.path().join(format!("rules/{number:02}.yml")), text).unwrap();
+    }
+    fluo(&["check", folder.path().join("rules").to_str().unwrap()]).expect(0);
+    let told = within(folder.path(), &["check", "rules", "--spans", "demo", "--format", "json"]);
+    let findings: Vec<Value> = serde_json::from_str(&told.stdout).unwrap();
+    assert_eq!(told.status, 0, "{}", told.stderr);
+    for (number, (scenario, rule, code, message, hint)) in MISTAKES.iter().enumerate() {
+        let file = format!("rules/{number:02}.yml");
+        let own: Vec<&Value> = findings.iter().filter(|finding| finding["file"] == file.as_str()).collect();
+        let [finding] = own[..] else { panic!("{scenario}: {rule}: {own:#?}") };
+        assert_eq!(finding["code"], *code, "{scenario}: {finding}");
+        assert!(finding["message"].as_str().unwrap().contains(message), "{scenario}: {finding}");
+        assert!(finding["hint"].as_str().unwrap().contains(hint), "{scenario}: {finding}");
+        assert!(finding["line"].as_u64().unwrap() >= 1);
+    }
+    let misspelt = findings.iter().find(|finding| finding["file"] == "rules/00.yml").unwrap();
+    assert_eq!((&misspelt["line"], &misspelt["column"]), (&2.into(), &24.into()), "{misspelt}");
+}
+
+#[test]
+fn the_library_is_no_mistake_over_the_demo() {
+    let folder = &*DEMO;
+    let rules = repository().join("rules");
+    let rules = rules.to_str().unwrap();
+    // Spans first: what follows them is no more of them.
+    let told = within(folder.path(), &["check", "--spans", "demo", rules, "--format", "json"]).expect(0);
+    assert_eq!(told, "[]\n");
+    let table = within(folder.path(), &["check", rules, "--spans", "demo"]).expect(0);
+    let row =
+        |rule: &str| table.lines().find(|line| line.starts_with(&format!("{rule} "))).unwrap().to_owned();
+    let cells = |rule: &str| row(rule).split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(cells("AuthFailuresRule")[2], "1", "{table}");
+    assert_eq!(cells("unexpected-caller")[1], "0", "{table}");
+    assert!(table.contains("rules are about no span that is stored"), "{table}");
+    // A rule about one service reads fewer files than one about all.
+    let files = |rule: &str| cells(rule).iter().rev().nth(2).unwrap().parse::<u64>().unwrap();
+    assert!(files("AuthFailuresRule") < files("error-budget-burn/page"), "{table}");
+}
+
+#[test]
+fn flags_that_take_paths_leave_what_follows_alone() {
+    let folder = &*DEMO;
+    let both = ["check", "--spans", "demo/raw", "--spans", "demo/spans", "demo/rules", "--format", "json"];
+    assert_eq!(within(folder.path(), &both).expect(0), "[]\n");
+    // What cannot be read is told by the status.
+    let missing = within(folder.path(), &["check", "demo/rules", "--spans", "nowhere"]);
+    assert_eq!(missing.status, 3, "{}", missing.stderr);
+    let explained =
+        within(folder.path(), &["explain", "--rules", "demo/rules", "AuthFailuresRule"]).expect(0);
+    assert!(explained.contains("AuthFailuresRule"), "{explained}");
+}
