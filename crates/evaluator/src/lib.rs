@@ -15,6 +15,7 @@
 //! | [`request`] | what asks for an evaluation: the schedule, or that files may have arrived |
 //! | [`live`] | a tick over what is deployed |
 //! | `catch_up` | which evaluation comes next after an outage, and what is told of the gap |
+//! | [`page`] | state, what evaluations found → the page that shows it |
 //! | [`outbox`] | lease, send, confirm |
 //! | [`stop`] | what a tick does that is asked to end |
 //! | [`state`] | what is remembered between evaluations |
@@ -44,6 +45,7 @@ mod future;
 mod host;
 pub mod live;
 pub mod outbox;
+pub mod page;
 mod panes;
 pub mod past;
 mod pending;

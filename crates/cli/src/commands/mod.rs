@@ -8,6 +8,7 @@ mod eval;
 mod explain;
 mod ingest;
 mod replay;
+mod report;
 mod run;
 mod schema;
 mod set_back;
@@ -34,6 +35,7 @@ pub(crate) async fn run(command: Command) -> Result<Status, Failure> {
         Command::Test(args) => test::run(&args).await,
         Command::Run(args) => run::run(&args).await,
         Command::Replay(args) => replay::run(&args).await,
+        Command::Report(args) => report::run(&args).await,
         Command::Diff(args) => diff::run(&args).await,
         Command::Verify(args) => verify::run(&args).await,
         Command::Status(args) => status::run(&args).await,

@@ -12,6 +12,7 @@ use fluo_rules::rule::Rule;
 use super::files::Files;
 use super::older::OlderFiles;
 use crate::due::Due;
+use crate::page::KeptPage;
 use crate::panes::StoredPanes;
 use crate::rule_set::LastLoaded;
 use crate::settings::Settings;
@@ -27,6 +28,8 @@ pub struct Evaluator {
     pub(crate) rules: LastLoaded,
     /// Sums of earlier evaluations.
     pub(crate) panes: StoredPanes,
+    /// The page that is kept beside the state.
+    pub(crate) page: KeptPage,
     pub(super) renderer: Renderer,
     /// Listings of partitions in which no file arrives any more.
     pub(super) older: OlderFiles,
@@ -51,6 +54,7 @@ impl Evaluator {
             session,
             rules: LastLoaded::default(),
             panes: StoredPanes::default(),
+            page: KeptPage::default(),
             renderer,
             older: OlderFiles::default(),
             written: Mutex::default(),
