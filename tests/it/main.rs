@@ -22,6 +22,7 @@ mod on_arrival;
 mod origin;
 mod own_traces;
 mod replay;
+mod report;
 mod rule_tests;
 mod run;
 mod sampling;

@@ -8,6 +8,7 @@ use maud::{Markup, html};
 
 use crate::model::{Episode, Page, Standing, Trace};
 use crate::order::Drawn;
+use crate::rules::head;
 use crate::text::{Group, Moment, Short, Text, clock, link, number};
 use crate::waterfall::waterfall;
 
@@ -112,37 +113,34 @@ fn evidence<'a>(episode: &'a Episode, page: &Page, drawn: &mut Drawn<'a>) -> Mar
     }
 }
 
+fn row(span: &Evidence) -> Markup {
+    html! {
+        tr role="row" {
+            th scope="row" role="rowheader" {
+                (Text(&span.name))
+                div class="faint" { (Text(span.service_name.as_deref().unwrap_or("(no service)"))) }
+            }
+            td role="cell" class="when" data-label="ended" { (clock(span.end_time)) }
+            td role="cell" class="number" data-label="took" { (human_duration(span.duration_ns.into())) }
+            td role="cell" data-label="trace" { code class="id" { (Short(&span.trace_id)) } }
+            td role="cell" data-label="attributes" {
+                @if let Some(message) = &span.status_message { div { "status: " (Text(message)) } }
+                @for (key, value) in &span.attributes {
+                    div { span class="faint" { (Short(key)) "=" } (Text(value)) }
+                }
+            }
+        }
+    }
+}
+
 fn table(spans: &[Evidence]) -> Markup {
     html! {
         details class="spans" {
             summary { "The spans and their attributes" }
-            div class="scroll" tabindex="0" role="region" aria-label="Spans of the evidence" {
-                table {
-                    caption { "The attributes that the rule reads or asks for, and no others" }
-                    thead { tr {
-                        th scope="col" { "ended" } th scope="col" { "span" } th scope="col" class="number" { "took" }
-                        th scope="col" { "trace" } th scope="col" { "attributes" }
-                    } }
-                    tbody {
-                        @for span in spans.iter().take(SPANS) {
-                            tr {
-                                td class="when" { (clock(span.end_time)) }
-                                th scope="row" {
-                                    (Text(&span.name))
-                                    div class="faint" { (Text(span.service_name.as_deref().unwrap_or("(no service)"))) }
-                                }
-                                td class="number" { (human_duration(span.duration_ns.into())) }
-                                td { code class="id" { (Short(&span.trace_id)) } }
-                                td class="attributes" {
-                                    @if let Some(message) = &span.status_message { div { "status: " (Text(message)) } }
-                                    @for (key, value) in &span.attributes {
-                                        div { span class="faint" { (Short(key)) "=" } (Text(value)) }
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
+            table class="stack" role="table" {
+                caption { "The attributes that the rule reads or asks for, and no others" }
+                (head(&[("span", false), ("ended", false), ("took", true), ("trace", false), ("attributes", false)]))
+                tbody role="rowgroup" { @for span in spans.iter().take(SPANS) { (row(span)) } }
             }
             @if spans.len() > SPANS { p class="more" { (number(spans.len() - SPANS, "span", "spans")) " more are left out." } }
         }

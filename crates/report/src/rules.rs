@@ -22,14 +22,11 @@ pub(crate) fn overview(ordered: &Ordered<'_>) -> Markup {
                     "In percent of the limit: at 100 % the value is at it. Of a rule with groups, the closest group counts; of "
                     "conditions joined by " code { "and" } ", the one that is furthest from its limit."
                 }
-                div class="scroll" tabindex="0" role="region" aria-label="All rules" {
-                    table class="rules" {
+                div class="box" {
+                    table class="stack rules" role="table" {
                         caption { (number(rules.len(), "rule", "rules")) ", those that fire and those that came closest first" }
-                        thead { tr {
-                            th scope="col" { "rule" } th scope="col" { "severity" } th scope="col" { "closest" }
-                            th scope="col" class="number" { "violations" } th scope="col" { "condition" }
-                        } }
-                        tbody { @for (place, ranked) in rules.iter().take(ROWS).enumerate() { (row(place, ranked)) } }
+                        (head(&[("rule", false), ("severity", false), ("closest", false), ("violations", true), ("condition", false)]))
+                        tbody role="rowgroup" { @for (place, ranked) in rules.iter().take(ROWS).enumerate() { (row(place, ranked)) } }
                     }
                 }
                 @if rules.len() > ROWS {
@@ -46,20 +43,34 @@ pub(crate) fn overview(ordered: &Ordered<'_>) -> Markup {
 fn row(place: usize, ranked: &Ranked<'_>) -> Markup {
     let Rule { name, severity, condition, error, .. } = ranked.rule;
     html! {
-        tr {
-            th scope="row" {
+        tr role="row" {
+            th scope="row" role="rowheader" {
                 @if place < FULL { a href=(format!("#{}", anchor(place))) { (Short(name)) } } @else { (Short(name)) }
             }
-            td { span class=(format!("badge {}", severity.as_str())) { (severity.as_str()) } }
-            td class="closest" {
+            td role="cell" { span class=(format!("badge {}", severity.as_str())) { (severity.as_str()) } }
+            td role="cell" class="closest" data-label="closest" {
                 @match (error, ranked.closest) {
                     (Some(_), _) => span class="warn" { "not judged" },
                     (None, Some(mark)) => { (percent(mark.reading.closeness)) (meter(mark)) },
                     (None, None) => span class="faint" { "no value" },
                 }
             }
-            td class="number" { (ranked.episodes.len()) }
-            td class="condition" { code { (Short(condition)) } }
+            td role="cell" class="number" data-label="violations" { (ranked.episodes.len()) }
+            td role="cell" class="condition" data-label="condition" { code { (Short(condition)) } }
+        }
+    }
+}
+
+/// The head of a table, by the names of its columns, and whether they are of numbers. Where there is no room for columns, rows
+/// are stacked, and each cell says its column itself: roles keep it a table then.
+pub(crate) fn head(columns: &[(&str, bool)]) -> Markup {
+    html! {
+        thead role="rowgroup" {
+            tr role="row" {
+                @for (name, is_number) in columns {
+                    th scope="col" role="columnheader" class=[is_number.then_some("number")] { (name) }
+                }
+            }
         }
     }
 }
@@ -101,7 +112,7 @@ fn rule<'a>(place: usize, ranked: &Ranked<'a>, page: &Page, drawn: &mut Drawn<'a
             h3 id=(anchor(place)) { (Short(&rule.name)) " " span class=(format!("badge {}", rule.severity.as_str())) { (rule.severity.as_str()) } }
             @if let Some(description) = &rule.description { div { (Text(description)) } }
             div class="condition" {
-                code { (Short(&rule.condition)) } span class="faint" { " in " (Short(&rule.window)) }
+                code { (Text(&rule.condition)) } span class="faint" { " in " (Short(&rule.window)) }
             }
             @if let Some(error) = &rule.error { div class="warn" { "It was not judged: " (Text(error)) } }
             details open[is_open] {
@@ -157,22 +168,17 @@ fn groups(track: &Track) -> Markup {
     html! {
         details class="groups" {
             summary { "The groups that came closest, of " (track.group_total) }
-            div class="scroll" tabindex="0" role="region" aria-label="Groups that came closest" {
-                table {
-                    caption { "The closest moment of each group" }
-                    thead { tr {
-                        th scope="col" { "group" } th scope="col" class="number" { "closest" } th scope="col" class="number" { "value" }
-                        th scope="col" class="number" { "limit" } th scope="col" { "at" }
-                    } }
-                    tbody {
-                        @for mark in track.groups.iter().take(GROUPS) {
-                            tr {
-                                th scope="row" { (Group(&mark.group)) }
-                                td class="number" { (percent(mark.reading.closeness)) }
-                                td class="number" { @if let Some(value) = mark.reading.value { (unit.text(value)) } }
-                                td class="number" { @if let Some(limit) = mark.reading.limit { (unit.text(limit)) } }
-                                td class="when" { (Moment(mark.at)) }
-                            }
+            table class="stack" role="table" {
+                caption { "The closest moment of each group" }
+                (head(&[("group", false), ("closest", true), ("value", true), ("limit", true), ("at", false)]))
+                tbody role="rowgroup" {
+                    @for mark in track.groups.iter().take(GROUPS) {
+                        tr role="row" {
+                            th scope="row" role="rowheader" { (Group(&mark.group)) }
+                            td role="cell" class="number" data-label="closest" { (percent(mark.reading.closeness)) }
+                            td role="cell" class="number" data-label="value" { @if let Some(value) = mark.reading.value { (unit.text(value)) } }
+                            td role="cell" class="number" data-label="limit" { @if let Some(limit) = mark.reading.limit { (unit.text(limit)) } }
+                            td role="cell" class="when" data-label="at" { (Moment(mark.at)) }
                         }
                     }
                 }

@@ -7,8 +7,10 @@ use fluo_rules::printable::is_unseen;
 use fluo_time::moment;
 use maud::{Markup, Render, html};
 
-/// A text of more characters is folded, or cut where nothing can be folded.
-pub(crate) const LONG: usize = 120;
+/// A text of more characters is folded.
+const FOLDED: usize = 300;
+/// A text of more characters is cut where nothing can be folded.
+const LONG: usize = 120;
 /// The most characters that are shown of a text.
 const MOST: usize = 2000;
 /// The most characters of a text that is read out.
@@ -26,13 +28,13 @@ struct Marked<'a>(&'a str, usize);
 impl Render for Text<'_> {
     fn render(&self) -> Markup {
         let length = self.0.chars().count();
-        if length <= LONG {
-            return Marked(self.0, LONG).render();
+        if length <= FOLDED {
+            return Marked(self.0, FOLDED).render();
         }
         let shown = if length > MOST { format!("the first {MOST}") } else { "all".to_owned() };
         html! {
             details class="long" {
-                summary { (Marked(self.0, LONG / 2)) " " span class="faint" { (length) " characters: show " (shown) } }
+                summary { (Marked(self.0, LONG)) " " span class="faint" { (length) " characters: show " (shown) } }
                 (Marked(self.0, MOST))
             }
         }
@@ -178,10 +180,10 @@ mod tests {
     fn long_texts_are_folded_or_cut() {
         let long = "x".repeat(10_000);
         let folded = Text(&long).render().into_string();
-        assert!(folded.starts_with("<details") && folded.len() < 2_500, "{folded}");
+        assert!(folded.starts_with("<details") && folded.len() < 2_600, "{folded}");
         assert!(folded.contains("10000 characters: show the first 2000"));
         assert_eq!(Short(&long).render().into_string().matches('x').count(), LONG);
-        assert!(Text(&"é".repeat(200)).render().into_string().contains("200 characters: show all"));
+        assert!(Text(&"é".repeat(400)).render().into_string().contains("400 characters: show all"));
     }
 
     #[test]
