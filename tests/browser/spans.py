@@ -90,11 +90,12 @@ def live(binary, folder):
     """An evaluator at work: something fires, something is silenced, something is pending, a rule file is broken. Returns
     the page that it keeps."""
     (folder / "rules").mkdir(parents=True)
+    (folder / "store").mkdir()
     (folder / "rules" / "rules.yml").write_text(LIVE_RULES)
     (folder / "rules" / "broken.yml").write_text("- name: broken\n  condition: nope\n")
     (folder / "rules" / "silences.yml").write_text(
-        "- {match: [rule=cart-is-slow], comment: the new cart is rolled out, from: '2024-05-01T00:00:00Z', "
-        "to: '2024-05-02T00:00:00Z'}\n"
+        "silences:\n  - comment: the new cart is rolled out\n    matchers: {rule: cart-is-slow}\n"
+        "    from: 2024-05-01T00:00:00Z\n    until: 2024-05-02T00:00:00Z\n"
     )
     (folder / "fluo.yml").write_text("store: store\nrules: [rules]\nsinks: [{type: file, path: told.ndjson}]\n")
     tick = lambda minute: fluo(

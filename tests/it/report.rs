@@ -100,7 +100,8 @@ fn what_goes_on_at_the_end_of_the_range_stands_first() {
 #[test]
 fn what_is_redacted_is_in_no_evidence_and_no_trace() {
     let folder = TempDir::new().unwrap();
-    let redacted = RULES.replace("    always: [{name: audit}]", "    always: [{name: audit}]\n  redact: [name, region]");
+    let redacted =
+        RULES.replace("    always: [{name: audit}]", "    always: [{name: audit}]\n  redact: [name, region]");
     let only = redacted.split("- name: login-without-audit").nth(1).unwrap();
     let only = format!("- name: login-without-audit{}", only.split("- name: never").next().unwrap());
     report(folder.path(), &only, &[]).expect(0);
@@ -112,7 +113,9 @@ fn what_is_redacted_is_in_no_evidence_and_no_trace() {
 #[test]
 fn a_rule_that_cannot_be_judged_is_told_of_and_the_others_are_shown() {
     let folder = TempDir::new().unwrap();
-    let rules = format!("{RULES}- {{name: too-many, span: {{}}, group_by: [span_id], group_limit: 1, condition: count > 0, every: 1m}}\n");
+    let rules = format!(
+        "{RULES}- {{name: too-many, span: {{}}, group_by: [span_id], group_limit: 1, condition: count > 0, every: 1m}}\n"
+    );
     let ended = report(folder.path(), &rules, &[]);
     assert_eq!(ended.status, 3, "{}", ended.stderr);
     assert!(ended.stderr.contains("error: too-many was not judged"), "{}", ended.stderr);
@@ -139,7 +142,13 @@ fn the_evaluator_keeps_its_page_and_renews_it_where_something_changed() {
     let deployment = Deployment::with_incident();
     let kept = || fs::read_to_string(deployment.path("store/report/index.html")).unwrap();
     let first = kept();
-    for expected in ["1 alert fires", "AuthFailuresRule", "As of the evaluation of", "of the limit", "class=\"waterfall\""] {
+    for expected in [
+        "1 alert fires",
+        "AuthFailuresRule",
+        "As of the evaluation of",
+        "of the limit",
+        "class=\"waterfall\"",
+    ] {
         assert!(first.contains(expected), "{expected} in\n{first}");
     }
     deployment.arrive("after", 330, &[success(325)]);

@@ -115,7 +115,12 @@ pub async fn play(folder: &Path, start: i64) -> Result<Story, DemoError> {
 }
 
 /// Returns the page that `fluo report` makes of the whole folder.
-async fn page(session: &SessionContext, rules: &[RulePlan], mut source: SpanSource, bucket: &Bucket) -> String {
+async fn page(
+    session: &SessionContext,
+    rules: &[RulePlan],
+    mut source: SpanSource,
+    bucket: &Bucket,
+) -> String {
     let rules = rules.iter().map(|plan| Arc::clone(plan.rule())).collect();
     let looked = look(session, rules, &mut source, Range::default(), bucket.read()).await;
     fluo_report::html(&looked.page)

@@ -42,7 +42,8 @@ pub struct LiveTick {
 impl LiveTick {
     /// Returns its log lines beside those of its evaluations, which were told as they were made ([`Host::evaluated`]).
     pub fn lines(&self) -> Vec<(Level, &str, Value)> {
-        let Ticked { troubles, broken_files, delivered, overtaken, unfinished, future, page_error, .. } = &self.ticked;
+        let Ticked { troubles, broken_files, delivered, overtaken, unfinished, future, page_error, .. } =
+            &self.ticked;
         let mut lines: Vec<(Level, &str, Value)> = Vec::new();
         lines.extend(future.map(|future| {
             let message = "the state is from the future: nothing is evaluated. `fluo set-back` sets it right";
@@ -68,7 +69,11 @@ impl LiveTick {
         );
         lines.extend(delivered.given_up.iter().map(failed(Level::Error, "given up")));
         lines.extend(page_error.iter().map(|reason| {
-            (Level::Warning, "the page could not be written: the next evaluation tries again", json!({"reason": reason}))
+            (
+                Level::Warning,
+                "the page could not be written: the next evaluation tries again",
+                json!({"reason": reason}),
+            )
         }));
         if *overtaken {
             lines.push((Level::Info, "another evaluator was first", Value::Null));

@@ -81,7 +81,8 @@ pub(crate) fn chart(track: &Track, times: TimeRange, episodes: &[&Episode]) -> M
 /// Returns the text for those who do not see it.
 fn label(track: &Track, times: TimeRange) -> String {
     let values = track.points.iter().filter_map(|mark| mark.reading.value);
-    let (lowest, highest) = values.clone().fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(value), high.max(value)));
+    let (lowest, highest) =
+        values.clone().fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(value), high.max(value)));
     let what = spoken(&track.what);
     let range = format!("from {} to {} UTC", seconds(times.from), seconds(times.to));
     if values.count() == 0 {
@@ -125,7 +126,10 @@ impl Drawn {
         let lowest = values.iter().chain(&limits).copied().fold(0.0, f64::min);
         let room = if highest > lowest { (highest - lowest) * 1.18 } else { 1.0 };
         let y = |value: f64| (1.0 - (value - lowest) / room).clamp(0.0, 1.0);
-        let constant = limits.first().copied().filter(|first| limits.iter().all(|limit| limit.to_bits() == first.to_bits()));
+        let constant = limits
+            .first()
+            .copied()
+            .filter(|first| limits.iter().all(|limit| limit.to_bits() == first.to_bits()));
         let moving_limit = (constant.is_none() && !limits.is_empty()).then(|| moving(track, scale, y));
         Self { columns: columns(track, scale, y), moving_limit, lines: lines(track, constant, highest, y) }
     }
@@ -149,7 +153,9 @@ fn columns(track: &Track, scale: Scale, y: impl Fn(f64) -> f64) -> String {
         let (begin, length) = scale.stretch(mark.at.saturating_sub(track.step), mark.at);
         let end = begin + length;
         open = match open {
-            Some((from, to, same)) if same.to_bits() == value.to_bits() && begin <= to + 1e-9 => Some((from, end, value)),
+            Some((from, to, same)) if same.to_bits() == value.to_bits() && begin <= to + 1e-9 => {
+                Some((from, end, value))
+            }
             other => {
                 other.into_iter().for_each(&mut close);
                 Some((begin, end, value))
@@ -212,7 +218,23 @@ mod tests {
     #[test]
     fn columns_and_a_limit() {
         let markup = chart(&track(), TIMES, &[]).into_string().replace("><", ">\n<");
-        assert_snapshot!(markup, @"");
+        assert_snapshot!(markup, @r##"
+        <svg class="chart" role="img" aria-label="count from 1970-01-01 00:00:00 to 1970-01-01 00:10:00 UTC: between 1 and 12, limit 5; closest 240 % of the limit">
+        <svg viewBox="0 0 1000 1000" preserveAspectRatio="none" width="100%" height="100%">
+        <path class="columns" d="M0.0 1000V929H200.0V1000ZM300.0 1000V718H400.0V1000ZM400.0 1000V153H500.0V1000Z">
+        </path>
+        </svg>
+        <line class="limit" x1="0" x2="100%" y1="64.69%" y2="64.69%">
+        </line>
+        <text x="6" y="64.69%" dy="-5">warning 5</text>
+        <text x="6" y="15.25%" dy="-5">highest 12</text>
+        </svg>
+        <div class="axis" aria-hidden="true">
+        <span>00:00:00</span>
+        <span>00:05:00</span>
+        <span>00:10:00</span>
+        </div>
+        "##);
     }
 
     #[test]
@@ -229,7 +251,7 @@ mod tests {
     #[test]
     fn a_limit_that_moves_is_a_line_that_moves() {
         let points = vec![mark(MINUTE, Some(1.0), Some(2.0)), mark(2 * MINUTE, Some(1.0), Some(3.0))];
-        let markup = chart(&Track { points, ..track() }, TIMES, &[]).into_string();
+        let markup = chart(&Track { points, levels: vec![], ..track() }, TIMES, &[]).into_string();
         assert!(markup.contains("class=\"limit\" d=\"M0.0 "), "{markup}");
         assert!(!markup.contains("<line class=\"limit\""), "{markup}");
     }

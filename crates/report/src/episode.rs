@@ -86,8 +86,11 @@ fn evidence<'a>(episode: &'a Episode, page: &Page, drawn: &mut Drawn<'a>) -> Mar
             traces.push(&span.trace_id);
         }
     }
-    let urls: BTreeMap<&str, &str> =
-        spans.iter().zip(&episode.trace_urls).map(|(span, url)| (span.trace_id.as_str(), url.as_str())).collect();
+    let urls: BTreeMap<&str, &str> = spans
+        .iter()
+        .zip(&episode.trace_urls)
+        .map(|(span, url)| (span.trace_id.as_str(), url.as_str()))
+        .collect();
     let none = Trace::default();
     html! {
         h4 { "Evidence: " (number(spans.len(), "span", "spans")) " of " (number(traces.len(), "trace", "traces")) }

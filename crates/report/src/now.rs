@@ -9,7 +9,8 @@ use crate::text::{Group, Moment, Short, Text, link, number};
 /// What there is to know at once, in a few words.
 pub(crate) fn headline(ordered: &Ordered<'_>, page: &Page) -> String {
     let firing = |muted: bool| {
-        let is_wanted = |episode: &&&Episode| episode.standing == Standing::Firing && episode.muted_by.is_some() == muted;
+        let is_wanted =
+            |episode: &&&Episode| episode.standing == Standing::Firing && episode.muted_by.is_some() == muted;
         ordered.standing.iter().filter(is_wanted).count()
     };
     let (firing, silenced) = (firing(false), firing(true));
@@ -19,7 +20,9 @@ pub(crate) fn headline(ordered: &Ordered<'_>, page: &Page) -> String {
         (0, Origin::Look) => "Nothing is violated now".to_owned(),
         (1, Origin::Kept) => "1 alert fires".to_owned(),
         (some, Origin::Kept) => format!("{some} alerts fire"),
-        (some, Origin::Look) => format!("{} at the end", number(some, "violation goes on", "violations go on")),
+        (some, Origin::Look) => {
+            format!("{} at the end", number(some, "violation goes on", "violations go on"))
+        }
     }];
     parts.extend((pending > 0).then(|| format!("{pending} pending")));
     parts.extend((silenced > 0).then(|| format!("{silenced} silenced")));
@@ -86,7 +89,7 @@ fn card(episode: &Episode, ordered: &Ordered<'_>) -> Markup {
                         @if reading.peak != reading.value { "; " (reading.worst()) " " (Text(&reading.peak)) }
                     }
                 }
-                @if let Some(by) = &episode.muted_by { dt { "silenced by" } dd { (Text(by)) } }
+                @if let Some(by) = &episode.muted_by { dt { "muted by" } dd { (Text(by)) } }
                 @if let Some(head) = &episode.related_to { dt { "together with" } dd { (Text(head)) } }
                 @if let Some(url) = episode.runbook.as_deref().and_then(link) {
                     dt { "what to do" } dd { a href=(url) rel="noreferrer" { (Short(url)) } }

@@ -59,7 +59,8 @@ impl<'a> Ordered<'a> {
                 let mut episodes = by_rule.remove(rule.name.as_str()).unwrap_or_default();
                 episodes.sort_by(|one, other| in_order(one, other));
                 let closest = rule.track.iter().flat_map(|track| &track.groups).chain(points(rule));
-                let closest = closest.reduce(|best, mark| if mark.reading.is_closer(&best.reading) { mark } else { best });
+                let closest = closest
+                    .reduce(|best, mark| if mark.reading.is_closer(&best.reading) { mark } else { best });
                 Ranked { rule, episodes, closest, shown: 0 }
             })
             .collect();
@@ -102,7 +103,11 @@ impl Ranked<'_> {
         };
         let standing = |ranked: &Self| {
             let (worst, no_error) = key(ranked);
-            if worst.0 >= 2 && !no_error { (2, Reverse(Severity::Critical), 0) } else { (worst.0, worst.1, 1) }
+            if worst.0 >= 2 && !no_error {
+                (2, Reverse(Severity::Critical), 0)
+            } else {
+                (worst.0, worst.1, 1)
+            }
         };
         let closer = |one: &Self, than: &Self| match (one.closest, than.closest) {
             (Some(one), Some(than)) => one.reading.is_closer(&than.reading),

@@ -87,7 +87,8 @@ fn meter(mark: &Mark) -> Markup {
 }
 
 pub(crate) fn in_full(page: &Page, ordered: &Ordered<'_>) -> Markup {
-    let (open, folded) = ordered.rules.split_at(ordered.rules.len().min(FULL)).0.split_at(ordered.rules.len().min(UNFOLDED));
+    let (open, folded) =
+        ordered.rules.split_at(ordered.rules.len().min(FULL)).0.split_at(ordered.rules.len().min(UNFOLDED));
     let mut drawn = Drawn::new();
     html! {
         section aria-labelledby="values" {

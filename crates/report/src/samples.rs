@@ -25,7 +25,10 @@ pub(crate) fn track() -> Track {
         levels: vec![(LevelOf(Severity::Warning), 5.0)],
         step: MINUTE,
         points: points.collect(),
-        groups: vec![Mark { group: vec![("region".to_owned(), Some("eu".to_owned()))], ..mark(5 * MINUTE, Some(12.0), Some(5.0)) }],
+        groups: vec![Mark {
+            group: vec![("region".to_owned(), Some("eu".to_owned()))],
+            ..mark(5 * MINUTE, Some(12.0), Some(5.0))
+        }],
         group_total: 3,
         ..Track::default()
     }
@@ -122,12 +125,16 @@ pub(crate) fn page() -> Page {
         shows: TimeRange { from: 0, to: 10 * MINUTE },
         timeline: TimeRange { from: 0, to: 10 * MINUTE },
         episodes: vec![episode("AuthFailuresRule", Standing::Firing)],
-        rules: vec![Rule { track: Some(close), description: None, ..rule("quiet-rule") }, rule("AuthFailuresRule")],
+        rules: vec![
+            Rule { track: Some(close), description: None, ..rule("quiet-rule") },
+            rule("AuthFailuresRule"),
+        ],
         owed: vec![],
         troubles: vec![],
         evaluation: vec![Fact::new("looked at", "1970-01-01 00:00:00 to 00:10:00")],
         data: vec![Fact::new("spans", "12")],
         missing: vec![],
-        traces: [("5b8efff798038103d269b633813fc60c".to_owned(), Trace { spans: vec![span], left_out: 0 })].into(),
+        traces: [("5b8efff798038103d269b633813fc60c".to_owned(), Trace { spans: vec![span], left_out: 0 })]
+            .into(),
     }
 }

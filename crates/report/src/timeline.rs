@@ -12,7 +12,8 @@ use crate::text::{Short, number, seconds, spoken};
 const MARKS: usize = 200;
 
 pub(crate) fn timeline(page: &Page, ordered: &Ordered<'_>) -> Markup {
-    let violated: Vec<&Ranked<'_>> = ordered.rules.iter().filter(|ranked| !ranked.episodes.is_empty()).collect();
+    let violated: Vec<&Ranked<'_>> =
+        ordered.rules.iter().filter(|ranked| !ranked.episodes.is_empty()).collect();
     let scale = Scale(page.timeline);
     html! {
         section aria-labelledby="timeline" {
@@ -43,8 +44,12 @@ pub(crate) fn timeline(page: &Page, ordered: &Ordered<'_>) -> Markup {
 fn lane(ranked: &Ranked<'_>, ordered: &Ordered<'_>, scale: Scale) -> Markup {
     let name = &ranked.rule.name;
     let worst = ranked.episodes.iter().map(|episode| episode.severity).max().unwrap_or(Severity::Info);
-    let said = format!("{}: {}, the first from {} UTC", spoken(name), number(ranked.episodes.len(), "violation", "violations"),
-        seconds(ranked.episodes.iter().map(|episode| episode.violation.starts_at).min().unwrap_or_default()));
+    let said = format!(
+        "{}: {}, the first from {} UTC",
+        spoken(name),
+        number(ranked.episodes.len(), "violation", "violations"),
+        seconds(ranked.episodes.iter().map(|episode| episode.violation.starts_at).min().unwrap_or_default())
+    );
     html! {
         div class="lane" {
             div class="lane-name" {

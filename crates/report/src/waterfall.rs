@@ -24,7 +24,7 @@ pub(crate) fn waterfall(trace: &Trace, evidence: &[Evidence]) -> Markup {
             @for span in &trace.spans { (row(span, scale, evidence.contains(span.span_id.as_str()))) }
         }
         @if trace.left_out > 0 {
-            p class="more" { (number(trace.left_out, "span", "spans")) " of the trace more are left out." }
+            p class="more" { (number(trace.left_out, "more span", "more spans")) " of the trace are left out." }
         }
     }
 }
@@ -73,6 +73,36 @@ mod tests {
         };
         let spans = vec![span("a", 0, 0, 40_000_000, false), span("b", 1, 10_000_000, 20_000_000, true)];
         let markup = waterfall(&Trace { spans, left_out: 2 }, &[]).into_string().replace("><", ">\n<");
-        assert_snapshot!(markup, @"");
+        assert_snapshot!(markup, @r##"
+        <ol class="waterfall">
+        <li class="depth-0">
+        <div class="span">
+        <bdi>&lt;a&gt;</bdi> <span class="faint">
+        <bdi>shop</bdi>
+        </span>
+        </div>
+        <svg class="bar" aria-hidden="true">
+        <rect class="other" x="0.00%" y="0" width="100.00%" height="100%" rx="2">
+        </rect>
+        </svg>
+        <div class="took">
+        <span class="faint">+0s</span> 40ms</div>
+        </li>
+        <li class="depth-1">
+        <div class="span">
+        <bdi>&lt;b&gt;</bdi> <span class="faint">
+        <bdi>(no service)</bdi>
+        </span> <span class="badge critical">error</span>
+        </div>
+        <svg class="bar" aria-hidden="true">
+        <rect class="error" x="25.00%" y="0" width="25.00%" height="100%" rx="2">
+        </rect>
+        </svg>
+        <div class="took">
+        <span class="faint">+10ms</span> 10ms</div>
+        </li>
+        </ol>
+        <p class="more">2 more spans of the trace are left out.</p>
+        "##);
     }
 }

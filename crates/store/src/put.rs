@@ -8,7 +8,9 @@
 
 use bytes::Bytes;
 use object_store::path::Path;
-use object_store::{Attribute, Attributes, Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{
+    Attribute, Attributes, Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
+};
 
 use crate::error::StoreError;
 use crate::root::Root;
@@ -62,7 +64,12 @@ pub async fn put_if_absent(store: &dyn ObjectStore, path: &Path, bytes: Bytes) -
 /// # Errors
 ///
 /// [`StoreError::Request`] where the store fails.
-pub async fn replace(root: &Root, relative: &Path, bytes: Bytes, media_type: &'static str) -> Result<(), StoreError> {
+pub async fn replace(
+    root: &Root,
+    relative: &Path,
+    bytes: Bytes,
+    media_type: &'static str,
+) -> Result<(), StoreError> {
     let location = root.at(relative);
     let mut attributes = Attributes::new();
     attributes.insert(Attribute::ContentType, media_type.into());

@@ -167,8 +167,7 @@ impl<'a> Found<'a> {
                     near.of_cells(&self.sums.windows, stretch.moments);
                 }
             } else {
-                let (groups, held) = 
-                    self.grid().holding(stretch.moments, &self.asked.before, near.as_mut());
+                let (groups, held) = self.grid().holding(stretch.moments, &self.asked.before, near.as_mut());
                 stretch.groups = groups;
                 stretch.episodes = self.asked.joined(held);
             }

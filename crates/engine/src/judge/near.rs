@@ -117,7 +117,8 @@ impl<'a> Near<'a> {
             }
         }
         let rule = self.plan.rule();
-        let mark = |Reading { at, group, against }| Mark { at, group: shown_group(rule, &group), reading: against };
+        let mark =
+            |Reading { at, group, against }| Mark { at, group: shown_group(rule, &group), reading: against };
         let (points, groups) = (self.points.into_values(), self.groups.into_iter());
         Track {
             points: points.map(mark).collect(),

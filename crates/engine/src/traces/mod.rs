@@ -43,9 +43,9 @@ use crate::source::SpanSource;
 use crate::work::each;
 use chain::Undecided;
 pub use levels::Leveling;
-pub use shown::{SoughtTrace, WholeTrace, whole_traces};
 use light::Light;
 use matched::{Part, Row, Steps, matched};
+pub use shown::{SoughtTrace, WholeTrace, whole_traces};
 use verdict::{Broken, Known};
 use whole::{Traces, whole};
 

@@ -75,9 +75,7 @@ pub(super) enum Seen {
         track: Option<Track>,
     },
     /// There was no time; `alone`: not even for this rule alone.
-    Nothing {
-        alone: bool,
-    },
+    Nothing { alone: bool },
 }
 
 impl Evaluator {
@@ -119,7 +117,21 @@ impl Evaluator {
         let (first, cell) = (files.first, due.cell());
         // What a former text found is over.
         let near = (until.is_none() && self.page.is_open()).then_some(MARK_STEP);
-        Asked { known, plan, until, cell, before, moments, as_of, holes, reads, files: number, first, most, near }
+        Asked {
+            known,
+            plan,
+            until,
+            cell,
+            before,
+            moments,
+            as_of,
+            holes,
+            reads,
+            files: number,
+            first,
+            most,
+            near,
+        }
     }
 
     /// Looks at the spans. Files that cannot be read are put down in `state`, and left out.

@@ -66,9 +66,11 @@ impl History {
             self.violations.insert(record.id.to_string(), record.clone());
         }
         let earliest = eval_time.saturating_sub(KEPT);
-        self.violations.retain(|_, record| record.status == Status::Valid && record.violation.ends_at >= earliest);
+        self.violations
+            .retain(|_, record| record.status == Status::Valid && record.violation.ends_at >= earliest);
         if self.violations.len() > MOST_VIOLATIONS {
-            let mut newest: Vec<_> = self.violations.iter().map(|(id, record)| (record.violation.ends_at, id.clone())).collect();
+            let mut newest: Vec<_> =
+                self.violations.iter().map(|(id, record)| (record.violation.ends_at, id.clone())).collect();
             newest.sort_unstable();
             for (_, id) in newest.iter().take(newest.len() - MOST_VIOLATIONS) {
                 self.violations.remove(id);
@@ -90,7 +92,8 @@ impl History {
 /// Adds the values of an evaluation to those of earlier ones.
 fn add(past: &mut Track, new: &Track, most: usize) {
     let place = |mark: &Mark| mark.at.div_euclid(MARK_STEP);
-    let mut points: BTreeMap<i64, Mark> = std::mem::take(&mut past.points).into_iter().map(|mark| (place(&mark), mark)).collect();
+    let mut points: BTreeMap<i64, Mark> =
+        std::mem::take(&mut past.points).into_iter().map(|mark| (place(&mark), mark)).collect();
     for mark in &new.points {
         let is_known_closer = |known: &Mark| known.at != mark.at && known.reading.is_closer(&mark.reading);
         if !points.get(&place(mark)).is_some_and(is_known_closer) {
@@ -100,8 +103,11 @@ fn add(past: &mut Track, new: &Track, most: usize) {
     let forgotten = points.len().saturating_sub(most);
     let points = points.into_values().skip(forgotten).collect();
     // Where nothing was read, what was known of groups is still the last that is known.
-    let (groups, group_total) =
-        if new.groups.is_empty() { (std::mem::take(&mut past.groups), past.group_total) } else { (new.groups.clone(), new.group_total) };
+    let (groups, group_total) = if new.groups.is_empty() {
+        (std::mem::take(&mut past.groups), past.group_total)
+    } else {
+        (new.groups.clone(), new.group_total)
+    };
     *past = Track { points, groups, group_total, ..new.clone() };
 }
 
@@ -112,7 +118,8 @@ mod tests {
     use super::*;
 
     fn mark(at: i64, value: f64) -> Mark {
-        let reading = Against { value: Some(value), limit: Some(10.0), closeness: Some(value / 10.0), holds: false };
+        let reading =
+            Against { value: Some(value), limit: Some(10.0), closeness: Some(value / 10.0), holds: false };
         Mark { at, group: Vec::new(), reading }
     }
 
@@ -132,7 +139,10 @@ mod tests {
     #[test]
     fn it_reads_back_and_nothing_else_does() {
         let mut history = History::default();
-        history.rules.insert("r".to_owned(), Past { hash: "h".to_owned(), track: Track { points: vec![mark(1, 2.5)], ..Track::default() } });
+        history.rules.insert(
+            "r".to_owned(),
+            Past { hash: "h".to_owned(), track: Track { points: vec![mark(1, 2.5)], ..Track::default() } },
+        );
         let read = History::decode(&history.encode()).unwrap();
         assert_eq!(read.rules["r"].track, history.rules["r"].track);
         assert!(History::decode(b"nonsense").is_none());

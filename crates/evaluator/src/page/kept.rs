@@ -23,16 +23,19 @@ use crate::status::firing;
 
 /// The time of which charts show values.
 const CHARTED: i64 = 2 * Nanos::HOUR.0;
-/// The least time that the timeline shows.
-const LEAST: i64 = Nanos::HOUR.0;
+/// The least time that charts and timeline show.
+const LEAST: i64 = 15 * Nanos::MINUTE.0;
 
 /// Returns the page of a state that an evaluation left.
 pub(super) fn page(state: &State, rules: &RuleSet, report: &Report, history: &History) -> Page {
     let at = state.eval_time;
     let episodes = episodes(state, rules, history);
-    let first_value = history.rules.values().filter_map(|past| past.track.points.first()).map(|mark| mark.at).min();
+    let first_value =
+        history.rules.values().filter_map(|past| past.track.points.first()).map(|mark| mark.at).min();
     let first_violation = episodes.iter().map(|episode| episode.violation.starts_at).min();
-    let from = |first: Option<i64>, most: i64| first.unwrap_or(at).clamp(at.saturating_sub(most), at.saturating_sub(LEAST));
+    let from = |first: Option<i64>, most: i64| {
+        first.unwrap_or(at).clamp(at.saturating_sub(most), at.saturating_sub(LEAST))
+    };
     Page {
         origin: Origin::Kept,
         at,
@@ -62,8 +65,14 @@ pub(super) struct Content {
 /// Returns the content of the page of a state.
 pub(super) fn content(page: &Page, state: &State) -> Content {
     let nothing = TimeRange { from: 0, to: 0 };
-    let mut page =
-        Page { at: 0, shows: nothing, timeline: nothing, evaluation: Vec::new(), data: Vec::new(), ..page.clone() };
+    let mut page = Page {
+        at: 0,
+        shows: nothing,
+        timeline: nothing,
+        evaluation: Vec::new(),
+        data: Vec::new(),
+        ..page.clone()
+    };
     for rule in &mut page.rules {
         rule.judged_to = None;
         if let Some(track) = &mut rule.track {
@@ -92,7 +101,8 @@ fn episodes(state: &State, rules: &RuleSet, history: &History) -> Vec<Episode> {
         for (fingerprint, alert) in of_rule.firing() {
             told.push((*fingerprint, alert.starts_at, alert.ends_at));
             let id = alert.told.id.to_string();
-            let head = heads.iter().find(|firing| firing.id == id).and_then(|firing| firing.related_to.as_ref());
+            let head =
+                heads.iter().find(|firing| firing.id == id).and_then(|firing| firing.related_to.as_ref());
             let related_to = head.map(|head| named(&head.rule, &head.group));
             episodes.push(Episode { related_to, ..of_alert(rule(name), alert) });
         }
@@ -107,16 +117,20 @@ fn episodes(state: &State, rules: &RuleSet, history: &History) -> Vec<Episode> {
             continue;
         }
         let soon = waiting.iter().find(|pending| {
-            pending.rule == violation.rule && pending.group == violation.group && pending.since == violation.starts_at
+            pending.rule == violation.rule
+                && pending.group == violation.group
+                && pending.since == violation.starts_at
         });
-        let standing = soon.map_or(Standing::Over, |pending| Standing::Pending { fires_at: pending.fires_at });
+        let standing =
+            soon.map_or(Standing::Over, |pending| Standing::Pending { fires_at: pending.fires_at });
         episodes.push(of_record(rule(&violation.rule), violation, standing));
     }
     episodes
 }
 
 fn named(rule: &str, group: &[(String, Option<String>)]) -> String {
-    let pair = |(key, value): &(String, Option<String>)| format!("{key}={}", value.as_deref().unwrap_or("(none)"));
+    let pair =
+        |(key, value): &(String, Option<String>)| format!("{key}={}", value.as_deref().unwrap_or("(none)"));
     let pairs: Vec<String> = group.iter().map(pair).collect();
     if pairs.is_empty() { rule.to_owned() } else { format!("{rule} [{}]", pairs.join(", ")) }
 }
@@ -167,7 +181,9 @@ fn all_rules(state: &State, rules: &RuleSet, report: &Report, history: &History)
         let error = trouble.map(|trouble| trouble.reason.clone());
         model::Rule {
             judged_to: state.rules.get(name).map(|of_rule| of_rule.judged_to),
-            error: error.or_else(|| failed.contains(name.as_str()).then(|| "the evaluation's log says why".to_owned())),
+            error: error.or_else(|| {
+                failed.contains(name.as_str()).then(|| "the evaluation's log says why".to_owned())
+            }),
             ..rules::rule(&known.rule, history.rules.get(name).map(|past| past.track.clone()))
         }
     };
@@ -196,15 +212,25 @@ fn evaluation(state: &State, report: &Report) -> Vec<Fact> {
     let mut facts = vec![Fact::new("evaluated to", moment::human(state.eval_time))];
     facts.extend(report.evaluated_at.map(|at| {
         let behind = at.saturating_sub(state.eval_time).max(0);
-        Fact::new("behind", format!("{}: the evaluation began so long after its time", human_duration(behind.into())))
+        Fact::new(
+            "behind",
+            format!("{}: the evaluation began so long after its time", human_duration(behind.into())),
+        )
     }));
     let slowest = state.rules.iter().min_by_key(|(name, of_rule)| (of_rule.judged_to, name.as_str()));
     facts.extend(slowest.map(|(name, of_rule)| {
         Fact::new("all rules judged to", format!("{} (last: {name})", moment::human(of_rule.judged_to)))
     }));
     facts.push(Fact::new("evaluations", state.generation.to_string()));
-    facts.extend((!report.postponed_rules.is_empty()).then(|| Fact::new("postponed", report.postponed_rules.join(", "))));
-    let refused = state.outbox.iter().filter(|queued| queued.pending.values().any(|attempt| attempt.failed > 0)).count();
+    facts.extend(
+        (!report.postponed_rules.is_empty())
+            .then(|| Fact::new("postponed", report.postponed_rules.join(", "))),
+    );
+    let refused = state
+        .outbox
+        .iter()
+        .filter(|queued| queued.pending.values().any(|attempt| attempt.failed > 0))
+        .count();
     facts.extend((refused > 0).then(|| Fact::new("not delivered yet", refused.to_string())));
     facts
 }
@@ -213,18 +239,39 @@ fn evaluation(state: &State, report: &Report) -> Vec<Fact> {
 fn data(state: &State, report: &Report) -> Vec<Fact> {
     let pipeline = &state.pipeline;
     let mut facts = Vec::new();
-    facts.extend((pipeline.arrived_at > 0).then(|| Fact::new("last new file", moment::human(pipeline.arrived_at))));
-    facts.extend((pipeline.newest_end > 0).then(|| Fact::new("newest span ended", moment::human(pipeline.newest_end))));
-    facts.push(Fact::new("read by the last evaluation", format!("{} spans in {} files", report.spans_in_files, report.files_read)));
+    facts.extend(
+        (pipeline.arrived_at > 0).then(|| Fact::new("last new file", moment::human(pipeline.arrived_at))),
+    );
+    facts.extend(
+        (pipeline.newest_end > 0).then(|| Fact::new("newest span ended", moment::human(pipeline.newest_end))),
+    );
+    facts.push(Fact::new(
+        "read by the last evaluation",
+        format!("{} spans in {} files", report.spans_in_files, report.files_read),
+    ));
     let is_none = pipeline.set_aside.since == 0;
     let set_aside = if is_none { "none lately".to_owned() } else { pipeline.set_aside.to_string() };
     facts.push(Fact::new("set aside and mended", set_aside));
     facts.extend((report.spans_in_late_files > 0).then(|| {
-        Fact::new("late", format!("{} spans at most reached back behind what had been judged, and were judged again", report.spans_in_late_files))
+        Fact::new(
+            "late",
+            format!(
+                "{} spans at most reached back behind what had been judged, and were judged again",
+                report.spans_in_late_files
+            ),
+        )
     }));
     let late = &pipeline.too_late;
-    let spans = format!("{}{} spans of {} files", if late.at_most { "at most " } else { "" }, late.spans, late.files);
-    facts.push(Fact::new("too late", if late.spans == 0 { "none".to_owned() } else { format!("{spans}, the last at {}", moment::human(late.last)) }));
+    let spans =
+        format!("{}{} spans of {} files", if late.at_most { "at most " } else { "" }, late.spans, late.files);
+    facts.push(Fact::new(
+        "too late",
+        if late.spans == 0 {
+            "none".to_owned()
+        } else {
+            format!("{spans}, the last at {}", moment::human(late.last))
+        },
+    ));
     facts
 }
 
@@ -237,6 +284,9 @@ fn missing(state: &State) -> Vec<Fact> {
         };
         Fact::new(file.name.clone(), format!("{loss}: {}", file.reason))
     });
-    let unread = state.unread.iter().map(|file| Fact::new(file.name.clone(), format!("not readable now: {}", file.reason)));
+    let unread = state
+        .unread
+        .iter()
+        .map(|file| Fact::new(file.name.clone(), format!("not readable now: {}", file.reason)));
     damaged.chain(unread).collect()
 }

@@ -7,8 +7,8 @@ use fluo_alerts::reading::gauge::Track;
 use fluo_alerts::reading::readings;
 use fluo_alerts::template::Renderer;
 use fluo_engine::{
-    AsOf, Asked, EngineError, LeftOut, Observed, Range, SessionContext, SoughtTrace, SpanSource, WholeTrace, record,
-    without_faulty,
+    AsOf, Asked, EngineError, LeftOut, Observed, Range, SessionContext, SoughtTrace, SpanSource, WholeTrace,
+    record, without_faulty,
 };
 use fluo_plan::RulePlan;
 use fluo_report::Page;
@@ -101,7 +101,8 @@ pub async fn look(
             .collect();
         let judged = fluo_engine::judge(session, source, &asked).await?;
         let of_rules = plans.iter().zip(judged.rules).zip(judged.tracks);
-        let found: Vec<OfRule<'_>> = of_rules.map(|((plan, observed), track)| OfRule { plan, observed, track }).collect();
+        let found: Vec<OfRule<'_>> =
+            of_rules.map(|((plan, observed), track)| OfRule { plan, observed, track }).collect();
         let sought = sought(&found);
         let traces = fluo_engine::whole_traces(session, source, &sought, SPANS).await?;
         Ok((found, traces))
@@ -126,9 +127,9 @@ pub async fn look(
         Err(error) => shown.extend(plans.iter().map(|plan| failed(plan.rule(), chain(&error)))),
     }
     let failed = shown.iter().filter_map(|rule| Some((rule.name.clone(), rule.error.clone()?))).collect();
-    let missing = left_out.iter().map(|LeftOut { fault, .. }| {
-        Fact::new(fault.location().to_string(), chain(fault.reason()))
-    });
+    let missing = left_out
+        .iter()
+        .map(|LeftOut { fault, .. }| Fact::new(fault.location().to_string(), chain(fault.reason())));
     let page = Page {
         origin: Origin::Look,
         at: shows.to,
@@ -183,7 +184,11 @@ fn episode(rule: &Rule, observed: &Observed) -> Episode {
     let values = if standing == Standing::Over { &observed.values } else { &observed.latest };
     Episode {
         standing,
-        severity: if standing == Standing::Over { violation.severity } else { observed.severity.unwrap_or(violation.severity) },
+        severity: if standing == Standing::Over {
+            violation.severity
+        } else {
+            observed.severity.unwrap_or(violation.severity)
+        },
         readings: readings(rule, &observed.peak, values, &observed.peak),
         runbook: rule.annotations.get("runbook_url").filter(|url| !url.contains("{{")).cloned(),
         violation,
@@ -201,7 +206,9 @@ fn sought(found: &[OfRule<'_>]) -> BTreeMap<[u8; 16], SoughtTrace> {
     }
     all.sort_by(|(one_rule, one), (other_rule, other)| {
         let key = |observed: &Observed| (!observed.ongoing, std::cmp::Reverse(observed.starts_at));
-        key(one).cmp(&key(other)).then_with(|| (&one_rule.name, &one.group).cmp(&(&other_rule.name, &other.group)))
+        key(one)
+            .cmp(&key(other))
+            .then_with(|| (&one_rule.name, &one.group).cmp(&(&other_rule.name, &other.group)))
     });
     let mut sought: BTreeMap<[u8; 16], SoughtTrace> = BTreeMap::new();
     for (_, observed) in all {
@@ -214,7 +221,8 @@ fn sought(found: &[OfRule<'_>]) -> BTreeMap<[u8; 16], SoughtTrace> {
                 continue;
             }
             let ends = TimeRange { from: end_ns.saturating_sub(AROUND), to: end_ns.saturating_add(AROUND) };
-            let trace = sought.entry(*trace_id).or_insert_with(|| SoughtTrace { ends, spans: BTreeSet::new() });
+            let trace =
+                sought.entry(*trace_id).or_insert_with(|| SoughtTrace { ends, spans: BTreeSet::new() });
             trace.ends = TimeRange { from: trace.ends.from.min(ends.from), to: trace.ends.to.max(ends.to) };
             trace.spans.insert(*span_id);
         }
@@ -228,7 +236,8 @@ fn shown_traces(
     episodes: &[Episode],
     plans: &[RulePlan],
 ) -> BTreeMap<String, Trace> {
-    let by_name: BTreeMap<&str, &Rule> = plans.iter().map(|plan| (plan.rule().name.as_str(), plan.rule().as_ref())).collect();
+    let by_name: BTreeMap<&str, &Rule> =
+        plans.iter().map(|plan| (plan.rule().name.as_str(), plan.rule().as_ref())).collect();
     let mut rules: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for episode in episodes {
         for span in &episode.violation.evidence {
@@ -237,8 +246,12 @@ fn shown_traces(
     }
     let of_trace = |(id, WholeTrace { spans, left_out }): ([u8; 16], WholeTrace)| {
         let id = hex::encode(id);
-        let of_rules: Vec<&Rule> =
-            rules.get(id.as_str()).into_iter().flatten().filter_map(|name| by_name.get(name).copied()).collect();
+        let of_rules: Vec<&Rule> = rules
+            .get(id.as_str())
+            .into_iter()
+            .flatten()
+            .filter_map(|name| by_name.get(name).copied())
+            .collect();
         let spans = spans.iter().map(|span| related(span, &of_rules)).collect();
         (id, waterfall(spans, left_out))
     };

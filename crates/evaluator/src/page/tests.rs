@@ -4,15 +4,15 @@ use fluo_alerts::reading::gauge::{Against, Mark, Track};
 use fluo_rules::SourceFile;
 
 use super::*;
-use crate::rule_set::LastLoaded;
 
 fn rules() -> RuleSet {
     let text = "- {name: r, span: {}, condition: count > 5}\n";
-    LastLoaded::default().load(&[SourceFile::new("r.yml", text)], &BTreeMap::new())
+    RuleSet::load(&[SourceFile::new("r.yml", text)], &BTreeMap::new())
 }
 
 fn found(at: i64, value: f64) -> Found {
-    let reading = Against { value: Some(value), limit: Some(5.0), closeness: Some(value / 5.0), holds: false };
+    let reading =
+        Against { value: Some(value), limit: Some(5.0), closeness: Some(value / 5.0), holds: false };
     let track = Track { points: vec![Mark { at, group: Vec::new(), reading }], ..Track::default() };
     Found { records: Vec::new(), tracks: [("r".to_owned(), track)].into() }
 }

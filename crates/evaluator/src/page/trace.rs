@@ -26,21 +26,25 @@ pub(super) fn waterfall(mut spans: Vec<Related>, left_out: usize) -> Trace {
     }
     let mut depths: BTreeMap<usize, usize> = BTreeMap::new();
     let mut order = Vec::new();
-    let mut ahead: Vec<(usize, usize)> = children.get(&None).into_iter().flatten().rev().map(|at| (*at, 0)).collect();
+    let mut ahead: Vec<(usize, usize)> =
+        children.get(&None).into_iter().flatten().rev().map(|at| (*at, 0)).collect();
     let mut circled = 0..spans.len();
     loop {
         while let Some((at, depth)) = ahead.pop() {
-            if depths.insert(at, depth).is_some() {
+            if depths.contains_key(&at) {
                 continue;
             }
+            depths.insert(at, depth);
             order.push(at);
-            ahead.extend(children.get(&Some(at)).into_iter().flatten().rev().map(|child| (*child, depth + 1)));
+            ahead
+                .extend(children.get(&Some(at)).into_iter().flatten().rev().map(|child| (*child, depth + 1)));
         }
         // Ids that go round in a circle have no first.
         let Some(next) = circled.find(|at| !depths.contains_key(at)) else { break };
         ahead.push((next, 0));
     }
-    let mut by_place: BTreeMap<usize, TraceSpan> = spans.into_iter().map(|related| related.span).enumerate().collect();
+    let mut by_place: BTreeMap<usize, TraceSpan> =
+        spans.into_iter().map(|related| related.span).enumerate().collect();
     let placed = order.into_iter().filter_map(|at| {
         let span = by_place.remove(&at)?;
         Some(TraceSpan { depth: depths.get(&at).copied().unwrap_or_default(), ..span })
@@ -89,11 +93,20 @@ mod tests {
         for (scenario, spans, expected) in [
             (
                 "a tree",
-                vec![related("d", Some("a"), 8), related("c", Some("b"), 3), related("b", Some("a"), 1), related("a", None, 0)],
+                vec![
+                    related("d", Some("a"), 8),
+                    related("c", Some("b"), 3),
+                    related("b", Some("a"), 1),
+                    related("a", None, 0),
+                ],
                 vec![("a", 0), ("b", 1), ("c", 2), ("d", 1)],
             ),
             ("a parent that is not known", vec![related("b", Some("x"), 1)], vec![("b", 0)]),
-            ("a circle", vec![related("a", Some("b"), 0), related("b", Some("a"), 1)], vec![("a", 0), ("b", 1)]),
+            (
+                "a circle",
+                vec![related("a", Some("b"), 0), related("b", Some("a"), 1)],
+                vec![("a", 0), ("b", 1)],
+            ),
             ("its own parent", vec![related("a", Some("a"), 0)], vec![("a", 0)]),
         ] {
             let trace = waterfall(spans, 0);

@@ -40,6 +40,7 @@ mod messages;
 mod missing;
 mod muting;
 mod outages;
+mod page;
 mod pipelines;
 mod queries;
 mod receivers;
