@@ -29,7 +29,7 @@ const RULES: &str = "
   condition: count > 5
 ";
 
-/// Five logins in the second minute, one of them in the fourth, and a span much later.
+/// Five logins in the second minute, one in the fourth, and spans before and much later.
 fn spans() -> Vec<Span> {
     let login = |number: u64, second: u64| {
         let span = Span::new(number, "auth-service", "login", NOON + second * SECOND);
@@ -37,6 +37,8 @@ fn spans() -> Vec<Span> {
     };
     let mut spans: Vec<Span> = (1..=5).map(|number| login(number, 60 + number)).collect();
     spans.push(login(6, 190));
+    // The first moment that is judged lies a window behind the first span.
+    spans.push(Span::new(8, "auth-service", "other", NOON - 60 * SECOND).with("region", "us"));
     spans.push(Span::new(7, "auth-service", "other", NOON + 900 * SECOND).with("region", "us"));
     spans
 }

@@ -229,13 +229,12 @@ async fn keep_page(
     }
     let keep = traced(step!("write page"), evaluator.page.keep(host.root, state, rules, report));
     tokio::select! {
-        kept = tokio::time::timeout(PAGE_PATIENCE, keep) => match kept {
-            Ok(kept) => kept.err().map(|error| chain(&error)),
-            Err(_) => {
-                let reason = format!("it was not written within {} seconds", PAGE_PATIENCE.as_secs());
-                evaluator.page.gave_up(&reason);
-                Some(reason)
-            }
+        kept = tokio::time::timeout(PAGE_PATIENCE, keep) => if let Ok(kept) = kept {
+            kept.err().map(|error| chain(&error))
+        } else {
+            let reason = format!("it was not written within {} seconds", PAGE_PATIENCE.as_secs());
+            evaluator.page.gave_up(&reason);
+            Some(reason)
         },
         () = host.stop.asked() => None,
     }

@@ -13,7 +13,7 @@ pub(crate) const CARDS: usize = 40;
 /// Lanes of the timeline.
 pub(crate) const LANES: usize = 40;
 /// Rules in the table of all.
-pub(crate) const ROWS: usize = 1000;
+pub(crate) const ROWS: usize = 300;
 /// Rules that are shown in full.
 pub(crate) const FULL: usize = 40;
 /// Of these, those that are not folded.
