@@ -111,13 +111,11 @@ impl Bucket {
         let files = DataFiles::new(store);
         let tried = || format!("could not read `{}`", self.spans);
         let opened = files.below(&self.spans).await.map_err(|error| DemoError::because(tried(), error))?;
-        match opened.faults.into_iter().next() {
-            Some((_, fault)) => Err(DemoError::because(tried(), fault)),
-            None => {
-                self.read = ReadSpans { spans: opened.spans, bytes: opened.bytes, ..ReadSpans::default() };
-                Ok(opened.source)
-            }
+        if let Some((_, fault)) = opened.faults.into_iter().next() {
+            return Err(DemoError::because(tried(), fault));
         }
+        self.read = ReadSpans { spans: opened.spans, bytes: opened.bytes, ..ReadSpans::default() };
+        Ok(opened.source)
     }
 
     /// What the span files hold.

@@ -174,7 +174,7 @@ mod tests {
         let hostile = "<script>alert('x')</script>\" onload=\"y&\u{202e}fdp\n\u{0}z";
         assert_snapshot!(Text(hostile).render().into_string(), @r##"<bdi>&lt;script&gt;alert('x')&lt;/script&gt;&quot; onload=&quot;y&amp;<span class="unseen">U+202E</span>fdp <span class="unseen">U+0000</span>z</bdi>"##);
         let said = spoken(hostile);
-        assert!(!said.contains(is_unseen) && said.ends_with("z"), "{said:?}");
+        assert!(!said.contains(is_unseen) && said.ends_with('z'), "{said:?}");
     }
 
     #[test]
