@@ -15,7 +15,7 @@ data "aws_iam_policy_document" "evaluate_rules_role" {
       test     = "StringLike"
       variable = "s3:prefix"
       values = [
-        for folder in ["spans", var.rules_location, "state", "evaluations", "violations", "panes"] : "${var.store_prefix}${folder}/*"
+        for folder in ["spans", var.rules_location, "state", "evaluations", "violations", "panes", "report"] : "${var.store_prefix}${folder}/*"
       ]
     }
   }
@@ -30,6 +30,7 @@ data "aws_iam_policy_document" "evaluate_rules_role" {
       "${local.store}evaluations/*",
       "${local.store}violations/*",
       "${local.store}panes/*",
+      "${local.store}report/*",
     ]
   }
 
@@ -41,6 +42,7 @@ data "aws_iam_policy_document" "evaluate_rules_role" {
       "${local.store}violations/*",
       "${local.store}evaluations/*",
       "${local.store}panes/*",
+      "${local.store}report/*",
     ]
   }
 

@@ -26,6 +26,7 @@ mod own_traces;
 mod queries;
 mod reality;
 mod replay;
+mod report;
 mod rule_tests;
 mod run;
 mod sampling;

@@ -1,6 +1,7 @@
 //! The comparisons of a condition, with their values: `errors / total = 45.2 % (271 of 600), limit 10 %`.
 
 mod burn;
+pub mod gauge;
 
 use std::fmt::Write as _;
 
@@ -134,6 +135,7 @@ const AT_LEAST: &str = "at least";
 const MORE_THAN: &str = "more than";
 
 /// The side of a comparison that moves, and what it is held against.
+#[derive(Debug)]
 struct Side<'a> {
     rule: &'a Rule,
     moving: &'a Expr,

@@ -48,6 +48,9 @@ pub(crate) enum Command {
     /// What would have been alerted in the past, when, and how it would have ended
     #[command(after_help = "Example: fluo replay --rules rules --spans bucket --from -1d --to now")]
     Replay(Replay),
+    /// Show stored spans on one page: what is violated, how close every rule came, evidence with its traces
+    #[command(after_help = "Example: fluo report --rules rules --spans bucket --from -6h --out report.html")]
+    Report(Report),
     /// Which alerts a rule change adds and removes
     #[command(after_help = "Example: fluo diff --base main/rules --head rules --spans bucket --since 30d")]
     Diff(Diff),
@@ -134,6 +137,26 @@ pub(crate) struct Eval {
     /// End with status 1 when there is a violation
     #[arg(long)]
     pub(crate) fail_on_violation: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// Rule files and folders
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    pub(crate) rules: Vec<PathBuf>,
+    /// Parquet files of fluo or of others (ClickHouse, otlp2parquet, Rotel), OTLP files, or folders of these
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    pub(crate) spans: Vec<PathBuf>,
+    /// The file to write; one that is there is replaced
+    #[arg(long, default_value = "report.html", value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// First moment to judge: RFC 3339, or relative to now as -15m [default: the first span's end, for rules on
+    /// the grid one window later]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) from: Option<String>,
+    /// Last moment to judge [default: the last span's end]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) to: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -32,6 +32,10 @@ pub(crate) struct Spans {
     pub(crate) bytes: u64,
     /// Spans in them, copies included.
     pub(crate) count: u64,
+    /// The spans of OTLP files that were set aside, in words; none where there were none.
+    pub(crate) set_aside: Option<String>,
+    /// The same of spans that were mended.
+    pub(crate) mended: Option<String>,
 }
 
 /// Opens all of `paths`. What cannot be read is told on standard error, and the rest goes on.
@@ -167,10 +171,14 @@ impl Spans {
             return Err(Failure::usage("there are no traces in what was given"));
         }
         if !set_aside.is_empty() {
-            terminal::note(&format!("warning: spans were set aside: {}", set_aside.in_words()));
+            let in_words = set_aside.in_words();
+            terminal::note(&format!("warning: spans were set aside: {in_words}"));
+            self.set_aside = Some(in_words);
         }
         if !mended.is_empty() {
-            terminal::note(&format!("note: {}", mended_in_words(&mended)));
+            let in_words = mended_in_words(&mended);
+            terminal::note(&format!("note: {in_words}"));
+            self.mended = Some(in_words);
         }
         let cannot_hold = |error: StoreError| Failure::because("could not hold what was decoded", error);
         let stored: Arc<dyn ObjectStore> = memory;

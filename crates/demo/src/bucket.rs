@@ -8,6 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use fluo_engine::{DataFiles, SpanSource};
+use fluo_evaluator::page::look::ReadSpans;
 use fluo_spans::layout::Layout;
 use fluo_store::{IngestOptions, Ingested, Written, ingest_object};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -27,6 +28,8 @@ pub(crate) struct Bucket {
     layout: Layout,
     /// The number of span files.
     files: usize,
+    /// What the span files hold, as it was last read.
+    read: ReadSpans,
     /// The moment at which each was there, by its place below the folder.
     arrival: BTreeMap<String, i64>,
 }
@@ -44,6 +47,7 @@ impl Bucket {
             spans: root.join("spans"),
             layout: Layout::builtin(),
             files: 0,
+            read: ReadSpans::default(),
             arrival: BTreeMap::new(),
         })
     }
@@ -102,15 +106,21 @@ impl Bucket {
     }
 
     /// All spans that are there by now.
-    pub(crate) async fn source(&self) -> Result<SpanSource, DemoError> {
+    pub(crate) async fn source(&mut self) -> Result<SpanSource, DemoError> {
         let store: Arc<dyn ObjectStore> = Arc::<LocalFileSystem>::clone(&self.store);
         let files = DataFiles::new(store);
         let tried = || format!("could not read `{}`", self.spans);
         let opened = files.below(&self.spans).await.map_err(|error| DemoError::because(tried(), error))?;
-        match opened.faults.into_iter().next() {
-            Some((_, fault)) => Err(DemoError::because(tried(), fault)),
-            None => Ok(opened.source),
+        if let Some((_, fault)) = opened.faults.into_iter().next() {
+            return Err(DemoError::because(tried(), fault));
         }
+        self.read = ReadSpans { spans: opened.spans, bytes: opened.bytes, ..ReadSpans::default() };
+        Ok(opened.source)
+    }
+
+    /// What the span files hold.
+    pub(crate) fn read(&self) -> ReadSpans {
+        self.read.clone()
     }
 
     /// The number of span files.

@@ -10,7 +10,7 @@
 //! | `rules`, `watch` | span files → alerts, minute by minute |
 //! | `series` | span files → a rule's value over time |
 //! | `story` | all of it together |
-//! | `telling`, `report`, `readme` | the story → a terminal, a page, a note beside the files |
+//! | `telling`, `readme` | the story → a terminal, a note beside the files |
 //!
 //! The same start gives the same bytes. No clock and no environment: when the story begins is an argument.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
@@ -23,7 +23,6 @@ mod incident;
 mod otlp;
 mod random;
 mod readme;
-mod report;
 mod requests;
 mod rules;
 mod series;
@@ -35,10 +34,12 @@ mod traffic;
 mod watch;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
 use fluo_alerts::violation::Violation;
 use fluo_engine::{Range, SpanSource, session};
+use fluo_evaluator::page::look::look;
 use fluo_plan::RulePlan;
 use fluo_spans::layout::Layout;
 use fluo_store::duckdb_view::duckdb_view;
@@ -99,7 +100,6 @@ pub async fn play(folder: &Path, start: i64) -> Result<Story, DemoError> {
         .ok_or_else(|| DemoError::because("could not find a rule", "the demo has none"))?;
     let rule = RuleAtWork {
         name: subject.name.clone(),
-        text: subject.source.text.to_string(),
         condition: subject.condition.text.clone(),
         window: subject.window.to_string(),
         series: series(&session, subject, CHART_STEP, &source, moments).await?,
@@ -109,9 +109,21 @@ pub async fn play(folder: &Path, start: i64) -> Result<Story, DemoError> {
     let story = put_together(start, incident, watched, rule, alarms, &objects);
     let whole = found.into_iter().find(|violation| violation.rule == story.rule.name);
     let story = Story { span_files: bucket.files(), rules: rules.len(), whole, limit, ..story };
-    folder::write(folder, "report.html", &report::page(&story))?;
+    folder::write(folder, "report.html", &page(&session, &rules, source, &bucket).await)?;
     folder::write(folder, "README.md", &readme::readme(&story))?;
     Ok(story)
+}
+
+/// Returns the page that `fluo report` makes of the whole folder.
+async fn page(
+    session: &SessionContext,
+    rules: &[RulePlan],
+    mut source: SpanSource,
+    bucket: &Bucket,
+) -> String {
+    let rules = rules.iter().map(|plan| Arc::clone(plan.rule())).collect();
+    let looked = look(session, rules, &mut source, Range::default(), bucket.read()).await;
+    fluo_report::html(&looked.page)
 }
 
 /// Writes `violations.ndjson`: what `fluo eval --format ndjson` finds in the whole folder.
@@ -178,7 +190,6 @@ fn put_together(
     });
     Story {
         start,
-        end: start + LENGTH.0,
         incident,
         minutes,
         rule,

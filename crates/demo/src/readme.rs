@@ -24,7 +24,7 @@ the frontend, which waits for it.
 
 | here | is |
 | --- | --- |
-| `report.html` | the incident, the alert, its evidence and how long detection took; one page, opens in any browser |
+| `report.html` | what `fluo report --rules rules --spans . --out report.html` writes: what was violated, how close every rule came, the evidence with its traces; one page, opens in any browser |
 | `raw/` | OTLP as the collector's `awss3` exporter writes it: JSON with gzip of one collector, protobuf with zstd of another |
 | `spans/` | the same spans as Parquet, as `fluo ingest` writes them |
 | `rules/` | the rules that were judged; `auth-failures.yml` is the one that tells of the token |

@@ -1,4 +1,4 @@
-//! The demo's findings, put together: the terminal's text and the report are two tellings of it.
+//! The demo's findings, put together: the terminal's text and the note beside the files are two tellings of it.
 
 use fluo_alerts::value::Value;
 use fluo_alerts::violation::Violation;
@@ -13,7 +13,6 @@ use super::watch::{Alert, Minute};
 pub struct Story {
     /// Nanoseconds since the epoch.
     pub(crate) start: i64,
-    pub(crate) end: i64,
     pub(crate) incident: Incident,
     pub(crate) minutes: Vec<Minute>,
     pub(crate) rule: RuleAtWork,
@@ -36,7 +35,6 @@ pub struct Story {
 /// The rule that the story is about.
 pub(crate) struct RuleAtWork {
     pub(crate) name: String,
-    pub(crate) text: String,
     pub(crate) condition: String,
     pub(crate) window: String,
     /// Its value every few seconds.

@@ -73,5 +73,5 @@ pub use panes::{Contents, Known, Panes, StoredPanesError};
 pub use sampled::{Sampled, sampled};
 pub use session::{session, session_with_memory};
 pub use source::SpanSource;
-pub use traces::{Leveling, Traced, Tracing};
+pub use traces::{Leveling, SoughtTrace, Traced, Tracing, WholeTrace, whole_traces};
 pub use visit::{spans_of_traces, visit};

@@ -86,6 +86,20 @@ pub(crate) fn fingerprint_of(rule: &Rule, values: &[Option<String>]) -> Fingerpr
     fingerprint(&rule.name, &key)
 }
 
+/// Returns service and name of a span, as far as none of some rules redacts them.
+pub fn shown_names(rules: &[&Rule], span: &Span) -> (Option<String>, String) {
+    let masked = |field: Intrinsic, text: &String| {
+        rules.iter().fold(text.clone(), |text, rule| shown(rule, &Field::Intrinsic(field), text))
+    };
+    let service = span.resource.service_name.as_ref().map(|name| masked(Intrinsic::ServiceName, name));
+    (service, masked(Intrinsic::Name, &span.name))
+}
+
+/// The keys of a group, and its values as they may be shown.
+pub(crate) fn shown_group(rule: &Rule, values: &[Option<String>]) -> Vec<(String, Option<String>)> {
+    identified(rule, values).group
+}
+
 fn identified(rule: &Rule, values: &[Option<String>]) -> Identified {
     let entries = rule.group_by.iter().zip(values);
     Identified {

@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fluo_alerts::life_cycle::{RuleState, ViolationRecord, announce};
 use fluo_alerts::notification::Notification;
+use fluo_alerts::reading::gauge::Track;
 use fluo_alerts::step;
 use fluo_alerts::step::{Empty, failed};
 use fluo_alerts::trouble::{Subject, Wrong};
@@ -56,6 +57,8 @@ pub struct Evaluation {
     pub notifications: Vec<Notification>,
     /// Its record.
     pub report: Report,
+    /// The values of rules against their limits, by the rule's name, where a page tells of them.
+    pub tracks: BTreeMap<String, Track>,
 }
 
 impl Evaluator {
@@ -105,7 +108,7 @@ impl Evaluator {
         }
         let known_damage: BTreeSet<String> = names(&state.damaged);
         wrong.extend(self.set_aside(&mut state, inputs, &files, first, &mut report).await);
-        let mut records = Vec::new();
+        let (mut records, mut tracks) = (Vec::new(), BTreeMap::new());
         let mut due_rules = Vec::new();
         for (name, known) in &inputs.rules.rules {
             let plan = match &known.plan {
@@ -146,8 +149,9 @@ impl Evaluator {
                 step!("judge rule", fluo.rule = name.as_str(), fluo.files = Empty, fluo.violations = Empty);
             step.record("fluo.files", asked.files);
             match seen {
-                Ok(Seen::Observations(observations)) => {
+                Ok(Seen::Observations { observations, track }) => {
                     report.rules += 1;
+                    tracks.extend(track.map(|track| (name.clone(), track)));
                     let judged = step.in_scope(|| self.fold(&state, asked, observations, &files, inputs));
                     step.record("fluo.violations", judged.change.records.len());
                     report.stretches += judged.stretches as u64;
@@ -200,8 +204,10 @@ impl Evaluator {
         state.eval_time = inputs.eval_time;
         state.generation += 1;
         report.panes_error = self.panes.error();
+        report.page_error = self.page.error();
+        state.page_error.clone_from(&report.page_error);
         report.count(&state, inputs.rules, &records, &notifications);
-        Ok(Evaluation { state, records, notifications, report })
+        Ok(Evaluation { state, records, notifications, report, tracks })
     }
 
     /// Returns the earliest moment that windows reach back to, where anything is due.

@@ -16,6 +16,7 @@
 //! | [`layout`] | the rules that are deployed → the columns of span files that are written next |
 //! | [`live`] | a tick over what is deployed |
 //! | `catch_up` | which evaluation comes next after an outage, and what is told of the gap |
+//! | [`page`] | state, what evaluations found → the page that shows it |
 //! | [`outbox`] | lease, send, confirm |
 //! | [`stop`] | what a tick does that is asked to end |
 //! | [`state`] | what is remembered between evaluations |
@@ -46,6 +47,7 @@ mod host;
 pub mod layout;
 pub mod live;
 pub mod outbox;
+pub mod page;
 mod panes;
 pub mod past;
 mod pending;

@@ -43,8 +43,9 @@ pub struct LiveTick {
 impl LiveTick {
     /// Returns its log lines beside those of its evaluations, which were told as they were made ([`Host::evaluated`]).
     pub fn lines(&self) -> Vec<(Level, &str, Value)> {
-        let Ticked { troubles, broken_files, delivered, overtaken, unfinished, future, layout, .. } =
-            &self.ticked;
+        let Ticked {
+            troubles, broken_files, delivered, overtaken, unfinished, future, page_error, layout, ..
+        } = &self.ticked;
         let mut lines: Vec<(Level, &str, Value)> = Vec::new();
         lines.extend(future.map(|future| {
             let message = "the state is from the future: nothing is evaluated. `fluo set-back` sets it right";
@@ -74,6 +75,13 @@ impl LiveTick {
             let (message, fields) = change.line();
             lines.push((if is_new { Level::Info } else { Level::Warning }, message, fields));
         }
+        lines.extend(page_error.iter().map(|reason| {
+            (
+                Level::Warning,
+                "the page could not be written: the next evaluation tries again",
+                json!({"reason": reason}),
+            )
+        }));
         if *overtaken {
             lines.push((Level::Info, "another evaluator was first", Value::Null));
         }

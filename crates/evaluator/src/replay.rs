@@ -67,7 +67,7 @@ pub async fn replay(
             skip_to: None,
             patience: None,
         };
-        let Evaluation { state: after, records, notifications, report } =
+        let Evaluation { state: after, records, notifications, report, .. } =
             evaluator.evaluate(state, inputs).await?;
         for (rule, of_rule) in &after.rules {
             for (fingerprint, group) in &of_rule.groups {

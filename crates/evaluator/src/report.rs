@@ -65,6 +65,9 @@ pub struct Report {
     /// The reason for which panes could not be kept beside the state, or kept ones not be used: more was read instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub panes_error: Option<String>,
+    /// The reason for which the page beside the state could not be written after an earlier evaluation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page_error: Option<String>,
     /// Files that could not be read, found by it.
     pub damaged_files: Vec<String>,
     /// Violations that are new or have changed.

@@ -59,6 +59,9 @@ pub struct State {
     /// The troubles of fluo itself.
     #[serde(default)]
     pub troubles: Troubles,
+    /// The reason why the page beside the state could not be written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page_error: Option<String>,
     /// The notifications that are still to be delivered.
     pub outbox: Vec<Queued>,
     /// The refusals of sinks since they last took something, by name.

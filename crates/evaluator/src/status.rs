@@ -47,6 +47,9 @@ pub struct Status {
     pub outbox: Outbox,
     /// The stream of data files.
     pub pipeline: Pipeline,
+    /// The reason why the page beside the state is not of the last evaluation that changed something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page_error: Option<String>,
 }
 
 /// An alert that fires.
@@ -215,6 +218,7 @@ pub fn status(state: &State, now: i64) -> Status {
         pending,
         troubles: state.troubles.open().map(trouble).collect(),
         outbox: outbox(state),
+        page_error: state.page_error.clone(),
         pipeline: Pipeline {
             arrived_at: (state.pipeline.arrived_at > 0).then_some(state.pipeline.arrived_at),
             newest_end: (state.pipeline.newest_end > 0).then_some(state.pipeline.newest_end),

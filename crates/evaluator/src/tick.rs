@@ -3,13 +3,14 @@
 //! ```text
 //! read state ─▶ evaluate ─▶ swap state ─▶ write records ─▶ send ─▶ swap out what was sent
 //!     ▲                        │ lost: reload
-//!     └──── next chunk ────────┘
+//!     └──── next chunk ────────┘                     then, if there is time, the page
 //! ```
 //!
 //! Nothing outside `state/` is written before the swap that commits it, and everything after it can be done again from
 //! the state: whoever comes next finishes what a crash left (I3, I4).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use fluo_alerts::life_cycle::Mutes;
 use fluo_alerts::notification::Notification;
@@ -32,6 +33,7 @@ use crate::future::is_future;
 use crate::host::Host;
 use crate::layout::LayoutChange;
 use crate::outbox::{self, Delivered, LEASE};
+use crate::page;
 use crate::records::row;
 use crate::report::Report;
 use crate::request::{Cause, Request};
@@ -55,6 +57,8 @@ pub struct Ticked {
     pub nothing_new: bool,
     /// Another evaluator was there first.
     pub overtaken: bool,
+    /// The reason why the page beside the state could not be written, if it could not.
+    pub page_error: Option<String>,
     /// It had to end before everything was caught up: the deadline came, or somebody asked.
     pub unfinished: bool,
     /// Span files have other columns from now on, or should have.
@@ -63,6 +67,9 @@ pub struct Ticked {
 
 /// The number of times that a lost swap is tried again.
 const MOST_LOST: u32 = 100;
+
+/// The longest time that a tick waits for its page.
+const PAGE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The rules and the silences that are deployed.
 #[derive(Clone, Copy)]
@@ -88,7 +95,7 @@ pub async fn tick(
         return Err(TickError::Future { eval_time, now });
     }
     let mut lost = 0;
-    let mut judged = None;
+    let mut committed = None;
     loop {
         let (before, version) = host.load().await?;
         let done = !before.is_new() && before.eval_time >= eval_time;
@@ -109,6 +116,7 @@ pub async fn tick(
             break;
         }
         evaluator.panes.open(host.root).await;
+        evaluator.page.open(host.root).await;
         let began = (host.clock)();
         let rules = evaluator.rules.load(deployed.rules, &before.rule_files);
         let step = catch_up::next(&before, evaluator.settings(), eval_time);
@@ -155,6 +163,7 @@ pub async fn tick(
                 return Err(error.into());
             }
         };
+        let found = page::Found::of(&evaluation);
         let mut notifications = evaluation.notifications;
         if let Some(from) = step.skip_to {
             notifications.insert(0, catch_up::unjudged(before.eval_time, from, step.eval_time));
@@ -177,10 +186,11 @@ pub async fn tick(
             lost = 0;
             write(evaluator, host, &state.unwritten).await?;
             (host.evaluated)(&report);
-            ticked.reports.push(report);
+            evaluator.page.add(&found, &rules, step.eval_time);
+            ticked.reports.push(report.clone());
             ticked.troubles.extend(troubles);
             ticked.broken_files = rules.errors.clone();
-            judged = Some(rules);
+            committed = Some((state, rules, report));
             if step.last {
                 break;
             }
@@ -201,11 +211,39 @@ pub async fn tick(
     }
     if !ticked.reports.is_empty() && !host.is_over() {
         evaluator.panes.keep(host.root).await;
-        if let Some(rules) = judged {
-            ticked.layout = evaluator.layout.keep(host.root, &rules, eval_time).await;
+    }
+    if let Some((state, rules, report)) = &committed {
+        if !host.is_over() {
+            ticked.layout = evaluator.layout.keep(host.root, rules, eval_time).await;
         }
+        ticked.page_error = keep_page(evaluator, host, state, rules, report).await;
     }
     Ok(ticked)
+}
+
+/// Writes the page of the last evaluation, when all else is done. Returns why it was not, where it was not: that is no
+/// failure, and nobody waits long for it.
+async fn keep_page(
+    evaluator: &Evaluator,
+    host: Host<'_>,
+    state: &State,
+    rules: &RuleSet,
+    report: &Report,
+) -> Option<String> {
+    if host.is_over() {
+        return None;
+    }
+    let keep = traced(step!("write page"), evaluator.page.keep(host.root, state, rules, report));
+    tokio::select! {
+        kept = tokio::time::timeout(PAGE_PATIENCE, keep) => if let Ok(kept) = kept {
+            kept.err().map(|error| chain(&error))
+        } else {
+            let reason = format!("it was not written within {} seconds", PAGE_PATIENCE.as_secs());
+            evaluator.page.gave_up(&reason);
+            Some(reason)
+        },
+        () = host.stop.asked() => None,
+    }
 }
 
 /// Tells of a trouble that keeps an evaluation from being made, at the evaluation's time. Returns what was told.

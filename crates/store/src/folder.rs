@@ -21,8 +21,8 @@ use futures::{StreamExt, TryStreamExt, future, stream};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
+    Attributes, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
 };
 
 use crate::entries::{BrokenEntry, Entries, Entry, entries};
@@ -182,6 +182,8 @@ impl fmt::Display for Folder {
 #[async_trait]
 impl ObjectStore for Folder {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        // A file has none, and a folder is served by nobody.
+        let options = PutOptions { attributes: Attributes::default(), ..options };
         let put = self.files.put_opts(location, payload, options).await?;
         let file = self.files.path_to_filesystem(location)?;
         let folder = self.clone();

@@ -79,6 +79,6 @@ pub use list::{first_end, list, list_hours, list_range, newly_arrived, resolve_r
 pub use names::{Content, DataFileName, Hour, hours_of};
 pub use open_file::{OpenFile, arrow_metadata, ingested_at_ms, open};
 pub use parquet_write::Packing;
-pub use put::{Put, put_if_absent};
+pub use put::{Put, put_if_absent, replace};
 pub use root::{Root, etag, open_root};
 pub use versioned::{ConditionalStore, Swap, Version, Versioned, VersionedFolder, probe};

@@ -1,4 +1,4 @@
-//! Writing what is written once: data files, and records of what an evaluator committed.
+//! Writing what is written once: data files, and records of what an evaluator committed; and what is replaced.
 //!
 //! The name of such an object says what it holds, so that "exists" is success (I2). *Exists* means that a whole
 //! object exists. Object stores guarantee that. A folder does as long as the machine runs (files are written beside
@@ -8,9 +8,12 @@
 
 use bytes::Bytes;
 use object_store::path::Path;
-use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use object_store::{
+    Attribute, Attributes, Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
+};
 
 use crate::error::StoreError;
+use crate::root::Root;
 
 /// The outcome of putting an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +56,29 @@ pub async fn put_if_absent(store: &dyn ObjectStore, path: &Path, bytes: Bytes) -
             }
             Err(source) => return Err(failed("read")(source)),
         }
+    }
+}
+
+/// Writes an object, in place of one of its name, that says which media type it has. It is as private as its root.
+///
+/// # Errors
+///
+/// [`StoreError::Request`] where the store fails.
+pub async fn replace(
+    root: &Root,
+    relative: &Path,
+    bytes: Bytes,
+    media_type: &'static str,
+) -> Result<(), StoreError> {
+    let location = root.at(relative);
+    let mut attributes = Attributes::new();
+    attributes.insert(Attribute::ContentType, media_type.into());
+    // Whoever looks at it again wants the newest.
+    attributes.insert(Attribute::CacheControl, "no-cache".into());
+    let options = PutOptions { attributes, ..PutOptions::default() };
+    match root.store.put_opts(&location, bytes.into(), options).await {
+        Ok(_) => Ok(()),
+        Err(source) => Err(StoreError::Request { action: "write", location, source }),
     }
 }
 

@@ -9,6 +9,7 @@ mod explain;
 mod ingest;
 mod layout;
 mod replay;
+mod report;
 mod run;
 mod schema;
 mod set_back;
@@ -38,6 +39,7 @@ pub(crate) async fn run(command: Command) -> Result<Status, Failure> {
         Command::Test(args) => test::run(&args).await,
         Command::Run(args) => run::run(&args).await,
         Command::Replay(args) => replay::run(&args).await,
+        Command::Report(args) => report::run(&args).await,
         Command::Diff(args) => diff::run(&args).await,
         Command::Verify(args) => verify::run(&args).await,
         Command::Status(args) => status::run(&args).await,

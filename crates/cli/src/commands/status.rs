@@ -56,6 +56,11 @@ fn human(now: &Now) -> String {
     section(&mut text, "Firing", "No alert fires.", now.firing.iter().map(firing));
     section(&mut text, "Pending", "", now.pending.iter().map(pending));
     section(&mut text, "Troubles", "", now.troubles.iter().map(trouble));
+    let page = now
+        .page_error
+        .iter()
+        .map(|reason| format!("report/index.html could not be written: {}", plain(reason)));
+    section(&mut text, "The page", "", page);
     section(&mut text, "Waiting to be delivered", "", outbox(now).into_iter());
     text
 }

@@ -9,6 +9,7 @@ use fluo_time::range::joined;
 
 use super::earlier::{Past, Store};
 use super::grid::{self, Grid};
+use super::near::Near;
 use super::part::Part;
 use super::{Asked, seen, sliding};
 use crate::episodes::{Episode, Holding, Joining, episodes};
@@ -28,6 +29,8 @@ pub(super) struct Found<'a> {
     /// By stretch: the moments at which it holds.
     pub(super) stretches: Vec<Stretch>,
     pub(super) rows: Option<Rows>,
+    /// Its values, where they are told.
+    pub(super) near: Option<Near<'a>>,
 }
 
 /// All that was found out of a stretch.
@@ -66,6 +69,7 @@ impl<'a> Found<'a> {
             store: Store::default(),
             stretches: Vec::new(),
             rows: None,
+            near: asked.near.map(|step| Near::new(plan, step)),
         };
         // Between two moments of the grid nothing is judged.
         let judged = asked.stretches.iter().filter_map(|it| Some((stretch(it), found.grid_moments(*it)?)));
@@ -92,6 +96,7 @@ impl<'a> Found<'a> {
             store: Store::default(),
             stretches: Vec::new(),
             rows: None,
+            near: None,
         })
     }
 
@@ -152,18 +157,23 @@ impl<'a> Found<'a> {
             self.check_groups()?;
         }
         let mut stretches = std::mem::take(&mut self.stretches);
+        let mut near = self.near.take();
         for stretch in &mut stretches {
             if plan.judging().is_exact() {
                 let before = &self.asked.before;
                 let found = sliding::candidates(plan, &self.sums.windows, stretch.moments, before);
                 stretch.candidates = joined(found);
+                if let Some(near) = &mut near {
+                    near.of_cells(&self.sums.windows, stretch.moments);
+                }
             } else {
-                let (groups, held) = self.grid().holding(stretch.moments, &self.asked.before);
+                let (groups, held) = self.grid().holding(stretch.moments, &self.asked.before, near.as_mut());
                 stretch.groups = groups;
                 stretch.episodes = self.asked.joined(held);
             }
         }
         self.stretches = stretches;
+        self.near = near;
         Ok(())
     }
 

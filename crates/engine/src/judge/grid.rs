@@ -7,6 +7,7 @@ use fluo_time::TimeRange;
 
 use super::earlier::Past;
 use super::held::{Before, Held, last_before};
+use super::near::{Best, Near};
 use crate::episodes::Holding;
 use crate::panes::Hours;
 use crate::rows::Group;
@@ -38,7 +39,14 @@ impl<'a> Grid<'a> {
     }
 
     /// The moments of a stretch at which the condition holds, or what held before goes on, and the groups that they are of.
-    pub(super) fn holding(&self, stretch: TimeRange, before: &Before) -> (Vec<Group>, Vec<Holding>) {
+    /// All moments are read by `near`.
+    pub(super) fn holding(
+        &self,
+        stretch: TimeRange,
+        before: &Before,
+        mut near: Option<&mut Near<'_>>,
+    ) -> (Vec<Group>, Vec<Holding>) {
+        let mut best = Best::default();
         let (mut groups, mut held): (Vec<Group>, Vec<Held<'_>>) = (Vec::new(), Vec::new());
         self.each(stretch, |group, moment, values| {
             if groups.last() != Some(group) {
@@ -49,7 +57,13 @@ impl<'a> Grid<'a> {
             if let Some(of_group) = held.last_mut() {
                 of_group.at(moment, &values, None);
             }
+            if let Some(near) = near.as_deref_mut() {
+                near.at(&mut best, group, moment, &values);
+            }
         });
+        if let Some(near) = near {
+            near.end(&mut best);
+        }
         (groups, held.into_iter().flat_map(Held::found).collect())
     }
 

@@ -14,6 +14,7 @@ mod earlier;
 mod found;
 mod grid;
 mod held;
+mod near;
 mod part;
 mod seen;
 mod sliding;
@@ -24,6 +25,7 @@ use std::collections::BTreeSet;
 
 use datafusion::prelude::SessionContext;
 use fluo_alerts::life_cycle::Badness;
+use fluo_alerts::reading::gauge::Track;
 use fluo_alerts::sample::Sample;
 use fluo_alerts::value::Value;
 use fluo_alerts::violation::Top;
@@ -47,6 +49,7 @@ use earlier::Store;
 use found::Found;
 pub use held::Before;
 use held::{badness, exact};
+use near::Near;
 pub use sql::Querying;
 use tell::Told;
 
@@ -83,6 +86,9 @@ pub struct Asked<'a> {
     /// The most of its past that is read at once, in nanoseconds, where panes are known: what is further back is read by
     /// the next looks, and until then the rule is not judged. `None`: all of it.
     pub most: Option<i64>,
+    /// Its values are told at the moments that are judged, of each stretch of time of this length the one that is closest
+    /// to its limit; nanoseconds. `None`: they are not.
+    pub near: Option<i64>,
 }
 
 /// The spans of traces that are known, by their ends.
@@ -116,6 +122,7 @@ impl<'a> Asked<'a> {
             before: Before::new(),
             first: None,
             most: None,
+            near: None,
         }
     }
 
@@ -177,6 +184,8 @@ pub struct Observed {
 pub struct Judged {
     /// By rule, as they were asked: violations of all its stretches, by stretch, start and group.
     pub rules: Vec<Result<Vec<Observed>, EngineError>>,
+    /// By rule: its values against its limit, where they were asked for and it could be judged.
+    pub tracks: Vec<Option<Track>>,
     /// Copies of spans that were not counted.
     pub duplicates: u64,
     /// Those of them that differ from the one that counts.
@@ -185,9 +194,12 @@ pub struct Judged {
 
 impl Judged {
     /// Takes in what was found of the rules about traces, or of those that are a query.
-    pub fn take(&mut self, traced: Traced) {
-        for (rule, traced) in self.rules.iter_mut().zip(traced) {
+    pub fn take(&mut self, asked: &[Asked<'_>], traced: Traced) {
+        let of_rules = asked.iter().zip(&mut self.rules).zip(&mut self.tracks);
+        for (((asked, rule), track), traced) in of_rules.zip(traced) {
             if let Some(traced) = traced {
+                let near = asked.near.map(|step| Near::new(asked.plan, step));
+                *track = near.zip(traced.as_ref().ok()).map(|(near, observed)| near.track(observed));
                 *rule = traced;
             }
         }
@@ -195,7 +207,12 @@ impl Judged {
 
     /// Of so many rules that had no moment to judge.
     pub fn of_nothing(rules: usize) -> Self {
-        Self { rules: (0..rules).map(|_| Ok(Vec::new())).collect(), duplicates: 0, id_conflicts: 0 }
+        Self {
+            rules: (0..rules).map(|_| Ok(Vec::new())).collect(),
+            tracks: vec![None; rules],
+            duplicates: 0,
+            id_conflicts: 0,
+        }
     }
 }
 
@@ -223,8 +240,8 @@ pub async fn judge(
     let traced = Tracing::new(asked).over(session, source).await?;
     let queried = Querying::new(asked).over(session, source).await?;
     let mut judged = Summing::new(asked, None).over(session, source).await?.over(session, source).await?;
-    judged.take(traced);
-    judged.take(queried);
+    judged.take(asked, traced);
+    judged.take(asked, queried);
     Ok(judged)
 }
 
@@ -315,12 +332,15 @@ impl Telling<'_> {
             _ => Ok(()),
         })
         .await?;
+        let near: Vec<_> = rules.iter_mut().map(|found| found.as_mut().ok()?.near.take()).collect();
         let told = rules.into_iter().map(|found| found.and_then(Told::of)).collect();
         let rules = tell::observed(session, source, &rows.contested, told).await?;
+        let of_rules = near.into_iter().zip(&rules);
+        let tracks = of_rules.map(|(near, rule)| Some(near?.track(rule.as_ref().ok()?))).collect();
         // The second pass goes over some of what the first went over.
         let duplicates = self.duplicates.max(rows.duplicates);
         let id_conflicts = self.id_conflicts.max(rows.conflicts);
-        Ok(Judged { rules, duplicates, id_conflicts })
+        Ok(Judged { rules, tracks, duplicates, id_conflicts })
     }
 }
 
@@ -453,7 +473,7 @@ pub async fn evaluate(
     let stretches: Vec<TimeRange> = moments(plan, source, range).into_iter().collect();
     let nothing_judged = stretches.is_empty();
     let as_of = range.to.map_or(AsOf::ALL, AsOf::of);
-    let Judged { mut rules, duplicates, id_conflicts } =
+    let Judged { mut rules, duplicates, id_conflicts, .. } =
         judge(session, source, &[Asked { as_of, ..Asked::new(plan, stretches) }]).await?;
     let violations = rules.pop().unwrap_or_else(|| Ok(Vec::new()))?;
     Ok(Outcome { violations, duplicates, id_conflicts, nothing_judged })

@@ -20,6 +20,7 @@ mod levels;
 mod light;
 mod matched;
 mod rows;
+mod shown;
 mod spanset;
 mod verdict;
 mod whole;
@@ -44,6 +45,7 @@ use chain::Undecided;
 pub use levels::Leveling;
 use light::Light;
 use matched::{Part, Row, Steps, matched};
+pub use shown::{SoughtTrace, WholeTrace, whole_traces};
 use verdict::{Broken, Known};
 use whole::{Traces, whole};
 

@@ -13,6 +13,7 @@ use super::files::Files;
 use super::older::OlderFiles;
 use crate::due::Due;
 use crate::layout::LayoutKeeper;
+use crate::page::KeptPage;
 use crate::panes::StoredPanes;
 use crate::rule_set::LastLoaded;
 use crate::settings::Settings;
@@ -30,6 +31,8 @@ pub struct Evaluator {
     pub(crate) panes: StoredPanes,
     /// The layout of the files that are written.
     pub(crate) layout: LayoutKeeper,
+    /// The page that is kept beside the state.
+    pub(crate) page: KeptPage,
     pub(super) renderer: Renderer,
     /// Listings of partitions in which no file arrives any more.
     pub(super) older: OlderFiles,
@@ -55,6 +58,7 @@ impl Evaluator {
             rules: LastLoaded::default(),
             panes: StoredPanes::default(),
             layout: LayoutKeeper::default(),
+            page: KeptPage::default(),
             renderer,
             older: OlderFiles::default(),
             written: Mutex::default(),

@@ -92,7 +92,7 @@ impl Evaluator {
             let asked = self.ask(state, before, &text.known, &text.plan, until, files, inputs);
             let seen = self.observe(state, std::slice::from_ref(&asked), files, inputs, read).await.pop();
             match seen.unwrap_or(Ok(Seen::Nothing { alone: false })) {
-                Ok(Seen::Observations(observations)) => {
+                Ok(Seen::Observations { observations, .. }) => {
                     let judged = self.fold(state, asked, observations, files, inputs);
                     records.extend(judged.change.records);
                     former.state = judged.change.state;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fluo_alerts::life_cycle::{Observation, RuleState};
+use fluo_alerts::reading::gauge::Track;
 use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_engine::{
     AsOf, Before, Contents, EngineError, Judged, Known, Observed, Querying, SpanSource, Summing, Tracing,
@@ -24,6 +25,7 @@ use super::evaluator::Evaluator;
 use super::files::Files;
 use super::inputs::{Inputs, Patience};
 use crate::due::{Due, Moments};
+use crate::page::MARK_STEP;
 use crate::rule_set;
 use crate::span_data::{Holes, ends_of};
 use crate::state::State;
@@ -54,6 +56,8 @@ pub(super) struct Asked<'a> {
     first: Option<i64>,
     /// The most of the past that is read at once.
     most: Option<i64>,
+    /// Its values are told, of each stretch of this length the closest one; nanoseconds.
+    near: Option<i64>,
 }
 
 /// Sums begin so much earlier than what is asked for, at most: of exact rules with a minute, and what is known of when
@@ -65,11 +69,13 @@ pub(super) type Read = BTreeMap<Path, DataFile>;
 
 /// The outcome of a look at a rule.
 pub(super) enum Seen {
-    Observations(Vec<Observation>),
-    /// There was no time; `alone`: not even for this rule alone.
-    Nothing {
-        alone: bool,
+    Observations {
+        observations: Vec<Observation>,
+        /// Its values, where a page tells of them.
+        track: Option<Track>,
     },
+    /// There was no time; `alone`: not even for this rule alone.
+    Nothing { alone: bool },
 }
 
 impl Evaluator {
@@ -109,7 +115,23 @@ impl Evaluator {
         // Where nobody waits, all of the past is read at once.
         let most = inputs.patience.map(|_| self.settings.max_catch_up.0);
         let (first, cell) = (files.first, due.cell());
-        Asked { known, plan, until, cell, before, moments, as_of, holes, reads, files: number, first, most }
+        // What a former text found is over.
+        let near = (until.is_none() && self.page.is_open()).then_some(MARK_STEP);
+        Asked {
+            known,
+            plan,
+            until,
+            cell,
+            before,
+            moments,
+            as_of,
+            holes,
+            reads,
+            files: number,
+            first,
+            most,
+            near,
+        }
     }
 
     /// Looks at the spans. Files that cannot be read are put down in `state`, and left out.
@@ -142,11 +164,12 @@ impl Evaluator {
             let alone = portion.len() == 1;
             match self.look(state, &some, files, left, read).await {
                 Some(Ok(judged)) => {
-                    for (at, found) in portion.into_iter().zip(judged.rules) {
+                    let of_rules = judged.rules.into_iter().zip(judged.tracks);
+                    for (at, (found, track)) in portion.into_iter().zip(of_rules) {
                         seen[at] = match found {
                             // What was read is kept: the next evaluation goes on from there.
                             Err(EngineError::Behind) => Ok(Seen::Nothing { alone: false }),
-                            found => found.map(|found| asked[at].seen(found)),
+                            found => found.map(|found| asked[at].seen(found, track)),
                         };
                     }
                 }
@@ -246,8 +269,8 @@ impl Evaluator {
         let mut source = self.opened(state, &needed, &telling.reads(), read).await?;
         let judged = tried(&mut source, async |source| telling.over(&self.session, source).await).await;
         Some(self.ended(state, judged, &needed)?.map(|mut judged| {
-            judged.take(traced);
-            judged.take(queried);
+            judged.take(questions, traced);
+            judged.take(questions, queried);
             judged
         }))
     }
@@ -333,6 +356,7 @@ impl<'a> Asked<'a> {
             // Of a store without spans, nothing is known.
             first: Some(self.first.unwrap_or(i64::MAX)),
             most: self.most,
+            near: self.near,
         }
     }
 
@@ -347,9 +371,10 @@ impl<'a> Asked<'a> {
         last.filter(|(_, last): &(_, Vec<i64>)| !last.is_empty()).collect()
     }
 
-    fn seen(&self, found: Vec<Observed>) -> Seen {
+    fn seen(&self, found: Vec<Observed>, track: Option<Track>) -> Seen {
         let rule = &self.known.rule;
-        Seen::Observations(found.into_iter().map(|observed| record::observation(rule, observed)).collect())
+        let observations = found.into_iter().map(|observed| record::observation(rule, observed)).collect();
+        Seen::Observations { observations, track }
     }
 }
 

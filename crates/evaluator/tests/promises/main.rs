@@ -6,6 +6,7 @@
 //! | `anything` | whatever becomes of rules and files, alerts end once, and by what shows it |
 //! | `crashes` | a crash at any instruction loses nothing and makes no second alert |
 //! | `two_evaluators` | two evaluators at once tell everything once |
+//! | `page` | the page beside the state costs no evaluation anything |
 //! | `outages` | what was missed is judged in order, told in short, and not without end |
 //! | `missing` | files that are gone, damaged or not readable prove nothing, and what they held is judged once it can be |
 //! | `pipelines` | missing data is not an answer |
@@ -40,6 +41,7 @@ mod messages;
 mod missing;
 mod muting;
 mod outages;
+mod page;
 mod pipelines;
 mod queries;
 mod receivers;

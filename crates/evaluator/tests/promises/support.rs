@@ -238,6 +238,8 @@ pub(crate) fn random(seed: &mut u64) -> u64 {
 pub(crate) struct CutOff {
     /// No bytes of these.
     pub(crate) reads: Vec<Path>,
+    /// No bytes to these.
+    pub(crate) writes: Vec<Path>,
     /// Nothing is listed.
     pub(crate) lists: bool,
     /// The part that is cut off may not be read, as the store says.
@@ -292,6 +294,11 @@ impl ObjectStore for Gated<Arc<dyn ObjectStore>> {
         payload: PutPayload,
         options: PutOptions,
     ) -> object_store::Result<PutResult> {
+        match self.cut_off.writes.contains(path) {
+            false => {}
+            true if self.cut_off.hangs => return pending().await,
+            true => return Err(self.cut_off.error(path)),
+        }
         let put = self.inner.put_opts(path, payload, options);
         self.gate.pass(put).await.unwrap_or_else(|| Err(lost()))
     }

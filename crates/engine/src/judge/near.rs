@@ -1,0 +1,177 @@
+//! How close a rule came to its limit: its values at the moments that are judged, of which the closest are kept.
+//!
+//! A grid rule is read at every moment of its grid. An exact rule is read where cells end of which its window is made: it is
+//! judged at every span, but only where its cells say that it may hold. Of any rule, the moments of its violations are read.
+
+use std::collections::BTreeMap;
+
+use fluo_alerts::reading::gauge::{Against, Gauge, Mark, Track};
+use fluo_plan::RulePlan;
+use fluo_time::TimeRange;
+
+use super::held::exact;
+use super::{Observed, limits_of, sliding};
+use crate::panes::Windows;
+use crate::record::shown_group;
+use crate::rows::Group;
+use crate::summary::{Summary, Values};
+
+/// The groups of which the closest moment is kept.
+const GROUPS: usize = 20;
+
+/// The closest moments of a rule.
+#[derive(Debug)]
+pub(super) struct Near<'a> {
+    plan: &'a RulePlan,
+    gauge: Gauge<'a>,
+    /// Of moments of one stretch of this length, the closest is kept; nanoseconds.
+    step: i64,
+    /// By the number of their stretch.
+    points: BTreeMap<i64, Reading>,
+    /// The closest of each group, the closest first.
+    groups: Vec<Reading>,
+    total: usize,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Reading {
+    at: i64,
+    group: Group,
+    against: Against,
+}
+
+impl Reading {
+    fn is_closer(&self, than: &Self) -> bool {
+        self.against.is_closer(&than.against)
+    }
+}
+
+impl<'a> Near<'a> {
+    /// Nothing of a rule was read yet. `step`: of moments of one stretch of this length the closest is kept, at least 1 ns.
+    pub(super) fn new(plan: &'a RulePlan, step: i64) -> Self {
+        let gauge = Gauge::of(plan.rule());
+        Self { plan, gauge, step: step.max(1), points: BTreeMap::new(), groups: Vec::new(), total: 0 }
+    }
+
+    /// Reads a group at a moment. The moments of a group follow one another.
+    pub(super) fn at(&mut self, best: &mut Best, group: &Group, moment: i64, values: &Values) {
+        let holds = self.plan.rule().condition.held_exactly(&|name| exact(values, name)).is_some();
+        let reading = self.read(group, moment, values, holds);
+        if best.0.as_ref().is_none_or(|best| best.group != *group) {
+            self.end(best);
+            self.total += 1;
+            best.0 = Some(reading.clone());
+        } else if let Some(best) = best.0.as_mut().filter(|best| reading.is_closer(best)) {
+            *best = reading.clone();
+        }
+        self.add(reading);
+    }
+
+    /// Takes in the closest moment of the last group.
+    pub(super) fn end(&mut self, best: &mut Best) {
+        let Some(reading) = best.0.take() else { return };
+        let place = self.groups.partition_point(|known| !reading.is_closer(known));
+        if place < GROUPS {
+            self.groups.insert(place, reading);
+            self.groups.truncate(GROUPS);
+        }
+    }
+
+    fn read(&self, group: &Group, at: i64, values: &Values, holds: bool) -> Reading {
+        Reading { at, group: group.clone(), against: self.gauge.at(values, holds) }
+    }
+
+    fn add(&mut self, reading: Reading) {
+        let place = reading.at.div_euclid(self.step);
+        match self.points.get_mut(&place) {
+            Some(known) if !reading.is_closer(known) => {}
+            Some(known) => *known = reading,
+            None => {
+                self.points.insert(place, reading);
+            }
+        }
+    }
+
+    /// Returns what was read, with the moments of the violations that were found.
+    pub(super) fn track(mut self, observed: &[Observed]) -> Track {
+        for found in observed {
+            let moments = [
+                (found.starts_at, &found.values),
+                (found.peak_at, &found.peak),
+                (found.ends_at, &found.latest),
+            ];
+            for (at, values) in moments {
+                let reading = self.read(&found.group, at, values, !found.kept);
+                match self.groups.iter().position(|known| known.group == found.group) {
+                    Some(known) if !reading.is_closer(&self.groups[known]) => {}
+                    known => {
+                        if let Some(known) = known {
+                            self.groups.remove(known);
+                        } else if self.groups.len() == self.total {
+                            self.total += 1;
+                        }
+                        self.end(&mut Best(Some(reading.clone())));
+                    }
+                }
+                self.add(reading);
+            }
+        }
+        let rule = self.plan.rule();
+        let mark =
+            |Reading { at, group, against }| Mark { at, group: shown_group(rule, &group), reading: against };
+        let (points, groups) = (self.points.into_values(), self.groups.into_iter());
+        Track {
+            points: points.map(mark).collect(),
+            groups: groups.map(mark).collect(),
+            group_total: self.total,
+            step: self.step.max(apart(self.plan)),
+            ..self.gauge.track()
+        }
+    }
+
+    /// Reads an exact rule where its cells end; nothing where its window is not made of whole cells.
+    pub(super) fn of_cells(&mut self, windows: &Windows, stretch: TimeRange) {
+        let (plan, cells) = (self.plan, windows.cells);
+        let window = plan.rule().window.0;
+        if window % cells.size != 0 {
+            return;
+        }
+        let (behind, deciding) = (window / cells.size, sliding::deciding(plan));
+        let functions: Vec<_> = plan.aggregates().collect();
+        let mut best = Best::default();
+        for group in windows.groups() {
+            let limits = limits_of(plan, group);
+            let mut next = i64::MIN;
+            for with in windows.cells_with(group) {
+                for cell in with.max(next)..with.saturating_add(behind) {
+                    let moment = cells.range(cell).to;
+                    if !stretch.contains(moment) {
+                        continue;
+                    }
+                    let mut sums: Vec<Summary> = deciding
+                        .iter()
+                        .map(|at| Summary::of_rule(plan.rule(), &functions[*at].function))
+                        .collect();
+                    windows.add_to(&mut sums, group, cell.saturating_sub(behind - 1)..=cell);
+                    let named = deciding.iter().zip(&mut sums).map(|(at, sum)| {
+                        let aggregate = functions[*at];
+                        (aggregate.name.clone(), sum.value(&aggregate.function, plan.rule().window))
+                    });
+                    let values: Values = named.chain(limits.iter().cloned()).collect();
+                    self.at(&mut best, group, moment, &values);
+                }
+                next = with.saturating_add(behind).max(next);
+            }
+        }
+        self.end(&mut best);
+    }
+}
+
+/// Returns how far apart the moments are at which a rule is read.
+fn apart(plan: &RulePlan) -> i64 {
+    if plan.judging().is_exact() { sliding::cells(plan).size } else { plan.rule().grid_step().0 }
+}
+
+/// The closest moment of the group that is read.
+#[derive(Debug, Default)]
+pub(super) struct Best(Option<Reading>);

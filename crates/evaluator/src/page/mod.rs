@@ -1,0 +1,159 @@
+//! The page that shows how things stand ([`fluo_report`]): what it says, of one look at spans, and of a state.
+//!
+//! | module | does |
+//! | --- | --- |
+//! | [`look`] | rules, stored spans → a page |
+//! | `kept` | a state, what evaluations found → a page |
+//! | `history` | evaluations → their values and violations, as far back as the page shows them |
+//! | `rules` | a rule → what the page says of it |
+//! | `trace` | the spans of a trace → a waterfall |
+//!
+//! The evaluator keeps the page beside its state:
+//!
+//! ```text
+//! report/index.html        the page
+//! report/history.json.zst  values and violations of earlier evaluations, for the next one in another process
+//! ```
+//!
+//! Nothing depends on them, and both may be deleted at any time. That they could not be written is told, and is no failure.
+
+mod history;
+mod kept;
+pub mod look;
+mod rules;
+mod trace;
+
+use std::sync::{Mutex, MutexGuard};
+
+use fluo_store::guard::locked;
+use fluo_store::{Root, StoreError, replace};
+use object_store::path::Path;
+use object_store::{Error, ObjectStoreExt};
+
+use crate::chain;
+use crate::evaluate::Evaluation;
+use crate::page::history::History;
+use crate::page::kept::{Content, content};
+use crate::report::Report;
+use crate::rule_set::RuleSet;
+use crate::state::State;
+
+/// The page.
+pub const LOCATION: &str = "report/index.html";
+/// The values and violations of earlier evaluations.
+const HISTORY: &str = "report/history.json.zst";
+/// The length of time of which a rule's closest value is kept, in nanoseconds.
+pub(crate) const MARK_STEP: i64 = fluo_time::Nanos::MINUTE.0;
+
+/// A page that is kept beside the state.
+#[derive(Debug, Default)]
+pub(crate) struct KeptPage(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// It is kept: of looks at the past, it is not.
+    is_open: bool,
+    history: History,
+    /// What the page in the store says, where this process wrote it.
+    written: Option<Content>,
+    error: Option<String>,
+}
+
+impl KeptPage {
+    /// Returns whether a page is kept.
+    pub(crate) fn is_open(&self) -> bool {
+        self.inner().is_open
+    }
+
+    /// Returns the reason why the last page could not be written, or what it begins with could not be read.
+    pub(crate) fn error(&self) -> Option<String> {
+        self.inner().error.clone()
+    }
+
+    /// Fetches what earlier evaluations found, once in a process.
+    pub(crate) async fn open(&self, root: &Root) {
+        if std::mem::replace(&mut self.inner().is_open, true) {
+            return;
+        }
+        let got = match root.store.get(&root.at(&Path::from(HISTORY))).await {
+            Ok(got) => got.bytes().await,
+            Err(error) => Err(error),
+        };
+        match got {
+            // What cannot be read is written anew, and the page begins with what is found from now on.
+            Ok(bytes) => self.inner().history = History::decode(&bytes).unwrap_or_default(),
+            Err(Error::NotFound { .. }) => {}
+            Err(error) => self.inner().error = Some(chain(&error)),
+        }
+    }
+
+    /// Takes in what a committed evaluation found.
+    pub(crate) fn add(&self, evaluation: &Found, rules: &RuleSet, eval_time: i64) {
+        self.inner().history.add(evaluation, rules, eval_time);
+    }
+
+    /// Writes the page of a committed evaluation, where it says something else than the one that this process wrote last.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] where it cannot be written. It is remembered, too.
+    pub(crate) async fn keep(
+        &self,
+        root: &Root,
+        state: &State,
+        rules: &RuleSet,
+        report: &Report,
+    ) -> Result<(), StoreError> {
+        let (page, content, history) = {
+            let inner = self.inner();
+            let page = kept::page(state, rules, report, &inner.history);
+            let content = content(&page, state);
+            if inner.written.as_ref() == Some(&content) && inner.error.is_none() {
+                return Ok(());
+            }
+            (page, content, inner.history.encode())
+        };
+        let html = fluo_report::html(&page);
+        let written = async {
+            replace(root, &Path::from(LOCATION), html.into(), fluo_report::MEDIA_TYPE).await?;
+            replace(root, &Path::from(HISTORY), history.into(), "application/zstd").await
+        }
+        .await;
+        let mut inner = self.inner();
+        match &written {
+            Ok(()) => {
+                inner.written = Some(content);
+                inner.error = None;
+            }
+            Err(error) => inner.error = Some(chain(error)),
+        }
+        drop(inner);
+        written
+    }
+
+    /// Remembers that the page was not written in time.
+    pub(crate) fn gave_up(&self, reason: &str) {
+        self.inner().error = Some(reason.to_owned());
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        locked(&self.0)
+    }
+}
+
+/// The things that an evaluation found and the page tells of.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Found {
+    pub(crate) records: Vec<fluo_alerts::life_cycle::ViolationRecord>,
+    pub(crate) tracks: std::collections::BTreeMap<String, fluo_alerts::reading::gauge::Track>,
+}
+
+impl Found {
+    /// Those of an evaluation.
+    pub(crate) fn of(evaluation: &Evaluation) -> Self {
+        Self { records: evaluation.records.clone(), tracks: evaluation.tracks.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests;
