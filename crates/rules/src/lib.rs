@@ -13,6 +13,7 @@
 //! | test | bytes | checked [`Test`](test_file::Test)s and findings | [`test_file`] |
 //! | silence | bytes | checked [`Silence`](silence::Silence)s and findings | [`silence`] |
 //! | configure | bytes | a document whose values are what their keys take, and findings | [`config`] |
+//! | advise | a finding, its file | the edit that its hint asks for, in [`hint`] |
 //! | show | findings | text, JSON, SARIF, workflow commands | [`render`], [`printable`], [`mod@json`] |
 //!
 //! Everything behind this crate reads [`rule::Rule`] and nothing else. Everything a person is told is a
@@ -40,6 +41,7 @@ pub mod diagnostic;
 pub mod expr;
 pub mod field;
 pub mod files;
+pub mod hint;
 mod inhibition;
 pub mod json;
 pub mod limits;

@@ -64,6 +64,7 @@ mod trace_text;
 
 pub(crate) use aggregation::can_be_name;
 pub(crate) use config::{Read as ReadConfig, config, sinks};
+pub(crate) use inhibit::Inhibits;
 pub(crate) use pattern::{beyond as beyond_patterns, describe as describe_pattern};
 pub(crate) use report::Report;
 pub(crate) use rule::{Checked, defaults, rule};
