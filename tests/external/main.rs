@@ -9,6 +9,8 @@
 mod aws;
 mod docs;
 mod duckdb;
+mod init;
+mod lsp;
 mod span_tables;
 
 use std::path::Path;

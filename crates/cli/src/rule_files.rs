@@ -83,6 +83,30 @@ pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<(Kind, SourceFile)>, Fai
     Ok(files.into_iter().map(|file| (kind_of(&file), file)).collect())
 }
 
+/// The same, where nothing has to be there, and what cannot be read is among them as such.
+pub(crate) fn read_any(paths: &[PathBuf]) -> Vec<(Kind, SourceFile)> {
+    let mut files = Vec::new();
+    let mut seen = BTreeSet::new();
+    for path in paths {
+        match fs::metadata(path) {
+            Ok(data) if data.is_dir() => below(path, |name| Kind::of(name).is_some(), &mut seen, &mut files),
+            Ok(_) => files.extend(read_or_unread(path, &mut seen)),
+            Err(_) => {}
+        }
+    }
+    add_tables(&mut seen, &mut files);
+    let kind_of = |file: &SourceFile| Kind::of(last_name(file)).unwrap_or(Kind::Rules);
+    files.into_iter().map(|file| (kind_of(&file), file)).collect()
+}
+
+/// Reads a file, or says why it cannot be read.
+pub(crate) fn read_as_it_is(path: &Path) -> SourceFile {
+    match bounded::read(path, bounded::TEXT_FILE) {
+        Ok(content) => SourceFile::new(path.to_string_lossy().as_ref(), content),
+        Err(error) => unread(path, error.to_string()),
+    }
+}
+
 fn last_name(file: &SourceFile) -> &str {
     file.name.rsplit(['/', std::path::MAIN_SEPARATOR]).next().unwrap_or_default()
 }
@@ -196,6 +220,12 @@ fn seen_or_read(path: &Path, seen: &mut BTreeSet<PathBuf>) -> io::Result<Option<
     }
     let content = bounded::read(path, bounded::TEXT_FILE)?;
     Ok(Some(SourceFile::new(path.to_string_lossy().as_ref(), content)))
+}
+
+/// The names of the rule files below a folder; none where there is no such folder.
+pub(crate) fn names_of_rules(folder: &Path) -> Vec<String> {
+    let names = entries(folder, MAX_DEPTH).filter_map(|entry| entry.ok().map(|entry| entry.name));
+    names.filter(|name| is_rule_file(name)).collect()
 }
 
 /// The names of what lies in a folder, sorted; none where it cannot be listed.

@@ -143,7 +143,7 @@ impl Project {
         self.members.iter().map(shown).collect()
     }
 
-    /// Puts a file in place of the one of its name, or adds it.
+    /// Puts a file in place of the one of its name, or adds it where its name belongs among theirs.
     pub fn put(&mut self, kind: Kind, file: SourceFile) {
         let known = self.members.iter().position(|member| member.file.name == file.name);
         if known.is_some_and(|at| self.members[at].file == file) {
@@ -153,7 +153,10 @@ impl Project {
         self.forget_what_depends_on(&member);
         match known {
             Some(at) => self.members[at] = member,
-            None => self.members.push(member),
+            None => {
+                let at = self.members.iter().position(|it| it.file.name > member.file.name);
+                self.members.insert(at.unwrap_or(self.members.len()), member);
+            }
         }
     }
 

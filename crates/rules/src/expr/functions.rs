@@ -27,7 +27,7 @@ pub(super) enum Callable {
 }
 
 /// Name, meaning, fewest and most arguments.
-const FUNCTIONS: [(&str, Callable, usize, usize); 22] = [
+pub(super) const FUNCTIONS: [(&str, Callable, usize, usize); 22] = [
     ("gt", Callable::Compare(Comparison::Gt), 2, 2),
     ("gte", Callable::Compare(Comparison::Gte), 2, 2),
     ("lt", Callable::Compare(Comparison::Lt), 2, 2),

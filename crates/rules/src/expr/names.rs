@@ -13,7 +13,7 @@ use crate::limits::Limit;
 use crate::rule::Aggregate;
 
 /// The intrinsics that stand without a scope.
-const INTRINSICS: [Intrinsic; 10] = [
+pub(super) const INTRINSICS: [Intrinsic; 10] = [
     Intrinsic::Name,
     Intrinsic::Kind,
     Intrinsic::Status,
@@ -27,7 +27,7 @@ const INTRINSICS: [Intrinsic; 10] = [
 ];
 
 /// Words before a dot or a bracket.
-const SCOPES: [(&str, Scope); 5] = [
+pub(super) const SCOPES: [(&str, Scope); 5] = [
     ("span", Scope::Span),
     ("resource", Scope::Resource),
     ("scope", Scope::Scope),
