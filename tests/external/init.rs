@@ -43,7 +43,11 @@ fn a_broken_workflow_is_found() {
     let workflows = scratch.path().join(".github/workflows");
     std::fs::create_dir_all(&workflows).unwrap();
     std::fs::create_dir(scratch.path().join(".git")).unwrap();
-    std::fs::write(workflows.join("bad.yml"), "on: push\njobs:\n  bad:\n    runs-on: nowhere-at-all\n    stepz: []\n").unwrap();
+    std::fs::write(
+        workflows.join("bad.yml"),
+        "on: push\njobs:\n  bad:\n    runs-on: nowhere-at-all\n    stepz: []\n",
+    )
+    .unwrap();
     let python = std::env::var_os("FLUO_TEST_PYTHON").unwrap();
     let linter = Path::new(&python).with_file_name("actionlint");
     assert!(!Command::new(linter).current_dir(scratch.path()).status().unwrap().success());

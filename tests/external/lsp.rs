@@ -16,7 +16,7 @@ binary, folder = sys.argv[1], pathlib.Path(sys.argv[2])
 async def main():
     client = LanguageClient('test', '1')
     told = asyncio.Queue()
-    client.feature(t.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)(told.put_nowait)
+    client.feature(t.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)(lambda params: told.put_nowait(params))
     await client.start_io(binary, 'lsp')
     began = await client.initialize_async(t.InitializeParams(
         capabilities=t.ClientCapabilities(),

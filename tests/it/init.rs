@@ -161,7 +161,8 @@ fn what_is_there_already_is_left_alone_and_told() {
     for expected in [
         ".gitlab-ci.yml  (please add what follows)\n        include:\n          - local: .gitlab/fluo.gitlab-ci.yml\n",
         ".gitignore  (please add what follows)\n        /store/\n",
-        ".vscode/settings.json  (please add what follows)\n        \"yaml.schemas\": {\n          \"./.fluo/config.schema.json\": [\n",
+        ".vscode/settings.json  (please add what follows)\n        \"glspc.server.command\": \"fluo\",\n",
+        "        \"yaml.schemas\": {\n          \"./.fluo/config.schema.json\": [\n",
     ] {
         assert!(told.contains(expected), "{expected}\n{told}");
     }
@@ -171,11 +172,8 @@ fn what_is_there_already_is_left_alone_and_told() {
     // Once it is added, nothing is left to say.
     let lines = |name: &str| -> String {
         let behind = told.split(&format!("{name}  (please add what follows)\n")).nth(1).unwrap();
-        behind
-            .lines()
-            .map_while(|line| line.strip_prefix("        "))
-            .map(|line| format!("{line}\n"))
-            .collect()
+        let lines: Vec<&str> = behind.lines().map_while(|line| line.strip_prefix("        ")).collect();
+        format!("{}\n", lines.join("\n"))
     };
     write(folder, ".gitignore", &format!("/target\n{}", lines(".gitignore")));
     write(folder, ".gitlab-ci.yml", &format!("stages: [test]\n{}", lines(".gitlab-ci.yml")));

@@ -151,12 +151,11 @@ impl Project {
         }
         let member = Member::new(kind, file);
         self.forget_what_depends_on(&member);
-        match known {
-            Some(at) => self.members[at] = member,
-            None => {
-                let at = self.members.iter().position(|it| it.file.name > member.file.name);
-                self.members.insert(at.unwrap_or(self.members.len()), member);
-            }
+        if let Some(at) = known {
+            self.members[at] = member;
+        } else {
+            let at = self.members.iter().position(|it| it.file.name > member.file.name);
+            self.members.insert(at.unwrap_or(self.members.len()), member);
         }
     }
 

@@ -281,7 +281,7 @@ impl Scanner<'_> {
             return;
         }
         let start = self.at;
-        while self.open.last().is_some_and(|it| it.column >= column && !(it.is_item && it.column < column)) {
+        while self.open.last().is_some_and(|it| it.column >= column) {
             self.open.pop();
         }
         let Some((key, length)) = key(self.rest()) else {

@@ -162,7 +162,7 @@ pub fn serve<D: Disk>(
             recv(connection.receiver) -> message => match message {
                 Ok(Message::Notification(told)) if told.method == "exit" => return Ok(server.is_shut_down),
                 Ok(Message::Notification(told)) => server.told(told),
-                Ok(Message::Request(request)) => server.asked(request)?,
+                Ok(Message::Request(request)) => server.asked(request),
                 // The server asks nothing.
                 Ok(Message::Response(_)) => {}
                 Err(_) => return Err(LspError::Closed),
@@ -284,12 +284,12 @@ impl<D: Disk> Server<D> {
         }
     }
 
-    fn asked(&mut self, request: Request) -> Result<(), LspError> {
+    fn asked(&mut self, request: Request) {
         let Request { id, method, params } = request;
         if self.is_shut_down {
             let message = "the server was shut down".to_owned();
             self.send(Response::new_err(id, ErrorCode::InvalidRequest as i32, message).into());
-            return Ok(());
+            return;
         }
         // Answers are about the text as it is now.
         self.workspace.settle();
@@ -306,7 +306,7 @@ impl<D: Disk> Server<D> {
             _ => {
                 let message = format!("`{method}` is not known");
                 self.send(Response::new_err(id, ErrorCode::MethodNotFound as i32, message).into());
-                return Ok(());
+                return;
             }
         };
         self.send(match answer {
@@ -316,7 +316,6 @@ impl<D: Disk> Server<D> {
                 Response::new_err(id, ErrorCode::InvalidParams as i32, message).into()
             }
         });
-        Ok(())
     }
 
     fn completion(&self, params: &CompletionParams) -> Value {

@@ -104,7 +104,7 @@ impl<'a> Place<'a> {
         } else {
             root
         };
-        path.iter().try_fold(root, |place, step| place.step(step))
+        path.iter().try_fold(root, Place::step)
     }
 
     fn step(self, step: &'a Step) -> Option<Self> {
@@ -143,21 +143,17 @@ impl<'a> Place<'a> {
     fn item(&self) -> Option<Shape> {
         Some(match self.shape {
             Shape::ListOf(table) | Shape::OneOrList(table) => Shape::Map(table),
-            Shape::Texts | Shape::TextsOr(_) => Shape::Text,
+            Shape::Texts | Shape::TextsOr(_) | Shape::SilenceMatchers | Shape::Days => Shape::Text,
             Shape::Matcher | Shape::Scalars => Shape::Scalar,
             Shape::WordMatcher(words) | Shape::Words(words) => Shape::Word(words),
-            Shape::Steps => Shape::Map(Table::Step),
-            Shape::Forbidden => Shape::Map(Table::Step),
-            Shape::Groups => Shape::OneGroup,
-            Shape::Limits => Shape::OneGroup,
+            Shape::Steps | Shape::Forbidden => Shape::Map(Table::Step),
+            Shape::Groups | Shape::Limits => Shape::OneGroup,
             Shape::Inhibits => Shape::Map(Table::Inhibit),
             Shape::Sinks => Shape::Map(self.of_sink()),
             Shape::SpanFiles => Shape::Map(Table::SpanFile),
             Shape::Links => Shape::Map(Table::SpanLink),
             Shape::Secrets => Shape::Secret,
             Shape::Times => Shape::Moment,
-            Shape::SilenceMatchers => Shape::Text,
-            Shape::Days => Shape::Text,
             _ => return None,
         })
     }

@@ -112,3 +112,86 @@ impl Finding {
         Some(Edit { bytes: bytes.clone(), text })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{SourceFile, load};
+
+    /// The file with the edits of all its findings, the last one first.
+    fn mended(text: &str) -> String {
+        let findings = load(&[SourceFile::new("rules.yml", text)]).findings;
+        let mut edits: Vec<_> = findings.iter().filter_map(|finding| finding.edit(text)).collect();
+        assert!(!edits.is_empty(), "{text}: {findings:?}");
+        edits.sort_by_key(|edit| edit.bytes.start);
+        let mut mended = text.to_owned();
+        for edit in edits.into_iter().rev() {
+            mended.replace_range(edit.bytes, &edit.text);
+        }
+        mended
+    }
+
+    #[test]
+    fn the_edits_of_hints_leave_nothing_to_find() {
+        for (scenario, rule, expected) in [
+            ("a key", "span: {servce_name: a}", "span: {service_name: a}"),
+            ("a key in quotes", "span: {\"servce_name\": a}", "span: {\"service_name\": a}"),
+            ("a key of another tool", "span: {service: a}", "span: {service_name: a}"),
+            ("an operator of another tool", "span: {name: {regex: a}}", "span: {name: {matches: a}}"),
+            ("a word", "span: {kind: sever}", "span: {kind: server}"),
+            ("a word in quotes", "span: {kind: 'sever'}", "span: {kind: 'server'}"),
+            (
+                "a severity of another tool",
+                "span: {name: a}, severity: page",
+                "span: {name: a}, severity: critical",
+            ),
+            ("a truth", "span: {name: a}, enabled: yes", "span: {name: a}, enabled: true"),
+            ("a duration", "span: {name: a}, window: 5 min", "span: {name: a}, window: 5m"),
+            ("a comparison", "span: {duration: '>5s'}", "span: {duration: {gt: 5s}}"),
+            (
+                "a class of codes",
+                "span: {attributes: {http.response.status_code: 5xx}}",
+                "span: {attributes: {http.response.status_code: {gte: 500, lt: 600}}}",
+            ),
+            ("an attribute", "span: {attributes: {http.rout: a}}", "span: {attributes: {http.route: a}}"),
+            (
+                "a group key",
+                "span: {name: a}, group_by: [http.rout]",
+                "span: {name: a}, group_by: [http.route]",
+            ),
+            ("a field in an expression", "span: {where: 'durtion > 5s'}", "span: {where: 'duration > 5s'}"),
+            ("a word in an expression", "span: {where: status = eror}", "span: {where: status = error}"),
+            (
+                "a function behind quotes in quotes",
+                "span: {where: 'name = ''a'' and start_with(name, \"b\")'}",
+                "span: {where: 'name = ''a'' and starts_with(name, \"b\")'}",
+            ),
+        ] {
+            let whole = |rule: &str| format!("- {{name: r, {rule}, condition: count > 5}}\n");
+            let text = mended(&whole(rule));
+            assert_eq!(text, whole(expected), "{scenario}");
+            assert_eq!(load(&[SourceFile::new("rules.yml", text.as_str())]).findings, [], "{scenario}");
+        }
+        let condition = "- name: r\n  span: {name: a}\n  condition: >-\n    cuont > 5\n    and lt(cout, 9)\n";
+        assert_eq!(mended(condition), condition.replace("cuont", "count").replace("cout", "count"));
+    }
+
+    #[test]
+    fn what_cannot_be_pointed_at_is_not_edited() {
+        // Nobody knows where in the alias' anchor the word belongs, nor which of two is meant.
+        for text in [
+            "- {name: r, span: {where: &w 'durtion > 5s'}, condition: count > 5}\n- {name: s, span: {where: *w}, condition: count > 5}\n",
+            "- {name: r, span: {where: 'any[\"http.rout\"] = \"x\"'}, condition: count > 5}\n",
+        ] {
+            let findings = load(&[SourceFile::new("rules.yml", text)]).findings;
+            let wrong = findings.iter().filter_map(|finding| finding.edit(text));
+            for edit in wrong {
+                assert_eq!(
+                    (&text[edit.bytes.clone()], edit.text.as_str()),
+                    ("durtion", "duration"),
+                    "{text}"
+                );
+            }
+            assert!(findings.iter().any(|finding| finding.edit(text).is_none()), "{findings:?}");
+        }
+    }
+}

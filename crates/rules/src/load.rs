@@ -119,12 +119,12 @@ pub fn across<'a>(parts: impl IntoIterator<Item = &'a Part>) -> Across {
     for (number, part) in parts.into_iter().enumerate() {
         for (at, item) in part.items.iter().enumerate() {
             // Of the names of an objective, one that is there already is enough to tell.
-            let taken = item.names.iter().find_map(|(name, place)| match first.get(name.as_str()) {
-                Some(first) => Some((name, place, *first)),
-                None => {
-                    first.insert(name, place);
-                    None
+            let taken = item.names.iter().find_map(|(name, place)| {
+                if let Some(first) = first.get(name.as_str()) {
+                    return Some((name, place, *first));
                 }
+                first.insert(name, place);
+                None
             });
             inhibits.extend(item.inhibits.iter().map(|entry| (number, entry)));
             if let Some((name, place, first)) = taken {

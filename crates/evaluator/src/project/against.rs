@@ -1,5 +1,6 @@
 //! Test files and configurations against the files that they name.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use fluo_rules::config::{Loaded, Placed};
@@ -101,14 +102,18 @@ impl Project {
         &self,
         paths: &[PathBuf],
         around: &S,
-    ) -> Result<Option<Vec<Rule>>, S::Error> {
+    ) -> Result<Option<Cow<'_, [Rule]>>, S::Error> {
         let wanted: Vec<PathBuf> = paths.iter().map(|path| plain(path)).collect();
         let is_own = |path: &PathBuf| self.roots.iter().any(|root| is_within(path, root));
         let is_wanted = |path: &Path| wanted.iter().any(|wanted| is_within(path, wanted));
         let parts: Vec<_> = self.parts().filter(|(member, _)| is_wanted(&member.path)).collect();
         if !wanted.iter().all(is_own) || parts.is_empty() {
             let loaded = load(&around.rules(paths)?);
-            return Ok((!loaded.is_partial()).then_some(loaded.rules));
+            return Ok((!loaded.is_partial()).then_some(Cow::Owned(loaded.rules)));
+        }
+        // Mostly they are all that there are.
+        if let Some(rules) = self.rules.as_ref().filter(|_| parts.len() == self.parts().count()) {
+            return Ok((!rules.partial).then_some(Cow::Borrowed(rules.all.as_slice())));
         }
         let parts: Vec<_> = parts.into_iter().map(|(_, checked)| &checked.part).collect();
         let found = across(parts.iter().copied());
@@ -117,7 +122,7 @@ impl Project {
             return Ok(None);
         }
         let kept = found.kept.iter().filter_map(|(part, item)| parts.get(*part)?.items.get(*item));
-        Ok(Some(kept.flat_map(|item| &item.rules).cloned().collect()))
+        Ok(Some(Cow::Owned(kept.flat_map(|item| &item.rules).cloned().collect())))
     }
 }
 

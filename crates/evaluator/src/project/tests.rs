@@ -98,16 +98,13 @@ proptest! {
         check(&mut kept);
         for (which, text) in edits {
             let (name, all) = TEXTS[which];
-            match all.get(text) {
-                Some(text) => {
-                    texts.insert(name, text);
-                    let (kind, file) = file(name, text);
-                    kept.put(kind, file);
-                }
-                None => {
-                    texts.remove(name);
-                    kept.remove(name);
-                }
+            if let Some(text) = all.get(text) {
+                texts.insert(name, text);
+                let (kind, file) = file(name, text);
+                kept.put(kind, file);
+            } else {
+                texts.remove(name);
+                kept.remove(name);
             }
             prop_assert_eq!(check(&mut kept), check(&mut project(&texts)));
         }

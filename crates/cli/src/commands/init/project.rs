@@ -37,6 +37,9 @@ pub(super) struct Project {
     schemas_of_repository: String,
 }
 
+/// The store of a project that is new: a folder beside its configuration.
+const LOCAL_STORE: &str = "store";
+
 /// The comment by which YAML's language server knows the schema of a file at `path`.
 pub(super) fn modeline(path: &str, schema: &str) -> String {
     let up = "../".repeat(path.matches('/').count());
@@ -56,7 +59,7 @@ impl Project {
         }
         let mut project = Self {
             folder: folder.to_owned(),
-            store: "store".to_owned(),
+            store: LOCAL_STORE.to_owned(),
             rules_of_repository: repository.path(&rules),
             config_of_repository: repository.path("fluo.yml"),
             schemas_of_repository: repository.path(".fluo"),
@@ -98,11 +101,11 @@ impl Project {
                 format!("# From fluo's infra/collector, where gateway.yml and retry.yml are.\n{collector}"),
                 false,
             ),
-            File {
-                lines: Some("/store/\n".to_owned()),
-                ..of_project(".gitignore", "/store/\n".to_owned(), false)
-            },
         ];
+        if self.store == LOCAL_STORE {
+            let ignored = format!("/{LOCAL_STORE}/\n");
+            files.push(File { lines: Some(ignored.clone()), ..of_project(".gitignore", ignored, false) });
+        }
         files.extend(self.of_workspace());
         match ci {
             Some(Ci::Github) => files.push(File {

@@ -25,24 +25,23 @@ const FILE_BYTES: u64 = 32 << 20;
 /// neither.
 pub(super) async fn of_spans(asked: &Asked) -> Result<Option<Vocabulary>, Failure> {
     let mut vocabulary = Vocabulary::default();
-    match &asked.spans {
-        Some(spans) => {
-            let folder = asked.folders.first().map_or(Path::new("."), PathBuf::as_path);
-            let path = folder.join(spans);
-            if spans.contains("://") || path.join("spans").is_dir() {
-                let uri =
-                    if spans.contains("://") { spans.clone() } else { path.to_string_lossy().into_owned() };
-                of_store(&root(&uri)?, &mut vocabulary).await?;
-            } else {
-                of_files(&path, &mut vocabulary)?;
-            }
+    if let Some(spans) = &asked.spans {
+        let folder = asked.folders.first().map_or(Path::new("."), PathBuf::as_path);
+        let path = folder.join(spans);
+        if spans.contains("://") || path.join("spans").is_dir() {
+            let uri = if spans.contains("://") { spans.clone() } else { path.to_string_lossy().into_owned() };
+            of_store(&root(&uri)?, &mut vocabulary).await?;
+        } else {
+            of_files(&path, &mut vocabulary)?;
         }
-        None => {
-            let Some(configuration) = configuration(asked) else { return Ok(None) };
-            // What is wrong with it is shown where it stands.
-            let Ok(configured) = Configured::read(&configuration) else { return Ok(None) };
-            of_store(&configured.root()?, &mut vocabulary).await?;
+    } else {
+        let Some(configuration) = configuration(asked) else { return Ok(None) };
+        // What is wrong with it is shown where it stands.
+        let Ok(configured) = Configured::read(&configuration) else { return Ok(None) };
+        if !configured.has_store() {
+            return Ok(None);
         }
+        of_store(&configured.root()?, &mut vocabulary).await?;
     }
     Ok((!vocabulary.is_empty()).then_some(vocabulary))
 }
