@@ -10,6 +10,8 @@ mod aws;
 mod detection;
 mod docs;
 mod duckdb;
+mod init;
+mod lsp;
 mod span_tables;
 
 use std::path::Path;

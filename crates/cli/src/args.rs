@@ -18,6 +18,9 @@ pub(crate) enum Command {
     /// The whole story, offline: an incident in a simulated shop, and the alert that tells of it
     #[command(after_help = "Example: fluo demo --out demo")]
     Demo(Demo),
+    /// Make a project: starter rules with their tests, `fluo.yml`, editor settings, a collector's configuration, a pipeline
+    #[command(after_help = "Example: fluo init monitoring --ci gitlab")]
+    Init(Init),
     /// Find every mistake in rules, their tests, silences, and `fluo.yml`
     #[command(after_help = "Example: fluo check rules --format github")]
     Check(Check),
@@ -68,6 +71,11 @@ pub(crate) enum Command {
         after_help = "Example: fluo silence add --match rule=AuthFailuresRule --for 2h --comment 'token rollout'"
     )]
     Silence(SilenceArgs),
+    /// A language server for editors: mistakes as you type, quick fixes, completion, hover
+    #[command(
+        after_help = "Example: fluo lsp (an editor starts it, and speaks through standard input and output)"
+    )]
+    Lsp,
     /// Print the JSON Schema of rule files, test files, silences or `fluo.yml`, for editors
     #[command(after_help = "Example: fluo schema --of tests > fluo-tests.schema.json")]
     Schema(Schema),
@@ -88,6 +96,30 @@ pub(crate) struct Demo {
     /// files [default: so that it ends now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) start: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The folder of the project, which is made where there is none. Files that are there are never changed
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// The folder of rules in it
+    #[arg(long, value_name = "FOLDER", default_value = "rules")]
+    pub(crate) rules: PathBuf,
+    /// For which pipelines [default: as the git remote says, or else what lies in the repository; github where nothing
+    /// says]
+    #[arg(long, value_enum)]
+    pub(crate) ci: Option<InitCi>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InitCi {
+    /// A workflow of GitHub: check, test, and a comment on which alerts a pull request adds and removes
+    Github,
+    /// The same as a template of GitLab, without the comment
+    Gitlab,
+    /// None
+    None,
 }
 
 #[derive(Debug, Args)]

@@ -29,10 +29,20 @@ impl Configured {
 
     /// The root of the store.
     pub(crate) fn root(&self) -> Result<Root, Failure> {
+        open(&self.store(), &self.environment())
+    }
+
+    /// Returns whether there is a store: a folder is made by whoever writes first.
+    pub(crate) fn has_store(&self) -> bool {
+        let store = self.store();
+        store.contains("://") || Path::new(&store).exists()
+    }
+
+    /// The store's address, or its folder from the present one.
+    fn store(&self) -> String {
         let store = &self.config.store;
         let is_uri = store.contains("://") || Path::new(store).is_absolute();
-        let uri = if is_uri { store.clone() } else { self.folder.join(store).to_string_lossy().into_owned() };
-        open(&uri, &self.environment())
+        if is_uri { store.clone() } else { self.folder.join(store).to_string_lossy().into_owned() }
     }
 
     /// The environment, with what the configuration says of servers before what variables say.

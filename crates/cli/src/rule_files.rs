@@ -9,7 +9,7 @@ use std::sync::Arc;
 use fluo_evaluator::live::Files;
 use fluo_evaluator::state;
 use fluo_rules::diagnostic::Finding;
-use fluo_rules::files::{is_config_file, is_rule_file, is_silences_file, is_test_file};
+use fluo_rules::files::{Kind, is_rule_file, is_silences_file};
 use fluo_rules::{Loaded, SourceFile, load, render, tables_named};
 use fluo_store::entries::{BrokenEntry, Entry, entries};
 
@@ -58,35 +58,13 @@ pub(crate) fn read_deployed(paths: &[PathBuf]) -> Files {
     Files { rules, silences }
 }
 
-/// The kind of content of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Rules,
-    Tests,
-    Silences,
-    /// `fluo.yml`.
-    Config,
-}
-
-fn kind(name: &str) -> Option<Kind> {
-    if is_test_file(name) {
-        Some(Kind::Tests)
-    } else if is_silences_file(name) {
-        Some(Kind::Silences)
-    } else if is_config_file(name) {
-        Some(Kind::Config)
-    } else {
-        is_rule_file(name).then_some(Kind::Rules)
-    }
-}
-
 /// Reads the files of rules, tests, silences and configuration that are, or lie below, the given paths.
 pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<(Kind, SourceFile)>, Failure> {
     let mut files = Vec::new();
     let mut seen = BTreeSet::new();
     for path in paths {
         if is_folder(path)? {
-            below(path, |name| kind(name).is_some(), &mut seen, &mut files);
+            below(path, |name| Kind::of(name).is_some(), &mut seen, &mut files);
         } else {
             add(path, &mut seen, &mut files)?;
         }
@@ -100,9 +78,33 @@ pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<(Kind, SourceFile)>, Fai
     }
     let kind_of = |file: &SourceFile| {
         // A file that is named is meant, whatever its name.
-        kind(last_name(file)).unwrap_or(Kind::Rules)
+        Kind::of(last_name(file)).unwrap_or(Kind::Rules)
     };
     Ok(files.into_iter().map(|file| (kind_of(&file), file)).collect())
+}
+
+/// The same, where nothing has to be there, and what cannot be read is among them as such.
+pub(crate) fn read_any(paths: &[PathBuf]) -> Vec<(Kind, SourceFile)> {
+    let mut files = Vec::new();
+    let mut seen = BTreeSet::new();
+    for path in paths {
+        match fs::metadata(path) {
+            Ok(data) if data.is_dir() => below(path, |name| Kind::of(name).is_some(), &mut seen, &mut files),
+            Ok(_) => files.extend(read_or_unread(path, &mut seen)),
+            Err(_) => {}
+        }
+    }
+    add_tables(&mut seen, &mut files);
+    let kind_of = |file: &SourceFile| Kind::of(last_name(file)).unwrap_or(Kind::Rules);
+    files.into_iter().map(|file| (kind_of(&file), file)).collect()
+}
+
+/// Reads a file, or says why it cannot be read.
+pub(crate) fn read_as_it_is(path: &Path) -> SourceFile {
+    match bounded::read(path, bounded::TEXT_FILE) {
+        Ok(content) => SourceFile::new(path.to_string_lossy().as_ref(), content),
+        Err(error) => unread(path, error.to_string()),
+    }
 }
 
 fn last_name(file: &SourceFile) -> &str {
@@ -218,6 +220,22 @@ fn seen_or_read(path: &Path, seen: &mut BTreeSet<PathBuf>) -> io::Result<Option<
     }
     let content = bounded::read(path, bounded::TEXT_FILE)?;
     Ok(Some(SourceFile::new(path.to_string_lossy().as_ref(), content)))
+}
+
+/// The names of the rule files below a folder; none where there is no such folder.
+pub(crate) fn names_of_rules(folder: &Path) -> Vec<String> {
+    let names = entries(folder, MAX_DEPTH).filter_map(|entry| entry.ok().map(|entry| entry.name));
+    names.filter(|name| is_rule_file(name)).collect()
+}
+
+/// The names of what lies in a folder, sorted; none where it cannot be listed.
+pub(crate) fn names_in(folder: &Path) -> Vec<String> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let entries = fs::read_dir(folder).ok().into_iter().flatten();
+    let name = |entry: io::Result<fs::DirEntry>| Some(entry.ok()?.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = entries.filter_map(name).collect();
+    names.sort();
+    names
 }
 
 /// Reads a file.

@@ -2,6 +2,7 @@
 //!
 //! | module | does |
 //! | --- | --- |
+//! | [`project`] | rules, tests, silences, `fluo.yml` → what is wrong with them, by themselves and with each other |
 //! | [`config`], [`settings`] | `fluo.yml` → where, how often, within which limits |
 //! | [`silences`] | what is not told |
 //! | [`arrivals`] | which data files an evaluation sees |
@@ -51,6 +52,7 @@ pub mod page;
 mod panes;
 pub mod past;
 mod pending;
+pub mod project;
 mod records;
 pub mod replay;
 pub mod report;

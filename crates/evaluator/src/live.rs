@@ -44,7 +44,15 @@ impl LiveTick {
     /// Returns its log lines beside those of its evaluations, which were told as they were made ([`Host::evaluated`]).
     pub fn lines(&self) -> Vec<(Level, &str, Value)> {
         let Ticked {
-            troubles, broken_files, delivered, overtaken, unfinished, future, page_error, layout, ..
+            troubles,
+            broken_files,
+            delivered,
+            overtaken,
+            unfinished,
+            future,
+            page_error,
+            layout,
+            ..
         } = &self.ticked;
         let mut lines: Vec<(Level, &str, Value)> = Vec::new();
         lines.extend(future.map(|future| {

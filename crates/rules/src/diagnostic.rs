@@ -11,6 +11,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use crate::code::{Code, Level};
+pub use crate::hint::Hint;
 use crate::position::Position;
 
 /// One thing wrong (or doubtful) in a file of rules, tests or silences.
@@ -23,7 +24,7 @@ pub struct Finding {
     /// The place of the mistake.
     pub place: Place,
     /// Advice about what to do.
-    pub hint: Option<String>,
+    pub hint: Option<Hint>,
     /// Other places that belong to it, such as the first of two equal names.
     pub related: Vec<Related>,
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::check::Report;
-use crate::diagnostic::{Code, Finding, Place};
+use crate::diagnostic::{Code, Finding, Hint, Place};
 use crate::position::{Lines, Position};
 use crate::source_file::SourceFile;
 use crate::yaml::{self, Node};
@@ -47,7 +47,7 @@ pub(crate) fn roots(report: &mut Report) -> Option<Vec<Node>> {
     let documents = match yaml::read(&text) {
         Ok(documents) => documents,
         Err(failure) => {
-            report.add(failure.code, failure.at, failure.message).hint = failure.hint;
+            report.add(failure.code, failure.at, failure.message).hint = failure.hint.map(Hint::from);
             return None;
         }
     };

@@ -1,5 +1,33 @@
 //! Which files of a directory are rule files, tests, silences, or the configuration.
 
+/// The kind of content of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Rules, and tables beside them.
+    Rules,
+    /// Tests of rules.
+    Tests,
+    /// Silences.
+    Silences,
+    /// `fluo.yml`.
+    Config,
+}
+
+impl Kind {
+    /// The kind of a file by its path relative to the rules directory; none of what is none of them.
+    pub fn of(path: &str) -> Option<Self> {
+        if is_test_file(path) {
+            Some(Self::Tests)
+        } else if is_silences_file(path) {
+            Some(Self::Silences)
+        } else if is_config_file(path) {
+            Some(Self::Config)
+        } else {
+            is_rule_file(path).then_some(Self::Rules)
+        }
+    }
+}
+
 /// The rule files among `paths`, sorted.
 ///
 /// Paths are relative to the directory, with `/` between their parts. Rule files end in `.yml` or `.yaml`; unit

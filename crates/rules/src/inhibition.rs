@@ -10,9 +10,8 @@ use crate::rule::Rule;
 const MAX_SUGGESTIONS: usize = 20;
 
 /// An entry of a rule's `inhibit`.
+#[derive(Debug)]
 pub(crate) struct Inhibited {
-    /// The number of its file.
-    pub(crate) file: usize,
     /// The name of the rule that keeps the other quiet.
     pub(crate) by: String,
     /// The name of the rule that is kept quiet, where it has one.
@@ -25,9 +24,9 @@ pub(crate) struct Inhibited {
 
 /// Returns what is wrong with all entries, each with the number of its file. `rules` are the sound ones, `named` all.
 pub(crate) fn findings(
-    inhibits: &[Inhibited],
-    rules: &[Rule],
-    named: &BTreeMap<String, Place>,
+    inhibits: &[(usize, &Inhibited)],
+    rules: &[&Rule],
+    named: &BTreeMap<&str, &Place>,
 ) -> Vec<(usize, Finding)> {
     let mut found = circles(inhibits);
     found.extend(unknown(inhibits, named));
@@ -41,13 +40,13 @@ pub(crate) fn findings(
 }
 
 /// Warns of rules that are not loaded.
-fn unknown(inhibits: &[Inhibited], named: &BTreeMap<String, Place>) -> Vec<(usize, Finding)> {
-    let unknown = inhibits.iter().filter(|entry| !named.contains_key(&entry.by));
-    let findings = unknown.enumerate().map(|(number, Inhibited { file, by, place, .. })| {
+fn unknown(inhibits: &[(usize, &Inhibited)], named: &BTreeMap<&str, &Place>) -> Vec<(usize, Finding)> {
+    let unknown = inhibits.iter().filter(|(_, entry)| !named.contains_key(entry.by.as_str()));
+    let findings = unknown.enumerate().map(|(number, (file, Inhibited { by, place, .. }))| {
         let message = format!("no rule named `{by}` is loaded");
         let mut finding = finding(Code::UnknownRule, message, place);
         if number < MAX_SUGGESTIONS {
-            finding.did_you_mean(nearest(by, named.keys().map(String::as_str)));
+            finding.did_you_mean(nearest(by, named.keys().copied()));
         }
         (*file, finding)
     });
@@ -55,10 +54,10 @@ fn unknown(inhibits: &[Inhibited], named: &BTreeMap<String, Place>) -> Vec<(usiz
 }
 
 /// Reports the keys of `equal` that one of both rules does not group by: no alert of it has them.
-fn unequal(inhibits: &[Inhibited], rules: &[Rule]) -> Vec<(usize, Finding)> {
-    let by_name: BTreeMap<&str, &Rule> = rules.iter().map(|rule| (rule.name.as_str(), rule)).collect();
+fn unequal(inhibits: &[(usize, &Inhibited)], rules: &[&Rule]) -> Vec<(usize, Finding)> {
+    let by_name: BTreeMap<&str, &Rule> = rules.iter().map(|rule| (rule.name.as_str(), *rule)).collect();
     let mut found = Vec::new();
-    for Inhibited { file, by, rule, equal, .. } in inhibits {
+    for (file, Inhibited { by, rule, equal, .. }) in inhibits {
         let both = [rule.as_deref().unwrap_or_default(), by].map(|name| by_name.get(name));
         let [Some(rule), Some(by)] = both else { continue };
         for (key, place) in equal {
@@ -80,16 +79,16 @@ fn finding(code: Code, message: String, place: &Place) -> Finding {
 
 /// Finds the circles of `inhibit`: of each the entry that closes it, with the number of its file. An evaluation goes on
 /// without what closes them.
-fn circles(inhibits: &[Inhibited]) -> Vec<(usize, Finding)> {
-    let mut next: BTreeMap<&str, Vec<&Inhibited>> = BTreeMap::new();
-    for entry in inhibits {
+fn circles(inhibits: &[(usize, &Inhibited)]) -> Vec<(usize, Finding)> {
+    let mut next: BTreeMap<&str, Vec<(usize, &Inhibited)>> = BTreeMap::new();
+    for (file, entry) in inhibits {
         if let Some(rule) = &entry.rule {
-            next.entry(rule).or_default().push(entry);
+            next.entry(rule).or_default().push((*file, entry));
         }
     }
     let mut done: BTreeSet<&str> = BTreeSet::new();
     let mut found = Vec::new();
-    for start in inhibits.iter().filter_map(|entry| entry.rule.as_deref()) {
+    for start in inhibits.iter().filter_map(|(_, entry)| entry.rule.as_deref()) {
         if !done.insert(start) {
             continue;
         }
@@ -97,7 +96,7 @@ fn circles(inhibits: &[Inhibited]) -> Vec<(usize, Finding)> {
         let mut way: Vec<(&str, usize)> = vec![(start, 0)];
         let mut on_way: BTreeMap<&str, usize> = BTreeMap::from([(start, 0)]);
         while let Some((rule, followed)) = way.last_mut() {
-            let Some(entry) = next.get(rule).and_then(|entries| entries.get(*followed)) else {
+            let Some((file, entry)) = next.get(rule).and_then(|entries| entries.get(*followed)) else {
                 on_way.remove(rule);
                 way.pop();
                 continue;
@@ -108,7 +107,7 @@ fn circles(inhibits: &[Inhibited]) -> Vec<(usize, Finding)> {
                 // By itself alone is a conflict of keys, which is told already.
                 if begin + 1 < way.len() {
                     let names: Vec<&str> = way[*begin..].iter().map(|(rule, _)| *rule).collect();
-                    found.push((entry.file, circle(&names, entry)));
+                    found.push((*file, circle(&names, entry)));
                 }
             } else if done.insert(other) {
                 on_way.insert(other, way.len());
@@ -129,9 +128,7 @@ fn circle(names: &[&str], closes: &Inhibited) -> Finding {
         code: Code::InhibitCircle,
         message: format!("rules inhibit each other in a circle: {}", shown.join(", ")),
         place: closes.place.clone(),
-        hint: Some(
-            "leave this one out: a rule that explains the others is inhibited by none of them".to_owned(),
-        ),
+        hint: Some("leave this one out: a rule that explains the others is inhibited by none of them".into()),
         related: Vec::new(),
     }
 }

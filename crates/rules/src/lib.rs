@@ -13,6 +13,8 @@
 //! | test | bytes | checked [`Test`](test_file::Test)s and findings | [`test_file`] |
 //! | silence | bytes | checked [`Silence`](silence::Silence)s and findings | [`silence`] |
 //! | configure | bytes | a document whose values are what their keys take, and findings | [`config`] |
+//! | expect | the keys that lead to a place | what may stand there | [`expected`](mod@expected) |
+//! | advise | a finding, its file | the edit that its hint asks for | [`hint`] |
 //! | show | findings | text, JSON, SARIF, workflow commands | [`render`], [`printable`], [`mod@json`] |
 //!
 //! Everything behind this crate reads [`rule::Rule`] and nothing else. Everything a person is told is a
@@ -37,9 +39,11 @@ pub mod condition;
 pub mod config;
 pub mod decisive;
 pub mod diagnostic;
+pub mod expected;
 pub mod expr;
 pub mod field;
 pub mod files;
+pub mod hint;
 mod inhibition;
 pub mod json;
 pub mod limits;

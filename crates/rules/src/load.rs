@@ -8,7 +8,6 @@
 //! files are given at once, sorted by file (in the order given) and place.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::Arc;
 
 use crate::check::{self, Checked, Report, known_keys};
@@ -48,46 +47,123 @@ impl Loaded {
 
 /// Reads rule files that are to be loaded together, with the tables that they name ([`crate::tables_named`]) among them.
 pub fn load(files: &[SourceFile]) -> Loaded {
-    let mut loading = Loading { tables: Tables::of(files), ..Loading::default() };
-    for (number, file) in files.iter().enumerate() {
-        loading.numbers.entry(Arc::clone(&file.name)).or_insert(number);
-    }
+    let tables = Tables::of(files);
+    let mut items = 0;
+    let mut parts = Vec::new();
     for (number, file) in files.iter().enumerate().filter(|(_, file)| !is_table(&file.name)) {
-        loading.file(number, file);
+        let part = Part::read(file, &tables, items);
+        items += part.count;
+        parts.push((number, part));
     }
-    loading.finish()
+    let Across { findings: across, kept } = across(parts.iter().map(|(_, part)| part));
+    let mut numbers: BTreeMap<Arc<str>, usize> = BTreeMap::new();
+    for (number, file) in files.iter().enumerate() {
+        numbers.entry(Arc::clone(&file.name)).or_insert(number);
+    }
+    let mut findings = Vec::new();
+    // Findings of a file may be about tables.
+    for (number, part) in &mut parts {
+        let own = std::mem::take(&mut part.findings);
+        findings
+            .extend(own.into_iter().map(|it| (numbers.get(&it.place.file).copied().unwrap_or(*number), it)));
+    }
+    findings.extend(across.into_iter().filter_map(|(part, finding)| Some((parts.get(part)?.0, finding))));
+    in_order(&mut findings);
+    let mut rules = Vec::new();
+    for (part, item) in kept {
+        let item = parts.get_mut(part).and_then(|(_, part)| part.items.get_mut(item));
+        rules.extend(item.map(|item| std::mem::take(&mut item.rules)).unwrap_or_default());
+    }
+    Loaded { rules, findings: findings.into_iter().map(|(_, finding)| finding).collect() }
 }
 
-#[derive(Default)]
-struct Loading<'a> {
-    /// The tables that rules may name.
-    tables: Tables<'a>,
-    /// The place of each file among all.
-    numbers: BTreeMap<Arc<str>, usize>,
-    rules: Vec<Rule>,
-    /// Each with the number of its file.
-    findings: Vec<(usize, Finding)>,
-    /// The first rule of each name, sound or not.
-    first: BTreeMap<String, Place>,
+/// One file's rules, before they are compared with those of other files.
+#[derive(Debug, Default)]
+pub struct Part {
+    /// What is wrong or doubtful in the file by itself; some of it may be about a table.
+    pub findings: Vec<Finding>,
+    /// Its rules, sound or not, in their order.
+    pub items: Vec<Item>,
+    /// The number of its rules, those included that were one too many to be read.
+    pub count: usize,
+}
+
+/// One item of a file's list of rules.
+#[derive(Debug)]
+pub struct Item {
+    /// Its name, where it has one, or the names of the rules that an objective stands for; and where each stands.
+    pub names: Vec<(String, Place)>,
+    /// All of it.
+    pub place: Place,
+    /// The rule, unless something is wrong with it; of an objective, the rules that it stands for.
+    pub rules: Vec<Rule>,
+    /// The entries of its `inhibit`.
     inhibits: Vec<Inhibited>,
-    items: usize,
 }
 
-impl Loading<'_> {
-    fn file(&mut self, number: usize, file: &SourceFile) {
-        let findings = match document::text(file) {
-            Ok(mut report) => {
-                self.documents(number, &mut report);
-                report.into_findings()
+/// What can be said of the rules of several files.
+#[derive(Debug, Default)]
+pub struct Across {
+    /// What is wrong between files, each with the number of its file's part.
+    pub findings: Vec<(usize, Finding)>,
+    /// The items whose rules are sound and have names of their own: the number of the part, and of the item in it.
+    pub kept: Vec<(usize, usize)>,
+}
+
+/// Compares the rules of files that are loaded together, in their order.
+pub fn across<'a>(parts: impl IntoIterator<Item = &'a Part>) -> Across {
+    let mut found = Across::default();
+    let mut first: BTreeMap<&str, &Place> = BTreeMap::new();
+    let mut inhibits = Vec::new();
+    let mut rules: Vec<&Rule> = Vec::new();
+    for (number, part) in parts.into_iter().enumerate() {
+        for (at, item) in part.items.iter().enumerate() {
+            // Of the names of an objective, one that is there already is enough to tell.
+            let taken = item.names.iter().find_map(|(name, place)| {
+                if let Some(first) = first.get(name.as_str()) {
+                    return Some((name, place, *first));
+                }
+                first.insert(name, place);
+                None
+            });
+            inhibits.extend(item.inhibits.iter().map(|entry| (number, entry)));
+            if let Some((name, place, first)) = taken {
+                found.findings.push((number, duplicate(name, place, first)));
+            } else {
+                found.kept.push((number, at));
+                rules.extend(&item.rules);
             }
-            Err(finding) => vec![*finding],
-        };
-        // Some are about tables.
-        let of_file = |finding: &Finding| self.numbers.get(&finding.place.file).copied().unwrap_or(number);
-        self.findings.extend(findings.into_iter().map(|finding| (of_file(&finding), finding)));
+        }
+    }
+    found.findings.extend(inhibition::findings(&inhibits, &rules, &first));
+    found
+}
+
+fn duplicate(name: &str, place: &Place, first: &Place) -> Finding {
+    let message = format!("a rule named `{name}` exists already");
+    let mut finding =
+        Finding { code: Code::DuplicateRule, message, place: place.clone(), hint: None, related: Vec::new() };
+    finding
+        .hint("a rule's name is its identity: give this one another")
+        .also(first.clone(), "the first one is here");
+    finding
+}
+
+impl Part {
+    /// Reads one file. `tables` are those that its rules may name, `before` the number of rules in the files before it.
+    pub fn read(file: &SourceFile, tables: &Tables<'_>, before: usize) -> Self {
+        let mut part = Self::default();
+        match document::text(file) {
+            Ok(mut report) => {
+                part.documents(&mut report, tables, before);
+                part.findings = report.into_findings();
+            }
+            Err(finding) => part.findings.push(*finding),
+        }
+        part
     }
 
-    fn documents(&mut self, file: usize, report: &mut Report) {
+    fn documents(&mut self, report: &mut Report, tables: &Tables<'_>, before: usize) {
         let Some(roots) = document::roots(report) else { return };
         let defaults = file_defaults(report, &roots);
         let items: Vec<&Node> = roots.iter().flat_map(|root| items(report, root)).collect();
@@ -101,75 +177,50 @@ impl Loading<'_> {
             report.add(Code::TooManyAliases, place, message);
             return;
         }
-        for item in &items {
-            self.item(file, report, item, &defaults);
+        self.count = items.len();
+        let room = MAX_RULES.saturating_sub(before);
+        for item in items.iter().take(room) {
+            self.items.extend(read_item(report, item, &defaults, tables));
+        }
+        if let Some(item) = items.get(room).filter(|_| before <= MAX_RULES) {
+            let message =
+                format!("this is the rule after {MAX_RULES}, and {MAX_RULES} can be loaded together");
+            report.add(Code::TooManyRules, item.extent().start..item.extent().start, message);
         }
         if items.is_empty() && report.errors() == 0 {
             report.add(Code::NoRules, 0..0, "the file holds no rules");
         }
     }
+}
 
-    fn item(&mut self, file: usize, report: &mut Report, item: &Node, defaults: &Defaults<'_>) {
-        self.items += 1;
-        if self.items > MAX_RULES {
-            if self.items == MAX_RULES + 1 {
-                let message =
-                    format!("this is the rule after {MAX_RULES}, and {MAX_RULES} can be loaded together");
-                report.add(Code::TooManyRules, item.extent().start..item.extent().start, message);
+/// Reads one item of a list of rules; none of what is no mapping.
+fn read_item(report: &mut Report, item: &Node, defaults: &Defaults<'_>, tables: &Tables<'_>) -> Option<Item> {
+    if item.entries().is_none() {
+        report.at(Code::WrongType, item, format!("a rule is a mapping, not {}", item.describe()));
+        return None;
+    }
+    let whole = merged(item, defaults.node);
+    let Checked { names, rules, inhibits } = check::rule(report, item, &whole, tables);
+    let mut own: Vec<Option<&String>> = names.iter().map(|(name, _)| Some(name)).collect();
+    if own.is_empty() {
+        own.push(None);
+    }
+    let of_name = |own: Option<&String>| -> Vec<Inhibited> {
+        let inhibited = |entry: &check::Inhibits| {
+            let equal = entry.inhibit.equal.iter().flatten().zip(&entry.equal);
+            Inhibited {
+                by: entry.inhibit.rule.clone(),
+                rule: own.cloned(),
+                place: report.place(entry.at.clone()),
+                equal: equal.map(|(key, at)| (key.clone(), report.place(at.clone()))).collect(),
             }
-            return;
-        }
-        if item.entries().is_none() {
-            report.at(Code::WrongType, item, format!("a rule is a mapping, not {}", item.describe()));
-            return;
-        }
-        let whole = merged(item, defaults.node);
-        let Checked { names, rules, inhibits } = check::rule(report, item, &whole, &self.tables);
-        // Of the names of an objective, one that is there already is enough to tell.
-        let unique = names.iter().all(|(name, at)| self.register(report, name, at.clone()));
-        let mut own: Vec<Option<&String>> = names.iter().map(|(name, _)| Some(name)).collect();
-        if own.is_empty() {
-            own.push(None);
-        }
-        for own in own {
-            self.inhibits.extend(inhibits.iter().map(|entry| {
-                let equal = entry.inhibit.equal.iter().flatten().zip(&entry.equal);
-                Inhibited {
-                    file,
-                    by: entry.inhibit.rule.clone(),
-                    rule: own.cloned(),
-                    place: report.place(entry.at.clone()),
-                    equal: equal.map(|(key, at)| (key.clone(), report.place(at.clone()))).collect(),
-                }
-            }));
-        }
-        if unique && defaults.sound {
-            self.rules.extend(rules);
-        }
-    }
-
-    /// Returns whether no rule had this name before.
-    fn register(&mut self, report: &mut Report, name: &str, at: Range<usize>) -> bool {
-        let place = report.place(at.clone());
-        let Some(first) = self.first.get(name) else {
-            self.first.insert(name.to_owned(), place);
-            return true;
         };
-        report
-            .add(Code::DuplicateRule, at, format!("a rule named `{name}` exists already"))
-            .hint("a rule's name is its identity: give this one another")
-            .also(first.clone(), "the first one is here");
-        false
-    }
-
-    fn finish(mut self) -> Loaded {
-        self.findings.extend(inhibition::findings(&self.inhibits, &self.rules, &self.first));
-        in_order(&mut self.findings);
-        Loaded {
-            rules: self.rules,
-            findings: self.findings.into_iter().map(|(_, finding)| finding).collect(),
-        }
-    }
+        inhibits.iter().map(inhibited).collect()
+    };
+    let inhibits = own.into_iter().flat_map(of_name).collect();
+    let names = names.iter().map(|(name, at)| (name.clone(), report.place(at.clone()))).collect();
+    let place = report.place(item.extent());
+    Some(Item { names, place, rules: if defaults.sound { rules } else { Vec::new() }, inhibits })
 }
 
 /// The keys that a file's rules have in common.

@@ -77,11 +77,12 @@ pub(crate) fn beside(file: &str, path: &str) -> Option<String> {
 
 /// The tables among files that are loaded together, by their names.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Tables<'a>(BTreeMap<String, &'a SourceFile>);
+pub struct Tables<'a>(BTreeMap<String, &'a SourceFile>);
 
 impl<'a> Tables<'a> {
-    pub(crate) fn of(files: &'a [SourceFile]) -> Self {
-        Self(files.iter().filter_map(|file| Some((plain(&file.name)?, file))).collect())
+    /// Finds them.
+    pub fn of(files: impl IntoIterator<Item = &'a SourceFile>) -> Self {
+        Self(files.into_iter().filter_map(|file| Some((plain(&file.name)?, file))).collect())
     }
 
     /// The table at `path` from the folder of another file.

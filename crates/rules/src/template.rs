@@ -22,7 +22,7 @@ use std::collections::BTreeSet;
 
 use minijinja::{Environment, ErrorKind};
 
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Hint};
 use crate::expr::nearest::nearest;
 use lexer::{Kind, Tag, Token};
 
@@ -68,7 +68,7 @@ pub fn check(text: &str, names: &Names<'_>) -> Vec<TemplateProblem> {
     let used = template.undeclared_variables(false).into_iter().collect();
     let mut problems = unknown_variables(&environment, &used, &tags, names);
     for problem in &mut problems {
-        problem.hint = foreign::hint(text, problem.at.start).or_else(|| problem.hint.take());
+        problem.hint = foreign::hint(text, problem.at.start).map(Hint::from).or_else(|| problem.hint.take());
     }
     problems.extend(names::unknown(&tags, names));
     problems.extend(
@@ -94,7 +94,7 @@ fn syntax(error: &minijinja::Error, text: &str) -> TemplateProblem {
     TemplateProblem {
         code: Code::TemplateSyntax,
         message: format!("not a template: {reason}"),
-        hint: foreign::hint(text, at.start),
+        hint: foreign::hint(text, at.start).map(Hint::from),
         at,
     }
 }
@@ -116,7 +116,7 @@ fn unknown_variables(
         });
         first.unwrap_or(0..0)
     };
-    let problem = |name: &str, message: String, hint: String| TemplateProblem {
+    let problem = |name: &str, message: String, hint: Hint| TemplateProblem {
         code: Code::TemplateName,
         at: place(name),
         message,
@@ -129,7 +129,7 @@ fn unknown_variables(
             problems.push(problem(name, format!("a template knows no `{name}`"), names.instead_of(name)));
         } else if is_variable && !names.may_use(name) {
             let hint = format!("{}: what stays the same as long as an alert lives", names.all_variables());
-            problems.push(problem(name, format!("a label cannot be made of `{name}`"), hint));
+            problems.push(problem(name, format!("a label cannot be made of `{name}`"), hint.into()));
         }
     }
     problems
@@ -181,9 +181,7 @@ fn unknown_operation(
         code: Code::TemplateName,
         at: token.at.clone(),
         message: format!("there is no {what} `{name}`"),
-        hint: nearest(name, FILTERS)
-            .filter(|_| operation == Operation::Filter)
-            .map(|near| format!("did you mean `{near}`?")),
+        hint: nearest(name, FILTERS).filter(|_| operation == Operation::Filter).map(Hint::did_you_mean),
     })
 }
 

@@ -60,6 +60,7 @@ mod read_back;
 pub mod records;
 pub mod root;
 pub mod s3;
+pub mod sample;
 mod seal;
 mod thrift;
 pub mod versioned;

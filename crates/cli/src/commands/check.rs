@@ -1,30 +1,26 @@
 //! `fluo check`: every mistake in rules, their tests, silences and configurations, in one run.
 
-mod configuration;
 mod figures;
 mod reality;
 mod sampling;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use fluo_evaluator::Config;
-use fluo_evaluator::config::Loading;
-use fluo_rules::diagnostic::{Code, Finding, Level, Place};
-use fluo_rules::position::Lines;
+use fluo_evaluator::project::{Outcome, Project, Surroundings};
+use fluo_rules::diagnostic::{Finding, Level};
+use fluo_rules::files::Kind;
 use fluo_rules::rule::Rule;
-use fluo_rules::test_file::{self, TestFile};
-use fluo_rules::{SourceFile, load, render, silence};
+use fluo_rules::{SourceFile, render};
 
 use crate::args::{Check, CheckFormat};
-use crate::commands::test::{folder_of, rules_of};
 use crate::exit::{Failure, Status};
-use crate::rule_files::{self, Kind};
+use crate::rule_files;
 use crate::terminal::{self, Output};
 
 pub(crate) async fn run(args: &Check) -> Result<Status, Failure> {
     let files = rule_files::read_all(&args.paths)?;
-    let Checked { mut findings, counts, shown: files, rules } = check(&files)?;
+    let Checked { mut findings, counts, shown: files, rules } = check(&args.paths, files)?;
     let mut figures = String::new();
     let mut is_whole = true;
     if !args.spans.is_empty() {
@@ -78,54 +74,34 @@ struct Checked {
     rules: Vec<Rule>,
 }
 
-fn check(files: &[(Kind, SourceFile)]) -> Result<Checked, Failure> {
-    let of = |wanted: Kind| -> Vec<SourceFile> {
-        files.iter().filter(|(kind, _)| *kind == wanted).map(|(_, file)| file.clone()).collect()
-    };
-    let (rules, tests, silences) = (of(Kind::Rules), of(Kind::Tests), of(Kind::Silences));
-    let loaded = load(&rules);
-    let unplanned = fluo_plan::findings(&loaded.rules);
-    let mut counts = vec![count(loaded.rules.len() - unplanned.len(), "sound rule")];
-    let loaded_tests = test_file::load(&tests);
-    let loaded_silences = silence::load(&silences);
-    let knows_rules = !rules.is_empty() && !loaded.is_partial();
-    let mut findings = loaded.findings;
-    findings.extend(unplanned);
-    findings.extend(loaded_tests.findings);
-    for file in &loaded_tests.tests {
-        let text = tests.iter().find(|it| it.name == file.file);
-        let text = text.map(|it| String::from_utf8_lossy(&it.content)).unwrap_or_default();
-        findings.extend(against_disk(file, &text)?);
+fn check(paths: &[PathBuf], files: Vec<(Kind, SourceFile)>) -> Result<Checked, Failure> {
+    let mut project = Project::new(paths, files);
+    let Outcome { findings, sound } = project.check(&OnDisk)?;
+    let mut counts = vec![count(sound.rules, "sound rule")];
+    counts.extend(sound.tests.map(|sound| count(sound, "sound test")));
+    counts.extend(sound.silences.map(|sound| count(sound, "sound silence")));
+    counts.extend(sound.configurations.map(|sound| count(sound, "sound configuration")));
+    let (shown, rules) = (project.shown(), project.rules().to_vec());
+    Ok(Checked { findings, counts: counts.join(", "), shown, rules })
+}
+
+/// What lies around the files, on the disk.
+struct OnDisk;
+
+impl Surroundings for OnDisk {
+    type Error = Failure;
+
+    fn rules(&self, paths: &[PathBuf]) -> Result<Vec<SourceFile>, Failure> {
+        rule_files::read(paths)
     }
-    // Where no rules are checked, or some do not load, which rules there are is not known.
-    if knows_rules {
-        findings.extend(loaded_silences.against(&loaded.rules));
+
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
     }
-    findings.extend(loaded_silences.findings);
-    if !tests.is_empty() {
-        let sound = loaded_tests.tests.iter().map(|file| file.tests.len()).sum();
-        counts.push(count(sound, "sound test"));
+
+    fn names_in(&self, folder: &Path) -> Vec<String> {
+        rule_files::names_in(folder)
     }
-    if !silences.is_empty() {
-        counts.push(count(loaded_silences.silences.len(), "sound silence"));
-    }
-    let mut shown = Vec::new();
-    let mut sound_configs = None;
-    for (kind, file) in files {
-        if *kind != Kind::Config {
-            shown.push(file.clone());
-            continue;
-        }
-        let Loading { config, mut checked } = Config::load(file);
-        let on_disk = configuration::against_disk(&checked, Path::new(&*file.name));
-        checked.add(on_disk);
-        shown.push(checked.shown());
-        findings.extend(checked.findings);
-        *sound_configs.get_or_insert(0) += usize::from(config.is_some());
-    }
-    counts.extend(sound_configs.map(|sound| count(sound, "sound configuration")));
-    in_order(&mut findings, &shown);
-    Ok(Checked { findings, counts: counts.join(", "), shown, rules: loaded.rules })
 }
 
 /// Returns whether a rule by itself says already that an attribute is looked up where it is not.
@@ -145,50 +121,6 @@ fn in_order(findings: &mut [Finding], files: &[SourceFile]) {
     findings.sort_by_key(|Finding { place, code, .. }| {
         (numbers.get(&*place.file).copied(), place.bytes.start, place.bytes.end, *code)
     });
-}
-
-/// A test file against the files that it names: rules, and spans.
-fn against_disk(file: &TestFile, text: &str) -> Result<Vec<Finding>, Failure> {
-    let is_missing = |path: &str| !folder_of(file).join(path).exists();
-    let mut findings: Vec<Finding> = file
-        .rules
-        .iter()
-        .filter(|path| is_missing(path))
-        .map(|path| missing(path, place_of(file, text, path)))
-        .collect();
-    let span_files = file.tests.iter().flat_map(|test| &test.span_files);
-    let missing_spans: Vec<Finding> = span_files
-        .filter(|spans| is_missing(&spans.path))
-        .map(|spans| missing(&spans.path, spans.place.clone()))
-        .collect();
-    if findings.is_empty() {
-        let rules = load(&rules_of(file)?);
-        // What is expected of rules that do not load cannot be held against them.
-        if !rules.is_partial() {
-            findings.extend(file.against(&rules.rules));
-        }
-    }
-    findings.extend(missing_spans);
-    Ok(findings)
-}
-
-fn missing(path: &str, place: Place) -> Finding {
-    Finding {
-        code: Code::InvalidValue,
-        message: format!("there is no file `{path}`"),
-        place,
-        hint: Some("paths start from the folder of the test file".to_owned()),
-        related: Vec::new(),
-    }
-}
-
-/// Returns the place of a path of `rules`. A test file names it once, and before all else that could hold it.
-fn place_of(file: &TestFile, text: &str, path: &str) -> Place {
-    let begin = text.find("rules").and_then(|key| text[key..].find(path).map(|at| key + at));
-    let bytes = begin.map_or(0..0, |begin| begin..begin + path.len());
-    let lines = Lines::of(text);
-    let (start, end) = (lines.position(text, bytes.start), lines.position(text, bytes.end));
-    Place { file: file.file.clone(), bytes, start, end }
 }
 
 /// `1 file`, `2 files`

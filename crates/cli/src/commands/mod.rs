@@ -7,7 +7,9 @@ mod diff;
 mod eval;
 mod explain;
 mod ingest;
+mod init;
 mod layout;
+mod lsp;
 mod replay;
 mod report;
 mod run;
@@ -29,6 +31,8 @@ use crate::terminal::Output;
 pub(crate) async fn run(command: Command) -> Result<Status, Failure> {
     match command {
         Command::Demo(args) => demo::run(&args).await,
+        Command::Init(args) => init::run(&args),
+        Command::Lsp => lsp::run().await,
         Command::Check(args) => check::run(&args).await,
         Command::Eval(args) => eval::run(&args).await,
         Command::Explain(args) => explain::run(&args),

@@ -1,7 +1,7 @@
 //! `aggregation:` → aggregates in the order of the file, and how many spans are kept as evidence.
 
 use super::{Report, expression, shape};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Hint};
 use crate::expr::nearest::nearest;
 use crate::expr::{self, Expr, ExprKind, Type, type_of};
 use crate::field::Field;
@@ -235,7 +235,7 @@ fn counted_where<'a>(report: &mut Report, part: &'a Entry) -> Option<&'a Entry> 
                 _ => None,
             };
             let hint = text.map(|text| format!("write `{{{}: {{where: \"{text}\"}}}}`", part.key));
-            report.value(Code::WrongType, part, message).hint = hint;
+            report.value(Code::WrongType, part, message).hint = hint.map(Hint::from);
             None
         }
     }

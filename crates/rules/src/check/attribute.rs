@@ -2,13 +2,13 @@
 
 use super::Report;
 use crate::attribute_registry::{Stands, near, registered};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Hint};
 use crate::expr::{Expr, ExprKind};
 use crate::field::{Field, Scope};
 use crate::yaml::Node;
 
 /// A doubt about an attribute: its code, message and hint.
-type Doubt = (Code, String, String);
+type Doubt = (Code, String, Hint);
 
 /// Warns of the key of a selector's map.
 pub(super) fn warn_of_key(report: &mut Report, at: std::ops::Range<usize>, scope: Scope, key: &str) {
@@ -22,7 +22,8 @@ pub(super) fn warn_of_all(report: &mut Report, node: &Node, text: &str, expr: &E
     if let ExprKind::Field(field) = &expr.kind
         && let Some((code, message, hint)) = doubt_of_field(field)
     {
-        report.within(code, node, text, &expr.at, message).hint(hint);
+        // The key stands behind its scope.
+        report.within(code, node, text, &expr.at, message).hint(hint.without_edit());
     }
     for child in expr.children() {
         warn_of_all(report, node, text, child);
@@ -32,7 +33,9 @@ pub(super) fn warn_of_all(report: &mut Report, node: &Node, text: &str, expr: &E
 /// Warns of a field of `group_by` or of an aggregate.
 pub(super) fn warn_of_field(report: &mut Report, node: &Node, field: &Field) {
     if let Some((code, message, hint)) = doubt_of_field(field) {
-        report.at(code, node, message).hint(hint);
+        let is_bare =
+            matches!(field, Field::Attribute { key, .. } if node.scalar_text(&report.text()) == Some(key));
+        report.at(code, node, message).hint(if is_bare { hint } else { hint.without_edit() });
     }
 }
 
@@ -41,7 +44,7 @@ fn doubt_of_field(field: &Field) -> Option<Doubt> {
         Field::Attribute { scope, key } => doubt(*scope, key, false),
         Field::Parent(field) => {
             let (code, message, hint) = doubt_of_field(field)?;
-            Some((code, message, hint.replace("write `", "write `parent.")))
+            Some((code, message, hint.without_edit().map(|hint| hint.replace("write `", "write `parent."))))
         }
         Field::Intrinsic(_) => None,
     }
@@ -54,7 +57,7 @@ fn doubt(scope: Scope, key: &str, in_map: bool) -> Option<Doubt> {
     }
     if let Some(known) = near(key) {
         let message = format!("`{key}` is no attribute of OpenTelemetry's conventions, and `{known}` is one");
-        return Some((Code::NearConvention, message, format!("did you mean `{known}`?")));
+        return Some((Code::NearConvention, message, Hint::did_you_mean(known)));
     }
     let stands = registered(key)?.stands;
     let (message, hint) = match (scope, stands) {
@@ -77,5 +80,5 @@ fn doubt(scope: Scope, key: &str, in_map: bool) -> Option<Doubt> {
         }
         _ => return None,
     };
-    Some((Code::OtherScope, message, hint))
+    Some((Code::OtherScope, message, Hint::from(hint)))
 }

@@ -5,7 +5,7 @@
 
 use super::Report;
 use crate::condition::Written;
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Hint};
 use crate::expr::{
     Arithmetic, Comparison, EarlierCall, EarlierFunction, Expr, ExprKind, Function, Total, Type, type_of,
 };
@@ -24,7 +24,7 @@ pub(super) fn check(report: &mut Report, entry: &Entry, condition: &Written, agg
         reader.decided(&condition.expr, whole, code, &mut told);
     }
     for Told { code, at, message, hint } in told {
-        report.within(code, &entry.value, &condition.text, &at, message).hint = hint;
+        report.within(code, &entry.value, &condition.text, &at, message).hint = hint.map(Hint::from);
     }
 }
 

@@ -1,31 +1,32 @@
 //! Keys and words of Prometheus, Grafana, Datadog and their like, and what to write here.
 
 use crate::attribute_registry::{Stands, registered};
+use crate::diagnostic::Hint;
 use crate::keys::Table;
 
 /// Returns what to write for a key of other tools, and for an attribute one level too high.
-pub(super) fn elsewhere(table: Table, key: &str) -> Option<String> {
-    let own = |known: &str| Some(format!("it is called `{known}` here"));
-    match (table, key) {
+pub(super) fn elsewhere(table: Table, key: &str) -> Option<Hint> {
+    let own = |known: &str| Some(Hint::from(format!("it is called `{known}` here")).instead(known));
+    let text = match (table, key) {
         (Table::File, "groups") => Some(
             "this is a file of Prometheus rules, which are about metrics; a rule about spans is `- {name: …, span: {…}, condition: …}`".to_owned(),
         ),
         (Table::Rule, "alert" | "title" | "id" | "record")
-        | (Table::Selector, "operation" | "operation_name" | "operationName" | "span_name" | "span.name") => own("name"),
+        | (Table::Selector, "operation" | "operation_name" | "operationName" | "span_name" | "span.name") => return own("name"),
         (Table::Rule, "expr" | "query" | "expression") => Some(
             "which spans it is about is `span:`, and when it is violated `condition:`, such as `count > 5`".to_owned(),
         ),
         (Table::Rule, "threshold") => Some("the threshold stands in `condition:`, such as `count > 5`".to_owned()),
-        (Table::Rule, "interval" | "step") => own("every"),
+        (Table::Rule, "interval" | "step") => return own("every"),
         (Table::Rule, "summary" | "runbook" | "runbook_url" | "message") => Some(format!("it is one of the `annotations: {{{key}: …}}`")),
-        (Table::Rule, "filter" | "filters" | "match" | "selector" | "spans") => own("span"),
-        (Table::Rule, "groupBy" | "by" | "group") => own("group_by"),
+        (Table::Rule, "filter" | "filters" | "match" | "selector" | "spans") => return own("span"),
+        (Table::Rule, "groupBy" | "by" | "group") => return own("group_by"),
         (Table::Trace, key) if Table::Rule.key(key).is_some() => {
             Some(format!("`{key}` is a key of the rule, and stands beside `trace`"))
         }
-        (Table::Selector | Table::Step, "service" | "serviceName" | "service.name") => own("service_name"),
-        (Table::Selector, "tags" | "attrs" | "attribute") => own("attributes"),
-        (Table::Selector, "resources" | "resource_attributes") => own("resource"),
+        (Table::Selector | Table::Step, "service" | "serviceName" | "service.name") => return own("service_name"),
+        (Table::Selector, "tags" | "attrs" | "attribute") => return own("attributes"),
+        (Table::Selector, "resources" | "resource_attributes") => return own("resource"),
         (Table::Selector, "status_code" | "statusCode" | "otel.status_code") => Some(
             "the span's status is `status: error`; a code of HTTP is `attributes: {http.response.status_code: 500}`".to_owned(),
         ),
@@ -40,23 +41,24 @@ pub(super) fn elsewhere(table: Table, key: &str) -> Option<String> {
             let map = if is_resource { "resource" } else { "attributes" };
             Some(format!("attributes stand under `{map}:`: `{map}: {{{key}: …}}`"))
         }
-        (Table::Levels, word) => word_elsewhere("severity", word).and_then(own),
-        (Table::Operators, "regex" | "regexp" | "re" | "pattern" | "like" | "match") => own("matches"),
-        (Table::Operators, "equals" | "equal" | "is" | "=" | "==") => own("eq"),
-        (Table::Operators, "not" | "neq" | "!=" | "not_equals") => own("ne"),
-        (Table::Operators, ">" | "min" | "above") => own("gt"),
-        (Table::Operators, ">=" | "ge") => own("gte"),
-        (Table::Operators, "<" | "max" | "below") => own("lt"),
-        (Table::Operators, "<=" | "le") => own("lte"),
-        (Table::Operators, "prefix" | "startsWith") => own("starts_with"),
-        (Table::Operators, "suffix" | "endsWith") => own("ends_with"),
-        (Table::Operators, "any_of" | "one_of") => own("in"),
+        (Table::Levels, word) => return word_elsewhere("severity", word).and_then(own),
+        (Table::Operators, "regex" | "regexp" | "re" | "pattern" | "like" | "match") => return own("matches"),
+        (Table::Operators, "equals" | "equal" | "is" | "=" | "==") => return own("eq"),
+        (Table::Operators, "not" | "neq" | "!=" | "not_equals") => return own("ne"),
+        (Table::Operators, ">" | "min" | "above") => return own("gt"),
+        (Table::Operators, ">=" | "ge") => return own("gte"),
+        (Table::Operators, "<" | "max" | "below") => return own("lt"),
+        (Table::Operators, "<=" | "le") => return own("lte"),
+        (Table::Operators, "prefix" | "startsWith") => return own("starts_with"),
+        (Table::Operators, "suffix" | "endsWith") => return own("ends_with"),
+        (Table::Operators, "any_of" | "one_of") => return own("in"),
         (Table::Aggregate, "quantile") => Some("write `{p95: duration}`, or `{percentile: {of: duration, p: 95}}`".to_owned()),
-        (Table::Aggregate, "mean" | "average") => own("avg"),
-        (Table::Aggregate, "distinct" | "unique") => own("count_distinct"),
-        (Table::Aggregate, "filter") => own("where"),
+        (Table::Aggregate, "mean" | "average") => return own("avg"),
+        (Table::Aggregate, "distinct" | "unique") => return own("count_distinct"),
+        (Table::Aggregate, "filter") => return own("where"),
         _ => None,
-    }
+    };
+    text.map(Hint::from)
 }
 
 /// The word that another tool's word for a severity stands for.

@@ -95,7 +95,7 @@ fn expected(report: &mut Report, entry: &Entry) -> Option<Expected> {
             Ok(value) => Some(Expected::Duration(value)),
             Err(error) => {
                 let message = format!("`{}` is neither a number nor a duration: {error}", entry.key);
-                report.value(Code::BadDuration, entry, message).hint(error.hint());
+                report.value(Code::BadDuration, entry, message).hint(&error);
                 None
             }
         },

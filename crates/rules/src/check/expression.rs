@@ -156,6 +156,5 @@ pub(super) fn field(report: &mut Report, node: &Node, text: &str) -> Option<Fiel
 }
 
 fn add(report: &mut Report, node: &Node, text: &str, problem: Problem) {
-    let Problem { code, at, message, hint } = problem;
-    report.within(code, node, text, &at, message).hint = hint;
+    report.problem(node, text, problem);
 }

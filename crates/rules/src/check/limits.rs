@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fluo_time::duration::with_unit;
 
 use super::{Report, groups, shape};
-use crate::diagnostic::{Code, Place};
+use crate::diagnostic::{Code, Hint, Place};
 use crate::document;
 use crate::expr::nearest::nearest;
 use crate::expr::{LimitScope, NO_LIMITS, parse_constant};
@@ -413,15 +413,15 @@ impl Written {
         let known: Vec<&str> = keys.iter().map(|key| key.key.as_str()).collect();
         let finding = report.add(Code::LimitKey, at.clone(), message);
         finding.hint(match (nearest(name, known.iter().copied()), unit) {
-            (Some(near), _) => format!("did you mean `{near}`?"),
-            (None, Some(_)) => "a limit is named by letters, digits and `_`".to_owned(),
+            (Some(near), _) => Hint::did_you_mean(near),
+            (None, Some(_)) => Hint::from("a limit is named by letters, digits and `_`"),
             (None, None) if known.is_empty() => {
-                "the rule has no `group_by`; a limit is a number or a duration".to_owned()
+                Hint::from("the rule has no `group_by`; a limit is a number or a duration")
             }
-            (None, None) => format!(
+            (None, None) => Hint::from(format!(
                 "the rule is grouped by {}; a limit is a number or a duration",
                 known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
-            ),
+            )),
         });
         None
     }
@@ -474,6 +474,6 @@ fn value(report: &mut Report, said: &Said, limit: &Limit) -> Option<Value> {
             (format!("`{}` is a plain number in another row, and `{text}` a duration", limit.key()), None)
         }
     };
-    report.add(Code::LimitValue, said.at.clone(), message).hint = hint;
+    report.add(Code::LimitValue, said.at.clone(), message).hint = hint.map(Hint::from);
     None
 }

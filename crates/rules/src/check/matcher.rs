@@ -7,7 +7,7 @@ use fluo_time::Nanos;
 use fluo_time::duration::with_unit;
 
 use super::{Report, meant, pattern, shape};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Hint};
 use crate::expr::nearest::nearest;
 use crate::field::{Field, Intrinsic};
 use crate::keys::{KINDS, STATUSES, Table};
@@ -227,7 +227,7 @@ impl Reader<'_> {
             Ok(value) => Some(Value::Duration(value)),
             Err(error) => {
                 let message = format!("`{}` is compared with durations: {error}", self.key);
-                report.at(Code::BadDuration, node, message).hint(error.hint());
+                report.at(Code::BadDuration, node, message).hint(&error);
                 None
             }
         }
@@ -259,9 +259,10 @@ impl Reader<'_> {
 
     fn unusable(&self, report: &mut Report, node: &Node, spelling: &str, why: &str) {
         let message = format!("`{}` cannot be compared with `{spelling}`: {why}", self.key);
-        report
-            .at(Code::BadNumber, node, message)
-            .hint(format!("write `\"{spelling}\"` to compare with the text"));
+        report.at(Code::BadNumber, node, message).hint(
+            Hint::from(format!("write `\"{spelling}\"` to compare with the text"))
+                .instead(format!("\"{spelling}\"")),
+        );
     }
 }
 

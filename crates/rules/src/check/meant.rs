@@ -7,7 +7,7 @@ use fluo_time::Nanos;
 
 use super::Report;
 use crate::attribute_registry::registered;
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Hint};
 use crate::field::{Field, Intrinsic};
 use crate::matcher::Number;
 use crate::yaml::{Node, Yaml};
@@ -36,7 +36,7 @@ pub(super) fn told(report: &mut Report, node: &Node, key: &str, field: &Field) -
     let text = text.trim();
     let is_duration = *field == Field::Intrinsic(Intrinsic::Duration);
     let hint = comparison(key, text, is_duration)
-        .or_else(|| if is_duration { exactly(key, text) } else { numbers(key, text, field) });
+        .or_else(|| if is_duration { exactly(key, text).map(Hint::from) } else { numbers(key, text, field) });
     if let Some(hint) = hint {
         let (code, message) = match (field, Nanos::parse(text)) {
             (Field::Intrinsic(Intrinsic::Duration), Ok(duration)) => (
@@ -64,7 +64,7 @@ pub(super) fn told(report: &mut Report, node: &Node, key: &str, field: &Field) -
 }
 
 /// `>=500`, `!= GET`
-fn comparison(key: &str, text: &str, is_duration: bool) -> Option<String> {
+fn comparison(key: &str, text: &str, is_duration: bool) -> Option<Hint> {
     let (written, operator) = OPERATORS.into_iter().find(|(written, _)| text.starts_with(written))?;
     let value = text[written.len()..].trim();
     let is_ordered = matches!(operator, "gt" | "gte" | "lt" | "lte");
@@ -73,14 +73,18 @@ fn comparison(key: &str, text: &str, is_duration: bool) -> Option<String> {
         return None;
     }
     Some(match operator {
-        "not" => format!("write `where: \"{} !~ '{value}'\"`", expression_field(key)),
-        "eq" => format!("write `{key}: {value}`"),
-        operator if is_duration => format!("write `{key}: {{{operator}: {value}}}`"),
-        "matches" => format!("write `{key}: {{matches: '^({value})$'}}`"),
-        operator => {
-            format!("write `{key}: {{{operator}: {value}}}`; `{{eq: \"{text}\"}}` is for the text itself")
-        }
+        "not" => Hint::from(format!("write `where: \"{} !~ '{value}'\"`", expression_field(key))),
+        "eq" => write(key, value),
+        operator if is_duration => write(key, &format!("{{{operator}: {value}}}")),
+        "matches" => write(key, &format!("{{matches: '^({value})$'}}")),
+        operator => write(key, &format!("{{{operator}: {value}}}"))
+            .map(|hint| format!("{hint}; `{{eq: \"{text}\"}}` is for the text itself")),
     })
+}
+
+/// Asks for another value of `key`.
+fn write(key: &str, value: &str) -> Hint {
+    Hint::from(format!("write `{key}: {value}`")).instead(value)
 }
 
 fn expression_field(key: &str) -> String {
@@ -100,25 +104,25 @@ fn exactly(key: &str, text: &str) -> Option<String> {
 }
 
 /// `5xx`, `500-599` and `500,502` of an attribute that is a number.
-fn numbers(key: &str, text: &str, field: &Field) -> Option<String> {
+fn numbers(key: &str, text: &str, field: &Field) -> Option<Hint> {
     let Field::Attribute { key: attribute, .. } = field else { return None };
     registered(attribute).filter(|known| known.is_number)?;
     let class = text.to_lowercase();
     if let Some(digit) = class.strip_suffix("xx").or_else(|| class.strip_suffix("**"))
         && let Ok(hundreds @ 1..=9) = digit.parse::<u32>()
     {
-        return Some(format!("write `{key}: {{gte: {}, lt: {}}}`", hundreds * 100, (hundreds + 1) * 100));
+        return Some(write(key, &format!("{{gte: {}, lt: {}}}", hundreds * 100, (hundreds + 1) * 100)));
     }
     let range = ["..", "-", "–", " to "].into_iter().find_map(|between| text.split_once(between));
     if let Some((low, high)) = range.map(|(low, high)| (low.trim(), high.trim()))
         && low.parse::<u32>().is_ok()
         && high.parse::<u32>().is_ok()
     {
-        return Some(format!("write `{key}: {{gte: {low}, lte: {high}}}`"));
+        return Some(write(key, &format!("{{gte: {low}, lte: {high}}}")));
     }
     let parts: Vec<&str> = text.split([',', '|']).map(str::trim).collect();
     (parts.len() > 1 && parts.iter().all(|part| part.parse::<u32>().is_ok()))
-        .then(|| format!("write `{key}: [{}]`", parts.join(", ")))
+        .then(|| write(key, &format!("[{}]", parts.join(", "))))
 }
 
 /// Warns of what is perhaps meant as a pattern.
@@ -127,9 +131,10 @@ fn warn(report: &mut Report, node: &Node, key: &str, text: &str, field: &Field) 
         let message = format!(
             "`{key}` is compared with the text `{text}`, in which `*`, `|` and `^` stand for themselves"
         );
-        report
-            .at(Code::PatternAsText, node, message)
-            .hint(format!("write `{key}: {meant}`, or `{{eq: \"{text}\"}}` where the text is meant"));
+        report.at(Code::PatternAsText, node, message).hint(
+            Hint::from(format!("write `{key}: {meant}`, or `{{eq: \"{text}\"}}` where the text is meant"))
+                .instead(meant),
+        );
         return;
     }
     let Field::Attribute { key: attribute, .. } = field else { return };

@@ -67,6 +67,7 @@ mod values;
 
 pub(crate) use aggregation::can_be_name;
 pub(crate) use config::{Read as ReadConfig, config, sinks};
+pub(crate) use inhibit::Inhibits;
 pub(crate) use pattern::{beyond as beyond_patterns, describe as describe_pattern};
 pub(crate) use report::Report;
 pub(crate) use rule::{Checked, defaults, rule};

@@ -4,7 +4,7 @@ use fluo_time::duration::with_unit;
 use fluo_time::{Nanos, moment};
 
 use super::{Report, shape};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Hint};
 use crate::test_file::Times;
 use crate::yaml::{Entry, Node, Yaml};
 
@@ -116,7 +116,7 @@ fn one(report: &mut Report, node: &Node, key: &str, text: &str, start: i64) -> O
         Err(error) => {
             let message = format!("`{key}`: `{text}` is neither an offset (`50s`) nor a moment: {error}");
             let plain = matches!(node.value, Yaml::Number(_));
-            let hint = if plain { with_unit(text) } else { error.hint() };
+            let hint = if plain { Hint::from(with_unit(text)) } else { Hint::from(&error) };
             report.at(Code::BadTime, node, message).hint(hint);
             return None;
         }

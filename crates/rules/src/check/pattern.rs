@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Report;
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Hint};
 use crate::expr::{Expr, ExprKind};
 use crate::yaml::Node;
 
@@ -19,7 +19,7 @@ pub(super) fn check(report: &mut Report, node: &Node, text: &str) -> bool {
         Some(at) => report.within(Code::BadPattern, node, text, &at, message),
         None => report.at(Code::BadPattern, node, message),
     };
-    finding.hint = hint.map(str::to_owned);
+    finding.hint = hint.map(Hint::from);
     false
 }
 

@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::diagnostic::{Code, Finding, Place, Related};
-use crate::expr::{LimitScope, NO_LIMITS};
+use crate::diagnostic::{Code, Finding, Hint, Place, Related};
+use crate::expr::{LimitScope, NO_LIMITS, Problem};
 use crate::position::Lines;
 use crate::yaml::{Entry, Node, locate};
 
@@ -103,6 +103,17 @@ impl Report {
         }
     }
 
+    /// A finding about a mistake in `text`, which is the value of `node`. Where the mistake itself cannot be pointed at, no
+    /// edit is proposed: it would replace the whole.
+    pub(crate) fn problem(&mut self, node: &Node, text: &str, problem: Problem) {
+        let Problem { code, at, message, hint } = problem;
+        let place = if node.alias.is_none() { locate(&self.text, &node.at, text, &at) } else { None };
+        match place {
+            Some(bytes) => self.add(code, bytes, message).hint = hint,
+            None => self.at(code, node, message).hint = hint.map(Hint::without_edit),
+        }
+    }
+
     /// A finding about an entry's value, or about its key where there is no value to point at.
     pub(crate) fn value(&mut self, code: Code, entry: &Entry, message: impl Into<String>) -> &mut Finding {
         if entry.value.extent().is_empty() {
@@ -154,7 +165,7 @@ impl Report {
 
 impl Finding {
     /// Says what to do about it.
-    pub(crate) fn hint(&mut self, hint: impl Into<String>) -> &mut Self {
+    pub(crate) fn hint(&mut self, hint: impl Into<Hint>) -> &mut Self {
         self.hint = Some(hint.into());
         self
     }
@@ -162,7 +173,7 @@ impl Finding {
     /// "Did you mean", where there is something near.
     pub(crate) fn did_you_mean(&mut self, nearest: Option<&str>) -> &mut Self {
         if let Some(nearest) = nearest {
-            self.hint = Some(format!("did you mean `{nearest}`?"));
+            self.hint = Some(Hint::did_you_mean(nearest));
         }
         self
     }

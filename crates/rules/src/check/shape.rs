@@ -7,7 +7,7 @@ use fluo_time::duration::with_unit;
 
 use super::Report;
 use super::elsewhere::{elsewhere, word_elsewhere};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Hint};
 use crate::expr::nearest::nearest;
 use crate::keys::Table;
 use crate::matcher::Number;
@@ -121,7 +121,8 @@ pub(super) fn items<'a>(report: &mut Report, entry: &'a Entry) -> Option<&'a [No
     if let Yaml::List(items) = &entry.value.value {
         return Some(items);
     }
-    let spelling = entry.value.scalar_text(&report.text()).map(|text| format!("write `[{text}]`"));
+    let spelling =
+        entry.value.scalar_text(&report.text()).map(|text| Hint::from(format!("write `[{text}]`")));
     let message = format!("`{}` takes a list, not {}", entry.key, entry.value.describe());
     report.value(Code::WrongType, entry, message).hint = spelling;
     None
@@ -172,7 +173,7 @@ pub(super) fn boolean(report: &mut Report, entry: &Entry) -> Option<bool> {
     };
     let message = format!("`{}` takes `true` or `false`, not {}", entry.key, entry.value.describe());
     let finding = report.value(Code::WrongType, entry, message);
-    finding.hint = meant.map(|word| format!("write `{word}`"));
+    finding.hint = meant.map(|word| Hint::from(format!("write `{word}`")).instead(word));
     None
 }
 
@@ -204,7 +205,7 @@ pub(super) fn duration(report: &mut Report, entry: &Entry) -> Option<Nanos> {
             Ok(value) => value,
             Err(error) => {
                 let message = format!("`{}` is not a duration: {error}", entry.key);
-                report.value(Code::BadDuration, entry, message).hint(error.hint());
+                report.value(Code::BadDuration, entry, message).hint(&error);
                 return None;
             }
         },

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Report, moment, pattern, shape};
-use crate::diagnostic::{Code, Place};
+use crate::diagnostic::{Code, Hint, Place};
 use crate::keys::Table;
 use crate::silence::{
     Day, Matcher, Matchers, NoMatcher, Part, Refusal, Silence, SilenceError, TimeOfDay, Weekly, WeeklyError,
@@ -104,7 +104,7 @@ fn matchers(report: &mut Report, entry: &Entry) -> Option<Written> {
             let text = entry.value.scalar_text(&report.text()).map(|text| format!("write `[{text}]`"));
             let takes = "a list of matchers, or a mapping of label to value";
             let message = format!("`matchers` takes {takes}, not {}", entry.value.describe());
-            report.value(Code::WrongType, entry, message).hint = text;
+            report.value(Code::WrongType, entry, message).hint = text.map(Hint::from);
             return None;
         }
     };
@@ -120,7 +120,7 @@ fn matchers(report: &mut Report, entry: &Entry) -> Option<Written> {
                     Some(part) => (Code::BadMatcher, part.value.bytes.clone()),
                     None => (Code::SilencesAll, place.clone()),
                 };
-                report.add(code, at, message).hint = hint;
+                report.add(code, at, message).hint = hint.map(Hint::from);
             }
             None
         }
@@ -150,7 +150,7 @@ fn text(report: &mut Report, item: &Node) -> Option<(Matcher, Part)> {
         }
         Err(NoMatcher { message, hint, at, is_pattern }) => {
             let code = if is_pattern { Code::BadPattern } else { Code::BadMatcher };
-            report.within(code, item, text, &at, message).hint = hint;
+            report.within(code, item, text, &at, message).hint = hint.map(Hint::from);
             None
         }
     }

@@ -35,10 +35,7 @@ const OTHERS: [(&str, &str); 6] = [
 pub(super) fn sql(report: &mut Report, node: &Node, entry: &Entry) -> Read {
     let Some(text) = shape::some_text(report, entry) else { return Read { rule: None } };
     let group_by = node.get("group_by").map(|entry| shape::texts(report, entry).unwrap_or_default());
-    let place = |report: &mut Report, problem: Problem| {
-        let Problem { code, at, message, hint } = problem;
-        report.within(code, &entry.value, &text, &at, message).hint = hint;
-    };
+    let place = |report: &mut Report, problem: Problem| report.problem(&entry.value, &text, problem);
     match read(&text, group_by.as_deref()) {
         Ok((rule, doubts)) => {
             for doubt in doubts {

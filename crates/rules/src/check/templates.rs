@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Report, shape};
+use crate::diagnostic::Hint;
 use crate::template::{self, Names};
 use crate::yaml::{Entry, locate};
 
@@ -18,13 +19,15 @@ pub(super) fn templates(
         let Some(text) = inner.value.scalar_text(&report.text()).map(str::to_owned) else { continue };
         for problem in template::check(&text, names) {
             let place = locate(&report.text(), &inner.value.at, &text, &problem.at);
-            let finding = match place {
+            match place {
                 Some(place) if inner.value.alias.is_none() => {
-                    report.add(problem.code, place, problem.message)
+                    report.add(problem.code, place, problem.message).hint = problem.hint;
                 }
-                _ => report.value(problem.code, inner, problem.message),
-            };
-            finding.hint = problem.hint;
+                _ => {
+                    report.value(problem.code, inner, problem.message).hint =
+                        problem.hint.map(Hint::without_edit);
+                }
+            }
         }
     }
     texts.filter(|_| report.errors() == errors)

@@ -84,8 +84,8 @@ pub(super) fn of_trace(
 }
 
 fn tell(report: &mut Report, entry: &Entry, text: &str, problems: Vec<Problem>) {
-    for Problem { code, at, message, hint } in problems {
-        report.within(code, &entry.value, text, &at, message).hint = hint;
+    for problem in problems {
+        report.problem(&entry.value, text, problem);
     }
 }
 
@@ -261,7 +261,7 @@ fn condition(
         let problem = |problem: Problem| Problem {
             at: replaced.back(problem.at.start, false)..replaced.back(problem.at.end, true),
             message: shown(problem.message),
-            hint: problem.hint.map(shown),
+            hint: problem.hint.map(|hint| hint.without_edit().map(shown)),
             ..problem
         };
         problems.into_iter().map(problem).collect::<Vec<_>>()

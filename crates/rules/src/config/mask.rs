@@ -10,7 +10,7 @@ use std::ops::Range;
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use crate::config::is_key;
-use crate::diagnostic::Finding;
+use crate::diagnostic::{Finding, Hint};
 use crate::keys::{Key, Shape, Table, sink_table};
 use crate::yaml::{Node, Yaml};
 
@@ -42,7 +42,8 @@ impl Masked {
             return;
         };
         for finding in findings {
-            for text in std::iter::once(&mut finding.message).chain(&mut finding.hint) {
+            for text in std::iter::once(&mut finding.message).chain(finding.hint.as_mut().map(Hint::text_mut))
+            {
                 if hidden.is_match(text.as_str()) {
                     *text = without(&hidden, text);
                 }

@@ -141,7 +141,8 @@ fn labels_that_no_rule_has_are_told() {
         let found = loaded.against(&rules.rules);
         let messages: Vec<&str> = found.iter().map(|finding| finding.message.as_str()).collect();
         assert_eq!(messages.join("\n"), told);
-        let hints: Vec<_> = found.iter().filter_map(|finding| finding.hint.clone()).collect();
+        let hints: Vec<_> =
+            found.iter().filter_map(|finding| finding.hint.as_deref().map(str::to_owned)).collect();
         assert_eq!(hints, hint.map(|hint| format!("did you mean `{hint}`?")).into_iter().collect::<Vec<_>>());
     }
 }

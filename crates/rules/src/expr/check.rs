@@ -17,7 +17,7 @@ use super::tree::{Arithmetic, Comparison, Expr, ExprKind, Function};
 use super::types::{self, Type, Typed};
 use super::{pattern, traceql};
 use crate::check::beyond_patterns;
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Hint};
 use crate::field::{Field, Intrinsic};
 use crate::limits::PREFIX;
 use crate::matcher::{Matcher, Test, Value};
@@ -320,7 +320,7 @@ impl<'a> Checker<'a> {
             let hint = beyond_patterns(&complaint);
             let message = format!("the regular expression does not parse: {complaint}");
             let mut problem = Problem::new(Code::BadPattern, pattern.at.clone(), message);
-            problem.hint = hint.map(str::to_owned);
+            problem.hint = hint.map(Hint::from);
             self.problems.push(problem);
             return None;
         }

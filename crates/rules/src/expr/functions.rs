@@ -7,7 +7,7 @@ use super::earlier::EarlierName;
 use super::nearest::nearest;
 use super::problem::Problem;
 use super::tree::{Comparison, Function};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Hint};
 
 /// The meaning of a called name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(super) enum Callable {
 }
 
 /// Name, meaning, fewest and most arguments.
-const FUNCTIONS: [(&str, Callable, usize, usize); 22] = [
+pub(super) const FUNCTIONS: [(&str, Callable, usize, usize); 22] = [
     ("gt", Callable::Compare(Comparison::Gt), 2, 2),
     ("gte", Callable::Compare(Comparison::Gte), 2, 2),
     ("lt", Callable::Compare(Comparison::Lt), 2, 2),
@@ -119,14 +119,16 @@ pub(super) fn resolve(
     let Some((_, callable, fewest, most)) = FUNCTIONS.iter().find(|(known, ..)| *known == name) else {
         let known = FUNCTIONS.iter().map(|(known, ..)| *known).chain(EarlierName::all()).chain(["not"]);
         let hint = match name {
-            "ge" => "did you mean `gte`?".to_owned(),
-            "le" => "did you mean `lte`?".to_owned(),
-            "ne" => "did you mean `neq`?".to_owned(),
-            _ if over_spans(name).is_some() => over_spans(name).unwrap_or_default(),
-            _ => nearest(name, known).map_or_else(
-                || "functions are listed under \"Expressions\" in the manual".to_owned(),
-                |near| format!("did you mean `{near}`?"),
-            ),
+            "ge" => Hint::did_you_mean("gte"),
+            "le" => Hint::did_you_mean("lte"),
+            "ne" => Hint::did_you_mean("neq"),
+            _ => match over_spans(name) {
+                Some(declared) => Hint::from(declared),
+                None => nearest(name, known).map_or_else(
+                    || Hint::from("functions are listed under \"Expressions\" in the manual"),
+                    Hint::did_you_mean,
+                ),
+            },
         };
         return Err(Problem::new(
             Code::UnknownFunction,

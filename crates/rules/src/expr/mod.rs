@@ -16,6 +16,7 @@
 
 mod check;
 mod context;
+pub mod documentation;
 mod earlier;
 mod evaluate;
 mod functions;

@@ -7,13 +7,13 @@ use super::lexer::{self, TokenKind};
 use super::limits::MAX_BYTES;
 use super::nearest::nearest;
 use super::problem::Problem;
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Hint};
 use crate::field::{Field, Intrinsic, Scope};
 use crate::limits::Limit;
 use crate::rule::Aggregate;
 
 /// The intrinsics that stand without a scope.
-const INTRINSICS: [Intrinsic; 10] = [
+pub(super) const INTRINSICS: [Intrinsic; 10] = [
     Intrinsic::Name,
     Intrinsic::Kind,
     Intrinsic::Status,
@@ -27,7 +27,7 @@ const INTRINSICS: [Intrinsic; 10] = [
 ];
 
 /// Words before a dot or a bracket.
-const SCOPES: [(&str, Scope); 5] = [
+pub(super) const SCOPES: [(&str, Scope); 5] = [
     ("span", Scope::Span),
     ("resource", Scope::Resource),
     ("scope", Scope::Scope),
@@ -60,8 +60,8 @@ impl Words {
     /// Returns the problem of a word that is none of them.
     pub(super) fn unknown(self, word: &str, at: Range<usize>) -> Problem {
         let hint = nearest(word, self.all().iter().copied()).map_or_else(
-            || format!("it is one of {}", self.all().join(", ")),
-            |near| format!("did you mean `{near}`?"),
+            || Hint::from(format!("it is one of {}", self.all().join(", "))),
+            Hint::did_you_mean,
         );
         Problem::new(Code::UnknownName, at, format!("`{word}` is not a {} of spans", self.as_str()))
             .hint(hint)
@@ -232,23 +232,23 @@ fn field(word: &str, at: &Range<usize>) -> Result<Field, Problem> {
     }
     let unknown = Problem::new(Code::UnknownName, at.clone(), format!("unknown name `{word}`"));
     let intrinsics = INTRINSICS.iter().map(|intrinsic| intrinsic.as_str());
-    Err(unknown.hint(
-        if let Some(words) = [Words::Status, Words::Kind].iter().find(|words| words.all().contains(&word)) {
-            format!("compare it: `{} = {word}`", words.as_str())
-        } else if let Some(near) = nearest(word, intrinsics) {
-            format!("did you mean `{near}`?")
-        } else if word == super::traceql::PARENT_ID {
-            "the root span is `root`, or `span:parentID = nil`".to_owned()
-        } else if matches!(word, "nil" | "null" | "none") {
-            "whether a key is there is asked with `exists:` under `attributes:`".to_owned()
-        } else if word == Aggregate::COUNT {
-            "aggregates can be compared in `condition`, not where spans are selected".to_owned()
-        } else if word.contains('.') {
-            format!("an attribute is written `span.{word}`, or `.{word}` for the span's, else the resource's")
-        } else {
-            format!("an attribute is written `span.{word}` or `.{word}`, a text \"{word}\"")
-        },
-    ))
+    let words = [Words::Status, Words::Kind].into_iter().find(|words| words.all().contains(&word));
+    if let Some(near) = nearest(word, intrinsics).filter(|_| words.is_none()) {
+        return Err(unknown.hint(Hint::did_you_mean(near)));
+    }
+    Err(unknown.hint(if let Some(words) = words {
+        format!("compare it: `{} = {word}`", words.as_str())
+    } else if word == super::traceql::PARENT_ID {
+        "the root span is `root`, or `span:parentID = nil`".to_owned()
+    } else if matches!(word, "nil" | "null" | "none") {
+        "whether a key is there is asked with `exists:` under `attributes:`".to_owned()
+    } else if word == Aggregate::COUNT {
+        "aggregates can be compared in `condition`, not where spans are selected".to_owned()
+    } else if word.contains('.') {
+        format!("an attribute is written `span.{word}`, or `.{word}` for the span's, else the resource's")
+    } else {
+        format!("an attribute is written `span.{word}` or `.{word}`, a text \"{word}\"")
+    }))
 }
 
 fn count(word: &str, at: &Range<usize>, counts: &[Aggregate]) -> Result<String, Problem> {
@@ -257,11 +257,13 @@ fn count(word: &str, at: &Range<usize>, counts: &[Aggregate]) -> Result<String, 
         return Ok(word.to_owned());
     }
     let hint = nearest(word, names.clone()).map_or_else(
-        || match names.next() {
-            Some(_) => format!("declare it: `count: [{{of: {{name: …}}, as: {word}}}, …]`"),
-            None => format!("declare it: `count: {{of: {{name: …}}, as: {word}}}`"),
+        || {
+            Hint::from(match names.next() {
+                Some(_) => format!("declare it: `count: [{{of: {{name: …}}, as: {word}}}, …]`"),
+                None => format!("declare it: `count: {{of: {{name: …}}, as: {word}}}`"),
+            })
         },
-        |near| format!("did you mean `{near}`?"),
+        Hint::did_you_mean,
     );
     Err(Problem::new(Code::UnknownName, at.clone(), format!("unknown count `{word}`")).hint(hint))
 }
@@ -294,13 +296,13 @@ fn aggregate(word: &str, at: &Range<usize>, aggregates: &[Aggregate]) -> Result<
                 "errors" | "failures" | "failed" | "error" => "{count: {where: \"status = error\"}}",
                 _ => "count",
             };
-            if word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            Hint::from(if word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
                 format!("the rule's aggregates are {known}; declare it: `aggregation: {{{word}: {example}}}`")
             } else {
                 format!("the rule's aggregates are {known}")
-            }
+            })
         },
-        |near| format!("did you mean `{near}`?"),
+        Hint::did_you_mean,
     );
     Err(Problem::new(Code::UnknownName, at.clone(), format!("unknown aggregate `{word}`")).hint(hint))
 }
@@ -322,13 +324,13 @@ pub(super) fn limit(key: &str, at: &Range<usize>, limits: &LimitScope) -> Option
     let names = || known.iter().map(Limit::key);
     let unknown = Problem::new(Code::UnknownName, at.clone(), format!("unknown limit `{key}`"));
     Some(Err(unknown.hint(if known.is_empty() {
-        format!("the rule has no `limits`; an attribute is written `span.limit.{key}`")
+        Hint::from(format!("the rule has no `limits`; an attribute is written `span.limit.{key}`"))
     } else if let Some(near) = nearest(key, names()) {
-        format!("did you mean `limit.{near}`?")
+        Hint::did_you_mean(&format!("limit.{near}"))
     } else {
-        format!(
+        Hint::from(format!(
             "the rule's limits are {}",
             names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-        )
+        ))
     })))
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Hint};
 
 /// Something wrong with an expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Problem {
     /// The fault, in one line.
     pub message: String,
     /// The way out.
-    pub hint: Option<String>,
+    pub hint: Option<Hint>,
 }
 
 impl Problem {
@@ -22,8 +22,8 @@ impl Problem {
         Self { code, at, message: one_line(message.into()), hint: None }
     }
 
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(one_line(hint.into()));
+    pub(crate) fn hint(mut self, hint: impl Into<Hint>) -> Self {
+        self.hint = Some(hint.into().map(one_line));
         self
     }
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::lexer::{Lexer, Token, TokenKind, in_word};
 use super::nearest::nearest;
 use super::problem::Problem;
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Hint};
 
 /// Scopes before a dot, and what expressions call them.
 const SCOPES: [(&str, &str); 6] = [
@@ -222,8 +222,8 @@ impl Lexer<'_> {
             let all =
                 INTRINSICS.iter().map(|(known, _)| *known).chain(BEYOND.iter().map(|(known, _)| *known));
             let hint = nearest(name, all).map_or_else(
-                || "an attribute is written `span.key`, with a dot".to_owned(),
-                |near| format!("did you mean `{near}`?"),
+                || Hint::from("an attribute is written `span.key`, with a dot"),
+                Hint::did_you_mean,
             );
             Problem::new(Code::UnknownName, at, format!("TraceQL knows no `{name}`")).hint(hint)
         });

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::matcher::Matcher;
 use super::matchers::Matchers;
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Hint};
 use crate::expr::nearest::nearest;
 use crate::rule::Rule;
 use crate::template::is_template;
@@ -32,7 +32,7 @@ pub struct Doubt {
     /// The thing that is not there, in one line.
     pub message: String,
     /// The text that was perhaps meant.
-    pub hint: Option<String>,
+    pub hint: Option<Hint>,
 }
 
 /// A label of an alert of a rule.
@@ -126,7 +126,7 @@ fn doubts(number: usize, matcher: &Matcher, rules: &[Rule]) -> Vec<Doubt> {
             return Vec::new();
         }
         let message = format!("`{pattern}` matches the whole {what} of no rule");
-        return vec![doubt(code, None, message, unanchored(pattern, &texts))];
+        return vec![doubt(code, None, message, unanchored(pattern, &texts).map(Hint::from))];
     }
     let unknown = matcher.values().iter().enumerate().filter(|(_, value)| !texts.contains(value.as_str()));
     let told = unknown.map(|(number, value)| {
@@ -145,8 +145,8 @@ fn own_labels(rule: &Rule) -> impl Iterator<Item = &str> {
     rule.labels.keys().map(String::as_str).chain(groups)
 }
 
-fn did_you_mean(near: Option<&str>) -> Option<String> {
-    near.map(|near| format!("did you mean `{near}`?"))
+fn did_you_mean(near: Option<&str>) -> Option<Hint> {
+    near.map(Hint::did_you_mean)
 }
 
 /// Returns what to write where a pattern is found within a text, and does not match all of it.

@@ -12,7 +12,7 @@ use super::expression::literal;
 use super::functions::{Class, FUNCTIONS, Function, Gives as Of, function_called};
 use super::query::{Checker, Scope, single};
 use super::typed::{Kind, Typed};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Hint};
 use crate::expr::nearest::nearest;
 use crate::expr::{Problem, compile_pattern};
 
@@ -90,7 +90,7 @@ impl Checker<'_> {
         );
         self.problems.push(match (is_clock, near) {
             (true, _) => problem.hint(format!("the moment that is judged is `{WINDOW_END}`")),
-            (false, Some(near)) => problem.hint(format!("did you mean `{near}`?")),
+            (false, Some(near)) => problem.hint(Hint::did_you_mean(near)),
             (false, None) => {
                 problem.hint("a function that reads only what it is given is in the manual's list")
             }

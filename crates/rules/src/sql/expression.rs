@@ -10,7 +10,7 @@ use sqlparser::ast::{
 use super::query::{Checker, Scope, is_condition, word};
 use super::typed::{Kind, Typed};
 use super::{WINDOW_END, WINDOW_START};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Hint};
 use crate::expr::nearest::nearest;
 use crate::expr::{Problem, compile_pattern};
 use crate::field::{Field, Scope as Attributes};
@@ -225,12 +225,14 @@ impl Checker<'_> {
         let named = table.map(|table| format!("{table}.")).unwrap_or_default();
         let message = format!("unknown column `{named}{column}`");
         let hint = if name.quote_style == Some('"') && table_is_open(&named) {
-            "a text stands in single quotes: 'error'".to_owned()
+            Hint::from("a text stands in single quotes: 'error'")
         } else {
             let names = scope.relations.iter().flat_map(|relation| &relation.table.columns);
             match nearest(&column, names.map(|(name, _)| name.as_str())) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("an attribute is written `attributes['{column}']`"),
+                // A name with its table is longer than what would stand there.
+                Some(near) if named.is_empty() => Hint::did_you_mean(near),
+                Some(near) => Hint::did_you_mean(near).without_edit(),
+                None => Hint::from(format!("an attribute is written `attributes['{column}']`")),
             }
         };
         self.problems.push(Problem::new(Code::UnknownName, place, message).hint(hint));
@@ -289,8 +291,8 @@ impl Checker<'_> {
                 let message = format!("unknown placeholder `{name}`");
                 let near = nearest(name, [WINDOW_START, WINDOW_END]);
                 let hint = match near {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("there are `{WINDOW_START}` and `{WINDOW_END}`"),
+                    Some(near) => Hint::did_you_mean(near),
+                    None => Hint::from(format!("there are `{WINDOW_START}` and `{WINDOW_END}`")),
                 };
                 self.problems.push(Problem::new(Code::UnknownName, at, message).hint(hint));
                 Typed::unknown()

@@ -12,7 +12,7 @@ use sqlparser::tokenizer::Span;
 use super::TABLE;
 use super::parse::Tokens;
 use super::typed::{Kind, Output, SPAN_COLUMNS, Typed};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Hint};
 use crate::expr::Problem;
 use crate::expr::nearest::nearest;
 use crate::field::Field;
@@ -556,7 +556,7 @@ impl<'a> Checker<'a> {
                 let message = format!("there is no table `{name}`: a query reads `{TABLE}` alone");
                 let problem = Problem::new(Code::SqlForbidden, at, message);
                 self.problems.push(match near {
-                    Some(near) => problem.hint(format!("did you mean `{near}`?")),
+                    Some(near) => problem.hint(Hint::did_you_mean(&near)),
                     None => problem,
                 });
                 Rc::new(Table::unknown())

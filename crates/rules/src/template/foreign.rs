@@ -55,7 +55,10 @@ mod tests {
             ("{{ if eq .Status \"firing\" }}x{{ end }}", "`{% if state == 'firing' %}…"),
         ] {
             let problems = check(text, &Names::default());
-            let hint = problems.first().and_then(|problem| problem.hint.clone()).unwrap_or_default();
+            let hint = problems
+                .first()
+                .and_then(|problem| problem.hint.as_deref().map(str::to_owned))
+                .unwrap_or_default();
             assert!(hint.contains(part), "{text}: {problems:?}");
         }
     }

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::lexer::{Kind, Tag, Token};
 use super::problem::TemplateProblem;
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Hint};
 use crate::expr::nearest::nearest;
 use crate::rule::Aggregate;
 
@@ -138,13 +138,13 @@ impl Names<'_> {
     }
 
     /// Returns the text to write in place of an unknown variable.
-    pub(super) fn instead_of(&self, name: &str) -> String {
+    pub(super) fn instead_of(&self, name: &str) -> Hint {
         let has = |holds| self.below(holds).is_some_and(|names| names.contains(&name));
         let meant = match name {
             _ if has(Holds::Group) => format!("group.{name}"),
             _ if self.of_label => match nearest(name, self.variables()) {
                 Some(near) => near.to_owned(),
-                None => return self.all_variables(),
+                None => return self.all_variables().into(),
             },
             _ if has(Holds::Aggregates) => format!("value.{name}"),
             _ if has(Holds::Labels) => format!("labels.{name}"),
@@ -156,10 +156,10 @@ impl Names<'_> {
             "spans" | "span" | "traces" | "exemplars" => "evidence".to_owned(),
             _ => match nearest(name, self.variables()) {
                 Some(near) => near.to_owned(),
-                None => return self.all_variables(),
+                None => return self.all_variables().into(),
             },
         };
-        format!("did you mean `{meant}`?")
+        Hint::did_you_mean(&meant)
     }
 }
 
@@ -290,8 +290,10 @@ impl Path<'_> {
     fn nothing_below(&self, step: &Step<'_>, names: &Names<'_>) -> TemplateProblem {
         let name = self.variable.name;
         let hint = match step.key {
-            Some(key) if self.variable.holds == Holds::Plain && name != "rule" => names.instead_of(key),
-            _ => format!("write `{name}`"),
+            Some(key) if self.variable.holds == Holds::Plain && name != "rule" => {
+                names.instead_of(key).without_edit()
+            }
+            _ => Hint::from(format!("write `{name}`")),
         };
         problem(step.at.clone(), format!("nothing is below `{name}`"), hint)
     }
@@ -304,7 +306,8 @@ impl Path<'_> {
             return Some(problem(step.at.clone(), format!("`{name}` is a list"), hint));
         }
         let Some(Step { key: Some(key), at, .. }) = next else { return None };
-        let hint = did_you_mean(key, fields).unwrap_or_else(|| format!("it has {}", fields.join(", ")));
+        let hint =
+            did_you_mean(key, fields).unwrap_or_else(|| format!("it has {}", fields.join(", ")).into());
         (!fields.contains(key))
             .then(|| problem(at.clone(), format!("an entry of `{name}` has no `{key}`"), hint))
     }
@@ -339,19 +342,21 @@ impl Path<'_> {
             Holds::Aggregates => (format!("the rule has no aggregate `{key}`"), ""),
             _ => (format!("`{name}` has no `{key}`"), ""),
         };
-        let hint = did_you_mean(&joined(dotted.len()), known)
-            .or_else(|| did_you_mean(key, known))
-            .unwrap_or_else(|| if known.is_empty() { none.to_owned() } else { format!("there is {listed}") });
+        let hint =
+            did_you_mean(&joined(dotted.len()), known).or_else(|| did_you_mean(key, known)).unwrap_or_else(
+                || if known.is_empty() { none.into() } else { format!("there is {listed}").into() },
+            );
         Some(problem(step.at.clone(), message, hint))
     }
 }
 
-fn problem(at: Range<usize>, message: String, hint: String) -> TemplateProblem {
-    TemplateProblem { code: Code::TemplateName, at, message, hint: Some(hint) }
+fn problem(at: Range<usize>, message: String, hint: impl Into<Hint>) -> TemplateProblem {
+    TemplateProblem { code: Code::TemplateName, at, message, hint: Some(hint.into()) }
 }
 
-fn did_you_mean(word: &str, known: &[&str]) -> Option<String> {
-    nearest(word, known.iter().copied()).map(|near| format!("did you mean `{near}`?"))
+/// Without an edit: what stands there may be in quotes, and the key may need them.
+fn did_you_mean(word: &str, known: &[&str]) -> Option<Hint> {
+    nearest(word, known.iter().copied()).map(Hint::did_you_mean).map(Hint::without_edit)
 }
 
 #[cfg(test)]

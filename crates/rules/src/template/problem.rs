@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Hint};
 
 /// The fault of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,5 +14,5 @@ pub struct TemplateProblem {
     /// The fault.
     pub message: String,
     /// The way out.
-    pub hint: Option<String>,
+    pub hint: Option<Hint>,
 }

@@ -5,12 +5,17 @@ use super::{DurationError, Nanos, Reason, UNITS, unit_index};
 impl DurationError {
     /// The text to write instead.
     pub fn hint(&self) -> String {
-        match (&self.reason, duration(&self.text)) {
+        match (&self.reason, self.meant()) {
             (Reason::TooLong, _) => "the longest duration is 106751d".to_owned(),
             (_, Some(meant)) => format!("did you mean `{meant}`?"),
             (Reason::Order { .. }, None) => "largest unit first, each once: `1h30m`".to_owned(),
             _ => "units are w, d, h, m, s, ms, us and ns: `500ms`, `1.5s`, `2m`, `1h30m`, `7d`".to_owned(),
         }
+    }
+
+    /// The duration that is probably meant, as rules write it.
+    pub fn meant(&self) -> Option<String> {
+        duration(&self.text)
     }
 }
 

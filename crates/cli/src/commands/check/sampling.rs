@@ -43,7 +43,7 @@ fn finding(rule: &Rule, found: Sampled) -> Option<Finding> {
         let counts_stored = rule.sampling == Sampling::Stored && adjusts(rule);
         (standing > 0 && counts_stored).then_some((Code::SampledAsStored, message, hint))?
     };
-    Some(Finding { code, message, place: place_of(rule), hint: Some(hint.to_owned()), related: Vec::new() })
+    Some(Finding { code, message, place: place_of(rule), hint: Some(hint.into()), related: Vec::new() })
 }
 
 /// Returns whether its condition names a number that sampling makes smaller, or another.

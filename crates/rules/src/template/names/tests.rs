@@ -92,7 +92,13 @@ fn what_a_rule_does_not_have_is_told_with_what_it_has() {
     ] {
         let found: Vec<_> = check(text, &names)
             .into_iter()
-            .map(|problem| (text[problem.at].to_owned(), problem.message, problem.hint.unwrap_or_default()))
+            .map(|problem| {
+                (
+                    text[problem.at].to_owned(),
+                    problem.message,
+                    problem.hint.map(|hint| hint.to_string()).unwrap_or_default(),
+                )
+            })
             .collect();
         assert_eq!(found, [(part.to_owned(), message.to_owned(), hint.to_owned())], "{text}");
     }
@@ -103,7 +109,7 @@ fn a_rule_without_labels_and_groups_has_none() {
     let names = Names { aggregates: None, labels: Some(vec![]), group: Some(vec![]), ..Names::default() };
     let hints: Vec<_> = check("{{ labels.a }}{{ group.b }}{{ value.c }}", &names)
         .into_iter()
-        .map(|problem| problem.hint.unwrap_or_default())
+        .map(|problem| problem.hint.map(|hint| hint.to_string()).unwrap_or_default())
         .collect();
     assert_eq!(hints, ["it has no `labels`", "it has no `group_by`"]);
 }
@@ -128,8 +134,10 @@ fn a_label_is_made_of_what_never_changes_in_an_alerts_life() {
         ),
         ("{{ group.team }}", "the rule is not grouped by `team`", "there is `app.team`"),
     ] {
-        let found: Vec<_> =
-            check(text, &names).into_iter().map(|problem| (problem.message, problem.hint)).collect();
+        let found: Vec<_> = check(text, &names)
+            .into_iter()
+            .map(|problem| (problem.message, problem.hint.map(|hint| hint.to_string())))
+            .collect();
         assert_eq!(found, [(message.to_owned(), Some(hint.to_owned()))], "{text}");
     }
 }

@@ -1,0 +1,72 @@
+//! What spans are called: of a store, or of files of OTLP.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use fluo_lsp::{Asked, Vocabulary};
+use fluo_spans::Limits;
+use fluo_store::Root;
+use fluo_store::sample::{SampleLimits, sample};
+
+use super::configuration;
+use crate::bounded;
+use crate::deployed::{Configured, root};
+use crate::exit::{Failure, chain};
+use crate::spans::data_files;
+use crate::terminal;
+
+/// Most files of OTLP that are read, the newest ones.
+const FILES: usize = 16;
+
+/// Most bytes of one of them.
+const FILE_BYTES: u64 = 32 << 20;
+
+/// The names in the spans that the client asks for, or else of the store of its configuration; none where there is
+/// neither.
+pub(super) async fn of_spans(asked: &Asked) -> Result<Option<Vocabulary>, Failure> {
+    let mut vocabulary = Vocabulary::default();
+    if let Some(spans) = &asked.spans {
+        let folder = asked.folders.first().map_or(Path::new("."), PathBuf::as_path);
+        let path = folder.join(spans);
+        if spans.contains("://") || path.join("spans").is_dir() {
+            let uri = if spans.contains("://") { spans.clone() } else { path.to_string_lossy().into_owned() };
+            of_store(&root(&uri)?, &mut vocabulary).await?;
+        } else {
+            of_files(&path, &mut vocabulary)?;
+        }
+    } else {
+        let Some(configuration) = configuration(asked) else { return Ok(None) };
+        // What is wrong with it is shown where it stands.
+        let Ok(configured) = Configured::read(&configuration) else { return Ok(None) };
+        if !configured.has_store() {
+            return Ok(None);
+        }
+        of_store(&configured.root()?, &mut vocabulary).await?;
+    }
+    Ok((!vocabulary.is_empty()).then_some(vocabulary))
+}
+
+async fn of_store(root: &Root, vocabulary: &mut Vocabulary) -> Result<(), Failure> {
+    sample(root, SampleLimits::default(), |spans| vocabulary.add(spans))
+        .await
+        .map_err(|error| Failure::because("could not read the store", error))
+}
+
+fn of_files(path: &Path, vocabulary: &mut Vocabulary) -> Result<(), Failure> {
+    let unreadable = |error| Failure::because(format!("could not read `{}`", path.display()), error);
+    let found = data_files(path).map_err(unreadable)?;
+    let age =
+        |file: &PathBuf| file.metadata().and_then(|data| data.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+    let mut files = found.files;
+    files.sort_by_key(|file| std::cmp::Reverse(age(file)));
+    for file in files.into_iter().take(FILES) {
+        let decoded = bounded::read(&file, FILE_BYTES)
+            .map_err(|error| error.to_string())
+            .and_then(|bytes| fluo_spans::decode(&bytes, &Limits::default()).map_err(|error| chain(&error)));
+        match decoded {
+            Ok(decoded) => vocabulary.add(&decoded.spans),
+            Err(reason) => terminal::note(&format!("note: {} was left out: {reason}", file.display())),
+        }
+    }
+    Ok(())
+}
