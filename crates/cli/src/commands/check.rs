@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use fluo_evaluator::project::{Outcome, Project, Surroundings};
-use fluo_rules::diagnostic::{Finding, Level};
+use fluo_rules::diagnostic::{Code, Finding, Level};
 use fluo_rules::files::Kind;
 use fluo_rules::rule::Rule;
 use fluo_rules::{SourceFile, render};

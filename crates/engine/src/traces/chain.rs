@@ -200,13 +200,11 @@ struct Tried {
 impl Tried {
     /// Returns whether no span like it was tried.
     fn is_new(&mut self, span: (i64, i64, u64)) -> bool {
-        match self.first {
-            Some(first) => first != span && self.others.insert(span),
-            None => {
-                self.first = Some(span);
-                true
-            }
+        if let Some(first) = self.first {
+            return first != span && self.others.insert(span);
         }
+        self.first = Some(span);
+        true
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use fluo_rules::diagnostic::{Code, Finding};
 use fluo_rules::field::Scope;
+use fluo_rules::hint::Hint;
 use fluo_rules::rule::{Rule, Selector};
 use fluo_rules::{is_registered, nearest};
 use fluo_suggest::FewValues;
@@ -204,11 +205,11 @@ fn never_together(rule: &Rule, terms: &[Term], known: &Known<'_>) -> Option<Find
 
 /// A finding about a word of a rule.
 pub(super) fn finding(rule: &Rule, code: Code, word: &str, message: String, hint: String) -> Finding {
-    Finding { code, message, place: word_in(rule, word), hint: Some(hint), related: Vec::new() }
+    Finding { code, message, place: word_in(rule, word), hint: Some(hint.into()), related: Vec::new() }
 }
 
 /// A finding about a rule.
-pub(super) fn of_rule(rule: &Rule, code: Code, message: String, hint: impl Into<String>) -> Finding {
+pub(super) fn of_rule(rule: &Rule, code: Code, message: String, hint: impl Into<Hint>) -> Finding {
     Finding { code, message, place: place_of(rule), hint: Some(hint.into()), related: Vec::new() }
 }
 
