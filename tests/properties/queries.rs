@@ -189,7 +189,7 @@ proptest! {
     #![proptest_config(ProptestConfig {
         failure_persistence: None,
         // Each case is some dozen evaluations, which plan a query for every moment.
-        cases: (ProptestConfig::default().cases / 8).min(12),
+        cases: (ProptestConfig::default().cases / 8).min(4),
         ..ProptestConfig::default()
     })]
 

@@ -253,6 +253,8 @@ fn function(function: &AggregateFunction) -> String {
 /// A value that is made of earlier windows.
 fn earlier(rule: &Rule, function: &EarlierFunction) -> String {
     let windows = |past: &Nanos| format!("{} windows of the last {past}", past.0 / rule.window.0);
+    // What a group is seen by.
+    let row = if rule.trace().is_some() { "violation" } else { "span" };
     match function {
         EarlierFunction::Previous { of, windows: 1 } => format!("{of} over the window before"),
         EarlierFunction::Previous { of, windows } => format!("{of} over the window {windows} before"),
@@ -276,16 +278,16 @@ fn earlier(rule: &Rule, function: &EarlierFunction) -> String {
         }
         EarlierFunction::IsNew => {
             let (has, had) = if rule.group_by.is_empty() {
-                ("there are spans", "there were none")
+                (format!("there are {row}s"), "there were none")
             } else {
-                ("the group has spans", "it had none")
+                (format!("the group has {row}s"), "it had none")
             };
             format!("{has}, and {had} in the {} before the window", rule.lookback)
         }
-        EarlierFunction::Absent { past } if rule.group_by.is_empty() => format!("no span for {past}"),
+        EarlierFunction::Absent { past } if rule.group_by.is_empty() => format!("no {row} for {past}"),
         EarlierFunction::Absent { past } => {
             let expected = if rule.expect.is_empty() { "" } else { " or is expected" };
-            format!("no span for {past}, of a group that was seen in the last {}{expected}", rule.lookback)
+            format!("no {row} for {past}, of a group that was seen in the last {}{expected}", rule.lookback)
         }
         EarlierFunction::Burn { value, objective } => objective::value(*value, objective),
     }

@@ -41,7 +41,7 @@ struct Chosen {
 impl Choice {
     /// The number of a row that is chosen, given those that there are.
     fn of<'a>(self, items: impl Iterator<Item = Option<Item<'a>>>) -> Option<Item<'a>> {
-        let mut items = items.map(|item| item.and_then(Item::as_number));
+        let mut items = items.map(|item| item.and_then(Item::if_number));
         let better = match self {
             Self::First => return items.flatten().next(),
             Self::Least => Ordering::Less,

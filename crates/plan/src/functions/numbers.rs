@@ -188,7 +188,7 @@ impl Item<'_> {
     }
 
     /// Itself; none where it is no number.
-    pub(super) fn as_number(self) -> Option<Self> {
+    pub(super) fn if_number(self) -> Option<Self> {
         self.number().is_some().then_some(self)
     }
 
