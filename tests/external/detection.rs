@@ -58,7 +58,9 @@ fn write(file: &Path, seconds: std::ops::Range<u64>, fault: impl Fn(u64) -> Faul
 fn day(data: &Path, nth: u64, faults: &[(u64, &str, Fault)]) {
     let (name, midnight) = (format!("2026-01-0{}", nth + 1), NEW_YEAR + nth * DAY);
     let eight = midnight + 8 * 3_600;
-    write(&data.join(format!("construct_data/{name}/trace/08_00_trace.csv")), eight..eight + 60, |_| Fault::None);
+    write(&data.join(format!("construct_data/{name}/trace/08_00_trace.csv")), eight..eight + 60, |_| {
+        Fault::None
+    });
     let mut list = serde_json::Map::new();
     for &(hour, service, fault) in faults {
         let full = midnight + hour * 3_600;
@@ -73,7 +75,8 @@ fn day(data: &Path, nth: u64, faults: &[(u64, &str, Fault)]) {
                          "inject_pod": format!("{service}-5b77-xyz12")});
         list.insert(hour.to_string(), json!([one]));
     }
-    fs::write(data.join(format!("rca_data/{name}/{name}-fault_list.json")), Value::from(list).to_string()).unwrap();
+    fs::write(data.join(format!("rca_data/{name}/{name}-fault_list.json")), Value::from(list).to_string())
+        .unwrap();
 }
 
 fn detection(data: &Path, more: &[&str]) -> String {
@@ -93,7 +96,11 @@ fn injected_faults_are_found_missed_and_timed() {
     let found: Value = serde_json::from_str(&detection(data.path(), &["--json"])).unwrap();
     let kinds = |side: &str, of: &str| found[side]["kinds"][of]["found"].clone();
     let (fluo, alarm) = (&found["fluo"], &found["alarm"]);
-    assert_eq!((&fluo["faults"], &fluo["found"], &fluo["missed"]), (&json!(4), &json!(3), &json!(1)), "{found}");
+    assert_eq!(
+        (&fluo["faults"], &fluo["found"], &fluo["missed"]),
+        (&json!(4), &json!(3), &json!(1)),
+        "{found}"
+    );
     assert_eq!(fluo["delay_s"], json!({"median": 30.0, "most": 30.0}));
     assert_eq!((&alarm["found"], &alarm["missed"]), (&json!(2), &json!(2)), "{found}");
     assert_eq!(alarm["delay_s"], json!({"median": 270.0, "most": 270.0}), "at the end of the period");
