@@ -82,7 +82,9 @@ async fn check(
 
     // As they are when a rule is deployed: some files of before, some of after.
     let mut asked = Asked::default();
-    attributes_read(&case.rule).into_iter().for_each(|attribute| asked.add(attribute, &case.rule.name));
+    for attribute in attributes_read(&case.rule) {
+        asked.add(attribute, &case.rule.name);
+    }
     let deployed = StoredLayout::built_in().next(&asked, 0).layout.layout();
     let of_deployment =
         |number: usize| if number < files.len() / 2 { Layout::builtin() } else { deployed.clone() };

@@ -175,7 +175,7 @@ impl Summary {
         attributes.dedup();
         let rows = attributes.into_iter().map(|attribute| {
             let place = if is_builtin(&attribute) { Place::BuiltIn } else { place(before, next, &attribute) };
-            measured.row(attribute, place, asked)
+            measured.row(&attribute, place, asked)
         });
         Ok(Self {
             schema: "fluo.layout-plan/v1",
@@ -213,16 +213,16 @@ struct Measuring<'a> {
 }
 
 impl Measuring<'_> {
-    fn row(&self, attribute: Attribute, place: Place, asked: &Asked) -> AttributeRow {
+    fn row(&self, attribute: &Attribute, place: Place, asked: &Asked) -> AttributeRow {
         AttributeRow {
             place,
-            rules: asked.0.get(&attribute).into_iter().flatten().cloned().collect(),
-            spans: self.sample.occurrences(&attribute),
+            rules: asked.0.get(attribute).into_iter().flatten().cloned().collect(),
+            spans: self.sample.occurrences(attribute),
             bytes: Bytes {
-                now: self.sizes_before.to_read(&self.before, &attribute),
-                next: self.sizes_next.to_read(&self.next, &attribute),
+                now: self.sizes_before.to_read(&self.before, attribute),
+                next: self.sizes_next.to_read(&self.next, attribute),
             },
-            attribute: shown(&attribute),
+            attribute: shown(attribute),
         }
     }
 }

@@ -10,7 +10,7 @@ use fluo_spans::schema::columns;
 use fluo_spans::span::Span;
 use futures::TryStreamExt;
 use object_store::ObjectStore;
-use parquet::file::metadata::ParquetMetaDataReader;
+use parquet::file::metadata::{ParquetMetaDataReader, RowGroupMetaData};
 
 use super::Attribute;
 use crate::compaction::batches;
@@ -83,7 +83,7 @@ pub fn sizes(spans: &[Span], layout: &Layout) -> Result<ColumnSizes, StoreError>
     let parquet = Bytes::from(to_parquet(spans, 0, layout)?);
     let metadata = ParquetMetaDataReader::new().parse_and_finish(&parquet)?;
     let mut sizes = ColumnSizes::default();
-    for column in metadata.row_groups().iter().flat_map(|group| group.columns()) {
+    for column in metadata.row_groups().iter().flat_map(RowGroupMetaData::columns) {
         let name = column.column_path().parts().first().cloned().unwrap_or_default();
         *sizes.0.entry(name).or_default() += column.compressed_size().max(0).unsigned_abs();
     }

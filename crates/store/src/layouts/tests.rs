@@ -20,7 +20,9 @@ fn attribute(scope: AttributeScope, key: &str) -> Attribute {
 /// Attributes that one rule asks for.
 fn asked(keys: &[&str]) -> Asked {
     let mut asked = Asked::default();
-    keys.iter().for_each(|key| asked.add(attribute(Span, key), "rule"));
+    for key in keys {
+        asked.add(attribute(Span, key), "rule");
+    }
     asked
 }
 
