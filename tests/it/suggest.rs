@@ -137,7 +137,7 @@ fn what_is_planted_is_found_and_what_is_broken_once_is_not_proposed() {
     let told = fluo(folder.path(), &["suggest", "--spans", "spans", "--out", "out"]).expect(0);
     let proposed = files(&folder.path().join("out"));
     // One after the other, in words and in numbers. The requests of the last half minute may go on.
-    let bought = (0..REQUESTS - 16).filter(|number| !number.is_multiple_of(3)).count();
+    let bought = (0..REQUESTS - 15).filter(|number| !number.is_multiple_of(3)).count();
     let of_reserve = "when: {service_name: orders, name: reserve, kind: internal, as: last}";
     let is_order =
         |text: &&String| text.contains(of_reserve) && text.contains("name: check_stock, kind: internal");

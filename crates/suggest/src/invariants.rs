@@ -105,6 +105,9 @@ impl Invariants {
         let finder = Finder::new(traces, &mut nearly);
         let mut always = finder.together();
         always.extend(finder.in_order(&mut nearly));
+        let said: Vec<bool> = nearly.iter().map(|one| finder.is_said_above(one, &nearly)).collect();
+        let mut said = said.into_iter();
+        nearly.retain(|_| said.next() != Some(true));
         always.sort_by(|one, other| (other.support, &one.demand).cmp(&(one.support, &other.demand)));
         nearly.sort_by(|one, other| {
             let share = |nearly: &Nearly| {
@@ -149,6 +152,24 @@ fn nearly_called(callers: &BTreeMap<u32, Vec<(u32, u64)>>, traces: &Traces) -> V
     nearly
 }
 
+/// Chains of operations of which each comes right before the next: back from each, as long as one comes before it.
+fn chains(before: &BTreeMap<u32, Vec<u32>>) -> Vec<Vec<u32>> {
+    let mut chains: Vec<Vec<u32>> = Vec::new();
+    for (after, firsts) in before {
+        for first in firsts {
+            let mut chain = vec![*first, *after];
+            while let Some(&[earlier]) = before.get(&chain[0]).map(Vec::as_slice)
+                && chain.len() < LONGEST_CHAIN
+                && !chain.contains(&earlier)
+            {
+                chain.insert(0, earlier);
+            }
+            chains.push(chain);
+        }
+    }
+    chains
+}
+
 impl<'a> Finder<'a> {
     fn new(traces: &'a Traces, nearly: &mut Vec<Nearly>) -> Self {
         let mut finder = Self { traces, with: BTreeMap::new() };
@@ -170,6 +191,21 @@ impl<'a> Finder<'a> {
             }
         }
         finder
+    }
+
+    /// Returns whether what nearly holds of an operation is said, with the same exceptions, of one above it.
+    fn is_said_above(&self, one: &Nearly, all: &[Nearly]) -> bool {
+        all.iter().filter(|other| other.exceptions == one.exceptions).any(|other| {
+            match (&one.what, &other.what) {
+                (NearDemand::With(when, always), NearDemand::With(above, same)) => {
+                    always == same && self.is_above(*above, *when)
+                }
+                (NearDemand::Before(before, after), NearDemand::Before(above, same)) => {
+                    after == same && self.is_above(*above, *before)
+                }
+                _ => false,
+            }
+        })
     }
 
     fn having(&self, operation: u32) -> u64 {
@@ -274,19 +310,7 @@ impl<'a> Finder<'a> {
         };
         let reduced: BTreeMap<u32, Vec<u32>> =
             before.iter().map(|(after, firsts)| (*after, nearest(*after, firsts))).collect();
-        let mut chains: Vec<Vec<u32>> = Vec::new();
-        for (after, firsts) in &reduced {
-            for first in firsts {
-                let mut chain = vec![*first, *after];
-                while let Some(&[earlier]) = reduced.get(&chain[0]).map(Vec::as_slice)
-                    && chain.len() < LONGEST_CHAIN
-                    && !chain.contains(&earlier)
-                {
-                    chain.insert(0, earlier);
-                }
-                chains.push(chain);
-            }
-        }
+        let chains = chains(&reduced);
         // A chain that another goes on from, and that is in as many traces, is said by that.
         let goes_on = |chain: &[u32], longer: &[u32]| {
             let last = chain.last().copied().unwrap_or(0);

@@ -7,7 +7,7 @@
 //! | [`invariants`] | these → what always holds, and what nearly always does |
 //! | [`measured`] | windows that the engine measures → what each operation came to at worst |
 //! | [`proposal`] | all of it → rules: thresholds beyond the worst, who calls whom, what requests do, attributes |
-//! | `tables`, `requests`, [`attributes`] | one proposal each → its text |
+//! | `tables`, `callers`, `requests`, [`attributes`] | one proposal each → its text |
 //! | [`example`] | a proposal, the spans of a trace in which it shows → its test |
 //! | [`mark`] | a file → the same with a first line that says whose it is |
 //!
@@ -16,6 +16,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
 
 pub mod attributes;
+mod callers;
 mod columns;
 pub mod error;
 pub mod example;

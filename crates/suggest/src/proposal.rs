@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use fluo_time::moment;
 
 use crate::attributes;
+use crate::callers;
 use crate::invariants::{Demand, Invariants};
 use crate::measured::Measured;
 use crate::operation::Operation;
@@ -77,8 +78,8 @@ impl Proposals {
             tables::latency(past, fired),
             tables::busy(past, fired),
             tables::quiet(past, fired),
-            tables::calls(past, fired),
-            tables::callers(past, fired),
+            callers::calls(past, fired),
+            callers::callers(past, fired),
             attributes::attributes(past, fired),
         ]
         .into_iter()

@@ -47,13 +47,15 @@ pub(super) fn table(activity: &[Activity]) -> String {
 fn row(activity: &Activity) -> [String; 6] {
     let unknown = || "?".to_owned();
     let reads = activity.reads;
+    // A query reads what it names, and what of that is not looked into.
+    let is_query = activity.spans.is_none();
     [
         printable::line(&activity.rule),
         activity.spans.map_or_else(unknown, |spans| spans.to_string()),
         activity.fired.map_or_else(unknown, |fired| fired.to_string()),
         format!("{:.1} %", activity.held * 100.0),
-        format!("{} rows, {}", reads.rows, bytes(reads.bytes)),
-        format!("{} of {}", reads.files, reads.of_files),
+        if is_query { unknown() } else { format!("{} rows, {}", reads.rows, bytes(reads.bytes)) },
+        if is_query { unknown() } else { format!("{} of {}", reads.files, reads.of_files) },
     ]
 }
 

@@ -78,8 +78,10 @@ pub(super) async fn against_spans(rules: Vec<Rule>, paths: &[PathBuf]) -> Result
     let known = Known::of(&pass.operations, &pass.profiles);
     let mut findings = sampling::findings(&plans, sampled);
     for (plan, activity) in plans.iter().zip(&activity) {
-        findings.extend(rule::differences(plan.rule(), &known));
-        findings.extend(activity.finding(plan.rule()));
+        let differences = rule::differences(plan.rule(), &known);
+        // What differs explains why it always fires.
+        findings.extend(activity.finding(plan.rule()).filter(|_| differences.is_empty()));
+        findings.extend(differences);
     }
     Ok(Reality { findings, activity, is_whole: !spans.incomplete })
 }

@@ -17,6 +17,9 @@ use super::{Found, Lacking};
 /// Most lines about what nearly always holds.
 const MOST_NEARLY: usize = 30;
 
+/// Most lines about the same traces.
+const MOST_OF_TRACES: usize = 8;
+
 /// Most groups that are named of what fired.
 const MOST_FIRED: usize = 20;
 
@@ -121,7 +124,7 @@ fn nearly(text: &mut String, found: &Found) {
     text.push('\n');
     say!(text, "Almost always: look at these traces, in which it was not so.");
     for ((times, traces), all) in by_traces.iter().take(MOST_NEARLY) {
-        for nearly in all.iter().take(3) {
+        for nearly in all.iter().take(MOST_OF_TRACES) {
             say!(
                 text,
                 "  {}: {} of {}",
@@ -130,8 +133,8 @@ fn nearly(text: &mut String, found: &Found) {
                 grouped(nearly.of)
             );
         }
-        if all.len() > 3 {
-            say!(text, "  and {} more of the same traces", all.len() - 3);
+        if all.len() > MOST_OF_TRACES {
+            say!(text, "  and {} more of the same traces", all.len() - MOST_OF_TRACES);
         }
         say!(text, "    not in {}", ids(traces));
     }
