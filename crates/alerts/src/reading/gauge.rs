@@ -300,7 +300,7 @@ mod tests {
     #[test]
     fn values_are_shown_in_their_unit() {
         for (unit, value, expected) in [
-            (Unit::Number, 1234.567_89, "1234.6"),
+            (Unit::Number, 12.345_678, "12.346"),
             (Unit::Duration, 1.2e9, "1.2s"),
             (Unit::Share, 0.123_456, "12.3 %"),
         ] {
