@@ -102,6 +102,8 @@ fn an_empty_folder_becomes_a_project_and_a_second_run_makes_nothing() {
     for name in ["settings", "extensions"] {
         let _json: Value = serde_json::from_str(&made[&format!(".vscode/{name}.json")]).unwrap();
     }
+    let collector = fluo_tests::program::repository().join("infra/collector/agent.yml");
+    assert!(made[".fluo/collector.yml"].ends_with(&fs::read_to_string(collector).unwrap()));
     // A file of the library, behind the line that names its schema.
     let (first, rest) = made["rules/slow-requests.yml"].split_once('\n').unwrap();
     assert_eq!(first, "# yaml-language-server: $schema=../.fluo/rules.schema.json");
@@ -120,7 +122,7 @@ fn an_empty_folder_becomes_a_project_and_a_second_run_makes_nothing() {
     assert!(!folder.join("rules/slow-requests.yml").exists());
     let schema = folder.join(".fluo/rules.schema.json");
     let kept = format!("kept  {}  (it is not as `fluo init` would make it)\n", schema.display());
-    assert_eq!(again, format!("{kept}nothing to make: all 11 files are there\n"));
+    assert_eq!(again, format!("{kept}nothing to make: all 10 files are there\n"));
     is_sound(&folder);
 }
 

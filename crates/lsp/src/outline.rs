@@ -56,7 +56,7 @@ pub(crate) struct Place {
     /// The keys and items that lead there.
     pub(crate) path: Vec<Step>,
     pub(crate) role: Role,
-    /// The bytes of the word, or scalar, around it.
+    /// The bytes of the word around it; of a scalar, those to the end of its line.
     pub(crate) word: Range<usize>,
     /// The keys beside it.
     pub(crate) siblings: Vec<String>,

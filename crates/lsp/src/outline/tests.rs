@@ -32,7 +32,7 @@ fn a_place_is_found_in_what_is_being_written() {
         ("- name: a\n  condition: >-\n    count > 5\n    and err¦\n", "-/condition", Role::Value, "and err"),
         ("- name: a\n  group_by:\n    - ser¦\n", "-/group_by/-", Role::Any, "ser"),
         ("- name: a\n  group_by:\n  - ser¦\n", "-/group_by/-", Role::Any, "ser"),
-        ("- name: a\n  group_by: [service_name, ¦]\n", "-/group_by/-", Role::Value, ""),
+        ("- name: a\n  group_by: [service_name, ¦]\n", "-/group_by/-", Role::Value, "]"),
         ("- name: a\n  group_by: [ser¦\n", "-/group_by/-", Role::Value, "ser"),
         ("- name: a\n  span: {¦", "-/span", Role::Key, ""),
         ("- name: a\n  span: {service_name: pay, na¦}\n", "-/span", Role::Key, "na"),
