@@ -50,15 +50,19 @@ pub(super) async fn look(
     let mut activity = Vec::new();
     for (((asked, violations), sampled), reads) in asked.iter().zip(judged.rules).zip(sampled).zip(reads) {
         let rule = asked.plan.rule();
-        let judged_for: i64 = asked.stretches.iter().map(|stretch| length(*stretch)).sum();
+        // On the grid, each moment stands for the step up to the next.
+        let step = if asked.plan.judging().is_exact() { 0 } else { rule.grid_step().0 };
+        let judged_for: i64 = asked.stretches.iter().map(|stretch| judged_for(*stretch, step)).sum();
         let violations = match violations {
             Ok(violations) => Some(violations),
             Err(error) if error.is_of_rule() => None,
             Err(error) => return Err(error),
         };
         let holding = violations.iter().flatten();
-        let holding =
-            joined(holding.map(|violation| TimeRange { from: violation.starts_at, to: violation.ends_at }));
+        let holding = joined(holding.map(|violation| TimeRange {
+            from: violation.starts_at,
+            to: violation.ends_at.saturating_add(step),
+        }));
         let held: i64 = holding.into_iter().map(length).sum();
         #[expect(clippy::cast_precision_loss, reason = "a share")]
         let held = if judged_for > 0 { held as f64 / judged_for as f64 } else { 0.0 };
@@ -72,6 +76,15 @@ pub(super) async fn look(
         });
     }
     Ok(activity)
+}
+
+/// The time that the moments of a stretch stand for, in nanoseconds. `step`: their distance, or none.
+fn judged_for(stretch: TimeRange, step: i64) -> i64 {
+    if step == 0 {
+        return length(stretch);
+    }
+    let first = stretch.from.saturating_add(step - 1).div_euclid(step);
+    (stretch.to.div_euclid(step) - first + 1).saturating_mul(step)
 }
 
 impl Activity {
