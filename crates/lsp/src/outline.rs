@@ -198,6 +198,11 @@ impl Scanner<'_> {
         self.open.last().map(|block| block.node)
     }
 
+    /// The innermost node that begins before a column.
+    fn less_indented(&self, column: usize) -> Option<usize> {
+        self.open.iter().rev().find(|block| block.column < column).map(|block| block.node)
+    }
+
     fn ends(&mut self, node: Option<usize>, role: Role, start: usize) {
         self.outline.end = End { node, role, start };
     }
@@ -228,9 +233,7 @@ impl Scanner<'_> {
         let mut column = self.at - begin;
         if self.is_at_end_of_line() {
             // A cursor in an empty line belongs to what is less indented.
-            let block = self.open.iter().rev().find(|block| block.column < column);
-            let node = block.map(|block| block.node);
-            let at = self.at;
+            let (node, at) = (self.less_indented(column), self.at);
             self.ends(node, Role::Any, at);
             self.skip_line();
             return;
@@ -360,7 +363,13 @@ impl Scanner<'_> {
                 return;
             }
             let start = self.at + indent;
-            self.ends(Some(node), if is_blank && indent <= column { Role::Any } else { Role::Value }, start);
+            if is_blank && indent <= column {
+                // It may be the end of the text: then a cursor in it is about what is less indented.
+                let node = self.less_indented(indent);
+                self.ends(node, Role::Any, start);
+            } else {
+                self.ends(Some(node), Role::Value, start);
+            }
             self.skip_line();
         }
     }
