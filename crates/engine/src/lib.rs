@@ -74,4 +74,4 @@ pub use sampled::{Sampled, sampled};
 pub use session::{session, session_with_memory};
 pub use source::SpanSource;
 pub use traces::{Leveling, SoughtTrace, Traced, Tracing, WholeTrace, whole_traces};
-pub use visit::{spans_of_traces, visit};
+pub use visit::visit;

@@ -2,16 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use arrow::array::{BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
+use arrow::array::RecordBatch;
 use datafusion::prelude::SessionContext;
-use fluo_spans::batch::from_batch;
 use fluo_spans::layout::Layout;
-use fluo_spans::schema::{columns, span_schema};
-use fluo_spans::span::Span;
 use fluo_time::TimeRange;
 
-use crate::column::{id, ids};
 use crate::error::EngineError;
 use crate::pages::Sought;
 use crate::readers::Readers;
@@ -44,35 +39,4 @@ pub async fn visit<Reader: Send + 'static>(
         }
     }
     readers.ended().await
-}
-
-/// The whole spans that ended in a range and are wanted, by trace id; of copies, all of them.
-///
-/// # Errors
-///
-/// As of [`visit`].
-pub async fn spans_of_traces(
-    session: &SessionContext,
-    source: &SpanSource,
-    ends: TimeRange,
-    is_wanted: impl Fn(&[u8; 16]) -> bool + Clone + Send + 'static,
-) -> Result<Vec<Span>, EngineError> {
-    let all =
-        |layout: &Layout| span_schema(layout).fields().iter().map(|field| field.name().clone()).collect();
-    let each = move |found: &mut Vec<Span>, batch: &RecordBatch| {
-        let traces = ids(batch, columns::TRACE_ID)?;
-        let mut wanted = Vec::with_capacity(batch.num_rows());
-        for row in 0..batch.num_rows() {
-            wanted.push(is_wanted(&id(traces, row, columns::TRACE_ID)?));
-        }
-        if wanted.contains(&true) {
-            found.extend(from_batch(&filter_record_batch(batch, &BooleanArray::from(wanted))?)?);
-        }
-        Ok(())
-    };
-    let found = visit(session, source, ends, all, Vec::new, each).await?;
-    let mut spans: Vec<_> = found.into_iter().flatten().collect();
-    spans.retain(|span| ends.contains(span.end_ns));
-    spans.sort_by_cached_key(|span| (span.key(), span.content_hash()));
-    Ok(spans)
 }

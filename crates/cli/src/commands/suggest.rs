@@ -5,15 +5,15 @@ mod folder;
 mod learn;
 mod told;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use fluo_engine::{
-    Asked, LeftOut, SessionContext, SpanSource, judge, session, spans_of_traces, without_faulty,
+    Asked, LeftOut, SessionContext, SoughtTrace, SpanSource, judge, session, whole_traces, without_faulty,
 };
 use fluo_plan::RulePlan;
 use fluo_rules::{SourceFile, load};
-use fluo_spans::span::Span;
 use fluo_suggest::TraceId;
 use fluo_suggest::attributes::{self, NearAttribute};
 use fluo_suggest::mark::marked;
@@ -213,16 +213,20 @@ async fn tests(
     learned: &Learned,
     proposals: &Proposals,
 ) -> Result<Vec<String>, fluo_engine::EngineError> {
-    let mut tests = Vec::new();
-    for proposal in &proposals.rules {
-        let spans: Vec<Span> = match &proposal.test {
-            TestOf::Trace(example, _) => {
-                let trace = example.trace;
-                spans_of_traces(session, source, example.ends, move |id| *id == trace).await?
-            }
-            TestOf::Written(_) => Vec::new(),
+    let examples = proposals.rules.iter().filter_map(|proposal| match &proposal.test {
+        TestOf::Trace(example, _) => Some(example),
+        TestOf::Written(_) => None,
+    });
+    let sought: BTreeMap<[u8; 16], SoughtTrace> = examples
+        .map(|example| (example.trace, SoughtTrace { ends: example.ends, spans: BTreeSet::new() }))
+        .collect();
+    let traces = whole_traces(session, source, &sought, usize::MAX).await?;
+    let test = |proposal: &Proposal| {
+        let spans = match &proposal.test {
+            TestOf::Trace(example, _) => traces.get(&example.trace).map(|trace| trace.spans.as_slice()),
+            TestOf::Written(_) => None,
         };
-        tests.push(proposal.test_file(&learned.past(), &spans));
-    }
-    Ok(tests)
+        proposal.test_file(&learned.past(), spans.unwrap_or_default())
+    };
+    Ok(proposals.rules.iter().map(test).collect())
 }
