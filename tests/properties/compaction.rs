@@ -138,9 +138,12 @@ struct Answers {
     some: std::result::Result<Vec<Observed>, String>,
 }
 
-async fn observed(case: &Case, source: &SpanSource) -> std::result::Result<Vec<Observed>, String> {
+async fn observed(
+    case: &Case,
+    source: &SpanSource,
+    range: Range,
+) -> std::result::Result<Vec<Observed>, String> {
     let plan = RulePlan::new(Arc::new(case.rule.clone())).unwrap();
-    let range = Range { from: case.range.from, to: case.range.to };
     let outcome = evaluate(&session(), &plan, source, range).await;
     outcome.map(|outcome| outcome.violations).map_err(|error| format!("{error}"))
 }
@@ -158,7 +161,16 @@ async fn answers(root: &Root, case: &Case) -> Answers {
     }
     let (all, some) = (data.source(&files).await, data.source(&some).await);
     assert!(all.faults.is_empty() && some.faults.is_empty(), "{:?} {:?}", all.faults, some.faults);
-    Answers { files: told, all: observed(case, &all.source).await, some: observed(case, &some.source).await }
+    let range = Range { from: case.range.from, to: case.range.to };
+    // Whoever asks for some files says for which moments: of a part of a merged file nobody knows where its spans end.
+    let ends = all.source.ends();
+    let of_some =
+        Range { from: range.from.or(ends.map(|ends| ends.from)), to: range.to.or(ends.map(|ends| ends.to)) };
+    Answers {
+        files: told,
+        all: observed(case, &all.source, range).await,
+        some: observed(case, &some.source, of_some).await,
+    }
 }
 
 impl Answers {
