@@ -42,12 +42,16 @@ fn deployment() -> Deployment {
     deployment
 }
 
+/// The layout that the name of a data file says.
+fn layout_of(file: &Path) -> String {
+    let name = file.file_stem().unwrap().to_str().unwrap();
+    name.split('-').find(|part| part.starts_with('l')).unwrap().to_owned()
+}
+
 /// The layouts that the data files of the store name, sorted.
 fn layouts(deployment: &Deployment) -> Vec<String> {
-    let names = files_below(&deployment.path("store/spans"));
-    let parquet = names.iter().filter(|name| name.ends_with(".parquet"));
-    let mut layouts: Vec<String> =
-        parquet.map(|name| name.rsplit('-').find(|part| part.starts_with('l')).unwrap().to_owned()).collect();
+    let files = data_files(&deployment.path("store/spans"));
+    let mut layouts: Vec<String> = files.iter().map(|file| layout_of(file)).collect();
     layouts.sort();
     layouts
 }
@@ -59,11 +63,7 @@ fn columns(deployment: &Deployment, column: &str) -> Vec<(String, bool)> {
         bytes.windows(column.len()).any(|window| window == column.as_bytes())
     };
     let files = data_files(&deployment.path("store/spans"));
-    let layout = |file: &Path| {
-        let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
-        name.split('-').find(|part| part.starts_with('l')).unwrap().to_owned()
-    };
-    let mut found: Vec<_> = files.iter().map(|file| (layout(file), has(file))).collect();
+    let mut found: Vec<_> = files.iter().map(|file| (layout_of(file), has(file))).collect();
     found.sort();
     found
 }

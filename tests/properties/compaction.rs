@@ -138,7 +138,8 @@ struct Answers {
     some: std::result::Result<Vec<Observed>, String>,
 }
 
-async fn observed(
+/// The violations of a case's rule over a range of a source.
+pub(crate) async fn observed(
     case: &Case,
     source: &SpanSource,
     range: Range,

@@ -50,13 +50,23 @@ pub(crate) fn source(files: &[Vec<Span>], first_layout: usize) -> SpanSource {
 /// Writes files to a store as ingest does, each in the next layout.
 pub(crate) async fn write(root: &Root, folder: &Path, files: &[Vec<Span>], first_layout: usize) {
     let all: Vec<Span> = files.iter().flatten().cloned().collect();
-    let (layouts, store) = (layouts(&all), root.store.as_ref());
+    let layouts = layouts(&all);
+    let next = |number: usize| layouts[(first_layout + number) % layouts.len()].clone();
+    write_in(root, folder, files, next).await;
+}
+
+/// Writes files to a store as ingest does, each in the layout of its number.
+pub(crate) async fn write_in(
+    root: &Root,
+    folder: &Path,
+    files: &[Vec<Span>],
+    layout_of: impl Fn(usize) -> Layout,
+) {
     for (number, file) in files.iter().enumerate() {
         let content = Content::of(&number.to_be_bytes());
-        let layout = &layouts[(first_layout + number) % layouts.len()];
-        let spans = dedupe(file.clone()).spans;
-        let written = i64::try_from(number).unwrap();
-        write_spans(store, folder, spans, content, written, layout, Packing::Quick).await.unwrap();
+        let (layout, spans) = (layout_of(number), dedupe(file.clone()).spans);
+        let (store, written) = (root.store.as_ref(), i64::try_from(number).unwrap());
+        write_spans(store, folder, spans, content, written, &layout, Packing::Quick).await.unwrap();
     }
 }
 

@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use fluo_engine::{DataFiles, Observed, Range, evaluate, session};
-use fluo_plan::{RulePlan, attributes_read};
-use fluo_spans::identity::dedupe;
+use fluo_engine::{DataFiles, Observed, Range};
+use fluo_evaluator::layout::asked;
+use fluo_plan::attributes_read;
 use fluo_spans::layout::Layout;
 use fluo_spans::span::Span;
 use fluo_store::compaction::{Options, Sizes, compact};
-use fluo_store::layouts::{Asked, Attribute, StoredLayout};
-use fluo_store::{Content, Hour, Packing, Root, write_spans};
+use fluo_store::layouts::{Attribute, StoredLayout};
+use fluo_store::{Hour, Root};
 use fluo_tests::generate::{self, Case, arrival};
 use object_store::path::Path;
 use proptest::prelude::*;
@@ -18,7 +18,8 @@ use proptest::sample::Index;
 use proptest::test_runner::TestCaseError;
 
 use crate::block_on;
-use crate::engine::layouts;
+use crate::compaction::observed;
+use crate::engine::{layouts, write_in};
 
 /// All attributes of some spans, and those that a rule reads.
 fn attributes(spans: &[Span], case: &Case) -> Vec<Attribute> {
@@ -34,12 +35,8 @@ fn chosen(number: u32, attributes: &[Attribute], choice: &[Index]) -> Layout {
 }
 
 async fn written(files: &[Vec<Span>], layout_of: impl Fn(usize) -> Layout) -> Root {
-    let (root, folder) = (Root::in_memory().unwrap(), Path::from("spans"));
-    for (number, file) in files.iter().enumerate() {
-        let (content, spans) = (Content::of(&number.to_be_bytes()), dedupe(file.clone()).spans);
-        let (store, layout) = (root.store.as_ref(), layout_of(number));
-        write_spans(store, &folder, spans, content, 0, &layout, Packing::Quick).await.unwrap();
-    }
+    let root = Root::in_memory().unwrap();
+    write_in(&root, &Path::from("spans"), files, layout_of).await;
     root
 }
 
@@ -47,10 +44,7 @@ async fn found(root: &Root, case: &Case) -> Result<Vec<Observed>, String> {
     let data = DataFiles::with_small_files(Arc::clone(&root.store), 0);
     let opened = data.below(&Path::from("spans")).await.unwrap();
     assert!(opened.faults.is_empty(), "{:?}", opened.faults);
-    let plan = RulePlan::new(Arc::new(case.rule.clone())).unwrap();
-    let range = Range { from: case.range.from, to: case.range.to };
-    let outcome = evaluate(&session(), &plan, &opened.source, range).await;
-    outcome.map(|outcome| outcome.violations).map_err(|error| format!("{error}"))
+    observed(case, &opened.source, Range { from: case.range.from, to: case.range.to }).await
 }
 
 /// Merges all files into one of a layout.
@@ -81,11 +75,7 @@ async fn check(
     prop_assert_eq!(&found(&root, case).await, &expected, "merged");
 
     // As they are when a rule is deployed: some files of before, some of after.
-    let mut asked = Asked::default();
-    for attribute in attributes_read(&case.rule) {
-        asked.add(attribute, &case.rule.name);
-    }
-    let deployed = StoredLayout::built_in().next(&asked, 0).layout.layout();
+    let deployed = StoredLayout::built_in().next(&asked([&case.rule]), 0).layout.layout();
     let of_deployment =
         |number: usize| if number < files.len() / 2 { Layout::builtin() } else { deployed.clone() };
     prop_assert_eq!(&found(&written(files, of_deployment).await, case).await, &expected, "deployed");

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use fluo_plan::attributes_read;
 use fluo_rules::field::{Field, Scope};
@@ -22,6 +23,9 @@ use crate::rule_set::RuleSet;
 /// The time after which the layout is looked at though the rules are the same, in nanoseconds: what nobody asks for any more
 /// goes by time alone.
 const LOOK_AGAIN: i64 = Nanos::HOUR.0;
+
+/// The longest time that an evaluation waits for its layout.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The change of the layout after an evaluation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +45,7 @@ pub enum LayoutChange {
     NotKept(String),
 }
 
-/// What the layout was last brought up to.
+/// The rules that the layout was last brought up to, and the time of it.
 #[derive(Debug, Default)]
 pub(crate) struct LayoutKeeper(Mutex<Option<(Arc<RuleSet>, i64)>>);
 
@@ -59,7 +63,7 @@ impl LayoutKeeper {
         match kept {
             Ok(kept) => {
                 *locked(&self.0) = Some((Arc::clone(rules), at));
-                (kept.next.layout.number != kept.before).then(|| LayoutChange::of(&kept))
+                (kept.next.layout.number != kept.before.number).then(|| LayoutChange::of(&kept))
             }
             Err(error) => Some(LayoutChange::NotKept(chain(&error))),
         }
@@ -67,6 +71,11 @@ impl LayoutKeeper {
 }
 
 impl LayoutChange {
+    /// A store took too long to answer.
+    pub(crate) fn too_slow() -> Self {
+        Self::NotKept(format!("the store did not answer within {} seconds", PATIENCE.as_secs()))
+    }
+
     fn of(kept: &Kept) -> Self {
         let shown = |attributes: &[Attribute]| attributes.iter().map(shown).collect();
         let left_out = kept.next.left_out.iter();

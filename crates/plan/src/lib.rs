@@ -11,6 +11,7 @@
 //! | `operators` | constant, comparison, arithmetic → expression |
 //! | [`evidence`] | condition, values of a window → which of its spans show what is wrong |
 //! | `predicate` | selector, `where` → expression over span columns |
+//! | `reads` | rule → the fields that it reads, the attributes that are read faster as columns |
 //! | [`rule_plan`] | rule → when it is judged, and by which aggregates |
 //! | [`project`] | rule, layout → what is needed of each span |
 //! | [`query`] | rule that is a query → plan over the spans of a window |

@@ -1,7 +1,7 @@
 //! Constants, comparisons and arithmetic as DataFusion expressions, whatever they are applied to.
 
 use datafusion::common::ScalarValue;
-use datafusion::functions::core::expr_fn::nullif;
+use datafusion::functions::core::expr_fn::{coalesce, greatest, least, nullif};
 use datafusion::functions::math::expr_fn as math;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, lit, when};
 use fluo_rules::expr::{Arithmetic, Comparison, Function};
@@ -78,16 +78,16 @@ pub(crate) fn negated(number: Expr) -> Expr {
     lit(-1.0) * number
 }
 
-/// The smallest or largest of numbers; none where one has no value (SQL's `least` would leave it out).
-pub(crate) fn extreme(function: Function, numbers: Vec<Expr>) -> Result<Expr, PlanError> {
+/// One of some numbers: with `coalesce` the first that has a value, else the smallest or largest, and none where one has no
+/// value (SQL's `least` would leave it out).
+pub(crate) fn one_of(function: Function, numbers: Vec<Expr>) -> Result<Expr, PlanError> {
     let present = numbers.iter().cloned().map(Expr::is_not_null).reduce(Expr::and);
-    let extreme = if function == Function::Min {
-        datafusion::functions::core::expr_fn::least(numbers)
-    } else {
-        datafusion::functions::core::expr_fn::greatest(numbers)
+    let Some(present) = present else {
+        return Err(PlanError::Misplaced(format!("{function:?} of nothing")));
     };
-    match present {
-        Some(present) => Ok(when(present, extreme).end()?),
-        None => Err(PlanError::Misplaced(format!("{function:?} of nothing"))),
-    }
+    Ok(match function {
+        Function::Coalesce => coalesce(numbers),
+        Function::Min => when(present, least(numbers)).end()?,
+        _ => when(present, greatest(numbers)).end()?,
+    })
 }

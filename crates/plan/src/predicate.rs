@@ -5,7 +5,6 @@
 //! and `or`, and [`Polarity`] makes it false where a `not` above would turn null into neither.
 
 use arrow::datatypes::DataType;
-use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::functions::math::expr_fn as math;
 use datafusion::functions::string::expr_fn as string;
 use datafusion::functions::unicode::expr_fn as unicode;
@@ -21,7 +20,7 @@ use crate::error::PlanError;
 use crate::fields::{Fields, Located, Tested, first};
 use crate::form::Form;
 use crate::functions::{Choice, Compared, Elements, ItemValue, ValueTest, chosen};
-use crate::operators::{arithmetic, binary_of_numbers, extreme, literal, negated};
+use crate::operators::{arithmetic, binary_of_numbers, literal, negated, one_of};
 use crate::project::Value as Taken;
 
 /// The place of a predicate, which decides whether a null there counts as false by itself.
@@ -262,7 +261,12 @@ impl Fields<'_> {
     }
 
     fn numeric(&self, expr: &RuleExpr) -> Result<Expr, PlanError> {
-        Ok(match self.operand(expr)? {
+        Ok(self.as_number(expr, self.operand(expr)?))
+    }
+
+    /// The operand that an expression is, as a number.
+    fn as_number(&self, expr: &RuleExpr, operand: Operand) -> Expr {
+        match operand {
             Operand::Located(located) => self.numeric_of(located),
             // A limit may be a whole number.
             Operand::Number(number) if matches!(expr.kind, ExprKind::Limit(_)) => {
@@ -270,7 +274,7 @@ impl Fields<'_> {
             }
             Operand::Number(number) => number,
             Operand::Literal(value) => cast(literal(&value), DataType::Float64),
-        })
+        }
     }
 
     fn numeric_of(&self, located: Located) -> Expr {
@@ -291,14 +295,16 @@ impl Fields<'_> {
             Some(item) => self.text_of(self.operand(item)?),
             None => Err(PlanError::Misplaced(format!("{function:?} of nothing"))),
         };
+        let operands =
+            || items.iter().map(|item| self.operand(item)).collect::<Result<Vec<Operand>, PlanError>>();
         Ok(match function {
             Function::Abs => Operand::Number(math::abs(number(0)?)),
             Function::Floor => Operand::Number(math::floor(number(0)?)),
             Function::Ceil => Operand::Number(math::ceil(number(0)?)),
             Function::Round => Operand::Number(math::round(vec![number(0)?])),
-            Function::Min | Function::Max => self.chosen(function, items)?,
+            Function::Min | Function::Max => self.chosen(function, items, operands()?)?,
             Function::Coalesce => {
-                let operands = items.iter().map(|item| self.operand(item)).collect::<Result<Vec<_>, _>>()?;
+                let operands = operands()?;
                 let texts_only = operands.iter().all(|operand| {
                     matches!(
                         operand,
@@ -312,7 +318,7 @@ impl Fields<'_> {
                     // A computed text is a text: arrays are looked into where an attribute itself is compared.
                     Operand::Located(Located::Text(first(candidates.into_iter().flatten().collect())))
                 } else {
-                    self.chosen(function, items)?
+                    self.chosen(function, items, operands)?
                 }
             }
             Function::Lower => Operand::Located(Located::Text(string::lower(text()?))),
@@ -325,23 +331,23 @@ impl Fields<'_> {
     }
 
     /// One of some numbers or durations, as it is: nothing is computed, and no whole number becomes a double. Printed SQL has
-    /// doubles, for its types are those of columns.
-    fn chosen(&self, function: Function, items: &[RuleExpr]) -> Result<Operand, PlanError> {
-        let operands = items.iter().map(|item| self.operand(item)).collect::<Result<Vec<_>, _>>()?;
+    /// doubles, for its types are those of columns. `operands`: those that the items are.
+    fn chosen(
+        &self,
+        function: Function,
+        items: &[RuleExpr],
+        operands: Vec<Operand>,
+    ) -> Result<Operand, PlanError> {
         let is_duration = |operand: &Operand| {
             matches!(operand, Operand::Located(Located::Duration(_)) | Operand::Literal(Value::Duration(_)))
         };
         let is_number = |operand: &Operand| {
             !is_duration(operand) && !matches!(operand, Operand::Located(Located::Bool(_)))
         };
-        let of = |numbers: Vec<Expr>| match function {
-            Function::Coalesce => Ok(coalesce(numbers)),
-            _ => extreme(function, numbers),
-        };
         let wholes =
             |operands: Vec<Operand>| operands.into_iter().map(|operand| self.whole(operand)).collect();
         if operands.iter().all(is_duration) {
-            return Ok(Operand::Located(Located::Duration(of(wholes(operands))?)));
+            return Ok(Operand::Located(Located::Duration(one_of(function, wholes(operands))?)));
         }
         if self.form == Form::Functions && operands.iter().all(is_number) {
             let choice = match function {
@@ -351,8 +357,8 @@ impl Fields<'_> {
             };
             return Ok(Operand::Located(Located::Text(chosen(choice, wholes(operands)))));
         }
-        let numbers = items.iter().map(|item| self.numeric(item)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Operand::Number(of(numbers)?))
+        let numbers = items.iter().zip(operands).map(|(item, operand)| self.as_number(item, operand));
+        Ok(Operand::Number(one_of(function, numbers.collect())?))
     }
 
     /// An operand as one expression of `DataFusion`.

@@ -1,5 +1,5 @@
-//! Which fields a rule reads: for the columns of a query, and because evidence shows nothing else; and which attributes of
-//! stored spans these are, for the columns of data files.
+//! The fields that a rule reads: for the columns of a query, and because evidence shows nothing else; and the attributes of
+//! stored spans that these are, for the columns of data files.
 
 use std::collections::BTreeSet;
 

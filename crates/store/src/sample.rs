@@ -1,11 +1,12 @@
 //! Some spans of a store, the newest first: what somebody looks at who wants to know what they are called.
 
+use std::sync::Arc;
+
 use fluo_spans::batch::from_batch;
 use fluo_spans::span::Span;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use std::sync::Arc;
 
 use crate::data_file::DataFile;
 use crate::error::StoreError;
@@ -15,7 +16,7 @@ use crate::names::current;
 use crate::open_file::{arrow_metadata, open};
 use crate::root::Root;
 
-/// How much is looked at.
+/// The bounds of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SampleLimits {
     /// Most files.

@@ -84,6 +84,13 @@ async fn hours_that_are_over_are_compacted_and_an_hour_later_cleaned() {
     assert_eq!(invoked(&root, 0, 900).await.unwrap(), json!({"hours": 1, "unfinished": false}));
 }
 
+/// Holds that one file is a merged one of a layout.
+async fn one_is_merged_in(root: &Root, layout: &str) {
+    let names = names(root).await;
+    let merged = names.iter().filter(|name| name.contains(layout) && name.ends_with("-c1.parquet"));
+    assert_eq!(merged.count(), 1, "{names:?}");
+}
+
 #[tokio::test]
 async fn what_is_merged_has_the_layout_of_the_store() {
     let root = Root::in_memory().unwrap();
@@ -93,23 +100,13 @@ async fn what_is_merged_has_the_layout_of_the_store() {
     stored(&root, 1, 30).await;
     stored(&root, 2, 30).await;
     assert_eq!(invoked(&root, 0, 900).await.unwrap()["hours"], 1);
-    let merged = names(&root).await;
-    assert_eq!(
-        merged.iter().filter(|name| name.contains("-l2-") && name.ends_with("-c1.parquet")).count(),
-        1,
-        "{merged:?}"
-    );
+    one_is_merged_in(&root, "-l2-").await;
 
     root.store.put(&Path::from("state/layout.json"), "{".into()).await.unwrap();
     stored(&root, 11, 31).await;
     stored(&root, 12, 31).await;
     assert_eq!(invoked(&root, 0, 900).await.unwrap()["hours"], 1);
-    let merged = names(&root).await;
-    assert_eq!(
-        merged.iter().filter(|name| name.contains("-l1-") && name.ends_with("-c1.parquet")).count(),
-        1,
-        "{merged:?}"
-    );
+    one_is_merged_in(&root, "-l1-").await;
 }
 
 #[test]

@@ -72,7 +72,7 @@ struct Bytes {
     next: u64,
 }
 
-/// Where an attribute lies in files that are written next.
+/// The place of an attribute in files that are written next.
 #[derive(Debug, Serialize)]
 #[serde(tag = "place", rename_all = "snake_case")]
 enum Place {
@@ -106,17 +106,16 @@ pub(crate) async fn run(args: &LayoutArgs) -> Result<Status, Failure> {
     let rules = loaded.rules.iter().filter(|rule: &&Rule| rule.enabled);
     let (asked, now_ms) = (asked(rules), now().div_euclid(1_000_000));
     let before = layouts::read(&root).await.map_err(failed)?;
-    let mut before = before.map_or_else(StoredLayout::built_in, |(stored, _)| stored);
-    let mut next = before.next(&asked, now_ms);
-    if args.write {
+    let before = before.map_or_else(StoredLayout::built_in, |(stored, _)| stored);
+    let (before, next) = if args.write {
         let cannot_write = |error| Failure::because("could not write the layout".to_owned(), error);
         let kept = layouts::keep(&root, &asked, now_ms).await.map_err(cannot_write)?;
-        if kept.before != before.number {
-            // An evaluator was faster: what it made is what this command sees.
-            before = kept.next.layout.clone();
-        }
-        next = kept.next;
-    }
+        // An evaluator may have been faster: what it made is what this command sees.
+        (kept.before, kept.next)
+    } else {
+        let next = before.next(&asked, now_ms);
+        (before, next)
+    };
     let sample = layouts::sample(&root.store, &files, MOST_SPANS).await;
     for fault in &sample.faults {
         terminal::note(&format!("warning: {} was left out: {}", fault.location(), chain(fault.reason())));

@@ -1,7 +1,6 @@
 //! Conditions as expressions of SQL over the aggregates of a window.
 
 use arrow::datatypes::DataType;
-use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::functions::math::expr_fn as math;
 use datafusion::logical_expr::{Expr, cast, ident, lit};
 use fluo_rules::expr::{Comparison, Expr as RuleExpr, ExprKind, Function};
@@ -11,7 +10,7 @@ use fluo_rules::matcher::{Number, Value};
 use super::aggregates::Planned;
 use crate::error::PlanError;
 use crate::form::Form;
-use crate::operators::{arithmetic, binary, binary_of_numbers, extreme, literal, negated};
+use crate::operators::{arithmetic, binary, binary_of_numbers, literal, negated, one_of};
 
 /// A condition over the columns of `aggregates`.
 pub(crate) struct Conditions<'a> {
@@ -86,7 +85,7 @@ impl Conditions<'_> {
             ExprKind::Literal(value) => Ok(literal(value)),
             ExprKind::Call(function, items) if self.is_integer(expr) => {
                 let items = items.iter().map(|item| self.plain(item)).collect::<Result<Vec<_>, _>>()?;
-                if *function == Function::Coalesce { Ok(coalesce(items)) } else { extreme(*function, items) }
+                one_of(*function, items)
             }
             _ => self.numeric(expr),
         }
@@ -114,8 +113,7 @@ impl Conditions<'_> {
                     (Function::Floor, Some(number)) => math::floor(number),
                     (Function::Ceil, Some(number)) => math::ceil(number),
                     (Function::Round, Some(number)) => math::round(vec![number]),
-                    (Function::Coalesce, Some(_)) => coalesce(numbers),
-                    (Function::Min | Function::Max, _) => extreme(*function, numbers)?,
+                    (Function::Coalesce | Function::Min | Function::Max, _) => one_of(*function, numbers)?,
                     _ => return Err(PlanError::Misplaced(format!("{function:?}"))),
                 }
             }

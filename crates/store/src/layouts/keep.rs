@@ -13,8 +13,8 @@ const MOST_LOST: u32 = 20;
 /// The outcome of bringing the layout up to the rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
-    /// The number of the layout that was there.
-    pub before: u32,
+    /// The layout that was there.
+    pub before: StoredLayout,
     /// The step that was made, or the layout as it was.
     pub next: Next,
 }
@@ -33,7 +33,7 @@ pub async fn keep(root: &Root, asked: &Asked, now_ms: i64) -> Result<Kept, Layou
             None => (StoredLayout::built_in(), None),
         };
         let next = stored.next(asked, now_ms);
-        let kept = Kept { before: stored.number, next };
+        let kept = Kept { before: stored, next };
         if !kept.next.is_changed {
             return Ok(kept);
         }
@@ -41,7 +41,7 @@ pub async fn keep(root: &Root, asked: &Asked, now_ms: i64) -> Result<Kept, Layou
             Ok(Swap::Swapped(_)) => return Ok(kept),
             Ok(Swap::Lost) => {}
             Err(StoreError::OutcomeUnknown { .. }) => {
-                // Whoever wrote it: it is what was wanted.
+                // Another may have written it: it is what was wanted.
                 if read(root).await?.is_some_and(|(stored, _)| stored == kept.next.layout) {
                     return Ok(kept);
                 }

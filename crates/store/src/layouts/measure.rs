@@ -1,4 +1,5 @@
-//! What attributes take, as columns and in maps: measured on spans of the store, which are written again in memory.
+//! The bytes that attributes take, as columns and in maps: measured on spans of the store, which are written again in
+//! memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

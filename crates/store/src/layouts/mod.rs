@@ -46,7 +46,7 @@ pub const LOCATION: &str = "state/layout.json";
 /// Name and version of that object's format.
 const SCHEMA: &str = "fluo.layout/v1";
 
-/// The largest object that is read, in bytes, and the most columns that it may name.
+/// The largest object that is taken for a layout, in bytes, and the most columns that it may name.
 const MAX_BYTES: usize = 1 << 20;
 const MAX_COLUMNS: usize = 1024;
 

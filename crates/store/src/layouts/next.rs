@@ -1,4 +1,4 @@
-//! What rules ask for → the next layout: bounded, and slow to forget.
+//! The attributes that rules ask for → the next layout: bounded, and slow to forget.
 //!
 //! A column comes at once, and goes when no rule has asked for it for a week: a rule that is taken out and put back, or
 //! two evaluators whose rules differ while a change is rolled out, make no new layouts. A name of a column belongs to one

@@ -118,7 +118,7 @@ async fn it_is_read_as_it_was_written_in_ascii() {
     let mut asked = asked(&["prix.é", "quote\"\\ \u{7f}\u{1f600}\n"]);
     asked.add(attribute(Resource, "k8s.zone"), "rule");
     let kept = keep(&root, &asked, 7).await.unwrap();
-    assert_eq!((kept.before, kept.next.layout.number), (1, 2));
+    assert_eq!((kept.before.number, kept.next.layout.number), (1, 2));
     let (bytes, _) = root.versioned.read(&Path::from(LOCATION)).await.unwrap().unwrap();
     assert!(bytes.is_ascii() && !bytes.contains(&0x7f));
     assert_eq!(stored(&root).await, Some(kept.next.layout));
@@ -201,7 +201,7 @@ async fn of_evaluators_with_the_same_rules_one_wins() {
     let asked = asked(&["app.tenant"]);
     let kept = join_all((0..4).map(|_| keep(&root, &asked, 0))).await;
     assert_eq!(racing.swapped.load(Ordering::Relaxed), 1);
-    let news = kept.iter().filter(|kept| kept.as_ref().unwrap().before == 1).count();
+    let news = kept.iter().filter(|kept| kept.as_ref().unwrap().before.number == 1).count();
     assert_eq!(news, 1, "the others found it done");
     assert_eq!(stored(&root).await.unwrap().number, 2);
 }
@@ -225,7 +225,7 @@ async fn evaluators_with_different_rules_lose_nothing_of_each_other() {
 async fn an_answer_that_is_lost_is_looked_for() {
     let (root, racing) = racing(1);
     let kept = keep(&root, &asked(&["app.tenant"]), 0).await.unwrap();
-    assert_eq!((kept.before, kept.next.layout.number), (1, 2));
+    assert_eq!((kept.before.number, kept.next.layout.number), (1, 2));
     assert_eq!(racing.swapped.load(Ordering::Relaxed), 1);
 }
 
@@ -259,7 +259,7 @@ async fn whoever_writes_files_has_a_layout_however_the_store_is() {
 }
 
 proptest! {
-    /// Whatever is asked for, when and by whom: a layout is a layout, and its number tells it from all others.
+    /// A layout is a layout, whatever is asked for, when and by whom, and its number tells it from all others.
     #[test]
     fn layouts_follow_one_another(
         steps in prop::collection::vec((prop::collection::vec(0..80_usize, 0..60), 0..20_i64), 1..12),
