@@ -112,7 +112,11 @@ fn one_endpoint_is_that_of_the_store_and_of_topics() {
             .map(|(name, is_the_server)| (*name, if *is_the_server { endpoint } else { NOWHERE }))
             .collect();
         deployment.tick(&config, &variables).expect(0);
-        assert_eq!(deployment.told(), ("rule_error".to_owned(), "evaluations state".to_owned()), "{name}");
+        assert_eq!(
+            deployment.told(),
+            ("rule_error".to_owned(), "evaluations report state".to_owned()),
+            "{name}"
+        );
     }
 }
 

@@ -128,9 +128,8 @@ fn a_rule_that_cannot_be_judged_is_told_of_and_the_others_are_shown() {
 #[test]
 fn mistakes_are_told_before_spans_are_read() {
     let folder = TempDir::new().unwrap();
+    report(folder.path(), RULES, &[]).expect(0);
     for (out, expected) in [("missing/report.html", "there is no folder"), (".", "is a folder")] {
-        let ended = report(folder.path(), RULES, &[]);
-        ended.expect(0);
         let out = folder.path().join(out);
         let rules = folder.path().join("rules.yml");
         let ended = fluo(&["report", "--rules", text(&rules), "--spans", "nowhere", "--out", text(&out)]);
@@ -166,7 +165,7 @@ fn a_page_that_cannot_be_written_is_told_and_ends_nothing() {
     deployment.tick("12:00:00").expect(0);
     // A file where the page's folder would be.
     let folder = deployment.path("store/report");
-    let _ = fs::remove_dir_all(&folder);
+    fs::remove_dir_all(&folder).unwrap();
     fs::write(&folder, "in the way").unwrap();
     deployment.arrive("failures", 85, &six_failures());
     let ended = deployment.tick("12:02:00");

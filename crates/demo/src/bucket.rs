@@ -28,8 +28,6 @@ pub(crate) struct Bucket {
     layout: Layout,
     /// The number of span files.
     files: usize,
-    /// What the span files hold, as it was last read.
-    read: ReadSpans,
     /// The moment at which each was there, by its place below the folder.
     arrival: BTreeMap<String, i64>,
 }
@@ -47,7 +45,6 @@ impl Bucket {
             spans: root.join("spans"),
             layout: Layout::builtin(),
             files: 0,
-            read: ReadSpans::default(),
             arrival: BTreeMap::new(),
         })
     }
@@ -105,8 +102,8 @@ impl Bucket {
         Ok(ingested)
     }
 
-    /// All spans that are there by now.
-    pub(crate) async fn source(&mut self) -> Result<SpanSource, DemoError> {
+    /// All spans that are there by now, and their numbers.
+    pub(crate) async fn source(&self) -> Result<(SpanSource, ReadSpans), DemoError> {
         let store: Arc<dyn ObjectStore> = Arc::<LocalFileSystem>::clone(&self.store);
         let files = DataFiles::new(store);
         let tried = || format!("could not read `{}`", self.spans);
@@ -114,13 +111,8 @@ impl Bucket {
         if let Some((_, fault)) = opened.faults.into_iter().next() {
             return Err(DemoError::because(tried(), fault));
         }
-        self.read = ReadSpans { spans: opened.spans, bytes: opened.bytes, ..ReadSpans::default() };
-        Ok(opened.source)
-    }
-
-    /// What the span files hold.
-    pub(crate) fn read(&self) -> ReadSpans {
-        self.read.clone()
+        let read = ReadSpans { spans: opened.spans, bytes: opened.bytes, ..ReadSpans::default() };
+        Ok((opened.source, read))
     }
 
     /// The number of span files.

@@ -39,7 +39,7 @@ use std::sync::Arc;
 use datafusion::prelude::SessionContext;
 use fluo_alerts::violation::Violation;
 use fluo_engine::{Range, SpanSource, session};
-use fluo_evaluator::page::look::look;
+use fluo_evaluator::page::look::{ReadSpans, look};
 use fluo_plan::RulePlan;
 use fluo_spans::layout::Layout;
 use fluo_store::duckdb_view::duckdb_view;
@@ -91,7 +91,7 @@ pub async fn play(folder: &Path, start: i64) -> Result<Story, DemoError> {
     let mut bucket = Bucket::open(folder)?;
     let watched = watch(folder, &sources(&RULES), &mut bucket, &objects, (start, MINUTES)).await?;
 
-    let source = bucket.source().await?;
+    let (source, read) = bucket.source().await?;
     let found = leave_violations(folder, &session, &rules, &source).await?;
     let moments = TimeRange { from: start, to: end };
     let subject = rules
@@ -109,7 +109,7 @@ pub async fn play(folder: &Path, start: i64) -> Result<Story, DemoError> {
     let story = put_together(start, incident, watched, rule, alarms, &objects);
     let whole = found.into_iter().find(|violation| violation.rule == story.rule.name);
     let story = Story { span_files: bucket.files(), rules: rules.len(), whole, limit, ..story };
-    folder::write(folder, "report.html", &page(&session, &rules, source, &bucket).await)?;
+    folder::write(folder, "report.html", &page(&session, &rules, source, read).await?)?;
     folder::write(folder, "README.md", &readme::readme(&story))?;
     Ok(story)
 }
@@ -119,11 +119,14 @@ async fn page(
     session: &SessionContext,
     rules: &[RulePlan],
     mut source: SpanSource,
-    bucket: &Bucket,
-) -> String {
+    read: ReadSpans,
+) -> Result<String, DemoError> {
     let rules = rules.iter().map(|plan| Arc::clone(plan.rule())).collect();
-    let looked = look(session, rules, &mut source, Range::default(), bucket.read()).await;
-    fluo_report::html(&looked.page)
+    let looked = look(session, rules, &mut source, Range::default(), read).await;
+    if let Some((rule, reason)) = looked.failed.into_iter().next() {
+        return Err(DemoError::because(format!("could not judge `{rule}`"), reason));
+    }
+    Ok(fluo_report::html(&looked.page))
 }
 
 /// Writes `violations.ndjson`: what `fluo eval --format ndjson` finds in the whole folder.

@@ -1,4 +1,4 @@
-//! What an evaluation of a rule reads of the files of a source.
+//! The cost of an evaluation of a rule: the rows and columns that it reads of the files of a source.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::error::EngineError;
 use crate::pages::{Sought, services};
 use crate::source::{SpanSource, Stored};
 
-/// What is read for a rule that is judged over all spans that ended in a range, once.
+/// The data that is read for a rule which is judged once over all spans that ended in a range.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reads {
     /// Files that are read.

@@ -97,23 +97,17 @@ pub fn shown_names(rules: &[&Rule], span: &Span) -> (Option<String>, String) {
 
 /// The keys of a group, and its values as they may be shown.
 pub(crate) fn shown_group(rule: &Rule, values: &[Option<String>]) -> Vec<(String, Option<String>)> {
-    identified(rule, values).group
+    let entries = rule.group_by.iter().zip(values);
+    entries
+        .map(|(entry, value)| {
+            let redacted = is_redacted(rule, &entry.field) || is_redacted_column(rule, &entry.key);
+            (entry.key.clone(), value.clone().map(|value| if redacted { REDACTED.to_owned() } else { value }))
+        })
+        .collect()
 }
 
 fn identified(rule: &Rule, values: &[Option<String>]) -> Identified {
-    let entries = rule.group_by.iter().zip(values);
-    Identified {
-        fingerprint: fingerprint_of(rule, values),
-        group: entries
-            .map(|(entry, value)| {
-                let redacted = is_redacted(rule, &entry.field) || is_redacted_column(rule, &entry.key);
-                (
-                    entry.key.clone(),
-                    value.clone().map(|value| if redacted { REDACTED.to_owned() } else { value }),
-                )
-            })
-            .collect(),
-    }
+    Identified { fingerprint: fingerprint_of(rule, values), group: shown_group(rule, values) }
 }
 
 /// Returns the commonest values that may be told: those of the keys that `redact` does not name.

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::slice;
 
-use fluo_rules::diagnostic::Finding;
+use fluo_rules::diagnostic::{Finding, in_order};
 use fluo_rules::files::Kind;
 use fluo_rules::load::{Across, Item, Part, across};
 use fluo_rules::rule::Rule;
@@ -28,7 +28,7 @@ use crate::Config;
 use crate::config::Loading;
 use paths::plain;
 
-/// What lies around the files of a project, which some of them name.
+/// The files around those of a project, which some of them name.
 pub trait Surroundings {
     /// The reason why rule files that are named cannot be had.
     type Error;
@@ -72,14 +72,14 @@ enum Checked {
 #[derive(Debug)]
 struct CheckedRules {
     part: Part,
-    /// What the planner refuses, each with the number of its item.
+    /// The findings of the planner, each with the number of its item.
     refused: Vec<(usize, Finding)>,
 }
 
 #[derive(Debug)]
 struct CheckedTests {
     loaded: test_file::Loaded,
-    /// What was found against the rules that it names; none where one of them has changed.
+    /// The findings against the rules that it names; none where one of them has changed.
     against: Option<Vec<Finding>>,
 }
 
@@ -89,7 +89,7 @@ struct Rules {
     all: Vec<Rule>,
     /// Those that the planner refuses.
     refused: usize,
-    /// What is wrong with rule files, and between them.
+    /// The findings in rule files, and between them.
     findings: Vec<Finding>,
     /// Some rule could not be loaded.
     partial: bool,
@@ -122,11 +122,6 @@ impl Project {
     pub fn new(roots: &[PathBuf], files: Vec<(Kind, SourceFile)>) -> Self {
         let members = files.into_iter().map(|(kind, file)| Member::new(kind, file)).collect();
         Self { roots: roots.iter().map(|root| plain(root)).collect(), members, rules: None }
-    }
-
-    /// Its files, in their order.
-    pub fn files(&self) -> impl Iterator<Item = (Kind, &SourceFile)> {
-        self.members.iter().map(|member| (member.kind, &member.file))
     }
 
     /// The file of this name.
@@ -197,18 +192,18 @@ impl Project {
     ///
     /// # Errors
     ///
-    /// Where rule files that a test file names, and that are not among its own, cannot be had.
+    /// [`Surroundings::Error`] where rule files that a test file names, and that are not among its own, cannot be had.
     pub fn check<S: Surroundings>(&mut self, around: &S) -> Result<Outcome, S::Error> {
         self.check_changed();
         if self.rules.is_none() {
             self.rules = Some(self.compared());
         }
         self.check_tests(around)?;
-        let whole = self.rules.as_ref();
-        let mut findings: Vec<Finding> = whole.map(|rules| rules.findings.clone()).unwrap_or_default();
+        let mut findings = Vec::new();
         let mut sound = Sound::default();
-        if let Some(whole) = whole {
-            sound.rules = whole.all.len() - whole.refused;
+        if let Some(rules) = &self.rules {
+            findings.extend(rules.findings.iter().cloned());
+            sound.rules = rules.all.len() - rules.refused;
         }
         for checked in self.members.iter().filter_map(|member| member.checked.as_ref()) {
             let Checked::Tests(CheckedTests { loaded, against }) = checked else { continue };
@@ -218,8 +213,7 @@ impl Project {
         }
         self.check_silences(&mut findings, &mut sound);
         self.check_configurations(around, &mut findings, &mut sound);
-        self.sort(&mut findings);
-        Ok(Outcome { findings, sound })
+        Ok(Outcome { findings: self.sorted(findings), sound })
     }
 
     /// Checks the files that have changed, each by itself.
@@ -302,16 +296,15 @@ impl Project {
     }
 
     /// Sorts findings by file and place, and says once what is found twice.
-    fn sort(&self, findings: &mut Vec<Finding>) {
-        let names = self.members.iter().enumerate().map(|(number, member)| (&*member.file.name, number));
+    fn sorted(&self, findings: Vec<Finding>) -> Vec<Finding> {
         let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
-        for (name, number) in names {
-            numbers.entry(name).or_insert(number);
+        for (number, member) in self.members.iter().enumerate() {
+            numbers.entry(&*member.file.name).or_insert(number);
         }
-        findings.sort_by_key(|Finding { place, code, .. }| {
-            (numbers.get(&*place.file).copied(), place.bytes.start, place.bytes.end, *code)
-        });
-        findings.dedup_by(|b, a| a.code == b.code && a.place == b.place && a.message == b.message);
+        let number = |finding: &Finding| numbers.get(&*finding.place.file).copied();
+        let mut findings: Vec<_> = findings.into_iter().map(|finding| (number(&finding), finding)).collect();
+        in_order(&mut findings);
+        findings.into_iter().map(|(_, finding)| finding).collect()
     }
 
     /// Drops what was found with the help of a file, before it changes.

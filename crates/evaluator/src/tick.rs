@@ -3,7 +3,7 @@
 //! ```text
 //! read state ─▶ evaluate ─▶ swap state ─▶ write records ─▶ send ─▶ swap out what was sent
 //!     ▲                        │ lost: reload
-//!     └──── next chunk ────────┘                     then, if there is time, the page
+//!     └──── next chunk ────────┘                     then, if there is time, layout and page
 //! ```
 //!
 //! Nothing outside `state/` is written before the swap that commits it, and everything after it can be done again from
@@ -23,6 +23,8 @@ use fluo_store::records::{evaluation_object, violation_objects};
 use fluo_store::{Version, put_if_absent};
 use fluo_time::moment;
 use object_store::path::Path;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
 use crate::arrivals::{Arrivals, By};
 use crate::catch_up;
@@ -31,7 +33,7 @@ use crate::error::TickError;
 use crate::evaluate::{Evaluator, Inputs, Patience};
 use crate::future::is_future;
 use crate::host::Host;
-use crate::layout::LayoutChange;
+use crate::layout::{self, LayoutChange};
 use crate::outbox::{self, Delivered, LEASE};
 use crate::page;
 use crate::records::row;
@@ -67,9 +69,6 @@ pub struct Ticked {
 
 /// The number of times that a lost swap is tried again.
 const MOST_LOST: u32 = 100;
-
-/// The longest time that a tick waits for its page.
-const PAGE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The rules and the silences that are deployed.
 #[derive(Clone, Copy)]
@@ -163,7 +162,7 @@ pub async fn tick(
                 return Err(error.into());
             }
         };
-        let found = page::Found::of(&evaluation);
+        let tracks = evaluation.tracks;
         let mut notifications = evaluation.notifications;
         if let Some(from) = step.skip_to {
             notifications.insert(0, catch_up::unjudged(before.eval_time, from, step.eval_time));
@@ -186,7 +185,8 @@ pub async fn tick(
             lost = 0;
             write(evaluator, host, &state.unwritten).await?;
             (host.evaluated)(&report);
-            evaluator.page.add(&found, &rules, step.eval_time);
+            let records = state.unwritten.iter().flat_map(|unwritten| &unwritten.violations);
+            evaluator.page.add(records, &tracks, &rules, step.eval_time);
             ticked.reports.push(report.clone());
             ticked.troubles.extend(troubles);
             ticked.broken_files = rules.errors.clone();
@@ -213,35 +213,31 @@ pub async fn tick(
         evaluator.panes.keep(host.root).await;
     }
     if let Some((state, rules, report)) = &committed {
-        if !host.is_over() {
-            ticked.layout = evaluator.layout.keep(host.root, rules, eval_time).await;
-        }
-        ticked.page_error = keep_page(evaluator, host, state, rules, report).await;
+        let keep = evaluator.layout.keep(host.root, rules, eval_time);
+        ticked.layout = aside(host, layout::PATIENCE, keep)
+            .await
+            .and_then(|kept| kept.unwrap_or_else(|_| Some(LayoutChange::too_slow())));
+        let keep = traced(step!("write page"), evaluator.page.keep(host.root, state, rules, report));
+        ticked.page_error = aside(host, page::PATIENCE, keep).await.and_then(|kept| match kept {
+            Ok(kept) => kept.err().map(|error| chain(&error)),
+            Err(_) => Some(evaluator.page.gave_up()),
+        });
     }
     Ok(ticked)
 }
 
-/// Writes the page of the last evaluation, when all else is done. Returns why it was not, where it was not: that is no
-/// failure, and nobody waits long for it.
-async fn keep_page(
-    evaluator: &Evaluator,
+/// Does what may be left out, when all else is done: for a while, and until somebody asks to stop. `None` where there was no
+/// time for it.
+async fn aside<T>(
     host: Host<'_>,
-    state: &State,
-    rules: &RuleSet,
-    report: &Report,
-) -> Option<String> {
+    patience: Duration,
+    work: impl Future<Output = T>,
+) -> Option<Result<T, Elapsed>> {
     if host.is_over() {
         return None;
     }
-    let keep = traced(step!("write page"), evaluator.page.keep(host.root, state, rules, report));
     tokio::select! {
-        kept = tokio::time::timeout(PAGE_PATIENCE, keep) => if let Ok(kept) = kept {
-            kept.err().map(|error| chain(&error))
-        } else {
-            let reason = format!("it was not written within {} seconds", PAGE_PATIENCE.as_secs());
-            evaluator.page.gave_up(&reason);
-            Some(reason)
-        },
+        done = timeout(patience, work) => Some(done),
         () = host.stop.asked() => None,
     }
 }

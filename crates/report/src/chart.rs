@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use fluo_alerts::reading::gauge::{Track, Unit};
+use fluo_alerts::reading::gauge::Track;
 use fluo_time::TimeRange;
 use maud::{Markup, html};
 
@@ -57,7 +57,7 @@ pub(crate) fn share(of: f64) -> String {
 /// A chart of a rule.
 pub(crate) fn chart(track: &Track, times: TimeRange, episodes: &[&Episode]) -> Markup {
     let scale = Scale(times);
-    let drawn = Drawn::of(track, scale);
+    let shapes = Shapes::of(track, scale);
     html! {
         svg class="chart" role="img" aria-label=(label(track, times)) {
             @for episode in episodes {
@@ -65,10 +65,10 @@ pub(crate) fn chart(track: &Track, times: TimeRange, episodes: &[&Episode]) -> M
                 rect class="held" x=(share(begin)) y="0" width=(share(length)) height="100%" {}
             }
             svg viewBox=(format!("0 0 {SIDE} {SIDE}")) preserveAspectRatio="none" width="100%" height="100%" {
-                path class="columns" d=(drawn.columns) {}
-                @if let Some(limit) = &drawn.moving_limit { path class="limit" d=(limit) {} }
+                path class="columns" d=(shapes.columns) {}
+                @if let Some(limit) = &shapes.moving_limit { path class="limit" d=(limit) {} }
             }
-            @for Line { class, text, place, above } in &drawn.lines {
+            @for Line { class, text, place, above } in &shapes.lines {
                 @let y = share(*place);
                 @if *class != "scale" { line class=(class) x1="0" x2="100%" y1=(y) y2=(y) {} }
                 @if !text.is_empty() { text x="6" y=(y) dy=(if *above { "-5" } else { "14" }) { (text) } }
@@ -109,14 +109,14 @@ struct Line {
     above: bool,
 }
 
-struct Drawn {
+struct Shapes {
     columns: String,
     /// The limit, where it is not the same at all moments.
     moving_limit: Option<String>,
     lines: Vec<Line>,
 }
 
-impl Drawn {
+impl Shapes {
     fn of(track: &Track, scale: Scale) -> Self {
         let readings = track.points.iter().map(|mark| &mark.reading);
         let limits: Vec<f64> = readings.clone().filter_map(|reading| reading.limit).collect();
@@ -173,6 +173,7 @@ fn moving(track: &Track, scale: Scale, y: impl Fn(f64) -> f64) -> String {
         let Some(limit) = mark.reading.limit else { continue };
         let (begin, length) = scale.stretch(mark.at.saturating_sub(track.step), mark.at);
         let (from, to, at) = (begin * SIDE, (begin + length) * SIDE, y(limit) * SIDE);
+        // Writing to a `String` cannot fail.
         let _ = write!(path, "M{from:.1} {at:.0}H{to:.1}");
     }
     path
@@ -196,14 +197,10 @@ fn lines(track: &Track, constant: Option<f64>, highest: f64, y: impl Fn(f64) -> 
     }
     let top = y(highest);
     if highest > 0.0 && lines.iter().all(|line| (line.place - top).abs() > 0.3) {
-        let text = format!("highest {}", scale_text(unit, highest));
+        let text = format!("highest {}", unit.text(highest));
         lines.push(Line { class: "scale", text, place: top, above: true });
     }
     lines
-}
-
-fn scale_text(unit: Unit, value: f64) -> String {
-    unit.text(value)
 }
 
 #[cfg(test)]

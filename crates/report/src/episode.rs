@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use fluo_alerts::template::NO_VALUE;
 use fluo_alerts::value::human_duration;
 use fluo_alerts::violation::{Evidence, Top};
 use maud::{Markup, html};
 
 use crate::model::{Episode, Page, Standing, Trace};
 use crate::order::Drawn;
-use crate::rules::head;
+use crate::parts::{Badge, head};
 use crate::text::{Group, Moment, Short, Text, clock, link, number};
 use crate::waterfall::waterfall;
 
@@ -28,7 +29,7 @@ pub(crate) fn episode<'a>(episode: &'a Episode, page: &Page, drawn: &mut Drawn<'
     html! {
         details class=(format!("episode {}", episode.severity.as_str())) open[is_open] {
             summary {
-                span class=(format!("badge {}", episode.severity.as_str())) { (episode.severity.as_str()) } " "
+                (Badge(episode.severity)) " "
                 (Moment(violation.starts_at)) " to " (clock(violation.ends_at)) ", " (standing)
                 @if !violation.group.is_empty() { ": " (Group(&violation.group)) }
             }
@@ -64,7 +65,7 @@ fn commonest(top: &Top) -> Markup {
                 @for value in &top.values {
                     tr {
                         th scope="row" {
-                            @match &value.value { Some(text) => (Text(text)), None => span class="faint" { "(none)" } }
+                            @match &value.value { Some(text) => (Text(text)), None => span class="faint" { (NO_VALUE) } }
                         }
                         td class="number" { (value.spans) }
                         td class="number" { (format!("{:.0} %", value.share(top) * 100.0)) }

@@ -15,6 +15,7 @@
 //! | `episode` | a violation: values, demands that failed, commonest values, evidence |
 //! | `waterfall` | a trace |
 //! | `facts` | the data behind it, and what is missing of it |
+//! | `parts` | a severity, the name of a rule, the head of a table, wherever they stand |
 //! | `order` | what comes first, and what is left out of a page that would be too long |
 //!
 //! No I/O and no clock: the time of a page is part of it.
@@ -27,6 +28,7 @@ mod facts;
 pub mod model;
 mod now;
 mod order;
+mod parts;
 mod rules;
 #[cfg(test)]
 mod samples;

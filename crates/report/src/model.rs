@@ -11,7 +11,7 @@ use fluo_time::TimeRange;
 /// A page.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
-    /// Who made it, of what.
+    /// Its origin: a look at spans, or an evaluator's state.
     pub origin: Origin,
     /// The time of which it is; nanoseconds since the epoch.
     pub at: i64,
@@ -25,9 +25,9 @@ pub struct Page {
     pub rules: Vec<Rule>,
     /// Moments that are yet to be judged.
     pub owed: Vec<Owed>,
-    /// What is wrong with fluo itself.
+    /// The troubles of fluo itself.
     pub troubles: Vec<Trouble>,
-    /// How far evaluation is, in the order in which it is told.
+    /// Facts about evaluation, in the order in which they are told.
     pub evaluation: Vec<Fact>,
     /// The data behind it: spans, files, what was set aside, mended or late.
     pub data: Vec<Fact>,
@@ -65,7 +65,7 @@ impl Fact {
 /// A violation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Episode {
-    /// How it stands.
+    /// Its standing.
     pub standing: Standing,
     /// The severity as it is now.
     pub severity: Severity,
@@ -83,14 +83,14 @@ pub struct Episode {
     pub trace_urls: Vec<String>,
 }
 
-/// How a violation stands at the time of the page.
+/// The standing of a violation at the time of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
     /// It fires.
     Firing,
     /// Its condition holds, and has not held for `for` yet.
     Pending {
-        /// When it will fire, if it goes on; nanoseconds since the epoch.
+        /// The time at which it will fire, if it goes on; nanoseconds since the epoch.
         fires_at: i64,
     },
     /// It is over.
@@ -102,11 +102,11 @@ pub enum Standing {
 pub struct Rule {
     /// Its name.
     pub name: String,
-    /// What it is about, for people.
+    /// Its description, for people.
     pub description: Option<String>,
     /// The severity of its violations; where it has levels, of the highest.
     pub severity: Severity,
-    /// What it is about.
+    /// Its subject.
     pub subject: Subject,
     /// The condition as written.
     pub condition: String,
@@ -145,7 +145,7 @@ pub struct Owed {
 pub struct Trouble {
     /// Its severity.
     pub severity: Severity,
-    /// What is wrong, in a line.
+    /// The fault, in a line.
     pub title: String,
     /// The reason.
     pub reason: String,

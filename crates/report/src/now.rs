@@ -1,12 +1,13 @@
-//! What fires, what is pending, and what is wrong with fluo itself.
+//! The alerts that fire or are pending, and the troubles of fluo itself.
 
 use maud::{Markup, html};
 
 use crate::model::{Episode, Origin, Page, Standing};
 use crate::order::{CARDS, LISTED, Ordered};
+use crate::parts::{Badge, linked};
 use crate::text::{Group, Moment, Short, Text, link, number};
 
-/// What there is to know at once, in a few words.
+/// Returns how things stand, in a few words.
 pub(crate) fn headline(ordered: &Ordered<'_>, page: &Page) -> String {
     let firing = |muted: bool| {
         let is_wanted =
@@ -18,8 +19,7 @@ pub(crate) fn headline(ordered: &Ordered<'_>, page: &Page) -> String {
     let mut parts = vec![match (firing, page.origin) {
         (0, Origin::Kept) => "Nothing fires".to_owned(),
         (0, Origin::Look) => "Nothing is violated now".to_owned(),
-        (1, Origin::Kept) => "1 alert fires".to_owned(),
-        (some, Origin::Kept) => format!("{some} alerts fire"),
+        (some, Origin::Kept) => number(some, "alert fires", "alerts fire"),
         (some, Origin::Look) => {
             format!("{} at the end", number(some, "violation goes on", "violations go on"))
         }
@@ -67,12 +67,9 @@ fn card(episode: &Episode, ordered: &Ordered<'_>) -> Markup {
     html! {
         article class=(format!("card {} {state}", severity.as_str())) {
             h3 {
-                span class=(format!("badge {}", severity.as_str())) { (severity.as_str()) } " "
+                (Badge(*severity)) " "
                 @if state != "firing" { span class="badge plain" { (state) } " " }
-                @match ordered.anchor(&violation.rule) {
-                    Some(anchor) => a href=(format!("#{anchor}")) { (Short(&violation.rule)) },
-                    None => (Short(&violation.rule)),
-                }
+                (linked(&violation.rule, ordered.place(&violation.rule)))
             }
             @if !violation.group.is_empty() { div class="group" { (Group(&violation.group)) } }
             div class="summary" { (Text(&violation.summary)) }
@@ -106,7 +103,7 @@ fn troubles(page: &Page) -> Markup {
             @for trouble in page.troubles.iter().take(LISTED) {
                 article class=(format!("card {}", trouble.severity.as_str())) {
                     h3 {
-                        span class=(format!("badge {}", trouble.severity.as_str())) { (trouble.severity.as_str()) } " "
+                        (Badge(trouble.severity)) " "
                         (Short(&trouble.title))
                     }
                     div class="summary" { (Text(&trouble.reason)) }

@@ -1,4 +1,4 @@
-//! What comes first on a page, and what is left out of one that would be too long.
+//! The order of things on a page, and the bounds of one that would be too long.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,10 +77,9 @@ impl<'a> Ordered<'a> {
         Self { rules, places, standing }
     }
 
-    /// Returns where a rule is shown in full, if it is: the anchor's name.
-    pub(crate) fn anchor(&self, rule: &str) -> Option<String> {
-        let place = *self.places.get(rule)?;
-        (place < FULL).then(|| anchor(place))
+    /// Returns the place of a rule.
+    pub(crate) fn place(&self, rule: &str) -> Option<usize> {
+        self.places.get(rule).copied()
     }
 }
 
@@ -97,16 +96,13 @@ impl Ranked<'_> {
     /// Those that fire first, then those that are pending, that were not judged, that were violated, and of the others
     /// those that came closest.
     fn in_order(&self, other: &Self) -> Ordering {
-        let key = |ranked: &Self| {
-            let worst = ranked.episodes.iter().map(|episode| rank(episode)).min();
-            (worst.unwrap_or((3, Reverse(Severity::Info))), ranked.rule.error.is_none())
-        };
         let standing = |ranked: &Self| {
-            let (worst, no_error) = key(ranked);
-            if worst.0 >= 2 && !no_error {
+            let worst = ranked.episodes.first().map(|episode| rank(episode));
+            let (place, severity) = worst.unwrap_or((3, Reverse(Severity::Info)));
+            if place >= 2 && ranked.rule.error.is_some() {
                 (2, Reverse(Severity::Critical), 0)
             } else {
-                (worst.0, worst.1, 1)
+                (place, severity, 1)
             }
         };
         let closer = |one: &Self, than: &Self| match (one.closest, than.closest) {

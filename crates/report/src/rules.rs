@@ -7,6 +7,7 @@ use crate::chart::{chart, share};
 use crate::episode::episode;
 use crate::model::{Page, Rule, Standing, Subject};
 use crate::order::{Drawn, FULL, Ordered, ROWS, Ranked, UNFOLDED, anchor};
+use crate::parts::{Badge, head, linked};
 use crate::text::{Group, Moment, Short, Text, number, percent};
 
 /// Groups of a rule that are listed.
@@ -45,9 +46,9 @@ fn row(place: usize, ranked: &Ranked<'_>) -> Markup {
     html! {
         tr role="row" {
             th scope="row" role="rowheader" {
-                @if place < FULL { a href=(format!("#{}", anchor(place))) { (Short(name)) } } @else { (Short(name)) }
+                (linked(name, Some(place)))
             }
-            td role="cell" { span class=(format!("badge {}", severity.as_str())) { (severity.as_str()) } }
+            td role="cell" { (Badge(*severity)) }
             td role="cell" class="closest" data-label="closest" {
                 @match (error, ranked.closest) {
                     (Some(_), _) => span class="warn" { "not judged" },
@@ -57,20 +58,6 @@ fn row(place: usize, ranked: &Ranked<'_>) -> Markup {
             }
             td role="cell" class="number" data-label="violations" { (ranked.episodes.len()) }
             td role="cell" class="condition" data-label="condition" { code { (Short(condition)) } }
-        }
-    }
-}
-
-/// The head of a table, by the names of its columns, and whether they are of numbers. Where there is no room for columns, rows
-/// are stacked, and each cell says its column itself: roles keep it a table then.
-pub(crate) fn head(columns: &[(&str, bool)]) -> Markup {
-    html! {
-        thead role="rowgroup" {
-            tr role="row" {
-                @for (name, is_number) in columns {
-                    th scope="col" role="columnheader" class=[is_number.then_some("number")] { (name) }
-                }
-            }
         }
     }
 }
@@ -87,14 +74,13 @@ fn meter(mark: &Mark) -> Markup {
 }
 
 pub(crate) fn in_full(page: &Page, ordered: &Ordered<'_>) -> Markup {
-    let (open, folded) =
-        ordered.rules.split_at(ordered.rules.len().min(FULL)).0.split_at(ordered.rules.len().min(UNFOLDED));
     let mut drawn = Drawn::new();
     html! {
         section aria-labelledby="values" {
             h2 id="values" { "Values against their limits" }
-            @for (place, ranked) in open.iter().enumerate() { (rule(place, ranked, page, &mut drawn, true)) }
-            @for (place, ranked) in folded.iter().enumerate() { (rule(place + UNFOLDED, ranked, page, &mut drawn, false)) }
+            @for (place, ranked) in ordered.rules.iter().take(FULL).enumerate() {
+                (rule(place, ranked, page, &mut drawn, place < UNFOLDED))
+            }
             @if ordered.rules.len() > FULL {
                 p class="more" {
                     (number(ordered.rules.len() - FULL, "rule", "rules"))
@@ -110,7 +96,7 @@ fn rule<'a>(place: usize, ranked: &Ranked<'a>, page: &Page, drawn: &mut Drawn<'a
     let rule = ranked.rule;
     html! {
         article class="rule" aria-labelledby=(anchor(place)) {
-            h3 id=(anchor(place)) { (Short(&rule.name)) " " span class=(format!("badge {}", rule.severity.as_str())) { (rule.severity.as_str()) } }
+            h3 id=(anchor(place)) { (Short(&rule.name)) " " (Badge(rule.severity)) }
             @if let Some(description) = &rule.description { div { (Text(description)) } }
             div class="condition" {
                 code { (Text(&rule.condition)) } span class="faint" { " in " (Short(&rule.window)) }
@@ -125,7 +111,7 @@ fn rule<'a>(place: usize, ranked: &Ranked<'a>, page: &Page, drawn: &mut Drawn<'a
     }
 }
 
-/// How close it came, in a line.
+/// Returns the closeness of a rule, in a line.
 fn heading(ranked: &Ranked<'_>) -> Markup {
     let Some(mark) = ranked.closest else {
         return html! { @match ranked.rule.subject {

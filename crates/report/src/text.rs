@@ -3,6 +3,7 @@
 //! maud escapes what means something in HTML. Here, what is not seen is made visible, what runs from right to left is kept
 //! apart from what stands around it, and what is too long is folded.
 
+use fluo_alerts::template::NO_VALUE;
 use fluo_rules::printable::is_unseen;
 use fluo_time::moment;
 use maud::{Markup, Render, html};
@@ -112,7 +113,7 @@ impl Render for Group<'_> {
                     span class="faint" { (Short(key)) "=" }
                     @match value {
                         Some(value) => (Short(value)),
-                        None => span class="faint" { "(none)" },
+                        None => span class="faint" { (NO_VALUE) },
                     }
                 }
             }
@@ -131,9 +132,8 @@ impl Render for Moment {
 
 /// Returns a moment in seconds: `2026-11-22 11:04:51`.
 pub(crate) fn seconds(ns: i64) -> String {
-    let text = moment::format(ns);
-    let (date, time) = (text.get(..10).unwrap_or_default(), text.get(11..19).unwrap_or_default());
-    format!("{date} {time}")
+    let text = moment::human(ns);
+    text.strip_suffix(" UTC").unwrap_or(&text).to_owned()
 }
 
 /// Returns the time of day: `11:04:51`.

@@ -6,7 +6,8 @@ use maud::{Markup, html};
 use crate::chart::{Scale, share};
 use crate::model::{Episode, Page};
 use crate::order::{LANES, Ordered, Ranked};
-use crate::text::{Short, number, seconds, spoken};
+use crate::parts::{Badge, linked};
+use crate::text::{number, seconds, spoken};
 
 /// Marks of one lane; more of them are drawn as one where they meet.
 const MARKS: usize = 200;
@@ -53,11 +54,7 @@ fn lane(ranked: &Ranked<'_>, ordered: &Ordered<'_>, scale: Scale) -> Markup {
     html! {
         div class="lane" {
             div class="lane-name" {
-                @match ordered.anchor(name) {
-                    Some(anchor) => a href=(format!("#{anchor}")) { (Short(name)) },
-                    None => (Short(name)),
-                }
-                " " span class=(format!("badge {}", worst.as_str())) { (worst.as_str()) }
+                (linked(name, ordered.place(name))) " " (Badge(worst))
                 @if ranked.episodes.len() > 1 { " " span class="faint" { (ranked.episodes.len()) " ×" } }
             }
             svg class="bars" role="img" aria-label=(said) {

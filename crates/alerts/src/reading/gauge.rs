@@ -77,7 +77,7 @@ pub struct Mark {
     /// Keys as the rule writes them, and values as they may be shown.
     #[serde(with = "wire::pairs")]
     pub group: Vec<(String, Option<String>)>,
-    /// What was read there.
+    /// The reading there.
     #[serde(flatten)]
     pub reading: Against,
 }
@@ -108,35 +108,29 @@ impl Against {
 #[derive(Debug)]
 pub struct Gauge<'a> {
     rule: &'a Rule,
-    /// The comparison that says what is wrong.
-    main: Option<(&'a Expr, &'a Expr)>,
+    /// The comparison that says what is wrong; it has a bound.
     side: Option<Side<'a>>,
 }
 
 impl<'a> Gauge<'a> {
     /// The gauge of a rule, by the lowest level of its condition.
     pub fn of(rule: &'a Rule) -> Self {
-        let main = decisive(rule, &|_| None).into_iter().find_map(|compared| {
+        let side = decisive(rule, &|_| None).into_iter().find_map(|compared| {
             compared.sides()?;
-            let side = Side::of(rule, &compared)?;
-            Some((side.moving, side.bound?, side))
+            Side::of(rule, &compared).filter(|side| side.bound.is_some())
         });
-        match main {
-            Some((moving, bound, side)) => Self { rule, main: Some((moving, bound)), side: Some(side) },
-            None => Self { rule, main: None, side: None },
-        }
+        Self { rule, side }
     }
 
     /// Returns what is read at some values. `holds`: whether the condition holds there.
     pub fn at(&self, values: &[(String, Value)], holds: bool) -> Against {
         let number = |name: &str| super::found(values, name).and_then(Value::as_f64);
-        let side = |of: fn((&'a Expr, &'a Expr)) -> &'a Expr| {
-            self.main.map(of).and_then(|expr| expr.number(&number)).filter(|number| number.is_finite())
-        };
+        let finite = |expr: &Expr| expr.number(&number).filter(|number| number.is_finite());
+        let side = self.side.as_ref();
         let closeness = closeness(&self.rule.condition.lowest.condition.expr, false, &number);
         Against {
-            value: side(|(moving, _)| moving),
-            limit: side(|(_, bound)| bound),
+            value: side.and_then(|side| finite(side.moving)),
+            limit: side.and_then(|side| finite(side.bound?)),
             // Rounding may leave what holds a little below its limit.
             closeness: if holds { Some(closeness.unwrap_or(1.0).max(1.0)) } else { closeness },
             holds,
@@ -164,12 +158,11 @@ impl<'a> Gauge<'a> {
 
     /// The limit of a level, where it compares the same with a constant.
     fn limit_of(&self, level: &Level) -> Option<(LevelOf, f64)> {
-        let (moving, _) = self.main?;
+        let moving = self.side.as_ref()?.moving.to_string();
         let limit = compared(&level.condition.expr).into_iter().find_map(|(left, right)| {
-            let text = moving.to_string();
-            let other = if left.to_string() == text {
+            let other = if left.to_string() == moving {
                 right
-            } else if right.to_string() == text {
+            } else if right.to_string() == moving {
                 left
             } else {
                 return None;

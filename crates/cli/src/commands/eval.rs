@@ -20,17 +20,7 @@ use crate::table::violations_table;
 use crate::terminal::{self, Output};
 
 pub(crate) async fn run(args: &Eval) -> Result<Status, Failure> {
-    let now = now();
-    let moment = |text: &Option<String>| {
-        let parsed = text.as_deref().map(|text| moment::parse(text, now)).transpose();
-        parsed.map_err(|error| Failure::usage(error.to_string()))
-    };
-    let range = Range { from: moment(&args.from)?, to: moment(&args.to)? };
-    if let (Some(from), Some(to)) = (range.from, range.to)
-        && from > to
-    {
-        return Err(Failure::usage("--from lies behind --to"));
-    }
+    let range = range(args.from.as_deref(), args.to.as_deref())?;
     let loaded = match rule_files::load_or_tell(&args.rules) {
         Ok((_, loaded)) => loaded,
         Err(status) => return Ok(status),
@@ -56,6 +46,22 @@ pub(crate) async fn run(args: &Eval) -> Result<Status, Failure> {
     } else {
         Status::Done
     })
+}
+
+/// Returns the range from `--from` to `--to`.
+pub(super) fn range(from: Option<&str>, to: Option<&str>) -> Result<Range, Failure> {
+    let now = now();
+    let moment = |text: Option<&str>| {
+        let parsed = text.map(|text| moment::parse(text, now)).transpose();
+        parsed.map_err(|error| Failure::usage(error.to_string()))
+    };
+    let range = Range { from: moment(from)?, to: moment(to)? };
+    if let (Some(from), Some(to)) = (range.from, range.to)
+        && from > to
+    {
+        return Err(Failure::usage("--from lies behind --to"));
+    }
+    Ok(range)
 }
 
 /// The result of judging all rules.

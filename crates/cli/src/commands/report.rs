@@ -4,12 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use fluo_engine::{LeftOut, Range, session};
+use fluo_engine::{LeftOut, session};
 use fluo_evaluator::page::look::{ReadSpans, look};
-use fluo_time::moment;
 
+use super::eval::range;
 use crate::args::Report;
-use crate::edge::now;
 use crate::exit::{Failure, Status};
 use crate::progress::Progress;
 use crate::rule_files;
@@ -17,17 +16,7 @@ use crate::spans;
 use crate::terminal;
 
 pub(crate) async fn run(args: &Report) -> Result<Status, Failure> {
-    let now = now();
-    let moment = |text: &Option<String>| {
-        let parsed = text.as_deref().map(|text| moment::parse(text, now)).transpose();
-        parsed.map_err(|error| Failure::usage(error.to_string()))
-    };
-    let range = Range { from: moment(&args.from)?, to: moment(&args.to)? };
-    if let (Some(from), Some(to)) = (range.from, range.to)
-        && from > to
-    {
-        return Err(Failure::usage("--from lies behind --to"));
-    }
+    let range = range(args.from.as_deref(), args.to.as_deref())?;
     writable(&args.out)?;
     let loaded = match rule_files::load_or_tell(&args.rules) {
         Ok((_, loaded)) => loaded,

@@ -7,7 +7,7 @@ use fluo_time::TimeRange;
 
 use super::earlier::Past;
 use super::held::{Before, Held, last_before};
-use super::near::{Best, Near};
+use super::near::Near;
 use crate::episodes::Holding;
 use crate::panes::Hours;
 use crate::rows::Group;
@@ -46,7 +46,6 @@ impl<'a> Grid<'a> {
         before: &Before,
         mut near: Option<&mut Near<'_>>,
     ) -> (Vec<Group>, Vec<Holding>) {
-        let mut best = Best::default();
         let (mut groups, mut held): (Vec<Group>, Vec<Held<'_>>) = (Vec::new(), Vec::new());
         self.each(stretch, |group, moment, values| {
             if groups.last() != Some(group) {
@@ -58,11 +57,11 @@ impl<'a> Grid<'a> {
                 of_group.at(moment, &values, None);
             }
             if let Some(near) = near.as_deref_mut() {
-                near.at(&mut best, group, moment, &values);
+                near.at(group, moment, &values);
             }
         });
         if let Some(near) = near {
-            near.end(&mut best);
+            near.end();
         }
         (groups, held.into_iter().flat_map(Held::found).collect())
     }

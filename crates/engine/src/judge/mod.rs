@@ -252,8 +252,8 @@ pub(crate) async fn judge_rows(
     asked: &Asked<'_>,
     source: &SpanSource,
 ) -> Result<Vec<Observed>, EngineError> {
-    // Panes are of spans.
-    let asked = Asked { hash: None, ..asked.clone() };
+    // Panes are of spans, and values are told by whoever has the violations of the whole rule ([`Judged::take`]).
+    let asked = Asked { hash: None, near: None, ..asked.clone() };
     let store = Store::of_rows(&asked, source);
     let summing = Summing { rules: vec![Found::new(&asked, None)], store: Some(store) };
     let judged = summing.over(session, rows).await?.over(session, rows).await?;

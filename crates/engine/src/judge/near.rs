@@ -1,4 +1,4 @@
-//! How close a rule came to its limit: its values at the moments that are judged, of which the closest are kept.
+//! The closeness of a rule to its limit: its values at the moments that are judged, of which the closest are kept.
 //!
 //! A grid rule is read at every moment of its grid. An exact rule is read where cells end of which its window is made: it is
 //! judged at every span, but only where its cells say that it may hold. Of any rule, the moments of its violations are read.
@@ -27,20 +27,23 @@ pub(super) struct Near<'a> {
     /// Of moments of one stretch of this length, the closest is kept; nanoseconds.
     step: i64,
     /// By the number of their stretch.
-    points: BTreeMap<i64, Reading>,
+    points: BTreeMap<i64, RawMark>,
     /// The closest of each group, the closest first.
-    groups: Vec<Reading>,
+    groups: Vec<RawMark>,
     total: usize,
+    /// The closest of the group that is read.
+    open: Option<RawMark>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-struct Reading {
+/// A mark whose group is as it was read.
+#[derive(Debug)]
+struct RawMark {
     at: i64,
     group: Group,
     against: Against,
 }
 
-impl Reading {
+impl RawMark {
     fn is_closer(&self, than: &Self) -> bool {
         self.against.is_closer(&than.against)
     }
@@ -50,45 +53,44 @@ impl<'a> Near<'a> {
     /// Nothing of a rule was read yet. `step`: of moments of one stretch of this length the closest is kept, at least 1 ns.
     pub(super) fn new(plan: &'a RulePlan, step: i64) -> Self {
         let gauge = Gauge::of(plan.rule());
-        Self { plan, gauge, step: step.max(1), points: BTreeMap::new(), groups: Vec::new(), total: 0 }
+        let points = BTreeMap::new();
+        Self { plan, gauge, step: step.max(1), points, groups: Vec::new(), total: 0, open: None }
     }
 
     /// Reads a group at a moment. The moments of a group follow one another.
-    pub(super) fn at(&mut self, best: &mut Best, group: &Group, moment: i64, values: &Values) {
+    pub(super) fn at(&mut self, group: &Group, moment: i64, values: &Values) {
         let holds = self.plan.rule().condition.held_exactly(&|name| exact(values, name)).is_some();
-        let reading = self.read(group, moment, values, holds);
-        if best.0.as_ref().is_none_or(|best| best.group != *group) {
-            self.end(best);
+        let against = self.gauge.at(values, holds);
+        if self.open.as_ref().is_none_or(|open| open.group != *group) {
+            self.end();
             self.total += 1;
-            best.0 = Some(reading.clone());
-        } else if let Some(best) = best.0.as_mut().filter(|best| reading.is_closer(best)) {
-            *best = reading.clone();
         }
-        self.add(reading);
+        if self.open.as_ref().is_none_or(|open| against.is_closer(&open.against)) {
+            self.open = Some(RawMark { at: moment, group: group.clone(), against });
+        }
+        self.add(group, moment, against);
     }
 
     /// Takes in the closest moment of the last group.
-    pub(super) fn end(&mut self, best: &mut Best) {
-        let Some(reading) = best.0.take() else { return };
-        let place = self.groups.partition_point(|known| !reading.is_closer(known));
+    pub(super) fn end(&mut self) {
+        if let Some(mark) = self.open.take() {
+            self.rank(mark);
+        }
+    }
+
+    /// Puts the closest moment of a group among those of the others.
+    fn rank(&mut self, mark: RawMark) {
+        let place = self.groups.partition_point(|known| !mark.is_closer(known));
         if place < GROUPS {
-            self.groups.insert(place, reading);
+            self.groups.insert(place, mark);
             self.groups.truncate(GROUPS);
         }
     }
 
-    fn read(&self, group: &Group, at: i64, values: &Values, holds: bool) -> Reading {
-        Reading { at, group: group.clone(), against: self.gauge.at(values, holds) }
-    }
-
-    fn add(&mut self, reading: Reading) {
-        let place = reading.at.div_euclid(self.step);
-        match self.points.get_mut(&place) {
-            Some(known) if !reading.is_closer(known) => {}
-            Some(known) => *known = reading,
-            None => {
-                self.points.insert(place, reading);
-            }
+    fn add(&mut self, group: &Group, at: i64, against: Against) {
+        let place = at.div_euclid(self.step);
+        if self.points.get(&place).is_none_or(|known| against.is_closer(&known.against)) {
+            self.points.insert(place, RawMark { at, group: group.clone(), against });
         }
     }
 
@@ -101,24 +103,28 @@ impl<'a> Near<'a> {
                 (found.ends_at, &found.latest),
             ];
             for (at, values) in moments {
-                let reading = self.read(&found.group, at, values, !found.kept);
+                let against = self.gauge.at(values, !found.kept);
+                self.add(&found.group, at, against);
+                let mark = RawMark { at, group: found.group.clone(), against };
                 match self.groups.iter().position(|known| known.group == found.group) {
-                    Some(known) if !reading.is_closer(&self.groups[known]) => {}
-                    known => {
-                        if let Some(known) = known {
-                            self.groups.remove(known);
-                        } else if self.groups.len() == self.total {
+                    Some(known) if !mark.is_closer(&self.groups[known]) => {}
+                    Some(known) => {
+                        self.groups.remove(known);
+                        self.rank(mark);
+                    }
+                    None => {
+                        // Where all groups are listed, one that is not is new.
+                        if self.groups.len() == self.total {
                             self.total += 1;
                         }
-                        self.end(&mut Best(Some(reading.clone())));
+                        self.rank(mark);
                     }
                 }
-                self.add(reading);
             }
         }
         let rule = self.plan.rule();
         let mark =
-            |Reading { at, group, against }| Mark { at, group: shown_group(rule, &group), reading: against };
+            |RawMark { at, group, against }| Mark { at, group: shown_group(rule, &group), reading: against };
         let (points, groups) = (self.points.into_values(), self.groups.into_iter());
         Track {
             points: points.map(mark).collect(),
@@ -138,7 +144,6 @@ impl<'a> Near<'a> {
         }
         let (behind, deciding) = (window / cells.size, sliding::deciding(plan));
         let functions: Vec<_> = plan.aggregates().collect();
-        let mut best = Best::default();
         for group in windows.groups() {
             let limits = limits_of(plan, group);
             let mut next = i64::MIN;
@@ -158,12 +163,12 @@ impl<'a> Near<'a> {
                         (aggregate.name.clone(), sum.value(&aggregate.function, plan.rule().window))
                     });
                     let values: Values = named.chain(limits.iter().cloned()).collect();
-                    self.at(&mut best, group, moment, &values);
+                    self.at(group, moment, &values);
                 }
                 next = with.saturating_add(behind).max(next);
             }
         }
-        self.end(&mut best);
+        self.end();
     }
 }
 
@@ -171,7 +176,3 @@ impl<'a> Near<'a> {
 fn apart(plan: &RulePlan) -> i64 {
     if plan.judging().is_exact() { sliding::cells(plan).size } else { plan.rule().grid_step().0 }
 }
-
-/// The closest moment of the group that is read.
-#[derive(Debug, Default)]
-pub(super) struct Best(Option<Reading>);

@@ -323,8 +323,8 @@ fn is_of_parents(kind: TieKind) -> bool {
 }
 
 impl Question<'_> {
-    /// Returns whether a trace may break the rule, which has a place, of which the spans are known that can be steps. `all`:
-    /// whether it reads all of them. `spans`: room for them.
+    /// Returns whether a trace may break the rule, by its spans that can be steps. `at`: the place of the rule. `all`: it
+    /// reads all of these spans. `spans`: room for them.
     fn may_break(
         &self,
         (at, all): (usize, bool),

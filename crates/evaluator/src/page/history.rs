@@ -1,4 +1,4 @@
-//! What evaluations found, as far back as the page shows it: values of rules, and violations.
+//! The findings of evaluations, as far back as the page shows them: values of rules, and violations.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -9,7 +9,7 @@ use fluo_alerts::reading::gauge::{Mark, Track};
 use fluo_time::Nanos;
 use serde::{Deserialize, Serialize};
 
-use super::{Found, MARK_STEP};
+use super::MARK_STEP;
 use crate::rule_set::RuleSet;
 
 /// Name and version of its format.
@@ -28,7 +28,7 @@ const ALL_VALUES: usize = 20_000;
 const MAX_BYTES: u64 = 1 << 28;
 
 /// The history.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct History {
     schema: String,
     /// By the rule's name.
@@ -38,16 +38,22 @@ pub(super) struct History {
 }
 
 /// The values of a rule.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Past {
     hash: String,
     pub(super) track: Track,
 }
 
+impl Default for History {
+    fn default() -> Self {
+        Self { schema: SCHEMA.to_owned(), rules: BTreeMap::new(), violations: BTreeMap::new() }
+    }
+}
+
 impl History {
     /// Returns it as it is stored.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let json = serde_json::to_vec(&Self { schema: SCHEMA.to_owned(), ..self.clone() });
+        let json = serde_json::to_vec(self);
         // Maps with texts as keys are JSON, and memory takes all that is written.
         json.ok().and_then(|json| zstd::encode_all(&json[..], 3).ok()).unwrap_or_default()
     }
@@ -60,9 +66,29 @@ impl History {
         (history.schema == SCHEMA).then_some(history)
     }
 
+    /// Puts itself behind an earlier history.
+    pub(super) fn behind(self, mut earlier: Self) -> Self {
+        earlier.violations.extend(self.violations);
+        for (name, past) in self.rules {
+            match earlier.rules.get_mut(&name).filter(|known| known.hash == past.hash) {
+                Some(known) => add(&mut known.track, &past.track, MOST_VALUES),
+                None => {
+                    earlier.rules.insert(name, past);
+                }
+            }
+        }
+        earlier
+    }
+
     /// Takes in what an evaluation found, and forgets what is too old.
-    pub(super) fn add(&mut self, found: &Found, rules: &RuleSet, eval_time: i64) {
-        for record in &found.records {
+    pub(super) fn add<'a>(
+        &mut self,
+        records: impl IntoIterator<Item = &'a ViolationRecord>,
+        tracks: &BTreeMap<String, Track>,
+        rules: &RuleSet,
+        eval_time: i64,
+    ) {
+        for record in records {
             self.violations.insert(record.id.to_string(), record.clone());
         }
         let earliest = eval_time.saturating_sub(KEPT);
@@ -78,7 +104,7 @@ impl History {
         }
         self.rules.retain(|name, past| rules.rules.get(name).is_some_and(|known| known.hash == past.hash));
         let most = (ALL_VALUES / rules.rules.len().max(1)).clamp(LEAST_VALUES, MOST_VALUES);
-        for (name, track) in &found.tracks {
+        for (name, track) in tracks {
             let Some(known) = rules.rules.get(name) else { continue };
             let past = self.rules.entry(name.clone()).or_insert_with(|| Past {
                 hash: known.hash.clone(),

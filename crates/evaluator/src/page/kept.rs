@@ -1,10 +1,11 @@
 //! A state, and what evaluations found → the page that is kept beside the state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fluo_alerts::fingerprint::Fingerprint;
 use fluo_alerts::life_cycle::{Alert, Phase};
 use fluo_alerts::reading::{Reading, bare_readings, readings};
+use fluo_alerts::template::NO_VALUE;
 use fluo_alerts::trouble::Subject;
 use fluo_alerts::value::{Value, human_duration};
 use fluo_alerts::violation::Violation;
@@ -19,7 +20,7 @@ use crate::pending::{Pending, pending};
 use crate::report::Report;
 use crate::rule_set::RuleSet;
 use crate::state::{Loss, State};
-use crate::status::firing;
+use crate::status::{Related, firing};
 
 /// The time of which charts show values.
 const CHARTED: i64 = 2 * Nanos::HOUR.0;
@@ -52,8 +53,7 @@ pub(super) fn page(state: &State, rules: &RuleSet, report: &Report, history: &Hi
     }
 }
 
-/// What a page says, without the times that pass where nothing changes: two pages with one content need not both be
-/// written.
+/// A page without the times that pass where nothing changes: of two pages with one content, the second need not be written.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Content {
     page: Page,
@@ -93,16 +93,16 @@ pub(super) fn content(page: &Page, state: &State) -> Content {
 
 fn episodes(state: &State, rules: &RuleSet, history: &History) -> Vec<Episode> {
     let rule = |name: &str| rules.rules.get(name).map(|known| known.rule.as_ref());
-    let heads = firing(state, |_| true);
+    let related = firing(state, |_| true).into_iter().filter_map(|it| Some((it.id, it.related_to?)));
+    // By the episode's id: the alert that it was told together with.
+    let heads: BTreeMap<String, Related> = related.collect();
     let mut episodes = Vec::new();
     // Of which group, from when to when: what is told by an alert is not told once more by its record.
     let mut told: Vec<(Fingerprint, i64, i64)> = Vec::new();
     for (name, of_rule) in &state.rules {
         for (fingerprint, alert) in of_rule.firing() {
             told.push((*fingerprint, alert.starts_at, alert.ends_at));
-            let id = alert.told.id.to_string();
-            let head =
-                heads.iter().find(|firing| firing.id == id).and_then(|firing| firing.related_to.as_ref());
+            let head = heads.get(&alert.told.id.to_string());
             let related_to = head.map(|head| named(&head.rule, &head.group));
             episodes.push(Episode { related_to, ..of_alert(rule(name), alert) });
         }
@@ -130,7 +130,7 @@ fn episodes(state: &State, rules: &RuleSet, history: &History) -> Vec<Episode> {
 
 fn named(rule: &str, group: &[(String, Option<String>)]) -> String {
     let pair =
-        |(key, value): &(String, Option<String>)| format!("{key}={}", value.as_deref().unwrap_or("(none)"));
+        |(key, value): &(String, Option<String>)| format!("{key}={}", value.as_deref().unwrap_or(NO_VALUE));
     let pairs: Vec<String> = group.iter().map(pair).collect();
     if pairs.is_empty() { rule.to_owned() } else { format!("{rule} [{}]", pairs.join(", ")) }
 }

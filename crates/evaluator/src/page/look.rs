@@ -181,14 +181,14 @@ fn episode(rule: &Rule, observed: &Observed) -> Episode {
         true if violation.ends_at < fires_at => Standing::Pending { fires_at },
         true => Standing::Firing,
     };
-    let values = if standing == Standing::Over { &observed.values } else { &observed.latest };
+    let (values, severity) = if standing == Standing::Over {
+        (&observed.values, violation.severity)
+    } else {
+        (&observed.latest, observed.severity.unwrap_or(violation.severity))
+    };
     Episode {
         standing,
-        severity: if standing == Standing::Over {
-            violation.severity
-        } else {
-            observed.severity.unwrap_or(violation.severity)
-        },
+        severity,
         readings: readings(rule, &observed.peak, values, &observed.peak),
         runbook: rule.annotations.get("runbook_url").filter(|url| !url.contains("{{")).cloned(),
         violation,

@@ -23,15 +23,18 @@ pub mod look;
 mod rules;
 mod trace;
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
 
+use fluo_alerts::life_cycle::ViolationRecord;
+use fluo_alerts::reading::gauge::Track;
 use fluo_store::guard::locked;
 use fluo_store::{Root, StoreError, replace};
 use object_store::path::Path;
 use object_store::{Error, ObjectStoreExt};
 
 use crate::chain;
-use crate::evaluate::Evaluation;
 use crate::page::history::History;
 use crate::page::kept::{Content, content};
 use crate::report::Report;
@@ -42,6 +45,8 @@ use crate::state::State;
 pub const LOCATION: &str = "report/index.html";
 /// The values and violations of earlier evaluations.
 const HISTORY: &str = "report/history.json.zst";
+/// The longest time that an evaluation waits for its page.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// The length of time of which a rule's closest value is kept, in nanoseconds.
 pub(crate) const MARK_STEP: i64 = fluo_time::Nanos::MINUTE.0;
 
@@ -53,8 +58,10 @@ pub(crate) struct KeptPage(Mutex<Inner>);
 struct Inner {
     /// It is kept: of looks at the past, it is not.
     is_open: bool,
+    /// What earlier evaluations found is part of the history, or there is none.
+    is_fetched: bool,
     history: History,
-    /// What the page in the store says, where this process wrote it.
+    /// The content of the page in the store, where this process wrote it.
     written: Option<Content>,
     error: Option<String>,
 }
@@ -70,26 +77,46 @@ impl KeptPage {
         self.inner().error.clone()
     }
 
-    /// Fetches what earlier evaluations found, once in a process.
+    /// Fetches what earlier evaluations found, until that has succeeded once in a process.
     pub(crate) async fn open(&self, root: &Root) {
-        if std::mem::replace(&mut self.inner().is_open, true) {
-            return;
+        {
+            let mut inner = self.inner();
+            inner.is_open = true;
+            if inner.is_fetched {
+                return;
+            }
         }
-        let got = match root.store.get(&root.at(&Path::from(HISTORY))).await {
-            Ok(got) => got.bytes().await,
-            Err(error) => Err(error),
+        let path = root.at(&Path::from(HISTORY));
+        let get = async { root.store.get(&path).await?.bytes().await };
+        let got = tokio::time::timeout(PATIENCE, get).await;
+        let mut inner = self.inner();
+        let earlier = match got {
+            // What is no history is written anew, and the page begins with what is found from now on.
+            Ok(Ok(bytes)) => History::decode(&bytes).unwrap_or_default(),
+            Ok(Err(Error::NotFound { .. })) => History::default(),
+            Ok(Err(error)) => {
+                inner.error = Some(chain(&error));
+                return;
+            }
+            Err(_) => {
+                inner.error = Some(too_slow("read"));
+                return;
+            }
         };
-        match got {
-            // What cannot be read is written anew, and the page begins with what is found from now on.
-            Ok(bytes) => self.inner().history = History::decode(&bytes).unwrap_or_default(),
-            Err(Error::NotFound { .. }) => {}
-            Err(error) => self.inner().error = Some(chain(&error)),
-        }
+        let known = std::mem::take(&mut inner.history);
+        inner.history = known.behind(earlier);
+        inner.is_fetched = true;
     }
 
     /// Takes in what a committed evaluation found.
-    pub(crate) fn add(&self, evaluation: &Found, rules: &RuleSet, eval_time: i64) {
-        self.inner().history.add(evaluation, rules, eval_time);
+    pub(crate) fn add<'a>(
+        &self,
+        records: impl IntoIterator<Item = &'a ViolationRecord>,
+        tracks: &BTreeMap<String, Track>,
+        rules: &RuleSet,
+        eval_time: i64,
+    ) {
+        self.inner().history.add(records, tracks, rules, eval_time);
     }
 
     /// Writes the page of a committed evaluation, where it says something else than the one that this process wrote last.
@@ -104,26 +131,32 @@ impl KeptPage {
         rules: &RuleSet,
         report: &Report,
     ) -> Result<(), StoreError> {
-        let (page, content, history) = {
+        let (page, content, history, is_fetched) = {
             let inner = self.inner();
             let page = kept::page(state, rules, report, &inner.history);
             let content = content(&page, state);
             if inner.written.as_ref() == Some(&content) && inner.error.is_none() {
                 return Ok(());
             }
-            (page, content, inner.history.encode())
+            (page, content, inner.history.encode(), inner.is_fetched)
         };
         let html = fluo_report::html(&page);
         let written = async {
             replace(root, &Path::from(LOCATION), html.into(), fluo_report::MEDIA_TYPE).await?;
-            replace(root, &Path::from(HISTORY), history.into(), "application/zstd").await
+            // A history that could not be read is not overwritten.
+            if is_fetched {
+                replace(root, &Path::from(HISTORY), history.into(), "application/zstd").await?;
+            }
+            Ok(())
         }
         .await;
         let mut inner = self.inner();
         match &written {
             Ok(()) => {
                 inner.written = Some(content);
-                inner.error = None;
+                if is_fetched {
+                    inner.error = None;
+                }
             }
             Err(error) => inner.error = Some(chain(error)),
         }
@@ -131,9 +164,11 @@ impl KeptPage {
         written
     }
 
-    /// Remembers that the page was not written in time.
-    pub(crate) fn gave_up(&self, reason: &str) {
-        self.inner().error = Some(reason.to_owned());
+    /// Remembers that the page was not written in time. Returns what is told of it.
+    pub(crate) fn gave_up(&self) -> String {
+        let reason = too_slow("written");
+        self.inner().error = Some(reason.clone());
+        reason
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -141,18 +176,8 @@ impl KeptPage {
     }
 }
 
-/// The things that an evaluation found and the page tells of.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Found {
-    pub(crate) records: Vec<fluo_alerts::life_cycle::ViolationRecord>,
-    pub(crate) tracks: std::collections::BTreeMap<String, fluo_alerts::reading::gauge::Track>,
-}
-
-impl Found {
-    /// Those of an evaluation.
-    pub(crate) fn of(evaluation: &Evaluation) -> Self {
-        Self { records: evaluation.records.clone(), tracks: evaluation.tracks.clone() }
-    }
+fn too_slow(done: &str) -> String {
+    format!("it was not {done} within {} seconds", PATIENCE.as_secs())
 }
 
 #[cfg(test)]

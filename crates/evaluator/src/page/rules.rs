@@ -1,4 +1,4 @@
-//! What a page says of a rule.
+//! A rule, as a page tells of it.
 
 use fluo_alerts::reading::gauge::Track;
 use fluo_report::model;

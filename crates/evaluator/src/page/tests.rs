@@ -1,6 +1,4 @@
-use std::collections::BTreeMap;
-
-use fluo_alerts::reading::gauge::{Against, Mark, Track};
+use fluo_alerts::reading::gauge::{Against, Mark};
 use fluo_rules::SourceFile;
 
 use super::*;
@@ -10,11 +8,11 @@ fn rules() -> RuleSet {
     RuleSet::load(&[SourceFile::new("r.yml", text)], &BTreeMap::new())
 }
 
-fn found(at: i64, value: f64) -> Found {
+fn tracks(at: i64, value: f64) -> BTreeMap<String, Track> {
     let reading =
         Against { value: Some(value), limit: Some(5.0), closeness: Some(value / 5.0), holds: false };
     let track = Track { points: vec![Mark { at, group: Vec::new(), reading }], ..Track::default() };
-    Found { records: Vec::new(), tracks: [("r".to_owned(), track)].into() }
+    [("r".to_owned(), track)].into()
 }
 
 fn state(eval_time: i64) -> State {
@@ -31,7 +29,7 @@ async fn the_page_is_written_where_something_changed_and_only_then() {
     let (root, rules, page) = (Root::in_memory().unwrap(), rules(), KeptPage::default());
     page.open(&root).await;
     let keep = async |at: i64, value: f64| {
-        page.add(&found(at, value), &rules, at);
+        page.add([], &tracks(at, value), &rules, at);
         page.keep(&root, &state(at), &rules, &Report::default()).await.unwrap();
         stored(&root).await.unwrap()
     };
@@ -49,7 +47,7 @@ async fn another_process_goes_on_with_what_earlier_ones_found() {
     for (at, value) in [(MARK_STEP, 4.0), (2 * MARK_STEP, 1.0)] {
         let page = KeptPage::default();
         page.open(&root).await;
-        page.add(&found(at, value), &rules, at);
+        page.add([], &tracks(at, value), &rules, at);
         page.keep(&root, &state(at), &rules, &Report::default()).await.unwrap();
     }
     assert!(stored(&root).await.unwrap().contains("between 1 and 4"), "the first value is there still");

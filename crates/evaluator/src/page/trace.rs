@@ -1,6 +1,6 @@
 //! The spans of a trace as a waterfall: each behind its parent, those of one parent by start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fluo_alerts::violation::Evidence;
 use fluo_report::model::{Trace, TraceSpan};
@@ -24,32 +24,30 @@ pub(super) fn waterfall(mut spans: Vec<Related>, left_out: usize) -> Trace {
         let parent = related.parent.as_deref().and_then(|parent| places.get(parent).copied());
         children.entry(parent.filter(|parent| *parent != at)).or_default().push(at);
     }
-    let mut depths: BTreeMap<usize, usize> = BTreeMap::new();
-    let mut order = Vec::new();
+    let mut placed = BTreeSet::new();
+    // The places of spans, with their depths.
+    let mut order: Vec<(usize, usize)> = Vec::new();
     let mut ahead: Vec<(usize, usize)> =
         children.get(&None).into_iter().flatten().rev().map(|at| (*at, 0)).collect();
     let mut circled = 0..spans.len();
     loop {
         while let Some((at, depth)) = ahead.pop() {
-            if depths.contains_key(&at) {
+            if !placed.insert(at) {
                 continue;
             }
-            depths.insert(at, depth);
-            order.push(at);
+            order.push((at, depth));
             ahead
                 .extend(children.get(&Some(at)).into_iter().flatten().rev().map(|child| (*child, depth + 1)));
         }
         // Ids that go round in a circle have no first.
-        let Some(next) = circled.find(|at| !depths.contains_key(at)) else { break };
+        let Some(next) = circled.find(|at| !placed.contains(at)) else { break };
         ahead.push((next, 0));
     }
     let mut by_place: BTreeMap<usize, TraceSpan> =
         spans.into_iter().map(|related| related.span).enumerate().collect();
-    let placed = order.into_iter().filter_map(|at| {
-        let span = by_place.remove(&at)?;
-        Some(TraceSpan { depth: depths.get(&at).copied().unwrap_or_default(), ..span })
-    });
-    Trace { spans: placed.collect(), left_out }
+    let in_order =
+        order.into_iter().filter_map(|(at, depth)| Some(TraceSpan { depth, ..by_place.remove(&at)? }));
+    Trace { spans: in_order.collect(), left_out }
 }
 
 /// Returns the traces of which evidence is, as far as the evidence goes: nothing says which span is above which.

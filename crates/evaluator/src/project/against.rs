@@ -44,7 +44,7 @@ impl Project {
         around: &S,
     ) -> Result<Vec<Finding>, S::Error> {
         let folder = Path::new(&*file.file).parent().unwrap_or(Path::new(""));
-        let is_missing = |path: &str| !self.has(&folder.join(path)) && !around.exists(&folder.join(path));
+        let is_missing = |path: &str| self.lacks(&folder.join(path), around);
         let mut findings: Vec<Finding> = file
             .rules
             .iter()
@@ -75,9 +75,7 @@ impl Project {
         around: &S,
     ) -> Vec<Finding> {
         let folder = path.parent().unwrap_or(Path::new(""));
-        let is_missing = |rules: &&Placed| {
-            !self.has(&folder.join(&rules.text)) && !around.exists(&folder.join(&rules.text))
-        };
+        let is_missing = |rules: &&Placed| self.lacks(&folder.join(&rules.text), around);
         let findings: Vec<Finding> =
             config.rules.iter().filter(is_missing).map(|rules| not_there(rules, folder, around)).collect();
         if !findings.is_empty() {
@@ -91,10 +89,10 @@ impl Project {
         }
     }
 
-    /// Returns whether a file is among its own, or a folder holds one of them.
-    fn has(&self, path: &Path) -> bool {
-        let path = plain(path);
-        self.members.iter().any(|member| is_within(&member.path, &path))
+    /// Returns whether nothing is at a path: none of its files is it, or lies below it, nor is anything around them.
+    fn lacks<S: Surroundings>(&self, path: &Path, around: &S) -> bool {
+        let own = plain(path);
+        !self.members.iter().any(|member| is_within(&member.path, &own)) && !around.exists(path)
     }
 
     /// The rules at or below paths: its own where these are among them. None where some do not load.

@@ -1,4 +1,4 @@
-//! What is kept between checks changes nothing of what is found.
+//! Findings that are kept between checks are those of a first look.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -25,7 +25,7 @@ impl Surroundings for Nothing {
     }
 }
 
-/// What each file may hold, and go over into.
+/// The texts that each file may hold, and go over into.
 const TEXTS: [(&str, &[&str]); 6] = [
     (
         "p/rules/a.yml",

@@ -113,7 +113,7 @@ rules:
     );
 }
 
-/// What must page is no ticket: that is told once nobody is paged any more, and the budget still burns.
+/// A ticket is not told while its page is: it is told once nobody is paged any more, and the budget still burns.
 #[tokio::test]
 async fn the_page_of_an_objective_mutes_its_ticket() {
     let rules = files(&[(

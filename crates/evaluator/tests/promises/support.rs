@@ -267,8 +267,9 @@ struct Gated<T> {
 }
 
 impl<T> Gated<T> {
-    async fn may_read(&self, path: &Path) -> object_store::Result<()> {
-        match self.cut_off.reads.contains(path) {
+    /// Refuses what is cut off, or gives no answer.
+    async fn may_pass(&self, cut_off: &[Path], path: &Path) -> object_store::Result<()> {
+        match cut_off.contains(path) {
             false => Ok(()),
             true if self.cut_off.hangs => pending().await,
             true => Err(self.cut_off.error(path)),
@@ -294,11 +295,7 @@ impl ObjectStore for Gated<Arc<dyn ObjectStore>> {
         payload: PutPayload,
         options: PutOptions,
     ) -> object_store::Result<PutResult> {
-        match self.cut_off.writes.contains(path) {
-            false => {}
-            true if self.cut_off.hangs => return pending().await,
-            true => return Err(self.cut_off.error(path)),
-        }
+        self.may_pass(&self.cut_off.writes, path).await?;
         let put = self.inner.put_opts(path, payload, options);
         self.gate.pass(put).await.unwrap_or_else(|| Err(lost()))
     }
@@ -312,12 +309,12 @@ impl ObjectStore for Gated<Arc<dyn ObjectStore>> {
     }
 
     async fn get_opts(&self, path: &Path, options: GetOptions) -> object_store::Result<GetResult> {
-        self.may_read(path).await?;
+        self.may_pass(&self.cut_off.reads, path).await?;
         self.inner.get_opts(path, options).await
     }
 
     async fn get_ranges(&self, path: &Path, ranges: &[Range<u64>]) -> object_store::Result<Vec<Bytes>> {
-        self.may_read(path).await?;
+        self.may_pass(&self.cut_off.reads, path).await?;
         self.inner.get_ranges(path, ranges).await
     }
 
