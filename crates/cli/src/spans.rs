@@ -1,7 +1,7 @@
-//! A span source of all that `--spans` names: a store's folder of Parquet, Parquet files of fluo and of others, OTLP files,
-//! folders of these.
+//! A span source of all that `--spans` names: a store at a URI, a store's folder of Parquet, Parquet files of fluo and of
+//! others, OTLP files, folders of these.
 
-use fluo_engine::{DataFiles as OpenFiles, SpanSource};
+use fluo_engine::{DataFiles as OpenFiles, EngineError, LeftOut, Opened, SpanSource, without_faulty};
 use fluo_spans::layout::Layout;
 use fluo_spans::{Mended, SetAside};
 use fluo_store::compaction;
@@ -79,12 +79,7 @@ pub(crate) async fn open(paths: &[PathBuf]) -> Result<Spans, Failure> {
                 raw.push(file.clone());
                 not_own.insert(file, fault);
             }
-            spans.source.extend(opened.source);
-            spans.bytes += opened.bytes;
-            spans.count += opened.spans;
-            for (_, fault) in &opened.faults {
-                spans.left_out(fault);
-            }
+            spans.add(opened);
         }
         raw.extend(others);
     }
@@ -106,13 +101,35 @@ impl Spans {
             return Err(Failure::usage(format!("there is no data file below `{uri}/spans`"))
                 .hint("`fluo ingest` makes data files of OTLP"));
         }
+        self.add(opened);
+        Ok(())
+    }
+
+    /// Adds data files, and tells of those that are not read.
+    fn add(&mut self, opened: Opened) {
         self.source.extend(opened.source);
         self.bytes += opened.bytes;
         self.count += opened.spans;
         for (_, fault) in &opened.faults {
             self.left_out(fault);
         }
-        Ok(())
+    }
+
+    /// Does `look` over the source without the files that it finds unreadable, which are told.
+    ///
+    /// # Errors
+    ///
+    /// As of [`without_faulty`].
+    pub(crate) async fn without_faulty<T>(
+        &mut self,
+        look: impl AsyncFn(&SpanSource) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        let mut left_out = Vec::new();
+        let found = without_faulty(&mut self.source, &mut left_out, look).await;
+        for LeftOut { fault, .. } in &left_out {
+            self.left_out(fault);
+        }
+        found
     }
 
     /// Tells of a file that is not read.

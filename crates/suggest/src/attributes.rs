@@ -1,6 +1,7 @@
 //! A rule about attributes that spans always carry.
 
 use std::collections::{BTreeMap, BTreeSet};
+// Writing to a `String` cannot fail, here and below.
 use std::fmt::Write as _;
 
 use fluo_rules::field::Scope;
@@ -9,7 +10,7 @@ use fluo_time::Nanos;
 use crate::invariants::{SUPPORT, is_nearly};
 use crate::operation::Operation;
 use crate::profile::OperationProfile;
-use crate::proposal::{Fired, Past, Proposal, TestOf, grouped};
+use crate::proposal::{Fired, Past, Proposal, grouped, has_fired};
 use crate::tables::of_operation;
 use crate::traces::NAMED;
 use crate::yaml::{folded, matcher, scalar};
@@ -71,13 +72,7 @@ pub(crate) fn attributes(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
     );
     let test = tests(rule, &demanded, first, key);
     let says = format!("{} attributes that spans always carry", grouped(number as u64));
-    Some(Proposal {
-        rule: rule.to_owned(),
-        file: "attributes".to_owned(),
-        text,
-        test: TestOf::Written(test),
-        says,
-    })
+    Some(Proposal::written(rule, "attributes", text, test, says))
 }
 
 /// The key of rules and tests for attributes of an owner.
@@ -171,14 +166,12 @@ fn demanded<'a>(past: &Past<'a>, fired: &Fired, rule: &str) -> Vec<Demanded<'a>>
     let all = past.operations.iter().zip(past.profiles);
     let mut by_service: BTreeMap<&str, Vec<(&Operation, &OperationProfile)>> = BTreeMap::new();
     for (operation, profile) in all {
-        let group =
-            vec![operation.service.clone(), Some(operation.name.clone()), Some(operation.kind.clone())];
-        let has_fired = fired.contains(&(rule.to_owned(), group));
-        if let Some(service) = operation.service.as_deref().filter(|_| !has_fired && profile.spans > 0) {
+        let is_looked_at = profile.spans > 0 && !has_fired(fired, rule, operation);
+        if let Some(service) = operation.service.as_deref().filter(|_| is_looked_at) {
             by_service.entry(service).or_default().push((operation, profile));
         }
     }
-    let has_fired = |service: &str| {
+    let has_any_fired = |service: &str| {
         let of_service =
             |group: &[Option<String>]| group.first().is_some_and(|of| of.as_deref() == Some(service));
         fired.iter().any(|(of, group)| of == rule && of_service(group))
@@ -186,7 +179,7 @@ fn demanded<'a>(past: &Past<'a>, fired: &Fired, rule: &str) -> Vec<Demanded<'a>>
     let mut demanded: Vec<Demanded<'_>> = Vec::new();
     for (service, operations) in by_service {
         let spans: u64 = operations.iter().map(|(_, profile)| profile.spans).sum();
-        if spans >= SUPPORT && !has_fired(service) {
+        if spans >= SUPPORT && !has_any_fired(service) {
             let mut keys: BTreeSet<&str> = always(operations[0].1, Scope::Resource).collect();
             for (_, profile) in &operations {
                 let own: BTreeSet<&str> = always(profile, Scope::Resource).collect();

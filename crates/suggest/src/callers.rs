@@ -1,14 +1,15 @@
 //! Rules about who calls whom: a table of those who may, and a row for all others.
 
 use std::collections::{BTreeMap, BTreeSet};
+// Writing to a `String` cannot fail, here and below.
 use std::fmt::Write as _;
 
 use crate::invariants::SUPPORT;
-use crate::proposal::{Fired, Past, Proposal, TestOf, grouped};
+use crate::proposal::{Fired, Past, Proposal, grouped};
 use crate::tables::{Head, tests};
 use crate::yaml::scalar;
 
-/// Which service calls which.
+/// The rule about pairs of services of which one calls the other.
 pub(crate) fn calls(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
     let rule = "suggested-calls";
     let mut known: BTreeMap<(&str, &str), u64> = BTreeMap::new();
@@ -34,7 +35,6 @@ pub(crate) fn calls(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
                       dependency, or somebody who should not be there.",
         severity: "warning",
         summary: "{{ group['parent.service_name'] }} called {{ group.service_name }} {{ value.count }} times, and never did before",
-        window: past.measured.window,
         group_by: "parent.service_name, service_name",
     };
     let pair = |by: &str, called: &str, more: &str| {
@@ -57,13 +57,7 @@ pub(crate) fn calls(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
     let stranger = "a service that never called it";
     let tests = tests(rule, &spans(stranger), "1m", &pair(stranger, called, ""), &spans(by));
     let says = format!("the {} pairs of services of which one calls the other", grouped(known.len() as u64));
-    Some(Proposal {
-        rule: rule.to_owned(),
-        file: "calls".to_owned(),
-        text,
-        test: TestOf::Written(tests),
-        says,
-    })
+    Some(Proposal::written(rule, "calls", text, tests, says))
 }
 
 /// An operation by service and name, as callers are told.
@@ -81,7 +75,6 @@ pub(crate) fn callers(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
         severity: "info",
         summary: "{{ group['parent.name'] }} of {{ group['parent.service_name'] }} called {{ group.name }} of \
                   {{ group.service_name }}, and never did before",
-        window: past.measured.window,
         group_by: "parent.service_name, parent.name, service_name, name",
     };
     let group = |caller: Called<'_>, called: Called<'_>| {
@@ -119,13 +112,7 @@ pub(crate) fn callers(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
     let told = group((by_service, stranger), (service, name));
     let tests = tests(rule, &spans(stranger), "1m", &told, &spans(by_name));
     let says = format!("the only callers of {} operations", grouped(rows.len() as u64));
-    Some(Proposal {
-        rule: rule.to_owned(),
-        file: "callers".to_owned(),
-        text,
-        test: TestOf::Written(tests),
-        says,
-    })
+    Some(Proposal::written(rule, "callers", text, tests, says))
 }
 
 /// The operations that one other calls, this one, and how often.

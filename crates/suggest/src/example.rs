@@ -2,6 +2,7 @@
 //! left behind.
 
 use std::collections::{BTreeMap, BTreeSet};
+// Writing to a `String` cannot fail, here and below.
 use std::fmt::Write as _;
 
 use fluo_spans::span::Span;
@@ -10,7 +11,7 @@ use fluo_time::Nanos;
 use crate::invariants::Demand;
 use crate::operation::Operation;
 use crate::proposal::{Past, Proposal, TestOf};
-use crate::tables::of_operation;
+use crate::tables::{in_words, of_operation};
 
 /// Most spans of a trace in a test.
 const MOST_SPANS: usize = 200;
@@ -102,7 +103,7 @@ fn shown<'a>(operations: &[&Operation], spans: &'a [Span]) -> Vec<Shown<'a>> {
 }
 
 /// The operation of a span.
-pub fn of(span: &Span) -> Operation {
+fn of(span: &Span) -> Operation {
     Operation {
         service: span.resource.service_name.clone(),
         name: span.name.clone(),
@@ -110,7 +111,8 @@ pub fn of(span: &Span) -> Operation {
     }
 }
 
-/// What can be left out, with all below it, so that the demand is broken and the occasion still there.
+/// Returns the operation that can be left out, in words, and the places of its spans and of all below them: without these
+/// the demand is broken, and the occasion is still there.
 fn broken(
     shown: &[Shown<'_>],
     demand: &Demand,
@@ -136,6 +138,6 @@ fn broken(
         };
         let without: BTreeSet<usize> = (0..shown.len()).filter(|at| is_below(*at)).collect();
         let is_left = (0..shown.len()).any(|at| !without.contains(&at) && shown[at].operation == **when);
-        is_left.then(|| (lacking.to_string(), without))
+        is_left.then(|| (in_words(lacking), without))
     })
 }

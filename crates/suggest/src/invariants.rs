@@ -1,11 +1,11 @@
-//! What always holds in traces, and what nearly always does.
+//! Finds demands that always hold in traces, and those that nearly always do.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::traces::{Counted, Example, TraceId, Traces};
 
 /// The number of traces in which something must have been so, without exception, before it is proposed.
-pub const SUPPORT: u64 = 100;
+pub(crate) const SUPPORT: u64 = 100;
 
 /// Exceptions of this share at most are worth a look.
 const FEW_EXCEPTIONS: f64 = 0.005;
@@ -16,7 +16,7 @@ const LONGEST_CHAIN: usize = 8;
 /// Something that held in all traces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invariant {
-    /// What held.
+    /// The demand that held.
     pub demand: Demand,
     /// The number of traces in which it could have been broken, and was not.
     pub support: u64,
@@ -27,7 +27,7 @@ pub struct Invariant {
 /// A demand on traces. Operations are told by their numbers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Demand {
-    /// Where the first is, all the others are.
+    /// All the others are where the first is.
     Together(u32, Vec<u32>),
     /// One after the other, each ended before the next begins, wherever the last is.
     InOrder(Vec<u32>),
@@ -46,18 +46,18 @@ impl Demand {
 /// Something that nearly always holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nearly {
-    /// What holds.
+    /// The demand.
     pub what: NearDemand,
-    /// How often it could have been broken.
+    /// The number of times that it could have been broken.
     pub of: u64,
-    /// How often it was, and where.
+    /// The number of times that it was, and traces of these.
     pub exceptions: Counted,
 }
 
-/// What nearly always holds. Operations are told by their numbers.
+/// A demand that nearly always holds. Operations are told by their numbers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NearDemand {
-    /// Where the first is, the second is.
+    /// The second is where the first is.
     With(u32, u32),
     /// The first has ended where the second begins.
     Before(u32, u32),
@@ -65,7 +65,7 @@ pub enum NearDemand {
     CalledBy(u32, u32),
 }
 
-/// Who calls an operation.
+/// The callers of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Callers {
     /// The operation's number.
@@ -74,14 +74,14 @@ pub struct Callers {
     pub by: Vec<(u32, u64)>,
 }
 
-/// What was found of traces.
+/// Everything that was found of traces.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Invariants {
-    /// What always held, the best supported first.
+    /// The demands that always held, the best supported first.
     pub always: Vec<Invariant>,
-    /// What nearly always held.
+    /// The demands that nearly always held.
     pub nearly: Vec<Nearly>,
-    /// Who called whom.
+    /// The callers of each operation that was called.
     pub callers: Vec<Callers>,
 }
 
@@ -226,7 +226,7 @@ impl<'a> Finder<'a> {
         self.above(other).contains(&one)
     }
 
-    /// Where one operation is, which others are: of each what is not said by another already.
+    /// Finds the operations that are wherever one is; of these, those that no other demand says already.
     fn together(&self) -> Vec<Invariant> {
         let mut found = Vec::new();
         for (when, with) in &self.with {

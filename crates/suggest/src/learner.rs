@@ -19,7 +19,7 @@ const MOST_OPERATIONS: usize = 100_000;
 /// The places of service, name and kind in the dictionaries of a batch.
 type Keys = (Option<usize>, Option<usize>, Option<usize>);
 
-/// What is looked for in a pass.
+/// A choice of columns, traces and times for a pass.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
     /// The attributes of spans; none where this is `None`.
@@ -52,7 +52,7 @@ impl Look {
     }
 }
 
-/// What a thread learns of the batches that it is given.
+/// The learning of one thread, of the batches that it is given.
 pub struct Learner {
     look: Look,
     operations: Operations,
@@ -113,10 +113,10 @@ impl Learner {
             }
             let keys = (services.key(row), names.key(row), kinds.key(row));
             *known.entry(keys).or_insert_with(|| {
-                let text =
-                    |texts: &Texts<'_>, key: Option<usize>| key.map_or("", |key| texts.at(key)).to_owned();
                 let service = keys.0.map(|key| services.at(key));
-                self.operations.number(service, &text(&names, keys.1), &text(&kinds, keys.2))
+                let name = keys.1.map_or("", |key| names.at(key));
+                let kind = keys.2.map_or("", |key| kinds.at(key));
+                self.operations.number(service, name, kind)
             })
         };
         Ok(ends.iter().enumerate().map(operation).collect())
@@ -134,7 +134,6 @@ impl Learner {
             let profile = &mut self.profiles[operation as usize];
             let status = status.map_or("unset", |status| statuses.at(status));
             profile.spans += spans;
-            profile.errors += if status == "error" { spans } else { 0 };
             *profile.statuses.entry(status.to_owned()).or_default() += spans;
         }
         Ok(())
@@ -168,11 +167,11 @@ impl Learner {
     }
 }
 
-/// What all threads of a pass learned together. Operations are numbered in their order.
+/// The results of all threads of a pass together. Operations are numbered in their order.
 pub struct Pass {
     /// The operations, in order.
     pub operations: Vec<Operation>,
-    /// What their spans carry, in their order.
+    /// The attributes that their spans carry, in the same order.
     pub profiles: Vec<OperationProfile>,
     rows: Rows,
 }

@@ -1,4 +1,4 @@
-//! What the windows of each operation came to: the engine measures them, by the rule that [`probe`] gives.
+//! The windows of each operation, as the engine measures them by the rule that [`probe`] gives.
 
 use std::collections::BTreeMap;
 

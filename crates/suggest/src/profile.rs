@@ -1,4 +1,4 @@
-//! What the spans of each operation carry, each counted by itself.
+//! The attributes that the spans of each operation carry, each counted by itself.
 
 use std::collections::BTreeMap;
 
@@ -21,8 +21,6 @@ const MOST_KEYS: usize = 512;
 pub struct OperationProfile {
     /// Their number. Copies count.
     pub spans: u64,
-    /// Those of them that failed.
-    pub errors: u64,
     /// The statuses that they have.
     pub statuses: BTreeMap<String, u64>,
     /// By owner and key, their attributes.
@@ -40,6 +38,14 @@ pub struct AttributeProfile {
     pub values: FewValues,
 }
 
+impl AttributeProfile {
+    /// Adds the spans and values of another.
+    fn merge(&mut self, other: &Self) {
+        self.spans += other.spans;
+        self.values.merge(&other.values);
+    }
+}
+
 impl OperationProfile {
     fn add(&mut self, scope: Scope, key: &str, value: Option<&str>, times: u64) {
         // A tuple of borrowed texts cannot be looked up in it: most keys are there, and the copy is short.
@@ -54,9 +60,7 @@ impl OperationProfile {
     }
 
     fn take(&mut self, scope: Scope, key: &str, attribute: &AttributeProfile) {
-        let own = self.attributes.entry((scope, key.to_owned())).or_default();
-        own.spans += attribute.spans;
-        own.values.merge(&attribute.values);
+        self.attributes.entry((scope, key.to_owned())).or_default().merge(attribute);
         if self.attributes.len() > 2 * MOST_KEYS {
             self.cut();
         }
@@ -71,21 +75,18 @@ impl OperationProfile {
 
     pub(crate) fn merge(&mut self, other: Self) {
         self.spans += other.spans;
-        self.errors += other.errors;
         for (status, spans) in other.statuses {
             *self.statuses.entry(status).or_default() += spans;
         }
         for (key, attribute) in other.attributes {
-            let own = self.attributes.entry(key).or_default();
-            own.spans += attribute.spans;
-            own.values.merge(&attribute.values);
+            self.attributes.entry(key).or_default().merge(&attribute);
         }
         self.cut();
         self.events.merge(&other.events);
     }
 }
 
-/// How much is looked at.
+/// The amount that is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
     /// The attributes that are there.

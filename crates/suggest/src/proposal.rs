@@ -15,18 +15,18 @@ use crate::tables;
 use crate::traces::Example;
 
 /// Most rules about requests: the best supported are proposed, and the others are counted.
-pub const MOST_REQUESTS: usize = 20;
+const MOST_REQUESTS: usize = 20;
 
 /// All that is known of the past.
 #[derive(Debug, Clone, Copy)]
 pub struct Past<'a> {
     /// The operations, by number.
     pub operations: &'a [Operation],
-    /// What their spans carry.
+    /// The attributes that their spans carry.
     pub profiles: &'a [OperationProfile],
-    /// What holds in traces.
+    /// The demands that hold in traces, and who calls whom.
     pub invariants: &'a Invariants,
-    /// What their windows came to.
+    /// The results of their windows.
     pub measured: &'a Measured,
     /// The end of the first span that was looked at.
     pub from: i64,
@@ -34,7 +34,7 @@ pub struct Past<'a> {
     pub to: i64,
 }
 
-/// Alerts over the past that proposals were learned from, by rule and group: what they are about is not proposed.
+/// Alerts over the past that proposals were learned from, by rule and group: these are left out, or allowed.
 pub type Fired = BTreeSet<(String, Vec<Option<String>>)>;
 
 /// A rule that is proposed.
@@ -48,7 +48,7 @@ pub struct Proposal {
     pub text: String,
     /// Its test.
     pub test: TestOf,
-    /// What it says, in a line.
+    /// Its meaning, in a line.
     pub says: String,
 }
 
@@ -71,7 +71,7 @@ pub struct Proposals {
 }
 
 impl Proposals {
-    /// Proposes rules. What `fired` is left out, or allowed.
+    /// Proposes rules. A group that `fired` is left out, or allowed.
     pub fn of(past: &Past<'_>, fired: &Fired) -> Self {
         let mut rules: Vec<Proposal> = [
             tables::errors(past, fired),
@@ -92,6 +92,19 @@ impl Proposals {
         rules.extend(requests);
         Self { rules, more }
     }
+}
+
+impl Proposal {
+    /// A rule whose tests are written.
+    pub(crate) fn written(rule: &str, file: &str, text: String, tests: String, says: String) -> Self {
+        Self { rule: rule.to_owned(), file: file.to_owned(), text, test: TestOf::Written(tests), says }
+    }
+}
+
+/// Returns whether a rule whose groups are operations fired for this one.
+pub(crate) fn has_fired(fired: &Fired, rule: &str, operation: &Operation) -> bool {
+    let Operation { service, name, kind } = operation;
+    fired.contains(&(rule.to_owned(), vec![service.clone(), Some(name.clone()), Some(kind.clone())]))
 }
 
 impl Past<'_> {

@@ -1,6 +1,7 @@
 //! Rules about what happens in one request.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+// Writing to a `String` cannot fail, here and below.
 use std::fmt::Write as _;
 
 use crate::invariants::{Demand, Invariant};
@@ -17,7 +18,7 @@ const LONGEST_NAME: usize = 60;
 
 /// The rules about requests, the best supported first.
 pub(crate) fn requests(past: &Past<'_>) -> Vec<Proposal> {
-    let mut names: BTreeMap<String, u32> = BTreeMap::new();
+    let mut names: BTreeSet<String> = BTreeSet::new();
     let known = |demand: &Demand| {
         demand.operations().iter().all(|operation| past.operation(*operation).service.is_some())
     };
@@ -29,7 +30,7 @@ pub(crate) fn requests(past: &Past<'_>) -> Vec<Proposal> {
         .collect()
 }
 
-fn proposal(past: &Past<'_>, invariant: &Invariant, names: &mut BTreeMap<String, u32>) -> Proposal {
+fn proposal(past: &Past<'_>, invariant: &Invariant, names: &mut BTreeSet<String>) -> Proposal {
     let Invariant { demand, support, example } = invariant;
     let operations = demand.operations();
     let when = past.operation(operations[0]);
@@ -37,10 +38,7 @@ fn proposal(past: &Past<'_>, invariant: &Invariant, names: &mut BTreeMap<String,
         Demand::Together(..) => "always",
         Demand::InOrder(_) => "order",
     };
-    let base = format!("{kind}-{}", slug(when));
-    let number = names.entry(base.clone()).or_default();
-    *number += 1;
-    let file = if *number == 1 { base } else { format!("{base}-{number}") };
+    let file = named_apart(&format!("{kind}-{}", slug(when)), names);
     let rule = format!("suggested-{file}");
     let support = grouped(*support);
     let words = |numbers: &[u32]| {
@@ -90,6 +88,16 @@ pub(crate) fn step(operation: &Operation, more: &str) -> String {
     format!("{{service_name: {}, name: {}, kind: {}{more}}}", matcher(service), matcher(name), matcher(kind))
 }
 
+/// Returns a name that is none of others, and adds it to them: with a number behind it where it is taken.
+fn named_apart(name: &str, others: &mut BTreeSet<String>) -> String {
+    let (mut own, mut number) = (name.to_owned(), 1);
+    while !others.insert(own.clone()) {
+        number += 1;
+        own = format!("{name}-{number}");
+    }
+    own
+}
+
 /// `checkout-post-pay`
 fn slug(operation: &Operation) -> String {
     let text = format!("{} {}", operation.service.as_deref().unwrap_or_default(), operation.name);
@@ -102,4 +110,20 @@ fn slug(operation: &Operation) -> String {
         }
     }
     slug.trim_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_apart() {
+        let mut names = BTreeSet::new();
+        let cases =
+            [("pay", "pay"), ("pay", "pay-2"), ("pay", "pay-3"), ("pay-2", "pay-2-2"), ("pay-4", "pay-4")];
+        for (name, expected) in cases {
+            assert_eq!(named_apart(name, &mut names), expected);
+        }
+        assert_eq!(named_apart("pay", &mut names), "pay-5");
+    }
 }

@@ -30,9 +30,9 @@ const PARTS: usize = 64;
 /// The traces that are looked at together: each `of`th, by their ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slice {
-    /// Which, from 0.
+    /// The number of the part, from 0.
     pub nth: u16,
-    /// Of how many; one at least.
+    /// The number of parts; one at least.
     pub of: u16,
 }
 

@@ -1,12 +1,13 @@
 //! Rules with a table of limits: one rule, and a row for each operation or caller.
 
+// Writing to a `String` cannot fail, here and below.
 use std::fmt::Write as _;
 
 use fluo_time::Nanos;
 
 use crate::measured::{EVERY, Windows};
 use crate::operation::Operation;
-use crate::proposal::{Fired, Past, Proposal, TestOf, grouped};
+use crate::proposal::{Fired, Past, Proposal, grouped, has_fired};
 use crate::yaml::{comment, folded, scalar};
 
 /// So many windows with enough spans must have been seen.
@@ -30,14 +31,14 @@ pub(crate) struct Head<'a> {
     pub(crate) description: &'a str,
     pub(crate) severity: &'a str,
     pub(crate) summary: &'a str,
-    pub(crate) window: Nanos,
     pub(crate) group_by: &'a str,
 }
 
 impl Head<'_> {
-    /// The text of the rule up to its groups. `every`: whether it is judged on the grid for its own sake.
+    /// The text of the rule up to its groups. `every`: true if it is judged on the grid for its own sake.
     pub(crate) fn text(&self, past: &Past<'_>, span: &str, every: bool) -> String {
-        let Self { rule, description, severity, summary, window, group_by } = self;
+        let Self { rule, description, severity, summary, group_by } = self;
+        let window = past.measured.window;
         let every = if every { format!("  every: {EVERY}\n") } else { String::new() };
         format!(
             "{}- name: {rule}\n  description: >-\n{}\n  severity: {severity}\n  \
@@ -62,11 +63,7 @@ fn measured<'a>(
     fired: &'a Fired,
     rule: &'a str,
 ) -> impl Iterator<Item = (&'a Operation, &'a Windows)> {
-    past.measured.windows.iter().filter(move |(operation, _)| {
-        let group =
-            vec![operation.service.clone(), Some(operation.name.clone()), Some(operation.kind.clone())];
-        !fired.contains(&(rule.to_owned(), group))
-    })
+    past.measured.windows.iter().filter(move |(operation, _)| !has_fired(fired, rule, operation))
 }
 
 /// Two tests of a rule: spans over which it fires, and spans over which it does not.
@@ -94,7 +91,6 @@ pub(crate) fn errors(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
         severity: "warning",
         summary: "{{ (value.errors / value.count) | percent }} of {{ group.name }} of {{ group.service_name }} failed; \
                   in the past it was {{ limit.error_ratio | percent }} at most, with a margin",
-        window: past.measured.window,
         group_by: "service_name, name, kind",
     };
     let mut text = head.text(past, "{}", true) + "  limits:\n";
@@ -121,13 +117,7 @@ pub(crate) fn errors(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
     };
     let tests = tests(rule, &spans("error"), "1m", &of_operation(first, ""), &spans("ok"));
     let says = format!("limits for the share of failed spans of {} operations", grouped(rows.len() as u64));
-    Some(Proposal {
-        rule: rule.to_owned(),
-        file: "errors".to_owned(),
-        text,
-        test: TestOf::Written(tests),
-        says,
-    })
+    Some(Proposal::written(rule, "errors", text, tests, says))
 }
 
 /// The limit for a share of failures that was at worst so large.
@@ -157,7 +147,6 @@ pub(crate) fn latency(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
         severity: "warning",
         summary: "{{ group.name }} of {{ group.service_name }} takes {{ value.p99 | duration }} at the 99th percentile; \
                   in the past it was {{ limit.p99 | duration }} at most, with a margin",
-        window: past.measured.window,
         group_by: "service_name, name, kind",
     };
     let mut text = head.text(past, "{}", true) + "  limits:\n";
@@ -183,13 +172,7 @@ pub(crate) fn latency(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
     let tests = tests(rule, &spans(slow), "1m", &of_operation(first, ""), &spans(of_first.slowest));
     let says =
         format!("limits for the 99th percentile of durations of {} operations", grouped(rows.len() as u64));
-    Some(Proposal {
-        rule: rule.to_owned(),
-        file: "latency".to_owned(),
-        text,
-        test: TestOf::Written(tests),
-        says,
-    })
+    Some(Proposal::written(rule, "latency", text, tests, says))
 }
 
 /// Half as much again as the slowest, rounded up to two digits; a millisecond at least.
@@ -216,7 +199,6 @@ pub(crate) fn busy(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
                       learned from: retries, a loop, a crowd.",
         severity: "info",
         summary: "{{ value.count }} spans of {{ group.name }} of {{ group.service_name }}, more than twice as many as ever",
-        window: past.measured.window,
         group_by: "service_name, name, kind",
     };
     let mut text = head.text(past, "{}", false) + "  limits:\n";
@@ -238,8 +220,7 @@ pub(crate) fn busy(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
         format!("  - name: what was is not told\n    spans:\n      - {}\n    expect: []\n", spans(enough))
     };
     let says = format!("limits for the traffic of {} operations", grouped(rows.len() as u64));
-    let file = "traffic-high".to_owned();
-    Some(Proposal { rule: rule.to_owned(), file, text, test: TestOf::Written(tests), says })
+    Some(Proposal::written(rule, "traffic-high", text, tests, says))
 }
 
 /// The traffic that each operation always had, by operation.
@@ -257,7 +238,6 @@ pub(crate) fn quiet(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
                       learned from, or none.",
         severity: "warning",
         summary: "{{ value.count }} spans of {{ group.name }} of {{ group.service_name }}, less than half as many as ever",
-        window: past.measured.window,
         group_by: "service_name, name, kind",
     };
     let mut text = head.text(past, "{}", true) + "  limits:\n";
@@ -291,8 +271,7 @@ pub(crate) fn quiet(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
          - name: what was is not\n    until: 15m\n    spans:\n      - {busy_on}\n    expect: []\n"
     );
     let says = format!("the least traffic of {} operations", grouped(rows.len() as u64));
-    let file = "traffic-low".to_owned();
-    Some(Proposal { rule: rule.to_owned(), file, text, test: TestOf::Written(tests), says })
+    Some(Proposal::written(rule, "traffic-low", text, tests, says))
 }
 
 /// An operation in the words of a comment.

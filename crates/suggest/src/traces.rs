@@ -1,4 +1,4 @@
-//! What is together in traces, and in which order: traces of the same operations are one shape, which is counted.
+//! Operations that are together in traces, and their order: traces of the same operations are one shape, and counted.
 //!
 //! Traces come in the order of their ids, so that what is kept, where not all can be, does not depend on files.
 
@@ -65,10 +65,10 @@ struct Orders {
     by: Box<[TraceId]>,
 }
 
-/// How often something is so, and traces in which it is.
+/// A number of times, and traces of these.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counted {
-    /// How often.
+    /// The number.
     pub times: u64,
     /// The smallest ids of traces.
     pub traces: Vec<TraceId>,

@@ -1,4 +1,4 @@
-//! What is learned is a function of the spans: not of their order, of who reads them, or of how often they are stored.
+//! The result of learning is a function of the spans: not of their order, of who reads them, or of how often they are stored.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed")]
 
@@ -55,7 +55,7 @@ fn spans() -> Vec<Span> {
     (1..=1_000).flat_map(of_trace).collect()
 }
 
-/// What some threads learn together, of so many slices.
+/// Returns the results of some threads together, of so many slices.
 fn learned(threads: &[Vec<Span>], slices: u16) -> (Pass, Traces) {
     let within = TimeRange { from: 0, to: i64::MAX / 2 };
     let mut first: Option<Pass> = None;
@@ -129,7 +129,7 @@ fn it_depends_on_the_spans_alone() {
         }
     }
     let buy = &pass.profiles[1];
-    assert_eq!((buy.spans, buy.errors), (1_000, 142));
+    assert_eq!((buy.spans, buy.statuses["error"]), (1_000, 142));
     assert!(buy.attributes.values().all(|attribute| attribute.spans == 1_000));
 }
 

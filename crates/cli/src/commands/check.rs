@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use fluo_evaluator::project::{Outcome, Project, Surroundings};
 use fluo_rules::diagnostic::{Code, Finding, Level};
 use fluo_rules::files::Kind;
-use fluo_rules::rule::Rule;
 use fluo_rules::{SourceFile, render};
 
 use crate::args::{Check, CheckFormat};
@@ -20,11 +19,12 @@ use crate::terminal::{self, Output};
 
 pub(crate) async fn run(args: &Check) -> Result<Status, Failure> {
     let files = rule_files::read_all(&args.paths)?;
-    let Checked { mut findings, counts, shown: files, rules } = check(&args.paths, files)?;
+    let Checked { mut findings, counts, project } = check(&args.paths, files)?;
+    let files = project.shown();
     let mut figures = String::new();
     let mut is_whole = true;
     if !args.spans.is_empty() {
-        let reality = reality::against_spans(rules, &args.spans).await?;
+        let reality = reality::against_spans(project.rules(), &args.spans).await?;
         let is_said = |found: &Finding| findings.iter().any(|known| says_the_same(known, found));
         let new: Vec<Finding> = reality.findings.into_iter().filter(|found| !is_said(found)).collect();
         findings.extend(new);
@@ -68,10 +68,8 @@ struct Checked {
     findings: Vec<Finding>,
     /// `3 sound rules, 2 sound tests`
     counts: String,
-    /// The files as they may be shown.
-    shown: Vec<SourceFile>,
-    /// The sound rules.
-    rules: Vec<Rule>,
+    /// The files, and the sound rules of them.
+    project: Project,
 }
 
 fn check(paths: &[PathBuf], files: Vec<(Kind, SourceFile)>) -> Result<Checked, Failure> {
@@ -81,11 +79,10 @@ fn check(paths: &[PathBuf], files: Vec<(Kind, SourceFile)>) -> Result<Checked, F
     counts.extend(sound.tests.map(|sound| count(sound, "sound test")));
     counts.extend(sound.silences.map(|sound| count(sound, "sound silence")));
     counts.extend(sound.configurations.map(|sound| count(sound, "sound configuration")));
-    let (shown, rules) = (project.shown(), project.rules().to_vec());
-    Ok(Checked { findings, counts: counts.join(", "), shown, rules })
+    Ok(Checked { findings, counts: counts.join(", "), project })
 }
 
-/// What lies around the files, on the disk.
+/// The surroundings of the files, on the disk.
 struct OnDisk;
 
 impl Surroundings for OnDisk {

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fluo_engine::{
-    Asked, LeftOut, SessionContext, SoughtTrace, SpanSource, judge, session, whole_traces, without_faulty,
+    Asked, EngineError, SessionContext, SoughtTrace, SpanSource, judge, session, whole_traces,
 };
 use fluo_plan::RulePlan;
 use fluo_rules::{SourceFile, load};
@@ -43,29 +43,16 @@ pub(crate) async fn run(args: &Suggest) -> Result<Status, Failure> {
     let mut spans = spans::open(std::slice::from_ref(&PathBuf::from(&args.spans))).await?;
     let within = range(args, &spans)?;
     let session = session();
-    let found = without_faults(&mut spans, async |source: &SpanSource| find(&session, source, within).await)
-        .await??;
+    let found = spans
+        .without_faulty(async |source: &SpanSource| find(&session, source, within).await)
+        .await
+        .map_err(|error| Failure::because("could not read the spans", error))??;
     let texts = found.files();
     let kept = folder.write(&texts)?;
     let mut output = Output::new();
     output.text(&told::human(&found, &kept, &args.out))?;
     output.finish()?;
     Ok(if spans.incomplete { Status::Failed } else { Status::Done })
-}
-
-/// Looks at spans, and again without the files that cannot be read, which are told.
-async fn without_faults<T>(
-    spans: &mut Spans,
-    look: impl AsyncFn(&SpanSource) -> Result<T, fluo_engine::EngineError>,
-) -> Result<T, Failure> {
-    let mut left_out = Vec::new();
-    let found = without_faulty(&mut spans.source, &mut left_out, look)
-        .await
-        .map_err(|error| Failure::because("could not read the spans", error));
-    for LeftOut { fault, .. } in &left_out {
-        spans.left_out(fault);
-    }
-    found
 }
 
 /// The times in which the spans end that are learned from.
@@ -100,7 +87,7 @@ fn range(args: &Suggest, spans: &Spans) -> Result<TimeRange, Failure> {
 pub(super) struct Found {
     pub(super) learned: Learned,
     pub(super) proposals: Proposals,
-    /// What fired over the past, and was left out or allowed.
+    /// The groups that fired over the past, and were left out or allowed.
     pub(super) fired: Fired,
     /// By proposal, the text of its test.
     tests: Vec<String>,
@@ -136,7 +123,7 @@ async fn find(
     session: &SessionContext,
     source: &SpanSource,
     within: TimeRange,
-) -> Result<Result<Found, Failure>, fluo_engine::EngineError> {
+) -> Result<Result<Found, Failure>, EngineError> {
     let learned = match learn::learn(session, source, within).await? {
         Ok(learned) => learned,
         Err(failure) => return Ok(Err(failure)),
@@ -166,7 +153,7 @@ async fn lacking(
     session: &SessionContext,
     source: &SpanSource,
     learned: &Learned,
-) -> Result<Vec<Lacking>, fluo_engine::EngineError> {
+) -> Result<Vec<Lacking>, EngineError> {
     let past = learned.past();
     let nearly: Vec<NearAttribute<'_>> = attributes::nearly(&past).into_iter().take(MOST_LACKING).collect();
     let name = |number: usize| format!("lacking-{number:02}");
@@ -212,7 +199,7 @@ async fn tests(
     source: &SpanSource,
     learned: &Learned,
     proposals: &Proposals,
-) -> Result<Vec<String>, fluo_engine::EngineError> {
+) -> Result<Vec<String>, EngineError> {
     let examples = proposals.rules.iter().filter_map(|proposal| match &proposal.test {
         TestOf::Trace(example, _) => Some(example),
         TestOf::Written(_) => None,

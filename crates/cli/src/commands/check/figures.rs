@@ -32,13 +32,13 @@ pub(super) fn table(activity: &[Activity]) -> String {
             .collect();
         format!("{}\n", padded.join("  ").trim_end())
     };
-    // Writing to a `String` cannot fail.
     let mut text = line(&head);
     for row in &rows {
         text += &line(row);
     }
     let idle = activity.iter().filter(|activity| activity.spans == Some(0)).count();
     if idle > 0 {
+        // Writing to a `String` cannot fail.
         let _ = writeln!(text, "{idle} of {} rules are about no span that is stored.", activity.len());
     }
     text

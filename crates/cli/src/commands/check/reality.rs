@@ -23,7 +23,7 @@ mod terms;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use fluo_engine::{EngineError, LeftOut, SpanSource, session, without_faulty};
+use fluo_engine::{EngineError, SpanSource, session};
 use fluo_plan::RulePlan;
 use fluo_rules::diagnostic::Finding;
 use fluo_rules::rule::Rule;
@@ -38,29 +38,28 @@ pub(super) use activity::Activity;
 use known::Known;
 pub(super) use place::place_of;
 
-/// What stored spans say of rules.
+/// The result of holding rules against stored spans.
 pub(super) struct Reality {
     pub(super) findings: Vec<Finding>,
-    /// By rule, how often it fired and what it reads.
+    /// By rule, the number of times that it fired, and what it reads.
     pub(super) activity: Vec<Activity>,
     /// All of the spans could be read.
     pub(super) is_whole: bool,
 }
 
 /// Holds rules against the spans of some paths.
-pub(super) async fn against_spans(rules: Vec<Rule>, paths: &[PathBuf]) -> Result<Reality, Failure> {
+pub(super) async fn against_spans(rules: &[Rule], paths: &[PathBuf]) -> Result<Reality, Failure> {
     let mut spans = spans::open(paths).await?;
     let session = session();
     // What cannot be planned is told by whoever evaluates it.
     let plans: Vec<RulePlan> = rules
-        .into_iter()
+        .iter()
         .filter(|rule| rule.enabled)
-        .flat_map(|rule| RulePlan::new(Arc::new(rule)))
+        .flat_map(|rule| RulePlan::new(Arc::new(rule.clone())))
         .collect();
     let Some(within) = spans.source.ends() else {
         return Ok(Reality { findings: Vec::new(), activity: Vec::new(), is_whole: !spans.incomplete });
     };
-    let mut left_out = Vec::new();
     let look = async |source: &SpanSource| -> Result<_, EngineError> {
         let look = Look { attributes: Some(Depth::Values), traces: None, within };
         let pass = Pass::of(visited(&session, source, look).await?, None);
@@ -68,12 +67,9 @@ pub(super) async fn against_spans(rules: Vec<Rule>, paths: &[PathBuf]) -> Result
         let activity = activity::look(&session, source, &plans, &sampled, within).await?;
         Ok((pass, sampled, activity))
     };
-    let found = without_faulty(&mut spans.source, &mut left_out, look).await;
+    let found = spans.without_faulty(look).await;
     let (pass, sampled, activity) =
         found.map_err(|error| Failure::because("could not read the spans", error))?;
-    for LeftOut { fault, .. } in &left_out {
-        spans.left_out(fault);
-    }
     let pass = pass.map_err(|error| Failure::because("could not look at the spans", chain(&error)))?;
     let known = Known::of(&pass.operations, &pass.profiles);
     let mut findings = sampling::findings(&plans, sampled);

@@ -21,7 +21,7 @@ pub(super) struct Folder {
     changed: BTreeSet<String>,
 }
 
-/// What was done with files.
+/// The outcome of writing files.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Written {
     /// The number of files that are new, or say something else now.

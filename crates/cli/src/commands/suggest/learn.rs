@@ -27,16 +27,16 @@ const POINTS_AT_A_TIME: i64 = 400_000;
 /// Fewest moments that are measured at a time.
 const FEW_MOMENTS: i64 = 60;
 
-/// What was learned.
+/// Everything that was learned.
 pub(in crate::commands) struct Learned {
     pub(super) pass: Pass,
     pub(super) traces: Traces,
     pub(super) invariants: Invariants,
     pub(super) measured: Measured,
     pub(super) within: TimeRange,
-    /// Of how many traces each was looked at one; 1: all.
+    /// The number of parts of all traces.
     pub(super) one_in: u16,
-    /// How many of these.
+    /// The number of these that were looked at.
     pub(super) looked_at: u16,
 }
 
@@ -100,7 +100,7 @@ fn unlearned(error: &LearnError) -> Failure {
     }
 }
 
-/// What threads learn in a pass.
+/// Returns what each thread learns in a pass.
 pub(in crate::commands) async fn visited(
     session: &SessionContext,
     source: &SpanSource,

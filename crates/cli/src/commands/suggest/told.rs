@@ -1,4 +1,4 @@
-//! What `fluo suggest` says: what it proposes, what it does not, and where to look.
+//! The text of `fluo suggest`: what it proposes, what it does not, and where to look.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -99,7 +99,7 @@ fn looked_at(text: &mut String, learned: &Learned) {
     }
 }
 
-/// What was found and taken back.
+/// The groups that were proposed and taken back.
 fn fired(text: &mut String, found: &Found) {
     for (rule, group) in found.fired.iter().take(MOST_FIRED) {
         let group: Vec<&str> = group.iter().map(|value| value.as_deref().unwrap_or("(none)")).collect();
@@ -111,7 +111,7 @@ fn fired(text: &mut String, found: &Found) {
     }
 }
 
-/// What nearly always holds, with traces in which it did not. What has the same exceptions is told once.
+/// The demands that nearly always hold, with traces in which they did not. Those with the same exceptions stand together.
 fn nearly(text: &mut String, found: &Found) {
     let past = &found.past();
     let mut by_traces: BTreeMap<(u64, &[TraceId]), Vec<&Nearly>> = BTreeMap::new();

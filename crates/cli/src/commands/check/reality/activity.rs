@@ -1,4 +1,4 @@
-//! How often each rule fired over stored spans, and what it reads.
+//! The times that each rule fired over stored spans, and what it reads.
 
 use fluo_engine::{
     Asked, EngineError, Range, Reads, Sampled, SessionContext, SpanSource, judge, moments, reads,
@@ -18,17 +18,17 @@ const NEARLY_ALWAYS: f64 = 0.95;
 /// So many windows must have been judged before that can be said.
 const FEW_WINDOWS: i64 = 5;
 
-/// What a rule did.
+/// The activity of a rule over the spans.
 pub(in crate::commands::check) struct Activity {
     pub(in crate::commands::check) rule: String,
     /// The spans that it is about; none of a query, of which that is not known.
     pub(in crate::commands::check) spans: Option<u64>,
-    /// How often it fired; none where it could not be judged.
+    /// The number of times that it fired; none where it could not be judged.
     pub(in crate::commands::check) fired: Option<usize>,
     /// The part of the time in which it held.
     pub(in crate::commands::check) held: f64,
     pub(in crate::commands::check) reads: Reads,
-    /// What was judged is long enough to say so.
+    /// The time that was judged is long enough to say that it always fires.
     is_long: bool,
 }
 

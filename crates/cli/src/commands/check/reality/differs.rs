@@ -17,7 +17,7 @@ use super::terms::{Role, Term, What, of_selector};
 /// Most names that a hint lists.
 const MOST_NAMED: usize = 8;
 
-/// What a selection finds.
+/// The result of holding a selection against what is known.
 pub(super) struct Selected<'a> {
     /// The operations of which spans may be selected.
     pub(super) spans: Vec<Spans<'a>>,
@@ -230,7 +230,7 @@ pub(super) fn near<'a>(word: &str, known: &BTreeSet<&'a str>) -> Option<&'a str>
     nearest(word, known.iter().copied())
 }
 
-/// What is known, without what the rule names beside it: that is not what was meant.
+/// The known words without those that the rule names beside it: these were not meant.
 fn others<'a>(known: &BTreeSet<&'a str>, terms: &[Term]) -> BTreeSet<&'a str> {
     let is_named = |text: &str| terms.iter().any(|term| term.what.text() == text);
     known.iter().copied().filter(|text| !is_named(text)).collect()
@@ -244,8 +244,9 @@ fn shortened<'a>(word: &str, known: &BTreeSet<&'a str>) -> Option<&'a str> {
     })
 }
 
+/// The hint without its edit: a word that is not found has the place of the rule.
 pub(super) fn did_you_mean(near: &str) -> String {
-    format!("did you mean `{near}`?")
+    Hint::did_you_mean(near).to_string()
 }
 
 /// `services are a, b and 3 more`

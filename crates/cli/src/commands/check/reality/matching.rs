@@ -1,4 +1,4 @@
-//! Whether a span of an operation may be selected. What is not known may be so.
+//! Tells whether a span of an operation may be selected. Everything that is not known may be so.
 
 use fluo_rules::expr::{Comparison, Expr, ExprKind, compile_pattern};
 use fluo_rules::field::{Field, Intrinsic, Scope};
@@ -80,7 +80,7 @@ impl<'a> Spans<'a> {
         }
     }
 
-    /// What it has of an attribute: how many spans, and which values; under each name that stands for it.
+    /// The number of spans that have an attribute, and its values; under each name that stands for it.
     pub(super) fn attributes(self, scope: Scope, key: &str) -> Vec<(u64, &'a FewValues)> {
         let mut found = Vec::new();
         for key in spelled(key, self.conventions) {
@@ -140,7 +140,7 @@ pub(super) fn may(values: &FewValues, is: impl Fn(&str) -> bool) -> bool {
 }
 
 /// Returns whether a matcher holds of a text, or of none.
-pub(super) fn holds(matcher: &Matcher, text: Option<&str>) -> bool {
+fn holds(matcher: &Matcher, text: Option<&str>) -> bool {
     matcher.tests.iter().all(|test| test_holds(test, text))
 }
 

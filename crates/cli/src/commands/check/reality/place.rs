@@ -1,4 +1,4 @@
-//! Where a word of a rule stands in its file: what is checked no longer knows its places.
+//! Finds the place of a word of a rule in its file: a checked rule no longer knows its places.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -20,7 +20,7 @@ use super::terms::{Role, of_expr, of_field};
 /// Most groups of a table that are told.
 const MOST_GROUPS: usize = 10;
 
-/// What differs between a rule and what is known.
+/// The findings about a rule that differs from what is known.
 pub(super) fn differences(rule: &Rule, known: &Known<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let selected = match &rule.subject {
@@ -39,7 +39,7 @@ pub(super) fn differences(rule: &Rule, known: &Known<'_>) -> Vec<Finding> {
     findings
 }
 
-/// The steps of a rule about traces. What comes of it are the occasions.
+/// Holds the steps of a rule about traces against what is known. Returns the occasions.
 fn steps<'a>(rule: &Rule, trace: &TraceRule, known: &Known<'a>, findings: &mut Vec<Finding>) -> Selected<'a> {
     let whens: Vec<usize> = trace.when.iter().flat_map(|when| when.needed()).copied().collect();
     let mut occasions = Selected { spans: Vec::new(), is_here: false, is_wrong: false };

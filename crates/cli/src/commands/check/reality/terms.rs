@@ -1,4 +1,4 @@
-//! What a selection names: services, names, attributes and values, each with what its absence means.
+//! The terms that a selection names: services, names, attributes and values, each with what its absence means.
 
 use fluo_rules::expr::{Comparison, Expr, ExprKind};
 use fluo_rules::field::{Field, Intrinsic, Scope};
@@ -15,7 +15,7 @@ pub(super) enum What {
     Event(String),
 }
 
-/// What follows where it does not occur.
+/// The consequence where it does not occur.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     /// No span is selected.
