@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How soon injected faults are found: fluo's rules against alarms over periods, on the same spans.
+"""Measures how soon injected faults are found: fluo's rules against alarms over periods, on the same spans.
 
 usage: detection.py FLUO DATA [--days DAY …] [--rules PATH …] [--every 1m] [--period 300] [--of service|operation]
                     [--factor 1.5] [--out DIR] [--json]
@@ -11,8 +11,9 @@ DATA is a folder in the form of the public data set IntelligentDDS/Nezha, of whi
     construct_data/DAY/trace/HH_MM_trace.csv    spans of minutes without a fault
 
 with columns TraceID, SpanID, ParentID, PodName, OperationName, StartTimeUnixNano, EndTimeUnixNano and, where there is
-one, StatusCode (2 is an error). A day is judged by limits that were learned without it: from minutes without a fault, and
-from what ended within 75 s before the faults of other days of the same services. Nothing is learned of spans after a fault.
+one, StatusCode (2 is an error). A day is judged by limits that were learned without the spans around its faults: from
+minutes without a fault, and from what ended within 75 s before the faults of other days of the same services. Nothing is
+learned of spans after a fault.
 
     CSV ─▶ OTLP, an object of ten seconds each ─ fluo ingest ─▶ store ─ fluo replay ─▶ alerts
      └──▶ error ratio and 99th percentile of every service, or operation, by period ─▶ alarms
@@ -75,7 +76,7 @@ def spans_of(files):
 
 
 class Day:
-    """What happened on a day, and what is known of it without faults."""
+    """A day: its spans, its faults, and its spans without a fault."""
 
     def __init__(self, data, day):
         self.name = day
@@ -148,7 +149,7 @@ def of_operation(span):
 
 
 class Normal:
-    """What services and operations are like without a fault. `of`: what alarms are of."""
+    """Services and operations as they are without a fault. `of`: what alarms are of."""
 
     def __init__(self, spans, of):
         durations, failed = collections.defaultdict(list), set()
@@ -256,7 +257,7 @@ Told = collections.namedtuple("Told", "at since what service")
 
 
 def alerts(fluo, rules, store, fault, every, period):
-    """What fluo tells around a fault: when, and since when its condition holds. It begins with nothing."""
+    """The alerts of fluo around a fault: when each is told, and since when its condition holds. It begins with nothing."""
     until = min(fault.last + period, fault.following - BEFORE)
     # Evaluations are at whole minutes, as a schedule makes them.
     minute = 60 * SECOND
@@ -291,7 +292,7 @@ def alarms(normal, of, spans, fault, period, factor):
 
 
 def judged(day, fault, told, callers):
-    """What is told of a fault first, and what is told without one, or of services that it cannot have touched."""
+    """The first that is told of a fault, and what is told without one, or of services that it cannot have touched."""
     after = sorted(one for one in told if fault.at < one.since <= fault.last)
     of_fault = [one for one in after if one.service in callers.get(fault.service, {fault.service})]
     first = of_fault[0] if of_fault else None

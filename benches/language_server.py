@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How long `fluo lsp` takes to answer, in a project of a thousand rules.
+"""Measures how long `fluo lsp` takes to answer, in a project of a thousand rules.
 
     benches/language_server.py FLUO [RULES] [FILES]
 

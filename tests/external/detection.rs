@@ -13,7 +13,7 @@ const NEW_YEAR: u64 = 1_767_225_600;
 
 const DAY: u64 = 24 * 3_600;
 
-/// What is wrong with the traces of a second.
+/// The fault of the traces of a second.
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     None,

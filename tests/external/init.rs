@@ -1,19 +1,18 @@
-//! What `fluo init` makes, in the hands of the programs that it is for.
+//! The files of `fluo init`, in the hands of the programs that they are for.
 
 use std::path::Path;
 use std::process::Command;
 
+use fluo_tests::program::{Ended, Program};
 use tempfile::TempDir;
 
 use crate::{fluo, python};
 
-/// Runs actionlint, with what shellcheck says of the scripts where it is on the path.
-fn actionlint(folder: &Path) {
+/// Runs actionlint, which lies beside Python, with what shellcheck says of the scripts where it is on the path.
+fn actionlint(folder: &Path) -> Ended {
     let python = std::env::var_os("FLUO_TEST_PYTHON").unwrap();
     let linter = Path::new(&python).with_file_name("actionlint");
-    let ended = Command::new(&linter).arg("-no-color").current_dir(folder).output().unwrap();
-    let said = String::from_utf8_lossy(&ended.stdout);
-    assert!(ended.status.success(), "{said}{}", String::from_utf8_lossy(&ended.stderr));
+    Program::new(linter).within(folder).run(&["-no-color"])
 }
 
 #[test]
@@ -33,7 +32,7 @@ fn the_workflow_is_sound_in_an_empty_folder_and_in_a_repository() {
         fluo(&["init", project.to_str().unwrap(), "--ci", "github"]);
         fluo(&["check", project.join("fluo.yml").to_str().unwrap(), project.join("rules").to_str().unwrap()]);
         fluo(&["test", project.join("rules").to_str().unwrap()]);
-        actionlint(repository);
+        actionlint(repository).expect(0);
     }
 }
 
@@ -48,12 +47,11 @@ fn a_broken_workflow_is_found() {
         "on: push\njobs:\n  bad:\n    runs-on: nowhere-at-all\n    stepz: []\n",
     )
     .unwrap();
-    let python = std::env::var_os("FLUO_TEST_PYTHON").unwrap();
-    let linter = Path::new(&python).with_file_name("actionlint");
-    assert!(!Command::new(linter).current_dir(scratch.path()).status().unwrap().success());
+    let found = actionlint(scratch.path());
+    assert!(found.status == 1 && found.stdout.contains("stepz"), "{found:?}");
 }
 
-/// The settings are JSON Schemas' as any validator reads them.
+/// The schemas, as any validator reads them.
 #[test]
 fn the_schemas_accept_the_files_beside_them() {
     const SCRIPT: &str = "

@@ -7,45 +7,28 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use fluo_tests::files::files_below;
 use fluo_tests::otlp::{Span, json, request};
+use fluo_tests::program::{Program, repository};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::fluo;
+use crate::incident::text;
 
 /// All files below a folder but git's own, with their content.
 fn files(folder: &Path) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.extend((!path.ends_with(".git")).then_some(path));
-            } else {
-                let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
-                found.insert(name, fs::read_to_string(path).unwrap());
-            }
-        }
-    }
-    found
+    let found = files_below(folder).unwrap().into_iter();
+    let found = found.map(|path| (path.strip_prefix(folder).unwrap().to_owned(), path));
+    let own = found.filter(|(name, _)| !name.starts_with(".git"));
+    own.map(|(name, path)| (text(&name).to_owned(), fs::read_to_string(path).unwrap())).collect()
 }
 
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-/// Runs a program to a good end.
-fn run(folder: &Path, program: &str, arguments: &[&str]) -> String {
-    let ended = Command::new(program).args(arguments).current_dir(folder).output().unwrap();
-    assert!(ended.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&ended.stderr));
-    String::from_utf8(ended.stdout).unwrap()
-}
-
+/// Runs git to a good end.
 fn git(folder: &Path, arguments: &[&str]) -> String {
     let identity =
         ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"];
-    run(folder, "git", &[&identity[..], arguments].concat())
+    Program::new("git").within(folder).run(&[&identity[..], arguments].concat()).expect(0)
 }
 
 fn write(folder: &Path, path: &str, content: &str) {
@@ -102,12 +85,12 @@ fn an_empty_folder_becomes_a_project_and_a_second_run_makes_nothing() {
     for name in ["settings", "extensions"] {
         let _json: Value = serde_json::from_str(&made[&format!(".vscode/{name}.json")]).unwrap();
     }
-    let collector = fluo_tests::program::repository().join("infra/collector/agent.yml");
+    let collector = repository().join("infra/collector/agent.yml");
     assert!(made[".fluo/collector.yml"].ends_with(&fs::read_to_string(collector).unwrap()));
     // A file of the library, behind the line that names its schema.
     let (first, rest) = made["rules/slow-requests.yml"].split_once('\n').unwrap();
     assert_eq!(first, "# yaml-language-server: $schema=../.fluo/rules.schema.json");
-    let library = fluo_tests::program::repository().join("rules/http/slow-requests.yml");
+    let library = repository().join("rules/http/slow-requests.yml");
     assert_eq!(rest, fs::read_to_string(library).unwrap());
 
     let again = fluo(&["init", text(&folder)]).expect(0);

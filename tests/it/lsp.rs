@@ -127,7 +127,7 @@ impl Editor {
         );
     }
 
-    /// What is offered at a place, and the text that each puts there.
+    /// The labels that are offered at a place, each with the text that it puts there.
     fn completed(&mut self, uri: &str, line: u64, character: u64) -> Vec<(String, String)> {
         let list = self.ask("textDocument/completion", &at(uri, line, character));
         let item = |item: &Value| {
@@ -354,40 +354,42 @@ fn words_are_explained_found_and_listed() {
 
 #[test]
 fn diagnostics_are_the_findings_of_check() {
-    let bad = fluo_tests::program::repository().join("crates/rules/tests/bad");
     let scratch = TempDir::new().unwrap();
     let folder = scratch.path().canonicalize().unwrap();
-    for name in ["expressions.bad.yml", "selectors.bad.yml"] {
-        if bad.join(name).exists() {
-            fs::copy(bad.join(name), folder.join(name)).unwrap();
-        }
-    }
-    fs::copy(
-        fluo_tests::program::repository().join("docs/examples/misspelt.yml"),
-        folder.join("misspelt.yml"),
-    )
-    .unwrap();
+    // By their names: diagnostics come in this order.
+    let files = [
+        "docs/examples/misspelt.yml",
+        "crates/rules/tests/bad/seven_mistakes.bad.yml",
+        "crates/rules/tests/bad/unicode_before_the_mistake.bad.yml",
+    ]
+    .map(|file| {
+        let file = fluo_tests::program::repository().join(file);
+        let copy = folder.join(file.file_name().unwrap());
+        fs::copy(file, &copy).unwrap();
+        copy
+    });
     let checked: Vec<Value> =
         serde_json::from_str(&fluo(&["check", folder.to_str().unwrap(), "--format", "json"]).expect(1))
             .unwrap();
     let (mut editor, _) = Editor::open(&folder, &Value::Null, &json!(["utf-32"]));
-    let misspelt = folder.join("misspelt.yml");
-    let found = editor.diagnosed(&uri(&misspelt));
-    let expected: Vec<Value> = checked
-        .iter()
-        .filter(|it| it["file"] == misspelt.to_str().unwrap())
-        .map(|it| {
-            let at = |line: &str, column: &str| json!({"line": it[line].as_u64().unwrap() - 1, "character": it[column].as_u64().unwrap() - 1});
-            json!([it["code"], {"start": at("line", "column"), "end": at("end_line", "end_column")}])
-        })
-        .collect();
-    assert!(!expected.is_empty());
-    assert_eq!(found.iter().map(|it| json!([it["code"], it["range"]])).collect::<Vec<_>>(), expected);
+    for file in files {
+        let found = editor.diagnosed(&uri(&file));
+        let expected: Vec<Value> = checked
+            .iter()
+            .filter(|it| it["file"] == file.to_str().unwrap())
+            .map(|it| {
+                let at = |line: &str, column: &str| json!({"line": it[line].as_u64().unwrap() - 1, "character": it[column].as_u64().unwrap() - 1});
+                json!([it["code"], {"start": at("line", "column"), "end": at("end_line", "end_column")}])
+            })
+            .collect();
+        assert!(!expected.is_empty(), "{}", file.display());
+        assert_eq!(found.iter().map(|it| json!([it["code"], it["range"]])).collect::<Vec<_>>(), expected);
+    }
     editor.close();
 }
 
 #[test]
-fn an_editor_that_goes_away_without_a_word_ends_the_server() {
+fn an_exit_without_a_shutdown_ends_the_server_with_another_status() {
     let scratch = project();
     let (mut editor, _) = Editor::open(scratch.path(), &Value::Null, &Value::Null);
     editor.tell("exit", &Value::Null);

@@ -36,7 +36,7 @@ pub(crate) enum Command {
     /// Merge the small files of hours that are over into few large ones, which count the same spans
     #[command(after_help = "Example: fluo compact --spans s3://my-bucket --before -2h --dry-run")]
     Compact(Compact),
-    /// Which attributes have columns in span files, because of which rules, and what that saves
+    /// Show which attributes have columns in span files, because of which rules, and what that saves
     #[command(after_help = "Example: fluo layout --rules rules --spans s3://my-bucket")]
     Layout(LayoutArgs),
     /// Propose rules, with tests, from what the system has done, for people to review
@@ -106,7 +106,7 @@ pub(crate) struct Init {
     /// The folder of rules in it
     #[arg(long, value_name = "FOLDER", default_value = "rules")]
     pub(crate) rules: PathBuf,
-    /// For which pipelines [default: as the git remote says, or else what lies in the repository; github where nothing
+    /// The pipelines to make [default: as the git remote says, or else what lies in the repository; github where nothing
     /// says]
     #[arg(long, value_enum)]
     pub(crate) ci: Option<InitCi>,
@@ -153,7 +153,8 @@ pub(crate) struct Eval {
     /// Rule files and folders
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     pub(crate) rules: Vec<PathBuf>,
-    /// Parquet files of fluo or of others (ClickHouse, otlp2parquet, Rotel), OTLP files, or folders of these
+    /// A store at a URI, Parquet files of fluo or of others (ClickHouse, otlp2parquet, Rotel), OTLP files, or folders of
+    /// these
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     pub(crate) spans: Vec<PathBuf>,
     /// First moment to judge: RFC 3339, or relative to now as -15m [default: the first span's end, for rules on
@@ -176,7 +177,8 @@ pub(crate) struct Report {
     /// Rule files and folders
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     pub(crate) rules: Vec<PathBuf>,
-    /// Parquet files of fluo or of others (ClickHouse, otlp2parquet, Rotel), OTLP files, or folders of these
+    /// A store at a URI, Parquet files of fluo or of others (ClickHouse, otlp2parquet, Rotel), OTLP files, or folders of
+    /// these
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     pub(crate) spans: Vec<PathBuf>,
     /// The file to write; one that is there is replaced
@@ -249,7 +251,7 @@ pub(crate) struct Suggest {
     /// The past to learn from: a store (a folder or a URI), Parquet files, OTLP files, or a folder of these
     #[arg(long, value_name = "URI")]
     pub(crate) spans: String,
-    /// How far back from its end is looked
+    /// The length of the past, back from its end
     #[arg(long, value_name = "DURATION", default_value = "7d")]
     pub(crate) since: String,
     /// The end of the past: RFC 3339, or relative to the last span's end as -1h [default: the last span's end]
@@ -386,7 +388,7 @@ pub(crate) struct LayoutArgs {
     /// Store the layout that the rules ask for, as an evaluator does that they are deployed to
     #[arg(long)]
     pub(crate) write: bool,
-    /// How to print it
+    /// The form of the output
     #[arg(long, value_enum, default_value_t = SummaryFormat::Human)]
     pub(crate) format: SummaryFormat,
 }

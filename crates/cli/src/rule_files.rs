@@ -76,11 +76,7 @@ pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<(Kind, SourceFile)>, Fai
         )
         .hint("they end in .yml or .yaml"));
     }
-    let kind_of = |file: &SourceFile| {
-        // A file that is named is meant, whatever its name.
-        Kind::of(last_name(file)).unwrap_or(Kind::Rules)
-    };
-    Ok(files.into_iter().map(|file| (kind_of(&file), file)).collect())
+    Ok(with_kinds(files))
 }
 
 /// The same, where nothing has to be there, and what cannot be read is among them as such.
@@ -95,6 +91,11 @@ pub(crate) fn read_any(paths: &[PathBuf]) -> Vec<(Kind, SourceFile)> {
         }
     }
     add_tables(&mut seen, &mut files);
+    with_kinds(files)
+}
+
+fn with_kinds(files: Vec<SourceFile>) -> Vec<(Kind, SourceFile)> {
+    // A file that is named is meant, whatever its name.
     let kind_of = |file: &SourceFile| Kind::of(last_name(file)).unwrap_or(Kind::Rules);
     files.into_iter().map(|file| (kind_of(&file), file)).collect()
 }
@@ -222,10 +223,9 @@ fn seen_or_read(path: &Path, seen: &mut BTreeSet<PathBuf>) -> io::Result<Option<
     Ok(Some(SourceFile::new(path.to_string_lossy().as_ref(), content)))
 }
 
-/// The names of the rule files below a folder; none where there is no such folder.
-pub(crate) fn names_of_rules(folder: &Path) -> Vec<String> {
-    let names = entries(folder, MAX_DEPTH).filter_map(|entry| entry.ok().map(|entry| entry.name));
-    names.filter(|name| is_rule_file(name)).collect()
+/// Returns whether a rule file lies below a folder, if there is one. Entries that cannot be looked into are none.
+pub(crate) fn has_rules(folder: &Path) -> bool {
+    entries(folder, MAX_DEPTH).filter_map(Result::ok).any(|entry| is_rule_file(&entry.name))
 }
 
 /// The names of what lies in a folder, sorted; none where it cannot be listed.

@@ -1,4 +1,4 @@
-//! What may be written at a place.
+//! The keys and values that may be written at a place.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -12,7 +12,7 @@ use lsp_types::{
 use serde_json::Value as Json;
 
 use crate::hover::{shown, word_at};
-use crate::outline::{Place, Role};
+use crate::outline::{Place, Role, scalar_beside};
 use crate::text::Encoding;
 use crate::vocabulary::Vocabulary;
 use crate::workspace::At;
@@ -20,7 +20,7 @@ use crate::workspace::At;
 /// Something that may be written.
 struct Offer {
     label: String,
-    /// What is put there.
+    /// The text that is put there.
     text: String,
     kind: CompletionItemKind,
     documentation: Option<String>,
@@ -204,7 +204,7 @@ fn unscoped(field: &str) -> &str {
 /// The service that the selector around a place is about.
 fn service_beside(at: &At<'_>, place: &Place) -> Option<String> {
     let depth = place.path.iter().rposition(|step| *step == Step::Key("name".to_owned()))?;
-    crate::outline::scalar_beside(at.text.as_str(), place.word.start, depth, "service_name")
+    scalar_beside(at.text.as_str(), place.word.start, depth, "service_name")
 }
 
 /// A text as YAML has it: plain where that is the same text.

@@ -1,4 +1,4 @@
-//! Where what a word names is: a rule, or a file.
+//! The place of the rule, or file, that a word names.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

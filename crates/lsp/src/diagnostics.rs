@@ -1,5 +1,7 @@
 //! Findings as the protocol shows them.
 
+use std::path::Path;
+
 use fluo_rules::diagnostic::{Finding, Level};
 use lsp_types::{Code, Diagnostic, DiagnosticRelatedInformation, DiagnosticSeverity, Location, Message};
 
@@ -7,7 +9,7 @@ use crate::disk::Disk;
 use crate::text::{Encoding, Text};
 use crate::workspace::Workspace;
 
-/// A finding in a file of this text.
+/// Returns a finding in a file of this text as the protocol shows it.
 pub(crate) fn diagnostic<D: Disk>(
     finding: &Finding,
     text: &Text,
@@ -19,7 +21,7 @@ pub(crate) fn diagnostic<D: Disk>(
         None => finding.message.clone(),
     };
     let related = finding.related.iter().filter_map(|related| {
-        let path = std::path::Path::new(&*related.place.file);
+        let path = Path::new(&*related.place.file);
         let text = workspace.text(path)?;
         Some(DiagnosticRelatedInformation {
             location: Location {

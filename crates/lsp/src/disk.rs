@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use fluo_rules::SourceFile;
 use fluo_rules::files::Kind;
 
-/// What the server asks of the disk. What cannot be read is among the answers as such.
+/// The disk, as the server asks it. A file that cannot be read is among the answers as such.
 pub trait Disk {
     /// The files of rules, tests, silences and configurations at or below paths, with the tables that rules name.
     fn below(&self, paths: &[PathBuf]) -> Vec<(Kind, SourceFile)>;

@@ -1,5 +1,6 @@
-//! What a word means.
+//! The meaning of a word.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use fluo_plan::{RulePlan, words};
@@ -7,7 +8,6 @@ use fluo_rules::expected::{Step, Value, expected, key_at};
 use fluo_rules::expr::documentation::{Documented, EARLIER, FIELDS, FUNCTIONS, OPERATORS};
 use fluo_rules::rule::Rule;
 use fluo_spans::layout::Layout;
-use std::ops::Range;
 
 use crate::outline::{Place, Role};
 use crate::workspace::At;
@@ -45,6 +45,7 @@ fn rule(at: &At<'_>, offset: usize) -> Option<(String, Range<usize>)> {
     let item = items.iter().find(|item| item.names.iter().any(|(_, place)| is_on(&place.bytes)))?;
     let (_, place) = item.names.first()?;
     let meaning = |rule: &Rule| {
+        // A rule that the planner refuses has a finding instead.
         let plan = RulePlan::new(Arc::new(rule.clone())).ok()?;
         Some(format!("```text\n{}\n```", words(&plan, &Layout::builtin()).trim_end()))
     };

@@ -8,13 +8,13 @@
 //!
 //! | module | does |
 //! | --- | --- |
-//! | [`server`] | messages in, messages out |
+//! | `server` | messages in, messages out |
 //! | `workspace` | which files belong together; their texts as the editor has them, over those on the disk |
 //! | `text`, `uri` | positions and addresses, as the protocol counts and writes them |
 //! | `outline` | where a byte stands, also in a text that does not parse |
 //! | `diagnostics`, `actions` | findings, and the edits that their hints ask for |
 //! | `completion`, `hover`, `symbols`, `definition` | answers |
-//! | [`vocabulary`] | spans → what is completed of them |
+//! | `vocabulary` | spans → what is completed of them |
 //!
 //! The state does no I/O of its own: files come from a [`Disk`], messages through a connection, and a vocabulary from
 //! whoever reads a store meanwhile.
@@ -29,16 +29,15 @@ mod disk;
 mod error;
 mod hover;
 mod outline;
-pub mod server;
+mod server;
 mod symbols;
 mod text;
 mod uri;
-pub mod vocabulary;
+mod vocabulary;
 mod workspace;
 
 pub use disk::Disk;
 pub use error::LspError;
 pub use lsp_server::Connection;
 pub use server::{Asked, Started, serve};
-pub use text::Encoding;
 pub use vocabulary::Vocabulary;

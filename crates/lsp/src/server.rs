@@ -26,17 +26,17 @@ use crate::disk::Disk;
 use crate::error::LspError;
 use crate::hover::hover;
 use crate::symbols::symbols;
-use crate::text::Encoding;
+use crate::text::{Encoding, Text};
 use crate::uri;
 use crate::vocabulary::Vocabulary;
-use crate::workspace::Workspace;
+use crate::workspace::{At, Workspace};
 
-/// What the client asks for when it starts the server.
+/// The folders and options that a client starts the server with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asked {
     /// The folders that it has open.
     pub folders: Vec<PathBuf>,
-    /// Where spans are whose names are completed: a store, or files of spans.
+    /// The store, or files of spans, whose names are completed.
     pub spans: Option<String>,
     /// Files and folders of rules, from the first folder.
     pub rules: Vec<PathBuf>,
@@ -52,7 +52,7 @@ struct Options {
 
 /// A client that has said what it wants.
 pub struct Started {
-    /// What it asks for.
+    /// Its folders and options.
     pub asked: Asked,
     id: RequestId,
     encoding: Encoding,
@@ -105,7 +105,7 @@ fn path_of(folder: &Value) -> Option<PathBuf> {
     uri::path(&lsp_types::Uri(folder.get("uri")?.as_str()?.to_owned()))
 }
 
-/// What the server can do.
+/// Returns the abilities of the server.
 fn capabilities(encoding: Encoding) -> ServerCapabilities {
     ServerCapabilities {
         position_encoding: Some(encoding.kind()),
@@ -252,7 +252,7 @@ impl<D: Disk> Server<D> {
                                 text.replace(part.range, &part.text, encoding);
                             }
                             Change::TextDocumentContentChangeWholeDocument(whole) => {
-                                *text = crate::text::Text::new(whole.text);
+                                *text = Text::new(whole.text);
                             }
                         }
                     }
@@ -318,29 +318,37 @@ impl<D: Disk> Server<D> {
         });
     }
 
-    fn completion(&self, params: &CompletionParams) -> Value {
-        let TextDocumentPositionParams { text_document, position } = &params.text_document_position_params;
-        let Some(at) = self.workspace.at(&text_document.uri) else { return Value::Null };
+    /// Returns the open file of a place, and the byte in it.
+    fn placed(&self, place: &TextDocumentPositionParams) -> Option<(At<'_>, usize)> {
+        let TextDocumentPositionParams { text_document, position } = place;
+        let at = self.workspace.at(&text_document.uri)?;
         let offset = at.text.offset(*position, self.encoding);
+        Some((at, offset))
+    }
+
+    fn completion(&self, params: &CompletionParams) -> Value {
+        let Some((at, offset)) = self.placed(&params.text_document_position_params) else {
+            return Value::Null;
+        };
         let items = complete(&at, offset, &self.vocabulary, self.encoding);
         json!(CompletionList { is_incomplete: false, items, ..CompletionList::default() })
     }
 
     fn hover(&self, params: &HoverParams) -> Value {
-        let TextDocumentPositionParams { text_document, position } = &params.text_document_position_params;
-        let Some(at) = self.workspace.at(&text_document.uri) else { return Value::Null };
-        let Some((value, range)) = hover(&at, at.text.offset(*position, self.encoding)) else {
+        let Some((at, offset)) = self.placed(&params.text_document_position_params) else {
             return Value::Null;
         };
+        let Some((value, range)) = hover(&at, offset) else { return Value::Null };
         let contents = Contents::MarkupContent(MarkupContent { kind: MarkupKind::Markdown, value });
         json!(Hover { contents, range: Some(at.text.range(&range, self.encoding)) })
     }
 
     fn definition(&self, params: &DefinitionParams) -> Value {
-        let TextDocumentPositionParams { text_document, position } = &params.text_document_position_params;
-        let Some(at) = self.workspace.at(&text_document.uri) else { return Value::Null };
-        let offset = at.text.offset(*position, self.encoding);
+        let Some((at, offset)) = self.placed(&params.text_document_position_params) else {
+            return Value::Null;
+        };
         let Some((path, bytes)) = definition(&at, offset, self.workspace.disk()) else { return Value::Null };
+        // Of a file that is not of rules, its beginning.
         let range =
             self.workspace.text(&path).map(|text| text.range(&bytes, self.encoding)).unwrap_or_default();
         match self.workspace.uri(&path) {

@@ -9,10 +9,10 @@ use lsp_types::{Position, PositionEncodingKind};
 
 /// The code units of positions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Encoding {
+pub(crate) enum Encoding {
     /// Bytes.
     Utf8,
-    /// What is meant where nothing is agreed on.
+    /// Units of UTF-16, which are meant where nothing is agreed on.
     #[default]
     Utf16,
     /// Characters.

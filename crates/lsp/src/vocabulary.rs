@@ -1,4 +1,4 @@
-//! What stored spans are called, for completion.
+//! The services, names and attributes of stored spans, for completion.
 
 use std::collections::{BTreeMap, BTreeSet};
 

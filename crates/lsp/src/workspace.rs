@@ -1,5 +1,6 @@
-//! Which files belong together, and their texts: those that the editor has open before those on the disk.
+//! The files that belong together, and their texts: those that the editor has open before those on the disk.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -17,11 +18,11 @@ use crate::uri;
 
 /// A file that the editor has open.
 #[derive(Debug)]
-pub(crate) struct Open {
+struct Open {
     /// Its address as the client writes it.
-    pub(crate) uri: Uri,
-    pub(crate) version: i32,
-    pub(crate) text: Text,
+    uri: Uri,
+    version: i32,
+    text: Text,
 }
 
 /// Files that are loaded together, and what was found in them.
@@ -151,7 +152,7 @@ impl<D: Disk> Workspace<D> {
         }
     }
 
-    /// What is on the disk counts again.
+    /// Closes a file: its text on the disk counts again.
     pub(crate) fn close(&mut self, uri: &Uri) {
         let Some(path) = uri::path(uri) else { return };
         self.open.remove(&path);
@@ -228,13 +229,13 @@ impl<D: Disk> Workspace<D> {
     }
 
     /// The text of a file, as the editor has it or else as it was checked.
-    pub(crate) fn text(&self, path: &Path) -> Option<Text> {
+    pub(crate) fn text(&self, path: &Path) -> Option<Cow<'_, Text>> {
         if let Some(open) = self.open.get(path) {
-            return Some(open.text.clone());
+            return Some(Cow::Borrowed(&open.text));
         }
         let name = path.to_string_lossy();
         let file = self.sets.iter().find_map(|set| set.project.file(&name));
-        file.map(|(_, file)| Text::new(String::from_utf8_lossy(&file.content)))
+        file.map(|(_, file)| Cow::Owned(Text::new(String::from_utf8_lossy(&file.content))))
     }
 
     /// The address of a file.

@@ -66,8 +66,8 @@ pub struct Place {
 /// Sorts findings, each with the number of its file, by file and place.
 ///
 /// Says once what an alias or `defaults` brought into several items.
-pub(crate) fn in_order(findings: &mut Vec<(usize, Finding)>) {
-    let place = |(file, finding): &(usize, Finding)| {
+pub fn in_order<N: Ord + Copy>(findings: &mut Vec<(N, Finding)>) {
+    let place = |(file, finding): &(N, Finding)| {
         (*file, finding.place.bytes.start, finding.place.bytes.end, finding.code)
     };
     findings.sort_by_key(place);

@@ -1,4 +1,5 @@
-//! What may stand at a place of a file, by the keys that lead there: for editors, which complete and explain.
+//! The keys and values that may stand at a place of a file, by the keys that lead there: for editors, which complete and
+//! explain.
 //!
 //! Read from the table of keys that the loaders read by. A place is known by its path alone, so that it can be asked for
 //! in a file that is being written and does not parse.
@@ -16,7 +17,7 @@ pub enum Step {
     Item,
 }
 
-/// What may stand at a place.
+/// The keys and values that may stand at a place.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Expected {
     /// The keys of the mapping that may stand there.
@@ -55,7 +56,7 @@ pub enum Value {
     Path,
 }
 
-/// What may stand at the end of `path`. `sink` is the type of the sink that the path leads into.
+/// Returns what may stand at the end of `path`. `sink` is the type of the sink that the path leads into.
 pub fn expected(kind: Kind, path: &[Step], sink: Option<&str>) -> Expected {
     let Some(place) = Place::of(kind, path, sink) else { return Expected::default() };
     let keys = place.mapping().map(Table::keys).unwrap_or_default();
@@ -66,7 +67,7 @@ pub fn expected(kind: Kind, path: &[Step], sink: Option<&str>) -> Expected {
     }
 }
 
-/// The key that `path` ends with.
+/// Returns the key that `path` ends with, where it is known.
 pub fn key_at(kind: Kind, path: &[Step], sink: Option<&str>) -> Option<Documented> {
     let (Step::Key(name), above) = path.split_last()? else { return None };
     Place::of(kind, above, sink)?.mapping()?.key(name).map(documented)
@@ -90,20 +91,15 @@ struct Place<'a> {
 
 impl<'a> Place<'a> {
     fn of(kind: Kind, path: &'a [Step], sink: Option<&'a str>) -> Option<Self> {
-        let root = match kind {
-            Kind::Rules if matches!(path.first(), None | Some(Step::Item)) => Shape::ListOf(Table::Rule),
+        let shape = match kind {
+            Kind::Rules if path.first() == Some(&Step::Item) => Shape::ListOf(Table::Rule),
+            // Also of an empty file, which may become a list or a mapping.
             Kind::Rules => Shape::Map(Table::File),
             Kind::Tests => Shape::Map(Table::TestFile),
             Kind::Silences => Shape::Map(Table::SilenceFile),
             Kind::Config => Shape::Map(Table::Config),
         };
-        let root = Self { shape: root, table: None, key: "", above: "", sink };
-        // An empty file of rules may become a list or a mapping.
-        let root = if kind == Kind::Rules && path.is_empty() {
-            Self { shape: Shape::Map(Table::File), ..root }
-        } else {
-            root
-        };
+        let root = Self { shape, table: None, key: "", above: "", sink };
         path.iter().try_fold(root, Place::step)
     }
 

@@ -1,4 +1,4 @@
-//! Which files of a directory are rule files, tests, silences, or the configuration.
+//! The files of a directory, told apart by their paths: rule files, tests, silences, the configuration.
 
 /// The kind of content of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kind of a file by its path relative to the rules directory; none of what is none of them.
+    /// Returns the kind of a file by its path relative to the rules directory; none where it is of no kind.
     pub fn of(path: &str) -> Option<Self> {
         if is_test_file(path) {
             Some(Self::Tests)

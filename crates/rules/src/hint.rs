@@ -1,4 +1,4 @@
-//! What to do about a mistake: a sentence for people and, where it is exact enough, the text that an editor puts in place.
+//! Advice about a mistake: a sentence for people and, where it is exact enough, the text that an editor puts in place.
 
 use std::fmt;
 use std::ops::{Deref, Range};
@@ -14,7 +14,7 @@ pub struct Hint {
     instead: Option<Instead>,
 }
 
-/// What would stand in place of what a finding points at.
+/// The text that would stand in place of what a finding points at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Instead {
     /// Another word: quotes around the present one stay.

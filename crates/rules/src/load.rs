@@ -80,7 +80,7 @@ pub fn load(files: &[SourceFile]) -> Loaded {
 /// One file's rules, before they are compared with those of other files.
 #[derive(Debug, Default)]
 pub struct Part {
-    /// What is wrong or doubtful in the file by itself; some of it may be about a table.
+    /// The findings in the file by itself; some may be about a table.
     pub findings: Vec<Finding>,
     /// Its rules, sound or not, in their order.
     pub items: Vec<Item>,
@@ -101,10 +101,10 @@ pub struct Item {
     inhibits: Vec<Inhibited>,
 }
 
-/// What can be said of the rules of several files.
+/// The result of comparing the rules of several files.
 #[derive(Debug, Default)]
 pub struct Across {
-    /// What is wrong between files, each with the number of its file's part.
+    /// The findings between files, each with the number of its file's part.
     pub findings: Vec<(usize, Finding)>,
     /// The items whose rules are sound and have names of their own: the number of the part, and of the item in it.
     pub kept: Vec<(usize, usize)>,

@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Init) -> Result<Status, Failure> {
     let project = Project::of(folder, &args.rules, &repository)?;
     let mut told = Told::default();
     // Also the second time, the starters are rules of the project.
-    let has_rules = !rule_files::names_of_rules(&folder.join(&project.rules)).is_empty();
+    let has_rules = rule_files::has_rules(&folder.join(&project.rules));
     let starters = if has_rules { Vec::new() } else { starter::files(&project.rules) };
     for file in starters.into_iter().chain(project.files(ci)) {
         let path = match file.place {
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &Init) -> Result<Status, Failure> {
     Ok(Status::Done)
 }
 
-/// What is said at the end.
+/// The files that were made and kept, as they are told at the end.
 #[derive(Default)]
 struct Told {
     made: Vec<PathBuf>,

@@ -15,7 +15,7 @@ use crate::exit::{Failure, Status};
 use crate::rule_files;
 use crate::terminal;
 
-/// How deep below a folder that is open a `fluo.yml` is looked for.
+/// The levels below a folder that is open on which a `fluo.yml` is looked for.
 const CONFIGURATION_DEPTH: usize = 4;
 
 /// Folders that hold other people's files.
@@ -31,7 +31,7 @@ pub(crate) async fn run() -> Result<Status, Failure> {
     })
     .await?;
     let started = started.map_err(failed)?;
-    // Spans are read meanwhile. What became of it may come when nobody waits any more.
+    // Spans are read meanwhile. Their names may come when nobody waits for them any more.
     let (done, read) = bounded(1);
     let asked = started.asked.clone();
     tokio::spawn(async move {
@@ -100,6 +100,7 @@ impl Disk for OnDisk {
 
 /// The files called `fluo.yml` in a folder, and not far below, sorted.
 fn configurations(folder: &Path) -> Vec<PathBuf> {
+    // A configuration that cannot be looked into could not be read either.
     let found = entries(folder, CONFIGURATION_DEPTH).filter_map(Result::ok);
     let is_own = |name: &str| !name.split('/').any(|part| OTHERS.contains(&part));
     let mut found: Vec<PathBuf> = found

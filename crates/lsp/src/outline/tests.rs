@@ -1,4 +1,4 @@
-//! Where a byte stands, `|` marking it.
+//! The place of a byte, which `¦` marks.
 
 use super::*;
 

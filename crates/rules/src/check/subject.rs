@@ -1,4 +1,4 @@
-//! What a rule is about: spans, traces or a query; with the groups of its rows, and their limits.
+//! The subject of a rule: spans, traces or a query; with the groups of its rows, and their limits.
 
 use super::aggregation::Aggregation;
 use super::trace::By;

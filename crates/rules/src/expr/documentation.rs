@@ -1,11 +1,11 @@
-//! What expressions are made of, with a line about each: for editors.
+//! The parts of expressions, with a line about each: for editors.
 
 /// A key, function, operator or field, and what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Documented {
     /// As it is written.
     pub name: &'static str,
-    /// How it is called, or used.
+    /// An example of a call, or of a use.
     pub written: Option<&'static str>,
     /// One or two sentences, with the unit.
     pub doc: &'static str,
@@ -39,9 +39,9 @@ pub const FUNCTIONS: &[Documented] = &[
     Documented::new("coalesce", "coalesce(span.a, span.b)", "The first of its arguments that has a value."),
     Documented::new("lower", "lower(name)", "The text in lower case."),
     Documented::new("upper", "upper(name)", "The text in upper case."),
-    Documented::new("contains", "contains(name, \"pay\")", "Whether the text contains the other."),
-    Documented::new("starts_with", "starts_with(name, \"GET \")", "Whether the text starts with the other."),
-    Documented::new("ends_with", "ends_with(name, \"/pay\")", "Whether the text ends with the other."),
+    Documented::new("contains", "contains(name, \"pay\")", "True if the text contains the other."),
+    Documented::new("starts_with", "starts_with(name, \"GET \")", "True if the text starts with the other."),
+    Documented::new("ends_with", "ends_with(name, \"/pay\")", "True if the text ends with the other."),
     Documented::new("length", "length(name)", "The number of characters of the text."),
 ];
 
@@ -86,18 +86,18 @@ pub const EARLIER: &[Documented] = &[
     Documented::new(
         "zscore",
         "zscore(count, 1h)",
-        "How many standard deviations the value lies above the mean of so long a time before.",
+        "The standard deviations by which the value lies above the mean of so long a time before.",
     ),
     Documented::new(
         "predict_linear",
         "predict_linear(count, 30m, 1h)",
         "The value so far ahead, by a straight line through so long a time.",
     ),
-    Documented::new("is_new", "is_new()", "Whether the group was not seen within `lookback`."),
+    Documented::new("is_new", "is_new()", "True if the group was not seen within `lookback`."),
     Documented::new(
         "absent",
         "absent(10m)",
-        "Whether the group, which was seen within `lookback`, has had no span for so long.",
+        "True if the group, which was seen within `lookback`, has had no span for so long.",
     ),
 ];
 
@@ -132,10 +132,10 @@ pub const FIELDS: &[Documented] = &[
     Documented::new("trace_id", "trace_id = \"…\"", "The trace's id, in hexadecimal digits."),
     Documented::new("span_id", "span_id = \"…\"", "The span's id, in hexadecimal digits."),
     Documented::new("service_name", "service_name = \"checkout\"", "The resource attribute service.name."),
-    Documented::new("root", "root = true", "Whether the span has no parent."),
+    Documented::new("root", "root = true", "True if the span has no parent."),
 ];
 
-/// What stands before the key of an attribute, or before a field of the parent.
+/// The words before the key of an attribute, or before a field of the parent.
 pub const SCOPES: &[Documented] = &[
     Documented::new("span.", "span.http.route", "An attribute of the span."),
     Documented::new("resource.", "resource.k8s.pod.name", "An attribute of the resource."),

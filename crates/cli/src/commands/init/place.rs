@@ -17,7 +17,7 @@ pub(super) enum Place {
     Repository,
 }
 
-/// What became of a file.
+/// The outcome for a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Became {
     /// It was written.
@@ -59,7 +59,7 @@ pub(super) fn place(path: &Path, file: &File) -> Result<Became, Failure> {
         Err(error) => return Err(failed(error)),
     };
     if let Err(error) = opened.write_all(file.content.as_bytes()).and_then(|()| opened.flush()) {
-        // Half a file would be kept the next time. That it cannot be removed either is in the same message's words.
+        // Half a file would be kept the next time. Where it stays nevertheless, the error of the write is told.
         let _ = fs::remove_file(path);
         return Err(failed(error));
     }
@@ -70,13 +70,13 @@ pub(super) fn place(path: &Path, file: &File) -> Result<Became, Failure> {
 fn present(path: &Path, file: &File) -> io::Result<Became> {
     let present = bounded::read(path, bounded::TEXT_FILE)?;
     let present = String::from_utf8_lossy(&present);
-    let holds = match &file.lines {
-        _ if present == file.content => true,
-        Some(lines) => holds(&present, lines),
-        // What is made to be changed is not compared.
-        None => !file.is_derived,
-    };
-    Ok(if holds { Became::Same } else { Became::Differs })
+    let is_as_it_should = present == file.content
+        || match &file.lines {
+            Some(lines) => holds(&present, lines),
+            // A file that is made to be changed is not compared.
+            None => !file.is_derived,
+        };
+    Ok(if is_as_it_should { Became::Same } else { Became::Differs })
 }
 
 /// Returns whether a text has all lines of another, in whatever order, indentation and between whatever commas.

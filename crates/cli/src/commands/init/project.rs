@@ -24,7 +24,7 @@ pub(super) struct File {
     pub(super) is_derived: bool,
 }
 
-/// What is known of a project.
+/// A project: its folder, its store, and its paths.
 pub(super) struct Project {
     pub(super) folder: PathBuf,
     /// The folder of rules, from that of the project.
@@ -47,7 +47,7 @@ pub(super) fn modeline(path: &str, schema: &str) -> String {
 }
 
 impl Project {
-    /// Looks at a folder. A configuration that is there says where rules are; else they are in `rules`.
+    /// Looks at a folder whose rules are in `rules`. A configuration that is there says which store is the project's.
     pub(super) fn of(folder: &Path, rules: &Path, repository: &Repository) -> Result<Self, Failure> {
         let refused = |what: String| {
             Err(Failure::usage(what).hint("name a folder within the project: `--rules rules`"))
@@ -107,30 +107,20 @@ impl Project {
             files.push(File { lines: Some(ignored.clone()), ..of_project(".gitignore", ignored, false) });
         }
         files.extend(self.of_workspace());
+        let of_repository = |path: &str, content: String| File {
+            place: Place::Repository,
+            ..of_project(path, content, false)
+        };
         match ci {
-            Some(Ci::Github) => files.push(File {
-                place: Place::Repository,
-                ..of_project(
-                    ".github/workflows/fluo.yml",
-                    self.filled(include_str!("files/github.yml")),
-                    false,
-                )
-            }),
+            Some(Ci::Github) => {
+                let workflow = self.filled(include_str!("files/github.yml"));
+                files.push(of_repository(".github/workflows/fluo.yml", workflow));
+            }
             Some(Ci::Gitlab) => {
-                let include = "include:\n  - local: .gitlab/fluo.gitlab-ci.yml\n";
-                files.push(File {
-                    place: Place::Repository,
-                    ..of_project(
-                        ".gitlab/fluo.gitlab-ci.yml",
-                        self.filled(include_str!("files/gitlab.yml")),
-                        false,
-                    )
-                });
-                files.push(File {
-                    place: Place::Repository,
-                    lines: Some(include.to_owned()),
-                    ..of_project(".gitlab-ci.yml", include.to_owned(), false)
-                });
+                let template = self.filled(include_str!("files/gitlab.yml"));
+                files.push(of_repository(".gitlab/fluo.gitlab-ci.yml", template));
+                let include = String::from("include:\n  - local: .gitlab/fluo.gitlab-ci.yml\n");
+                files.push(File { lines: Some(include.clone()), ..of_repository(".gitlab-ci.yml", include) });
             }
             None => {}
         }

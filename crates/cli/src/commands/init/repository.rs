@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::exit::Failure;
 
-/// Where pipelines run.
+/// The host of pipelines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ci {
     Github,
@@ -38,7 +38,7 @@ impl Repository {
         if self.prefix.is_empty() { path.to_owned() } else { format!("{}/{path}", self.prefix) }
     }
 
-    /// Where its pipelines run: as its remote says, or else what lies in it; GitHub where nothing says.
+    /// Returns the host of its pipelines: as its remote says, or else what lies in it; GitHub where nothing says.
     pub(super) fn ci(&self) -> Ci {
         let remotes = self.remotes();
         let is_of = |host: &str| remotes.iter().any(|remote| remote.contains(host));

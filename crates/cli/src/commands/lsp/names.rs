@@ -1,4 +1,4 @@
-//! What spans are called: of a store, or of files of OTLP.
+//! The names in spans: of a store, or of files of OTLP.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -12,14 +12,8 @@ use super::configuration;
 use crate::bounded;
 use crate::deployed::{Configured, root};
 use crate::exit::{Failure, chain};
-use crate::spans::data_files;
+use crate::spans::{DataFiles, data_files};
 use crate::terminal;
-
-/// Most files of OTLP that are read, the newest ones.
-const FILES: usize = 16;
-
-/// Most bytes of one of them.
-const FILE_BYTES: u64 = 32 << 20;
 
 /// The names in the spans that the client asks for, or else of the store of its configuration; none where there is
 /// neither.
@@ -28,8 +22,9 @@ pub(super) async fn of_spans(asked: &Asked) -> Result<Option<Vocabulary>, Failur
     if let Some(spans) = &asked.spans {
         let folder = asked.folders.first().map_or(Path::new("."), PathBuf::as_path);
         let path = folder.join(spans);
-        if spans.contains("://") || path.join("spans").is_dir() {
-            let uri = if spans.contains("://") { spans.clone() } else { path.to_string_lossy().into_owned() };
+        let is_uri = spans.contains("://");
+        if is_uri || path.join("spans").is_dir() {
+            let uri = if is_uri { spans.clone() } else { path.to_string_lossy().into_owned() };
             of_store(&root(&uri)?, &mut vocabulary).await?;
         } else {
             of_files(&path, &mut vocabulary)?;
@@ -52,15 +47,20 @@ async fn of_store(root: &Root, vocabulary: &mut Vocabulary) -> Result<(), Failur
         .map_err(|error| Failure::because("could not read the store", error))
 }
 
+/// Adds the names in the newest files of OTLP, as many as of a store.
 fn of_files(path: &Path, vocabulary: &mut Vocabulary) -> Result<(), Failure> {
+    let SampleLimits { files: most, file_bytes, .. } = SampleLimits::default();
     let unreadable = |error| Failure::because(format!("could not read `{}`", path.display()), error);
-    let found = data_files(path).map_err(unreadable)?;
+    let DataFiles { mut files, broken } = data_files(path).map_err(unreadable)?;
+    for entry in broken {
+        terminal::note(&format!("note: {entry}; it was left out"));
+    }
+    // A file whose time cannot be told comes last.
     let age =
         |file: &PathBuf| file.metadata().and_then(|data| data.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
-    let mut files = found.files;
     files.sort_by_key(|file| std::cmp::Reverse(age(file)));
-    for file in files.into_iter().take(FILES) {
-        let decoded = bounded::read(&file, FILE_BYTES)
+    for file in files.into_iter().take(most) {
+        let decoded = bounded::read(&file, file_bytes)
             .map_err(|error| error.to_string())
             .and_then(|bytes| fluo_spans::decode(&bytes, &Limits::default()).map_err(|error| chain(&error)));
         match decoded {
