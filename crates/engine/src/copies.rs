@@ -111,10 +111,7 @@ impl Copies {
         let (seeing, of_rows) = (Arc::clone(&seen), hasher.clone());
         let ends = Arc::new(ends);
         let of_test = Arc::clone(&ends);
-        let test = RowTest::of_rows(&[columns::END_TIME], move |batch| {
-            let found = times(batch, columns::END_TIME)?;
-            Ok(Truth::by_row(found.len(), |row| of_test.contains(&found[row].cast_unsigned())))
-        });
+        let test = ends_among(move |end| of_test.contains(&end.cast_unsigned()));
         let rows = over(session, source, &at, &names, Some(test), move |batch, found| {
             let keys = Keys::of(batch, times(batch, columns::END_TIME)?)?;
             for (row, end) in keys.ends.iter().enumerate() {
@@ -253,6 +250,7 @@ async fn spans(
 ) -> Result<Vec<Span>, EngineError> {
     let sought = Sought { ranges: joined(ends.iter().map(|end| moment(*end))), services: None };
     let ends = Arc::new(ends.clone());
+    let of_ends = Arc::clone(&ends);
     let is_wanted = move |batch: &RecordBatch| {
         let keys = Keys::of(batch, times(batch, columns::END_TIME)?)?;
         let mut is = vec![false; batch.num_rows()];
@@ -263,7 +261,9 @@ async fn spans(
     };
     let names = [columns::END_TIME, columns::TRACE_ID, columns::SPAN_ID];
     let of_test = is_wanted.clone();
-    let test = RowTest::of_rows(&names, move |batch| Ok(Truth::of(of_test(batch)?)));
+    // Ids are read of the few rows that end at the right nanosecond.
+    let test = ends_among(move |end| of_ends.contains(&end))
+        .and(RowTest::of_rows(&names, move |batch| Ok(Truth::of(of_test(batch)?))));
     let found = over(session, source, &sought, &[], Some(test), move |batch, found| {
         let is_wanted = BooleanArray::from(is_wanted(batch)?);
         if is_wanted.true_count() > 0 {
@@ -272,6 +272,14 @@ async fn spans(
         Ok(())
     });
     Ok(found.await?.into_iter().flatten().collect())
+}
+
+/// A test of the ends of spans.
+fn ends_among(is: impl Fn(i64) -> bool + Clone + Send + Sync + 'static) -> RowTest {
+    RowTest::of_rows(&[columns::END_TIME], move |batch| {
+        let ends = times(batch, columns::END_TIME)?;
+        Ok(Truth::by_row(ends.len(), |row| is(ends[row])))
+    })
 }
 
 /// Collects something of all batches in which spans that are sought may be, thread by thread. No names: all columns.

@@ -154,7 +154,7 @@ impl Files {
             return Ok(stream::empty().boxed());
         }
         let location = file.location.clone();
-        let test = self.test.as_ref().map(|test| Ok::<_, EngineError>((test, test.schema(&self.layout)?)));
+        let test = self.test.as_ref().map(|test| Ok::<_, EngineError>((test, test.schemas(&self.layout)?)));
         let test = test.transpose()?;
         let open = || -> Result<_> {
             let metadata = arrow_metadata(&footer, &self.layout)?;
@@ -169,8 +169,8 @@ impl Files {
             if let Some(rows) = chosen.rows {
                 builder = builder.with_row_selection(rows);
             }
-            if let Some((test, schema)) = test {
-                let filter = test.filter(schema, builder.parquet_schema());
+            if let Some((test, schemas)) = test {
+                let filter = test.filter(schemas, builder.parquet_schema());
                 builder = builder.with_row_filter(filter);
             }
             builder.build()

@@ -13,7 +13,7 @@ use fluo_spans::schema::span_schema;
 use fluo_time::TimeRange;
 use fluo_time::range::contain;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowPredicateFn, RowFilter};
+use parquet::arrow::arrow_reader::{ArrowPredicate, ArrowPredicateFn, RowFilter};
 use parquet::schema::types::SchemaDescriptor;
 
 use crate::error::EngineError;
@@ -25,6 +25,13 @@ use crate::truth::Truth;
 /// A test of rows. Where it saves no reading, it is left out: a batch may hold rows that fail it.
 #[derive(Clone)]
 pub(crate) struct RowTest {
+    /// Each reads only rows that pass those before it.
+    steps: Vec<Step>,
+}
+
+/// A test of rows by columns that are read together.
+#[derive(Clone)]
+struct Step {
     /// The columns that it reads.
     names: BTreeSet<String>,
     /// Makes it ready for batches that come one after the other.
@@ -61,7 +68,7 @@ impl RowTest {
                 (Arc::clone(&program), Arc::clone(&ranges), Memory::default());
             Box::new(move |batch| any_selects(&program, &ranges, &mut memory, batch))
         };
-        Ok(Some(Self { names, ready: Arc::new(ready) }))
+        Ok(Some(Self::of(names, Arc::new(ready))))
     }
 
     /// The rows for which something is true that depends on some columns.
@@ -70,26 +77,42 @@ impl RowTest {
         is: impl Fn(&RecordBatch) -> Result<Truth, EngineError> + Clone + Send + Sync + 'static,
     ) -> Self {
         let names = names.iter().map(|name| (*name).to_owned()).collect();
-        Self { names, ready: Arc::new(move || Box::new(is.clone())) }
+        Self::of(names, Arc::new(move || Box::new(is.clone())))
     }
 
-    /// Of the columns that it reads, in files of a layout.
-    pub(crate) fn schema(&self, layout: &Layout) -> Result<SchemaRef, EngineError> {
-        let names = self.names.iter().map(String::as_str).collect();
-        Ok(Columns::named(layout, &names)?.schema)
+    fn of(names: BTreeSet<String>, ready: Arc<dyn Fn() -> Ready + Send + Sync>) -> Self {
+        Self { steps: vec![Step { names, ready }] }
     }
 
-    /// The test in the form in which readers of files take it.
-    pub(crate) fn filter(&self, schema: SchemaRef, file: &SchemaDescriptor) -> RowFilter {
-        let columns = ProjectionMask::columns(file, self.names.iter().map(String::as_str));
-        let mut ready = (self.ready)();
-        let test = move |batch: RecordBatch| {
-            let batch = RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec())?;
-            // What goes wrong here goes wrong again where the row is looked at, and is told there.
-            let truth = ready(&batch).unwrap_or(Truth::All);
-            Ok(BooleanArray::from(truth.into_buffer(batch.num_rows())))
+    /// The rows that pass another test, too, whose columns are read of those alone that pass this one.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.steps.extend(other.steps);
+        self
+    }
+
+    /// Of the columns that each step reads, in files of a layout.
+    pub(crate) fn schemas(&self, layout: &Layout) -> Result<Vec<SchemaRef>, EngineError> {
+        let schema = |step: &Step| {
+            let names = step.names.iter().map(String::as_str).collect();
+            Ok(Columns::named(layout, &names)?.schema)
         };
-        RowFilter::new(vec![Box::new(ArrowPredicateFn::new(columns, test))])
+        self.steps.iter().map(schema).collect()
+    }
+
+    /// The test in the form in which readers of files take it. `schemas`: those of the steps.
+    pub(crate) fn filter(&self, schemas: Vec<SchemaRef>, file: &SchemaDescriptor) -> RowFilter {
+        let predicate = |(step, schema): (&Step, SchemaRef)| -> Box<dyn ArrowPredicate> {
+            let columns = ProjectionMask::columns(file, step.names.iter().map(String::as_str));
+            let mut ready = (step.ready)();
+            let test = move |batch: RecordBatch| {
+                let batch = RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec())?;
+                // What goes wrong here goes wrong again where the row is looked at, and is told there.
+                let truth = ready(&batch).unwrap_or(Truth::All);
+                Ok(BooleanArray::from(truth.into_buffer(batch.num_rows())))
+            };
+            Box::new(ArrowPredicateFn::new(columns, test))
+        };
+        RowFilter::new(self.steps.iter().zip(schemas).map(predicate).collect())
     }
 }
 

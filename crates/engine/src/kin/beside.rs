@@ -7,7 +7,8 @@ use arrow::datatypes::{Field, Int32Type, Schema};
 use fluo_spans::schema::columns;
 
 use super::parents::Parent;
-use super::sought::{Ids, Key, Likely};
+use super::places::Likely;
+use super::sought::{Ids, Key};
 use super::{Column, Kin, Of};
 use crate::column::times;
 use crate::error::EngineError;

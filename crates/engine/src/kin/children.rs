@@ -1,6 +1,7 @@
 //! Children of spans: when they ran.
 
-use super::sought::{Key, Likely, PARTS, Places};
+use super::places::{Likely, Places};
+use super::sought::{Key, PARTS};
 use crate::work::each;
 
 /// A child of the span at a place of its part.

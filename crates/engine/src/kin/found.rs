@@ -14,7 +14,8 @@ use fluo_time::range::contain;
 
 use super::children::{Child, Children};
 use super::parents::{Parents, Seen};
-use super::sought::{Ids, Key, Keys, PARTS, Places};
+use super::places::{Found, Places};
+use super::sought::{Ids, Key, Keys, PARTS};
 use super::{columns_of, texts_of};
 use crate::column::{times, values};
 use crate::error::EngineError;
@@ -163,7 +164,7 @@ impl Thread {
         ends: &[i64],
         name: &str,
         sought: &Places,
-    ) -> Result<Vec<(usize, usize, u32)>, EngineError> {
+    ) -> Result<Vec<Found>, EngineError> {
         let (traces, ids) = (Ids::of(batch, columns::TRACE_ID)?, Ids::of(batch, name)?);
         let mut keys = Vec::with_capacity(ends.len());
         for row in (0..ends.len()).filter(|row| contain(&self.ranges, ends[*row])) {
@@ -171,12 +172,7 @@ impl Thread {
                 keys.push((row, Key::of(traces.trace(row)?, id)));
             }
         }
-        // One after the other, so that the processor waits for the memory of several at a time.
-        let found = |(row, key)| {
-            let (part, place) = sought.get(&key)?;
-            Some((row, part, place))
-        };
-        Ok(keys.into_iter().filter_map(found).collect())
+        Ok(sought.get_all(&keys))
     }
 }
 

@@ -14,6 +14,7 @@ mod beside;
 mod children;
 mod found;
 mod parents;
+mod places;
 mod sought;
 
 use std::collections::BTreeMap;

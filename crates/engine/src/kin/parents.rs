@@ -11,7 +11,8 @@ use hashbrown::HashMap;
 
 use super::children::is_near;
 use super::found::add;
-use super::sought::{Key, Likely, PARTS, Places};
+use super::places::{Likely, Places};
+use super::sought::{Key, PARTS};
 use crate::copies::spans_of;
 use crate::error::EngineError;
 use crate::pass::frame::Memory;
