@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use fluo_rules::as_scalar;
 use fluo_rules::expected::{Expected, Step, Value, expected};
 use fluo_rules::expr::documentation::{Documented, EARLIER, FIELDS, FUNCTIONS, OPERATORS, SCOPES};
 use lsp_types::{
@@ -88,7 +89,7 @@ fn keys(expected: &Expected, place: &Place, vocabulary: &Vocabulary, has_colon: 
     });
     let attributes = vocabulary.attributes().filter(|key| expected.attribute_keys && is_new(key));
     let attributes = attributes.map(|key| Offer {
-        text: format!("{}{colon}", scalar(key)),
+        text: format!("{}{colon}", as_scalar(key)),
         ..Offer::word(key, CompletionItemKind::Field)
     });
     known.chain(attributes).collect()
@@ -103,11 +104,15 @@ struct Values {
 
 fn values(value: &Value, at: &At<'_>, place: &Place, offset: usize, vocabulary: &Vocabulary) -> Values {
     let words = |words: &mut dyn Iterator<Item = &str>, kind: CompletionItemKind| Values {
-        offers: words.map(|word| Offer { text: scalar(word), ..Offer::word(word, kind) }).collect(),
+        offers: words.map(|word| Offer { text: as_scalar(word), ..Offer::word(word, kind) }).collect(),
         range: None,
     };
     match value {
-        Value::Words(all) => words(&mut all.iter().copied(), CompletionItemKind::EnumMember),
+        // Words of the language stand as they are: `true` is no text.
+        Value::Words(all) => {
+            let offers = all.iter().map(|word| Offer::word(*word, CompletionItemKind::EnumMember));
+            Values { offers: offers.collect(), range: None }
+        }
         Value::Service => words(&mut vocabulary.services(), CompletionItemKind::Value),
         Value::SpanName => {
             let service = service_beside(at, place);
@@ -207,19 +212,6 @@ fn service_beside(at: &At<'_>, place: &Place) -> Option<String> {
     scalar_beside(at.text.as_str(), place.word.start, depth, "service_name")
 }
 
-/// A text as YAML has it: plain where that is the same text.
-fn scalar(text: &str) -> String {
-    let is_plain = text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ' '))
-        && text.starts_with(|c: char| c.is_alphabetic() || c == '/')
-        && !text.ends_with(' ')
-        && !matches!(
-            text.to_lowercase().as_str(),
-            "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n"
-        );
-    let is_word = matches!(text, "true" | "false");
-    if is_plain || is_word { text.to_owned() } else { Json::from(text).to_string() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,22 +227,6 @@ mod tests {
             ("contains(name, \"a", None),
         ] {
             assert_eq!(compared(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn texts_are_quoted_where_yaml_would_read_something_else() {
-        for (text, written) in [
-            ("auth-service", "auth-service"),
-            ("GET /cart", "GET /cart"),
-            ("/cart", "/cart"),
-            ("401", "\"401\""),
-            ("no", "\"no\""),
-            ("a: b", "\"a: b\""),
-            ("GET /{id}", "\"GET /{id}\""),
-            ("", "\"\""),
-        ] {
-            assert_eq!(scalar(text), written);
         }
     }
 }

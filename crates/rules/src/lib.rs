@@ -70,3 +70,4 @@ pub use load::{Loaded, load};
 pub use source_file::SourceFile;
 pub use standalone::standalone;
 pub use tables::tables_named;
+pub use yaml::as_scalar;

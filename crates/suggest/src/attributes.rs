@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 // Writing to a `String` cannot fail, here and below.
 use std::fmt::Write as _;
 
+use fluo_rules::as_scalar;
 use fluo_rules::field::Scope;
 use fluo_time::Nanos;
 
@@ -13,7 +14,7 @@ use crate::profile::OperationProfile;
 use crate::proposal::{Fired, Past, Proposal, grouped, has_fired};
 use crate::tables::of_operation;
 use crate::traces::NAMED;
-use crate::yaml::{folded, matcher, scalar};
+use crate::yaml::{folded, matcher};
 
 /// Most attributes of a rule: those of the operations with most spans are demanded.
 const MOST: usize = 500;
@@ -62,7 +63,7 @@ pub(crate) fn attributes(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
         text += "        any:\n";
         for key in keys {
             let _ =
-                writeln!(text, "          - {}: {{{}: {{exists: false}}}}", of_rules(*scope), scalar(key));
+                writeln!(text, "          - {}: {{{}: {{exists: false}}}}", of_rules(*scope), as_scalar(key));
         }
     }
     let _ = write!(
@@ -93,7 +94,7 @@ fn tests(rule: &str, demanded: &[Demanded<'_>], of: &Operation, missing: (Scope,
     let span = |without: Option<(Scope, &str)>| {
         let of_scope = |scope: Scope| {
             let own = keys.iter().filter(|key| key.0 == scope && Some(**key) != without);
-            own.map(|(_, key)| format!("{}: replaced", scalar(key))).collect::<Vec<_>>().join(", ")
+            own.map(|(_, key)| format!("{}: replaced", as_scalar(key))).collect::<Vec<_>>().join(", ")
         };
         let more = format!(
             ", at: 30s, attributes: {{{}}}, resource: {{{}}}",
@@ -138,7 +139,7 @@ impl NearAttribute<'_> {
             matcher(of),
             matcher(kind),
             of_rules(self.scope),
-            scalar(self.key),
+            as_scalar(self.key),
             Nanos((past.to - past.from).max(Nanos::MINUTE.0))
         )
     }

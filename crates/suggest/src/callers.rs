@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 // Writing to a `String` cannot fail, here and below.
 use std::fmt::Write as _;
 
+use fluo_rules::as_scalar;
+
 use crate::invariants::SUPPORT;
 use crate::proposal::{Fired, Past, Proposal, grouped};
 use crate::tables::{Head, tests};
-use crate::yaml::scalar;
 
 /// The rule about pairs of services of which one calls the other.
 pub(crate) fn calls(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
@@ -38,7 +39,7 @@ pub(crate) fn calls(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
         group_by: "parent.service_name, service_name",
     };
     let pair = |by: &str, called: &str, more: &str| {
-        format!("{{parent.service_name: {}, service_name: {}{more}}}", scalar(by), scalar(called))
+        format!("{{parent.service_name: {}, service_name: {}{more}}}", as_scalar(by), as_scalar(called))
     };
     let mut text = head.text(past, "{where: parent.service_name != service_name}", false) + "  limits:\n";
     text += "    # Who may call whom: nothing limits these.\n";
@@ -50,8 +51,8 @@ pub(crate) fn calls(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
         format!(
             "{{at: 30s, span_id: caller, service_name: {}, kind: client, duration: 100ms}}\n      \
              - {{at: 29s990ms, parent: caller, service_name: {}, kind: server}}",
-            scalar(by),
-            scalar(called)
+            as_scalar(by),
+            as_scalar(called)
         )
     };
     let stranger = "a service that never called it";
@@ -80,10 +81,10 @@ pub(crate) fn callers(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
     let group = |caller: Called<'_>, called: Called<'_>| {
         format!(
             "{{parent.service_name: {}, parent.name: {}, service_name: {}, name: {}}}",
-            scalar(caller.0),
-            scalar(caller.1),
-            scalar(called.0),
-            scalar(called.1)
+            as_scalar(caller.0),
+            as_scalar(caller.1),
+            as_scalar(called.0),
+            as_scalar(called.1)
         )
     };
     // A span without a parent that is stored has none that would be the wrong one.
@@ -95,17 +96,17 @@ pub(crate) fn callers(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
     text += "    # All others may not; of operations that are not listed nothing is known.\n";
     for ((service, name), ..) in &rows {
         let _ =
-            writeln!(text, "    - {{service_name: {}, name: {}, calls: 0}}", scalar(service), scalar(name));
+            writeln!(text, "    - {{service_name: {}, name: {}, calls: 0}}", as_scalar(service), as_scalar(name));
     }
     text += "  condition: count > limit.calls\n";
     let spans = |caller: &str| {
         format!(
             "{{at: 30s, span_id: caller, service_name: {}, name: {}, duration: 100ms}}\n      \
              - {{at: 29s990ms, parent: caller, service_name: {}, name: {}}}",
-            scalar(by_service),
-            scalar(caller),
-            scalar(service),
-            scalar(name)
+            as_scalar(by_service),
+            as_scalar(caller),
+            as_scalar(service),
+            as_scalar(name)
         )
     };
     let stranger = "what never called it";

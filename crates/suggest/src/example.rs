@@ -62,7 +62,7 @@ fn of_trace(rule: &str, past: &Past<'_>, demand: &Demand, spans: &[Span]) -> Str
     if let Some((lacking, without)) = broken(&shown, demand, &operations) {
         let left = (0..shown.len()).filter(|number| !without.contains(number));
         let last = left.map(|number| shown[number].span.end_ns).max().unwrap_or(first);
-        let name = crate::yaml::scalar(&format!("the same without {lacking}"));
+        let name = fluo_rules::as_scalar(&format!("the same without {lacking}"));
         let _ = write!(
             text,
             "\n  - name: {name}\n    spans:\n{}    expect:\n      - {{rule: {rule}, at: {}, state: firing}}\n",

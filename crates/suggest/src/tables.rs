@@ -3,12 +3,13 @@
 // Writing to a `String` cannot fail, here and below.
 use std::fmt::Write as _;
 
+use fluo_rules::as_scalar;
 use fluo_time::Nanos;
 
 use crate::measured::{EVERY, Windows};
 use crate::operation::Operation;
 use crate::proposal::{Fired, Past, Proposal, grouped, has_fired};
-use crate::yaml::{comment, folded, scalar};
+use crate::yaml::{comment, folded};
 
 /// So many windows with enough spans must have been seen.
 const FEW_WINDOWS: u64 = 3;
@@ -53,8 +54,8 @@ impl Head<'_> {
 /// `{service_name: a, name: b, kind: server}`, with what comes after.
 pub(crate) fn of_operation(operation: &Operation, more: &str) -> String {
     let Operation { service, name, kind } = operation;
-    let service = service.as_deref().map_or("null".to_owned(), scalar);
-    format!("{{service_name: {service}, name: {}, kind: {}{more}}}", scalar(name), scalar(kind))
+    let service = service.as_deref().map_or("null".to_owned(), as_scalar);
+    format!("{{service_name: {service}, name: {}, kind: {}{more}}}", as_scalar(name), as_scalar(kind))
 }
 
 /// The operations that a table may have rows for, with their windows.

@@ -11,6 +11,7 @@
 //! | `mapping` | raw nodes → [`Node`]: duplicate keys found, merge keys (`<<`) applied |
 //! | `excerpt` | a document → the text of a part of it, aliases replaced |
 //! | `flow` | nodes → YAML again, on one line |
+//! | `written` | a text → a scalar |
 //! | `source_map` | byte in a scalar's value → byte in the file |
 
 mod excerpt;
@@ -19,6 +20,7 @@ mod mapping;
 mod read;
 mod scalar;
 mod source_map;
+mod written;
 
 use std::ops::Range;
 
@@ -29,6 +31,7 @@ pub(crate) use flow::flow;
 pub(crate) use mapping::resolve;
 pub(crate) use read::{Document, read};
 pub(crate) use source_map::locate;
+pub use written::as_scalar;
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
