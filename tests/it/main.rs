@@ -36,6 +36,7 @@ mod silence;
 mod span_tables;
 mod status;
 mod suggest;
+mod suggest_many;
 mod verify;
 
 use fluo_tests::program::{Ended, Program};

@@ -35,13 +35,14 @@ struct Demanded<'a> {
 /// The attributes that are always there: of resources by service, of spans by operation.
 pub(crate) fn attributes(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
     let rule = "suggested-attributes";
-    let demanded = demanded(past, fired, rule);
+    let all = demanded(past, fired, rule);
+    let of = number(&all);
+    let demanded = busiest(all);
     let (first, key) = demanded.iter().find_map(|demanded| {
         let of_service = |operation: &&Operation| operation.service.as_deref() == Some(demanded.service);
         let operation = demanded.operation.or_else(|| past.operations.iter().find(of_service))?;
         Some((operation, (demanded.scope, *demanded.keys.first()?)))
     })?;
-    let number: usize = demanded.iter().map(|demanded| demanded.keys.len()).sum();
     let mut text = past.learned_from();
     let _ = write!(
         text,
@@ -72,7 +73,12 @@ pub(crate) fn attributes(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
         past.measured.window
     );
     let test = tests(rule, &demanded, first, key);
-    let says = format!("{} attributes that spans always carry", grouped(number as u64));
+    let kept = grouped(number(&demanded) as u64);
+    let says = if number(&demanded) < of {
+        format!("{kept} of {} attributes that spans always carry, those of the busiest", grouped(of as u64))
+    } else {
+        format!("{kept} attributes that spans always carry")
+    };
     Some(Proposal::written(rule, "attributes", text, test, says))
 }
 
@@ -196,7 +202,16 @@ fn demanded<'a>(past: &Past<'a>, fired: &Fired, rule: &str) -> Vec<Demanded<'a>>
         }
     }
     demanded.retain(|demanded| !demanded.keys.is_empty());
-    // The busiest first, until there are enough; then in order again.
+    demanded.sort_by_key(|demanded| (demanded.service, demanded.operation));
+    demanded
+}
+
+fn number(demanded: &[Demanded<'_>]) -> usize {
+    demanded.iter().map(|demanded| demanded.keys.len()).sum()
+}
+
+/// Keeps those with most spans until there are enough, of as many the first.
+fn busiest(mut demanded: Vec<Demanded<'_>>) -> Vec<Demanded<'_>> {
     demanded.sort_by_key(|demanded| std::cmp::Reverse(demanded.spans));
     let mut number = 0;
     demanded.retain(|demanded| {

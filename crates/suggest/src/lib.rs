@@ -8,6 +8,7 @@
 //! | [`measured`] | windows that the engine measures → what each operation came to at worst |
 //! | [`proposal`] | all of it → rules: thresholds beyond the worst, who calls whom, what requests do, attributes |
 //! | `tables`, `callers`, `requests`, [`attributes`] | one proposal each → its text |
+//! | `busiest` | the rows of a table, with how busy each is → those that it has room for |
 //! | [`example`] | a proposal, the spans of a trace in which it shows → its test |
 //! | [`mark`] | a file → the same with a first line that says whose it is |
 //!
@@ -16,6 +17,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed"))]
 
 pub mod attributes;
+mod busiest;
 mod callers;
 mod columns;
 pub mod error;

@@ -20,7 +20,7 @@ const MOST_REQUESTS: usize = 20;
 /// All that is known of the past.
 #[derive(Debug, Clone, Copy)]
 pub struct Past<'a> {
-    /// The operations, by number.
+    /// The operations, by number, in order.
     pub operations: &'a [Operation],
     /// The attributes that their spans carry.
     pub profiles: &'a [OperationProfile],
@@ -115,6 +115,12 @@ impl Past<'_> {
             moment::format(self.from),
             moment::format(self.to)
         )
+    }
+
+    /// The number of spans of an operation.
+    pub(crate) fn spans_of(&self, operation: &Operation) -> u64 {
+        let number = self.operations.binary_search(operation).ok();
+        number.and_then(|number| self.profiles.get(number)).map_or(0, |profile| profile.spans)
     }
 
     /// An operation by its number.

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use fluo_rules::as_scalar;
 use fluo_time::Nanos;
 
+use crate::busiest::{Busiest, Room};
 use crate::measured::{EVERY, Windows};
 use crate::operation::Operation;
 use crate::proposal::{Fired, Past, Proposal, grouped, has_fired};
@@ -58,13 +59,46 @@ pub(crate) fn of_operation(operation: &Operation, more: &str) -> String {
     format!("{{service_name: {service}, name: {}, kind: {}{more}}}", as_scalar(name), as_scalar(kind))
 }
 
-/// The operations that a table may have rows for, with their windows.
-fn measured<'a>(
+/// An operation of a table.
+struct Row<'a, L> {
+    operation: &'a Operation,
+    windows: &'a Windows,
+    limit: L,
+    /// Its lines, with the comment that says what the limit rests on.
+    text: String,
+}
+
+/// The rows of a table: those of operations that `limit` gives one for, and that did not fire, as `text` writes them.
+fn rows<'a, L>(
     past: &'a Past<'_>,
-    fired: &'a Fired,
-    rule: &'a str,
-) -> impl Iterator<Item = (&'a Operation, &'a Windows)> {
-    past.measured.windows.iter().filter(move |(operation, _)| !has_fired(fired, rule, operation))
+    fired: &Fired,
+    rule: &str,
+    limit: impl Fn(&Windows) -> Option<L>,
+    text: impl Fn(&Operation, &Windows, &L) -> String,
+) -> Busiest<Row<'a, L>> {
+    let row = |(operation, windows): (&'a Operation, &'a Windows)| {
+        let limit = limit(windows)?;
+        let text = text(operation, windows, &limit);
+        Some(Row { operation, windows, limit, text })
+    };
+    let measured = past.measured.windows.iter().filter(|(operation, _)| !has_fired(fired, rule, operation));
+    let all: Vec<Row<'a, L>> = measured.filter_map(row).collect();
+    Busiest::of(all, |row| past.spans_of(row.operation), |row| Room::of(1, &row.text))
+}
+
+impl<L> Busiest<Row<'_, L>> {
+    /// The table as it stands in a rule.
+    fn table(&self) -> String {
+        let rows = self.kept.iter().map(|row| row.text.as_str());
+        format!("  limits:\n{}{}", self.comment("operations"), rows.collect::<String>())
+    }
+}
+
+impl<L: Ord> Busiest<Row<'_, L>> {
+    /// The row with the smallest limit, of several the first.
+    fn least(&self) -> Option<&Row<'_, L>> {
+        self.kept.iter().min_by_key(|row| (&row.limit, row.operation))
+    }
 }
 
 /// Two tests of a rule: spans over which it fires, and spans over which it does not.
@@ -79,23 +113,11 @@ pub(crate) fn tests(rule: &str, fires: &str, at: &str, group: &str, quiet: &str)
 /// A limit for the share of failed spans, by operation.
 pub(crate) fn errors(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
     let (rule, enough) = ("suggested-errors", past.measured.enough());
-    let rows: Vec<(&Operation, f64, &Windows)> = measured(past, fired, rule)
-        .filter(|(_, windows)| windows.enough >= FEW_WINDOWS)
-        .map(|(operation, windows)| (operation, share_limit(windows.worst_share), windows))
-        .filter(|(_, limit, _)| *limit < 1.0)
-        .collect();
-    let (first, ..) = rows.first()?;
-    let head = Head {
-        rule,
-        description: "More of the spans of an operation failed than ever did in a window of the past that this was learned \
-                      from, by the factor that each row names.",
-        severity: "warning",
-        summary: "{{ (value.errors / value.count) | percent }} of {{ group.name }} of {{ group.service_name }} failed; \
-                  in the past it was {{ limit.error_ratio | percent }} at most, with a margin",
-        group_by: "service_name, name, kind",
+    let limit = |windows: &Windows| {
+        let limit = share_limit(windows.worst_share);
+        (windows.enough >= FEW_WINDOWS && limit < 1.0).then_some(limit)
     };
-    let mut text = head.text(past, "{}", true) + "  limits:\n";
-    for (operation, limit, windows) in &rows {
+    let row = |operation: &Operation, windows: &Windows, limit: &f64| {
         let worst = format!(
             "at worst {} of {} spans in {}, of {} windows; the limit is {} more",
             percent(windows.worst_share),
@@ -105,8 +127,20 @@ pub(crate) fn errors(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
             percent(limit - windows.worst_share)
         );
         let row = of_operation(operation, &format!(", error_ratio: {}", percent(*limit)));
-        let _ = writeln!(text, "    # {worst}\n    - {row}");
-    }
+        format!("    # {worst}\n    - {row}\n")
+    };
+    let rows = rows(past, fired, rule, limit, row);
+    let first = rows.kept.first()?.operation;
+    let head = Head {
+        rule,
+        description: "More of the spans of an operation failed than ever did in a window of the past that this was learned \
+                      from, by the factor that each row names.",
+        severity: "warning",
+        summary: "{{ (value.errors / value.count) | percent }} of {{ group.name }} of {{ group.service_name }} failed; \
+                  in the past it was {{ limit.error_ratio | percent }} at most, with a margin",
+        group_by: "service_name, name, kind",
+    };
+    let mut text = head.text(past, "{}", true) + &rows.table();
     let _ = write!(
         text,
         "  aggregation:\n    errors: {{count: {{where: status = error}}}}\n  \
@@ -117,7 +151,7 @@ pub(crate) fn errors(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
         of_operation(first, &more)
     };
     let tests = tests(rule, &spans("error"), "1m", &of_operation(first, ""), &spans("ok"));
-    let says = format!("limits for the share of failed spans of {} operations", grouped(rows.len() as u64));
+    let says = format!("limits for the share of failed spans of {}", rows.in_words("operations"));
     Some(Proposal::written(rule, "errors", text, tests, says))
 }
 
@@ -136,11 +170,18 @@ fn percent(share: f64) -> String {
 /// A limit for the 99th percentile of durations, by operation.
 pub(crate) fn latency(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
     let (rule, enough) = ("suggested-latency", past.measured.enough());
-    let rows: Vec<(&Operation, Nanos, &Windows)> = measured(past, fired, rule)
-        .filter(|(_, windows)| windows.enough >= FEW_WINDOWS)
-        .map(|(operation, windows)| (operation, duration_limit(windows.slowest), windows))
-        .collect();
-    let (first, limit, of_first) = rows.first()?;
+    let limit = |windows: &Windows| (windows.enough >= FEW_WINDOWS).then(|| duration_limit(windows.slowest));
+    let row = |operation: &Operation, windows: &Windows, limit: &Nanos| {
+        let row = of_operation(operation, &format!(", p99: {limit}"));
+        format!(
+            "    # at worst {} in {}, of {} windows; the limit is half as much again\n    - {row}\n",
+            Nanos(windows.slowest),
+            past.measured.window,
+            grouped(windows.enough)
+        )
+    };
+    let rows = rows(past, fired, rule, limit, row);
+    let first = rows.kept.first()?;
     let head = Head {
         rule,
         description: "The slowest spans of an operation took longer than ever in a window of the past that this was learned \
@@ -150,29 +191,19 @@ pub(crate) fn latency(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
                   in the past it was {{ limit.p99 | duration }} at most, with a margin",
         group_by: "service_name, name, kind",
     };
-    let mut text = head.text(past, "{}", true) + "  limits:\n";
-    for (operation, limit, windows) in &rows {
-        let row = of_operation(operation, &format!(", p99: {limit}"));
-        let _ = writeln!(
-            text,
-            "    # at worst {} in {}, of {} windows; the limit is half as much again\n    - {row}",
-            Nanos(windows.slowest),
-            past.measured.window,
-            grouped(windows.enough)
-        );
-    }
+    let mut text = head.text(past, "{}", true) + &rows.table();
     let _ = write!(
         text,
         "  aggregation:\n    p99: {{p99: duration}}\n  condition: p99 > limit.p99 and count >= {enough}\n"
     );
     let spans = |nanos: i64| {
         let more = format!(", at: 30s, count: {enough}, duration: {}", Nanos(nanos));
-        of_operation(first, &more)
+        of_operation(first.operation, &more)
     };
-    let slow = limit.0.saturating_add(Nanos::SECOND.0 / 1_000);
-    let tests = tests(rule, &spans(slow), "1m", &of_operation(first, ""), &spans(of_first.slowest));
-    let says =
-        format!("limits for the 99th percentile of durations of {} operations", grouped(rows.len() as u64));
+    let slow = first.limit.0.saturating_add(Nanos::SECOND.0 / 1_000);
+    let group = of_operation(first.operation, "");
+    let tests = tests(rule, &spans(slow), "1m", &group, &spans(first.windows.slowest));
+    let says = format!("limits for the 99th percentile of durations of {}", rows.in_words("operations"));
     Some(Proposal::written(rule, "latency", text, tests, says))
 }
 
@@ -189,11 +220,17 @@ fn duration_limit(slowest: i64) -> Nanos {
 /// A limit for the number of spans, by operation.
 pub(crate) fn busy(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
     let (rule, enough) = ("suggested-traffic-high", past.measured.enough());
-    let rows: Vec<(&Operation, u64, &Windows)> = measured(past, fired, rule)
-        .filter(|(_, windows)| windows.enough >= FEW_WINDOWS)
-        .map(|(operation, windows)| (operation, 2 * windows.most, windows))
-        .collect();
-    let (least, limit, _) = rows.iter().min_by_key(|(operation, limit, _)| (*limit, *operation))?;
+    let limit = |windows: &Windows| (windows.enough >= FEW_WINDOWS).then_some(2 * windows.most);
+    let row = |operation: &Operation, windows: &Windows, limit: &u64| {
+        let row = of_operation(operation, &format!(", spans: {limit}"));
+        format!(
+            "    # {} at most in {}; the limit is twice as many\n    - {row}\n",
+            grouped(windows.most),
+            past.measured.window
+        )
+    };
+    let rows = rows(past, fired, rule, limit, row);
+    let Row { operation: least, limit, .. } = rows.least()?;
     let head = Head {
         rule,
         description: "An operation has more than twice the spans that it ever had in a window of the past that this was \
@@ -202,16 +239,7 @@ pub(crate) fn busy(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
         summary: "{{ value.count }} spans of {{ group.name }} of {{ group.service_name }}, more than twice as many as ever",
         group_by: "service_name, name, kind",
     };
-    let mut text = head.text(past, "{}", false) + "  limits:\n";
-    for (operation, limit, windows) in &rows {
-        let row = of_operation(operation, &format!(", spans: {limit}"));
-        let _ = writeln!(
-            text,
-            "    # {} at most in {}; the limit is twice as many\n    - {row}",
-            grouped(windows.most),
-            past.measured.window
-        );
-    }
+    let mut text = head.text(past, "{}", false) + &rows.table();
     text += "  condition: count > limit.spans\n";
     let spans = |count: u64| of_operation(least, &format!(", at: 30s, count: {count}"));
     // Of a test with fewer spans than the limit only that it is quiet can be said.
@@ -220,19 +248,28 @@ pub(crate) fn busy(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
     } else {
         format!("  - name: what was is not told\n    spans:\n      - {}\n    expect: []\n", spans(enough))
     };
-    let says = format!("limits for the traffic of {} operations", grouped(rows.len() as u64));
+    let says = format!("limits for the traffic of {}", rows.in_words("operations"));
     Some(Proposal::written(rule, "traffic-high", text, tests, says))
 }
 
 /// The traffic that each operation always had, by operation.
 pub(crate) fn quiet(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
     let rule = "suggested-traffic-low";
-    let rows: Vec<(&Operation, u64, &Windows)> = measured(past, fired, rule)
-        .filter(|(_, windows)| windows.seen == past.measured.moments && windows.seen >= FEW_WINDOWS)
-        .filter(|(_, windows)| windows.least >= LEAST)
-        .map(|(operation, windows)| (operation, windows.least / 2, windows))
-        .collect();
-    let (first, limit, _) = rows.iter().min_by_key(|(operation, limit, _)| (*limit, *operation))?;
+    let limit = |windows: &Windows| {
+        let was_always = windows.seen == past.measured.moments && windows.seen >= FEW_WINDOWS;
+        (was_always && windows.least >= LEAST).then_some(windows.least / 2)
+    };
+    let row = |operation: &Operation, windows: &Windows, limit: &u64| {
+        let row = of_operation(operation, &format!(", spans: {limit}"));
+        format!(
+            "    # {} at least in {}, in all {} windows; the limit is half as many\n    - {row}\n",
+            grouped(windows.least),
+            past.measured.window,
+            grouped(windows.seen)
+        )
+    };
+    let rows = rows(past, fired, rule, limit, row);
+    let Row { operation: first, limit, .. } = rows.least()?;
     let head = Head {
         rule,
         description: "An operation has less than half the spans that it always had in a window of the past that this was \
@@ -241,19 +278,9 @@ pub(crate) fn quiet(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
         summary: "{{ value.count }} spans of {{ group.name }} of {{ group.service_name }}, less than half as many as ever",
         group_by: "service_name, name, kind",
     };
-    let mut text = head.text(past, "{}", true) + "  limits:\n";
-    for (operation, limit, windows) in &rows {
-        let row = of_operation(operation, &format!(", spans: {limit}"));
-        let _ = writeln!(
-            text,
-            "    # {} at least in {}, in all {} windows; the limit is half as many\n    - {row}",
-            grouped(windows.least),
-            past.measured.window,
-            grouped(windows.seen)
-        );
-    }
+    let mut text = head.text(past, "{}", true) + &rows.table();
     text += "  expect:\n";
-    for (operation, ..) in &rows {
+    for Row { operation, .. } in &rows.kept {
         let _ = writeln!(text, "    - {}", of_operation(operation, ""));
     }
     text += "  condition: count < limit.spans\n";
@@ -271,7 +298,7 @@ pub(crate) fn quiet(past: &Past<'_>, fired: &Fired) -> Option<Proposal> {
          - {{rule: {rule}, at: 15m, state: firing, group: {group}}}\n\n  \
          - name: what was is not\n    until: 15m\n    spans:\n      - {busy_on}\n    expect: []\n"
     );
-    let says = format!("the least traffic of {} operations", grouped(rows.len() as u64));
+    let says = format!("the least traffic of {}", rows.in_words("operations"));
     Some(Proposal::written(rule, "traffic-low", text, tests, says))
 }
 
