@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use fluo_tests::program::{Ended, repository};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{binary, fluo};
@@ -247,4 +247,50 @@ fn flags_that_take_paths_leave_what_follows_alone() {
     let explained =
         within(folder.path(), &["explain", "--rules", "demo/rules", "AuthFailuresRule"]).expect(0);
     assert!(explained.contains("AuthFailuresRule"), "{explained}");
+}
+
+/// An OTLP file with a span each of 100,001 operations.
+fn too_many_operations(folder: &Path) {
+    let span = |number: u64| {
+        let end = 1_790_000_000_000_000_000 + number * 1_000_000;
+        json!({
+            "traceId": format!("{:032x}", number + 1), "spanId": format!("{:016x}", number + 1),
+            "name": format!("GET /orders/{number}"), "kind": 2,
+            "startTimeUnixNano": (end - 1_000).to_string(), "endTimeUnixNano": end.to_string(),
+        })
+    };
+    let resource = json!({"attributes": [{"key": "service.name", "value": {"stringValue": "orders"}}]});
+    let spans: Vec<Value> = (0..=100_000).map(span).collect();
+    let request = json!({"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": spans}]}]});
+    fs::write(folder.join("spans.json"), request.to_string()).unwrap();
+}
+
+#[test]
+fn spans_of_too_many_operations_do_not_hide_what_else_is_found() {
+    let folder = TempDir::new().unwrap();
+    too_many_operations(folder.path());
+    let rules = "- name: orders\n  span: {service_name: ordrs}\n  condition: count > 5\n\
+                 - name: always\n  span: {service_name: orders}\n  condition: count >= 0\n\
+                 - name: wrong\n  spam: {}\n  condition: count > 5\n";
+    fs::write(folder.path().join("rules.yml"), rules).unwrap();
+    let ordinary = within(folder.path(), &["check", "rules.yml", "--format", "json"]).stdout;
+    let ordinary: Vec<Value> = serde_json::from_str(&ordinary).unwrap();
+    assert!(!ordinary.is_empty());
+    let against = within(folder.path(), &["check", "rules.yml", "--spans", "spans.json"]);
+    assert_eq!(against.status, 3, "{}", against.stderr);
+    for finding in &ordinary {
+        assert!(against.stdout.contains(finding["message"].as_str().unwrap()), "{}", against.stdout);
+    }
+    assert!(against.stdout.contains("RULE ") && against.stdout.contains("100001"), "{}", against.stdout);
+    // No name is compared, and that is said with what to do.
+    assert!(!against.stdout.contains("W0260"), "{}", against.stdout);
+    let said = [
+        "could not compare the services, names",
+        "than 100000 different operations",
+        "`orders`",
+        "/orders/{id}",
+    ];
+    for said in said {
+        assert!(against.stderr.contains(said), "{said}: {}", against.stderr);
+    }
 }

@@ -23,6 +23,7 @@ pub(crate) async fn run(args: &Check) -> Result<Status, Failure> {
     let files = project.shown();
     let mut figures = String::new();
     let mut is_whole = true;
+    let mut uncompared = None;
     if !args.spans.is_empty() {
         let reality = reality::against_spans(project.rules(), &args.spans).await?;
         let is_said = |found: &Finding| findings.iter().any(|known| says_the_same(known, found));
@@ -30,7 +31,8 @@ pub(crate) async fn run(args: &Check) -> Result<Status, Failure> {
         findings.extend(new);
         in_order(&mut findings, &files);
         figures = figures::table(&reality.activity);
-        is_whole = reality.is_whole;
+        is_whole = reality.is_whole && reality.uncompared.is_none();
+        uncompared = reality.uncompared;
     }
     let mut output = Output::new();
     match args.format {
@@ -43,6 +45,9 @@ pub(crate) async fn run(args: &Check) -> Result<Status, Failure> {
         CheckFormat::Github => output.text(&render::github::render(&findings))?,
     }
     output.finish()?;
+    if let Some(failure) = uncompared {
+        terminal::note(&failure.to_string());
+    }
     let errors = findings.iter().filter(|finding| finding.level() == Level::Error).count();
     if args.format == CheckFormat::Human {
         terminal::note(&format!(

@@ -27,7 +27,7 @@ use crate::terminal::Output;
 use backtest::Backtest;
 use folder::Folder;
 use learn::Learned;
-pub(super) use learn::visited;
+pub(super) use learn::{unlearned, visited};
 
 /// Proposals are judged over the past so often at most: each time without what fired.
 const MOST_ROUNDS: usize = 6;

@@ -31,12 +31,15 @@ use fluo_suggest::{Depth, Look, Pass};
 use fluo_time::TimeRange;
 
 use super::sampling;
-use crate::commands::suggest::visited;
-use crate::exit::{Failure, chain};
+use crate::commands::suggest::{unlearned, visited};
+use crate::exit::Failure;
 use crate::spans;
 pub(super) use activity::Activity;
 use known::Known;
 pub(super) use place::place_of;
+
+const COULD_NOT_COMPARE: &str =
+    "could not compare the services, names, attributes and values of rules with these spans";
 
 /// The result of holding rules against stored spans.
 pub(super) struct Reality {
@@ -45,6 +48,8 @@ pub(super) struct Reality {
     pub(super) activity: Vec<Activity>,
     /// All of the spans could be read.
     pub(super) is_whole: bool,
+    /// The reason why rules were not compared with what operations there are, where they were not.
+    pub(super) uncompared: Option<Failure>,
 }
 
 /// Holds rules against the spans of some paths.
@@ -58,7 +63,8 @@ pub(super) async fn against_spans(rules: &[Rule], paths: &[PathBuf]) -> Result<R
         .flat_map(|rule| RulePlan::new(Arc::new(rule.clone())))
         .collect();
     let Some(within) = spans.source.ends() else {
-        return Ok(Reality { findings: Vec::new(), activity: Vec::new(), is_whole: !spans.incomplete });
+        let is_whole = !spans.incomplete;
+        return Ok(Reality { findings: Vec::new(), activity: Vec::new(), is_whole, uncompared: None });
     };
     let look = async |source: &SpanSource| -> Result<_, EngineError> {
         let look = Look { attributes: Some(Depth::Values), traces: None, within };
@@ -70,16 +76,18 @@ pub(super) async fn against_spans(rules: &[Rule], paths: &[PathBuf]) -> Result<R
     let found = spans.without_faulty(look).await;
     let (pass, sampled, activity) =
         found.map_err(|error| Failure::because("could not read the spans", error))?;
-    let pass = pass.map_err(|error| Failure::because("could not look at the spans", chain(&error)))?;
-    let known = Known::of(&pass.operations, &pass.profiles);
+    let (known, uncompared) = match &pass {
+        Ok(pass) => (Some(Known::of(&pass.operations, &pass.profiles)), None),
+        Err(error) => (None, Some(unlearned(COULD_NOT_COMPARE, error))),
+    };
     let mut findings = sampling::findings(&plans, sampled);
     for (plan, activity) in plans.iter().zip(&activity) {
-        let differences = rule::differences(plan.rule(), &known);
+        let differences = known.as_ref().map_or_else(Vec::new, |known| rule::differences(plan.rule(), known));
         // What differs explains why it always fires.
         findings.extend(activity.finding(plan.rule()).filter(|_| differences.is_empty()));
         findings.extend(differences);
     }
-    Ok(Reality { findings, activity, is_whole: !spans.incomplete })
+    Ok(Reality { findings, activity, is_whole: !spans.incomplete, uncompared })
 }
 
 /// The length of a range, in nanoseconds.

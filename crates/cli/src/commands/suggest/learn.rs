@@ -66,7 +66,7 @@ pub(super) async fn learn(
         Look { attributes: Some(Depth::Presence), traces: Some(Slice { nth: 0, of: slices }), within };
     let mut pass = match Pass::of(visited(session, source, first).await?, None) {
         Ok(pass) => pass,
-        Err(error) => return Ok(Err(unlearned(&error))),
+        Err(error) => return Ok(Err(unlearned(COULD_NOT_LEARN, &error))),
     };
     let mut traces = Traces::default();
     traces.take(&mut pass, within, whole);
@@ -75,7 +75,7 @@ pub(super) async fn learn(
         let learners = visited(session, source, look).await?;
         match Pass::of(learners, Some(&pass.operations)) {
             Ok(mut more) => traces.take(&mut more, within, whole),
-            Err(error) => return Ok(Err(unlearned(&error))),
+            Err(error) => return Ok(Err(unlearned(COULD_NOT_LEARN, &error))),
         }
     }
     traces.finish();
@@ -89,8 +89,11 @@ fn slices(rows: u64) -> u16 {
     u16::try_from(rows.div_ceil(SPANS_AT_A_TIME).max(1)).unwrap_or(u16::MAX)
 }
 
-fn unlearned(error: &LearnError) -> Failure {
-    let failure = Failure::because("could not learn from these spans", error.to_string());
+const COULD_NOT_LEARN: &str = "could not learn from these spans";
+
+/// The failure of something that was `tried`, and that needs to know what operations there are.
+pub(in crate::commands) fn unlearned(tried: &str, error: &LearnError) -> Failure {
+    let failure = Failure::because(tried, error.to_string());
     match error {
         LearnError::TooManyOperations { .. } => failure.hint(
             "a span's name is that of its operation (`GET /orders/{id}`, not `GET /orders/4711`): have them renamed where they \
