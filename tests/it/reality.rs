@@ -249,6 +249,27 @@ fn flags_that_take_paths_leave_what_follows_alone() {
     assert!(explained.contains("AuthFailuresRule"), "{explained}");
 }
 
+#[test]
+fn what_is_found_of_both_rules_of_an_objective_is_told_once() {
+    let folder = TempDir::new().unwrap();
+    let rule = "- name: burns\n  span: {service_name: auth-servce, attributes: {payment.ammount: {gt: 10}}}\n  \
+                slo: {objective: 99.9%, good: status != error}\n";
+    fs::write(folder.path().join("slo.yml"), rule).unwrap();
+    let demo = DEMO.path().join("demo");
+    let arguments = ["check", "slo.yml", "--spans", demo.to_str().unwrap(), "--format", "json"];
+    let told = within(folder.path(), &arguments).expect(0);
+    let findings: Vec<Value> = serde_json::from_str(&told).unwrap();
+    let said: Vec<String> =
+        findings.iter().map(|it| format!("{} {} {}", it["code"], it["message"], it["column"])).collect();
+    assert!(
+        said.iter().any(|it| it.contains("W0260")) && said.iter().any(|it| it.contains("W0262")),
+        "{said:#?}"
+    );
+    for (number, one) in said.iter().enumerate() {
+        assert!(!said[..number].contains(one), "{one} is told twice: {said:#?}");
+    }
+}
+
 /// An OTLP file with a span each of 100,001 operations.
 fn too_many_operations(folder: &Path) {
     let span = |number: u64| {

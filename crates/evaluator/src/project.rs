@@ -296,7 +296,7 @@ impl Project {
     }
 
     /// Sorts findings by file and place, and says once what is found twice.
-    fn sorted(&self, findings: Vec<Finding>) -> Vec<Finding> {
+    pub fn sorted(&self, findings: Vec<Finding>) -> Vec<Finding> {
         let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
         for (number, member) in self.members.iter().enumerate() {
             numbers.entry(&*member.file.name).or_insert(number);

@@ -65,11 +65,18 @@ pub struct Place {
 
 /// Sorts findings, each with the number of its file, by file and place.
 ///
-/// Says once what an alias or `defaults` brought into several items.
+/// Says once what an alias or `defaults` brought into several items, and what is found of both rules of an objective.
 pub fn in_order<N: Ord + Copy>(findings: &mut Vec<(N, Finding)>) {
     let place = |(file, finding): &(N, Finding)| {
         (*file, finding.place.bytes.start, finding.place.bytes.end, finding.code)
     };
     findings.sort_by_key(place);
-    findings.dedup_by(|(_, b), (_, a)| a.code == b.code && a.place == b.place && a.message == b.message);
+    let mut told: Vec<(N, Finding)> = Vec::with_capacity(findings.len());
+    for found in findings.drain(..) {
+        let mut beside = told.iter().rev().take_while(|known| place(known) == place(&found));
+        if !beside.any(|(_, known)| known.place == found.1.place && known.message == found.1.message) {
+            told.push(found);
+        }
+    }
+    *findings = told;
 }

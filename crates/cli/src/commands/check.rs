@@ -4,7 +4,6 @@ mod figures;
 mod reality;
 mod sampling;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use fluo_evaluator::project::{Outcome, Project, Surroundings};
@@ -29,7 +28,7 @@ pub(crate) async fn run(args: &Check) -> Result<Status, Failure> {
         let is_said = |found: &Finding| findings.iter().any(|known| says_the_same(known, found));
         let new: Vec<Finding> = reality.findings.into_iter().filter(|found| !is_said(found)).collect();
         findings.extend(new);
-        in_order(&mut findings, &files);
+        findings = project.sorted(findings);
         figures = figures::table(&reality.activity);
         is_whole = reality.is_whole && reality.uncompared.is_none();
         uncompared = reality.uncompared;
@@ -114,15 +113,6 @@ fn says_the_same(known: &Finding, found: &Finding) -> bool {
         && one.file == other.file
         && one.bytes.start < other.bytes.end
         && other.bytes.start < one.bytes.end
-}
-
-/// Sorts findings by file and place.
-fn in_order(findings: &mut [Finding], files: &[SourceFile]) {
-    let numbers: BTreeMap<&str, usize> =
-        files.iter().enumerate().map(|(number, file)| (&*file.name, number)).collect();
-    findings.sort_by_key(|Finding { place, code, .. }| {
-        (numbers.get(&*place.file).copied(), place.bytes.start, place.bytes.end, *code)
-    });
 }
 
 /// `1 file`, `2 files`
