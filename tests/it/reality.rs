@@ -315,3 +315,18 @@ fn spans_of_too_many_operations_do_not_hide_what_else_is_found() {
         assert!(against.stderr.contains(said), "{said}: {}", against.stderr);
     }
 }
+
+#[test]
+fn a_uri_names_a_store_or_the_folder_of_its_spans() {
+    let demo = DEMO.path().join("demo");
+    let eval = |spans: &str| {
+        let uri = format!("file://{}{spans}", demo.display());
+        within(DEMO.path(), &["eval", "--rules", "demo/rules", "--spans", &uri, "--format", "ndjson"])
+    };
+    let of_store = eval("").expect(0);
+    assert!(!of_store.is_empty());
+    assert_eq!(eval("/spans").expect(0), of_store);
+    let nothing = eval("/rules");
+    assert_eq!(nothing.status, 2, "{}", nothing.stderr);
+    assert!(nothing.stderr.contains("there is no data file in `file://"), "{}", nothing.stderr);
+}

@@ -90,15 +90,14 @@ pub(crate) async fn open(paths: &[PathBuf]) -> Result<Spans, Failure> {
 }
 
 impl Spans {
-    /// Adds what a store at a URI holds.
+    /// Adds what a store at a URI holds, or a folder of its spans.
     async fn add_store(&mut self, uri: &str) -> Result<(), Failure> {
         let root = deployed::root(uri)?;
-        let below = root.at(&object_store::path::Path::from("spans"));
-        let opened = OpenFiles::new(root.store).below(&below).await;
+        let opened = OpenFiles::new(root.store).below(&root.prefix).await;
         let opened = opened
             .map_err(|error| Failure::because(format!("could not list the spans of `{uri}`"), error))?;
         if opened.files == 0 && opened.faults.is_empty() {
-            return Err(Failure::usage(format!("there is no data file below `{uri}/spans`"))
+            return Err(Failure::usage(format!("there is no data file in `{uri}`"))
                 .hint("`fluo ingest` makes data files of OTLP"));
         }
         self.add(opened);
