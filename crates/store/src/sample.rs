@@ -1,79 +1,110 @@
-//! Some spans of a store, the newest first: what somebody looks at who wants to know what they are called.
+//! Some spans of data files, the newest first: to learn what they are called, or to measure them.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fluo_spans::batch::from_batch;
 use fluo_spans::span::Span;
-use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use futures::TryStreamExt;
+use object_store::ObjectStore;
 
+use crate::compaction::batches;
 use crate::data_file::DataFile;
-use crate::error::StoreError;
+use crate::fault::FileFault;
 use crate::file_schema::Schemas;
-use crate::list::{list, resolve_root};
 use crate::names::current;
-use crate::open_file::{arrow_metadata, open};
-use crate::root::Root;
 
 /// The bounds of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SampleLimits {
     /// Most files.
-    pub files: usize,
+    pub files: u64,
     /// Most bytes of one file; a larger one is passed over.
     pub file_bytes: u64,
     /// Most spans of one file.
+    pub file_spans: usize,
+    /// Most spans.
     pub spans: usize,
 }
 
-impl Default for SampleLimits {
-    fn default() -> Self {
-        Self { files: 16, file_bytes: 32 << 20, spans: 20_000 }
-    }
+impl SampleLimits {
+    /// No bounds.
+    pub const NONE: Self =
+        Self { files: u64::MAX, file_bytes: u64::MAX, file_spans: usize::MAX, spans: usize::MAX };
 }
 
-/// Gives spans of the newest data files of a store to `take`, file by file. Files that cannot be read are passed over: a
-/// sample of the others is one, too.
+/// The outcome of a sample.
+#[derive(Debug, Default)]
+pub struct Sampled {
+    /// The number of files whose spans were taken.
+    pub files: u64,
+    /// Files that could not be read.
+    pub faults: Vec<FileFault>,
+}
+
+/// Gives spans of data files of a store to `take`, batch by batch, those of the newest file first. A file that cannot be
+/// read is passed over.
 ///
-/// # Errors
-///
-/// [`StoreError::Request`] where the store cannot list.
+/// Each span is given once: of copies of an object the one that counts is read, and a file that many were merged into is
+/// read once.
 pub async fn sample(
-    root: &Root,
+    store: &Arc<dyn ObjectStore>,
+    files: &[DataFile],
     limits: SampleLimits,
-    mut take: impl FnMut(&[Span]),
-) -> Result<(), StoreError> {
-    let store = &root.store;
-    let spans = resolve_root(store.as_ref(), &root.at(&Path::from("spans"))).await?;
-    let mut files = current(list(store.as_ref(), &spans).await?.files, |file| file.name.as_ref()).current;
-    files.sort_by(|one, other| {
-        other.ends_ns().end().cmp(one.ends_ns().end()).then(one.location.cmp(&other.location))
-    });
+    mut take: impl FnMut(Vec<Span>),
+) -> Sampled {
     let schemas = Schemas::default();
-    for file in files.iter().filter(|file| file.size <= limits.file_bytes).take(limits.files) {
-        if let Some(spans) = read(store, file.stored(), &schemas, limits.spans).await {
-            take(&spans);
+    let mut sampled = Sampled::default();
+    let mut room = limits.spans;
+    for file in newest(files).into_iter().filter(|file| file.size <= limits.file_bytes) {
+        if room == 0 || sampled.files >= limits.files {
+            break;
+        }
+        let mut room_in_file = limits.file_spans.min(room);
+        let before = room_in_file;
+        let read = spans_of(store, file, &schemas, |mut spans| {
+            spans.truncate(room_in_file);
+            room_in_file -= spans.len();
+            take(spans);
+            room_in_file > 0
+        });
+        match read.await {
+            Ok(()) => sampled.files += 1,
+            Err(fault) => sampled.faults.push(fault),
+        }
+        room -= before - room_in_file;
+    }
+    sampled
+}
+
+/// The files that hold the spans of some, each once, by the end of their last span.
+fn newest(files: &[DataFile]) -> Vec<&DataFile> {
+    let counting = current(files.iter().collect(), |file: &&DataFile| file.name.as_ref()).current;
+    let with_rows = counting.into_iter().filter(|file| !file.is_without_rows());
+    let mut stored: Vec<&DataFile> = with_rows.map(DataFile::stored).collect();
+    stored.sort_by_key(|file| (Reverse(*file.ends_ns().end()), &file.location));
+    let mut seen = BTreeSet::new();
+    stored.retain(|file| seen.insert(&file.location));
+    stored
+}
+
+/// Gives the spans of a file to `take` until it wants no more.
+async fn spans_of(
+    store: &Arc<dyn ObjectStore>,
+    file: &DataFile,
+    schemas: &Schemas,
+    mut take: impl FnMut(Vec<Span>) -> bool,
+) -> Result<(), FileFault> {
+    let (_, mut batches) = batches(store, file, schemas).await?;
+    while let Some(batch) = batches.try_next().await? {
+        let spans = from_batch(&batch).map_err(|error| FileFault::corrupt(&file.location, error))?;
+        if !take(spans) {
+            break;
         }
     }
     Ok(())
 }
 
-/// The first spans of a data file; none where it cannot be read.
-async fn read(
-    store: &Arc<dyn ObjectStore>,
-    file: &DataFile,
-    schemas: &Schemas,
-    most: usize,
-) -> Option<Vec<Span>> {
-    let (opened, footer) = open(store, file, schemas).await.ok()?;
-    let metadata = arrow_metadata(&footer, &opened.layout).ok()?;
-    let bytes = store.get(&file.location).await.ok()?.bytes().await.ok()?;
-    let reader =
-        ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, metadata).with_limit(most).build().ok()?;
-    let mut spans = Vec::new();
-    for batch in reader {
-        spans.extend(from_batch(&batch.ok()?).ok()?);
-    }
-    Some(spans)
-}
+#[cfg(test)]
+mod tests;

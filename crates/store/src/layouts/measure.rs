@@ -1,25 +1,22 @@
 //! The bytes that attributes take, as columns and in maps: measured on spans of the store, which are written again in
 //! memory.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fluo_spans::batch::from_batch;
 use fluo_spans::layout::{AttributeScope, Layout};
 use fluo_spans::schema::columns;
 use fluo_spans::span::Span;
-use futures::TryStreamExt;
 use object_store::ObjectStore;
 use parquet::file::metadata::{ParquetMetaDataReader, RowGroupMetaData};
 
 use super::Attribute;
-use crate::compaction::batches;
 use crate::data_file::DataFile;
 use crate::error::StoreError;
 use crate::fault::FileFault;
-use crate::file_schema::Schemas;
 use crate::parquet_write::to_parquet;
+use crate::sample::{SampleLimits, Sampled};
 
 /// Some spans of a store.
 #[derive(Debug, Default)]
@@ -36,43 +33,13 @@ pub struct Sample {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ColumnSizes(BTreeMap<String, u64>);
 
-/// Reads spans of files, of the last of them first, until there are `most`. A file that cannot be read is passed over.
+/// Reads spans of files, of the newest of them first, until there are `most`. A file that cannot be read is passed over.
 pub async fn sample(store: &Arc<dyn ObjectStore>, files: &[DataFile], most: usize) -> Sample {
-    let schemas = Schemas::default();
-    let mut sample = Sample::default();
-    let mut seen = BTreeSet::new();
-    for file in files.iter().rev().filter(|file| !file.is_without_rows()).map(DataFile::stored) {
-        if sample.spans.len() >= most {
-            break;
-        }
-        // Of many files that were merged into one, that one is read once.
-        if !seen.insert(&file.location) {
-            continue;
-        }
-        match add(store, file, &schemas, most, &mut sample.spans).await {
-            Ok(()) => sample.files += 1,
-            Err(fault) => sample.faults.push(fault),
-        }
-    }
-    sample
-}
-
-async fn add(
-    store: &Arc<dyn ObjectStore>,
-    file: &DataFile,
-    schemas: &Schemas,
-    most: usize,
-    spans: &mut Vec<Span>,
-) -> Result<(), FileFault> {
-    let (_, mut batches) = batches(store, file, schemas).await?;
-    while spans.len() < most
-        && let Some(batch) = batches.try_next().await?
-    {
-        let read = from_batch(&batch).map_err(|error| FileFault::corrupt(&file.location, error))?;
-        let room = most - spans.len();
-        spans.extend(read.into_iter().take(room));
-    }
-    Ok(())
+    let limits = SampleLimits { spans: most, ..SampleLimits::NONE };
+    let mut spans = Vec::new();
+    let Sampled { files, faults } =
+        crate::sample::sample(store, files, limits, |some| spans.extend(some)).await;
+    Sample { spans, files, faults }
 }
 
 /// Returns what the columns of spans take in a layout.
