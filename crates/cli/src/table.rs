@@ -1,4 +1,4 @@
-//! Violations as an aligned table for people.
+//! Tables for people: their columns are aligned.
 
 use fluo_alerts::escape;
 use fluo_alerts::value::human_duration;
@@ -7,23 +7,40 @@ use fluo_time::moment;
 
 const HEAD: [&str; 6] = ["STARTED", "ENDED", "SEVERITY", "RULE", "GROUP", "VALUES (PEAK)"];
 
+/// The lines of a table, each with its end.
+pub(crate) struct Aligned {
+    pub(crate) head: String,
+    pub(crate) rows: Vec<String>,
+}
+
+/// Aligns a table: its first columns, so many, at the left, and the others, which are numbers, at the right.
+pub(crate) fn aligned<const N: usize>(
+    head: [&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+    left: usize,
+) -> Aligned {
+    let lines: Vec<[String; N]> = std::iter::once(head.map(str::to_owned)).chain(rows).collect();
+    let width = |at: usize| lines.iter().map(|cells| cells[at].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let line = |cells: &[String; N]| {
+        let cells = cells.iter().zip(&widths).enumerate().map(|(at, (cell, &width))| {
+            if at < left { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        });
+        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
+    };
+    let mut lines = lines.iter().map(line);
+    Aligned { head: lines.next().unwrap_or_default(), rows: lines.collect() }
+}
+
 /// One line a violation, and one with its summary and the span that shows it best.
 pub(crate) fn violations_table(violations: &[Violation]) -> String {
     if violations.is_empty() {
         return "No violations.\n".to_owned();
     }
-    let rows: Vec<[String; 6]> = violations.iter().map(row).collect();
-    let widths: Vec<usize> = (0..HEAD.len())
-        .map(|at| rows.iter().map(|row| row[at].chars().count()).chain([HEAD[at].len()]).max().unwrap_or(0))
-        .collect();
-    let line = |cells: &[String]| {
-        let padded: Vec<String> =
-            cells.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
-        format!("{}\n", padded.join("  ").trim_end())
-    };
-    let mut text = line(&HEAD.map(str::to_owned));
-    for (violation, row) in violations.iter().zip(&rows) {
-        text += &line(row);
+    let Aligned { head, rows } = aligned(HEAD, violations.iter().map(row), HEAD.len());
+    let mut text = head;
+    for (violation, row) in violations.iter().zip(rows) {
+        text += &row;
         text += "    ";
         text += &escape::plain(&violation.summary);
         text += "\n";

@@ -17,6 +17,7 @@ use crate::deployed::root;
 use crate::edge::now;
 use crate::exit::{Failure, Status, chain};
 use crate::rule_files;
+use crate::table::{Aligned, aligned};
 use crate::terminal::{self, Output};
 
 /// The most spans that are measured: a few seconds, and some hundred megabytes of memory.
@@ -277,26 +278,9 @@ impl Summary {
     }
 
     fn table(&self) -> String {
-        let rows: Vec<[String; 6]> =
-            self.attributes.iter().map(|row| row.cells(self.measured.spans)).collect();
-        let widths: Vec<usize> = (0..HEAD.len())
-            .map(|at| {
-                rows.iter().map(|row| row[at].chars().count()).chain([HEAD[at].len()]).max().unwrap_or(0)
-            })
-            .collect();
-        let line = |cells: &[String; 6]| {
-            let cells = cells.iter().zip(&widths).enumerate();
-            let padded: Vec<String> = cells
-                .map(
-                    |(at, (cell, &width))| {
-                        if at < 2 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-                    },
-                )
-                .collect();
-            format!("{}\n", padded.join("  ").trim_end())
-        };
-        let lines = std::iter::once(HEAD.map(str::to_owned)).chain(rows);
-        "\n".to_owned() + &lines.map(|cells| line(&cells)).collect::<String>()
+        let cells = self.attributes.iter().map(|row| row.cells(self.measured.spans));
+        let Aligned { head, rows } = aligned(HEAD, cells, 2);
+        format!("\n{head}{}", rows.concat())
     }
 }
 

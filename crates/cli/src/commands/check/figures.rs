@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use fluo_rules::printable;
 
 use super::reality::Activity;
+use crate::table::{Aligned, aligned};
 
 const HEAD: [&str; 6] = ["RULE", "SPANS", "FIRED", "HELD", "READS", "FILES"];
 
@@ -13,29 +14,8 @@ pub(super) fn table(activity: &[Activity]) -> String {
     if activity.is_empty() {
         return String::new();
     }
-    let rows: Vec<[String; 6]> = activity.iter().map(row).collect();
-    let head = HEAD.map(str::to_owned);
-    let widths: Vec<usize> = (0..HEAD.len())
-        .map(|at| rows.iter().chain([&head]).map(|row| row[at].chars().count()).max().unwrap_or(0))
-        .collect();
-    let line = |cells: &[String; 6]| {
-        let padded: Vec<String> = cells
-            .iter()
-            .zip(&widths)
-            .enumerate()
-            // Numbers stand at the right.
-            .map(
-                |(at, (cell, &width))| {
-                    if at == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-                },
-            )
-            .collect();
-        format!("{}\n", padded.join("  ").trim_end())
-    };
-    let mut text = line(&head);
-    for row in &rows {
-        text += &line(row);
-    }
+    let Aligned { head, rows } = aligned(HEAD, activity.iter().map(row), 1);
+    let mut text = head + &rows.concat();
     let idle = activity.iter().filter(|activity| activity.spans == Some(0)).count();
     if idle > 0 {
         // Writing to a `String` cannot fail.
