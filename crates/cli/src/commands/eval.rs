@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::prelude::SessionContext;
 use fluo_alerts::template::Renderer;
 use fluo_alerts::violation::Violation;
-use fluo_engine::{AsOf, Asked, LeftOut, Observed, Range, SpanSource, record, session, without_faulty};
+use fluo_engine::{AsOf, Asked, Observed, Range, SpanSource, record, session};
 use fluo_plan::RulePlan;
 use fluo_rules::rule::Rule;
 use fluo_time::moment;
@@ -82,8 +82,7 @@ async fn judge(session: &SessionContext, rules: Vec<Rule>, spans: &mut Spans, ra
         }
     }
     let mut progress = Progress::new("eval", spans.bytes);
-    let mut left_out = Vec::new();
-    let outcome = without_faulty(&mut spans.source, &mut left_out, async |source: &SpanSource| {
+    let look = async |source: &SpanSource| {
         let asked = plans.iter().map(|plan| {
             let stretches = fluo_engine::moments(plan, source, range).into_iter().collect();
             Asked { as_of: range.to.map_or(AsOf::ALL, AsOf::of), ..Asked::new(plan, stretches) }
@@ -91,12 +90,9 @@ async fn judge(session: &SessionContext, rules: Vec<Rule>, spans: &mut Spans, ra
         let asked: Vec<_> = asked.collect();
         let judged = fluo_engine::judge(session, source, &asked).await?;
         Ok((judged, asked.iter().map(|asked| asked.stretches.is_empty()).collect::<Vec<_>>()))
-    })
-    .await;
+    };
+    let outcome = spans.without_faulty(look).await;
     progress.add(spans.bytes, spans.count);
-    for LeftOut { fault, .. } in left_out {
-        spans.left_out(&fault);
-    }
     match outcome {
         Ok((outcome, nothing_judged)) => {
             if outcome.id_conflicts > 0 {
