@@ -9,6 +9,7 @@ use crate::limits::Limits;
 use crate::mend::{Mend, Mends};
 use crate::mending::{AttributeList, Mending};
 use crate::received::Time;
+use crate::semconv::SERVICE_NAME;
 use crate::set_aside::Reason;
 use crate::span::{Attributes, Event, InstrumentationScope, Kind, Link, Resource, Span, Status};
 
@@ -195,9 +196,9 @@ pub(crate) fn resource(attributes: AttributeList, mending: &mut Mending<'_>) -> 
     let mut pairs = attributes.pairs;
     trim(&mut pairs, 0, mending);
     let service_name =
-        pairs.iter().rev().find(|(key, _)| *key == "service.name").map(|(_, name)| name.to_owned());
+        pairs.iter().rev().find(|(key, _)| *key == SERVICE_NAME).map(|(_, name)| name.to_owned());
     if service_name.is_some() {
-        pairs.retain(|key, _| key != "service.name");
+        pairs.retain(|key, _| key != SERVICE_NAME);
     }
     Resource { service_name, attributes: Attributes::received(pairs) }
 }

@@ -12,6 +12,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
+use crate::semconv::SERVICE_NAME;
+
 /// The owner of an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AttributeScope {
@@ -65,6 +67,7 @@ impl Layout {
             keys.into_iter().map(|(scope, key)| (scope, key.into())).collect();
         let mut by_column: BTreeMap<String, (AttributeScope, String)> = BTreeMap::new();
         for (scope, key) in sorted {
+            // It is a column of every layout, and part of none.
             if scope == AttributeScope::Resource && key == SERVICE_NAME {
                 continue;
             }
@@ -96,9 +99,6 @@ impl Layout {
             .map(|promoted| promoted.column.as_str())
     }
 }
-
-/// The resource attribute that is always a column and never part of a layout.
-const SERVICE_NAME: &str = "service.name";
 
 /// The column name that a key maps to: prefix of its scope, ASCII lower case, and `_` for every character
 /// other than `a`–`z`, `0`–`9` and `_`, so that the name needs no quoting in any SQL.

@@ -14,6 +14,9 @@ mod review;
 
 use renames::{PREFIX_RENAMES, RENAMES};
 
+/// The resource attribute that names the service: it was never renamed, and has a field of its own everywhere.
+pub const SERVICE_NAME: &str = "service.name";
+
 /// All spellings of `key`, in the order in which a span's value is looked up: the key itself, its
 /// successors from the newest to the nearest, then its predecessors, nearest first and by bytes where
 /// equally near.

@@ -7,6 +7,7 @@ use std::fmt::Write;
 
 use fluo_spans::layout::{AttributeScope, Layout, Promoted};
 use fluo_spans::schema::columns as c;
+use fluo_spans::semconv::SERVICE_NAME;
 
 /// The SQL of a view `spans` over the files below `root` (a folder or URI, the one with the `date=` folders),
 /// for a store whose newest layout is `layout`.
@@ -46,7 +47,7 @@ pub fn duckdb_view(layout: &Layout, root: &str) -> String {
     }
     for scope in [AttributeScope::Span, AttributeScope::Resource] {
         // A resource's service name is a column of every layout.
-        let fixed = (scope == AttributeScope::Resource).then_some((c::SERVICE_NAME, "service.name"));
+        let fixed = (scope == AttributeScope::Resource).then_some((c::SERVICE_NAME, SERVICE_NAME));
         let promoted = layout.columns.iter().filter(|promoted| promoted.scope == scope);
         let promoted = promoted.map(|Promoted { column, key, .. }| (column.as_str(), key.as_str()));
         let entries = list(

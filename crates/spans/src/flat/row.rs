@@ -14,6 +14,7 @@ use crate::mend::Mend;
 use crate::mending::{AttributeList, Mending};
 use crate::received::Time;
 use crate::received::{Received, Text};
+use crate::semconv::SERVICE_NAME;
 
 /// Reads some rows.
 pub(super) fn read(table: &SpanTable, batch: &RecordBatch, assembly: &mut Assembly<'_>) {
@@ -62,7 +63,7 @@ impl Rows {
 
     fn resource(&self, row: usize, assembly: &mut Assembly<'_>) {
         const APART: [(Column, &str); 3] = [
-            (Column::ServiceName, "service.name"),
+            (Column::ServiceName, SERVICE_NAME),
             (Column::ServiceNamespace, "service.namespace"),
             (Column::ServiceInstance, "service.instance.id"),
         ];
