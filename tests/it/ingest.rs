@@ -8,8 +8,8 @@ use fluo_tests::otlp::{Encoding, Span};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::fluo;
 use crate::incident::{HOUR, NOON, RULE, SECOND, data_files, ingest, six_failures, text, violations, write};
+use crate::{binary, fluo};
 
 /// The names and contents of a store's Parquet files.
 fn contents(store: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -292,4 +292,27 @@ fn a_file_that_was_cut_short_is_written_again() {
     fs::write(&file, b"").unwrap();
     ingest(&[&object], &store);
     assert_eq!(fs::read(&file).unwrap(), whole);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_store_may_have_any_name_that_the_system_has() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let folder = TempDir::new().unwrap();
+    let object = write(folder.path(), "object", Encoding::GzipJson, &[Span::new(1, "cart", "add", NOON)]);
+    let store = folder.path().join(OsStr::from_bytes(b"caf\xe9"));
+    fs::create_dir_all(store.join("state")).unwrap();
+    let layout = r#"{"schema":"fluo.layout/v1","number":3,"columns":[]}"#;
+    fs::write(store.join("state/layout.json"), layout).unwrap();
+    let arguments = ["ingest".as_ref(), object.as_os_str(), "--spans".as_ref(), store.as_os_str()];
+    let ended = binary().run(&arguments);
+    assert_eq!((ended.status, ended.stderr.as_str()), (0, ""), "{}", ended.stdout);
+    let written = data_files(&store);
+    assert_eq!(written.len(), 1);
+    assert!(written[0].to_str().is_none(), "the file lies below the folder");
+    let name = written[0].file_name().unwrap().to_str().unwrap();
+    assert!(name.contains("-l3-"), "the layout of the folder is read: {name}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "and nothing beside it");
 }

@@ -81,5 +81,5 @@ pub use names::{Content, DataFileName, Hour, hours_of};
 pub use open_file::{OpenFile, arrow_metadata, ingested_at_ms, open};
 pub use parquet_write::Packing;
 pub use put::{Put, put_if_absent, replace};
-pub use root::{Root, etag, open_root};
+pub use root::{Root, etag, open_folder, open_root};
 pub use versioned::{ConditionalStore, Swap, Version, Versioned, VersionedFolder, probe};

@@ -101,13 +101,13 @@ impl fmt::Debug for Root {
 pub fn open_root(uri: &str, environment: Environment<'_>) -> Result<Root, StoreError> {
     let refused = |reason: &str| not_opened(uri, reason);
     match uri.split_once("://") {
-        None => open_folder(uri, FilePath::new(uri)),
+        None => open_folder(FilePath::new(uri)),
         Some(("file", _)) => {
             let parsed = Url::parse(uri).map_err(|error| refused(&error.to_string()))?;
             let folder: PathBuf = parsed
                 .to_file_path()
                 .map_err(|()| refused("a file URI has an absolute path: file:///some/folder"))?;
-            open_folder(uri, &folder)
+            root_in(uri, &folder)
         }
         Some(("s3", rest)) => {
             let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
@@ -132,7 +132,16 @@ pub fn open_root(uri: &str, environment: Environment<'_>) -> Result<Root, StoreE
     }
 }
 
-fn open_folder(uri: &str, folder: &FilePath) -> Result<Root, StoreError> {
+/// Opens the root that a folder is, whatever its name. Nothing is read yet.
+///
+/// # Errors
+///
+/// [`StoreError::NotOpened`] with what to do.
+pub fn open_folder(folder: &FilePath) -> Result<Root, StoreError> {
+    root_in(&folder.to_string_lossy(), folder)
+}
+
+fn root_in(uri: &str, folder: &FilePath) -> Result<Root, StoreError> {
     let refused = |reason: &str| not_opened(uri, reason);
     let found = folder.metadata().map_err(|error| refused(&error.to_string()))?;
     if !found.is_dir() {

@@ -7,13 +7,12 @@ use fluo_alerts::escape;
 use fluo_spans::{Counts, Mend, Mended, Reasoned, SetAside};
 use fluo_store::duckdb_view::duckdb_view;
 use fluo_store::layouts::{self, StoredLayout};
-use fluo_store::{IngestOptions, Ingested};
+use fluo_store::{IngestOptions, Ingested, open_folder};
 use futures::{StreamExt, stream};
 use object_store::local::LocalFileSystem;
 use serde::Serialize;
 
 use crate::args::{Ingest, SummaryFormat};
-use crate::deployed;
 use crate::exit::{Failure, Status, chain};
 use crate::otlp_files::{Became, ingest_file};
 use crate::progress::Progress;
@@ -106,7 +105,9 @@ async fn ingest(sources: &[PathBuf], root: &Path) -> Result<Summary, Failure> {
     fs::create_dir_all(root.join("spans")).map_err(cannot_write)?;
     let store = LocalFileSystem::new_with_prefix(root)
         .map_err(|error| Failure::because(format!("could not open `{}`", root.display()), error))?;
-    let stored = match layouts::read(&deployed::root(&root.to_string_lossy())?).await {
+    let opened = open_folder(root)
+        .map_err(|error| Failure::because(format!("could not open `{}`", root.display()), error))?;
+    let stored = match layouts::read(&opened).await {
         Ok(stored) => Some(stored.map_or_else(StoredLayout::built_in, |(stored, _)| stored)),
         Err(error) => {
             terminal::note(&format!("warning: files are written in the built-in layout: {}", chain(&error)));
