@@ -144,7 +144,8 @@ async fn find(
             return Ok(Ok(Found { learned, proposals, fired, tests, lacking }));
         }
     }
-    let names: Vec<&str> = fired.iter().map(|(rule, _)| rule.as_str()).collect();
+    let names: BTreeSet<&str> = fired.iter().map(|(rule, _)| rule.as_str()).collect();
+    let names: Vec<&str> = names.into_iter().collect();
     Ok(Err(Failure::because("could not find rules that never fire over this past", names.join(", "))))
 }
 
