@@ -198,6 +198,37 @@ fn what_is_planted_is_found_and_what_is_broken_once_is_not_proposed() {
 }
 
 #[test]
+fn the_summary_as_json_says_the_same() {
+    let folder = planted();
+    let run = |out: &str| {
+        let arguments = ["suggest", "--spans", "spans", "--out", out, "--format", "json"];
+        let told = fluo(folder.path(), &arguments).expect(0);
+        assert_eq!(told.lines().count(), 1, "{told}");
+        serde_json::from_str::<Value>(&told).unwrap()
+    };
+    let summary = run("out");
+    assert_eq!(summary["schema"], "fluo.suggest/v1");
+    assert_eq!((&summary["operations"], &summary["nameless_spans"]), (&json!(11), &json!(0)), "{summary}");
+    let files: BTreeMap<String, String> = files(&folder.path().join("out"));
+    let proposals = summary["proposals"].as_array().unwrap();
+    assert_eq!(2 * proposals.len(), files.len());
+    for proposal in proposals {
+        let name = format!("name: {}\n", proposal["rule"].as_str().unwrap());
+        assert!(files[proposal["file"].as_str().unwrap()].contains(&name), "{proposal}");
+    }
+    assert_eq!(summary["files"], json!({"written": files.len(), "removed": [], "kept": []}));
+    let nearly = summary["almost_always"].as_array().unwrap();
+    let lookup = "lookup (internal) of orders is called by check_stock (internal) of orders";
+    let bought = (0..REQUESTS).filter(|number| !number.is_multiple_of(3)).count();
+    let called = nearly.iter().find(|it| it["what"] == lookup).unwrap();
+    assert_eq!(called["not_in"], json!([trace_id(ODD)]));
+    assert_eq!(called["held"].as_u64().unwrap() + 1, called["of"].as_u64().unwrap());
+    let shard = nearly.iter().find(|it| it["what"] == "reserve (internal) of orders has shard").unwrap();
+    assert_eq!((&shard["held"], &shard["of"]), (&json!(bought - 1), &json!(bought)));
+    assert_eq!(run("out")["files"], json!({"written": 0, "removed": [], "kept": []}), "the same again");
+}
+
+#[test]
 fn the_same_spans_give_the_same_bytes() {
     let folder = planted();
     fs::create_dir(folder.path().join("others")).unwrap();

@@ -260,6 +260,9 @@ pub(crate) struct Suggest {
     /// The folder for rules and tests. Files there that were not proposed, or were changed since, are never touched
     #[arg(long, value_name = "DIR", default_value = "rules/suggested")]
     pub(crate) out: PathBuf,
+    /// The form of the summary
+    #[arg(long, value_enum, default_value_t = SummaryFormat::Human)]
+    pub(crate) format: SummaryFormat,
 }
 
 #[derive(Debug, Args)]

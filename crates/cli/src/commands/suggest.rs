@@ -3,6 +3,7 @@
 mod backtest;
 mod folder;
 mod learn;
+mod summary;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,10 +18,10 @@ use fluo_rules::{SourceFile, load};
 use fluo_suggest::TraceId;
 use fluo_suggest::attributes::{self, NearAttribute};
 use fluo_suggest::mark::marked;
-use fluo_suggest::proposal::{Fired, Past, Proposal, Proposals, TestOf, grouped};
+use fluo_suggest::proposal::{Fired, Past, Proposal, Proposals, TestOf};
 use fluo_time::{Nanos, TimeRange, moment};
 
-use crate::args::Suggest;
+use crate::args::{Suggest, SummaryFormat};
 use crate::exit::{Failure, Status};
 use crate::spans::{self, Spans};
 use crate::terminal::Output;
@@ -28,6 +29,7 @@ use backtest::Backtest;
 use folder::Folder;
 use learn::Learned;
 pub(super) use learn::{unlearned, visited};
+use summary::Summary;
 
 /// Proposals are judged over the past so often at most: each time without what fired.
 const MOST_ROUNDS: usize = 6;
@@ -50,7 +52,10 @@ pub(crate) async fn run(args: &Suggest) -> Result<Status, Failure> {
     let texts = found.files();
     let kept = folder.write(&texts)?;
     let mut output = Output::new();
-    output.text(&told::human(&found, &kept, &args.out))?;
+    match args.format {
+        SummaryFormat::Json => output.json(&Summary::of(&found, &kept))?,
+        SummaryFormat::Human => output.text(&told::human(&found, &kept, &args.out))?,
+    }
     output.finish()?;
     Ok(if spans.incomplete { Status::Failed } else { Status::Done })
 }
@@ -98,6 +103,9 @@ pub(super) struct Found {
 /// Something that nearly all spans have, and traces of those that do not.
 pub(super) struct Lacking {
     pub(super) what: String,
+    /// The number of spans that have it, and of all.
+    pub(super) has: u64,
+    pub(super) of: u64,
     pub(super) traces: Vec<TraceId>,
 }
 
@@ -179,10 +187,9 @@ async fn lacking(
         traces.sort_unstable();
         traces.dedup();
         traces.truncate(MOST_TRACES);
-        let has = nearly.of - nearly.lacking;
-        let what =
-            format!("{} has {}: {} of {}", nearly.operation, nearly.key, grouped(has), grouped(nearly.of));
-        found.push(Lacking { what, traces });
+        let NearAttribute { operation, key, of, lacking, .. } = nearly;
+        let what = format!("{operation} has {key}");
+        found.push(Lacking { what, has: of - lacking, of: *of, traces });
     }
     Ok(found)
 }

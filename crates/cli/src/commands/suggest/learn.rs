@@ -41,6 +41,18 @@ pub(in crate::commands) struct Learned {
 }
 
 impl Learned {
+    /// The number of spans that were looked at.
+    pub(super) fn spans(&self) -> u64 {
+        self.pass.profiles.iter().map(|profile| profile.spans).sum()
+    }
+
+    /// The number of those without a service, of which nothing is proposed.
+    pub(super) fn nameless(&self) -> u64 {
+        let all = self.pass.operations.iter().zip(&self.pass.profiles);
+        let nameless = all.filter(|(operation, _)| operation.service.is_none());
+        nameless.map(|(_, profile)| profile.spans).sum()
+    }
+
     pub(super) fn past(&self) -> Past<'_> {
         Past {
             operations: &self.pass.operations,

@@ -62,11 +62,10 @@ pub(super) fn human(found: &Found, written: &Written, out: &Path) -> String {
 
 fn looked_at(text: &mut String, learned: &Learned) {
     let Learned { pass, traces, measured, within, one_in, looked_at, .. } = learned;
-    let spans: u64 = pass.profiles.iter().map(|profile| profile.spans).sum();
     say!(
         text,
         "Learned from {} spans of {} operations, {} traces and {} windows of {}, from {} to {}.",
-        grouped(spans),
+        grouped(learned.spans()),
         grouped(pass.operations.len() as u64),
         grouped(traces.traces),
         grouped(measured.moments),
@@ -87,13 +86,7 @@ fn looked_at(text: &mut String, learned: &Learned) {
             "These traces are {looked_at} of {one_in} parts of all, chosen by their ids: there are more than are held."
         );
     }
-    let nameless: u64 = pass
-        .operations
-        .iter()
-        .zip(&pass.profiles)
-        .filter(|(operation, _)| operation.service.is_none())
-        .map(|(_, profile)| profile.spans)
-        .sum();
+    let nameless = learned.nameless();
     if nameless > 0 {
         say!(text, "{} spans have no service.name: nothing is proposed of them.", grouped(nameless));
     }
@@ -136,11 +129,11 @@ fn nearly(text: &mut String, found: &Found) {
         if all.len() > MOST_OF_TRACES {
             say!(text, "  and {} more of the same traces", all.len() - MOST_OF_TRACES);
         }
-        say!(text, "    not in {}", ids(traces));
+        say!(text, "    not in {}", ids(traces).join(", "));
     }
-    for Lacking { what, traces } in &found.lacking {
-        say!(text, "  {what}");
-        say!(text, "    not in {}", ids(traces));
+    for Lacking { what, has, of, traces } in &found.lacking {
+        say!(text, "  {what}: {} of {}", grouped(*has), grouped(*of));
+        say!(text, "    not in {}", ids(traces).join(", "));
     }
     if by_traces.len() > MOST_NEARLY {
         say!(text, "  and {} more", by_traces.len() - MOST_NEARLY);
@@ -148,11 +141,11 @@ fn nearly(text: &mut String, found: &Found) {
 }
 
 /// The ids of traces, as people look them up.
-fn ids(traces: &[TraceId]) -> String {
-    traces.iter().map(|id| format!("{:032x}", u128::from_be_bytes(*id))).collect::<Vec<_>>().join(", ")
+pub(super) fn ids(traces: &[TraceId]) -> Vec<String> {
+    traces.iter().map(|id| format!("{:032x}", u128::from_be_bytes(*id))).collect()
 }
 
-fn in_words(past: &Past<'_>, what: &NearDemand) -> String {
+pub(super) fn in_words(past: &Past<'_>, what: &NearDemand) -> String {
     let of = |number: &u32| past.operations[*number as usize].to_string();
     match what {
         NearDemand::With(when, always) => format!("{} is with {}", of(when), of(always)),
