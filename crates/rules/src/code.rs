@@ -154,7 +154,7 @@ codes! {
     UnusedLimit "W0241" "A limit that nothing in the rule names.",
     GroupWithoutRow "W0242" "A group of `expect` that no row of `limits` is for: it is never judged.",
     SampledAsStored "W0243" "A rule that counts spans as they are stored, of which sampling left others out.",
-    PartsMissing "W0244" "A rule about traces that looks at traces of which parts are missing.",
+    PartsMissing "W0244" "A rule about traces where more than 1 % of the traces that it looks at lack parts.",
     UnknownService "W0260" "A service that no stored span is of.",
     UnknownSpanName "W0261" "A name that no stored span has, or none of the service.",
     AbsentAttribute "W0262" "An attribute that no stored span has, or that is another's: the resource's, the span's, an event's.",
