@@ -27,7 +27,7 @@ pub(crate) enum Command {
     /// Judge stored spans once: every violation in the range
     #[command(after_help = "Example: fluo eval --rules rules --spans bucket --from -1h --format ndjson")]
     Eval(Eval),
-    /// What a rule means: in words, as SQL, as a query plan
+    /// Explain a rule: in words, as SQL, as a query plan
     #[command(after_help = "Example: fluo explain AuthFailuresRule --rules rules --format sql")]
     Explain(Explain),
     /// Turn OTLP (JSON, NDJSON, protobuf, the file exporter's form; gzip, zstd or plain) into Parquet
@@ -48,19 +48,19 @@ pub(crate) enum Command {
     /// Evaluate rules as spans arrive, and tell what is found: as a process, or one tick
     #[command(after_help = "Example: fluo run --config fluo.yml --once")]
     Run(Run),
-    /// What would have been alerted in the past, when, and how it would have ended
+    /// Replay the past: the alerts that there would have been, and their ends
     #[command(after_help = "Example: fluo replay --rules rules --spans bucket --from -1d --to now")]
     Replay(Replay),
     /// Show stored spans on one page: what is violated, how close every rule came, evidence with its traces
     #[command(after_help = "Example: fluo report --rules rules --spans bucket --from -6h --out report.html")]
     Report(Report),
-    /// Which alerts a rule change adds and removes
+    /// Compare the alerts of two versions of rules over the past
     #[command(after_help = "Example: fluo diff --base main/rules --head rules --spans bucket --since 30d")]
     Diff(Diff),
     /// Recompute an alert from the files and the rule that it names
     #[command(after_help = "Example: fluo verify alert.json --store s3://my-bucket")]
     Verify(Verify),
-    /// What fires now, how far behind evaluation is, and what is wrong
+    /// Show the alerts that fire now, the delay of evaluation, and troubles
     #[command(after_help = "Example: fluo status --config fluo.yml")]
     Status(StatusArgs),
     /// Set right a state that holds an evaluation of a time that has not come
@@ -89,10 +89,10 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
-    /// Where to leave the raw objects, span files, violations and report [default: a new folder `fluo-demo`]
+    /// The folder for raw objects, span files, violations and report [default: a new folder `fluo-demo`]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// When the story begins, to the minute: RFC 3339, or relative to now as -2h. The same start gives the same
+    /// The start of the story, to the minute: RFC 3339, or relative to now as -2h. The same start gives the same
     /// files [default: so that it ends now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) start: Option<String>,
@@ -131,7 +131,7 @@ pub(crate) struct Check {
     /// these. Give it again for more
     #[arg(long, value_name = "PATH")]
     pub(crate) spans: Vec<PathBuf>,
-    /// How to print what is found
+    /// The form of findings
     #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
     pub(crate) format: CheckFormat,
 }
@@ -164,7 +164,7 @@ pub(crate) struct Eval {
     /// Last moment to judge [default: the last span's end]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) to: Option<String>,
-    /// How to print violations
+    /// The form of violations
     #[arg(long, value_enum, default_value_t = EvalFormat::Table)]
     pub(crate) format: EvalFormat,
     /// End with status 1 when there is a violation
@@ -210,7 +210,7 @@ pub(crate) struct Explain {
     /// Rule files and folders. Give it again for more
     #[arg(long, required = true, value_name = "PATH")]
     pub(crate) rules: Vec<PathBuf>,
-    /// What to print
+    /// The form of the explanation
     #[arg(long, value_enum, default_value_t = ExplainFormat::Text)]
     pub(crate) format: ExplainFormat,
 }
@@ -221,7 +221,7 @@ pub(crate) enum ExplainFormat {
     Text,
     /// One SQL statement over the table `spans`; rules about traces, parents, children or earlier windows have none
     Sql,
-    /// What is read of each span, selected and summed up
+    /// The reads of an evaluation, its selections and sums, and its windows
     Plan,
 }
 
@@ -233,7 +233,7 @@ pub(crate) struct Ingest {
     /// The folder in which `spans/` lies or is made
     #[arg(long, value_name = "PATH")]
     pub(crate) spans: PathBuf,
-    /// How to print the summary
+    /// The form of the summary
     #[arg(long, value_enum, default_value_t = SummaryFormat::Human)]
     pub(crate) format: SummaryFormat,
 }
@@ -270,14 +270,14 @@ pub(crate) struct Test {
     /// Test files (`*.test.yml`) and folders
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// How to print what came out
+    /// The form of results
     #[arg(long, value_enum, default_value_t = TestFormat::Human)]
     pub(crate) format: TestFormat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TestFormat {
-    /// What failed, expected and actual side by side
+    /// Failures, expected and actual side by side
     Human,
     /// One array
     Json,
@@ -315,11 +315,11 @@ pub(crate) struct Replay {
     /// Distance of evaluations
     #[arg(long, value_name = "DURATION", default_value = "1m")]
     pub(crate) every: String,
-    /// When each data file arrived: `recorded` (by evaluation records, else when it was written), or `end+75s`, so long
+    /// The arrival of each data file: `recorded` (by evaluation records, else when it was written), or `end+75s`, so long
     /// after its newest span, for files that were copied or ingested later
     #[arg(long, value_name = "MODEL", default_value = "recorded")]
     pub(crate) arrival: String,
-    /// How to print what would have been told
+    /// The form of the alerts
     #[arg(long, value_enum, default_value_t = ReplayFormat::Table)]
     pub(crate) format: ReplayFormat,
 }
@@ -345,7 +345,7 @@ pub(crate) struct Diff {
     /// The root of the store: a folder or a URI
     #[arg(long, value_name = "URI")]
     pub(crate) spans: String,
-    /// How far back is looked
+    /// The length of the past, back from the last evaluation
     #[arg(long, value_name = "DURATION")]
     pub(crate) since: String,
     /// The last evaluation: RFC 3339, or relative to now as -1d
@@ -354,11 +354,11 @@ pub(crate) struct Diff {
     /// Distance of evaluations
     #[arg(long, value_name = "DURATION", default_value = "1m")]
     pub(crate) every: String,
-    /// When each data file arrived: `recorded` (by evaluation records, else when it was written), or `end+75s`, so long
+    /// The arrival of each data file: `recorded` (by evaluation records, else when it was written), or `end+75s`, so long
     /// after its newest span, for files that were copied or ingested later
     #[arg(long, value_name = "MODEL", default_value = "recorded")]
     pub(crate) arrival: String,
-    /// How to print what differs
+    /// The form of the differences
     #[arg(long, value_enum, default_value_t = SummaryFormat::Human)]
     pub(crate) format: SummaryFormat,
 }
@@ -375,7 +375,7 @@ pub(crate) struct Compact {
     /// Only say what would be merged and deleted
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// How to print what was done
+    /// The form of the summary
     #[arg(long, value_enum, default_value_t = SummaryFormat::Human)]
     pub(crate) format: SummaryFormat,
 }
@@ -408,7 +408,7 @@ pub(crate) struct Verify {
     /// about an alert]
     #[arg(long, value_name = "ID")]
     pub(crate) id: Option<String>,
-    /// How to print what came out
+    /// The form of the result
     #[arg(long, value_enum, default_value_t = SummaryFormat::Human)]
     pub(crate) format: SummaryFormat,
 }
@@ -418,7 +418,7 @@ pub(crate) struct StatusArgs {
     /// The configuration
     #[arg(long, value_name = "FILE", default_value = "fluo.yml")]
     pub(crate) config: PathBuf,
-    /// How to print it
+    /// The form of the status
     #[arg(long, value_enum, default_value_t = SummaryFormat::Human)]
     pub(crate) format: SummaryFormat,
 }
@@ -460,12 +460,12 @@ pub(crate) struct SilenceAdd {
     /// The configuration
     #[arg(long, value_name = "FILE", default_value = "fluo.yml")]
     pub(crate) config: PathBuf,
-    /// What is silenced: `rule`, `severity`, a label or a group key, an operator and a value, as amtool takes them. `=`
-    /// and `!=` compare; `=~` and `!~` take a regular expression, anchored at both ends. All must match; of several
-    /// `=` about one label, one
+    /// The alerts that are silenced: `rule`, `severity`, a label or a group key, an operator and a value, as amtool takes
+    /// them. `=` and `!=` compare; `=~` and `!~` take a regular expression, anchored at both ends. All must match; of
+    /// several `=` about one label, one
     #[arg(long = "match", required = true, value_name = "MATCHER")]
     pub(crate) matchers: Vec<String>,
-    /// How long
+    /// The length of the silence
     #[arg(
         long = "for",
         value_name = "DURATION",
@@ -479,17 +479,17 @@ pub(crate) struct SilenceAdd {
     /// From when: RFC 3339
     #[arg(long, value_name = "TIME", default_value = "now")]
     pub(crate) from: String,
-    /// Why
+    /// The reason, for people
     #[arg(long, value_name = "TEXT")]
     pub(crate) comment: String,
-    /// What to call it by [default: made from what it silences and the time]
+    /// The id of the silence [default: made from what it silences and the time]
     #[arg(long)]
     pub(crate) id: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct SilenceEnd {
-    /// Which
+    /// The id of the silence
     pub(crate) id: String,
     /// The configuration
     #[arg(long, value_name = "FILE", default_value = "fluo.yml")]
@@ -501,7 +501,7 @@ pub(crate) struct SilenceList {
     /// The configuration
     #[arg(long, value_name = "FILE", default_value = "fluo.yml")]
     pub(crate) config: PathBuf,
-    /// How to print them
+    /// The form of the list
     #[arg(long, value_enum, default_value_t = SummaryFormat::Human)]
     pub(crate) format: SummaryFormat,
 }
