@@ -64,7 +64,7 @@ pub struct CompactedFile {
 pub struct Within {
     /// The compacted file.
     pub output: Arc<CompactedFile>,
-    /// Which of its files.
+    /// The place of the replaced file among [`CompactedFile::files`].
     pub at: usize,
 }
 

@@ -121,8 +121,8 @@ impl fmt::Display for DataFileName {
     }
 }
 
-/// Which raw object a file was made from: the first eight bytes of SHA-256 over its decompressed bytes,
-/// so that the same spans under another key, or compressed otherwise, are the same content.
+/// The identity of the raw object that a file was made from: the first eight bytes of SHA-256 over its decompressed
+/// bytes, so that the same spans under another key, or compressed otherwise, are the same content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Content(u64);
 

@@ -43,7 +43,7 @@ pub struct OpenFile {
     pub ends: Option<RangeInclusive<i64>>,
     /// Spans in it.
     pub rows: u64,
-    /// When the raw object of its spans was written, in milliseconds since the epoch; of several, the last.
+    /// The time at which the raw object of its spans was written, in milliseconds since the epoch; of several, the last.
     pub ingested_at_ms: Option<i64>,
     /// The counts of ingest.
     pub counts: FileCounts,
@@ -86,7 +86,8 @@ pub async fn open(
     Ok((opened, footer))
 }
 
-/// When the raw object of a file's spans was written, in milliseconds since the epoch, as its footer says.
+/// Returns the time at which the raw object of a file's spans was written, in milliseconds since the epoch, as its footer
+/// says.
 ///
 /// # Errors
 ///

@@ -1,8 +1,8 @@
-//! When an object was written: what may be in it, and since when it counts.
+//! The time at which an object was written: it bounds the ends of its spans, and decides since when these count.
 
 use fluo_time::Nanos;
 
-/// When an object was written, in milliseconds since the epoch.
+/// The time at which an object was written, in milliseconds since the epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
     /// As the store says: the same on every delivery.
@@ -27,7 +27,7 @@ impl Written {
         latest.saturating_mul(Nanos::MILLISECOND.0).saturating_add(max_future_ns)
     }
 
-    /// When it was written, given the newest end in it in nanoseconds.
+    /// Returns the time in milliseconds since the epoch. `newest_end_ns`: the newest end of a span in the object.
     pub(super) fn at_ms(self, newest_end_ns: i64) -> i64 {
         let newest_ms = newest_end_ns.div_euclid(Nanos::MILLISECOND.0);
         match self {
