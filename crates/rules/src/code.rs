@@ -34,7 +34,7 @@ impl fmt::Display for Level {
 /// Declares the enum, its stable texts and the list of all codes from one table.
 macro_rules! codes {
     ($($variant:ident $text:literal $meaning:literal,)*) => {
-        /// What kind of mistake a finding is about.
+        /// The kind of mistake that a finding is about.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code {
             $(#[doc = concat!($text, ": ", $meaning)] $variant,)*
@@ -51,7 +51,7 @@ macro_rules! codes {
                 }
             }
 
-            /// What it means, in one sentence.
+            /// Returns its meaning, in one sentence.
             pub fn meaning(self) -> &'static str {
                 match self {
                     $(Self::$variant => $meaning,)*

@@ -69,7 +69,7 @@ pub struct Rule {
     pub hold_for: Nanos,
     /// The time that the alert keeps firing after the condition stopped holding.
     pub keep_firing_for: Nanos,
-    /// When a firing alert is told again.
+    /// The distances at which a firing alert is told again.
     pub realert: Realert,
     /// Rules that make this one redundant while they fire.
     pub inhibit: Vec<Inhibit>,
@@ -320,7 +320,7 @@ impl Subject {
     }
 }
 
-/// Which spans.
+/// A selection of spans.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Selector {
     /// All must hold; the empty list selects every span.
@@ -484,7 +484,7 @@ pub struct Inhibit {
     pub equal: Option<Vec<String>>,
 }
 
-/// When a firing alert is told again.
+/// The distances in time at which a firing alert is told again.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Realert {
     /// First distance.

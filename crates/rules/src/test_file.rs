@@ -219,7 +219,7 @@ pub struct Expectation {
     pub at: i64,
     /// The alert's state.
     pub state: State,
-    /// Which alert, by some or all of the rule's group keys; none stands for a missing value.
+    /// The group of the alert, by some or all of the rule's group keys; none stands for a missing value.
     pub group: Vec<Placed<Option<String>>>,
     /// Values of the rule's aggregates.
     pub values: Vec<Placed<Expected>>,

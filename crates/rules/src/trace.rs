@@ -58,7 +58,7 @@ pub struct TraceRule {
 pub struct Step {
     /// The name that others refer to it by.
     pub name: Option<String>,
-    /// Which spans.
+    /// The spans that can be the step.
     pub selector: Selector,
     /// Their relations to spans of other steps.
     pub ties: Vec<Tie>,

@@ -23,7 +23,7 @@ pub fn parse(text: &str, context: Context<'_>) -> Result<Expr, Vec<Problem>> {
 
 /// The same of an expression that may name limits by group.
 ///
-/// Where one is named that may exist or not ([`LimitScope::Unknown`]), there is no expression, and no problem of it.
+/// An expression that names a limit which may exist or not ([`LimitScope::Unknown`]) is not read, and is no problem.
 pub fn parse_with(text: &str, context: Context<'_>, limits: &LimitScope) -> Result<Expr, Vec<Problem>> {
     let raw = parser::parse(text)?;
     check::check(raw, context, limits)

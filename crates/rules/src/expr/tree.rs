@@ -248,7 +248,7 @@ pub enum EarlierFunction {
     },
     /// A value of a rule about an objective. It has a name and no call that could be written.
     Burn {
-        /// Which.
+        /// The value that is asked for.
         value: BurnValue,
         /// The objective.
         objective: Arc<Objective>,

@@ -9,7 +9,7 @@ use crate::expr::nearest::nearest;
 use crate::rule::Rule;
 use crate::template::is_template;
 
-/// Which alerts of a rule matchers are about.
+/// The alerts of a rule that matchers are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
     /// None.

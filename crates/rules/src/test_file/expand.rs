@@ -23,7 +23,7 @@ pub struct TestSpan<'a> {
     pub start_ns: i64,
     /// End, which is its event time; ns since the epoch.
     pub end_ns: i64,
-    /// When the file that holds it was written; ns since the epoch.
+    /// The time at which the file that holds it was written; ns since the epoch.
     pub arrives_ns: i64,
 }
 

@@ -7,7 +7,7 @@ use super::{Demand, Forbidden, Sequence, TraceRule};
 /// The longest time that a rule with `by` may look before or after an occasion.
 pub const FARTHEST: Nanos = Nanos(7 * Nanos::DAY.0);
 
-/// When the spans of a step ended, seen from the end `e` of the occasion.
+/// The times at which the spans of a step ended, seen from the end `e` of the occasion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Near {
     /// In `(e − D, e]`.
