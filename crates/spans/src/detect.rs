@@ -1,4 +1,4 @@
-//! Which encoding decompressed bytes are in, told by their content alone.
+//! The encoding of decompressed bytes, told by their content alone.
 //!
 //! The first byte almost decides:
 //!

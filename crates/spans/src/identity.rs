@@ -1,4 +1,4 @@
-//! When two spans are one.
+//! The identity of spans: two of them may be one.
 //!
 //! Collectors retry, and a retried request is a second copy of every span in it. Two spans are one when
 //! trace id, span id and end agree. If they differ otherwise (a broken SDK, or an id that was used twice),

@@ -1,4 +1,4 @@
-//! Which attributes have a column of their own: a numbered layout.
+//! A layout: the attributes that have a column of their own, under a number.
 //!
 //! Attributes that rules read are promoted from the map to dictionary columns, which are smaller and
 //! about ten times faster to read. The set is a numbered object, so that files of different ages can
@@ -61,7 +61,7 @@ pub struct Layout {
 impl Layout {
     /// A layout of these keys, in any order and however often each is given.
     ///
-    /// Where two keys map to one column name, the byte-wise smaller has it and the other stays in the map.
+    /// Of two keys that map to one column name, the byte-wise smaller has it and the other stays in the map.
     pub fn new<K: Into<String>>(number: u32, keys: impl IntoIterator<Item = (AttributeScope, K)>) -> Self {
         let sorted: BTreeSet<(AttributeScope, String)> =
             keys.into_iter().map(|(scope, key)| (scope, key.into())).collect();

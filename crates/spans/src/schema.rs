@@ -55,7 +55,7 @@ pub mod columns {
     pub const END_TIME: &str = "end_time";
     /// End − start in nanoseconds.
     pub const DURATION_NS: &str = "duration_ns";
-    /// When the raw object was written, UTC.
+    /// The time at which the raw object was written, UTC.
     pub const INGESTED_AT: &str = "ingested_at";
     /// Name of the instrumentation scope; null where it is empty.
     pub const SCOPE_NAME: &str = "scope_name";
