@@ -1,4 +1,4 @@
-//! Which notifications a sink wants.
+//! The notifications that a sink wants.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -16,7 +16,7 @@ use fluo_sinks::{Sink, SinkConfig, build};
 
 use notifications::{firing, hostile};
 
-/// When everything here is sent.
+/// The time at which everything here is sent.
 const NOW: i64 = 1_795_345_575_250_000_000;
 
 /// The sink of a configuration in YAML, where AWS is the server of `endpoint`.

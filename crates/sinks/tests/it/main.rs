@@ -19,7 +19,7 @@ mod webhook;
 
 use fluo_sinks::{Sink, SinkConfig, build};
 
-/// When everything here is sent: a second after the notification was decided.
+/// The time at which everything here is sent: a second after the notification was decided.
 const NOW: i64 = 1_795_345_575_250_000_000;
 
 /// The environment of these tests.
