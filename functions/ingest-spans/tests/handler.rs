@@ -30,7 +30,7 @@ fn clock() -> i64 {
     (NOON + 90_000) * 1_000_000
 }
 
-/// When the objects were written.
+/// The time at which the objects were written.
 const WRITTEN: i64 = NOON + 60_000;
 
 /// A bucket: objects by their keys, and how often each refuses to be read.

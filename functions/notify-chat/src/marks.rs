@@ -137,7 +137,7 @@ impl Marks {
     }
 }
 
-/// When a notification was decided, with 13 digits as in the names of data files.
+/// Returns the time at which a notification was decided, in milliseconds, with 13 digits as in the names of data files.
 fn milliseconds(notification: &Notification) -> String {
     format!("{:013}", notification.at.div_euclid(1_000_000).max(0))
 }

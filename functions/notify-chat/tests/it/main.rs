@@ -18,7 +18,7 @@ use fluo_tests::http::Server;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// When everything happens, unless a test has a clock of its own: 2026-11-22T11:06:15.250Z.
+/// The time at which everything happens, unless a test has a clock of its own: 2026-11-22T11:06:15.250Z.
 const NOW: i64 = 1_795_345_575_250_000_000;
 
 const SECOND: i64 = 1_000_000_000;
