@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::attempt::{Cost, Limits, STACK_BYTES, attempt};
 use crate::input::Inputs;
 
-/// Which inputs a worker tries.
+/// The inputs that a worker tries.
 #[derive(Debug, Clone, Copy)]
 pub struct Work {
     /// The number of the first.

@@ -108,7 +108,7 @@ fn table(rule: &Rule, rows: Vec<Written>) -> Limits {
     Limits::new(names(), rows)
 }
 
-/// Which constants become limits, in the order in which they are met.
+/// Decisions of which constants become limits, in the order in which they are met.
 struct Choices {
     choices: Vec<bool>,
     next: usize,

@@ -1,4 +1,4 @@
-//! Which spans of a window show what is wrong with it, from the manual's words.
+//! The spans of a window that show what is wrong with it, from the manual's words.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! Which rules are exact, to the letter of the rule language's section 6.
+//! The rules that are exact, to the letter of the rule language's section 6.
 
 use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind};
 use fluo_rules::field::{Field, Intrinsic};

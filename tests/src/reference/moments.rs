@@ -1,4 +1,4 @@
-//! Which moments are judged, and at which of them the condition holds.
+//! The moments that are judged, and those of them at which the condition holds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,7 +52,7 @@ impl Judged {
 
 /// One group's spans, and the moments at which its condition holds, or what held before goes on.
 pub(super) struct History<'a> {
-    /// Which group.
+    /// The group that is judged.
     pub(super) group: Group,
     /// Its matching spans that were read.
     pub(super) spans: Vec<&'a Span>,

@@ -1,4 +1,4 @@
-//! Which spans a rule is about: selectors and matchers.
+//! The spans that a rule is about: selectors and matchers.
 
 use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::matcher::{Matcher, Test};

@@ -1,4 +1,4 @@
-//! Which alerts are told together, as plainly as possible: every alert is held against every other, span by span.
+//! Finds the alerts that are told together, as plainly as possible: every alert is held against every other, span by span.
 
 use fluo_spans::span::Span;
 

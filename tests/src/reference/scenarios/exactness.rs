@@ -1,4 +1,4 @@
-//! Which conditions are exact.
+//! Conditions that are exact, and others.
 
 use fluo_rules::expr::{Arithmetic, Comparison, Expr, ExprKind};
 use fluo_rules::field::{Field, Intrinsic};

@@ -1,4 +1,4 @@
-//! Which groups exist, and how they are kept apart.
+//! Groups that exist, and that are kept apart.
 
 use fluo_rules::expr::Comparison;
 use fluo_rules::rule::Rule;
