@@ -25,9 +25,9 @@ fn operations(number: usize, name: &str) -> Vec<Operation> {
     (0..number).map(operation).collect()
 }
 
-/// Everything that is proposed of them: all are as busy but for one in a hundred, and each is called by the first alone.
+/// Everything that is proposed of them: all are as busy but for one in a thousand, and each is called by the first alone.
 fn proposed(operations: &[Operation]) -> (Proposals, Vec<String>) {
-    let is_busy = |number: usize| number % 100 == 99;
+    let is_busy = |number: usize| number % 1_000 == 999;
     let spans = |number: usize| if is_busy(number) { 9_000 } else { 3_000 };
     let profiles: Vec<OperationProfile> = (0..operations.len())
         .map(|number| OperationProfile { spans: spans(number), ..OperationProfile::default() })
@@ -68,7 +68,7 @@ fn passes(folder: &TempDir, command: &str) -> Ended {
 
 #[test]
 fn tables_hold_the_busiest_of_more_operations_than_there_is_room_for() {
-    let long = "-and-of-a-long-name".repeat(20);
+    let long = "-and-of-a-long-name".repeat(120);
     for (scenario, number, name) in [("many", 12_000, ""), ("many of long names", 3_000, long.as_str())] {
         let (proposals, tests) = proposed(&operations(number, name));
         let folder = TempDir::new().unwrap();
@@ -80,7 +80,7 @@ fn tables_hold_the_busiest_of_more_operations_than_there_is_room_for() {
             // The busiest are in it, and of those that are as busy the first.
             let names = |number: usize| text.contains(&format!("operation-{number:05}"));
             if file != "calls" {
-                assert!((0..number).filter(|number| number % 100 == 99).all(names), "{scenario}: {file}");
+                assert!((0..number).filter(|number| number % 1_000 == 999).all(names), "{scenario}: {file}");
                 assert!(names(1) && !names(number - 2), "{scenario}: {file}");
             }
             fs::write(folder.path().join(format!("out/{file}.yml")), text).unwrap();
