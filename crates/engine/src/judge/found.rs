@@ -7,6 +7,7 @@ use fluo_spans::layout::Layout;
 use fluo_time::TimeRange;
 use fluo_time::range::joined;
 
+use super::deciding::Deciding;
 use super::earlier::{Past, Store};
 use super::grid::{self, Grid};
 use super::near::Near;
@@ -128,8 +129,11 @@ impl<'a> Found<'a> {
     pub(super) fn sums(&self) -> Vec<Want<'a>> {
         let plan = self.asked.plan;
         let exact = plan.judging().is_exact();
-        let aggregates =
-            if exact { sliding::deciding(plan) } else { (0..plan.aggregates().count()).collect() };
+        let aggregates = if exact {
+            Deciding::of(plan).places().collect()
+        } else {
+            (0..plan.aggregates().count()).collect()
+        };
         let what = What::Sums { cells: self.sums.windows.cells, aggregates };
         let sums = Want { plan, ranges: self.sums.reads.clone(), what, once: !exact };
         let seen = self.seen.as_ref().map(|seen| {

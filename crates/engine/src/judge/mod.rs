@@ -10,6 +10,7 @@
 //! Each of the two passes says beforehand which times it reads ([`Summing::reads`], [`Telling::reads`]), so that only the
 //! files of those need be opened. Sums that are known are not read again ([`crate::panes`]).
 
+mod deciding;
 mod earlier;
 mod found;
 mod grid;

@@ -8,13 +8,15 @@ use std::collections::BTreeMap;
 use fluo_alerts::reading::gauge::{Against, Gauge, Mark, Track};
 use fluo_plan::RulePlan;
 use fluo_time::TimeRange;
+use hashbrown::HashSet;
 
+use super::deciding::Deciding;
 use super::held::exact;
 use super::{Observed, limits_of, sliding};
 use crate::panes::Windows;
 use crate::record::shown_group;
 use crate::rows::Group;
-use crate::summary::{Summary, Values};
+use crate::summary::Values;
 
 /// The groups of which the closest moment is kept.
 const GROUPS: usize = 20;
@@ -30,7 +32,8 @@ pub(super) struct Near<'a> {
     points: BTreeMap<i64, RawMark>,
     /// The closest of each group, the closest first.
     groups: Vec<RawMark>,
-    total: usize,
+    /// All groups that were read.
+    known: HashSet<Group>,
     /// The closest of the group that is read.
     open: Option<RawMark>,
 }
@@ -53,8 +56,8 @@ impl<'a> Near<'a> {
     /// Nothing of a rule was read yet. `step`: of moments of one stretch of this length the closest is kept, at least 1 ns.
     pub(super) fn new(plan: &'a RulePlan, step: i64) -> Self {
         let gauge = Gauge::of(plan.rule());
-        let points = BTreeMap::new();
-        Self { plan, gauge, step: step.max(1), points, groups: Vec::new(), total: 0, open: None }
+        let (points, groups, known) = (BTreeMap::new(), Vec::new(), HashSet::new());
+        Self { plan, gauge, step: step.max(1), points, groups, known, open: None }
     }
 
     /// Reads a group at a moment. The moments of a group follow one another.
@@ -63,7 +66,7 @@ impl<'a> Near<'a> {
         let against = self.gauge.at(values, holds);
         if self.open.as_ref().is_none_or(|open| open.group != *group) {
             self.end();
-            self.total += 1;
+            self.know(group);
         }
         if self.open.as_ref().is_none_or(|open| against.is_closer(&open.against)) {
             self.open = Some(RawMark { at: moment, group: group.clone(), against });
@@ -78,8 +81,20 @@ impl<'a> Near<'a> {
         }
     }
 
-    /// Puts the closest moment of a group among those of the others.
+    fn know(&mut self, group: &Group) {
+        if !self.known.contains(group) {
+            self.known.insert(group.clone());
+        }
+    }
+
+    /// Puts a moment of a group among those of the others, where it is the closest of its group.
     fn rank(&mut self, mark: RawMark) {
+        if let Some(known) = self.groups.iter().position(|known| known.group == mark.group) {
+            if !mark.is_closer(&self.groups[known]) {
+                return;
+            }
+            self.groups.remove(known);
+        }
         let place = self.groups.partition_point(|known| !mark.is_closer(known));
         if place < GROUPS {
             self.groups.insert(place, mark);
@@ -105,22 +120,9 @@ impl<'a> Near<'a> {
             for (at, values) in moments {
                 let against = self.gauge.at(values, !found.kept);
                 self.add(&found.group, at, against);
-                let mark = RawMark { at, group: found.group.clone(), against };
-                match self.groups.iter().position(|known| known.group == found.group) {
-                    Some(known) if !mark.is_closer(&self.groups[known]) => {}
-                    Some(known) => {
-                        self.groups.remove(known);
-                        self.rank(mark);
-                    }
-                    None => {
-                        // Where all groups are listed, one that is not is new.
-                        if self.groups.len() == self.total {
-                            self.total += 1;
-                        }
-                        self.rank(mark);
-                    }
-                }
+                self.rank(RawMark { at, group: found.group.clone(), against });
             }
+            self.know(&found.group);
         }
         let rule = self.plan.rule();
         let mark =
@@ -129,7 +131,7 @@ impl<'a> Near<'a> {
         Track {
             points: points.map(mark).collect(),
             groups: groups.map(mark).collect(),
-            group_total: self.total,
+            group_total: self.known.len(),
             step: self.step.max(apart(self.plan)),
             ..self.gauge.track()
         }
@@ -142,8 +144,7 @@ impl<'a> Near<'a> {
         if window % cells.size != 0 {
             return;
         }
-        let (behind, deciding) = (window / cells.size, sliding::deciding(plan));
-        let functions: Vec<_> = plan.aggregates().collect();
+        let (behind, deciding) = (window / cells.size, Deciding::of(plan));
         for group in windows.groups() {
             let limits = limits_of(plan, group);
             let mut next = i64::MIN;
@@ -153,16 +154,8 @@ impl<'a> Near<'a> {
                     if !stretch.contains(moment) {
                         continue;
                     }
-                    let mut sums: Vec<Summary> = deciding
-                        .iter()
-                        .map(|at| Summary::of_rule(plan.rule(), &functions[*at].function))
-                        .collect();
-                    windows.add_to(&mut sums, group, cell.saturating_sub(behind - 1)..=cell);
-                    let named = deciding.iter().zip(&mut sums).map(|(at, sum)| {
-                        let aggregate = functions[*at];
-                        (aggregate.name.clone(), sum.value(&aggregate.function, plan.rule().window))
-                    });
-                    let values: Values = named.chain(limits.iter().cloned()).collect();
+                    let of_window = cell.saturating_sub(behind - 1)..=cell;
+                    let values = deciding.values(windows, group, of_window, &limits);
                     self.at(group, moment, &values);
                 }
                 next = with.saturating_add(behind).max(next);
@@ -175,4 +168,54 @@ impl<'a> Near<'a> {
 /// Returns how far apart the moments are at which a rule is read.
 fn apart(plan: &RulePlan) -> i64 {
     if plan.judging().is_exact() { sliding::cells(plan).size } else { plan.rule().grid_step().0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use fluo_alerts::value::Value;
+    use fluo_rules::{SourceFile, load};
+
+    use super::*;
+
+    #[test]
+    fn a_group_of_several_stretches_is_one_group_with_its_closest_moment() {
+        let text = "- {name: r, span: {}, group_by: [region], condition: count > 10}";
+        let rule = load(&[SourceFile::new("r.yml", text)]).rules.remove(0);
+        let plan = RulePlan::new(Arc::new(rule)).unwrap();
+        let mut near = Near::new(&plan, 1);
+        let counts: [&[(&str, i128)]; 3] =
+            [&[("eu", 3), ("us", 8)], &[("eu", 9), ("us", 2)], &[("ap", 1), ("eu", 4)]];
+        for (moment, stretch) in (1..).zip(counts) {
+            for (region, count) in stretch {
+                let values: Values = [("count".to_owned(), Value::Int(*count))].into_iter().collect();
+                near.at(&vec![Some((*region).to_owned())], moment, &values);
+            }
+            near.end();
+        }
+        let track = near.track(&[]);
+        let closest =
+            track.groups.iter().map(|mark| (mark.group[0].1.as_deref(), mark.at, mark.reading.value));
+        let expected = [(Some("eu"), 2, Some(9.0)), (Some("us"), 1, Some(8.0)), (Some("ap"), 3, Some(1.0))];
+        assert_eq!(closest.collect::<Vec<_>>(), expected);
+        assert_eq!(track.group_total, 3);
+    }
+
+    #[test]
+    fn groups_beyond_those_that_are_listed_are_counted_once() {
+        let text = "- {name: r, span: {}, group_by: [region], condition: count > 100}";
+        let rule = load(&[SourceFile::new("r.yml", text)]).rules.remove(0);
+        let plan = RulePlan::new(Arc::new(rule)).unwrap();
+        let mut near = Near::new(&plan, 1);
+        for moment in 1..=3 {
+            for region in 0..30_i128 {
+                let values: Values = [("count".to_owned(), Value::Int(region))].into_iter().collect();
+                near.at(&vec![Some(region.to_string())], moment, &values);
+            }
+            near.end();
+        }
+        let track = near.track(&[]);
+        assert_eq!((track.groups.len(), track.group_total), (GROUPS, 30));
+    }
 }

@@ -15,6 +15,7 @@ use fluo_time::TimeRange;
 use fluo_time::range::contain;
 use hashbrown::HashMap;
 
+use super::deciding::Deciding;
 use super::held::{Before, Held, exact, last_before};
 use super::limits_of;
 use crate::episodes::Holding;
@@ -36,20 +37,10 @@ pub(super) fn cells(plan: &RulePlan) -> Cells {
     Cells { size: (plan.rule().window.0 + CELLS - 1).div_euclid(CELLS).clamp(1, LARGEST) }
 }
 
-/// The places of the aggregates that the condition names: the others decide nothing.
-pub(super) fn deciding(plan: &RulePlan) -> Vec<usize> {
-    let named = plan.rule().condition.aggregates();
-    let is_named = |name: &str| named.contains(&name);
-    plan.aggregates()
-        .enumerate()
-        .filter(|(_, aggregate)| is_named(&aggregate.name))
-        .map(|(at, _)| at)
-        .collect()
-}
-
-/// The moments of a stretch at which the condition may hold: where it holds for all spans of the cells that a window
-/// touches. More spans only make it truer, unless they lead beyond all numbers, where nothing holds. And those, near such a moment, at which what held before may go on: where what
-/// ends it does not hold for all these spans. More spans only make that falser.
+/// Returns the moments of a stretch at which the condition may hold: where it holds for all spans of the cells that a window
+/// touches. More spans only make it truer, unless they lead beyond all numbers, where nothing holds. Moments near such a one
+/// are among them, at which what held before may go on: where what ends it does not hold for all these spans. More spans only
+/// make that falser.
 pub(super) fn candidates(
     plan: &RulePlan,
     windows: &Windows,
@@ -58,8 +49,7 @@ pub(super) fn candidates(
 ) -> Vec<TimeRange> {
     let cells = windows.cells;
     let condition = &plan.rule().condition;
-    let deciding = deciding(plan);
-    let functions: Vec<_> = plan.aggregates().collect();
+    let deciding = Deciding::of(plan);
     let mut found = Vec::new();
     for group in windows.groups() {
         let mut last = last_before(plan, before, group, stretch.from);
@@ -71,14 +61,7 @@ pub(super) fn candidates(
                 continue;
             }
             let first = cells.of(moments.from.saturating_sub(plan.rule().window.0).saturating_add(1));
-            let mut all: Vec<Summary> =
-                deciding.iter().map(|at| Summary::of_rule(plan.rule(), &functions[*at].function)).collect();
-            windows.add_to(&mut all, group, first..=cell);
-            let named = deciding.iter().zip(&mut all).map(|(at, sum)| {
-                let aggregate = functions[*at];
-                (aggregate.name.clone(), sum.value(&aggregate.function, plan.rule().window))
-            });
-            let values = named.chain(limits.iter().cloned()).collect();
+            let values = deciding.values(windows, group, first..=cell, &limits);
             let value = |name: &str| exact(&values, name);
             let is_near = |last: i64| moments.from.saturating_sub(last) <= plan.gap().0;
             if condition.held_exactly(&value).is_some()
@@ -103,13 +86,12 @@ pub(super) fn moments(
 ) -> Result<Vec<Holding>, EngineError> {
     let all = inputs(plan, &rows.batch)?;
     let weights = Weights::of(&rows.batch);
-    let functions: Vec<_> = plan.aggregates().collect();
-    let deciding = deciding(plan);
+    let deciding = Deciding::of(plan);
     let mut held = Vec::new();
     for (group, (ends, bounds)) in rows.by_group()?.enumerate() {
         let mut sums = Vec::new();
-        for at in &deciding {
-            sums.push((functions[*at], Sliding::new(&functions[*at].function, all[*at], weights)));
+        for (at, aggregate) in &deciding.aggregates {
+            sums.push((*aggregate, Sliding::new(&aggregate.function, all[*at], weights)));
         }
         let limits = limits_of(plan, &rows.groups[group]);
         let mut within = Window { plan, sums, limits, ends, rows: bounds.start, first: 0, next: 0 };
