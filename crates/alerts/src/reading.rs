@@ -172,6 +172,11 @@ impl<'a> Side<'a> {
         Some(Self { rule, moving, bound, word, share })
     }
 
+    /// Returns whether it is worse the less it is.
+    fn falls(&self) -> bool {
+        matches!(self.word, AT_LEAST | MORE_THAN)
+    }
+
     fn reading(&self, values: &[(String, Value)], peak: &[(String, Value)]) -> Reading {
         let bound = self.bound.and_then(|bound| Some((bound, number(bound, values)?)));
         let limit = bound.map(|(expr, bound)| {
@@ -185,7 +190,7 @@ impl<'a> Side<'a> {
             value: self.value(values, bound),
             peak: self.value(peak, bound),
             limit: plain(&limit.unwrap_or_default()).into_owned(),
-            falls: matches!(self.word, AT_LEAST | MORE_THAN),
+            falls: self.falls(),
         }
     }
 

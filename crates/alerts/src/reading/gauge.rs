@@ -9,7 +9,7 @@ use fluo_rules::expr::{Expr, ExprKind, Values};
 use fluo_rules::rule::{Rule, Severity};
 use serde::{Deserialize, Serialize};
 
-use super::{AT_LEAST, MORE_THAN, Side, whole_nanos};
+use super::{Side, whole_nanos};
 use crate::escape::plain;
 use crate::value::{Value, human_duration, human_number, significant};
 use crate::wire;
@@ -150,7 +150,7 @@ impl<'a> Gauge<'a> {
         Track {
             what: plain(&side.moving.to_string()).into_owned(),
             unit,
-            falls: matches!(side.word, AT_LEAST | MORE_THAN),
+            falls: side.falls(),
             levels: levels.filter_map(|level| self.limit_of(level)).collect(),
             ..Track::default()
         }
@@ -167,7 +167,7 @@ impl<'a> Gauge<'a> {
             } else {
                 return None;
             };
-            other.number(&|_| None)
+            other.number(&|_| None).filter(|limit| limit.is_finite())
         })?;
         Some((LevelOf(self.rule.severity_of(level)), limit))
     }
@@ -286,6 +286,10 @@ mod tests {
         assert_eq!((track.what.as_str(), track.unit, track.falls), ("errors / total", Unit::Share, false));
         let limits: Vec<_> = track.levels.iter().map(|(level, limit)| (level.0.as_str(), *limit)).collect();
         assert_eq!(limits, [("warning", 0.05), ("critical", 0.2)]);
+        let endless = rule("{warning: errors > 5, critical: errors > 1 / 0}");
+        let limits: Vec<_> =
+            Gauge::of(&endless).track().levels.iter().map(|(level, limit)| (level.0, *limit)).collect();
+        assert_eq!(limits, [(Severity::Warning, 5.0)], "JSON has no infinity");
         let falling = rule("'count < 10'");
         assert!(Gauge::of(&falling).track().falls);
     }
