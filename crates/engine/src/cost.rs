@@ -8,6 +8,7 @@ use fluo_time::TimeRange;
 
 use crate::error::EngineError;
 use crate::pages::{Sought, services};
+use crate::pass::program::columns_read;
 use crate::source::{SpanSource, Stored};
 
 /// The data that is read for a rule which is judged once over all spans that ended in a range.
@@ -46,7 +47,9 @@ pub async fn reads(
                 vec![&*projection]
             };
             let sought_of_rule = Sought { ranges: vec![ends], services: services(steps.iter().copied()) };
-            sought.push((sought_of_rule, names(&steps, of_trace)));
+            let ids: &[&str] = &[columns::TRACE_ID, columns::SPAN_ID, columns::START_TIME];
+            let names = columns_read(steps.into_iter(), if of_trace { ids } else { &[] });
+            sought.push((sought_of_rule, names.into_iter().map(str::to_owned).collect()));
         }
         for file in files.iter().filter(|file| file.ends.meets(ends)) {
             let object = &file.object;
@@ -71,17 +74,4 @@ pub async fn reads(
         }
     }
     Ok(all)
-}
-
-/// The columns that a rule reads of spans.
-fn names(projections: &[&Projection], of_trace: bool) -> BTreeSet<String> {
-    let asked = projections.iter().flat_map(|projection| projection.expressions());
-    let mut names: BTreeSet<String> =
-        asked.flat_map(|expr| expr.column_refs().into_iter().map(|column| column.name.clone())).collect();
-    names.insert(columns::END_TIME.to_owned());
-    if of_trace {
-        let more = [columns::TRACE_ID, columns::SPAN_ID, columns::START_TIME];
-        names.extend(more.map(str::to_owned));
-    }
-    names
 }

@@ -58,6 +58,25 @@ pub(crate) struct InputProgram {
     pub(crate) value: Option<(Kind, usize)>,
 }
 
+/// Returns the names of the columns that are read for projections, and `more`. Those of parents and children are among them,
+/// which no file has, and with them what parents and children are found by.
+pub(crate) fn columns_read<'a>(
+    projections: impl Iterator<Item = &'a Projection>,
+    more: &[&'a str],
+) -> BTreeSet<&'a str> {
+    let mut names = BTreeSet::from([columns::END_TIME]);
+    names.extend(more);
+    for projection in projections {
+        for expr in projection.expressions() {
+            names.extend(expr.column_refs().into_iter().map(|column| column.name.as_str()));
+        }
+    }
+    if names.iter().any(|name| kin_type(name).is_some()) {
+        names.extend([columns::TRACE_ID, columns::PARENT_SPAN_ID, columns::SPAN_ID, columns::START_TIME]);
+    }
+    names
+}
+
 /// The kind of an aggregate's input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -85,22 +104,13 @@ impl Program {
         session: &SessionContext,
         layout: &Layout,
         projections: impl Iterator<Item = &'a Projection> + Clone,
-        more: &[&str],
+        more: &[&'a str],
     ) -> Result<Self, EngineError> {
-        let mut names = BTreeSet::from([columns::END_TIME]);
-        names.extend(more);
-        for projection in projections.clone() {
-            for expr in projection.expressions() {
-                names.extend(expr.column_refs().into_iter().map(|column| column.name.as_str()));
-            }
-        }
+        let names = columns_read(projections.clone(), more);
         let kin: Vec<Arc<Field>> = names
             .iter()
             .filter_map(|name| Some(Arc::new(Field::new(*name, kin_type(name)?, true))))
             .collect();
-        if !kin.is_empty() {
-            names.extend([columns::TRACE_ID, columns::PARENT_SPAN_ID, columns::SPAN_ID, columns::START_TIME]);
-        }
         let columns = Columns::named(layout, &names)?;
         let mut writer = Writer {
             session,
