@@ -13,9 +13,9 @@ use std::sync::{Mutex, MutexGuard};
 use bytes::Bytes;
 use fluo_engine::Panes;
 use fluo_store::guard::locked;
-use fluo_store::{Hour, Root};
+use fluo_store::{Hour, Root, StoreError, read_if_present};
+use object_store::ObjectStoreExt;
 use object_store::path::Path;
-use object_store::{Error, ObjectStoreExt};
 
 use crate::chain;
 
@@ -106,19 +106,12 @@ impl StoredPanes {
     }
 
     /// Returns the bytes of an object; `None` where there is none.
-    async fn get(&self, root: &Root, path: &Path) -> Result<Option<Bytes>, Error> {
-        let got = match root.store.get(&root.at(path)).await {
-            Ok(got) => got.bytes().await,
-            Err(error) => Err(error),
-        };
-        match got {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(Error::NotFound { .. }) => Ok(None),
-            Err(error) => {
-                self.fetched().error = Some(chain(&error));
-                Err(error)
-            }
+    async fn get(&self, root: &Root, path: &Path) -> Result<Option<Bytes>, StoreError> {
+        let got = read_if_present(root.store.as_ref(), &root.at(path)).await;
+        if let Err(error) = &got {
+            self.fetched().error = Some(chain(error));
         }
+        got
     }
 
     async fn put(&self, root: &Root, path: &Path, bytes: Vec<u8>) {

@@ -16,10 +16,10 @@ use fluo_rules::{SourceFile, tables_named};
 use fluo_store::entries::{DENIED, NOT_READABLE};
 use fluo_store::folder::BrokenObject;
 use fluo_store::guard::locked;
-use fluo_store::{Root, StoreError};
+use fluo_store::{Root, StoreError, get_if_present};
 use futures::{StreamExt, stream};
 use object_store::path::Path;
-use object_store::{Error, ObjectMeta, ObjectStoreExt};
+use object_store::{Error, ObjectMeta};
 
 use crate::live::Files;
 use crate::state::LOCATION;
@@ -156,10 +156,7 @@ impl RuleStore {
     /// Reads a file; nothing where it went away since it was listed.
     async fn file(&self, path: &Path) -> Result<Option<SourceFile>, StoreError> {
         let failed = |source| request("read", path, source);
-        let answer = match self.root.store.get(path).await {
-            Err(Error::NotFound { .. }) => return Ok(None),
-            answer => answer.map_err(failed)?,
-        };
+        let Some(answer) = get_if_present(self.root.store.as_ref(), path).await? else { return Ok(None) };
         let size = answer.meta.size;
         if size > MAX_FILE_BYTES as u64 {
             let reason = format!("it has {size} bytes; it may have 1 MiB");

@@ -26,11 +26,10 @@ use fluo_rules::rule::Rule;
 use fluo_rules::{SourceFile, load};
 use fluo_store::compaction::Replacements;
 use fluo_store::names::current;
-use fluo_store::{DataFile, Root, StoreError, etag, first_end, list_range};
+use fluo_store::{DataFile, Root, StoreError, etag, first_end, list_range, look_up, read_if_present};
 use fluo_time::range::meet;
 use fluo_time::{TimeRange, moment};
 use object_store::path::Path;
-use object_store::{Error as ObjectError, ObjectStoreExt};
 use serde::Serialize;
 
 pub use finding::{Finding, Kind};
@@ -132,7 +131,7 @@ async fn files(
             Err(_) => None,
         };
         let now = match &there {
-            Some(location) => look_up(location, root).await?,
+            Some(location) => file_now(location, root).await?,
             None => None,
         };
         if now.as_ref().is_none_or(|(_, now)| now != told)
@@ -166,16 +165,11 @@ fn is_hash(etag: &str) -> bool {
 }
 
 /// A file as it is now, and its tag.
-async fn look_up(location: &Path, root: &Root) -> Result<Option<(DataFile, String)>, StoreError> {
-    match root.store.head(location).await {
-        Ok(object) => {
-            let file = DataFile::of(object);
-            let now = etag(root, &file).await?;
-            Ok(Some((file, now)))
-        }
-        Err(ObjectError::NotFound { .. }) => Ok(None),
-        Err(source) => Err(StoreError::Request { action: "look up", location: location.clone(), source }),
-    }
+async fn file_now(location: &Path, root: &Root) -> Result<Option<(DataFile, String)>, StoreError> {
+    let Some(object) = look_up(root.store.as_ref(), location).await? else { return Ok(None) };
+    let file = DataFile::of(object);
+    let now = etag(root, &file).await?;
+    Ok(Some((file, now)))
 }
 
 /// The rule whose text has this hash.
@@ -188,14 +182,9 @@ async fn rule(hash: &str, root: &Root, findings: &mut Vec<Finding>) -> Result<Op
     }
     let name = format!("state/rules/{hash}.yml");
     let location = root.at(&Path::from(name.as_str()));
-    let failed = |source| StoreError::Request { action: "read", location: location.clone(), source };
-    let bytes = match root.store.get(&location).await {
-        Ok(object) => object.bytes().await.map_err(failed)?,
-        Err(ObjectError::NotFound { .. }) => {
-            add(Kind::RuleMissing, format!("the text of the rule, `{name}`, is not there any more"));
-            return Ok(None);
-        }
-        Err(error) => return Err(failed(error).into()),
+    let Some(bytes) = read_if_present(root.store.as_ref(), &location).await? else {
+        add(Kind::RuleMissing, format!("the text of the rule, `{name}`, is not there any more"));
+        return Ok(None);
     };
     let loaded = load(&[SourceFile::new(name.as_str(), bytes.to_vec())]);
     // Once, the hash was that of the text.

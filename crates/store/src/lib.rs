@@ -13,6 +13,7 @@
 //! | [`whole_files`] | a store → the same, asked once for each data file |
 //! | `seal` | the bytes of a data file ↔ the same with checksums of everything in it |
 //! | `missing` | a bucket of which only some folders may be listed → the same, where missing is told from forbidden |
+//! | `get` | an object that may not be there → it, or none |
 //! | [`put`] | an object that is written once → a name that stands for it |
 //! | [`versioned`] | an object that is replaced → its next version, if nobody was faster (I3) |
 //! | [`records`] | what was found, what evaluations did ↔ objects |
@@ -46,6 +47,7 @@ pub mod file_schema;
 pub mod folder;
 pub mod footer;
 mod found;
+mod get;
 pub mod guard;
 pub mod ingest;
 pub mod layouts;
@@ -75,6 +77,7 @@ pub use file_reader::FileReader;
 pub use file_schema::Schemas;
 pub use folder::Folder;
 pub use footer::Footer;
+pub use get::{get_if_present, look_up, read_if_present};
 pub use ingest::{IngestOptions, Ingested, Written, WrittenFile, ingest_object, write_spans};
 pub use list::{first_end, list, list_hours, list_range, newly_arrived, resolve_root};
 pub use names::{Content, DataFileName, Hour, hours_of};

@@ -18,10 +18,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fluo_alerts::notification::{Id, Notification};
-use fluo_store::{Root, StoreError, put_if_absent};
+use fluo_store::{Root, StoreError, look_up, put_if_absent};
 use futures::TryStreamExt;
 use object_store::path::Path;
-use object_store::{Error, ObjectStoreExt};
 
 /// The folder of marks, below the root of the store.
 const FOLDER: &str = "state/delivered";
@@ -97,11 +96,7 @@ impl Marks {
 
     async fn is_delivered(&self, notification: &Notification, sink: &str) -> Result<bool, StoreError> {
         let location = self.place(notification.id, sink);
-        match self.root.store.head(&location).await {
-            Ok(_) => Ok(true),
-            Err(Error::NotFound { .. }) => Ok(false),
-            Err(source) => Err(StoreError::Request { action: "look for", location, source }),
-        }
+        Ok(look_up(self.root.store.as_ref(), &location).await?.is_some())
     }
 
     async fn is_over(&self, notification: &Notification, sink: &str) -> Result<bool, StoreError> {

@@ -12,12 +12,13 @@ use std::sync::Arc;
 
 use futures::{StreamExt, stream};
 use object_store::path::Path;
-use object_store::{Error, ObjectStore, ObjectStoreExt};
+use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::sidecar::Sidecar;
 use crate::data_file::{CompactedFile, DataFile, Foreign, Listing, Within, split};
 use crate::error::StoreError;
 use crate::found::{Beside, Found, listed};
+use crate::get::look_up;
 use crate::names::{Content, DataFileName, Hour};
 
 /// Sidecars that are read at a time.
@@ -126,7 +127,7 @@ async fn outputs(
         let file = match listed.get(output.name.as_str()) {
             Some(file) => Some((*file).clone()),
             // A listing takes its time: the file may have been written while it was under way.
-            None => look_up(store, &folder.clone().join(output.name.as_str())).await?,
+            None => look_up(store, &folder.clone().join(output.name.as_str())).await?.map(DataFile::of),
         };
         let Some(file) = file else {
             resolved.gone.push(Foreign {
@@ -152,14 +153,6 @@ async fn outputs(
         }
     }
     Ok(resolved)
-}
-
-async fn look_up(store: &dyn ObjectStore, location: &Path) -> Result<Option<DataFile>, StoreError> {
-    match store.head(location).await {
-        Ok(object) => Ok(Some(DataFile::of(object))),
-        Err(Error::NotFound { .. }) => Ok(None),
-        Err(source) => Err(StoreError::Request { action: "look up", location: location.clone(), source }),
-    }
 }
 
 /// The files that compacted ones replaced, folder by folder as they are asked for.

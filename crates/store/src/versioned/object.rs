@@ -14,6 +14,7 @@ use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion};
 
 use crate::error::StoreError;
+use crate::get::get_if_present;
 use crate::versioned::{Swap, Version, Versioned};
 
 /// An object store that knows `PutMode::Create` and `PutMode::Update`.
@@ -39,10 +40,7 @@ impl ConditionalStore {
 impl Versioned for ConditionalStore {
     async fn read(&self, path: &Path) -> Result<Option<(Bytes, Version)>, StoreError> {
         let failed = |source| StoreError::Request { action: "read", location: path.clone(), source };
-        let found = match self.reads.get(path).await {
-            Err(Error::NotFound { .. }) => return Ok(None),
-            found => found.map_err(failed)?,
-        };
+        let Some(found) = get_if_present(self.reads.as_ref(), path).await? else { return Ok(None) };
         let no_version = || StoreError::NoVersion { location: path.clone() };
         let version = found.meta.e_tag.clone().map(Version).ok_or_else(no_version)?;
         Ok(Some((found.bytes().await.map_err(failed)?, version)))
