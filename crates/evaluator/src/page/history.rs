@@ -34,7 +34,7 @@ pub(super) struct History {
     /// By the rule's name.
     pub(super) rules: BTreeMap<String, Past>,
     /// By id: the last record of each.
-    pub(super) violations: BTreeMap<String, ViolationRecord>,
+    violations: BTreeMap<String, ViolationRecord>,
 }
 
 /// The values of a rule.
@@ -80,6 +80,16 @@ impl History {
         earlier
     }
 
+    /// Forgets the violations that are none any more. As long as earlier ones are not known, they may be among these.
+    pub(super) fn forget_withdrawn(&mut self) {
+        self.violations.retain(|_, record| record.status == Status::Valid);
+    }
+
+    /// Returns the violations that stand, by their ids.
+    pub(super) fn valid(&self) -> impl Iterator<Item = &ViolationRecord> {
+        self.violations.values().filter(|record| record.status == Status::Valid)
+    }
+
     /// Takes in what an evaluation found, and forgets what is too old.
     pub(super) fn add<'a>(
         &mut self,
@@ -92,8 +102,7 @@ impl History {
             self.violations.insert(record.id.to_string(), record.clone());
         }
         let earliest = eval_time.saturating_sub(KEPT);
-        self.violations
-            .retain(|_, record| record.status == Status::Valid && record.violation.ends_at >= earliest);
+        self.violations.retain(|_, record| record.violation.ends_at >= earliest);
         if self.violations.len() > MOST_VIOLATIONS {
             let mut newest: Vec<_> =
                 self.violations.iter().map(|(id, record)| (record.violation.ends_at, id.clone())).collect();

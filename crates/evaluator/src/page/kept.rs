@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fluo_alerts::fingerprint::Fingerprint;
 use fluo_alerts::life_cycle::{Alert, Phase};
+use fluo_alerts::reading::gauge::Track;
 use fluo_alerts::reading::{Reading, bare_readings, readings};
 use fluo_alerts::template::NO_VALUE;
 use fluo_alerts::trouble::Subject;
@@ -37,12 +38,13 @@ pub(super) fn page(state: &State, rules: &RuleSet, report: &Report, history: &Hi
     let from = |first: Option<i64>, most: i64| {
         first.unwrap_or(at).clamp(at.saturating_sub(most), at.saturating_sub(LEAST))
     };
+    let shows = TimeRange { from: from(first_value, CHARTED), to: at };
     Page {
         origin: Origin::Kept,
         at,
-        shows: TimeRange { from: from(first_value, CHARTED), to: at },
+        shows,
         timeline: TimeRange { from: from(first_violation, KEPT), to: at },
-        rules: all_rules(state, rules, report, history),
+        rules: all_rules(state, rules, report, history, shows),
         owed: owed(state),
         troubles: state.troubles.open().map(trouble).collect(),
         evaluation: evaluation(state, report),
@@ -108,7 +110,7 @@ fn episodes(state: &State, rules: &RuleSet, history: &History) -> Vec<Episode> {
         }
     }
     let waiting: Vec<Pending> = pending(state, rules).collect();
-    for record in history.violations.values() {
+    for record in history.valid() {
         let violation = &record.violation;
         let is_told = |(of, from, to): &(Fingerprint, i64, i64)| {
             *of == violation.fingerprint && violation.starts_at <= *to && *from <= violation.ends_at
@@ -174,7 +176,13 @@ fn read(rule: Option<&Rule>, values: &[(String, Value)], peak: &[(String, Value)
     }
 }
 
-fn all_rules(state: &State, rules: &RuleSet, report: &Report, history: &History) -> Vec<model::Rule> {
+fn all_rules(
+    state: &State,
+    rules: &RuleSet,
+    report: &Report,
+    history: &History,
+    shows: TimeRange,
+) -> Vec<model::Rule> {
     let failed: BTreeSet<&str> = report.failed_rules.iter().map(String::as_str).collect();
     let of_rule = |(name, known): (&String, &crate::rule_set::Known)| {
         let trouble = state.troubles.of(&Subject::Rule(name.clone()));
@@ -184,10 +192,17 @@ fn all_rules(state: &State, rules: &RuleSet, report: &Report, history: &History)
             error: error.or_else(|| {
                 failed.contains(name.as_str()).then(|| "the evaluation's log says why".to_owned())
             }),
-            ..rules::rule(&known.rule, history.rules.get(name).map(|past| past.track.clone()))
+            ..rules::rule(&known.rule, history.rules.get(name).map(|past| charted(&past.track, shows)))
         }
     };
     rules.rules.iter().map(of_rule).collect()
+}
+
+/// Returns the values of a rule that a chart of some times shows.
+fn charted(track: &Track, shows: TimeRange) -> Track {
+    let mut track = track.clone();
+    track.points.retain(|mark| shows.contains(mark.at));
+    track
 }
 
 fn owed(state: &State) -> Vec<Owed> {

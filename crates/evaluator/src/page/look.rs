@@ -57,7 +57,8 @@ pub struct ReadSpans {
 }
 
 impl ReadSpans {
-    fn facts(self, source: &SpanSource) -> Vec<Fact> {
+    /// `id_conflicts`: the number of spans whose ids were used twice, as far as rules looked at them.
+    fn facts(self, source: &SpanSource, id_conflicts: u64) -> Vec<Fact> {
         let none = || "none while this was read; of stored spans, ingest counted them".to_owned();
         let mut facts = vec![Fact::new("spans", self.spans.to_string())];
         facts.extend(source.ends().map(|ends| {
@@ -66,6 +67,11 @@ impl ReadSpans {
         facts.push(Fact::new("bytes of their files", self.bytes.to_string()));
         facts.push(Fact::new("set aside", self.set_aside.unwrap_or_else(none)));
         facts.push(Fact::new("mended", self.mended.unwrap_or_else(none)));
+        facts.extend((id_conflicts > 0).then(|| {
+            let text =
+                format!("{id_conflicts} spans are copies that differ from another, and one of each counts");
+            Fact::new("ids used twice", text)
+        }));
         facts
     }
 }
@@ -105,14 +111,15 @@ pub async fn look(
             of_rules.map(|((plan, observed), track)| OfRule { plan, observed, track }).collect();
         let sought = sought(&found);
         let traces = fluo_engine::whole_traces(session, source, &sought, SPANS).await?;
-        Ok((found, traces))
+        Ok((found, traces, judged.id_conflicts))
     })
     .await;
     let shows = shows(source, range);
     let mut episodes = Vec::new();
-    let mut traces = BTreeMap::new();
+    let (mut traces, mut id_conflicts) = (BTreeMap::new(), 0);
     match outcome {
-        Ok((found, whole)) => {
+        Ok((found, whole, conflicts)) => {
+            id_conflicts = conflicts;
             for OfRule { plan, observed, track } in found {
                 match observed {
                     Ok(observed) => {
@@ -143,7 +150,7 @@ pub async fn look(
         rules: shown,
         owed: Vec::new(),
         troubles: Vec::new(),
-        data: read.facts(source),
+        data: read.facts(source, id_conflicts),
         missing: missing.collect(),
         traces,
     };

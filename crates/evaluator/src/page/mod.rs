@@ -30,9 +30,8 @@ use std::time::Duration;
 use fluo_alerts::life_cycle::ViolationRecord;
 use fluo_alerts::reading::gauge::Track;
 use fluo_store::guard::locked;
-use fluo_store::{Root, StoreError, replace};
+use fluo_store::{Root, StoreError, read_if_present, replace};
 use object_store::path::Path;
-use object_store::{Error, ObjectStoreExt};
 
 use crate::chain;
 use crate::page::history::History;
@@ -87,13 +86,12 @@ impl KeptPage {
             }
         }
         let path = root.at(&Path::from(HISTORY));
-        let get = async { root.store.get(&path).await?.bytes().await };
-        let got = tokio::time::timeout(PATIENCE, get).await;
+        let read = read_if_present(root.store.as_ref(), &path);
+        let got = tokio::time::timeout(PATIENCE, read).await;
         let mut inner = self.inner();
         let earlier = match got {
             // What is no history is written anew, and the page begins with what is found from now on.
-            Ok(Ok(bytes)) => History::decode(&bytes).unwrap_or_default(),
-            Ok(Err(Error::NotFound { .. })) => History::default(),
+            Ok(Ok(bytes)) => bytes.and_then(|bytes| History::decode(&bytes)).unwrap_or_default(),
             Ok(Err(error)) => {
                 inner.error = Some(chain(&error));
                 return;
@@ -116,7 +114,11 @@ impl KeptPage {
         rules: &RuleSet,
         eval_time: i64,
     ) {
-        self.inner().history.add(records, tracks, rules, eval_time);
+        let mut inner = self.inner();
+        inner.history.add(records, tracks, rules, eval_time);
+        if inner.is_fetched {
+            inner.history.forget_withdrawn();
+        }
     }
 
     /// Writes the page of a committed evaluation, where it says something else than the one that this process wrote last.

@@ -1,5 +1,17 @@
+use std::sync::Arc;
+
+use fluo_alerts::fingerprint::fingerprint;
+use fluo_alerts::life_cycle::transition::Status;
+use fluo_alerts::notification::Id;
 use fluo_alerts::reading::gauge::{Against, Mark};
+use fluo_alerts::violation::{Evidence, Violation};
+use fluo_engine::{Range, SpanSource};
 use fluo_rules::SourceFile;
+use fluo_rules::rule::Severity;
+use fluo_spans::span::Span;
+use fluo_tests::span::blank;
+use fluo_time::Nanos;
+use object_store::ObjectStoreExt;
 
 use super::*;
 
@@ -17,6 +29,42 @@ fn tracks(at: i64, value: f64) -> BTreeMap<String, Track> {
 
 fn state(eval_time: i64) -> State {
     State { eval_time, generation: 1, ..State::new() }
+}
+
+/// A violation of the rule, with a span of one trace that shows it.
+fn record(status: Status) -> ViolationRecord {
+    let span = Evidence {
+        trace_id: hex::encode([1; 16]),
+        span_id: hex::encode([2; 8]),
+        service_name: Some("shop".to_owned()),
+        name: "pay".to_owned(),
+        end_time: MARK_STEP,
+        duration_ns: 5,
+        status: None,
+        status_message: Some("refused: u-7".to_owned()),
+        attributes: [("user.id".to_owned(), "u-7".to_owned())].into(),
+    };
+    let violation = Violation {
+        rule: "r".to_owned(),
+        severity: Severity::Warning,
+        labels: BTreeMap::new(),
+        group: vec![("user.id".to_owned(), Some("u-7".to_owned()))],
+        fingerprint: fingerprint("r", &[("user.id", Some("u-7"))]),
+        condition: "count > 5".to_owned(),
+        starts_at: MARK_STEP,
+        ends_at: MARK_STEP,
+        ongoing: false,
+        window: Nanos::MINUTE,
+        values: Vec::new(),
+        peak: Vec::new(),
+        evidence: vec![span],
+        top: Vec::new(),
+        failed: Vec::new(),
+        summary: "r: count = 6 for u-7".to_owned(),
+        partial: false,
+    };
+    let id = Id::of_episode(&violation.fingerprint, violation.starts_at);
+    ViolationRecord { id, revision: 1, status, rule_hash: "h".to_owned(), violation }
 }
 
 async fn stored(root: &Root) -> Option<String> {
@@ -51,4 +99,55 @@ async fn another_process_goes_on_with_what_earlier_ones_found() {
         page.keep(&root, &state(at), &rules, &Report::default()).await.unwrap();
     }
     assert!(stored(&root).await.unwrap().contains("between 1 and 4"), "the first value is there still");
+}
+
+#[tokio::test]
+async fn what_was_taken_back_while_the_history_could_not_be_read_is_not_shown() {
+    let (root, rules) = (Root::in_memory().unwrap(), rules());
+    let earlier = KeptPage::default();
+    earlier.open(&root).await;
+    earlier.add([&record(Status::Valid)], &tracks(MARK_STEP, 4.0), &rules, MARK_STEP);
+    earlier.keep(&root, &state(MARK_STEP), &rules, &Report::default()).await.unwrap();
+    assert!(stored(&root).await.unwrap().contains("r: count = 6"));
+    let page = KeptPage::default();
+    page.add([&record(Status::Withdrawn)], &BTreeMap::new(), &rules, 2 * MARK_STEP);
+    page.open(&root).await;
+    page.add([], &BTreeMap::new(), &rules, 3 * MARK_STEP);
+    page.keep(&root, &state(3 * MARK_STEP), &rules, &Report::default()).await.unwrap();
+    let html = stored(&root).await.unwrap();
+    assert!(!html.contains("r: count = 6"));
+    assert!(html.contains("between 4 and 4"), "the values are there still");
+}
+
+#[tokio::test]
+async fn values_of_before_the_times_that_a_chart_shows_are_not_drawn() {
+    let (rules, page) = (rules(), KeptPage::default());
+    let (first, last) = (MARK_STEP, 180 * MARK_STEP);
+    for at in [first, last] {
+        page.add([], &tracks(at, 4.0), &rules, at);
+    }
+    let kept = kept::page(&state(last), &rules, &Report::default(), &page.inner().history);
+    assert!(first < kept.shows.from);
+    let drawn = kept.rules[0].track.as_ref().unwrap().points.iter().map(|mark| mark.at);
+    assert_eq!(drawn.collect::<Vec<_>>(), [last]);
+}
+
+#[tokio::test]
+async fn ids_that_were_used_twice_are_told_beside_what_was_set_aside() {
+    let span = Span { trace_id: [1; 16], span_id: [2; 8], start_ns: 10, end_ns: 20, ..blank() };
+    let other = Span { name: "other".to_owned(), ..span.clone() };
+    for (scenario, spans, expected) in [
+        ("a copy", vec![span.clone(), span.clone()], None),
+        ("another span of the same ids", vec![span, other], Some("1 spans are copies that differ")),
+    ] {
+        let mut source = SpanSource::from_spans(&spans).unwrap();
+        let rules = rules().rules.values().map(|known| Arc::clone(&known.rule)).collect();
+        let session = fluo_engine::session();
+        let looked =
+            look::look(&session, rules, &mut source, Range::default(), look::ReadSpans::default()).await;
+        let told = looked.page.data.iter().find(|fact| fact.name == "ids used twice");
+        let text = told.map(|fact| fact.text.as_str());
+        assert_eq!(text.is_some(), expected.is_some(), "{scenario}");
+        assert!(text.unwrap_or_default().starts_with(expected.unwrap_or_default()), "{scenario}: {text:?}");
+    }
 }

@@ -699,11 +699,27 @@ impl World {
         nonce: &str,
         clock: &AtomicI64,
     ) -> Option<Result<Ticked, TickError>> {
+        let evaluator = Evaluator::new(self.settings.clone(), SpanData::new(self.gated(gate)));
+        self.process_of(&evaluator, due, gate, nonce, clock).await
+    }
+
+    /// An evaluator that makes several ticks. It reads spans past every gate.
+    pub(crate) fn evaluator(&self) -> Evaluator {
+        Evaluator::new(self.settings.clone(), SpanData::new(self.root()))
+    }
+
+    /// A tick of an evaluator that has made others.
+    async fn process_of(
+        &self,
+        evaluator: &Evaluator,
+        due: Due<'_>,
+        gate: &Arc<Gate>,
+        nonce: &str,
+        clock: &AtomicI64,
+    ) -> Option<Result<Ticked, TickError>> {
         let root = self.gated(gate);
         let live = Live { store: Arc::clone(&root.store), spans: Path::from("spans") };
         let arrivals = Scheduled { live, arrival: self.arrival.clone() };
-        let data = SpanData::new(root.clone());
-        let evaluator = Evaluator::new(self.settings.clone(), data);
         let sinks: Vec<Routed> = self
             .sinks
             .iter()
@@ -724,7 +740,7 @@ impl World {
             Host { root: &root, sinks: &sinks, clock: &now, nonce, deadline, stop, evaluated: &|_| {} };
         let deployed = Deployed { rules: due.rules, mutes: Mutes { silenced: &silenced } };
         let request = Request { eval_time: due.eval_time, cause: due.cause };
-        let mut ticking = pin!(tick(&evaluator, &arrivals, deployed, host, request));
+        let mut ticking = pin!(tick(evaluator, &arrivals, deployed, host, request));
         poll_fn(|context| match ticking.as_mut().poll(context) {
             Poll::Ready(result) => Poll::Ready(Some(result)),
             Poll::Pending if gate.is_dead() => Poll::Ready(None),
@@ -912,6 +928,23 @@ impl World {
     pub(crate) async fn minute(&mut self, end: i64, spans: Vec<Span>, rules: &[SourceFile]) -> Ticked {
         self.arrive(minute(end) + SECOND, spans).await;
         self.tick(Due::at(evaluated(end), rules)).await
+    }
+
+    /// The same, by an evaluator that has made other ticks.
+    pub(crate) async fn minute_of(
+        &mut self,
+        evaluator: &Evaluator,
+        end: i64,
+        spans: Vec<Span>,
+        rules: &[SourceFile],
+    ) -> Ticked {
+        self.arrive(minute(end) + SECOND, spans).await;
+        let due = Due::at(evaluated(end), rules);
+        self.clock = self.clock.max(due.eval_time + 2 * SECOND);
+        let clock = AtomicI64::new(self.clock);
+        let ticked = self.process_of(evaluator, due, &Gate::open(), "process", &clock).await;
+        self.clock = clock.into_inner();
+        ticked.unwrap().unwrap()
     }
 
     /// A tick without anything that arrived.
