@@ -44,7 +44,7 @@ pub(crate) fn times<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a [i64],
 pub(crate) struct Keys<'a> {
     pub(crate) trace: &'a FixedSizeBinaryArray,
     pub(crate) span: &'a FixedSizeBinaryArray,
-    /// When they ended.
+    /// Their ends; nanoseconds since the epoch.
     pub(crate) ends: &'a [i64],
 }
 

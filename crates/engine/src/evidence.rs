@@ -1,5 +1,5 @@
-//! Which rows of a window are shown: the guiltiest first, and of each trace one before any other; and which traces they are
-//! of.
+//! Chooses the rows of a window that are shown, the guiltiest first and of each trace one before any other, and names their
+//! traces.
 
 use std::collections::BTreeSet;
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! Which rows of a file can be of spans that are sought, by what its page index says of pages.
+//! Finds the rows of a file that can be of spans that are sought, by what its page index says of pages.
 
 use std::collections::BTreeSet;
 use std::ops::Range;

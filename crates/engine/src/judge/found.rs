@@ -23,7 +23,7 @@ use crate::rows::{Group, Rows, within};
 pub(super) struct Found<'a> {
     pub(super) asked: &'a Asked<'a>,
     pub(super) sums: Part<'a>,
-    /// When groups were seen; none where that does not matter.
+    /// The cells of time in which groups were seen; none where that does not matter.
     pub(super) seen: Option<Part<'a>>,
     /// The facts about the store that its spans do not say.
     pub(super) store: Store,

@@ -1,4 +1,4 @@
-//! When groups were seen: of each group and cell of time, when the first and the last of its spans ended.
+//! The times at which groups were seen: of each group and cell of time, the ends of its first and its last span.
 //!
 //! Of a stretch that is no shorter than a cell, at most one end lies in each cell. So the first and the last end in a cell
 //! say exactly whether a span ended within the stretch, wherever it cuts the cell.
