@@ -1,4 +1,4 @@
-//! Which way a condition moves when spans are added to its window: the decision between *exact* and *grid*.
+//! The direction in which a condition moves when spans are added to its window: it decides between *exact* and *grid*.
 //!
 //! A condition that more spans can only make truer may be judged at every moment and reported at once: nothing that
 //! arrives later takes it back. That is so for `and`/`or` of comparisons *increasing* `>` *constant* and
@@ -225,7 +225,7 @@ fn moves(expr: &Expr) -> bool {
     }
 }
 
-/// Which way a number moves when spans are added.
+/// Returns the direction in which a number moves when spans are added.
 fn direction(around: Around<'_>, expr: &Expr) -> Result<Direction, NotMonotone> {
     if around.is_constant(expr) {
         return Err(because(expr, "it compares constants, which no span moves"));

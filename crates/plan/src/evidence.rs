@@ -1,4 +1,4 @@
-//! Which spans of a window show what is wrong: the question that a condition asks of each of them. Pure.
+//! The spans of a window that show what is wrong, by the question that a condition asks of each of them. Pure.
 //!
 //! A span breaks a comparison
 //!

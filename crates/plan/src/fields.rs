@@ -28,7 +28,7 @@ use crate::spelled;
 /// Finds fields in the files of one layout.
 #[derive(Debug, Clone, Copy)]
 pub struct Fields<'a> {
-    /// Which attributes have columns.
+    /// The layout of the files, which says of attributes that have columns.
     pub layout: &'a Layout,
     /// The rule for other spellings of an attribute: they count or they do not.
     pub conventions: Conventions,

@@ -38,7 +38,7 @@ pub(super) fn lines(trace: &TraceRule) -> Vec<String> {
     lines
 }
 
-/// When occasions are judged, and how far from them the spans lie that are looked at.
+/// Returns lines about the time at which occasions are judged, and the distance of the spans that are looked at from them.
 fn of_occasions(trace: &TraceRule) -> Vec<String> {
     let around = trace.around();
     let mut lines = Vec::new();
