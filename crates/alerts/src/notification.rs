@@ -331,7 +331,7 @@ pub struct Told {
     pub id: Id,
     /// The violation as it was then.
     pub violation: Violation,
-    /// When the alert was over, where it is: the first moment at which it did not fire any more.
+    /// The first moment at which the alert did not fire any more; none where it is not over.
     #[serde(with = "wire::optional_moment")]
     pub resolved_at: Option<i64>,
     /// The declared aggregates' names and values as people read them (`1.2s`).

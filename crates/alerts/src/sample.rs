@@ -28,7 +28,7 @@ pub struct SampledSpan {
     pub trace: TraceId,
     /// Its id.
     pub span: SpanId,
-    /// When it ended; nanoseconds since the epoch.
+    /// Its end; nanoseconds since the epoch.
     pub end: i64,
 }
 

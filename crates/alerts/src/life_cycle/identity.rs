@@ -1,4 +1,4 @@
-//! Which known episode a found one is.
+//! Matches episodes that are found to those that are known.
 //!
 //! An episode's id was told to people, so it must stay with the episode while late spans move, extend, split or merge
 //! it. Known ones are matched to found ones: first where the first committed start lies within, then by what they

@@ -1,4 +1,4 @@
-//! Which alerts are redundant while others fire, and what becomes of those that end before anybody was told.
+//! Mutes alerts that are redundant while others fire, and decides what becomes of those that end before anybody was told.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -518,7 +518,7 @@ impl Step<'_> {
         })
     }
 
-    /// When the alert of a chain was over, where that can be said: behind the watermark, with spans that arrived later,
+    /// Returns the moment at which the alert of a chain was over, where that can be said: behind the watermark, with spans that arrived later,
     /// and with none missing in the window that shows it.
     fn over(&self, chain: &Chain, segments: &[Segment]) -> Option<i64> {
         let lengths = self.lengths();
