@@ -19,7 +19,7 @@ pub struct Pending {
     /// The first moment at which the condition held.
     #[serde(with = "wire::moment")]
     pub since: i64,
-    /// When it will fire, if it goes on.
+    /// The time at which it will fire, if it goes on.
     #[serde(with = "wire::moment")]
     pub fires_at: i64,
 }

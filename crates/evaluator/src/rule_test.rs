@@ -275,7 +275,7 @@ async fn evaluate_stored(
     Ok((replayed, times))
 }
 
-/// When a test is evaluated: by the minute from its start until everything has arrived and settled.
+/// Returns the times at which a test is evaluated: by the minute from its start until everything has arrived and settled.
 fn times(
     test: &Test,
     rules: &RuleSet,

@@ -14,7 +14,7 @@ pub struct Inputs<'a> {
     pub mutes: Mutes<'a>,
     /// The files.
     pub arrivals: &'a dyn Arrivals,
-    /// Which of them have arrived.
+    /// The time up to which they count as arrived.
     pub by: By,
     /// The evaluation's logical time; nanoseconds since the epoch.
     pub eval_time: i64,

@@ -918,7 +918,7 @@ pub(crate) fn minute(minute: i64) -> i64 {
     NOON + minute * MINUTE
 }
 
-/// When the spans of the minute that ends at `end` are evaluated for the first time.
+/// Returns the time of the first evaluation of the spans of the minute that ends at `end`.
 pub(crate) fn evaluated(end: i64) -> i64 {
     minute(end) + 10 * SECOND
 }
