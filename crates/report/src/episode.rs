@@ -1,24 +1,15 @@
-//! A violation in full: its values, the demands that failed, the commonest values, and the spans that show it.
-
-use std::collections::BTreeMap;
+//! A violation in full: its values, the demands that failed, the commonest values, and its evidence.
 
 use fluo_alerts::template::NO_VALUE;
-use fluo_alerts::value::human_duration;
-use fluo_alerts::violation::{Evidence, Top};
+use fluo_alerts::violation::Top;
 use maud::{Markup, html};
 
-use crate::model::{Episode, Page, Standing, Trace};
-use crate::order::Drawn;
-use crate::parts::{Badge, head};
-use crate::text::{Group, Moment, Short, Text, clock, link, number};
-use crate::waterfall::waterfall;
+use crate::evidence::Shown;
+use crate::model::{Episode, Standing};
+use crate::parts::Badge;
+use crate::text::{Group, Moment, Short, Text, clock, number};
 
-/// Traces of one violation that are drawn.
-const TRACES: usize = 4;
-/// Spans of one violation that are listed.
-const SPANS: usize = 20;
-
-pub(crate) fn episode<'a>(episode: &'a Episode, page: &Page, drawn: &mut Drawn<'a>, is_open: bool) -> Markup {
+pub(crate) fn episode(episode: &Episode, evidence: Option<&Shown<'_>>, is_open: bool) -> Markup {
     let violation = &episode.violation;
     let standing = match (&episode.standing, &episode.muted_by) {
         (Standing::Firing, Some(_)) => "silenced",
@@ -51,7 +42,7 @@ pub(crate) fn episode<'a>(episode: &'a Episode, page: &Page, drawn: &mut Drawn<'
                 dt { "fingerprint" } dd { code class="id" { (violation.fingerprint.to_string()) } }
             }
             @for top in &violation.top { (commonest(top)) }
-            (evidence(episode, page, drawn))
+            @if let Some(evidence) = evidence { (evidence.markup()) }
         }
     }
 }
@@ -72,81 +63,6 @@ fn commonest(top: &Top) -> Markup {
                     }
                 }
             }
-        }
-    }
-}
-
-fn evidence<'a>(episode: &'a Episode, page: &Page, drawn: &mut Drawn<'a>) -> Markup {
-    let spans = &episode.violation.evidence;
-    if spans.is_empty() {
-        return html! {};
-    }
-    let mut traces: Vec<&'a str> = Vec::new();
-    for span in spans {
-        if !traces.contains(&span.trace_id.as_str()) {
-            traces.push(&span.trace_id);
-        }
-    }
-    let urls: BTreeMap<&str, &str> = spans
-        .iter()
-        .zip(&episode.trace_urls)
-        .map(|(span, url)| (span.trace_id.as_str(), url.as_str()))
-        .collect();
-    let none = Trace::default();
-    html! {
-        h4 { "Evidence: " (number(spans.len(), "span", "spans")) " of " (number(traces.len(), "trace", "traces")) }
-        (table(spans))
-        @for (at, trace) in traces.iter().take(TRACES).enumerate() {
-            @let shown = page.traces.get(*trace).unwrap_or(&none);
-            @if drawn.contains(trace) {
-                p class="more" { a href=(format!("#trace-{trace}")) { "The waterfall of trace " code class="id" { (Short(trace)) } } " is drawn above." }
-            } @else if !shown.spans.is_empty() {
-                @let _ = drawn.insert(trace);
-                details class="trace" id=(format!("trace-{trace}")) open[at == 0] {
-                    summary { "Trace " code class="id" { (Short(trace)) } }
-                    @if let Some(url) = urls.get(trace).and_then(|url| link(url)) {
-                        div { a href=(url) rel="noreferrer" { "Open the trace in its own viewer" } }
-                    }
-                    (waterfall(shown, spans))
-                }
-            }
-        }
-        @if traces.len() > TRACES {
-            p class="more" { "The waterfalls of " (number(traces.len() - TRACES, "more trace", "more traces")) " are left out." }
-        }
-    }
-}
-
-fn row(span: &Evidence) -> Markup {
-    html! {
-        tr role="row" {
-            th scope="row" role="rowheader" {
-                (Text(&span.name))
-                div class="faint" { (Text(span.service_name.as_deref().unwrap_or("(no service)"))) }
-            }
-            td role="cell" class="when" data-label="ended" { (clock(span.end_time)) }
-            td role="cell" class="number" data-label="took" { (human_duration(span.duration_ns.into())) }
-            td role="cell" data-label="trace" { code class="id" { (Short(&span.trace_id)) } }
-            td role="cell" data-label="attributes" {
-                @if let Some(message) = &span.status_message { div { "status: " (Text(message)) } }
-                @for (key, value) in &span.attributes {
-                    div { span class="faint" { (Short(key)) "=" } (Text(value)) }
-                }
-            }
-        }
-    }
-}
-
-fn table(spans: &[Evidence]) -> Markup {
-    html! {
-        details class="spans" {
-            summary { "The spans and their attributes" }
-            table class="stack" role="table" {
-                caption { "The attributes that the rule reads or asks for, and no others" }
-                (head(&[("span", false), ("ended", false), ("took", true), ("trace", false), ("attributes", false)]))
-                tbody role="rowgroup" { @for span in spans.iter().take(SPANS) { (row(span)) } }
-            }
-            @if spans.len() > SPANS { p class="more" { (number(spans.len() - SPANS, "span", "spans")) " more are left out." } }
         }
     }
 }

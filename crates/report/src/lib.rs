@@ -12,7 +12,8 @@
 //! | `timeline` | violations over time, a lane for each rule |
 //! | `rules` | all rules by how close they came, and some of them in full |
 //! | `chart` | a rule's value against its limit over time |
-//! | `episode` | a violation: values, demands that failed, commonest values, evidence |
+//! | `episode` | a violation: values, demands that failed, commonest values |
+//! | `evidence` | the spans that show violations, as many as there is room for |
 //! | `waterfall` | a trace |
 //! | `facts` | the data behind it, and what is missing of it |
 //! | `parts` | a severity, the name of a rule, the head of a table, wherever they stand |
@@ -24,6 +25,7 @@
 mod chart;
 mod document;
 mod episode;
+mod evidence;
 mod facts;
 pub mod model;
 mod now;

@@ -7,6 +7,7 @@ use fluo_alerts::reading::gauge::Track;
 use fluo_alerts::violation::Violation;
 use fluo_rules::rule::Severity;
 use fluo_time::TimeRange;
+use serde::{Deserialize, Serialize};
 
 /// A page.
 #[derive(Debug, Clone, PartialEq)]
@@ -154,16 +155,18 @@ pub struct Trouble {
 }
 
 /// A trace, as far as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Trace {
     /// Its spans: each behind its parent, those of one parent by start.
     pub spans: Vec<TraceSpan>,
     /// The number of spans that are left out.
     pub left_out: usize,
+    /// True if all of its spans were looked for; else they are those that violations carry.
+    pub is_whole: bool,
 }
 
 /// A span of a trace.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TraceSpan {
     /// 16 lower-case hexadecimal digits.
     pub span_id: String,

@@ -1,7 +1,7 @@
 //! The order of things on a page, and the bounds of one that would be too long.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use fluo_alerts::reading::gauge::Mark;
 use fluo_rules::rule::Severity;
@@ -24,9 +24,6 @@ pub(crate) const EPISODES: usize = 8;
 pub(crate) const ALL_EPISODES: usize = 100;
 /// Rows of other tables and lists.
 pub(crate) const LISTED: usize = 50;
-
-/// The traces that were drawn: each is drawn once, and then linked to.
-pub(crate) type Drawn<'a> = BTreeSet<&'a str>;
 
 /// The rules of a page by how much they matter, with their violations.
 pub(crate) struct Ordered<'a> {

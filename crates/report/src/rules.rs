@@ -5,8 +5,9 @@ use maud::{Markup, html};
 
 use crate::chart::{chart, share};
 use crate::episode::episode;
+use crate::evidence::{Shown, shown};
 use crate::model::{Page, Rule, Standing, Subject};
-use crate::order::{Drawn, FULL, Ordered, ROWS, Ranked, UNFOLDED, anchor};
+use crate::order::{FULL, Ordered, ROWS, Ranked, UNFOLDED, anchor};
 use crate::parts::{Badge, head, linked};
 use crate::text::{Group, Moment, Short, Text, number, percent};
 
@@ -74,12 +75,12 @@ fn meter(mark: &Mark) -> Markup {
 }
 
 pub(crate) fn in_full(page: &Page, ordered: &Ordered<'_>) -> Markup {
-    let mut drawn = Drawn::new();
+    let evidence = shown(page, ordered);
     html! {
         section aria-labelledby="values" {
             h2 id="values" { "Values against their limits" }
             @for (place, ranked) in ordered.rules.iter().take(FULL).enumerate() {
-                (rule(place, ranked, page, &mut drawn, place < UNFOLDED))
+                (rule(place, ranked, page, evidence.get(place).map_or(&[], Vec::as_slice)))
             }
             @if ordered.rules.len() > FULL {
                 p class="more" {
@@ -92,8 +93,8 @@ pub(crate) fn in_full(page: &Page, ordered: &Ordered<'_>) -> Markup {
     }
 }
 
-fn rule<'a>(place: usize, ranked: &Ranked<'a>, page: &Page, drawn: &mut Drawn<'a>, is_open: bool) -> Markup {
-    let rule = ranked.rule;
+fn rule(place: usize, ranked: &Ranked<'_>, page: &Page, evidence: &[Shown<'_>]) -> Markup {
+    let (rule, is_open) = (ranked.rule, place < UNFOLDED);
     html! {
         article class="rule" aria-labelledby=(anchor(place)) {
             h3 id=(anchor(place)) { (Short(&rule.name)) " " (Badge(rule.severity)) }
@@ -106,7 +107,7 @@ fn rule<'a>(place: usize, ranked: &Ranked<'a>, page: &Page, drawn: &mut Drawn<'a
                 summary { (heading(ranked)) }
                 (values(ranked, page))
             }
-            (episodes(ranked, page, drawn, is_open))
+            (episodes(ranked, evidence, is_open))
         }
     }
 }
@@ -177,10 +178,10 @@ fn groups(track: &Track) -> Markup {
     }
 }
 
-fn episodes<'a>(ranked: &Ranked<'a>, page: &Page, drawn: &mut Drawn<'a>, is_open: bool) -> Markup {
+fn episodes(ranked: &Ranked<'_>, evidence: &[Shown<'_>], is_open: bool) -> Markup {
     html! {
         @for (at, found) in ranked.episodes.iter().take(ranked.shown).enumerate() {
-            (episode(found, page, drawn, is_open && at == 0 && (found.standing == Standing::Firing || ranked.episodes.len() == 1)))
+            (episode(found, evidence.get(at), is_open && at == 0 && (found.standing == Standing::Firing || ranked.episodes.len() == 1)))
         }
         @if ranked.episodes.len() > ranked.shown {
             p class="more" {

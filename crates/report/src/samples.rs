@@ -134,7 +134,10 @@ pub(crate) fn page() -> Page {
         evaluation: vec![Fact::new("looked at", "1970-01-01 00:00:00 to 00:10:00")],
         data: vec![Fact::new("spans", "12")],
         missing: vec![],
-        traces: [("5b8efff798038103d269b633813fc60c".to_owned(), Trace { spans: vec![span], left_out: 0 })]
-            .into(),
+        traces: [(
+            "5b8efff798038103d269b633813fc60c".to_owned(),
+            Trace { spans: vec![span], left_out: 0, is_whole: true },
+        )]
+        .into(),
     }
 }

@@ -14,17 +14,26 @@ use crate::text::{Short, number};
 /// Deeper spans are drawn as deep as this.
 const DEEPEST: usize = 8;
 
-pub(crate) fn waterfall(trace: &Trace, evidence: &[Evidence]) -> Markup {
+/// Returns the rows of a trace, one for each of its spans.
+pub(crate) fn rows(trace: &Trace, evidence: &[Evidence]) -> Vec<Markup> {
     let evidence: BTreeSet<&str> = evidence.iter().map(|span| span.span_id.as_str()).collect();
     let from = trace.spans.iter().map(|span| span.start).min().unwrap_or_default();
     let to = trace.spans.iter().map(|span| span.end).max().unwrap_or_default();
     let scale = Scale(TimeRange { from, to });
+    trace.spans.iter().map(|span| row(span, scale, evidence.contains(span.span_id.as_str()))).collect()
+}
+
+/// Returns what there is to say of a trace below its rows, of which so many were left out.
+pub(crate) fn notes(trace: &Trace, rows_left_out: usize) -> Markup {
+    let left_out = trace.left_out + rows_left_out;
     html! {
-        ol class="waterfall" {
-            @for span in &trace.spans { (row(span, scale, evidence.contains(span.span_id.as_str()))) }
+        @if left_out > 0 {
+            p class="more" { (number(left_out, "more span", "more spans")) " of the trace are left out." }
         }
-        @if trace.left_out > 0 {
-            p class="more" { (number(trace.left_out, "more span", "more spans")) " of the trace are left out." }
+        @if !trace.is_whole {
+            p class="more" {
+                "These are the spans that the violation carries: the whole trace was not read. " code { "fluo report" } " reads it."
+            }
         }
     }
 }
@@ -72,9 +81,10 @@ mod tests {
             is_error,
         };
         let spans = vec![span("a", 0, 0, 40_000_000, false), span("b", 1, 10_000_000, 20_000_000, true)];
-        let markup = waterfall(&Trace { spans, left_out: 2 }, &[]).into_string().replace("><", ">\n<");
+        let trace = Trace { spans, left_out: 2, is_whole: false };
+        let markup = html! { @for row in rows(&trace, &[]) { (row) } (notes(&trace, 1)) };
+        let markup = markup.into_string().replace("><", ">\n<");
         assert_snapshot!(markup, @r##"
-        <ol class="waterfall">
         <li class="depth-0">
         <div class="span">
         <bdi>&lt;a&gt;</bdi> <span class="faint">
@@ -101,8 +111,8 @@ mod tests {
         <div class="took">
         <span class="faint">+10ms</span> 10ms</div>
         </li>
-        </ol>
-        <p class="more">2 more spans of the trace are left out.</p>
+        <p class="more">3 more spans of the trace are left out.</p>
+        <p class="more">These are the spans that the violation carries: the whole trace was not read. <code>fluo report</code> reads it.</p>
         "##);
     }
 }

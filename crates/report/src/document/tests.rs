@@ -1,9 +1,10 @@
+use fluo_alerts::violation::Evidence;
 use fluo_rules::rule::Severity;
 use fluo_time::TimeRange;
 use insta::assert_snapshot;
 
 use super::*;
-use crate::model::{Episode, Fact, Owed, Rule, Standing, Trouble};
+use crate::model::{Episode, Fact, Owed, Rule, Standing, Trace, TraceSpan, Trouble};
 use crate::samples::{MINUTE, episode, page, rule};
 
 /// The texts of a document, a line for each element that has one.
@@ -298,4 +299,37 @@ fn a_page_of_hostile_texts_stays_small_and_is_text() {
     let html = html(&page);
     assert!(!html.contains("<script") && !html.contains("javascript:") && !html.contains('\u{202e}'));
     assert!(html.len() < 300_000, "{}", html.len());
+}
+
+#[test]
+fn a_page_of_hostile_evidence_stays_small_and_says_what_is_left_out() {
+    // Each character of the second becomes forty bytes of markup.
+    for character in ["x", "\u{202e}"] {
+        let hostile = character.repeat(10_000);
+        let mut page = page();
+        page.rules = (0..10).map(|at| rule(&format!("rule-{at}"))).collect();
+        page.episodes.clear();
+        for at in 0..50 {
+            let mut episode = episode(&format!("rule-{}", at % 10), Standing::Firing);
+            episode.violation.starts_at += at;
+            let span = episode.violation.evidence.remove(0);
+            episode.violation.evidence = (0..20)
+                .map(|nth| Evidence {
+                    trace_id: format!("{:032x}", at * 20 + nth),
+                    name: hostile.clone(),
+                    attributes: [(hostile.clone(), hostile.clone())].into(),
+                    ..span.clone()
+                })
+                .collect();
+            let first = &episode.violation.evidence[0];
+            let spans = page.traces.values().next().unwrap().spans.iter().cycle().take(50);
+            let spans = spans.map(|span| TraceSpan { name: hostile.clone(), ..span.clone() }).collect();
+            page.traces.insert(first.trace_id.clone(), Trace { spans, left_out: 0, is_whole: true });
+            page.episodes.push(episode);
+        }
+        let html = html(&page);
+        assert!(html.len() < 2_000_000, "{} bytes", html.len());
+        assert!(html.contains("spans more are left out.") || html.contains("of the trace are left out."));
+        assert!(html.contains("role=\"rowheader\"") && html.contains("class=\"span\""), "some are shown");
+    }
 }
