@@ -170,7 +170,7 @@ impl Summary {
             .map(|column| (column.of.into(), column.key.clone()))
             .filter(|it| !is_builtin(it))
             .collect();
-        attributes.extend(asked.0.keys().cloned());
+        attributes.extend(asked.by_rules.keys().cloned());
         attributes.sort();
         attributes.dedup();
         let rows = attributes.into_iter().map(|attribute| {
@@ -216,7 +216,7 @@ impl Measuring<'_> {
     fn row(&self, attribute: &Attribute, place: Place, asked: &Asked) -> AttributeRow {
         AttributeRow {
             place,
-            rules: asked.0.get(attribute).into_iter().flatten().cloned().collect(),
+            rules: asked.by_rules.get(attribute).into_iter().flatten().cloned().collect(),
             spans: self.sample.occurrences(attribute),
             bytes: Bytes {
                 now: self.sizes_before.to_read(&self.before, attribute),

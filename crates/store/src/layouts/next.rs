@@ -4,6 +4,7 @@
 //! two evaluators whose rules differ while a change is rolled out, make no new layouts. A name of a column belongs to one
 //! key, as long as that key is known, so that it means the same in files of all ages.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use fluo_spans::layout::{AttributeScope, Layout, column_name};
@@ -22,9 +23,14 @@ const MOST_FORMER: usize = 256;
 /// The longest key that becomes a column, in bytes.
 const LONGEST_KEY: usize = 200;
 
-/// Attributes that rules ask for, each with the names of the rules.
+/// Attributes that are to have columns.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Asked(pub BTreeMap<Attribute, BTreeSet<String>>);
+pub struct Asked {
+    /// Those that rules ask for, each with the names of the rules.
+    pub by_rules: BTreeMap<Attribute, BTreeSet<String>>,
+    /// Those that a configuration names, whatever rules there are.
+    pub pinned: BTreeSet<Attribute>,
+}
 
 /// The reason for which an attribute that is asked for gets no column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,14 +61,20 @@ pub struct Next {
 impl Asked {
     /// Adds an attribute that a rule asks for.
     pub fn add(&mut self, attribute: Attribute, rule: &str) {
-        self.0.entry(attribute).or_default().insert(rule.to_owned());
+        self.by_rules.entry(attribute).or_default().insert(rule.to_owned());
     }
 
-    /// Returns the attributes, those first that most rules ask for.
-    fn by_rules(&self) -> Vec<&Attribute> {
-        let mut all: Vec<_> = self.0.iter().collect();
-        all.sort_by_key(|(attribute, rules)| (std::cmp::Reverse(rules.len()), *attribute));
-        all.into_iter().map(|(attribute, _)| attribute).collect()
+    /// Returns whether an attribute is among them.
+    fn has(&self, attribute: &Attribute) -> bool {
+        self.pinned.contains(attribute) || self.by_rules.contains_key(attribute)
+    }
+
+    /// Returns the attributes: those that are pinned, and then those first that most rules ask for.
+    fn in_order(&self) -> Vec<&Attribute> {
+        let mut all: Vec<_> = self.by_rules.iter().collect();
+        all.sort_by_key(|(attribute, rules)| (Reverse(rules.len()), *attribute));
+        let of_rules = all.into_iter().map(|(attribute, _)| attribute);
+        self.pinned.iter().chain(of_rules.filter(|attribute| !self.pinned.contains(*attribute))).collect()
     }
 }
 
@@ -82,7 +94,7 @@ impl StoredLayout {
         };
         for column in &self.columns {
             let attribute: Attribute = (column.of.into(), column.key.clone());
-            let is_kept = is_builtin(attribute.0, &attribute.1) || asked.0.contains_key(&attribute);
+            let is_kept = is_builtin(attribute.0, &attribute.1) || asked.has(&attribute);
             let unasked_since_ms = (!is_kept).then(|| column.unasked_since_ms.unwrap_or(now_ms));
             if unasked_since_ms.is_some_and(|since| now_ms.saturating_sub(since) >= KEPT_MS) {
                 let former = Former { of: column.of, key: column.key.clone(), until: number };
@@ -103,7 +115,7 @@ impl StoredLayout {
             columns.iter().filter(|column| !is_builtin(column.of.into(), &column.key)).count()
         };
         let mut room = MOST_ADDED.saturating_sub(of_rules(&next.layout.columns));
-        for attribute in asked.by_rules() {
+        for attribute in asked.in_order() {
             if next.layout.column(attribute).is_some() {
                 continue;
             }

@@ -46,6 +46,22 @@ fn what_is_built_in_is_the_layout_of_a_store_without_one() {
 }
 
 #[test]
+fn a_pinned_attribute_has_its_column_first_and_keeps_it_whatever_rules_ask_for() {
+    let many: Vec<String> = (0..MOST_ADDED + 5).map(|at| format!("key.{at:03}")).collect();
+    let mut asked = asked(&many.iter().map(String::as_str).collect::<Vec<_>>());
+    asked.pinned.insert(attribute(Resource, "zz.zone"));
+    let next = StoredLayout::built_in().next(&asked, 0);
+    assert!(next.added.contains(&attribute(Resource, "zz.zone")));
+    assert_eq!((next.added.len(), next.left_out.len()), (MOST_ADDED, 6));
+    let pinned = Asked { pinned: asked.pinned.clone(), ..Asked::default() };
+    let later = next.layout.next(&pinned, DAY).layout.next(&pinned, DAY + KEPT_MS).layout;
+    assert_eq!(added(&later), ["zz.zone"], "what rules asked for has gone");
+    let unpinned = later.next(&Asked::default(), 30 * DAY).layout;
+    assert_eq!(added(&unpinned), ["zz.zone"], "it goes slowly");
+    assert!(added(&unpinned.next(&Asked::default(), 30 * DAY + KEPT_MS).layout).is_empty());
+}
+
+#[test]
 fn an_attribute_that_is_asked_for_gets_a_column_at_once() {
     let next = StoredLayout::built_in().next(&asked(&["app.tenant"]), 0);
     assert_eq!((next.is_changed, next.layout.number), (true, 2));
@@ -280,7 +296,7 @@ proptest! {
             prop_assert_eq!(after.columns.len(), next.layout.columns.len(), "no two keys have one column");
             prop_assert!(added(&next.layout).len() <= MOST_ADDED);
             prop_assert_eq!(&StoredLayout::decode(&next.layout.encode().unwrap()).unwrap(), &next.layout);
-            for attribute in asked.0.keys() {
+            for attribute in asked.by_rules.keys() {
                 let (has, is_left_out) = (next.layout.column(attribute), next.left_out.contains_key(attribute));
                 prop_assert!(has.is_some() != is_left_out, "{:?}", attribute);
                 prop_assert!(has.is_none_or(|column| column.unasked_since_ms.is_none()));
