@@ -162,6 +162,8 @@ resource "aws_lambda_function" "evaluate_rules" {
       FLUO_RULE_MEMORY_MIB        = var.rule_memory_mib
       FLUO_SET_ASIDE_PERCENT      = var.set_aside_percent
       FLUO_TROUBLE_SEVERITY       = var.trouble_severity
+      FLUO_COLUMNS                = var.columns
+      FLUO_PAGE                   = var.page
       OTEL_EXPORTER_OTLP_ENDPOINT = var.traces_endpoint
     } : name => value if value != "" }
   }

@@ -371,6 +371,23 @@ variable "trouble_severity" {
   }
 }
 
+variable "columns" {
+  description = "Attributes that have columns in span files though no rule asks for them, with commas between them: span.shop.tenant, resource.k8s.zone. Empty: those that rules ask for."
+  type        = string
+  default     = ""
+}
+
+variable "page" {
+  description = "false: no page (report/index.html) is kept in the bucket. Empty: true."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = contains(["", "true", "false"], var.page)
+    error_message = "It does not have the form that the description asks for."
+  }
+}
+
 variable "architecture" {
   description = "Processor of the functions (default arm64, a fifth cheaper). The zips in dist/ must be of this one: build-functions --deploy."
   type        = string

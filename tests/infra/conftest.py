@@ -114,6 +114,8 @@ PARAMETERS = {
     "RuleMemoryMib": "513",
     "SetAsidePercent": "7",
     "TroubleSeverity": "file_error=critical,sink_error=info",
+    "Columns": "span.shop.tenant,resource.k8s.zone",
+    "Page": "false",
     "Architecture": "x86_64",
     "IngestMemory": 2048,
     "IngestTimeout": 120,

@@ -15,6 +15,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use fluo_alerts::escape::plain;
 use fluo_alerts::notification::Event;
 use fluo_rules::SourceFile;
 use fluo_rules::config::{self, Loaded, Placed};
@@ -25,6 +26,7 @@ use fluo_sinks::{SinkConfig, sinks_of};
 use fluo_time::Nanos;
 use serde::{Deserialize, Deserializer};
 
+use crate::layout::pinned;
 use crate::request::Timetable;
 use crate::settings::Settings;
 
@@ -72,6 +74,12 @@ pub struct Config {
     /// See [`Settings::trouble_severity`].
     #[serde(default, deserialize_with = "severities")]
     pub trouble_severity: BTreeMap<Event, Severity>,
+    /// See [`Settings::columns`]; as rules write them.
+    #[serde(default)]
+    pub columns: Vec<String>,
+    /// See [`Settings::page`].
+    #[serde(default)]
+    pub page: Option<bool>,
     /// The server that answers for every service of AWS ([`fluo_aws::everywhere`]).
     #[serde(default)]
     pub aws_endpoint: Option<String>,
@@ -97,6 +105,9 @@ pub enum ConfigError {
     /// Occurs when links would name no trace.
     #[error("`trace_url` must hold `{{trace_id}}`, where a trace's id belongs")]
     TraceUrl,
+    /// Occurs when `columns` names what is no attribute of spans or resources.
+    #[error("{}", no_attribute(.0))]
+    Column(String),
     /// Occurs when `aws_endpoint` is no address.
     #[error("`aws_endpoint` {0}")]
     AwsEndpoint(#[from] fluo_aws::AddressError),
@@ -138,6 +149,8 @@ impl Config {
         let _configs = sinks_of(&mut checked);
         let no_server = checked.aws_endpoint.as_ref().and_then(no_server);
         checked.add(no_server);
+        let no_columns: Vec<Finding> = checked.columns.iter().filter_map(no_column).collect();
+        checked.add(no_columns);
         let document = checked.document.take().filter(|_| !checked.has_errors());
         let read = document.map(Self::from_json);
         if let Some(Err(_)) = &read {
@@ -156,6 +169,9 @@ impl Config {
     fn checked(self) -> Result<Self, ConfigError> {
         if self.trace_url.as_deref().is_some_and(|url| !url.contains("{trace_id}")) {
             return Err(ConfigError::TraceUrl);
+        }
+        if let Some(column) = self.columns.iter().find(|column| pinned(column).is_none()) {
+            return Err(ConfigError::Column(column.clone()));
         }
         if let Some(endpoint) = &self.aws_endpoint {
             fluo_aws::check_address(endpoint)?;
@@ -182,6 +198,8 @@ impl Config {
             set_aside_percent: self.set_aside_percent.unwrap_or(default.set_aside_percent),
             trace_url: self.trace_url.clone(),
             trouble_severity: self.trouble_severity.clone(),
+            columns: self.columns.iter().filter_map(|column| pinned(column)).flatten().collect(),
+            page: self.page.unwrap_or(default.page),
             chunk: Nanos(default.chunk.0.max(self.every.0)),
             ..default
         }
@@ -196,6 +214,22 @@ fn no_server(endpoint: &Placed) -> Option<Finding> {
     Some(Finding { code: Code::InvalidValue, message, place, hint: None, related: Vec::new() })
 }
 
+/// A finding about a text of `columns` that names no attribute.
+fn no_column(column: &Placed) -> Option<Finding> {
+    if pinned(&column.text).is_some() {
+        return None;
+    }
+    let (message, place) = (no_attribute(&column.text), column.place.clone());
+    Some(Finding { code: Code::InvalidValue, message, place, hint: None, related: Vec::new() })
+}
+
+fn no_attribute(column: &str) -> String {
+    format!(
+        "`columns` takes attributes of spans and resources, such as `span.shop.tenant`, and `{}` is none",
+        plain(column)
+    )
+}
+
 /// A finding about a configuration that passed the check, and is none to this program.
 fn unreadable(file: &SourceFile) -> Finding {
     let start = Position { line: 1, column: 1 };
@@ -206,6 +240,8 @@ fn unreadable(file: &SourceFile) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use fluo_spans::layout::AttributeScope;
+
     use super::*;
 
     fn load(text: &str) -> Loading {
@@ -225,7 +261,7 @@ mod tests {
         let text = "store: s3://b/p\nrules: [a.yml, more]\nevery: 30s\non_arrival: 5s\ntrace_url: 'https://t/{trace_id}'\n\
                     eval_delay: 2m\nallowed_lateness: 30m\nstale_after: 5m\nmax_catch_up: 6h\ndelivery_limit: 1d\n\
                     rule_time: 10s\nrule_memory_mib: 64\nset_aside_percent: 5\ntrouble_severity: {file_error: critical}\n\
-                    aws_endpoint: http://127.0.0.1:9000\nsinks: [{type: stdout}, {type: file, name: log, path: x.ndjson}]\n";
+                    columns: [span.shop.tenant, zone]\npage: false\naws_endpoint: http://127.0.0.1:9000\nsinks: [{type: stdout}, {type: file, name: log, path: x.ndjson}]\n";
         let config = load(text).config.unwrap();
         let settings = config.settings();
         let seconds = |seconds: i64| seconds * Nanos::SECOND.0;
@@ -233,6 +269,13 @@ mod tests {
         assert_eq!(settings.eval_delay, Nanos(2 * Nanos::MINUTE.0));
         assert_eq!((settings.rule_memory, settings.set_aside_percent), (64 << 20, 5));
         assert_eq!(settings.trouble_severity, [(Event::FileError, Severity::Critical)].into());
+        let of = |scope, key: &str| (scope, key.to_owned());
+        let columns = [
+            of(AttributeScope::Span, "shop.tenant"),
+            of(AttributeScope::Span, "zone"),
+            of(AttributeScope::Resource, "zone"),
+        ];
+        assert_eq!((settings.columns, settings.page), (columns.into(), false));
         assert_eq!(config.aws_endpoint.as_deref(), Some("http://127.0.0.1:9000"));
         assert_eq!(config.sinks.iter().map(SinkConfig::name).collect::<Vec<_>>(), ["stdout", "log"]);
     }
@@ -262,6 +305,7 @@ mod tests {
                     "store" => "data".into(),
                     "on_arrival" => "5s".into(),
                     "rules" => serde_json::json!(["rules"]),
+                    "columns" => serde_json::json!(["span.shop.tenant"]),
                     "trace_url" => "https://t/{trace_id}".into(),
                     "aws_endpoint" => "https://objects.example".into(),
                     "sinks" => serde_json::json!([]),
@@ -300,6 +344,20 @@ mod tests {
             assert!(!shown.contains("s3cret"), "{shown}");
             let json = serde_json::json!({"store": "s3://b", "rules": [], "aws_endpoint": endpoint});
             assert_eq!(Config::from_json(json).unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn what_can_have_no_column_is_told_at_its_place() {
+        for column in ["duration", "event.exception.type", "a b", "", "service.name"] {
+            let loading = load(&format!("store: d\nrules: [r]\ncolumns: [span.a, {column:?}]\n"));
+            let found: Vec<_> =
+                loading.checked.findings.iter().map(|it| (&*it.message, it.place.start)).collect();
+            let expected = no_attribute(column);
+            assert_eq!(found, [(expected.as_str(), Position { line: 3, column: 19 })], "{column}");
+            assert!(loading.config.is_none());
+            let json = serde_json::json!({"store": "d", "rules": [], "columns": [column]});
+            assert_eq!(Config::from_json(json).unwrap_err().to_string(), expected);
         }
     }
 

@@ -3,11 +3,12 @@
 //! Done after an evaluation is committed, and never in its way: a layout that cannot be replaced now is replaced after a
 //! later evaluation, and files are written in the one that was there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fluo_plan::attributes_read;
+use fluo_rules::expr::parse_field;
 use fluo_rules::field::{Field, Scope};
 use fluo_rules::rule::Rule;
 use fluo_spans::layout::AttributeScope;
@@ -50,15 +51,22 @@ pub enum LayoutChange {
 pub(crate) struct LayoutKeeper(Mutex<Option<(Arc<RuleSet>, i64)>>);
 
 impl LayoutKeeper {
-    /// Brings the layout of a store up to rules; `None` where nothing changed. `at`: the time, in nanoseconds since the epoch.
-    pub(crate) async fn keep(&self, root: &Root, rules: &Arc<RuleSet>, at: i64) -> Option<LayoutChange> {
+    /// Brings the layout of a store up to rules, and to the attributes that are pinned; `None` where nothing changed. `at`: the time, in nanoseconds since the epoch.
+    pub(crate) async fn keep(
+        &self,
+        root: &Root,
+        rules: &Arc<RuleSet>,
+        pinned: &BTreeSet<Attribute>,
+        at: i64,
+    ) -> Option<LayoutChange> {
         let is_known = locked(&self.0).as_ref().is_some_and(|(known, looked_at)| {
             Arc::ptr_eq(known, rules) && at.saturating_sub(*looked_at).saturating_abs() < LOOK_AGAIN
         });
         if is_known {
             return None;
         }
-        let asked = asked(rules.rules.values().map(|known| known.rule.as_ref()));
+        let asked_by_rules = asked(rules.rules.values().map(|known| known.rule.as_ref()));
+        let asked = Asked { pinned: pinned.clone(), ..asked_by_rules };
         let kept = keep(root, &asked, at.div_euclid(Nanos::MILLISECOND.0)).await;
         match kept {
             Ok(kept) => {
@@ -111,6 +119,19 @@ pub fn asked<'a>(rules: impl IntoIterator<Item = &'a Rule>) -> Asked {
         }
     }
     asked
+}
+
+/// Returns the attributes that a text of `columns` names, of spans and resources where it does not say which; `None` where it
+/// names none.
+pub fn pinned(text: &str) -> Option<Vec<Attribute>> {
+    let Ok(Field::Attribute { scope, key }) = parse_field(text) else { return None };
+    let scopes: &[AttributeScope] = match scope {
+        Scope::Span => &[AttributeScope::Span],
+        Scope::Resource => &[AttributeScope::Resource],
+        Scope::Either => &[AttributeScope::Span, AttributeScope::Resource],
+        Scope::Scope | Scope::Event | Scope::Link => return None,
+    };
+    Some(scopes.iter().map(|scope| (*scope, key.clone())).collect())
 }
 
 /// Returns an attribute as rules write it.

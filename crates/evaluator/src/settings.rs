@@ -1,10 +1,11 @@
 //! The settings of evaluations, which `fluo.yml` and the functions' environment may set.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fluo_alerts::notification::Event;
 use fluo_alerts::trouble::Telling;
 use fluo_rules::rule::{ALLOWED_LATENESS, EVAL_DELAY, Severity};
+use fluo_store::layouts::Attribute;
 use fluo_time::Nanos;
 
 /// Settings of an evaluator.
@@ -37,6 +38,10 @@ pub struct Settings {
     pub set_aside_percent: u32,
     /// The severities of fluo's own troubles, by their events, where they are not [`Event::default_severity`].
     pub trouble_severity: BTreeMap<Event, Severity>,
+    /// Attributes that have columns in span files though no rule asks for them.
+    pub columns: BTreeSet<Attribute>,
+    /// A page is kept beside the state.
+    pub page: bool,
     /// Missing spans are taken to be missing, also where no file arrives: for looks at the past and for tests.
     pub always_alive: bool,
 }
@@ -57,6 +62,8 @@ impl Default for Settings {
             repeat_errors: Nanos(4 * Nanos::HOUR.0),
             set_aside_percent: 1,
             trouble_severity: BTreeMap::new(),
+            columns: BTreeSet::new(),
+            page: true,
             always_alive: false,
         }
     }

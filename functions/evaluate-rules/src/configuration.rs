@@ -6,7 +6,8 @@
 //! | `FLUO_RULES` | where the rules are: a prefix in the store, or a folder (`/var/task/rules`) | `rules` |
 //! | `FLUO_TOPIC_ARN` | the topic that all notifications go to | |
 //! | `FLUO_TOPICS` | more topics, each with what it wants: sinks of `fluo.yml` without `type` | none |
-//! | `FLUO_TRACE_URL`, `FLUO_EVAL_DELAY`, `FLUO_ALLOWED_LATENESS`, `FLUO_STALE_AFTER`, `FLUO_MAX_CATCH_UP`, `FLUO_DELIVERY_LIMIT`, `FLUO_RULE_TIME`, `FLUO_RULE_MEMORY_MIB`, `FLUO_SET_ASIDE_PERCENT` | as the keys of `fluo.yml` | as there |
+//! | `FLUO_TRACE_URL`, `FLUO_EVAL_DELAY`, `FLUO_ALLOWED_LATENESS`, `FLUO_STALE_AFTER`, `FLUO_MAX_CATCH_UP`, `FLUO_DELIVERY_LIMIT`, `FLUO_RULE_TIME`, `FLUO_RULE_MEMORY_MIB`, `FLUO_SET_ASIDE_PERCENT`, `FLUO_PAGE` | as the keys of `fluo.yml` | as there |
+//! | `FLUO_COLUMNS` | the same, with commas between them | none |
 //! | `FLUO_TROUBLE_SEVERITY` | the same, as `file_error=critical,sink_error=info` | as there |
 
 use fluo_alerts::escape::plain;
@@ -32,13 +33,21 @@ const NUMBERS: [&str; 2] = [MEMORY, "set_aside_percent"];
 /// The one key whose value is a map.
 const SEVERITIES: &str = "trouble_severity";
 
+/// The one key whose value is a list.
+const COLUMNS: &str = "columns";
+
+/// The one key whose value is `true` or `false`.
+const PAGE: &str = "page";
+
 /// The keys of `fluo.yml` that a variable may set.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
     "allowed_lateness",
+    COLUMNS,
     "delivery_limit",
     "eval_delay",
     "max_catch_up",
     MEMORY,
+    PAGE,
     "rule_time",
     "set_aside_percent",
     "stale_after",
@@ -112,6 +121,8 @@ fn value(key: &str, text: &str) -> Value {
     match key {
         // What is no number stays text, and is refused as such.
         key if NUMBERS.contains(&key) => text.parse::<u64>().map_or_else(|_| text.into(), Value::from),
+        PAGE => text.parse::<bool>().map_or_else(|_| text.into(), Value::from),
+        COLUMNS => text.split(',').map(|column| Value::from(column.trim())).collect(),
         SEVERITIES => {
             let pair = |pair: &str| {
                 let (event, severity) = pair.split_once('=').unwrap_or((pair, ""));
@@ -162,6 +173,19 @@ mod tests {
         let same = "store: s3://spans\nrules: []\neval_delay: 2m\nrule_memory_mib: 64\n";
         assert_eq!(config.settings(), loaded(same).settings());
         assert_eq!(config.sinks.iter().map(SinkConfig::name).collect::<Vec<_>>(), ["topic"]);
+    }
+
+    #[test]
+    fn a_page_is_kept_and_columns_are_pinned_as_variables_say() {
+        let config = of(&[("FLUO_PAGE", "false"), ("FLUO_COLUMNS", "span.shop.tenant, zone")]).unwrap();
+        let same = "store: s3://spans\nrules: []\npage: false\ncolumns: [span.shop.tenant, zone]\n";
+        assert_eq!(config.settings(), loaded(same).settings());
+        for (variable, text, named) in
+            [("FLUO_PAGE", "no", "FLUO_PAGE"), ("FLUO_COLUMNS", "duration", "`duration`")]
+        {
+            let error = of(&[(variable, text)]).unwrap_err().to_string();
+            assert!(error.contains(named), "{error}");
+        }
     }
 
     #[test]

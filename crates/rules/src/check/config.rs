@@ -23,6 +23,8 @@ pub(crate) struct Read {
     pub(crate) rules: Vec<Placed>,
     /// `aws_endpoint`.
     pub(crate) aws_endpoint: Option<Placed>,
+    /// The entries of `columns`.
+    pub(crate) columns: Vec<Placed>,
     /// The sinks that are sound.
     pub(crate) sinks: Vec<SinkDocument>,
 }
@@ -53,12 +55,14 @@ pub(crate) fn config(report: &mut Report, roots: &[Node]) -> Read {
             .value(Code::InvalidValue, entry, "`store` holds credentials")
             .hint("they come from the environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY");
     }
-    let rules = root.get("rules").map(|entry| placed(report, &entry.value)).unwrap_or_default();
+    let texts = |key: &str| root.get(key).map(|entry| placed(report, &entry.value)).unwrap_or_default();
+    let (rules, columns) = (texts("rules"), texts("columns"));
     let aws_endpoint = root.get("aws_endpoint").and_then(|entry| placed_text(report, &entry.value));
     Read {
         document: document.filter(|_| report.errors() == errors && !root.incomplete),
         rules,
         aws_endpoint,
+        columns,
         sinks,
     }
 }

@@ -24,6 +24,8 @@ pub struct Loaded {
     pub rules: Vec<Placed>,
     /// The value of `aws_endpoint`.
     pub aws_endpoint: Option<Placed>,
+    /// The values of `columns`.
+    pub columns: Vec<Placed>,
     /// The sinks that are sound, whatever else is wrong.
     pub sinks: Vec<SinkDocument>,
     /// Everything that is wrong or doubtful, sorted by place.
@@ -64,8 +66,9 @@ fn read(
             finding.hint("no variable is replaced here; a secret from the environment is `{env: NAME}`");
         }
     }
-    let check::ReadConfig { document, rules, aws_endpoint, sinks } = read;
-    let mut loaded = Loaded { document, rules, aws_endpoint, sinks, findings: Vec::new(), name, masked };
+    let check::ReadConfig { document, rules, aws_endpoint, columns, sinks } = read;
+    let mut loaded =
+        Loaded { document, rules, aws_endpoint, columns, sinks, findings: Vec::new(), name, masked };
     loaded.add(findings);
     loaded
 }

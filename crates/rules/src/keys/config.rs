@@ -112,6 +112,18 @@ pub(super) const CONFIG: &[Key] = &[
         "How bad fluo's own troubles are, by their events, where it is not the default.",
     ),
     key(
+        "columns",
+        Shape::Texts,
+        None,
+        "Attributes that have columns in span files though no rule asks for them, as rules write them: `span.shop.tenant`.",
+    ),
+    key(
+        "page",
+        Shape::Bool,
+        Some("true"),
+        "`false`: the evaluator keeps no page (`report/index.html`) beside its state.",
+    ),
+    key(
         "aws_endpoint",
         Shape::Text,
         None,
