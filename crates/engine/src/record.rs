@@ -86,13 +86,72 @@ pub(crate) fn fingerprint_of(rule: &Rule, values: &[Option<String>]) -> Fingerpr
     fingerprint(&rule.name, &key)
 }
 
-/// Returns service and name of a span, as far as none of some rules redacts them.
-pub fn shown_names(rules: &[&Rule], span: &Span) -> (Option<String>, String) {
-    let masked = |field: Intrinsic, text: &String| {
-        rules.iter().fold(text.clone(), |text, rule| shown(rule, &Field::Intrinsic(field), text))
-    };
-    let service = span.resource.service_name.as_ref().map(|name| masked(Intrinsic::ServiceName, name));
-    (service, masked(Intrinsic::Name, &span.name))
+/// Masks service and name of a span where one of some rules redacts them.
+pub fn mask_names(rules: &[&Rule], service_name: &mut Option<String>, name: &mut String) {
+    for rule in rules {
+        if let Some(service_name) = service_name {
+            mask(rule, Intrinsic::ServiceName, service_name);
+        }
+        mask(rule, Intrinsic::Name, name);
+    }
+}
+
+/// Masks in a recorded violation what its rule redacts now, which it may not have done when the violation was recorded.
+/// Returns whether anything was masked: then the summary is the default one, for the text may have said it.
+pub fn redact(rule: &Rule, violation: &mut Violation) -> bool {
+    if rule.redact.is_empty() {
+        return false;
+    }
+    let mut masked = redact_group(rule, &mut violation.group);
+    for span in &mut violation.evidence {
+        masked |= span.service_name.as_mut().is_some_and(|name| mask(rule, Intrinsic::ServiceName, name));
+        masked |= mask(rule, Intrinsic::Name, &mut span.name);
+        masked |= span.status_message.as_mut().is_some_and(|text| mask(rule, Intrinsic::StatusMessage, text));
+        let known = span.attributes.len();
+        span.attributes.retain(|label, _| !is_redacted_label(rule, label));
+        masked |= span.attributes.len() < known;
+    }
+    let known = violation.top.len();
+    violation.top.retain(|top| !is_redacted_label(rule, &top.key));
+    masked |= violation.top.len() < known;
+    if masked {
+        violation.summary = default_summary(rule, violation, &violation.values);
+    }
+    masked
+}
+
+/// Masks in a recorded group what its rule redacts now. Returns whether anything was masked.
+pub fn redact_group(rule: &Rule, group: &mut [(String, Option<String>)]) -> bool {
+    let mut masked = false;
+    for (key, value) in group {
+        if let Some(value) = value.as_mut().filter(|value| *value != REDACTED)
+            && (is_redacted_label(rule, key) || is_redacted_column(rule, key))
+        {
+            REDACTED.clone_into(value);
+            masked = true;
+        }
+    }
+    masked
+}
+
+/// Masks a text where its field is redacted. Returns whether it was not masked before.
+fn mask(rule: &Rule, field: Intrinsic, text: &mut String) -> bool {
+    let masks = text != REDACTED && is_redacted(rule, &Field::Intrinsic(field));
+    if masks {
+        REDACTED.clone_into(text);
+    }
+    masks
+}
+
+/// Returns whether `redact` names the field that a record has under a label: as a rule writes it, with its scope or without.
+fn is_redacted_label(rule: &Rule, label: &str) -> bool {
+    let keys = rule.group_by.iter().chain(&rule.top).chain(&rule.evidence.keys);
+    let mut of_rule = keys.filter(|key| key.key == label).map(|key| &key.field);
+    let scopes = ["span.", "resource.", "scope.", "event.", "link.", "parent."];
+    let bare = scopes.iter().filter_map(|scope| label.strip_prefix(scope)).chain([label]);
+    rule.redact.iter().any(|redacted| redacted == label)
+        || of_rule.any(|field| is_redacted(rule, field))
+        || bare.map(|key| Field::attribute(Scope::Either, key)).any(|field| is_redacted(rule, &field))
 }
 
 /// The keys of a group, and its values as they may be shown.

@@ -16,6 +16,7 @@ mod observe;
 mod older;
 mod rules;
 mod set_aside;
+mod traces;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +27,7 @@ use fluo_alerts::step;
 use fluo_alerts::step::{Empty, failed};
 use fluo_alerts::trouble::{Subject, Wrong};
 use fluo_plan::RulePlan;
-use fluo_store::{Hour, StoreError};
+use fluo_store::{DataFile, Hour, StoreError};
 
 use arrive::Arrived;
 use files::Files;
@@ -59,6 +60,8 @@ pub struct Evaluation {
     pub report: Report,
     /// The values of rules against their limits, by the rule's name, where a page tells of them.
     pub tracks: BTreeMap<String, Track>,
+    /// The files that hold the traces of its records, where a page shows them.
+    pub trace_files: Vec<DataFile>,
 }
 
 impl Evaluator {
@@ -207,7 +210,8 @@ impl Evaluator {
         report.page_error = self.page.error();
         state.page_error.clone_from(&report.page_error);
         report.count(&state, inputs.rules, &records, &notifications);
-        Ok(Evaluation { state, records, notifications, report, tracks })
+        let trace_files = self.trace_files(&records, &files);
+        Ok(Evaluation { state, records, notifications, report, tracks, trace_files })
     }
 
     /// Returns the earliest moment that windows reach back to, where anything is due.

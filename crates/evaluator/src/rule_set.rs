@@ -91,6 +91,11 @@ impl LastLoaded {
 }
 
 impl RuleSet {
+    /// Returns the rule of a name, where it is enabled.
+    pub fn rule(&self, name: &str) -> Option<&Rule> {
+        self.rules.get(name).map(|known| known.rule.as_ref())
+    }
+
     /// Loads rule files; `last_good` are texts that loaded before.
     ///
     /// That no file is left of several is taken for a mistake, since it would resolve every alert: the wrong folder was

@@ -28,7 +28,7 @@ pub struct SpanData {
     files: DataFiles,
 }
 
-/// When the spans of a file ended, as far as its place says.
+/// Returns the range in which the spans of a file ended, as far as its place says.
 pub(crate) fn ends_of(file: &DataFile) -> TimeRange {
     file.ends_ns().into()
 }
@@ -69,6 +69,19 @@ impl SpanData {
             source.add_damage(hole);
         }
         Some(source)
+    }
+
+    /// The given files as a source that decides nothing: of what cannot be read, nothing is put down.
+    ///
+    /// # Errors
+    ///
+    /// The reason why one of them cannot be read.
+    pub(crate) async fn readable(&self, files: &[DataFile]) -> Result<SpanSource, String> {
+        let Opened { source, faults, .. } = self.files.source(files).await;
+        match faults.first() {
+            Some((_, fault)) => Err(chain(fault.reason())),
+            None => Ok(source),
+        }
     }
 
     /// Returns those of the files of which nothing is put down in `state`.

@@ -3,7 +3,7 @@
 //! ```text
 //! read state ─▶ evaluate ─▶ swap state ─▶ write records ─▶ send ─▶ swap out what was sent
 //!     ▲                        │ lost: reload
-//!     └──── next chunk ────────┘                     then, if there is time, layout and page
+//!     └──── next chunk ────────┘                     then, if there is time, layout, traces and page
 //! ```
 //!
 //! Nothing outside `state/` is written before the swap that commits it, and everything after it can be done again from
@@ -115,7 +115,9 @@ pub async fn tick(
             break;
         }
         evaluator.panes.open(host.root).await;
-        evaluator.page.open(host.root).await;
+        if evaluator.settings().page {
+            evaluator.page.open(host.root).await;
+        }
         let began = (host.clock)();
         let rules = evaluator.rules.load(deployed.rules, &before.rule_files);
         let step = catch_up::next(&before, evaluator.settings(), eval_time);
@@ -162,7 +164,7 @@ pub async fn tick(
                 return Err(error.into());
             }
         };
-        let tracks = evaluation.tracks;
+        let (tracks, trace_files) = (evaluation.tracks, evaluation.trace_files);
         let mut notifications = evaluation.notifications;
         if let Some(from) = step.skip_to {
             notifications.insert(0, catch_up::unjudged(before.eval_time, from, step.eval_time));
@@ -185,8 +187,10 @@ pub async fn tick(
             lost = 0;
             write(evaluator, host, &state.unwritten).await?;
             (host.evaluated)(&report);
-            let records = state.unwritten.iter().flat_map(|unwritten| &unwritten.violations);
-            evaluator.page.add(records, &tracks, &rules, step.eval_time);
+            if evaluator.page.is_open() {
+                let records = state.unwritten.iter().flat_map(|unwritten| &unwritten.violations);
+                evaluator.page.add(records, &tracks, &rules, step.eval_time, trace_files);
+            }
             ticked.reports.push(report.clone());
             ticked.troubles.extend(troubles);
             ticked.broken_files = rules.errors.clone();
@@ -213,17 +217,33 @@ pub async fn tick(
         evaluator.panes.keep(host.root).await;
     }
     if let Some((state, rules, report)) = &committed {
-        let keep = evaluator.layout.keep(host.root, rules, eval_time);
+        let keep = evaluator.layout.keep(host.root, rules, &evaluator.settings().columns, eval_time);
         ticked.layout = aside(host, layout::PATIENCE, keep)
             .await
             .and_then(|kept| kept.unwrap_or_else(|_| Some(LayoutChange::too_slow())));
-        let keep = traced(step!("write page"), evaluator.page.keep(host.root, state, rules, report));
-        ticked.page_error = aside(host, page::PATIENCE, keep).await.and_then(|kept| match kept {
-            Ok(kept) => kept.err().map(|error| chain(&error)),
-            Err(_) => Some(evaluator.page.gave_up()),
-        });
+        ticked.page_error = keep_page(evaluator, host, state, rules, report).await;
     }
     Ok(ticked)
+}
+
+/// Keeps the page of a committed evaluation, if one is kept. Returns the reason why it could not be written.
+async fn keep_page(
+    evaluator: &Evaluator,
+    host: Host<'_>,
+    state: &State,
+    rules: &RuleSet,
+    report: &Report,
+) -> Option<String> {
+    if !evaluator.page.is_open() {
+        return None;
+    }
+    // Where there is no time for it, the page shows what violations carry of their traces.
+    aside(host, page::PATIENCE, evaluator.read_traces(state, rules)).await;
+    let keep = traced(step!("write page"), evaluator.page.keep(host.root, state, rules, report));
+    aside(host, page::PATIENCE, keep).await.and_then(|kept| match kept {
+        Ok(kept) => kept.err().map(|error| chain(&error)),
+        Err(_) => Some(evaluator.page.gave_up()),
+    })
 }
 
 /// Does what may be left out, when all else is done: for a while, and until somebody asks to stop. `None` where there was no

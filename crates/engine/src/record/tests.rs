@@ -151,3 +151,61 @@ fn what_is_redacted_is_among_no_commonest_values() {
     let told = top(&rule("span: {}, top: [http.target, http.route], redact: [http.target]"), &all);
     assert_eq!(told, [of("http.route")]);
 }
+
+#[test]
+fn what_a_rule_redacts_now_is_masked_in_what_was_recorded_before() {
+    let keys =
+        "span: {}, group_by: [enduser.id, resource.host.ip], top: [k8s.pod.name], evidence: [enduser.id]";
+    let before = rule(keys);
+    let observed = |rule: &Rule| {
+        let group = vec![Some("jane".to_owned()), Some("10.0.0.1".to_owned())];
+        let top = Top {
+            key: "k8s.pod.name".to_owned(),
+            spans: 1,
+            values: vec![TopValue { value: Some("checkout-1".to_owned()), spans: 1 }],
+        };
+        Violation {
+            rule: "r".to_owned(),
+            severity: rule.severity,
+            labels: BTreeMap::new(),
+            fingerprint: fingerprint_of(rule, &group),
+            group: shown_group(rule, &group),
+            condition: rule.condition.text.clone(),
+            starts_at: 0,
+            ends_at: 0,
+            ongoing: false,
+            window: rule.window,
+            values: Vec::new(),
+            peak: Vec::new(),
+            evidence: evidence(rule, &[failed()]),
+            top: super::top(rule, &[top]),
+            failed: Vec::new(),
+            summary: "jane cannot pay".to_owned(),
+            partial: false,
+        }
+    };
+    for (redacted, secret) in [
+        ("enduser.id", "jane"),
+        ("host.ip", "10.0.0.1"),
+        ("k8s.pod.name", "checkout-1"),
+        ("http.request.method", "\"POST\""),
+        ("name", "POST /pay"),
+        ("status_message", "card declined"),
+        ("service_name", "Some(\"checkout\")"),
+    ] {
+        let now = rule(&format!("{keys}, redact: [{redacted}]"));
+        let mut recorded = observed(&before);
+        let text = |violation: &Violation| format!("{violation:?}");
+        assert!(text(&recorded).contains(secret), "{redacted}: {}", text(&recorded));
+        assert!(redact(&now, &mut recorded), "{redacted}");
+        assert!(!text(&recorded).contains(secret), "{redacted}: {}", text(&recorded));
+        assert!(!recorded.summary.contains("jane cannot pay"), "the text may have said it");
+        let masked = observed(&now);
+        let same = Violation { summary: recorded.summary.clone(), ..masked };
+        assert_eq!(recorded, same, "{redacted}: as it is recorded now");
+        assert!(!redact(&now, &mut recorded), "{redacted}: there is nothing more to mask");
+    }
+    let mut recorded = observed(&before);
+    assert!(!redact(&before, &mut recorded), "nothing is redacted");
+    assert_eq!(recorded.summary, "jane cannot pay");
+}

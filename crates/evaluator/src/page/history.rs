@@ -6,6 +6,7 @@ use std::io::Read as _;
 use fluo_alerts::life_cycle::ViolationRecord;
 use fluo_alerts::life_cycle::transition::Status;
 use fluo_alerts::reading::gauge::{Mark, Track};
+use fluo_report::model::Trace;
 use fluo_time::Nanos;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,9 @@ pub(super) struct History {
     pub(super) rules: BTreeMap<String, Past>,
     /// By id: the last record of each.
     violations: BTreeMap<String, ViolationRecord>,
+    /// Whole traces of violations, by their ids, as they were read: so that they are read once.
+    #[serde(default)]
+    pub(super) traces: BTreeMap<String, Trace>,
 }
 
 /// The values of a rule.
@@ -46,7 +50,12 @@ pub(super) struct Past {
 
 impl Default for History {
     fn default() -> Self {
-        Self { schema: SCHEMA.to_owned(), rules: BTreeMap::new(), violations: BTreeMap::new() }
+        Self {
+            schema: SCHEMA.to_owned(),
+            rules: BTreeMap::new(),
+            violations: BTreeMap::new(),
+            traces: BTreeMap::new(),
+        }
     }
 }
 
@@ -69,6 +78,7 @@ impl History {
     /// Puts itself behind an earlier history.
     pub(super) fn behind(self, mut earlier: Self) -> Self {
         earlier.violations.extend(self.violations);
+        earlier.traces.extend(self.traces);
         for (name, past) in self.rules {
             match earlier.rules.get_mut(&name).filter(|known| known.hash == past.hash) {
                 Some(known) => add(&mut known.track, &past.track, MOST_VALUES),

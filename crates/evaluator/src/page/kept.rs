@@ -10,8 +10,9 @@ use fluo_alerts::template::NO_VALUE;
 use fluo_alerts::trouble::Subject;
 use fluo_alerts::value::{Value, human_duration};
 use fluo_alerts::violation::Violation;
+use fluo_engine::record;
 use fluo_report::Page;
-use fluo_report::model::{self, Episode, Fact, Origin, Owed, Standing, Trouble};
+use fluo_report::model::{self, Episode, Fact, Origin, Owed, Standing, Trace, Trouble};
 use fluo_rules::rule::Rule;
 use fluo_time::{Nanos, TimeRange, moment};
 
@@ -50,7 +51,7 @@ pub(super) fn page(state: &State, rules: &RuleSet, report: &Report, history: &Hi
         evaluation: evaluation(state, report),
         data: data(state, report),
         missing: missing(state),
-        traces: trace::of_evidence(episodes.iter().flat_map(|episode| &episode.violation.evidence)),
+        traces: traces(&episodes, rules, history),
         episodes,
     }
 }
@@ -93,8 +94,21 @@ pub(super) fn content(page: &Page, state: &State) -> Content {
     }
 }
 
-fn episodes(state: &State, rules: &RuleSet, history: &History) -> Vec<Episode> {
-    let rule = |name: &str| rules.rules.get(name).map(|known| known.rule.as_ref());
+/// Returns the traces of violations: whole where they were read, else the spans that the violations carry.
+fn traces(episodes: &[Episode], rules: &RuleSet, history: &History) -> BTreeMap<String, Trace> {
+    let mut traces = trace::of_evidence(episodes.iter().flat_map(|episode| &episode.violation.evidence));
+    for (id, trace) in &mut traces {
+        if let Some(whole) = history.traces.get(id) {
+            whole.clone_into(trace);
+        }
+    }
+    trace::mask(&mut traces, episodes, |name| rules.rule(name));
+    traces
+}
+
+/// Returns the violations of a state and of earlier evaluations.
+pub(super) fn episodes(state: &State, rules: &RuleSet, history: &History) -> Vec<Episode> {
+    let rule = |name: &str| rules.rule(name);
     let related = firing(state, |_| true).into_iter().filter_map(|it| Some((it.id, it.related_to?)));
     // By the episode's id: the alert that it was told together with.
     let heads: BTreeMap<String, Related> = related.collect();
@@ -105,7 +119,7 @@ fn episodes(state: &State, rules: &RuleSet, history: &History) -> Vec<Episode> {
         for (fingerprint, alert) in of_rule.firing() {
             told.push((*fingerprint, alert.starts_at, alert.ends_at));
             let head = heads.get(&alert.told.id.to_string());
-            let related_to = head.map(|head| named(&head.rule, &head.group));
+            let related_to = head.map(|head| named(rule(&head.rule), &head.rule, &head.group));
             episodes.push(Episode { related_to, ..of_alert(rule(name), alert) });
         }
     }
@@ -130,28 +144,34 @@ fn episodes(state: &State, rules: &RuleSet, history: &History) -> Vec<Episode> {
     episodes
 }
 
-fn named(rule: &str, group: &[(String, Option<String>)]) -> String {
+fn named(rule: Option<&Rule>, name: &str, group: &[(String, Option<String>)]) -> String {
+    let mut group = group.to_vec();
+    rule.map(|rule| record::redact_group(rule, &mut group));
     let pair =
         |(key, value): &(String, Option<String>)| format!("{key}={}", value.as_deref().unwrap_or(NO_VALUE));
     let pairs: Vec<String> = group.iter().map(pair).collect();
-    if pairs.is_empty() { rule.to_owned() } else { format!("{rule} [{}]", pairs.join(", ")) }
+    if pairs.is_empty() { name.to_owned() } else { format!("{name} [{}]", pairs.join(", ")) }
 }
 
 fn of_alert(rule: Option<&Rule>, alert: &Alert) -> Episode {
     let course = alert.course();
+    let violation = Violation {
+        starts_at: alert.starts_at,
+        ends_at: alert.ends_at,
+        top: if course.top.is_empty() { alert.told.violation.top.clone() } else { course.top.clone() },
+        ..alert.told.violation.clone()
+    };
+    let (violation, masked) = redacted(rule, violation);
+    // A link that was made of what is redacted now may say it.
+    let runbook = alert.told.annotations.get("runbook_url").filter(|_| !masked);
     Episode {
         standing: if alert.phase == Phase::Firing { Standing::Firing } else { Standing::Over },
         severity: alert.severity(),
         readings: read(rule, &course.values, &course.peak),
-        violation: Violation {
-            starts_at: alert.starts_at,
-            ends_at: alert.ends_at,
-            top: if course.top.is_empty() { alert.told.violation.top.clone() } else { course.top.clone() },
-            ..alert.told.violation.clone()
-        },
+        violation,
         muted_by: alert.muted_by.clone(),
         related_to: None,
-        runbook: alert.told.annotations.get("runbook_url").cloned(),
+        runbook: runbook.cloned(),
         trace_urls: alert.told.trace_urls.clone(),
     }
 }
@@ -161,12 +181,18 @@ fn of_record(rule: Option<&Rule>, violation: &Violation, standing: Standing) -> 
         standing,
         severity: violation.severity,
         readings: read(rule, &violation.values, &violation.peak),
-        violation: violation.clone(),
+        violation: redacted(rule, violation.clone()).0,
         muted_by: None,
         related_to: None,
         runbook: None,
         trace_urls: Vec::new(),
     }
+}
+
+/// Returns a recorded violation without what its rule redacts now, and whether anything was masked.
+fn redacted(rule: Option<&Rule>, mut violation: Violation) -> (Violation, bool) {
+    let masked = rule.is_some_and(|rule| record::redact(rule, &mut violation));
+    (violation, masked)
 }
 
 fn read(rule: Option<&Rule>, values: &[(String, Value)], peak: &[(String, Value)]) -> Vec<Reading> {

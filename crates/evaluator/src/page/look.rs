@@ -1,37 +1,27 @@
 //! One look at stored spans → a page.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fluo_alerts::reading::gauge::Track;
 use fluo_alerts::reading::readings;
 use fluo_alerts::template::Renderer;
 use fluo_engine::{
-    AsOf, Asked, EngineError, LeftOut, Observed, Range, SessionContext, SoughtTrace, SpanSource, WholeTrace,
-    record, without_faulty,
+    AsOf, Asked, EngineError, LeftOut, Observed, Range, SessionContext, SoughtTrace, SpanSource, record,
+    without_faulty,
 };
 use fluo_plan::RulePlan;
 use fluo_report::Page;
-use fluo_report::model::{self, Episode, Fact, Origin, Standing, Trace, TraceSpan};
+use fluo_report::model::{self, Episode, Fact, Origin, Standing};
 use fluo_rules::rule::Rule;
-use fluo_spans::span::{Span, Status};
 use fluo_time::{Nanos, TimeRange, moment};
 
 use super::rules;
-use super::trace::{Related, waterfall};
+use super::trace::{SPANS, Sought, mask, of_whole};
 use crate::chain;
 
 /// Values of a rule that a chart shows.
 const MARKS: i64 = 120;
-/// Traces that are shown, of the violations that stand and then of the newest.
-const TRACES: usize = 40;
-/// Traces of one violation that are shown.
-const OF_ONE: usize = 4;
-/// Spans of one trace that are shown.
-const SPANS: usize = 50;
-/// Spans of a trace are looked for so long before and after those that are evidence.
-const AROUND: i64 = 5 * Nanos::MINUTE.0;
-
 /// The result of a look.
 #[derive(Debug)]
 pub struct Looked {
@@ -129,7 +119,10 @@ pub async fn look(
                     Err(error) => shown.push(failed(plan.rule(), chain(&error))),
                 }
             }
-            traces = shown_traces(whole, &episodes, &plans);
+            traces = of_whole(whole);
+            let rules = plans.iter().map(|plan| plan.rule().as_ref());
+            let by_name: BTreeMap<&str, &Rule> = rules.map(|rule| (rule.name.as_str(), rule)).collect();
+            mask(&mut traces, &episodes, |name| by_name.get(name).copied());
         }
         Err(error) => shown.extend(plans.iter().map(|plan| failed(plan.rule(), chain(&error)))),
     }
@@ -217,66 +210,10 @@ fn sought(found: &[OfRule<'_>]) -> BTreeMap<[u8; 16], SoughtTrace> {
             .cmp(&key(other))
             .then_with(|| (&one_rule.name, &one.group).cmp(&(&other_rule.name, &other.group)))
     });
-    let mut sought: BTreeMap<[u8; 16], SoughtTrace> = BTreeMap::new();
+    let mut sought = Sought::default();
     for (_, observed) in all {
-        let mut traces: Vec<[u8; 16]> = Vec::new();
-        for Span { trace_id, span_id, end_ns, .. } in &observed.evidence {
-            if !traces.contains(trace_id) {
-                traces.push(*trace_id);
-            }
-            if traces.len() > OF_ONE || (sought.len() >= TRACES && !sought.contains_key(trace_id)) {
-                continue;
-            }
-            let ends = TimeRange { from: end_ns.saturating_sub(AROUND), to: end_ns.saturating_add(AROUND) };
-            let trace =
-                sought.entry(*trace_id).or_insert_with(|| SoughtTrace { ends, spans: BTreeSet::new() });
-            trace.ends = TimeRange { from: trace.ends.from.min(ends.from), to: trace.ends.to.max(ends.to) };
-            trace.spans.insert(*span_id);
-        }
+        let keys = observed.evidence.iter().map(|span| (span.trace_id, span.span_id, span.end_ns));
+        sought.add(keys);
     }
-    sought
-}
-
-/// Returns traces as waterfalls. What a rule redacts is shown of no trace that is its evidence.
-fn shown_traces(
-    whole: BTreeMap<[u8; 16], WholeTrace>,
-    episodes: &[Episode],
-    plans: &[RulePlan],
-) -> BTreeMap<String, Trace> {
-    let by_name: BTreeMap<&str, &Rule> =
-        plans.iter().map(|plan| (plan.rule().name.as_str(), plan.rule().as_ref())).collect();
-    let mut rules: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for episode in episodes {
-        for span in &episode.violation.evidence {
-            rules.entry(&span.trace_id).or_default().insert(&episode.violation.rule);
-        }
-    }
-    let of_trace = |(id, WholeTrace { spans, left_out }): ([u8; 16], WholeTrace)| {
-        let id = hex::encode(id);
-        let of_rules: Vec<&Rule> = rules
-            .get(id.as_str())
-            .into_iter()
-            .flatten()
-            .filter_map(|name| by_name.get(name).copied())
-            .collect();
-        let spans = spans.iter().map(|span| related(span, &of_rules)).collect();
-        (id, waterfall(spans, left_out))
-    };
-    whole.into_iter().map(of_trace).collect()
-}
-
-fn related(span: &Span, rules: &[&Rule]) -> Related {
-    let (service_name, name) = record::shown_names(rules, span);
-    Related {
-        span: TraceSpan {
-            span_id: hex::encode(span.span_id),
-            depth: 0,
-            service_name,
-            name,
-            start: span.start_ns,
-            end: span.end_ns,
-            is_error: span.status == Status::Error,
-        },
-        parent: span.parent_span_id.map(hex::encode),
-    }
+    sought.by_id()
 }

@@ -6,13 +6,13 @@
 //! | `kept` | a state, what evaluations found → a page |
 //! | `history` | evaluations → their values and violations, as far back as the page shows them |
 //! | `rules` | a rule → what the page says of it |
-//! | `trace` | the spans of a trace → a waterfall |
+//! | `trace` | violations → the traces that are read for them; the spans of a trace → a waterfall |
 //!
 //! The evaluator keeps the page beside its state:
 //!
 //! ```text
 //! report/index.html        the page
-//! report/history.json.zst  values and violations of earlier evaluations, for the next one in another process
+//! report/history.json.zst  values, violations and traces of earlier evaluations, for the next one in another process
 //! ```
 //!
 //! Nothing depends on them, and both may be deleted at any time. That they could not be written is told, and is no failure.
@@ -21,21 +21,24 @@ mod history;
 mod kept;
 pub mod look;
 mod rules;
-mod trace;
+pub(crate) mod trace;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use fluo_alerts::life_cycle::ViolationRecord;
 use fluo_alerts::reading::gauge::Track;
+use fluo_engine::{SoughtTrace, WholeTrace};
+use fluo_report::model::Trace;
 use fluo_store::guard::locked;
-use fluo_store::{Root, StoreError, read_if_present, replace};
+use fluo_store::{DataFile, Root, StoreError, read_if_present, replace};
 use object_store::path::Path;
 
 use crate::chain;
 use crate::page::history::History;
 use crate::page::kept::{Content, content};
+use crate::page::trace::Sought;
 use crate::report::Report;
 use crate::rule_set::RuleSet;
 use crate::state::State;
@@ -57,9 +60,13 @@ pub(crate) struct KeptPage(Mutex<Inner>);
 struct Inner {
     /// It is kept: of looks at the past, it is not.
     is_open: bool,
-    /// What earlier evaluations found is part of the history, or there is none.
+    /// True if the history holds what earlier evaluations found, or there was nothing to hold.
     is_fetched: bool,
     history: History,
+    /// The traces of what was found since some were read.
+    fresh: BTreeSet<String>,
+    /// The files that hold them, by their places.
+    files: BTreeMap<Path, DataFile>,
     /// The content of the page in the store, where this process wrote it.
     written: Option<Content>,
     error: Option<String>,
@@ -106,19 +113,48 @@ impl KeptPage {
         inner.is_fetched = true;
     }
 
-    /// Takes in what a committed evaluation found.
+    /// Takes in what a committed evaluation found; `trace_files` hold the traces of its records.
     pub(crate) fn add<'a>(
         &self,
         records: impl IntoIterator<Item = &'a ViolationRecord>,
         tracks: &BTreeMap<String, Track>,
         rules: &RuleSet,
         eval_time: i64,
+        trace_files: Vec<DataFile>,
     ) {
+        let records: Vec<&ViolationRecord> = records.into_iter().collect();
         let mut inner = self.inner();
+        let evidence = records.iter().flat_map(|record| &record.violation.evidence);
+        inner.fresh.extend(evidence.map(|span| span.trace_id.clone()));
+        inner.files.extend(trace_files.into_iter().map(|file| (file.location.clone(), file)));
         inner.history.add(records, tracks, rules, eval_time);
         if inner.is_fetched {
             inner.history.forget_withdrawn();
         }
+    }
+
+    /// Returns the traces of what was found lately that the page shows and does not know, and the files that hold them. They
+    /// are asked for once, and forgotten where violations do not need them any more.
+    pub(crate) fn to_read(&self, state: &State, rules: &RuleSet) -> (Sought, Vec<DataFile>) {
+        let mut inner = self.inner();
+        let (fresh, files) = (std::mem::take(&mut inner.fresh), std::mem::take(&mut inner.files));
+        if fresh.is_empty() {
+            return (Sought::default(), Vec::new());
+        }
+        let mut sought = Sought::of(&kept::episodes(state, rules, &inner.history));
+        let known = &mut inner.history.traces;
+        known.retain(|id, _| sought.contains(id));
+        sought.retain(|id, sought| fresh.contains(id) && !known.get(id).is_some_and(|it| has(it, sought)));
+        (sought, files.into_values().collect())
+    }
+
+    /// Takes in traces that were read.
+    pub(crate) fn add_traces(&self, whole: BTreeMap<[u8; 16], WholeTrace>, state: &State, rules: &RuleSet) {
+        let mut inner = self.inner();
+        let mut traces = trace::of_whole(whole);
+        traces.retain(|_, trace| !trace.spans.is_empty());
+        trace::mask(&mut traces, &kept::episodes(state, rules, &inner.history), |name| rules.rule(name));
+        inner.history.traces.extend(traces);
     }
 
     /// Writes the page of a committed evaluation, where it says something else than the one that this process wrote last.
@@ -176,6 +212,13 @@ impl KeptPage {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         locked(&self.0)
     }
+}
+
+/// Returns whether a trace that was read has the spans that are sought of it. Where more were read than are kept, it is as
+/// it was chosen.
+fn has(trace: &Trace, sought: &SoughtTrace) -> bool {
+    let has = |id: &[u8; 8]| trace.spans.iter().any(|span| span.span_id == hex::encode(id));
+    trace.left_out > 0 || sought.spans.iter().all(has)
 }
 
 fn too_slow(done: &str) -> String {

@@ -77,7 +77,7 @@ async fn the_page_is_written_where_something_changed_and_only_then() {
     let (root, rules, page) = (Root::in_memory().unwrap(), rules(), KeptPage::default());
     page.open(&root).await;
     let keep = async |at: i64, value: f64| {
-        page.add([], &tracks(at, value), &rules, at);
+        page.add([], &tracks(at, value), &rules, at, Vec::new());
         page.keep(&root, &state(at), &rules, &Report::default()).await.unwrap();
         stored(&root).await.unwrap()
     };
@@ -95,7 +95,7 @@ async fn another_process_goes_on_with_what_earlier_ones_found() {
     for (at, value) in [(MARK_STEP, 4.0), (2 * MARK_STEP, 1.0)] {
         let page = KeptPage::default();
         page.open(&root).await;
-        page.add([], &tracks(at, value), &rules, at);
+        page.add([], &tracks(at, value), &rules, at, Vec::new());
         page.keep(&root, &state(at), &rules, &Report::default()).await.unwrap();
     }
     assert!(stored(&root).await.unwrap().contains("between 1 and 4"), "the first value is there still");
@@ -106,13 +106,13 @@ async fn what_was_taken_back_while_the_history_could_not_be_read_is_not_shown() 
     let (root, rules) = (Root::in_memory().unwrap(), rules());
     let earlier = KeptPage::default();
     earlier.open(&root).await;
-    earlier.add([&record(Status::Valid)], &tracks(MARK_STEP, 4.0), &rules, MARK_STEP);
+    earlier.add([&record(Status::Valid)], &tracks(MARK_STEP, 4.0), &rules, MARK_STEP, Vec::new());
     earlier.keep(&root, &state(MARK_STEP), &rules, &Report::default()).await.unwrap();
     assert!(stored(&root).await.unwrap().contains("r: count = 6"));
     let page = KeptPage::default();
-    page.add([&record(Status::Withdrawn)], &BTreeMap::new(), &rules, 2 * MARK_STEP);
+    page.add([&record(Status::Withdrawn)], &BTreeMap::new(), &rules, 2 * MARK_STEP, Vec::new());
     page.open(&root).await;
-    page.add([], &BTreeMap::new(), &rules, 3 * MARK_STEP);
+    page.add([], &BTreeMap::new(), &rules, 3 * MARK_STEP, Vec::new());
     page.keep(&root, &state(3 * MARK_STEP), &rules, &Report::default()).await.unwrap();
     let html = stored(&root).await.unwrap();
     assert!(!html.contains("r: count = 6"));
@@ -124,7 +124,7 @@ async fn values_of_before_the_times_that_a_chart_shows_are_not_drawn() {
     let (rules, page) = (rules(), KeptPage::default());
     let (first, last) = (MARK_STEP, 180 * MARK_STEP);
     for at in [first, last] {
-        page.add([], &tracks(at, 4.0), &rules, at);
+        page.add([], &tracks(at, 4.0), &rules, at, Vec::new());
     }
     let kept = kept::page(&state(last), &rules, &Report::default(), &page.inner().history);
     assert!(first < kept.shows.from);
@@ -150,4 +150,62 @@ async fn ids_that_were_used_twice_are_told_beside_what_was_set_aside() {
         assert_eq!(text.is_some(), expected.is_some(), "{scenario}");
         assert!(text.unwrap_or_default().starts_with(expected.unwrap_or_default()), "{scenario}: {text:?}");
     }
+}
+
+#[tokio::test]
+async fn what_a_rule_redacts_now_is_not_shown_of_violations_that_were_recorded_before() {
+    let text = "- {name: r, span: {}, group_by: [user.id], condition: count > 5}\n";
+    let redacting = text.replace("condition", "redact: [user.id, status_message, name], condition");
+    let rules = |text: &str| RuleSet::load(&[SourceFile::new("r.yml", text)], &BTreeMap::new());
+    let (before, now, page) = (rules(text), rules(&redacting), KeptPage::default());
+    page.add([&record(Status::Valid)], &BTreeMap::new(), &before, MARK_STEP, Vec::new());
+    page.add_traces(read("pay"), &state(MARK_STEP), &before);
+    let shown = |rules: &RuleSet| {
+        fluo_report::html(&kept::page(&state(MARK_STEP), rules, &Report::default(), &page.inner().history))
+    };
+    let (then, masked) = (shown(&before), shown(&now));
+    for secret in ["u-7", "<bdi>pay</bdi>", "refused"] {
+        assert!(then.contains(secret), "{secret}");
+        assert!(!masked.contains(secret), "{secret}");
+    }
+    assert!(masked.contains("class=\"waterfall\"") && masked.contains("(redacted)"));
+}
+
+/// The trace of the record, with a span whose name is given and one that is no evidence.
+fn read(name: &str) -> BTreeMap<[u8; 16], WholeTrace> {
+    let span = Span {
+        trace_id: [1; 16],
+        span_id: [2; 8],
+        parent_span_id: Some([3; 8]),
+        name: name.to_owned(),
+        end_ns: MARK_STEP,
+        ..blank()
+    };
+    let root = Span { span_id: [3; 8], parent_span_id: None, name: "root".to_owned(), ..span.clone() };
+    [([1; 16], WholeTrace { spans: vec![root, span], left_out: 0 })].into()
+}
+
+#[tokio::test]
+async fn a_trace_that_was_read_once_is_shown_whole_by_later_processes() {
+    let (root, rules) = (Root::in_memory().unwrap(), rules());
+    let page = KeptPage::default();
+    page.open(&root).await;
+    page.add([&record(Status::Valid)], &tracks(MARK_STEP, 4.0), &rules, MARK_STEP, Vec::new());
+    let asked = |page: &KeptPage| page.to_read(&state(MARK_STEP), &rules).0.by_id();
+    assert_eq!(asked(&page).len(), 1, "it is asked for");
+    assert_eq!(asked(&page).len(), 0, "it is asked for once");
+    let kept = async |page: &KeptPage, at: i64| {
+        page.keep(&root, &state(at), &rules, &Report::default()).await.unwrap();
+        stored(&root).await.unwrap()
+    };
+    let without = kept(&page, MARK_STEP).await;
+    assert!(without.contains("the whole trace was not read") && !without.contains("<bdi>root</bdi>"));
+    page.add_traces(read("pay"), &state(MARK_STEP), &rules);
+    let with = kept(&page, MARK_STEP).await;
+    assert!(!with.contains("the whole trace was not read") && with.contains("<bdi>root</bdi>"));
+    let next = KeptPage::default();
+    next.open(&root).await;
+    next.add([&record(Status::Valid)], &tracks(2 * MARK_STEP, 1.0), &rules, 2 * MARK_STEP, Vec::new());
+    assert_eq!(asked(&next).len(), 0, "it is known");
+    assert!(kept(&next, 2 * MARK_STEP).await.contains("<bdi>root</bdi>"));
 }

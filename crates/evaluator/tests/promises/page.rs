@@ -4,10 +4,12 @@ use std::time::{Duration, Instant};
 
 use fluo_evaluator::layout::LayoutChange;
 use fluo_rules::SourceFile;
+use fluo_spans::layout::AttributeScope;
+use fluo_spans::span::{Span, Status};
 use object_store::path::Path;
 use serde_json::Value;
 
-use crate::support::{CutOff, World, evaluated, failures, files, good, minute};
+use crate::support::{CutOff, Due, SECOND, World, evaluated, failures, files, good, minute};
 
 const PAGE: &str = "report/index.html";
 const HISTORY: &str = "report/history.json.zst";
@@ -45,6 +47,51 @@ async fn a_store_that_does_not_answer_holds_up_nobody_for_long() {
     assert!(ticked.page_error.is_some_and(|reason| reason.contains("within 5 seconds")));
     assert!(world.post().taken.iter().any(|sent| sent.short() == "firing auth-failures a"));
     assert!(began.elapsed() < Duration::from_mins(1), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn the_traces_of_violations_are_shown_whole_and_read_once() {
+    let mut world = World::in_memory();
+    world.minute(1, good("auth", minute(0), 3), &rules()).await;
+    let mut spans = failures("auth", "a", minute(1), 8);
+    let root = |span: &mut Span| {
+        span.parent_span_id = Some([9; 8]);
+        let status = Status::Ok;
+        Span { span_id: [9; 8], parent_span_id: None, name: "checkout".to_owned(), status, ..span.clone() }
+    };
+    let roots: Vec<Span> = spans.iter_mut().map(root).collect();
+    spans.extend(roots);
+    let files = world.arrive(minute(2) + SECOND, spans).await;
+    let page = async |world: &World| String::from_utf8(world.read(&Path::from(PAGE)).await).unwrap();
+    world.tick(Due::at(evaluated(2), &rules())).await;
+    let first = page(&world).await;
+    assert!(first.contains("<bdi>checkout</bdi>") && !first.contains("the whole trace was not read"));
+    // Another process does not read them again: their file is away.
+    world.cut_off.reads = files;
+    world.minute(3, good("auth", minute(2), 3), &rules()).await;
+    let second = page(&world).await;
+    assert!(second.contains("<bdi>checkout</bdi>") && !second.contains("the whole trace was not read"));
+}
+
+#[tokio::test]
+async fn no_page_is_kept_where_none_is_wanted() {
+    let mut world = World::in_memory();
+    world.settings.page = false;
+    world.minute(1, good("auth", minute(0), 3), &rules()).await;
+    let ticked = world.minute(2, failures("auth", "a", minute(1), 8), &rules()).await;
+    assert_eq!(ticked.page_error, None);
+    assert!(world.objects("report").await.is_empty());
+    assert!(world.post().taken.iter().any(|sent| sent.short() == "firing auth-failures a"));
+}
+
+#[tokio::test]
+async fn attributes_that_are_pinned_have_columns_though_no_rule_asks_for_them() {
+    let mut world = World::in_memory();
+    world.settings.columns = [(AttributeScope::Span, "shop.tenant".to_owned())].into();
+    let ticked = world.minute(1, good("auth", minute(0), 3), &rules()).await;
+    let Some(LayoutChange::New { added, .. }) = ticked.layout else { panic!("{:?}", ticked.layout) };
+    assert!(added.contains(&"span.shop.tenant".to_owned()), "{added:?}");
+    assert_eq!(world.minute(2, good("auth", minute(1), 3), &rules()).await.layout, None, "once is enough");
 }
 
 /// The history that is stored.

@@ -346,6 +346,8 @@ impl ObjectStore for Gated<Arc<dyn ObjectStore>> {
 impl Versioned for Gated<Arc<dyn Versioned>> {
     async fn read(&self, path: &Path) -> Result<Option<(Bytes, Version)>, StoreError> {
         self.gate.turn().await;
+        let failed = |source| StoreError::Request { action: "read", location: path.clone(), source };
+        self.may_pass(&self.cut_off.reads, path).await.map_err(failed)?;
         self.inner.read(path).await
     }
 
