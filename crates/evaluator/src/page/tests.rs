@@ -140,8 +140,11 @@ async fn ids_that_were_used_twice_are_told_beside_what_was_set_aside() {
         ("a copy", vec![span.clone(), span.clone()], None),
         ("another span of the same ids", vec![span, other], Some("1 spans are copies that differ")),
     ] {
-        let mut source = SpanSource::from_spans(&spans).unwrap();
-        let rules = rules().rules.values().map(|known| Arc::clone(&known.rule)).collect();
+        let mut source = SpanSource::from_spans(&spans[..1]).unwrap();
+        source.extend(SpanSource::from_spans(&spans[1..]).unwrap());
+        // Ids are read of windows that hold.
+        let file = SourceFile::new("r.yml", "- {name: r, span: {}, condition: count > 0}\n");
+        let rules = fluo_rules::load(&[file]).rules.into_iter().map(Arc::new).collect();
         let session = fluo_engine::session();
         let looked =
             look::look(&session, rules, &mut source, Range::default(), look::ReadSpans::default()).await;
