@@ -7,6 +7,7 @@ use fluo_rules::expr::Expr;
 use fluo_rules::field::{Field, Scope};
 use fluo_rules::rule::{Rule, Selector, Subject};
 use fluo_spans::layout::{AttributeScope, Layout};
+use fluo_spans::semconv::SERVICE_NAME;
 
 use crate::fields::Fields;
 use crate::form::Form;
@@ -66,9 +67,6 @@ fn attributes_of(field: &Field, places: &Fields<'_>) -> Vec<(AttributeScope, Str
         Field::Attribute { .. } | Field::Intrinsic(_) => Vec::new(),
     }
 }
-
-/// The resource attribute that has its column in every layout.
-const SERVICE_NAME: &str = "service.name";
 
 fn add(field: &Field, fields: &mut Vec<Field>) {
     if !fields.contains(field) {

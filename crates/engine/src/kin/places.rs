@@ -213,7 +213,9 @@ mod tests {
         #[test]
         fn a_key_has_a_place_of_its_own_if_it_was_put_down(known in keys(), asked in keys()) {
             let mut lists: Vec<Vec<Key>> = (0..PARTS).map(|_| Vec::new()).collect();
-            known.iter().for_each(|key| lists[key.part()].push(*key));
+            for key in &known {
+                lists[key.part()].push(*key);
+            }
             let places = tokio::runtime::Runtime::new()?.block_on(Places::of(vec![lists]));
             let of_part: Vec<&[Key]> = places.keys().collect();
             prop_assert_eq!(places.len(), known.iter().collect::<std::collections::HashSet<_>>().len());

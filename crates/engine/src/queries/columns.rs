@@ -16,6 +16,7 @@ use fluo_rules::field::{Field, Intrinsic, Scope};
 use fluo_rules::rule::Rule;
 use fluo_spans::layout::AttributeScope;
 use fluo_spans::schema::{META_KEY, columns};
+use fluo_spans::semconv::SERVICE_NAME;
 
 use crate::column::ids;
 use crate::error::EngineError;
@@ -110,9 +111,6 @@ fn keys(rule: &Rule) -> Vec<(Scope, String)> {
     };
     rule.sql().into_iter().flat_map(|sql| sql.reads.iter().filter_map(key)).collect()
 }
-
-/// The resource attribute that is a column in every layout.
-const SERVICE_NAME: &str = "service.name";
 
 /// The places of an attribute's values in a batch.
 struct Source<'a> {
