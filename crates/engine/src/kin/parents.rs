@@ -43,6 +43,11 @@ impl Seen {
         self.rows.push(Row { place, end, duration });
         self.texts.extend(texts);
     }
+
+    /// The bytes that it takes.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(self.rows.as_slice()) + size_of_val(self.texts.as_slice())
+    }
 }
 
 /// Parents, by trace and id.
