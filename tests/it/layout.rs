@@ -150,6 +150,29 @@ fn compaction_brings_old_files_to_the_layout_of_the_store() {
 }
 
 #[test]
+fn what_a_configuration_pins_is_asked_for() {
+    let deployment = deployment();
+    deployment.arrive("before", 30, &sales(0..20));
+    let config = fs::read_to_string(deployment.path("fluo.yml")).unwrap();
+    deployment.write("fluo.yml", &format!("{config}\ncolumns: [span.shop.remark]\n"));
+    let shown = |more: &[&str]| -> Value {
+        let layout = ["layout", "--rules", "rules", "--spans", "store", "--format", "json"];
+        serde_json::from_str(&deployment.fluo(&[&layout[..], more].concat()).expect(0)).unwrap()
+    };
+    let remark = |shown: &Value| {
+        let rows = shown["attributes"].as_array().unwrap();
+        rows.iter().find(|row| row["attribute"] == "span.shop.remark").cloned()
+    };
+    assert_eq!(remark(&shown(&[])), None);
+    let row = remark(&shown(&["--config", "fluo.yml", "--write"])).unwrap();
+    assert_eq!((&row["place"], &row["pinned"], &row["rules"]), (&json!("added"), &json!(true), &json!([])));
+    let row = remark(&shown(&["--config", "fluo.yml"])).unwrap();
+    assert_eq!((&row["since"], &row["unasked_since"]), (&json!(2), &Value::Null));
+    let row = remark(&shown(&[])).unwrap();
+    assert_eq!((&row["pinned"], row["unasked_since"].is_string()), (&json!(false), true));
+}
+
+#[test]
 fn a_layout_that_cannot_be_read_holds_nothing_up() {
     let deployment = deployment();
     deployment.arrive("before", 30, &sales(0..20));

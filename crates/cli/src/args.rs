@@ -388,6 +388,9 @@ pub(crate) struct LayoutArgs {
     /// The root of the store: a folder or a URI
     #[arg(long, value_name = "URI")]
     pub(crate) spans: String,
+    /// A configuration, whose `columns` are asked for, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// Store the layout that the rules ask for, as an evaluator does that they are deployed to
     #[arg(long)]
     pub(crate) write: bool,

@@ -1,5 +1,6 @@
 //! `fluo layout`: which attributes have columns in span files, because of which rules, and what that saves.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use fluo_alerts::escape::plain;
@@ -13,7 +14,7 @@ use object_store::path::Path;
 use serde::Serialize;
 
 use crate::args::{LayoutArgs, SummaryFormat};
-use crate::deployed::root;
+use crate::deployed::{Configured, root};
 use crate::edge::now;
 use crate::exit::{Failure, Status, chain};
 use crate::rule_files;
@@ -61,6 +62,8 @@ struct AttributeRow {
     place: Place,
     /// The rules that ask for it.
     rules: Vec<String>,
+    /// True if the configuration asks for it.
+    pinned: bool,
     /// Of the spans that were measured, those that have it.
     spans: u64,
     /// The bytes of these spans' files that are read to get at it, in the layout of now and in the next one.
@@ -105,7 +108,12 @@ pub(crate) async fn run(args: &LayoutArgs) -> Result<Status, Failure> {
     let failed = |error| Failure::because(format!("could not read the layout of `{}`", args.spans), error);
     let files = files(&root, &args.spans).await?;
     let rules = loaded.rules.iter().filter(|rule: &&Rule| rule.enabled);
-    let (asked, now_ms) = (asked(rules), now().div_euclid(1_000_000));
+    let pinned = match &args.config {
+        Some(config) => Configured::read(config)?.config.settings().columns,
+        None => BTreeSet::new(),
+    };
+    let asked = Asked { pinned, ..asked(rules) };
+    let now_ms = now().div_euclid(1_000_000);
     let before = layouts::read(&root).await.map_err(failed)?;
     let before = before.map_or_else(StoredLayout::built_in, |(stored, _)| stored);
     let (before, next) = if args.write {
@@ -170,7 +178,7 @@ impl Summary {
             .map(|column| (column.of.into(), column.key.clone()))
             .filter(|it| !is_builtin(it))
             .collect();
-        attributes.extend(asked.by_rules.keys().cloned());
+        attributes.extend(asked.by_rules.keys().chain(&asked.pinned).cloned());
         attributes.sort();
         attributes.dedup();
         let rows = attributes.into_iter().map(|attribute| {
@@ -217,6 +225,7 @@ impl Measuring<'_> {
         AttributeRow {
             place,
             rules: asked.by_rules.get(attribute).into_iter().flatten().cloned().collect(),
+            pinned: asked.pinned.contains(attribute),
             spans: self.sample.occurrences(attribute),
             bytes: Bytes {
                 now: self.sizes_before.to_read(&self.before, attribute),

@@ -7,8 +7,7 @@ use arrow::datatypes::{Field, Int32Type, Schema};
 use fluo_spans::schema::columns;
 
 use super::parents::Parent;
-use super::places::Likely;
-use super::sought::{Ids, Key};
+use super::sought::{Ids, Key, Likely};
 use super::{Column, Kin, Of};
 use crate::column::times;
 use crate::error::EngineError;

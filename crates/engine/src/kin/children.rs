@@ -1,7 +1,6 @@
 //! Children of spans: when they ran.
 
-use super::places::{Likely, Places};
-use super::sought::{Key, PARTS};
+use super::sought::{Key, Likely, PARTS, Places};
 use crate::work::each;
 
 /// A child of the span at a place of its part.

@@ -14,7 +14,7 @@ use fluo_time::range::contain;
 
 use super::children::{Child, Children};
 use super::parents::{Parents, Seen};
-use super::sought::{Ids, Key, Keys, PARTS};
+use super::sought::{Ids, Key, Keys, PARTS, Places};
 use super::{columns_of, texts_of};
 use crate::column::{times, values};
 use crate::error::EngineError;
@@ -48,14 +48,12 @@ pub(super) async fn found(
                 memory: Memory::default(),
                 sought: Arc::clone(&sought),
                 ranges: Arc::clone(&ranges),
-                waiting: Waiting::default(),
                 parents: (0..PARTS).map(|_| Seen::default()).collect(),
                 children: (0..PARTS).map(|_| Vec::new()).collect(),
                 reservation: MemoryConsumer::new("parents and children")
                     .register(&session.runtime_env().memory_pool),
             };
-            readers.read(batches, thread, Thread::batch, |mut thread| {
-                thread.look_up();
+            readers.read(batches, thread, Thread::batch, |thread| {
                 (thread.parents, thread.memory, thread.children)
             });
         }
@@ -124,97 +122,61 @@ struct Thread {
     memory: Memory,
     sought: Arc<Keys>,
     ranges: Arc<[TimeRange]>,
-    waiting: Waiting,
     /// By part.
     parents: Vec<Seen>,
     children: Vec<Vec<Child>>,
     reservation: MemoryReservation,
 }
 
-/// Spans that wait to be looked up, by part: many of one part after the other, so that its keys stay near the processor.
-struct Waiting {
-    rows: usize,
-    parents: Vec<Vec<(Key, i64, i64)>>,
-    /// Of each parent one after the other.
-    texts: Vec<Vec<TextId>>,
-    children: Vec<Vec<(Key, i64, i64)>>,
-}
-
-/// So many spans wait at most, and those of a batch.
-const MOST_WAITING: usize = 1 << 18;
-
-impl Default for Waiting {
-    fn default() -> Self {
-        let lists = || (0..PARTS).map(|_| Vec::new()).collect();
-        Self { rows: 0, parents: lists(), texts: (0..PARTS).map(|_| Vec::new()).collect(), children: lists() }
-    }
-}
-
 impl Thread {
     fn batch(&mut self, batch: &RecordBatch) -> Result<(), EngineError> {
         let program = Arc::clone(&self.program);
         let ends = program.ends(batch)?;
-        let traces = Ids::of(batch, columns::TRACE_ID)?;
-        let rows = || (0..ends.len()).filter(|row| contain(&self.ranges, ends[*row]));
+        let mut added = 0;
         if !self.sought.parents.is_empty() {
-            let ids = Ids::of(batch, columns::SPAN_ID)?;
-            let durations = values::<Int64Type>(batch, columns::DURATION_NS)?;
-            let texts = texts(&program, batch, &mut self.memory)?;
-            for row in rows() {
-                if let Some(id) = ids.span(row)? {
-                    let key = Key::of(traces.trace(row)?, id);
-                    self.waiting.parents[key.part()].push((key, ends[row], durations[row]));
-                    self.waiting.texts[key.part()].extend(texts.iter().map(|text| text.of(row)));
-                    self.waiting.rows += 1;
+            let found = self.sought_among(batch, ends, columns::SPAN_ID, &self.sought.parents)?;
+            if !found.is_empty() {
+                let durations = values::<Int64Type>(batch, columns::DURATION_NS)?;
+                let texts = texts(&program, batch, &mut self.memory)?;
+                for (row, part, place) in &found {
+                    let texts = texts.iter().map(|text| text.of(*row));
+                    self.parents[*part].add(*place, ends[*row], durations[*row], texts);
                 }
+                added += 2 * found.len() * (size_of::<(u32, i64, i64)>() + 4 * texts.len());
             }
         }
         if !self.sought.spans.is_empty() {
-            let ids = Ids::of(batch, columns::PARENT_SPAN_ID)?;
+            let found = self.sought_among(batch, ends, columns::PARENT_SPAN_ID, &self.sought.spans)?;
             let starts = times(batch, columns::START_TIME)?;
-            for row in rows() {
-                if let Some(id) = ids.span(row)? {
-                    let key = Key::of(traces.trace(row)?, id);
-                    self.waiting.children[key.part()].push((key, starts[row], ends[row]));
-                    self.waiting.rows += 1;
-                }
+            for (row, part, place) in &found {
+                self.children[*part].push(Child { place: *place, start: starts[*row], end: ends[*row] });
             }
+            added += 2 * found.len() * size_of::<Child>();
         }
-        if self.waiting.rows < MOST_WAITING {
-            return Ok(());
-        }
-        let before = self.bytes();
-        self.look_up();
-        Ok(self.reservation.try_grow(2 * (self.bytes() - before))?)
+        Ok(self.reservation.try_grow(added)?)
     }
 
-    /// Takes in those of the waiting spans that are sought.
-    fn look_up(&mut self) {
-        let Waiting { rows, parents, texts, children } = &mut self.waiting;
-        let columns = self.program.rules[0].top.len();
-        for (part, (parents, texts)) in parents.iter_mut().zip(texts).enumerate() {
-            for (at, (key, end, duration)) in parents.drain(..).enumerate() {
-                if let Some((_, place)) = self.sought.parents.get(&key) {
-                    let texts = texts[at * columns..(at + 1) * columns].iter().copied();
-                    self.parents[part].add(place, end, duration, texts);
-                }
-            }
-            texts.clear();
-        }
-        for (part, children) in children.iter_mut().enumerate() {
-            for (key, start, end) in children.drain(..) {
-                if let Some((_, place)) = self.sought.spans.get(&key) {
-                    self.children[part].push(Child { place, start, end });
-                }
+    /// The rows of a batch whose trace and id, of this name, are among the keys that are sought, with their parts and places.
+    fn sought_among(
+        &self,
+        batch: &RecordBatch,
+        ends: &[i64],
+        name: &str,
+        sought: &Places,
+    ) -> Result<Vec<(usize, usize, u32)>, EngineError> {
+        let (traces, ids) = (Ids::of(batch, columns::TRACE_ID)?, Ids::of(batch, name)?);
+        let mut keys = Vec::with_capacity(ends.len());
+        for row in (0..ends.len()).filter(|row| contain(&self.ranges, ends[*row])) {
+            if let Some(id) = ids.span(row)? {
+                keys.push((row, Key::of(traces.trace(row)?, id)));
             }
         }
-        *rows = 0;
-    }
-
-    /// The bytes of what was found.
-    fn bytes(&self) -> usize {
-        let parents: usize = self.parents.iter().map(Seen::bytes).sum();
-        parents + self.children.iter().map(|children| size_of_val(children.as_slice())).sum::<usize>()
+        // One after the other, so that the processor waits for the memory of several at a time.
+        let found = |(row, key)| {
+            let (part, place) = sought.get(&key)?;
+            Some((row, part, place))
+        };
+        Ok(keys.into_iter().filter_map(found).collect())
     }
 }
 

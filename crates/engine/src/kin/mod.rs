@@ -14,7 +14,6 @@ mod beside;
 mod children;
 mod found;
 mod parents;
-mod places;
 mod sought;
 
 use std::collections::BTreeMap;

@@ -11,8 +11,7 @@ use hashbrown::HashMap;
 
 use super::children::is_near;
 use super::found::add;
-use super::places::{Likely, Places};
-use super::sought::{Key, PARTS};
+use super::sought::{Key, Likely, PARTS, Places};
 use crate::copies::spans_of;
 use crate::error::EngineError;
 use crate::pass::frame::Memory;
@@ -42,11 +41,6 @@ impl Seen {
     pub(super) fn add(&mut self, place: u32, end: i64, duration: i64, texts: impl Iterator<Item = u32>) {
         self.rows.push(Row { place, end, duration });
         self.texts.extend(texts);
-    }
-
-    /// The bytes that it takes.
-    pub(super) fn bytes(&self) -> usize {
-        size_of_val(self.rows.as_slice()) + size_of_val(self.texts.as_slice())
     }
 }
 
