@@ -136,21 +136,26 @@ async fn find(
         Ok(learned) => learned,
         Err(failure) => return Ok(Err(failure)),
     };
-    let mut fired = Fired::new();
+    let (mut fired, mut quiet) = (Fired::new(), BTreeSet::new());
     for _ in 0..MOST_ROUNDS {
         let proposals = Proposals::of(&learned.past(), &fired);
-        let backtest = match Backtest::of(&sources(&proposals)) {
+        // What did not fire does not fire the next time.
+        let unjudged = proposals.rules.iter().filter(|proposal| !quiet.contains(&proposal.text));
+        let unjudged: Vec<&Proposal> = unjudged.collect();
+        let backtest = match Backtest::of(&sources(&unjudged)) {
             Ok(backtest) => backtest,
             Err(failure) => return Ok(Err(failure)),
         };
         let again = backtest.over(session, source, within).await?;
-        let before = fired.len();
-        fired.extend(again);
-        if fired.len() == before {
+        if again.is_empty() {
             let tests = tests(session, source, &learned, &proposals).await?;
             let lacking = lacking(session, source, &learned).await?;
             return Ok(Ok(Found { learned, proposals, fired, tests, lacking }));
         }
+        let has_fired = |proposal: &Proposal| again.iter().any(|(rule, _)| *rule == proposal.rule);
+        let quiet_now = unjudged.into_iter().filter(|proposal| !has_fired(proposal));
+        quiet.extend(quiet_now.map(|proposal| proposal.text.clone()));
+        fired.extend(again);
     }
     let names: BTreeSet<&str> = fired.iter().map(|(rule, _)| rule.as_str()).collect();
     let names: Vec<&str> = names.into_iter().collect();
@@ -194,11 +199,11 @@ async fn lacking(
     Ok(found)
 }
 
-fn sources(proposals: &Proposals) -> Vec<SourceFile> {
-    let source = |proposal: &Proposal| {
+fn sources(proposals: &[&Proposal]) -> Vec<SourceFile> {
+    let source = |proposal: &&Proposal| {
         SourceFile::new(format!("{}.yml", proposal.file).as_str(), proposal.text.as_str())
     };
-    proposals.rules.iter().map(source).collect()
+    proposals.iter().map(source).collect()
 }
 
 /// The tests of proposals, of the traces in which they show.
