@@ -155,7 +155,12 @@ async fn find(
         let has_fired = |proposal: &Proposal| again.iter().any(|(rule, _)| *rule == proposal.rule);
         let quiet_now = unjudged.into_iter().filter(|proposal| !has_fired(proposal));
         quiet.extend(quiet_now.map(|proposal| proposal.text.clone()));
+        let before = fired.len();
         fired.extend(again);
+        if fired.len() == before {
+            // The next proposals would be the same.
+            break;
+        }
     }
     let names: BTreeSet<&str> = fired.iter().map(|(rule, _)| rule.as_str()).collect();
     let names: Vec<&str> = names.into_iter().collect();
