@@ -51,7 +51,8 @@ pub enum LayoutChange {
 pub(crate) struct LayoutKeeper(Mutex<Option<(Arc<RuleSet>, i64)>>);
 
 impl LayoutKeeper {
-    /// Brings the layout of a store up to rules, and to the attributes that are pinned; `None` where nothing changed. `at`: the time, in nanoseconds since the epoch.
+    /// Brings the layout of a store up to rules, and to the attributes that are pinned; `None` where nothing changed.
+    /// `at`: the time, in nanoseconds since the epoch.
     pub(crate) async fn keep(
         &self,
         root: &Root,

@@ -86,7 +86,7 @@ fn rewritten() -> impl Strategy<Value = Rule> {
     })
 }
 
-/// Decisions of which fields become those of kin, in the order in which they are met.
+/// The fields that become those of kin, by a choice for each in the order in which they are met.
 struct Choices {
     choices: Vec<u8>,
     next: usize,

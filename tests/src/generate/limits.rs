@@ -108,7 +108,7 @@ fn table(rule: &Rule, rows: Vec<Written>) -> Limits {
     Limits::new(names(), rows)
 }
 
-/// Decisions of which constants become limits, in the order in which they are met.
+/// The constants that become limits, by a choice for each in the order in which they are met.
 struct Choices {
     choices: Vec<bool>,
     next: usize,

@@ -518,8 +518,8 @@ impl Step<'_> {
         })
     }
 
-    /// Returns the moment at which the alert of a chain was over, where that can be said: behind the watermark, with spans that arrived later,
-    /// and with none missing in the window that shows it.
+    /// Returns the moment at which the alert of a chain was over, where that can be said: behind the watermark, with
+    /// spans that arrived later, and with none missing in the window that shows it.
     fn over(&self, chain: &Chain, segments: &[Segment]) -> Option<i64> {
         let lengths = self.lengths();
         // What an earlier text found is over by moments of this one only.

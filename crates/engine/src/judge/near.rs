@@ -179,18 +179,25 @@ mod tests {
 
     use super::*;
 
+    fn plan(condition: &str) -> RulePlan {
+        let text = format!("- {{name: r, span: {{}}, group_by: [region], condition: {condition}}}");
+        let rule = load(&[SourceFile::new("r.yml", text.as_str())]).rules.remove(0);
+        RulePlan::new(Arc::new(rule)).unwrap()
+    }
+
+    fn counted(count: i128) -> Values {
+        [("count".to_owned(), Value::Int(count))].into_iter().collect()
+    }
+
     #[test]
     fn a_group_of_several_stretches_is_one_group_with_its_closest_moment() {
-        let text = "- {name: r, span: {}, group_by: [region], condition: count > 10}";
-        let rule = load(&[SourceFile::new("r.yml", text)]).rules.remove(0);
-        let plan = RulePlan::new(Arc::new(rule)).unwrap();
+        let plan = plan("count > 10");
         let mut near = Near::new(&plan, 1);
         let counts: [&[(&str, i128)]; 3] =
             [&[("eu", 3), ("us", 8)], &[("eu", 9), ("us", 2)], &[("ap", 1), ("eu", 4)]];
         for (moment, stretch) in (1..).zip(counts) {
             for (region, count) in stretch {
-                let values: Values = [("count".to_owned(), Value::Int(*count))].into_iter().collect();
-                near.at(&vec![Some((*region).to_owned())], moment, &values);
+                near.at(&vec![Some((*region).to_owned())], moment, &counted(*count));
             }
             near.end();
         }
@@ -204,14 +211,11 @@ mod tests {
 
     #[test]
     fn groups_beyond_those_that_are_listed_are_counted_once() {
-        let text = "- {name: r, span: {}, group_by: [region], condition: count > 100}";
-        let rule = load(&[SourceFile::new("r.yml", text)]).rules.remove(0);
-        let plan = RulePlan::new(Arc::new(rule)).unwrap();
+        let plan = plan("count > 100");
         let mut near = Near::new(&plan, 1);
         for moment in 1..=3 {
             for region in 0..30_i128 {
-                let values: Values = [("count".to_owned(), Value::Int(region))].into_iter().collect();
-                near.at(&vec![Some(region.to_string())], moment, &values);
+                near.at(&vec![Some(region.to_string())], moment, &counted(region));
             }
             near.end();
         }
